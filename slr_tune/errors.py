@@ -1,0 +1,75 @@
+"""Every error that slr-tune raises for what a user can cause or must know.
+
+TrainablesError (of the runs)         exit code 2
+└── SlrTuneError
+    ├── SpecError                     a search-space file has problems, all of them listed
+    ├── StudyError                    a study is missing, or is of another kind
+    │   ├── StudyChanged              its stored space differs from the file's
+    │   └── StudyLocked               another driver works on it
+    ├── StorageError    exit code 1   the database does not answer or cannot be used
+    └── RunFailed       exit code 1   the run could not go on; the study can be resumed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trainables.errors import TrainablesError
+
+
+class SlrTuneError(TrainablesError):
+    """Base of this package's errors: a message and the way out."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a file.
+
+    Attributes:
+        where: `file:line:column`, or a path into the file such as `space.dropout`.
+        message: What is wrong, with the value and the rule.
+        hint: The way out, may be empty.
+    """
+
+    where: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`where: message` with the hint indented below it."""
+        head = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{head}\n  {self.hint}" if self.hint else head
+
+
+class SpecError(SlrTuneError):
+    """A search-space file has problems; `problems` lists all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Joins the problems, one below the other."""
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class StudyError(SlrTuneError):
+    """A study is missing, or cannot be read as one of this project's."""
+
+
+class StudyChanged(StudyError):
+    """The stored study was made with another space."""
+
+
+class StudyLocked(StudyError):
+    """Another driver works on the study."""
+
+
+class StorageError(SlrTuneError):
+    """The database does not answer, or refuses the work."""
+
+    exit_code = 1
+
+
+class RunFailed(SlrTuneError):
+    """The run could not go on. What was finished is stored; the same command resumes it."""
+
+    exit_code = 1

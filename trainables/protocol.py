@@ -1,0 +1,73 @@
+"""What a run must offer to be searched: the protocol of built-in and user-written trainables.
+
+A user's own run is named in the search-space file as `trainable: my_package.module:MyRun`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a run is given beside its configuration.
+
+    Attributes:
+        data: The data set (`trainables.data.Dataset` for the built-in runs), None for
+            a user's run whose search space names no data.
+        seed: All randomness of epoch e comes from (seed, e).
+        teacher: Checkpoint file of the teacher, None where the run has none.
+        cache: Folder for what runs derive and share, such as a teacher's outputs.
+    """
+
+    data: Any
+    seed: int
+    teacher: Path | None
+    cache: Path
+
+
+class Run(Protocol):
+    """One training run, driven an epoch at a time by whoever holds it.
+
+    The holder calls `run_epoch` until `ended_by` is set, or stops earlier. It writes the curve
+    and the checkpoints; a run itself touches no file.
+    """
+
+    config_class: ClassVar[type[BaseModel]]
+    """Pydantic model of the configuration. It must have a field `max_epochs`."""
+
+    def __init__(self, config: BaseModel, inputs: RunInputs) -> None:
+        """Builds the run at epoch 0.
+
+        Raises:
+            trainables.errors.TrainablesError: Configuration, data and teacher do not fit together.
+        """
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished so far."""
+
+    @property
+    def ended_by(self) -> str | None:
+        """None while there is more to do, else "max_epochs", "patience" or "nan"."""
+
+    def run_epoch(self) -> dict[str, float]:
+        """Trains one more epoch and returns its row of the curve, the objective's metric in it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state after `epoch` epochs: tensors and plain containers only."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state; settings stay those of this run's own configuration.
+
+        Raises:
+            trainables.errors.CheckpointError: The state is of another model.
+        """
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth recording beside the curve, JSON only: `parameters`, memory, remedies."""
