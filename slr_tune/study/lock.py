@@ -1,0 +1,257 @@
+"""One driver per study: a lock in the study's database, kept alive by a heartbeat.
+
+Optuna's own heartbeat marks trials, and does not work with ask-and-tell; this one marks the
+driver. All times are the database's, so that hosts with different clocks agree.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+
+from slr_tune.errors import StudyLocked
+
+HEARTBEAT_SECONDS = 5.0
+STALE_SECONDS = 60.0
+
+_metadata = sa.MetaData()
+_drivers = sa.Table(
+    "slr_tune_driver",
+    _metadata,
+    sa.Column("study", sa.String(255), primary_key=True),
+    sa.Column("token", sa.String(64), nullable=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("machine", sa.String(255), nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("process_start", sa.String(64), nullable=False),
+    sa.Column("username", sa.String(255), nullable=False),
+    sa.Column("started", sa.DateTime, nullable=False),
+    sa.Column("heartbeat", sa.DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Who holds, or last held, a study.
+
+    Attributes:
+        study: Name of the study.
+        alive: Whether it still holds it: not released, and its heartbeat or process lives.
+        description: Process, user and host, for a person.
+        heartbeat_age_seconds: Time since its last sign of life.
+    """
+
+    study: str
+    alive: bool
+    description: str
+    heartbeat_age_seconds: float
+
+
+class StudyLock:
+    """Holds a study for this process until `release`; a background thread keeps it alive.
+
+    Attributes:
+        lost: Set when another driver took the study over, which happens when this process was
+            suspended for over a minute. Whoever writes must look at it before each write.
+    """
+
+    def __init__(self, engine: Engine, study: str) -> None:
+        """Prepares the lock; `acquire` takes it."""
+        self._engine = engine
+        self._study = study
+        self._token = uuid.uuid4().hex
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.lost = threading.Event()
+
+    def acquire(self) -> None:
+        """Takes the study.
+
+        Raises:
+            StudyLocked: Another driver that is alive holds it.
+        """
+        make_table(self._engine)
+        while not self._try_acquire():
+            pass
+        self._thread = threading.Thread(target=self._beat, name="slr-tune-heartbeat", daemon=True)
+        self._thread.start()
+
+    def release(self) -> None:
+        """Gives the study back; the time of release stays, as the time it was last written."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        try:
+            self._update(token=None)
+        except SQLAlchemyError:
+            # A dead database: the next driver sees that this process is gone.
+            return
+
+    def __enter__(self) -> StudyLock:
+        """Acquires."""
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Releases."""
+        self.release()
+
+    def _try_acquire(self) -> bool:
+        with self._engine.begin() as connection:
+            found = connection.execute(
+                sa.select(_drivers, _now(self._engine).label("now")).where(
+                    _drivers.c.study == self._study
+                )
+            ).first()
+            mine = {**_whoami(), "token": self._token}
+            mine |= {"started": _now(self._engine), "heartbeat": _now(self._engine)}
+            if found is None:
+                try:
+                    connection.execute(sa.insert(_drivers).values(study=self._study, **mine))
+                except IntegrityError:
+                    return False
+                return True
+            holder = _driver(found._mapping)
+            if holder.alive:
+                raise StudyLocked(
+                    f"study {self._study!r} is being run by {holder.description}; "
+                    f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago",
+                    hint="Wait for it, stop it, or choose another name with --study.",
+                )
+            unchanged = sa.and_(
+                _drivers.c.study == self._study, _drivers.c.heartbeat == found.heartbeat
+            )
+            same_token = (
+                _drivers.c.token.is_(None)
+                if found.token is None
+                else _drivers.c.token == found.token
+            )
+            taken = connection.execute(
+                sa.update(_drivers).where(unchanged, same_token).values(**mine)
+            )
+            return taken.rowcount == 1
+
+    def _update(self, **values: Any) -> bool:
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                sa.update(_drivers)
+                .where(_drivers.c.study == self._study, _drivers.c.token == self._token)
+                .values(heartbeat=_now(self._engine), **values)
+            )
+        return done.rowcount == 1
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            try:
+                if not self._update():
+                    self.lost.set()
+                    return
+            except SQLAlchemyError:
+                # The writer meets the same dead database and says so.
+                continue
+
+
+def drivers(engine: Engine) -> list[Driver]:
+    """Every driver that a database knows, the study written last first."""
+    with engine.connect() as connection:
+        try:
+            rows = connection.execute(
+                sa.select(_drivers, _now(engine).label("now")).order_by(_drivers.c.heartbeat.desc())
+            ).all()
+        except OperationalError:
+            return []
+        except sa.exc.ProgrammingError:
+            return []
+    return [_driver(row._mapping) for row in rows]
+
+
+def make_table(engine: Engine) -> None:
+    """Makes the lock's table where it is missing; two processes may do so at once."""
+    try:
+        _metadata.create_all(engine)
+    except (OperationalError, sa.exc.ProgrammingError, IntegrityError):
+        _metadata.create_all(engine)
+
+
+def _now(engine: Engine) -> sa.ColumnElement[datetime]:
+    # SQLite's CURRENT_TIMESTAMP has whole seconds; with fractions "written last" is well defined.
+    if engine.dialect.name == "sqlite":
+        return sa.type_coerce(sa.func.strftime("%Y-%m-%d %H:%M:%f000", "now"), sa.DateTime)
+    return sa.cast(sa.func.current_timestamp(), sa.DateTime)
+
+
+def _driver(row: Any) -> Driver:
+    age = (row["now"] - row["heartbeat"]).total_seconds()
+    held = row["token"] is not None
+    here = row["machine"] == _machine()
+    if here:
+        alive = held and _process_start(row["pid"]) == row["process_start"] != ""
+    else:
+        alive = held and age < STALE_SECONDS
+    description = (
+        f"process {row['pid']} of {row['username']} on {row['host']}, "
+        f"started {row['started']:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    return Driver(row["study"], alive, description, age)
+
+
+def _whoami() -> dict[str, Any]:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return {
+        "host": socket.gethostname(),
+        "machine": _machine(),
+        "pid": os.getpid(),
+        "process_start": _process_start(os.getpid()),
+        "username": user,
+    }
+
+
+def _machine() -> str:
+    """Names the boot and the process namespace in which a process id means something."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _process_start(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty where it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return _signal_probe(pid)
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _signal_probe(pid: int) -> str:
+    if Path("/proc/self/stat").exists():
+        return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "running"
+    return "running"

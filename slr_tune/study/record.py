@@ -1,0 +1,117 @@
+"""The record of a trial: what stands in its user attribute `slr`, beside Optuna's own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+ATTRIBUTE = "slr"
+SCHEMA = 1
+
+COMPLETE_REASONS = ("max_epochs", "patience")
+PRUNED_REASONS = ("asha",)
+FAIL_REASONS = ("nan", "error", "oom", "killed", "aborted")
+
+
+@dataclass(frozen=True)
+class RungEntry:
+    """A trial's arrival at an ASHA rung, and what was decided there.
+
+    Attributes:
+        epoch: The rung.
+        value: Best value so far, as the objective counts it.
+        order: Place in the sequence of all arrivals of the study, from 0.
+        stopped: Whether ASHA ended the trial here.
+        exempt: Whether it could not be stopped: the baseline, to which all others are compared.
+    """
+
+    epoch: int
+    value: float
+    order: int
+    stopped: bool
+    exempt: bool = False
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What was run and how it ended.
+
+    Attributes:
+        config: The resolved configuration, every setting of the run.
+        seed: Seed of the run's randomness.
+        ended_by: One of the reasons above, None while the trial is not finished.
+        epochs: Epochs run.
+        best_epoch: Epoch of the trial's value.
+        seconds: Sum of the epochs' seconds.
+        peak_memory_bytes: Of the worker's process, or of the GPU where one is used.
+        parameters: Trainable parameters of the model.
+        checkpoint: Best checkpoint, relative to the study's folder.
+        error: Text of the error, for a failed trial.
+        retry_of: Number of the trial that this one repeats.
+        attempts: Starts since the last epoch that was stored.
+        attempt_epoch: Epochs that were stored when `attempts` was last reset.
+        rungs: Arrivals at ASHA's rungs, by epoch.
+        facts: What else the run told: remedies, device.
+        schema: Version of this layout.
+    """
+
+    config: Mapping[str, Any]
+    seed: int
+    ended_by: str | None = None
+    epochs: int = 0
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int | None = None
+    parameters: int | None = None
+    checkpoint: str | None = None
+    error: str | None = None
+    retry_of: int | None = None
+    attempts: int = 0
+    attempt_epoch: int = 0
+    rungs: tuple[RungEntry, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> TrialRecord:
+        """From what `to_json` gave; keys of later layouts are ignored."""
+        known = {item.name for item in fields(cls)}
+        kept = {key: value for key, value in stored.items() if key in known}
+        kept["rungs"] = tuple(RungEntry(**entry) for entry in kept.get("rungs", ()))
+        return cls(**kept)
+
+
+def record_of(trial: FrozenTrial) -> TrialRecord | None:
+    """The record of a trial, None where it was never started (enqueued, or cut off in between)."""
+    stored = trial.user_attrs.get(ATTRIBUTE)
+    return None if stored is None else TrialRecord.from_json(stored)
+
+
+def state_for(ended_by: str) -> TrialState:
+    """Optuna's state for a reason to end.
+
+    Raises:
+        ValueError: The reason is none of this record's.
+    """
+    if ended_by in COMPLETE_REASONS:
+        return TrialState.COMPLETE
+    if ended_by in PRUNED_REASONS:
+        return TrialState.PRUNED
+    if ended_by in FAIL_REASONS:
+        return TrialState.FAIL
+    raise ValueError(f"unknown reason {ended_by!r} for the end of a trial")
+
+
+def ended_by(trial: FrozenTrial) -> str:
+    """How a trial ended, for a person: the record's reason, or the state where there is none."""
+    record = record_of(trial)
+    if record is not None and record.ended_by:
+        return record.ended_by
+    return "aborted" if trial.state == TrialState.FAIL else trial.state.name.lower()

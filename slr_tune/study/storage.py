@@ -1,0 +1,151 @@
+"""The database behind the studies: any SQLAlchemy URL, SQLite in WAL mode unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from slr_tune.errors import StorageError
+from slr_tune.study.folders import studies_root
+
+STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
+_BUSY_SECONDS = 60
+_CONNECT_SECONDS = 10
+
+
+class _WalConnection(sqlite3.Connection):
+    """A connection in WAL mode, so that reports and the dashboard can read while a driver writes.
+
+    `synchronous=NORMAL` may lose the last transactions at a power cut, never the database; a lost
+    epoch comes back from the curve file or the checkpoint at the next start.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute("PRAGMA journal_mode=WAL")
+        self.execute("PRAGMA synchronous=NORMAL")
+
+
+def storage_url(url: str | None = None) -> str:
+    """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder."""
+    chosen = url or os.environ.get(STORAGE_VARIABLE)
+    return chosen or f"sqlite:///{studies_root() / 'slr-tune.db'}"
+
+
+def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
+    """Opens the database and makes Optuna's tables where they are missing.
+
+    Args:
+        url: SQLAlchemy URL; None for `storage_url()`.
+        create: Whether an SQLite file that does not exist may be made.
+
+    Raises:
+        StorageError: The URL is malformed, its driver is not installed, the file is missing or
+            not writable, or the server does not answer.
+    """
+    text = storage_url(url)
+    parsed = _parse(text)
+    if parsed.get_backend_name() == "sqlite":
+        _check_file(parsed, create=create)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with storage_errors(parsed):
+        return RDBStorage(
+            parsed.render_as_string(hide_password=False), engine_kwargs=_engine_options(parsed)
+        )
+
+
+@contextmanager
+def storage_errors(url: URL | str) -> Iterator[None]:
+    """Turns what a database can raise into one `StorageError`, the password left out."""
+    try:
+        yield
+    except (
+        SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        sqlite3.Error,
+        ImportError,
+    ) as error:
+        raise storage_error(url, error) from error
+    except RuntimeError as error:
+        if "schema" not in str(error) and "version" not in str(error):
+            raise
+        raise storage_error(url, error) from error
+
+
+def storage_error(url: URL | str, error: Exception) -> StorageError:
+    """The `StorageError` that tells a person what the database said."""
+    shown = make_url(url).render_as_string(hide_password=True)
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return StorageError(
+        f"storage {shown}: {first_line}",
+        hint=_way_out(cause, first_line),
+    )
+
+
+def _way_out(cause: BaseException, text: str) -> str:
+    if isinstance(cause, ImportError):
+        return "Install the database's driver, for PostgreSQL: pip install 'slr-tune[postgresql]'."
+    if "full" in text:
+        return "Free some space and give the same command again; it goes on where it stopped."
+    if "readonly" in text or "unable to open" in text:
+        return "Make the file and its folder writable, or name another database with --storage."
+    if "not a database" in text or "malformed" in text:
+        return "The file is damaged or no SQLite database; name another with --storage."
+    return "Start the database, or name another with --storage; then give the same command again."
+
+
+def _parse(text: str) -> URL:
+    try:
+        url = make_url(text)
+        if url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StorageError(
+            f"storage {text!r} is not a database URL: {error}",
+            hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
+        ) from error
+    return url
+
+
+def _check_file(url: URL, *, create: bool) -> None:
+    if not url.database or url.database == ":memory:":
+        raise StorageError(
+            "an SQLite database in memory is lost with the process",
+            hint="Name a file: sqlite:///studies/slr-tune.db",
+        )
+    path = Path(url.database)
+    if path.exists():
+        return
+    if not create:
+        raise StorageError(
+            f"there is no database at {path}",
+            hint="Run a search first (slr-tune run search_spaces/distill.yaml), "
+            "or name the database with --storage.",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {path.parent}: {error.strerror}",
+            hint="Make it writable, or name another database with --storage.",
+        ) from error
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": _BUSY_SECONDS, "factory": _WalConnection}}
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "postgresql":
+        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+    return options

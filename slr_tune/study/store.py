@@ -1,0 +1,268 @@
+"""A study as its driver sees it: the only place that writes to the database.
+
+Order of an epoch's writes: the worker's checkpoint, then the curve file, then the database. A
+crash between any two leaves the later ones behind, and the next start brings them up from the
+earlier: the database from the curve file, both from the checkpoint's own copy of the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from slr_tune.errors import StudyChanged, StudyError
+from slr_tune.space import StudySpec, difference
+from slr_tune.study.folders import study_folder, trial_folder
+from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
+from trainables.curve import CurveFile, EventFile
+
+RETRY_LIMIT = 3
+"""Starts of a trial that bring no new epoch before it is given up as `killed`."""
+
+
+@dataclass
+class LiveTrial:
+    """A trial in the hands of a worker.
+
+    Attributes:
+        number: Optuna's number.
+        trial_id: Optuna's key in the database.
+        record: What will be stored; kept up to date here, written at rungs and at the end.
+        values: Best value so far by epoch, as stored.
+        curve: Its curve file.
+        events: Its TensorBoard events.
+    """
+
+    number: int
+    trial_id: int
+    record: TrialRecord
+    values: dict[int, float]
+    curve: CurveFile
+    events: EventFile
+
+
+class StudyStore:
+    """Reads and writes one study; held by the driver that has the study's lock."""
+
+    def __init__(self, study: Study, storage: BaseStorage, spec: StudySpec) -> None:
+        """Wraps an opened study; use `open_store`."""
+        self.study = study
+        self.storage = storage
+        self.spec = spec
+        self.folder = study_folder(spec.study)
+        self.live: dict[int, LiveTrial] = {}
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials as stored, in order of their number; not to be changed."""
+        return self.study.get_trials(deepcopy=False)
+
+    def enqueue_baseline(self) -> None:
+        """Makes the space's baseline the first trial of a new study."""
+        if self.spec.baseline is not None and not self.trials:
+            self.study.enqueue_trial(self.spec.space.encode(self.spec.baseline))
+
+    def waiting(self) -> int:
+        """Trials that are enqueued or were parked, and so come before any new one."""
+        return sum(trial.state == TrialState.WAITING for trial in self.trials)
+
+    def start_trial(self, sampler: optuna.samplers.BaseSampler) -> LiveTrial:
+        """Starts the trial that waits, or a new one that the sampler suggests."""
+        self.study.sampler = sampler
+        trial = self.study.ask()
+        values = self.spec.space.suggest(trial)
+        stored = self.study.get_trials(deepcopy=False)[trial.number]
+        record = record_of(stored) or TrialRecord(
+            config=self.spec.config_for(values), seed=self.spec.seed
+        )
+        done = max(stored.intermediate_values, default=0)
+        attempts = record.attempts + 1 if done == record.attempt_epoch else 1
+        record = replace(record, attempts=attempts, attempt_epoch=done, epochs=done)
+        live = self.take_up(stored, record)
+        self.write_record(live)
+        return live
+
+    def take_up(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
+        """Holds a trial: its folder, its curve, what the database has of it."""
+        folder = trial_folder(self.spec.study, trial.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        curve = CurveFile(folder / "curve.csv")
+        seconds = sum(_number(row.get("seconds")) for row in curve.rows())
+        live = LiveTrial(
+            trial.number,
+            trial._trial_id,
+            replace(record, seconds=seconds),
+            dict(trial.intermediate_values),
+            curve,
+            EventFile(folder),
+        )
+        self.live[trial.number] = live
+        return live
+
+    def add_row(self, live: LiveTrial, row: Mapping[str, float]) -> None:
+        """Stores the epoch that a run just finished: curve file first, then the database."""
+        live.curve.append(row)
+        live.events.append(row)
+        self._store_value(live, row)
+        seconds = live.record.seconds + _number(row.get("seconds"))
+        live.record = replace(live.record, epochs=int(row["epoch"]), seconds=seconds)
+
+    def catch_up(self, live: LiveTrial, rows: Sequence[Mapping[str, float]]) -> None:
+        """Brings curve file and database up to a run's own account of its epochs.
+
+        Args:
+            live: The trial.
+            rows: Every row from epoch 1 on, from the checkpoint or from the curve file.
+        """
+        if len(live.curve.rows()) < len(rows):
+            live.curve.repair(rows)
+        live.events.repair(rows)
+        for row in rows:
+            if int(row["epoch"]) not in live.values:
+                self._store_value(live, row)
+        live.record = replace(
+            live.record,
+            epochs=max(live.record.epochs, len(rows)),
+            seconds=sum(_number(row.get("seconds")) for row in rows),
+        )
+
+    def _store_value(self, live: LiveTrial, row: Mapping[str, float]) -> None:
+        epoch = int(row["epoch"])
+        value = self._best_after(live, epoch, row)
+        if value is not None:
+            self.storage.set_trial_intermediate_value(live.trial_id, epoch, value)
+            live.values[epoch] = value
+
+    def write_record(self, live: LiveTrial) -> None:
+        """Stores the trial's record as it stands."""
+        self.storage.set_trial_user_attr(live.trial_id, ATTRIBUTE, live.record.to_json())
+
+    def finish(self, live: LiveTrial, reason: str, *, error: str | None = None) -> None:
+        """Gives a trial its one verdict. Finished trials are frozen, so the record comes first."""
+        best = _best_epoch(live.values)
+        state = state_for(reason)
+        if state == TrialState.COMPLETE and not live.values:
+            state, reason, error = TrialState.FAIL, "error", error or "the run reported no epoch"
+        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=error)
+        try:
+            self.write_record(live)
+            value = live.values[max(live.values)] if state == TrialState.COMPLETE else None
+            self.study.tell(live.number, value, state=state)
+        except UpdateFinishedTrialError:
+            # Somebody ended it by hand, in the dashboard for instance. Their word stands.
+            pass
+        self.live.pop(live.number, None)
+
+    def park(self, live: LiveTrial, *, blameless: bool = True) -> None:
+        """Puts an unfinished trial back in the queue; it goes on from its checkpoint next time.
+
+        Args:
+            live: The trial.
+            blameless: Whether the trial cannot have caused the stop, so that this start does not
+                count against its limit of attempts.
+        """
+        if blameless:
+            live.record = replace(live.record, attempts=max(0, live.record.attempts - 1))
+        try:
+            self.write_record(live)
+            self.storage.set_trial_state_values(live.trial_id, TrialState.WAITING)
+        except UpdateFinishedTrialError:
+            pass
+        self.live.pop(live.number, None)
+
+    def exhausted(self, live: LiveTrial) -> bool:
+        """Whether a trial that was cut off has used up its attempts."""
+        progressed = max(live.values, default=0) > live.record.attempt_epoch
+        return live.record.attempts >= RETRY_LIMIT and not progressed
+
+    def _best_after(self, live: LiveTrial, epoch: int, row: Mapping[str, float]) -> float | None:
+        """Best value up to this epoch; None where there is none yet, or the metric is no number."""
+        before = live.values.get(epoch - 1)
+        value = float(row[self.spec.objective.metric])
+        if value != value or value in (float("inf"), float("-inf")):
+            return before
+        if before is None:
+            return value
+        return min(before, value) if self.minimizes else max(before, value)
+
+    @property
+    def minimizes(self) -> bool:
+        """Whether smaller values are better."""
+        return self.spec.objective.direction == "minimize"
+
+
+def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
+    """Opens the study of a search-space file, or makes it. The caller holds the study's lock.
+
+    Raises:
+        StudyChanged: The stored study was made with another space; the differences are listed.
+        StudyError: The study was made by another program, or by another version of this one.
+    """
+    cached = get_storage(storage)
+    study = optuna.create_study(
+        study_name=spec.study,
+        storage=cached,
+        direction=spec.objective.direction,
+        load_if_exists=True,
+    )
+    stored = study.user_attrs.get(ATTRIBUTE)
+    if stored is None:
+        if study.get_trials(deepcopy=False):
+            raise StudyError(
+                f"study {spec.study!r} holds trials that slr-tune did not make",
+                hint="Choose another name with --study.",
+            )
+        study.set_user_attr(ATTRIBUTE, {"schema": SCHEMA, "identity": spec.identity()})
+    else:
+        check_schema(spec.study, stored)
+        lines = difference(stored["identity"], spec.identity())
+        if lines:
+            raise StudyChanged(
+                f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(lines),
+                hint="Trials of different spaces cannot be compared. Choose another name with "
+                "--study, or undo the change.",
+            )
+    store = StudyStore(study, cached, spec)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    store.enqueue_baseline()
+    return store
+
+
+def check_schema(study: str, stored: Any) -> None:
+    """Refuses a study whose layout this version does not know.
+
+    Raises:
+        StudyError: With both versions.
+    """
+    schema = stored.get("schema") if isinstance(stored, Mapping) else None
+    if schema != SCHEMA or "identity" not in stored:
+        raise StudyError(
+            f"study {study!r} is of schema {schema!r}, this version of slr-tune reads {SCHEMA}",
+            hint="Use the version that made it, or choose another name with --study.",
+        )
+
+
+def checkpoint_path(folder: Path, record: TrialRecord) -> Path | None:
+    """Best checkpoint of a trial, None where it has none."""
+    return None if record.checkpoint is None else folder / record.checkpoint
+
+
+def _best_epoch(values: Mapping[int, float]) -> int | None:
+    """The first epoch that reached the final best value."""
+    if not values:
+        return None
+    final = values[max(values)]
+    return min(epoch for epoch, value in values.items() if value == final)
+
+
+def _number(cell: object) -> float:
+    """A cell of the curve as a number; 0 where it is empty."""
+    return float(cell) if isinstance(cell, int | float) and cell == cell else 0.0

@@ -1,0 +1,182 @@
+"""A study as a reader sees it: list, show, best, reports. Writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage, get_storage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from slr_tune.errors import StudyError
+from slr_tune.space import StudySpec
+from slr_tune.study.folders import study_folder
+from slr_tune.study.lock import Driver, drivers
+from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.storage import open_storage, storage_errors, storage_url
+from slr_tune.study.store import check_schema
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study at one moment.
+
+    Attributes:
+        study: Optuna's study, for reading.
+        spec: The search-space it was made with.
+        trials: Its trials, in order of their number.
+        driver: Who runs it or last ran it, None where that is not known.
+        folder: Its folder.
+    """
+
+    study: Study
+    spec: StudySpec
+    trials: list[FrozenTrial]
+    driver: Driver | None
+    folder: Path
+
+    @property
+    def minimizes(self) -> bool:
+        """Whether smaller values are better."""
+        return self.spec.objective.direction == "minimize"
+
+    @property
+    def running(self) -> bool:
+        """Whether a driver is at work on it."""
+        return self.driver is not None and self.driver.alive
+
+    def best(self) -> FrozenTrial | None:
+        """The best trial that ended by itself; a pruned one while there is no other. None without.
+
+        A pruned trial's value is of an earlier epoch than the others', so it is not compared.
+        """
+        done = [
+            trial
+            for trial in self.trials
+            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and trial.values
+        ]
+        complete = [trial for trial in done if trial.state == TrialState.COMPLETE] or done
+        key = (lambda trial: trial.value) if self.minimizes else (lambda trial: -trial.value)
+        return min(complete, key=key, default=None)
+
+
+def load_study(name: str | None, storage: str | None = None) -> StudyView:
+    """Reads a study.
+
+    Args:
+        name: Its name; None for the study that was written last.
+        storage: Database URL, None for the default.
+
+    Raises:
+        StudyError: There is no such study, or no study at all, or it is not this project's.
+        StorageError: The database does not answer.
+    """
+    with storage_errors(storage_url(storage)):
+        database = open_storage(storage)
+        known = {driver.study: driver for driver in drivers(database.engine)}
+        names = optuna.get_all_study_names(database)
+        chosen = _choose(name, names, list(known))
+        study = optuna.load_study(study_name=chosen, storage=get_storage(database))
+        stored = study.user_attrs.get(ATTRIBUTE)
+        if stored is None:
+            raise StudyError(f"study {chosen!r} was not made by slr-tune")
+        check_schema(chosen, stored)
+        trials = study.get_trials(deepcopy=False)
+    spec = StudySpec.from_identity(stored["identity"], trials=max(1, len(trials)))
+    return StudyView(study, spec, trials, known.get(chosen), study_folder(chosen))
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in a list.
+
+    Attributes:
+        name: Its name.
+        trials: Number of trials by state, Optuna's names.
+        best: Best value of a finished trial, None without.
+        last_written: When a trial last began or ended, local time.
+        running: Whether a driver is at work on it.
+        ours: Whether slr-tune made it.
+    """
+
+    name: str
+    trials: dict[str, int]
+    best: float | None
+    last_written: datetime | None
+    running: bool
+    ours: bool
+
+
+def list_studies(storage: str | None = None) -> list[StudyLine]:
+    """All studies of a database, the one written last first.
+
+    Raises:
+        StorageError: The database does not answer.
+    """
+    with storage_errors(storage_url(storage)):
+        database = open_storage(storage)
+        known = {driver.study: driver for driver in drivers(database.engine)}
+        order = {name: place for place, name in enumerate(known)}
+        lines = [
+            _line(name, database, known.get(name)) for name in optuna.get_all_study_names(database)
+        ]
+    return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
+
+
+def _line(name: str, database: RDBStorage, driver: Driver | None) -> StudyLine:
+    study = optuna.load_study(study_name=name, storage=database)
+    trials = study.get_trials(deepcopy=False)
+    counts = {
+        state.name: count
+        for state in TrialState
+        if (count := sum(trial.state == state for trial in trials))
+    }
+    values = [t.values[0] for t in trials if t.state == TrialState.COMPLETE and t.values]
+    smaller = study.direction == optuna.study.StudyDirection.MINIMIZE
+    times = [moment for t in trials for moment in (t.datetime_start, t.datetime_complete) if moment]
+    return StudyLine(
+        name,
+        counts,
+        (min(values) if smaller else max(values)) if values else None,
+        max(times, default=None),
+        driver is not None and driver.alive,
+        ATTRIBUTE in study.user_attrs,
+    )
+
+
+def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
+    if name is None:
+        latest = [candidate for candidate in by_time if candidate in names]
+        if not latest:
+            raise StudyError(
+                "there is no study yet", hint="slr-tune run search_spaces/distill.yaml makes one."
+            )
+        return latest[0]
+    if name in names:
+        return name
+    near = get_close_matches(name, names, n=3, cutoff=0.4)
+    known = ", ".join(near or sorted(names)[:10]) or "none"
+    raise StudyError(f"there is no study {name!r}", hint=f"Known, nearest first: {known}.")
+
+
+def trial_row(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial as plain values for a table or JSON."""
+    record = record_of(trial)
+    return {
+        "number": trial.number,
+        "state": trial.state.name,
+        "ended_by": None if record is None else record.ended_by,
+        "value": trial.values[0] if trial.values else None,
+        "epochs": len(trial.intermediate_values),
+        "best_epoch": None if record is None else record.best_epoch,
+        "seconds": None if record is None else round(record.seconds, 3),
+        "params": dict(trial.params),
+        "config": None if record is None else dict(record.config),
+        "checkpoint": None if record is None else record.checkpoint,
+        "error": None if record is None else record.error,
+    }

@@ -1,0 +1,44 @@
+"""What all tests share: one Ray session, a studies folder of one's own, no skips in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty studies folder; no test sees the user's."""
+    folder = tmp_path / "studies"
+    monkeypatch.setenv("SLR_TUNE_STUDIES", str(folder))
+    monkeypatch.delenv("SLR_TUNE_STORAGE", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ray_two_cores() -> Iterator[None]:
+    """The one Ray session of the test run."""
+    from slr_tune.search.session import ray_session
+
+    with ray_session(address=None, cpus=2):
+        yield
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Says what was skipped where nothing may be skipped."""
+    if os.environ.get("SLR_TUNE_NO_SKIPS") and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("Tests were skipped, which this run does not allow.", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fails the run where a test was skipped and none may be."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SLR_TUNE_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

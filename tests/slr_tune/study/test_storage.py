@@ -1,0 +1,81 @@
+"""The database behind the studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from optuna.study import StudyDirection
+
+from slr_tune.errors import StorageError
+from slr_tune.study.storage import open_storage, storage_url
+
+
+def test_default_is_sqlite_in_the_studies_folder(studies: Path) -> None:
+    """The default must follow SLR_TUNE_STUDIES."""
+    assert storage_url() == f"sqlite:///{studies / 'slr-tune.db'}"
+
+
+def test_variable_and_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--storage comes before the variable, the variable before the default."""
+    monkeypatch.setenv("SLR_TUNE_STORAGE", "sqlite:///a.db")
+    assert storage_url() == "sqlite:///a.db"
+    assert storage_url("sqlite:///b.db") == "sqlite:///b.db"
+
+
+def test_sqlite_is_in_wal_mode(studies: Path) -> None:
+    """Without WAL the dashboard would block the driver."""
+    storage = open_storage(create=True)
+    with storage.engine.connect() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "is not a database URL"),
+        ("oracel://host/db", "is not a database URL"),
+        ("sqlite://", "in memory"),
+        ("sqlite:////nowhere/at/all.db", "there is no database at /nowhere/at/all.db"),
+    ],
+)
+def test_wrong_url_is_one_message(url: str, words: str) -> None:
+    """A traceback of SQLAlchemy tells nobody what to do."""
+    with pytest.raises(StorageError, match=words) as caught:
+        open_storage(url)
+    assert caught.value.hint
+
+
+def test_server_that_does_not_answer_hides_the_password() -> None:
+    """The password must not end in a log; nothing listens on port 1."""
+    pytest.importorskip("psycopg")
+    with pytest.raises(StorageError) as caught:
+        open_storage("postgresql://me:secret@127.0.0.1:1/db", create=True)
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_file_that_is_no_database(tmp_path: Path) -> None:
+    """A wrong path must not be overwritten."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but somebody's notes" * 50)
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="not a database"):
+        open_storage(f"sqlite:///{path}", create=True)
+    assert path.read_bytes() == before
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The message names the folder, not a line in SQLAlchemy."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot make the folder"):
+        open_storage(f"sqlite:///{tmp_path / 'file' / 'below' / 'a.db'}", create=True)
+
+
+def test_two_openings_share_one_database(studies: Path) -> None:
+    """A reader sees what the driver wrote, at once."""
+    first = open_storage(create=True)
+    first.create_new_study([StudyDirection.MINIMIZE], "s")
+    assert [study.study_name for study in open_storage().get_all_studies()] == ["s"]
