@@ -1,0 +1,44 @@
+"""`slr-tune best`: the best configuration of a study."""
+
+from __future__ import annotations
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, storage_option
+
+
+@click.command(
+    name="best",
+    epilog=examples(
+        "slr-tune best > best.yaml",
+        "slr-tune best libras-distill --format json",
+    ),
+)
+@click.argument("study", required=False)
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
+@storage_option
+def command(study: str | None, form: str, storage: str | None) -> None:
+    """Prints the whole configuration of STUDY's best trial, for `slr-tune train --config`."""
+    import yaml
+
+    from slr_tune.errors import StudyError
+    from slr_tune.study.record import record_of
+    from slr_tune.study.view import load_study
+
+    view = load_study(study, storage)
+    trial = view.best()
+    record = None if trial is None else record_of(trial)
+    if trial is None or record is None:
+        raise StudyError(
+            f"study {view.spec.study!r} has no finished trial yet",
+            hint="slr-tune show tells how its trials ended.",
+        )
+    click.echo(
+        f"Study {view.spec.study!r}, trial {trial.number}: "
+        f"{view.spec.objective.metric} {trial.value:.2f}",
+        err=True,
+    )
+    if form == "json":
+        echo_json(dict(record.config))
+    else:
+        click.echo(yaml.safe_dump(dict(record.config), sort_keys=False).rstrip())

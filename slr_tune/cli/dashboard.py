@@ -1,0 +1,39 @@
+"""`slr-tune dashboard`: Optuna Dashboard over the studies' database."""
+
+from __future__ import annotations
+
+import click
+
+from slr_tune.cli.options import examples, storage_option
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command(
+    name="dashboard",
+    epilog=examples(
+        "slr-tune dashboard",
+        "slr-tune dashboard --port 9000",
+    ),
+)
+@storage_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    help="Listen on an address that others reach; there is no authentication.",
+)
+def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
+    """Serves the studies to a browser on this machine until Ctrl-C."""
+    from slr_tune.dashboard import serve
+    from slr_tune.errors import SlrTuneError
+    from slr_tune.study.storage import open_storage
+
+    if host not in LOOPBACK and not insecure:
+        raise SlrTuneError(
+            f"the dashboard has no authentication, and {host} can be reached by others",
+            hint="Leave --host out and forward the port over SSH, or add --insecure.",
+        )
+    serve(open_storage(storage), host=host, port=port, announce=click.echo)
+    return 0

@@ -1,0 +1,116 @@
+"""The `slr-tune` command. Each subcommand's file is imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from slr_tune.cli.options import examples
+from trainables.errors import TrainablesError
+
+# name: (module, help). The help stands here so that `--help` imports no command.
+COMMANDS = {
+    "run": ("slr_tune.cli.run", "Search a space, or go on with a search."),
+    "train": (
+        "slr_tune.cli.train",
+        "Train one teacher, student or distillation.",
+    ),
+    "prepare": ("slr_tune.cli.prepare", "Pack a data set, and check every value of it."),
+    "list": ("slr_tune.cli.list", "List the studies."),
+    "show": ("slr_tune.cli.show", "Show a study, or one trial of it."),
+    "best": ("slr_tune.cli.best", "Print the best configuration of a study."),
+    "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
+}
+
+EXIT_RUN_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of a person's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, "command", None) or getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Names the nearest command for a misspelt one."""
+        from difflib import get_close_matches
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            advice = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}.{advice}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "slr-tune run search_spaces/distill.yaml    search, or go on with a search",
+        "slr-tune list                              what was run",
+        "slr-tune best                              what won",
+    ),
+)
+@click.version_option(package_name="slr-tune")
+def cli() -> None:
+    """Hyperparameter search and ablation for CTC sign-language recognisers.
+
+    Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command and exits; what a user can cause ends in one message, not in a traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    try:
+        result: Any = cli.main(args=arguments, prog_name="slr-tune", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TrainablesError as error:
+        click.echo(f"slr-tune: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            return 0
+        click.echo(f"slr-tune: {_file_error(error)}", err=True)
+        return EXIT_RUN_FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _file_error(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""`slr-tune run`: search a space, or go on with a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+
+@click.command(
+    name="run",
+    epilog=examples(
+        "slr-tune run search_spaces/distill.yaml",
+        "slr-tune run search_spaces/distill.yaml --trials 60",
+        "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
+    ),
+)
+@click.argument("space", type=click.Path(path_type=Path))
+@click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
+@click.option("--max-epochs", type=int, help="Epochs of a trial. [default: the file's]")
+@click.option("--study", help="Name of the study. [default: the file's]")
+@storage_option
+@click.option("--workers", type=int, help="Trials side by side. [default: the file's]")
+@click.option("--seed", type=int, help="Of the sampler and the runs. [default: the file's]")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the file: --set budget.trials=5 --set fixed.batch_size=8.",
+)
+@click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
+@click.option(
+    "--allow-weak-teacher",
+    is_flag=True,
+    help="Go on although the teacher is worse than the baseline student.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
+@json_option
+def command(space: Path, **options: Any) -> int:
+    """Searches SPACE, a YAML file, until its study has the trials asked for.
+
+    Given again after a stop, a crash or a power cut, the same command goes on where it was.
+    Ctrl-C stores what is done; a second one ends at once.
+    """
+    from slr_tune.space import load_spec
+
+    spec = load_spec(
+        space,
+        overrides=options["overrides"],
+        study=options["study"],
+        trials=options["trials"],
+        max_epochs=options["max_epochs"],
+        workers=options["workers"],
+        seed=options["seed"],
+    )
+    if options["dry_run"]:
+        from slr_tune.cli.dry_run import describe, describe_text
+
+        echo_json(describe(spec)) if options["as_json"] else click.echo(describe_text(spec))
+        return 0
+    return _search(spec, options)
+
+
+def _search(spec: Any, options: dict[str, Any]) -> int:
+    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+    from slr_tune.search.engine import RunOptions, run_search
+    from slr_tune.search.progress import Progress
+    from slr_tune.search.summary import summarise, summary_text
+    from slr_tune.study.view import load_study
+
+    with Progress() as progress:
+        run_options = RunOptions(
+            options["storage"], options["address"], options["allow_weak_teacher"]
+        )
+        outcome = run_search(spec, run_options, progress)
+    view = load_study(spec.study, options["storage"])
+    if outcome.started == 0 and not outcome.interrupted:
+        click.echo(
+            f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
+            f"For more: --trials {len(view.trials) + 6}",
+            err=True,
+        )
+    if options["as_json"]:
+        echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
+    else:
+        wer = None if outcome.teacher is None else outcome.teacher.wer
+        click.echo(summary_text(view, teacher_wer=wer))
+    if outcome.interrupted:
+        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        return EXIT_INTERRUPTED
+    return 0 if view.best() is not None else EXIT_RUN_FAILED

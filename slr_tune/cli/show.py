@@ -1,0 +1,99 @@
+"""`slr-tune show`: a study, or one trial of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+
+@click.command(
+    name="show",
+    epilog=examples(
+        "slr-tune show",
+        "slr-tune show libras-distill --trial 7",
+    ),
+)
+@click.argument("study", required=False)
+@click.option("--trial", type=int, help="One trial, with its whole configuration and curve.")
+@storage_option
+@json_option
+def command(study: str | None, trial: int | None, storage: str | None, as_json: bool) -> None:
+    """Shows STUDY (the one written last if it is left out): every trial, the best first."""
+    from slr_tune.study.view import load_study
+
+    view = load_study(study, storage)
+    if study is None:
+        click.echo(f"Study {view.spec.study!r}, the one written last.", err=True)
+    if trial is not None:
+        _show_trial(view, trial, as_json=as_json)
+    else:
+        _show_study(view, as_json=as_json)
+
+
+def _show_study(view: Any, *, as_json: bool) -> None:
+    from rich.table import Table
+
+    from slr_tune.cli.tables import print_table
+    from slr_tune.search.summary import searched_values, summarise, summary_text
+    from slr_tune.study.view import trial_row
+
+    rows = [trial_row(trial) for trial in view.trials]
+    if as_json:
+        echo_json({**summarise(view), "running": view.running, "rows": rows})
+        return
+    click.echo(summary_text(view))
+    if view.running:
+        click.echo(f"Running: {view.driver.description}.")
+    sign = 1 if view.minimizes else -1
+    rows.sort(key=lambda row: (row["value"] is None, sign * (row["value"] or 0.0)))
+    names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("trial", "value", "epochs", "ended by", *names):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        values = searched_values(view, row)
+        table.add_row(
+            str(row["number"]),
+            "-" if row["value"] is None else f"{row['value']:.2f}",
+            str(row["epochs"]),
+            row["ended_by"] or row["state"].lower(),
+            *(_cell(values.get(name)) for name in names),
+        )
+    print_table(table)
+
+
+def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
+    import yaml
+
+    from slr_tune.errors import StudyError
+    from slr_tune.study.folders import trial_folder
+    from slr_tune.study.view import trial_row
+    from trainables.curve import CurveFile
+
+    if not 0 <= number < len(view.trials):
+        raise StudyError(
+            f"study {view.spec.study!r} has no trial {number}",
+            hint=f"It has trials 0 to {len(view.trials) - 1}.",
+        )
+    row = trial_row(view.trials[number])
+    folder = trial_folder(view.spec.study, number)
+    curve = CurveFile(folder / "curve.csv").rows()
+    if as_json:
+        echo_json({**row, "folder": str(folder), "curve": curve})
+        return
+    error = row.pop("error")
+    click.echo(yaml.safe_dump({**row, "folder": str(folder)}, sort_keys=False).rstrip())
+    metric = view.spec.objective.metric
+    for point in curve:
+        click.echo(f"epoch {point['epoch']:3d}  {metric} {point.get(metric, float('nan')):.2f}")
+    if error:
+        click.echo(f"error:\n{error}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

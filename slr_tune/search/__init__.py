@@ -1,0 +1,1 @@
+"""The search: suggestions, ASHA and the Ray Tune run, all over the study."""

@@ -1,0 +1,278 @@
+"""One run of a search: open or resume the study, prepare what it needs, hand it to Ray Tune."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slr_tune.errors import RunFailed
+from slr_tune.search.interrupt import interrupt_flag
+from slr_tune.search.progress import Progress
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.sampler import tpe
+from slr_tune.search.session import prepare_environment, ray_session
+from slr_tune.search.teacher import Teacher, find_teacher
+from slr_tune.space import Resources, StudySpec
+from slr_tune.study.folders import cache_root, trial_folder
+from slr_tune.study.lock import StudyLock
+from slr_tune.study.manifest import write_manifest
+from slr_tune.study.recovery import Recovery, recover
+from slr_tune.study.storage import open_storage, storage_errors, storage_url
+from slr_tune.study.store import LiveTrial, StudyStore, open_store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run a search; none of it changes what is searched.
+
+    Attributes:
+        storage: Database URL, None for the default.
+        address: Ray cluster, None for this machine.
+        allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
+    """
+
+    storage: str | None = None
+    address: str | None = None
+    allow_weak_teacher: bool = False
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run did.
+
+    Attributes:
+        started: Trials that this run started or took up again.
+        recovery: What it found of an earlier one.
+        interrupted: Whether a person ended it.
+        parked: Trials that wait for the next start.
+        teacher: The teacher, None where there is none or nothing had to be run.
+    """
+
+    started: int
+    recovery: Recovery
+    interrupted: bool = False
+    parked: tuple[int, ...] = ()
+    teacher: Teacher | None = None
+
+
+def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunOutcome:
+    """Runs a search until the study has the trials asked for, or somebody stops it.
+
+    Raises:
+        SlrTuneError: Bad input, a study that is locked or of another space, a database that does
+            not answer, a run that cannot go on. What was finished is stored.
+    """
+    from trainables.data import prepare
+
+    url = storage_url(options.storage)
+    progress.message("Preparing the data") if spec.data else None
+    data = prepare(spec.data, cache_root()) if spec.data else None
+    storage = open_storage(options.storage, create=True)
+    with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
+        store = open_store(spec, storage)
+        recovery = recover(store)
+        progress.watch(store)
+        _tell_recovery(recovery, progress)
+        if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
+            return RunOutcome(0, recovery)
+        with interrupt_flag(progress.message) as asked:
+            run = _Run(store, lock, options, progress, asked)
+            return run.execute(data, recovery)
+
+
+class _Run:
+    """The part of a search that needs Ray."""
+
+    def __init__(
+        self,
+        store: StudyStore,
+        lock: StudyLock,
+        options: RunOptions,
+        progress: Progress,
+        asked: threading.Event,
+    ) -> None:
+        self.store = store
+        self.spec = store.spec
+        self.lock = lock
+        self.options = options
+        self.progress = progress
+        self.asked = asked
+        self.workers = _wanted_workers(store.spec.resources)
+
+    def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
+        cpus = math.ceil(self.workers * self.spec.resources.cpus_per_trial)
+        self.progress.message("Starting Ray")
+        with ray_session(address=self.options.address, cpus=cpus):
+            self.workers = _possible_workers(self.spec.resources, self.workers)
+            teacher = find_teacher(
+                self.spec,
+                data,
+                storage=self.options.storage,
+                tell=self.progress.message,
+                stopped=self.asked.is_set,
+                allow_weak=self.options.allow_weak_teacher,
+            )
+            if self.asked.is_set():
+                return RunOutcome(0, recovery, interrupted=True, teacher=teacher)
+            write_manifest(self.spec, self.store.folder, data=data, teacher=teacher)
+            recorder = Recorder(
+                self.store,
+                self.lock,
+                tpe,
+                target=self.spec.budget.trials,
+                workers=self.workers,
+            )
+            before = self._finished()
+            parked = self._fit(recorder, data, teacher)
+        started = self._finished() - before + len(parked)
+        if recorder.failure is not None:
+            raise recorder.failure
+        return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
+
+    def _fit(self, recorder: Recorder, data: Any, teacher: Teacher | None) -> list[int]:
+        """Lets Ray Tune work; returns the trials that were left in the air."""
+        from ray.exceptions import RayError
+        from ray.tune.error import TuneError
+
+        scratch = Path(tempfile.mkdtemp(prefix="slr-tune-"))
+        barrier = self.store.folder / ".workers"
+        shutil.rmtree(barrier, ignore_errors=True)
+        barrier.mkdir(parents=True)
+        try:
+            self._tuner(recorder, scratch, self._assigner(barrier, data, teacher)).fit()
+        except (TuneError, RayError, OSError) as error:
+            recorder.failure = recorder.failure or RunFailed(
+                f"Ray Tune stopped: {(str(error).splitlines() or [type(error).__name__])[0]}",
+                hint="Give the same command again; it goes on where it stopped.",
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(barrier, ignore_errors=True)
+            parked = self._sweep(recorder)
+        return parked
+
+    def _sweep(self, recorder: Recorder) -> list[int]:
+        """Tune tells nobody of the trials that it drops when it ends early."""
+        try:
+            parked = recorder.sweep()
+            self.progress.tick(force=True)
+            return parked
+        except Exception as error:
+            # The database is gone: the next start finds them RUNNING and takes them up.
+            recorder.failure = recorder.failure or error
+            return []
+
+    def _tuner(self, recorder: Recorder, scratch: Path, assign: Callable[[LiveTrial], Any]) -> Any:
+        from ray import tune
+
+        from slr_tune.search.tune_parts import (
+            ProgressTicker,
+            StopOnRequest,
+            StudyScheduler,
+            StudySearcher,
+        )
+        from trainables.ray_adapter import RayRun
+
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.workers)
+        resources = {"cpu": self.spec.resources.cpus_per_trial}
+        if self.spec.resources.gpus_per_trial:
+            resources["gpu"] = self.spec.resources.gpus_per_trial
+        return tune.Tuner(
+            tune.with_resources(RayRun, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=StudySearcher(recorder, assign),
+                scheduler=StudyScheduler(recorder),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=self.spec.study,
+                storage_path=str(scratch),
+                verbose=0,
+                stop=StopOnRequest(recorder, self.asked.is_set),
+                callbacks=[ProgressTicker(self.progress.tick)],
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+
+    def _assigner(
+        self, barrier: Path, data: Any, teacher: Teacher | None
+    ) -> Callable[[LiveTrial], Any]:
+        from trainables.ray_adapter import Assignment
+
+        remaining = self.spec.budget.trials - self._finished()
+        meeting = min(self.workers, max(1, remaining))
+
+        def assign(live: LiveTrial) -> Assignment:
+            return Assignment(
+                number=live.number,
+                trainable=self.spec.trainable,
+                config=live.record.config,
+                seed=live.record.seed,
+                data=None if data is None else str(data.folder),
+                teacher=None if teacher is None else str(teacher.checkpoint),
+                cache=str(cache_root()),
+                folder=str(trial_folder(self.spec.study, live.number)),
+                metric=self.spec.objective.metric,
+                minimizes=self.store.minimizes,
+                barrier=str(barrier),
+                workers=meeting,
+            )
+
+        return assign
+
+    def _finished(self) -> int:
+        return sum(trial.state.is_finished() for trial in self.store.trials)
+
+
+def _wanted_workers(resources: Resources) -> int:
+    """As asked for; "auto" is one for each trial's share of this machine's cores."""
+    if resources.workers != "auto":
+        return resources.workers
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, int((count or 1) / resources.cpus_per_trial))
+
+
+def _possible_workers(resources: Resources, wanted: int) -> int:
+    """How many trials the Ray session holds at a time.
+
+    Raises:
+        RunFailed: Not even one.
+    """
+    import ray
+
+    offered = ray.cluster_resources()
+    needs = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    for name, need in needs.items():
+        if need and offered.get(name, 0.0) < need:
+            raise RunFailed(
+                f"a trial needs {need:g} {name}, the Ray session has {offered.get(name, 0.0):g}",
+                hint=f"Lower resources.{name.lower()}s_per_trial, or use a larger machine.",
+            )
+    most = min(int(offered[name] / need) for name, need in needs.items() if need)
+    return most if resources.workers == "auto" else min(wanted, most)
+
+
+def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
+    parts = {
+        "taken up again": recovery.resumed,
+        "recorded as pruned": recovery.pruned,
+        "given up as killed": recovery.killed,
+    }
+    for what, numbers in parts.items():
+        if numbers:
+            plural = "s" if len(numbers) > 1 else ""
+            progress.message(f"Trial{plural} {', '.join(map(str, numbers))} {what}")
+
+
+prepare_environment()

@@ -1,0 +1,240 @@
+"""The driver's book-keeping: every report of a worker becomes an entry in the study and a decision.
+
+Ray's scheduler and searcher both call this one object, in the driver's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from slr_tune.errors import RunFailed, StudyLocked
+from slr_tune.search.rungs import Rungs, rung_epochs
+from slr_tune.search.sampler import SamplerFactory
+from slr_tune.study.lock import StudyLock
+from slr_tune.study.record import record_of
+from slr_tune.study.store import LiveTrial, StudyStore
+
+logger = logging.getLogger(__name__)
+
+ERRORS_IN_A_ROW = 3
+"""Trials that may fail by an error in a row, none reporting an epoch, before the run ends."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a worker sends after an epoch, or when it took a trial up.
+
+    Attributes:
+        rows: The newest row of the curve; all of them from epoch 1 where `history` is set.
+        history: Whether this is a run's account of itself after a restart, nothing trained.
+        ended_by: The run's own reason to end, or "error", "oom", "disk_full"; None to go on.
+        error: Text of the error.
+        facts: What the run tells of itself: parameters, memory, remedies.
+        checkpoint: Best checkpoint, relative to the trial's folder.
+    """
+
+    rows: Sequence[Mapping[str, float]]
+    history: bool = False
+    ended_by: str | None = None
+    error: str | None = None
+    facts: Mapping[str, Any] | None = None
+    checkpoint: str | None = None
+
+
+class Recorder:
+    """Turns reports into the study's entries and into decisions; remembers what went wrong.
+
+    Attributes:
+        store: The study.
+        rungs: ASHA's rungs, rebuilt from the study.
+        failure: Why the run cannot go on; None while it can.
+    """
+
+    def __init__(
+        self,
+        store: StudyStore,
+        lock: StudyLock,
+        sampler: SamplerFactory,
+        *,
+        target: int,
+        workers: int,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Rebuilds the rungs from the stored trials."""
+        self.store = store
+        self.lock = lock
+        self._sampler = sampler
+        self._target = target
+        self._workers = workers
+        self._on_change = on_change
+        self._errors_in_a_row = 0
+        self.failure: Exception | None = None
+        self.rungs = rungs_of(store)
+
+    def next_trial(self) -> LiveTrial | None:
+        """Starts a trial, None where no worker is free or none is left to start."""
+        if len(self.store.live) >= self._workers or not self.has_more():
+            return None
+        self._check_lock()
+        number = len(self.store.trials)
+        live = self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=number))
+        self._on_change()
+        return live
+
+    def has_more(self) -> bool:
+        """Whether a trial is left to start."""
+        if self.failure is not None:
+            return False
+        return self.store.waiting() > 0 or len(self.store.trials) < self._target
+
+    def report(self, number: int, report: Report) -> bool:
+        """Stores what a worker sent.
+
+        Returns:
+            Whether the trial has ended.
+        """
+        live = self.store.live.get(number)
+        if live is None:
+            return True
+        self._check_lock()
+        if report.ended_by == "disk_full":
+            raise RunFailed(
+                f"trial {number}: {report.error}",
+                hint="Free some space and give the same command again; it goes on where it "
+                "stopped.",
+            )
+        try:
+            ended = self._enter(live, report)
+        except UpdateFinishedTrialError:
+            # Somebody ended it by hand, in the dashboard for instance. Their word stands.
+            self.store.live.pop(number, None)
+            ended = True
+        self._on_change()
+        return ended
+
+    def _enter(self, live: LiveTrial, report: Report) -> bool:
+        if report.history:
+            self.store.catch_up(live, report.rows)
+        else:
+            for row in report.rows:
+                self.store.add_row(live, row)
+        if report.rows:
+            self._errors_in_a_row = 0
+        self._note_facts(live, report)
+        return self._verdict(live, report)
+
+    def lost_worker(self, number: int, error: str) -> None:
+        """A worker died with a trial in its hands: try it again, or give it up."""
+        live = self.store.live.get(number)
+        if live is None:
+            return
+        if self.store.exhausted(live):
+            self.store.finish(live, "killed", error=error)
+        else:
+            logger.warning("trial %d lost its worker and will be taken up again", number)
+            self.store.park(live, blameless=False)
+        self._on_change()
+
+    def sweep(self) -> list[int]:
+        """Parks what is still in the air when the run ends early; returns the trials' numbers."""
+        numbers = sorted(self.store.live)
+        for number in numbers:
+            self.store.park(self.store.live[number])
+        return numbers
+
+    def _check_lock(self) -> None:
+        if self.lock.lost.is_set():
+            raise StudyLocked(
+                f"study {self.store.spec.study!r} was taken over by another driver, because this "
+                "one gave no sign of life for a minute",
+                hint="The other one goes on with it; see slr-tune list.",
+            )
+
+    def _note_facts(self, live: LiveTrial, report: Report) -> None:
+        facts = dict(report.facts or {})
+        live.record = replace(
+            live.record,
+            parameters=facts.pop("parameters", live.record.parameters),
+            peak_memory_bytes=facts.pop("peak_memory_bytes", live.record.peak_memory_bytes),
+            facts={**live.record.facts, **facts},
+        )
+        if report.checkpoint is not None:
+            relative = f"trials/{live.number}/{report.checkpoint}"
+            live.record = replace(live.record, checkpoint=relative)
+
+    def _verdict(self, live: LiveTrial, report: Report) -> bool:
+        """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
+        if report.ended_by is not None:
+            self.store.finish(live, report.ended_by, error=report.error)
+            if report.ended_by == "error" and not report.rows:
+                self._count_error(live.number, report.error or "")
+            return True
+        if self._stopped_at_rung(live):
+            self.store.finish(live, "asha")
+            return True
+        return False
+
+    def _stopped_at_rung(self, live: LiveTrial) -> bool:
+        decided = {entry.epoch for entry in live.record.rungs}
+        for epoch in self.rungs.epochs:
+            if epoch in decided or epoch not in live.values:
+                continue
+            # Cut short, the baseline would be no figure to compare the best trial with.
+            exempt = live.number == 0 and self.store.spec.baseline is not None
+            entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt)
+            live.record = replace(live.record, rungs=(*live.record.rungs, entry))
+            self.store.write_record(live)
+        return any(entry.stopped for entry in live.record.rungs)
+
+    def _count_error(self, number: int, error: str) -> None:
+        self._errors_in_a_row += 1
+        if self._errors_in_a_row >= ERRORS_IN_A_ROW:
+            raise RunFailed(
+                f"{ERRORS_IN_A_ROW} trials in a row failed before their first epoch, the last "
+                f"(trial {number}) with: {_last_word(error)}",
+                hint=f"See slr-tune show {self.store.spec.study} --trial {number} for the whole "
+                "error.",
+            )
+
+
+def _last_word(error: str) -> str:
+    """The line of an error that says what happened: a traceback's last, a message's first."""
+    lines = error.strip().splitlines() or ["no text"]
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+
+def rungs_of(store: StudyStore) -> Rungs:
+    """The rungs of a study as its stored records give them."""
+    budget = store.spec.budget
+    rungs = Rungs(
+        rung_epochs(
+            grace_epochs=budget.grace_epochs,
+            reduction_factor=budget.reduction_factor,
+            max_epochs=budget.max_epochs,
+        ),
+        budget.reduction_factor,
+        store.minimizes,
+    )
+    records = [record_of(trial) for trial in store.trials]
+    rungs.replay(entry for record in records if record for entry in record.rungs)
+    return rungs
+
+
+def guarded(recorder: Recorder, work: Callable[[], bool]) -> bool:
+    """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
+
+    Returns:
+        What `work` returns; True, that is stop, once something went wrong.
+    """
+    if recorder.failure is not None:
+        return True
+    try:
+        return work()
+    except Exception as error:
+        recorder.failure = error
+    return True

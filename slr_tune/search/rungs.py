@@ -1,0 +1,78 @@
+"""ASHA's rungs: who arrived with which value, and who goes on. Knows neither Ray nor Optuna.
+
+Asynchronous successive halving in its stopping form: a trial that arrives at a rung goes on if it
+is among the best 1/eta of all that have arrived there, itself counted in; the first always does.
+
+Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
+algorithm 2; stopping instead of promoting as in section 3.3 of its Ray and Optuna implementations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from slr_tune.study.record import RungEntry
+
+
+def rung_epochs(*, grace_epochs: int, reduction_factor: int, max_epochs: int) -> tuple[int, ...]:
+    """Epochs of the rungs: grace, grace x eta, grace x eta^2 ... below `max_epochs`."""
+    epochs = []
+    epoch = grace_epochs
+    while epoch < max_epochs:
+        epochs.append(epoch)
+        epoch *= reduction_factor
+    return tuple(epochs)
+
+
+@dataclass
+class Rungs:
+    """All rungs of a study.
+
+    Attributes:
+        epochs: The rungs, ascending.
+        reduction_factor: eta, at least 2.
+        minimizes: Whether smaller values are better.
+    """
+
+    epochs: tuple[int, ...]
+    reduction_factor: int
+    minimizes: bool = True
+    _values: dict[int, list[float]] = field(default_factory=dict)
+    _arrivals: int = 0
+
+    def decide(self, epoch: int, value: float, *, exempt: bool = False) -> RungEntry:
+        """Enters a trial at a rung and decides.
+
+        Args:
+            epoch: One of `epochs`.
+            value: Its best value so far, in the metric's unit.
+            exempt: Whether it goes on in any case; it still counts for the others.
+
+        Raises:
+            ValueError: There is no rung at this epoch.
+        """
+        if epoch not in self.epochs:
+            raise ValueError(f"epoch {epoch} is no rung of {self.epochs}")
+        values = self._values.setdefault(epoch, [])
+        values.append(value)
+        places = max(1, len(values) // self.reduction_factor)
+        better = sum(other < value if self.minimizes else other > value for other in values)
+        stopped = better >= places and not exempt
+        entry = RungEntry(epoch, value, self._arrivals, stopped=stopped, exempt=exempt)
+        self._arrivals += 1
+        return entry
+
+    def replay(self, entries: Iterable[RungEntry]) -> list[RungEntry]:
+        """Enters stored arrivals in their order; returns what is decided now, to be compared.
+
+        The order of arrival is part of the record, because with workers in parallel it is not to
+        be had from anything else.
+        """
+        decided = []
+        for entry in sorted(entries, key=lambda entry: entry.order):
+            if entry.epoch not in self.epochs:
+                continue
+            self._arrivals = entry.order
+            decided.append(self.decide(entry.epoch, entry.value, exempt=entry.exempt))
+        return decided

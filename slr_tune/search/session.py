@@ -1,0 +1,91 @@
+"""The Ray session of a run: local and closed to others, or a cluster that is already there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from slr_tune.errors import RunFailed
+
+_OBJECT_STORE_BYTES = 128 * 1024 * 1024
+"""Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
+
+# Ray reads these when it is imported.
+_ENVIRONMENT = {
+    # Ray's ports listen on all interfaces; the token keeps others out.
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    # The study holds the curves; Tune's own CSV, JSON and TensorBoard files would cost 40 ms each.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Ctrl-C is handled by the run itself: it stores before it ends.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # The newer output engine prints a banner even when it is told to be silent.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # Tune's snapshot of the experiment is never read.
+    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
+    "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "100000",
+}
+
+
+def prepare_environment() -> None:
+    """Sets what Ray reads at import, where the user has not set it."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
+    """A Ray session for the time of a block; one that is already running is used and left alone.
+
+    Args:
+        address: Of a running cluster, None to start Ray on this machine.
+        cpus: Cores to offer when Ray is started here.
+
+    Raises:
+        RunFailed: The cluster does not answer, or Ray does not start.
+    """
+    prepare_environment()
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        else:
+            ray.init(**_local_options(cpus))
+    except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
+        place = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        raise RunFailed(
+            f"{place} cannot be reached: {str(error).splitlines()[0]}",
+            hint="Check --address, or leave it out to use this machine alone.",
+        ) from error
+    _close_token_file()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _local_options(cpus: int) -> dict[str, Any]:
+    return {
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+        "object_store_memory": _OBJECT_STORE_BYTES,
+        "_node_ip_address": "127.0.0.1",
+    }
+
+
+def _close_token_file() -> None:
+    """Ray writes its token readable by all users of the machine."""
+    token = Path.home() / ".ray" / "auth_token"
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)

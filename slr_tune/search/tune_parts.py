@@ -1,0 +1,129 @@
+"""The search as Ray Tune sees it: a searcher, a scheduler, a stopper and a callback.
+
+All four only pass on what they hear to the one `Recorder`. Ray Tune keeps a snapshot of its own
+experiment, which nothing ever reads: the study is the only truth. So none of them is stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Self
+
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from slr_tune.search.recorder import Recorder, Report, guarded
+from slr_tune.study.store import LiveTrial
+from trainables.ray_adapter import RESULT, Assignment
+
+
+class _NotStored:
+    """Keeps a part that holds a database connection out of Ray's pickles."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (str, (f"{type(self).__name__} is not stored",))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no types
+    """Hands out the trials of a study: first those that wait, then new suggestions."""
+
+    def __init__(self, recorder: Recorder, assign: Callable[[LiveTrial], Assignment]) -> None:
+        """Wraps the recorder.
+
+        Args:
+            recorder: The study's book-keeping.
+            assign: Says what the worker of a trial has to know.
+        """
+        super().__init__()
+        self._recorder = recorder
+        self._assign = assign
+        self._numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial; None while all workers are busy; FINISHED when no trial is left."""
+        started: list[LiveTrial] = []
+
+        def start() -> bool:
+            live = self._recorder.next_trial()
+            if live is not None:
+                started.append(live)
+            return live is None and not self._recorder.has_more()
+
+        finished = guarded(self._recorder, start)
+        if not started:
+            # A trial whose worker dies comes back into the queue, so wait for those in the air.
+            in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
+            return Searcher.FINISHED if finished and not in_the_air else None
+        self._numbers[trial_id] = started[0].number
+        return self._assign(started[0]).to_ray()
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Of a normal end the scheduler has told already; an error here is a lost worker."""
+        number = self._numbers.pop(trial_id, None)
+        if number is None or not error:
+            return
+
+        def lose() -> bool:
+            self._recorder.lost_worker(number, "the worker process died")
+            return False
+
+        guarded(self._recorder, lose)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Stores nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restores nothing; a run is resumed from the study."""
+
+
+class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+    """Writes each report into the study and stops what has ended, by itself or by ASHA."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Wraps the recorder."""
+        super().__init__()
+        self._recorder = recorder
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Decides after each epoch."""
+        number = Assignment.from_ray(trial.config).number
+        report = Report(**json.loads(result[RESULT]))
+        ended = guarded(self._recorder, lambda: self._recorder.report(number, report))
+        return str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
+
+
+class StopOnRequest(_NotStored, Stopper):  # type: ignore[misc]  # Ray ships no types
+    """Ends the Tune run when a person asks for it or the book-keeping cannot go on."""
+
+    def __init__(self, recorder: Recorder, asked: Callable[[], bool]) -> None:
+        """Takes the two reasons."""
+        self._recorder = recorder
+        self._asked = asked
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops a single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether to end."""
+        return self._asked() or self._recorder.failure is not None
+
+
+class ProgressTicker(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no types
+    """Lets the progress display draw itself, several times a second."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        """Takes what to call."""
+        self._tick = tick
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """After each turn of Tune's loop."""
+        self._tick()

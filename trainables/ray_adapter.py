@@ -1,0 +1,248 @@
+"""A run as a class trainable of Ray Tune. The only file of this package that imports Ray.
+
+An actor outlives its trials: torch, the mapped data and the teacher's outputs stay warm, and
+`reset_config` only builds the next run. Checkpoints do not go through Ray: the worker writes them
+into the trial's folder, so that a trial can be taken up by another driver on another day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import resource
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray.tune import Trainable
+
+from trainables.checkpoint import CheckpointFolder
+from trainables.data import Dataset, open_dataset
+from trainables.errors import CheckpointError, TrainablesError
+from trainables.protocol import Run, RunInputs
+from trainables.registry import run_class
+
+RESULT = "slr"
+"""Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
+
+_BARRIER_SECONDS = 30.0
+_BARRIER_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is told of a trial; plain values, as they travel to another process.
+
+    Attributes:
+        number: The trial's number in the study.
+        trainable: Name of the run.
+        config: Its resolved configuration.
+        seed: Seed of its randomness.
+        data: Folder of the prepared data, None where the run needs none.
+        teacher: The teacher's checkpoint.
+        cache: Folder for what runs derive and share.
+        folder: The trial's folder.
+        metric: Column of the curve that the objective looks at.
+        minimizes: Whether smaller values are better.
+        barrier: Folder in which starting workers meet.
+        workers: How many of them to wait for.
+    """
+
+    number: int
+    trainable: str
+    config: Mapping[str, Any]
+    seed: int
+    data: str | None
+    teacher: str | None
+    cache: str
+    folder: str
+    metric: str
+    minimizes: bool
+    barrier: str
+    workers: int
+
+    def to_ray(self) -> dict[str, Any]:
+        """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
+        return {"assignment": json.dumps(asdict(self))}
+
+    @classmethod
+    def from_ray(cls, config: Mapping[str, Any]) -> Assignment:
+        """From a Ray Tune configuration."""
+        return cls(**json.loads(config["assignment"]))
+
+
+class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
+    """Drives a run an epoch a step and reports each row. Never raises for what a run does."""
+
+    _run: Run | None = None
+    _warm_data: tuple[str, Dataset] | None = None
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Waits for the other workers, then builds the first trial's run."""
+        torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+        assignment = Assignment.from_ray(config)
+        _meet(Path(assignment.barrier), assignment.workers)
+        self._take_up(assignment)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Builds the next trial's run in the same process."""
+        self._take_up(Assignment.from_ray(new_config))
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """One epoch; after a restart first the account of the epochs that the checkpoint holds."""
+        try:
+            report = self._step()
+        except Exception as error:
+            report = _failure(error)
+        return {"epoch": self._epochs(), RESULT: json.dumps(report)}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """For Ray's own use (pausing schedulers); the search itself does not ask for it."""
+        if self._run is not None:
+            CheckpointFolder(Path(checkpoint_dir)).save(self._run, improved=False)
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        """Takes up what `save_checkpoint` wrote."""
+        state = CheckpointFolder(Path(checkpoint)).load_latest()
+        if self._run is not None and state is not None:
+            self._run.load_state_dict(state)
+
+    def cleanup(self) -> None:
+        """Lets go of the run."""
+        self._run = None
+
+    def _take_up(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._run = None
+        self._rows: list[dict[str, float]] = []
+        self._deferred: Exception | None = None
+        self._history_due = False
+        try:
+            self._build(assignment)
+        except Exception as error:
+            # Told with the first step: an actor that fails to start says less.
+            self._deferred = error
+
+    def _build(self, assignment: Assignment) -> None:
+        cls = run_class(assignment.trainable)
+        config = cls.config_class.model_validate(assignment.config)
+        inputs = RunInputs(
+            data=self._dataset(assignment.data),
+            seed=assignment.seed,
+            teacher=Path(assignment.teacher) if assignment.teacher else None,
+            cache=Path(assignment.cache),
+        )
+        every = int(getattr(config, "checkpoint_every", 0))
+        self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
+        self._run = cls(config, inputs)
+        state = self._folder.load_latest()
+        if state is not None:
+            self._rows = [dict(row) for row in state["rows"]]
+            self._run.load_state_dict(state["run"] if "run" in state else state)
+            self._history_due = True
+
+    def _dataset(self, folder: str | None) -> Dataset | None:
+        if folder is None:
+            return None
+        if self._warm_data is None or self._warm_data[0] != folder:
+            self._warm_data = (folder, open_dataset(Path(folder)))
+        return self._warm_data[1]
+
+    def _step(self) -> dict[str, Any]:
+        if self._deferred is not None:
+            raise self._deferred
+        assert self._run is not None
+        if self._history_due:
+            self._history_due = False
+            return self._report(self._rows, history=True)
+        row = {key: float(value) for key, value in self._run.run_epoch().items()}
+        improved = self._improves(row)
+        self._rows.append(row)
+        if self._run.ended_by != "nan":
+            self._folder.save_state(self._state(), epoch=self._run.epoch, improved=improved)
+        return self._report([row])
+
+    def _state(self) -> dict[str, Any]:
+        """The run's state with the rows beside it, from which a new driver mends its files."""
+        assert self._run is not None
+        return {**self._run.state_dict(), "rows": self._rows}
+
+    def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
+        assert self._run is not None
+        facts = {"peak_memory_bytes": _peak_memory(), **self._run.facts()}
+        best = self._folder.best
+        return {
+            "rows": [{**row, "epoch": int(row["epoch"])} for row in rows],
+            "history": history,
+            "ended_by": self._run.ended_by,
+            "facts": facts,
+            "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
+        }
+
+    def _improves(self, row: Mapping[str, float]) -> bool:
+        metric = self._assignment.metric
+        if metric not in row:
+            raise TrainablesError(
+                f"the run's rows have no column {metric!r}, which is the objective's metric",
+                hint=f"They have: {', '.join(row)}.",
+            )
+        value = row[metric]
+        if not math.isfinite(value):
+            return False
+        past = [old[metric] for old in self._rows if math.isfinite(old[metric])]
+        if not past:
+            return True
+        return value < min(past) if self._assignment.minimizes else value > max(past)
+
+    def _epochs(self) -> int:
+        return 0 if self._run is None else self._run.epoch
+
+
+def _meet(folder: Path, workers: int) -> None:
+    """Waits until all workers are up, at most half a minute.
+
+    Ray Tune hands a waiting trial to an actor that is free and then drops the actor that was
+    starting for it: where the first trial ends early, one actor ends up with all the work.
+    """
+    mark = folder / f"{os.uname().nodename}-{os.getpid()}"
+    mark.touch()
+    waiting = threading.Event()
+    for _ in range(int(_BARRIER_SECONDS / _BARRIER_POLL_SECONDS)):
+        if len(list(folder.iterdir())) >= workers:
+            return
+        waiting.wait(_BARRIER_POLL_SECONDS)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What a run raised, as a report."""
+    text = "".join(traceback.format_exception(error))
+    ended_by = "error"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        ended_by = "oom"
+    elif isinstance(error, TrainablesError):
+        text = str(error)
+    if _disk_full(error):
+        ended_by, text = "disk_full", str(error)
+    with contextlib.suppress(RuntimeError):
+        torch.cuda.empty_cache()
+    return {"rows": [], "ended_by": ended_by, "error": text}
+
+
+def _disk_full(error: BaseException) -> bool:
+    cause = error.__cause__ if isinstance(error, CheckpointError) else error
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _peak_memory() -> int:
+    """Bytes: of the GPU where one is in use, else of this process."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated() > 0:
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
