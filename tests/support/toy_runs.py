@@ -1,4 +1,4 @@
-"""Runs without a model: a curve by formula, so that a search takes seconds and is known by heart."""
+"""A run without a model: its curve is a formula, so a search is quick and its result known."""
 
 from __future__ import annotations
 
@@ -14,19 +14,15 @@ from trainables.protocol import RunInputs
 
 
 class ToyConfig(BaseModel):
-    """`level` is where the curve ends; the other settings make the run misbehave."""
+    """`level` is where the curve ends; a `fault` happens in epoch 2."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     level: float = Field(default=0.5, ge=0.0, le=1.0)
     width: int = Field(default=1, ge=1)
-    kind: str = "plain"
+    fault: str = "none"
     max_epochs: int = Field(default=9, ge=1)
     milliseconds: float = 0.0
-    error_at: int = 0
-    nan_at: int = 0
-    stop_at: int = 0
-    memory_at: int = 0
     kill_at: int = 0
     kill_times: int = 0
     disk_full_at: int = 0
@@ -59,18 +55,19 @@ class ToyRun:
         config = self.config
         if epoch == config.kill_at:
             self._kill()
-        if epoch == config.error_at:
+        fault = config.fault if epoch == 2 else "none"
+        if fault == "error":
             raise ValueError("made to fail")
-        if epoch == config.memory_at:
+        if fault == "oom":
             raise MemoryError("made to run out")
         if epoch == config.disk_full_at:
             raise OSError(28, "No space left on device")
         self._spend(config.milliseconds)
         self._epoch = epoch
         value = 100 * (config.level + (1 - config.level) / epoch)
-        if epoch == config.nan_at:
+        if fault == "nan":
             value, self._ended_by = float("nan"), "nan"
-        if epoch == config.stop_at:
+        if fault == "patience":
             self._ended_by = "patience"
         self._note(epoch)
         return {"epoch": epoch, "seconds": 0.001, "val/wer": value}

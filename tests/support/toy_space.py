@@ -17,7 +17,7 @@ fixed: {fixed}
 space:
   level: {{float: [0.0, 1.0]}}
   width: {{choice: [1, 2, 3]}}
-{baseline}
+{more}{baseline}
 """
 
 
@@ -26,10 +26,12 @@ def write_toy_space(folder: Path, **changes: Any) -> Path:
     settings: dict[str, Any] = {"trials": 8, "max_epochs": 9, "workers": 2, "baseline": True}
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     fixed = changes.pop("fixed", {})
+    faults = changes.pop("faults", ())
     assert not changes, f"unknown changes {changes}"
     baseline = "baseline: {level: 0.5, width: 1}" if settings.pop("baseline") else ""
+    more = f"  fault: {{choice: [{', '.join(faults)}]}}\n" if faults else ""
     path = folder / "toy.yaml"
-    path.write_text(TOY.format(fixed=_flow(fixed), baseline=baseline, **settings))
+    path.write_text(TOY.format(fixed=_flow(fixed), baseline=baseline, more=more, **settings))
     return path
 
 

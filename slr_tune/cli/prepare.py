@@ -1,0 +1,169 @@
+"""`slr-tune prepare`: pack a data set, and check every value of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset, SplitStatistics
+
+_SHOWN_GLOSSES = 10
+
+
+@click.command(
+    name="prepare",
+    epilog=examples(
+        "slr-tune prepare search_spaces/distill.yaml    the data of a search space",
+        "slr-tune prepare libras                        the bundled sentences",
+        "slr-tune prepare ~/phoenix-2014 --features i3d",
+        "slr-tune prepare ~/phoenix-2014-si5 --features i3d --subset si5",
+    ),
+)
+@click.argument("data")
+@click.option(
+    "--features",
+    metavar="NAME",
+    help="Folder in features/ to read. [default: the only one there]",
+)
+@click.option(
+    "--subset",
+    type=click.Choice(["multisigner", "si5"]),
+    help="Which corpus files to read: train.corpus.csv or train.SI5.corpus.csv. "
+    "[default: multisigner]",
+)
+@json_option
+def command(data: str, features: str | None, subset: str | None, as_json: bool) -> None:
+    """Packs DATA, checks every value of it, and says what it holds.
+
+    DATA is a search-space file, the word libras, or a folder laid out like PHOENIX-2014:
+    annotations/manual/{train,dev,test}.corpus.csv and features/NAME/{train,dev,test}/ID.npz.
+    Runs prepare their data by themselves; this does it ahead of them, and shows what is wrong.
+    """
+    from slr_tune.study.folders import cache_root
+    from trainables.data import prepare
+
+    with _Progress() as progress:
+        dataset = prepare(_section(data, features, subset), cache_root(), progress=progress.update)
+    for warning in dataset.warnings:
+        click.echo(f"Warning: {warning}.", err=True)
+    if as_json:
+        echo_json(_as_json(dataset))
+    else:
+        _print(dataset)
+
+
+def _section(data: str, features: str | None, subset: str | None) -> Mapping[str, Any]:
+    path = Path(data).expanduser()
+    if data != "libras" and path.is_dir():
+        section = {"name": "phoenix", "root": str(path), "features": features or _only(path)}
+        return section if subset is None else {**section, "subset": subset}
+    if features or subset:
+        raise click.UsageError("--features and --subset go with a folder of data only")
+    return {"name": "libras"} if data == "libras" else _section_of_file(path)
+
+
+def _section_of_file(path: Path) -> Mapping[str, Any]:
+    from slr_tune.errors import Problem, SpecError
+    from slr_tune.space.problems import Problems
+    from slr_tune.space.reader import read_yaml
+    from slr_tune.space.sections import read_data
+
+    problems = Problems()
+    section = read_data(read_yaml(path), None, problems)
+    if problems:
+        raise SpecError(problems.sorted())
+    if not section:
+        hint = "Add for example data: {name: libras}."
+        raise SpecError([Problem(str(path), "has no section data", hint)])
+    return section
+
+
+def _only(root: Path) -> str:
+    from trainables.data.phoenix_source import feature_names
+
+    names = feature_names(root)
+    if len(names) == 1:
+        click.echo(f"Features {names[0]}, the only ones there.", err=True)
+        return names[0]
+    found = f"has {', '.join(names)}: choose one with --features" if names else "has no folder"
+    raise click.UsageError(f"{root / 'features'} {found}")
+
+
+class _Progress:
+    """A bar on stderr while utterances are packed; nothing where stderr is not a terminal."""
+
+    def __enter__(self) -> _Progress:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bar = Progress(
+            console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+        )
+        self._task = self._bar.add_task("Checking and packing", total=None)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def update(self, done: int, total: int) -> None:
+        """Moves the bar."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
+def _print(dataset: Dataset) -> None:
+    from rich.table import Table
+
+    from slr_tune.cli.tables import print_table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("split")
+    for heading in ("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown"):
+        table.add_column(heading, justify="right")
+    for split in dataset.statistics:
+        table.add_row(
+            split.name,
+            f"{split.sentences:,}",
+            f"{split.frames:,}",
+            f"{split.shortest}..{split.longest}",
+            f"{split.glosses:,}",
+            f"{split.distinct_glosses:,}",
+            f"{split.unknown:,}",
+        )
+    print_table(table)
+    for split in dataset.statistics:
+        if split.unknown:
+            click.echo(_unknown(split))
+    click.echo(
+        f"{len(dataset.vocabulary) - 1:,} glosses to recognise, "
+        f"{dataset.feature_size:,} features a frame"
+    )
+    click.echo(f"{dataset.name} {dataset.hash} in {dataset.folder}")
+
+
+def _unknown(split: SplitStatistics) -> str:
+    often = sorted(split.unknown_glosses.items(), key=lambda pair: -pair[1])
+    shown = ", ".join(f"{gloss} ({count})" for gloss, count in often[:_SHOWN_GLOSSES])
+    more = f" and {len(often) - _SHOWN_GLOSSES} more" if len(often) > _SHOWN_GLOSSES else ""
+    return f"unknown in {split.name}, each an error in scoring: {shown}{more}"
+
+
+def _as_json(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "hash": dataset.hash,
+        "folder": str(dataset.folder),
+        "spec": dict(dataset.spec),
+        "glosses": len(dataset.vocabulary) - 1,
+        "feature_size": dataset.feature_size,
+        "warnings": list(dataset.warnings),
+        "splits": [{**asdict(split), "unknown": split.unknown} for split in dataset.statistics],
+    }

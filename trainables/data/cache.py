@@ -1,0 +1,167 @@
+"""Prepares data once and finds it again; any number of processes may ask at the same time.
+
+```
+<cache>/data/<hash>/           a packed data set
+<cache>/data/keys/<key>        names the hash of what was made from one choice of data
+<cache>/data/<key>.partial/    being made; a crash leaves it, and the next who packs removes it
+```
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from trainables.data.config import DataSpec, LibrasSpec, parse_data_spec
+from trainables.data.dataset import Dataset, open_dataset
+from trainables.data.libras_source import LibrasSource
+from trainables.data.packing import Problems, Progress
+from trainables.data.phoenix_source import PhoenixSource
+from trainables.errors import DataError
+
+SHOWN_PROBLEMS = 20
+
+_log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Data that can be packed."""
+
+    @property
+    def name(self) -> str:
+        """Name of the kind of data."""
+
+    def key(self) -> str:
+        """Digest of what packing would read, found without reading it all."""
+
+    def build(self, folder: Path, progress: Progress | None) -> str:
+        """Packs into an empty folder and returns the digest of what the data is."""
+
+
+def prepare(
+    section: Mapping[str, Any], cache: Path, *, progress: Progress | None = None
+) -> Dataset:
+    """Packs a data set, or finds it where it was packed before.
+
+    Args:
+        section: The `data:` section of a search-space file, such as `{"name": "libras"}`.
+        cache: Folder that all runs share.
+        progress: Called after each utterance of a long packing.
+
+    Returns:
+        The data set, in `cache/data/<hash>`.
+
+    Raises:
+        ConfigError: The section is wrong.
+        DataError: The data is missing or malformed (all its problems are named), or the cache
+            cannot be written.
+    """
+    source = _source(parse_data_spec(section))
+    store = Path(cache).absolute() / "data"
+    try:
+        key = source.key()
+        return _find(store, key) or _make(source, store, key, progress=progress)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or store}: {error.strerror or error}",
+            hint=f"The data is packed into {store}, which must be writable and have room.",
+        ) from error
+
+
+def _source(spec: DataSpec) -> Source:
+    return LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
+
+
+def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
+    try:
+        digest = (store / "keys" / key).read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    if not digest or not (store / digest).is_dir():
+        return None
+    try:
+        return open_dataset(store / digest)
+    except DataError as error:
+        if warn:
+            _log.warning("%s; it is made again", error.message)
+        return None
+
+
+def _make(source: Source, store: Path, key: str, *, progress: Progress | None) -> Dataset:
+    (store / "keys").mkdir(parents=True, exist_ok=True)
+    with _lock(store, key):
+        # Whoever held the lock meanwhile may have made it.
+        if (found := _find(store, key, warn=True)) is not None:
+            return found
+        partial = store / f"{key}.partial"
+        _sweep(store, key)
+        partial.mkdir()
+        try:
+            digest = source.build(partial, progress)
+            _publish(partial, store / digest)
+        except Problems as error:
+            raise _data_error(source.name, store / f"{key}.problems.txt", error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        _write(store / "keys" / key, digest)
+    return open_dataset(store / digest)
+
+
+def _lock(store: Path, key: str, *, wait: bool = True) -> FileLock:
+    """One process packs, the others wait for it; the system frees the lock of a dead one."""
+    return FileLock(store / "keys" / f"{key}.lock", timeout=-1 if wait else 0)
+
+
+def _sweep(store: Path, own_key: str) -> None:
+    """Removes what packings left that were killed; those still alive hold their lock."""
+    for partial in store.glob("*.partial"):
+        key = partial.name.removesuffix(".partial")
+        if key == own_key:
+            shutil.rmtree(partial)
+            continue
+        try:
+            with _lock(store, key, wait=False):
+                shutil.rmtree(partial, ignore_errors=True)
+        except Timeout:
+            continue
+
+
+def _publish(partial: Path, target: Path) -> None:
+    """Gives a finished data set its name, at once and only where no sound one has it."""
+    if target.exists():
+        try:
+            open_dataset(target)
+        except DataError:
+            # Those who have the damaged files mapped keep them until they close them.
+            shutil.rmtree(target)
+        else:
+            return
+    try:
+        partial.rename(target)
+    except OSError:
+        # The same data under another key was packed in the same moment.
+        if not target.exists():
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def _data_error(name: str, full_list: Path, error: Problems) -> DataError:
+    problems = error.problems
+    plural = "problem" if len(problems) == 1 else "problems"
+    lines = [f"{name} data: {len(problems)} {plural}"]
+    lines += [f"  {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        _write(full_list, "\n".join(problems) + "\n")
+        lines.append(f"  and {len(problems) - SHOWN_PROBLEMS} more; all are listed in {full_list}")
+    return DataError("\n".join(lines), hint="Repair the data, then prepare it again.")

@@ -1,0 +1,146 @@
+"""The `data:` section of a search-space file: which data sets are known and what each can be told.
+
+Reading it opens no file and imports neither torch nor a data set's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from trainables.errors import ConfigError
+
+Count = Annotated[int, Field(ge=1)]
+Subset = Literal["multisigner", "si5"]
+
+
+class LibrasSpec(BaseModel):
+    """Sentences made of the bundled Libras recordings.
+
+    Attributes:
+        seed: Everything random in the data comes from it: which recordings go to which split,
+            the grammar and the sentences.
+        train: Sentences to train on.
+        dev: Sentences to choose by.
+        test: Sentences to look at once, at the end.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Literal["libras"] = "libras"
+    seed: Annotated[int, Field(ge=0)] = 0
+    train: Count = 600
+    dev: Count = 150
+    test: Count = 200
+
+
+class PhoenixSpec(BaseModel):
+    """Features laid out like RWTH-PHOENIX-2014.
+
+    Attributes:
+        root: Folder that holds `annotations/` and `features/`; `~` is expanded and a relative
+            path starts at the working directory.
+        features: Name of the folder in `features/` to read.
+        subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
+            `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Literal["phoenix"] = "phoenix"
+    root: Annotated[str, Field(min_length=1)]
+    features: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+    subset: Subset = "multisigner"
+
+
+DataSpec = LibrasSpec | PhoenixSpec
+
+_SPECS: dict[str, type[LibrasSpec] | type[PhoenixSpec]] = {
+    "libras": LibrasSpec,
+    "phoenix": PhoenixSpec,
+}
+DATA_NAMES = tuple(_SPECS)
+
+
+@dataclass(frozen=True)
+class DataProblem:
+    """One thing wrong in a `data:` section.
+
+    Attributes:
+        key: The key it is about; empty where the section as a whole is wrong.
+        message: What is wrong, with the value and the rule.
+        hint: The way out, may be empty.
+    """
+
+    key: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """`data.key: message` with the hint indented below it."""
+        head = f"data.{self.key}: {self.message}" if self.key else f"data: {self.message}"
+        return f"{head}\n  {self.hint}" if self.hint else head
+
+
+def parse_data_spec(section: Mapping[str, Any]) -> DataSpec:
+    """Checks a `data:` section and fills in its defaults.
+
+    Raises:
+        ConfigError: It names no known data set or a setting is wrong; all problems at once.
+    """
+    spec, problems = check_data_spec(section)
+    if spec is None:
+        raise ConfigError("\n".join(str(problem) for problem in problems))
+    return spec
+
+
+def check_data_spec(section: Mapping[str, Any]) -> tuple[DataSpec | None, list[DataProblem]]:
+    """As `parse_data_spec`, for callers that lay out the problems themselves.
+
+    Returns:
+        The spec and no problems, or None and every problem.
+    """
+    if not isinstance(section, Mapping):
+        return None, [
+            DataProblem("", f"{section!r} is not a mapping", "Write for example {name: libras}.")
+        ]
+    if "name" not in section:
+        return None, [DataProblem("", "has no name", f"Add name: one of {', '.join(DATA_NAMES)}.")]
+    name = section["name"]
+    if not isinstance(name, str) or name not in _SPECS:
+        return None, [DataProblem("name", f"{name!r} is not a known data set", _known_names(name))]
+    model = _SPECS[name]
+    try:
+        return model.model_validate({str(key): value for key, value in section.items()}), []
+    except ValidationError as error:
+        return None, [_problem(details, model) for details in error.errors()]
+
+
+def _known_names(name: object) -> str:
+    known = f"Known: {', '.join(DATA_NAMES)}."
+    return _nearest(str(name).lower(), DATA_NAMES) + known
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def _problem(details: ErrorDetails, model: type[BaseModel]) -> DataProblem:
+    key = str(details["loc"][0]) if details["loc"] else ""
+    known = tuple(model.model_fields)
+    if details["type"] == "extra_forbidden":
+        return DataProblem(
+            key,
+            f"is not a setting of {model.model_fields['name'].default}",
+            _nearest(key, known) + f"Known: {', '.join(known)}.",
+        )
+    if details["type"] == "missing":
+        return DataProblem(key, "is missing")
+    message = details["msg"].removeprefix("Input ").removeprefix("String ")
+    return DataProblem(key, f"{details['input']!r}: {message}")

@@ -1,0 +1,127 @@
+"""Reads corpus files of the PHOENIX-2014 layout: who signed which glosses in which utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.data.config import Subset
+from trainables.data.dataset import BLANK_NAME, SPLITS
+
+HEADER = ["id", "folder", "signer", "annotation"]
+
+OFFICIAL_COUNTS: dict[Subset, dict[str, int]] = {
+    "multisigner": {"train": 5672, "dev": 540, "test": 629},
+    "si5": {"train": 4376, "dev": 111, "test": 180},
+}
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a corpus file.
+
+    Attributes:
+        id: Name, unique in all splits; its features are in `<id>.npz`.
+        signer: Who signed it, may be empty.
+        glosses: What was signed.
+    """
+
+    id: str
+    signer: str
+    glosses: tuple[str, ...]
+
+
+def corpus_path(root: Path, split: str, subset: Subset) -> Path:
+    """The corpus file of a split."""
+    middle = ".SI5" if subset == "si5" else ""
+    return root / "annotations" / "manual" / f"{split}{middle}.corpus.csv"
+
+
+def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[Utterance]], list[str]]:
+    """Reads the corpus files of all splits.
+
+    Returns:
+        The utterances of each split as far as they could be read, and every problem found.
+    """
+    corpora: dict[str, list[Utterance]] = {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
+    for split in SPLITS:
+        path = corpus_path(root, split, subset)
+        corpora[split] = []
+        found = len(problems)
+        for line, row in _rows(path, problems):
+            utterance = _utterance(f"{path.name}:{line}", row, problems)
+            if utterance is None:
+                continue
+            if utterance.id in seen:
+                problems.append(
+                    f"{path.name}:{line}: {utterance.id}: the id is also at {seen[utterance.id]}"
+                )
+                continue
+            seen[utterance.id] = f"{path.name}:{line}"
+            corpora[split].append(utterance)
+        if not corpora[split] and len(problems) == found:
+            problems.append(f"{path.name}: the split is empty")
+    return corpora, problems
+
+
+def subset_warnings(corpora: dict[str, list[Utterance]], subset: Subset) -> list[str]:
+    """Warns where a split has just as many utterances as that of the other subset."""
+    warnings = []
+    for other, counts in OFFICIAL_COUNTS.items():
+        for split, utterances in corpora.items():
+            if other != subset and len(utterances) == counts[split]:
+                warnings.append(
+                    f"{split} has {counts[split]} utterances, as in the subset {other}, but the "
+                    f"data says {subset}; results of the two must not be compared"
+                )
+    return warnings
+
+
+def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        problems.append(f"{path.name}: is missing in {path.parent}{_other_files(path.parent)}")
+        return
+    except UnicodeDecodeError as error:
+        problems.append(f"{path.name}: is not UTF-8: {error}")
+        return
+    except OSError as error:
+        problems.append(f"{path.name}: cannot be read: {error}")
+        return
+    # Not the csv module: quotes have no meaning in these files.
+    lines = (line.split("|") for line in text.split("\n"))
+    header = [name.strip() for name in next(lines)]
+    if header != HEADER:
+        problems.append(f"{path.name}:1: header {'|'.join(header)!r}, must be {'|'.join(HEADER)!r}")
+        return
+    for line, row in enumerate(lines, start=2):
+        if not any(value.strip() for value in row):
+            continue
+        if len(row) == len(HEADER):
+            yield line, [value.strip() for value in row]
+        else:
+            problems.append(
+                f"{path.name}:{line}: {row[0]}: has {len(row)} fields, must have {len(HEADER)}"
+            )
+
+
+def _utterance(where: str, row: list[str], problems: list[str]) -> Utterance | None:
+    name, _, signer, annotation = row
+    glosses = tuple(annotation.split())
+    if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
+        problems.append(f"{where}: {name!r} cannot be the id of an utterance and name its file")
+        return None
+    if not glosses:
+        problems.append(f"{where}: {name}: the annotation is empty")
+    if BLANK_NAME in glosses:
+        problems.append(f"{where}: {name}: {BLANK_NAME} is CTC's blank and cannot be a gloss")
+    return Utterance(name, signer, glosses)
+
+
+def _other_files(folder: Path) -> str:
+    found = sorted(path.name for path in folder.glob("*.csv")) if folder.is_dir() else []
+    return f", which has {', '.join(found[:6])}" if found else ""

@@ -1,0 +1,166 @@
+"""Writes packed data sets, an utterance at a time: the whole set is never in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from io import BufferedWriter
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from trainables.data.dataset import FORMAT_VERSION, Frames, SplitStatistics
+
+Progress = Callable[[int, int], None]
+"""Called with the utterances done so far and the utterances in all."""
+
+
+class Problems(Exception):
+    """Everything that is wrong with a data set that was to be packed.
+
+    Attributes:
+        problems: One line each, naming the utterance.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keeps the list."""
+        super().__init__(f"{len(problems)} problems")
+        self.problems = tuple(problems)
+
+
+class SplitWriter:
+    """Writes one split's files. To be used in a `with` statement and ended by `finish`."""
+
+    def __init__(self, folder: Path, name: str, *, vocabulary: Sequence[str]) -> None:
+        """Makes the split's folder below the data set's."""
+        self._folder = folder / name
+        self._folder.mkdir()
+        self._name = name
+        self._index = {gloss: index for index, gloss in enumerate(vocabulary)}
+        self._file: BufferedWriter = (self._folder / "features.f32").open("wb")
+        self._ids: list[str] = []
+        self._signers: list[str] = []
+        self._references: list[tuple[str, ...]] = []
+        self._lengths: list[int] = []
+        self._frames_digest = hashlib.sha256()
+
+    def __enter__(self) -> SplitWriter:
+        """Gives itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def add(
+        self, utterance: str, frames: Frames, glosses: Sequence[str], *, signer: str = ""
+    ) -> None:
+        """Adds an utterance: its id, features (T, D) and glosses."""
+        data = np.ascontiguousarray(frames, dtype="<f4").data
+        self._file.write(data)
+        self._frames_digest.update(data)
+        self._ids.append(utterance)
+        self._signers.append(signer)
+        self._references.append(tuple(glosses))
+        self._lengths.append(len(frames))
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that was added: features, ids, signers and glosses."""
+        return digest_of(
+            [self._frames_digest.hexdigest(), self._lengths]
+            + [self._ids, self._signers, self._references]
+        )
+
+    def finish(self) -> SplitStatistics:
+        """Writes what belongs to the frames and says what the split holds."""
+        self._file.close()
+        known = [
+            [self._index[gloss] for gloss in glosses if gloss in self._index]
+            for glosses in self._references
+        ]
+        np.savez(
+            self._folder / "arrays.npz",
+            offsets=_offsets(self._lengths),
+            targets=np.array([index for target in known for index in target], dtype=np.int64),
+            target_offsets=_offsets(map(len, known)),
+        )
+        texts = {
+            "ids": self._ids,
+            "signers": self._signers if all(self._signers) else None,
+            "references": self._references,
+        }
+        (self._folder / "texts.json").write_text(
+            json.dumps(texts, ensure_ascii=False), encoding="utf-8"
+        )
+        counts = Counter(gloss for glosses in self._references for gloss in glosses)
+        return SplitStatistics(
+            name=self._name,
+            sentences=len(self._ids),
+            frames=sum(self._lengths),
+            shortest=min(self._lengths),
+            longest=max(self._lengths),
+            glosses=counts.total(),
+            distinct_glosses=len(counts),
+            unknown_glosses={
+                gloss: count for gloss, count in sorted(counts.items()) if gloss not in self._index
+            },
+        )
+
+
+def write_index(
+    folder: Path,
+    *,
+    name: str,
+    digest: str,
+    vocabulary: Sequence[str],
+    feature_size: int,
+    spec: Mapping[str, Any],
+    statistics: Sequence[SplitStatistics],
+    warnings: Sequence[str] = (),
+    facts: Mapping[str, Any],
+) -> None:
+    """Completes a data set. Everything is on the disk when this returns."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    index = {
+        "format": FORMAT_VERSION,
+        "name": name,
+        "hash": digest,
+        "spec": dict(spec),
+        "feature_size": feature_size,
+        "vocabulary": list(vocabulary),
+        "warnings": list(warnings),
+        "statistics": [asdict(split) for split in statistics],
+        "facts": dict(facts),
+        "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
+    }
+    target = folder / "index.json"
+    target.write_text(json.dumps(index, ensure_ascii=False, indent=1), encoding="utf-8")
+    # Renaming the folder may reach the disk before its files do, unless they are sent first.
+    for path in [*files, target]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def digest_of(value: Any) -> str:
+    """Short hex digest of anything that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _offsets(lengths: Iterable[int]) -> Any:
+    return np.concatenate([[0], np.cumsum(list(lengths), dtype=np.int64)]).astype(np.int64)

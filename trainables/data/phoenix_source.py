@@ -1,0 +1,177 @@
+"""Packs data laid out like RWTH-PHOENIX-2014, checking every value on the way.
+
+```
+<root>/annotations/manual/{train,dev,test}.corpus.csv    id|folder|signer|annotation
+<root>/features/<name>/{train,dev,test}/<id>.npz         (frames, features), any float type
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+
+from trainables.data.config import PhoenixSpec
+from trainables.data.corpus import Utterance, corpus_path, read_corpora, subset_warnings
+from trainables.data.dataset import BLANK_NAME, FORMAT_VERSION, SPLITS, frames_needed
+from trainables.data.feature_files import BadFeatures, read_features
+from trainables.data.packing import Problems, Progress, SplitWriter, digest_of, write_index
+from trainables.errors import DataError
+
+
+class PhoenixSource:
+    """One choice of features and subset below a root."""
+
+    name = "phoenix"
+
+    def __init__(self, spec: PhoenixSpec) -> None:
+        """Finds the folders.
+
+        Raises:
+            DataError: The root or the features are not there.
+        """
+        self._spec = spec
+        self._root = Path(spec.root).expanduser().resolve()
+        self._features = self._root / "features" / spec.features
+        if not self._root.is_dir():
+            raise DataError(
+                f"data.root: {self._root} is not a folder",
+                hint="Give the folder that holds annotations/ and features/.",
+            )
+        if not self._features.is_dir():
+            known = ", ".join(feature_names(self._root)) or "none"
+            raise DataError(
+                f"data.features: {self._features} is not a folder", hint=f"Features there: {known}."
+            )
+
+    def key(self) -> str:
+        """Digest of what is there now, by names, sizes and times: no feature is read for it."""
+        listing = []
+        for split in SPLITS:
+            corpus = corpus_path(self._root, split, self._spec.subset)
+            digest = hashlib.sha256(corpus.read_bytes()).hexdigest() if corpus.is_file() else ""
+            listing.append([split, digest, _listing(self._features / split)])
+        place = [str(self._root), self._spec.features, self._spec.subset]
+        return digest_of([FORMAT_VERSION, place, listing])
+
+    def build(self, folder: Path, progress: Progress | None) -> str:
+        """Checks everything and packs it.
+
+        Returns:
+            Digest of the content: the same for the same data in another place.
+
+        Raises:
+            Problems: Something is wrong with the data; every problem is named.
+        """
+        corpora, problems = read_corpora(self._root, self._spec.subset)
+        words = {gloss for utterance in corpora["train"] for gloss in utterance.glosses}
+        vocabulary = [BLANK_NAME, *sorted(words - {BLANK_NAME})]
+        done, total = 0, sum(map(len, corpora.values()))
+        digests, statistics = [], []
+        widths: list[tuple[str, int]] = []
+        for split, utterances in corpora.items():
+            with SplitWriter(folder, split, vocabulary=vocabulary) as writer:
+                for utterance in self._with_folder(split, utterances, problems):
+                    self._pack(split, utterance, writer, problems, widths)
+                    done += 1
+                    if progress is not None:
+                        progress(done, total)
+                if not problems:
+                    statistics.append(writer.finish())
+                    digests.append(writer.digest)
+        problems += _wrong_widths(widths)
+        if problems:
+            raise Problems(problems)
+        spec = self._spec.model_dump()
+        # The same data elsewhere is the same data: where it lay is no part of what it is.
+        kind = {key: value for key, value in spec.items() if key != "root"}
+        digest = digest_of([FORMAT_VERSION, kind, digests])
+        write_index(
+            folder,
+            name=self.name,
+            digest=digest,
+            vocabulary=vocabulary,
+            feature_size=widths[0][1],
+            spec=spec,
+            statistics=statistics,
+            warnings=subset_warnings(corpora, self._spec.subset),
+            facts={},
+        )
+        return digest
+
+    def _with_folder(
+        self, split: str, utterances: list[Utterance], problems: list[str]
+    ) -> list[Utterance]:
+        """Reports a missing folder once instead of once for every utterance."""
+        folder = self._features / split
+        if folder.is_dir() or not utterances:
+            return utterances
+        problems.append(
+            f"{split}: {folder} is not a folder; the features of all {len(utterances)} utterances "
+            f"are missing, from {utterances[0].id} on"
+        )
+        return []
+
+    def _pack(
+        self,
+        split: str,
+        utterance: Utterance,
+        writer: SplitWriter,
+        problems: list[str],
+        widths: list[tuple[str, int]],
+    ) -> None:
+        file = self._features / split / f"{utterance.id}.npz"
+        where = f"{split}/{utterance.id}"
+        try:
+            frames = read_features(file)
+        except BadFeatures as error:
+            problems.append(f"{where}: {file} {error}")
+            return
+        widths.append((where, frames.shape[1]))
+        needed = frames_needed(utterance.glosses)
+        if needed > len(frames):
+            problems.append(
+                f"{where}: has {len(frames)} frames, but CTC needs {needed} for its "
+                f"{len(utterance.glosses)} glosses"
+            )
+        if not problems:
+            writer.add(utterance.id, frames, utterance.glosses, signer=utterance.signer)
+
+
+def feature_names(root: Path) -> list[str]:
+    """Names of the kinds of features below a root of this layout."""
+    folder = root / "features"
+    return (
+        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    )
+
+
+def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:
+    """Names the utterances whose features are not as wide as those of most."""
+    counts = Counter(width for _, width in widths)
+    if len(counts) < 2:
+        return []
+    usual, times = counts.most_common(1)[0]
+    return [
+        f"{where}: has {width} features a frame, must have {usual} like {times} others"
+        for where, width in widths
+        if width != usual
+    ]
+
+
+def _listing(folder: Path) -> list[list[str | int]]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        files = [entry for entry in entries if entry.name.endswith(".npz")]
+    return sorted([file.name, *_size_and_time(file)] for file in files)
+
+
+def _size_and_time(file: os.DirEntry[str]) -> tuple[int, int]:
+    try:
+        status = file.stat()
+    except OSError:
+        return -1, -1  # a link to nowhere: reading the file will say so
+    return status.st_size, status.st_mtime_ns
