@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Ray's workers, and the command in a process of its own, import the toy run too.
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support")
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +21,24 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SLR_TUNE_STUDIES", str(folder))
     monkeypatch.delenv("SLR_TUNE_STORAGE", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with Optuna's tables: making them takes longer than most tests."""
+    from slr_tune.study.storage import open_storage
+
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    storage = open_storage(f"sqlite:///{path}", create=True)
+    storage.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def database(studies: Path, empty_database: Path) -> Path:
+    """The default database of a test, empty."""
+    studies.mkdir()
+    return Path(shutil.copy(empty_database, studies / "slr-tune.db"))
 
 
 @pytest.fixture(scope="session")

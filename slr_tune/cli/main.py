@@ -22,6 +22,7 @@ COMMANDS = {
     "list": ("slr_tune.cli.list", "List the studies."),
     "show": ("slr_tune.cli.show", "Show a study, or one trial of it."),
     "best": ("slr_tune.cli.best", "Print the best configuration of a study."),
+    "confirm": ("slr_tune.cli.confirm", "Retrain the best on fresh seeds: the honest figure."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 

@@ -1,4 +1,4 @@
-"""Trainings that a search needs before it starts, run side by side on Ray."""
+"""Whole trainings outside of a search, such as its teacher's, run side by side on Ray."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from slr_tune.errors import RunFailed
 from slr_tune.study.folders import cache_root
@@ -19,7 +22,7 @@ _EPOCHS_BETWEEN_LINES = 5
 
 @dataclass(frozen=True)
 class Job:
-    """A checkpoint to measure on dev, to be trained before where it does not exist.
+    """A checkpoint to measure, to be trained before where it does not exist.
 
     Attributes:
         data: Folder of the prepared data.
@@ -27,7 +30,9 @@ class Job:
         trainable: Run to train.
         config: Its configuration.
         seed: Its seed.
+        teacher: Its teacher's checkpoint, None without.
         folder: Where it trains; a training that was cut off goes on there.
+        splits: On which to measure it.
     """
 
     data: Path
@@ -35,26 +40,29 @@ class Job:
     trainable: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    teacher: Path | None = None
     folder: Path = Path()
+    splits: tuple[str, ...] = ("dev",)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """A checkpoint and how it does on dev.
+    """A checkpoint and how it does.
 
     Attributes:
-        checkpoint: Its file.
-        wer: Corpus WER on dev, percent.
+        checkpoint: Its file, of the epoch with the best dev WER.
         parameters: Numbers in the model.
-        errors: Errors by utterance.
-        words: Reference words by utterance.
+        counts: By split, int64 (N, 4): substitutions, deletions, insertions, reference words.
     """
 
     checkpoint: Path
-    wer: float
     parameters: int
-    errors: tuple[int, ...]
-    words: tuple[int, ...]
+    counts: Mapping[str, NDArray[np.int64]]
+
+    def wer(self, split: str = "dev") -> float:
+        """Corpus WER on a split, percent."""
+        counts = self.counts[split]
+        return float(100 * counts[:, :3].sum() / counts[:, 3].sum())
 
 
 def run_jobs(
@@ -100,9 +108,8 @@ def run_jobs(
 
 
 def work(job: Job, cache: str) -> JobResult:
-    """Trains where needed, then measures on dev. Runs in a worker."""
+    """Trains where needed, then measures. Runs in a worker."""
     import torch
-    from trainables.training import train_to_end
 
     from trainables.data import open_dataset
     from trainables.evaluation import evaluate
@@ -110,32 +117,29 @@ def work(job: Job, cache: str) -> JobResult:
     from trainables.protocol import RunInputs
     from trainables.registry import run_class
     from trainables.scoring import utterance_errors
+    from trainables.training import train_to_end
 
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
     data = open_dataset(job.data)
     checkpoint = job.checkpoint
     if checkpoint is None:
         cls = run_class(job.trainable)
-        inputs = RunInputs(data=data, seed=job.seed, teacher=None, cache=Path(cache))
+        inputs = RunInputs(data=data, seed=job.seed, teacher=job.teacher, cache=Path(cache))
         config = cls.config_class.model_validate(job.config)
         checkpoint = train_to_end(cls, config, inputs, job.folder)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    teacher = FrozenTeacher(checkpoint, device=device, half=False)
-    teacher.check_fits(
+    model = FrozenTeacher(checkpoint, device=device, half=False)
+    model.check_fits(
         vocabulary=data.vocabulary,
         feature_size=data.feature_size,
-        subsampling=teacher.stored.config.subsampling,
+        subsampling=model.stored.config.subsampling,
     )
-    model = teacher.stored.model.to(device)
-    found = evaluate(model, data.dev, data.vocabulary, device=device)
-    counts = utterance_errors(found.hypotheses, data.dev.references)
-    return JobResult(
-        checkpoint,
-        found.wer.wer_percent,
-        teacher.stored.parameters,
-        tuple(int(count) for count in counts[:, :3].sum(axis=1)),
-        tuple(int(count) for count in counts[:, 3]),
-    )
+    counts = {}
+    for name in job.splits:
+        split = getattr(data, name)
+        found = evaluate(model.stored.model.to(device), split, data.vocabulary, device=device)
+        counts[name] = utterance_errors(found.hypotheses, split.references)
+    return JobResult(checkpoint, model.stored.parameters, counts)
 
 
 def _result(reference: Any) -> JobResult:
@@ -147,10 +151,10 @@ def _result(reference: Any) -> JobResult:
     except RayTaskError as error:
         if isinstance(error.cause, TrainablesError):
             raise error.cause from None
-        raise RunFailed(f"the teacher's training failed: {error.cause!r}") from error
+        raise RunFailed(f"a training failed: {error.cause!r}") from error
     except RayError as error:
         raise RunFailed(
-            f"the worker that trained the teacher died: {str(error).splitlines()[0]}",
+            f"the worker of a training died: {str(error).splitlines()[0]}",
             hint="Give the same command again; it goes on from its last epoch.",
         ) from error
     return result

@@ -92,19 +92,25 @@ def find_teacher(
         return None
     found = results["teacher"]
     student = results.get("student without teacher")
-    tell(f"Teacher loaded: dev WER {found.wer:.2f}, {found.parameters:,} parameters")
+    tell(f"Teacher loaded: dev WER {found.wer():.2f}, {found.parameters:,} parameters")
     if student is not None:
         _gate(found, student, tell=tell, allow_weak=allow_weak)
     digest = hashlib.sha256(found.checkpoint.read_bytes()).hexdigest()
-    reference_wer = None if student is None else student.wer
-    return Teacher(found.checkpoint, digest, found.wer, found.parameters, reference_wer)
+    reference_wer = None if student is None else student.wer()
+    return Teacher(found.checkpoint, digest, found.wer(), found.parameters, reference_wer)
 
 
-def training_key(trainable: str, config: Mapping[str, Any], *, seed: int, data_hash: str) -> str:
+def training_key(
+    trainable: str,
+    config: Mapping[str, Any],
+    *,
+    seed: int,
+    data_hash: str,
+    teacher_hash: str | None = None,
+) -> str:
     """Names a training by everything that shapes its result."""
-    content = json.dumps(
-        [_TRAINING_VERSION, trainable, config, seed, data_hash], sort_keys=True, default=str
-    )
+    parts = [_TRAINING_VERSION, trainable, config, seed, data_hash, teacher_hash]
+    content = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:_KEY_LENGTH]
 
 
@@ -113,7 +119,7 @@ def _teacher_job(spec: StudySpec, teacher: TeacherSpec, data: Any, storage: str 
         config = (
             config_class(teacher.value).model_validate(teacher.settings).model_dump(mode="json")
         )
-        return _training(teacher.value, config, spec.seed, data)
+        return training_job(teacher.value, config, seed=spec.seed, data=data)
     if teacher.kind == "checkpoint":
         return Job(data=data.folder, checkpoint=Path(teacher.value))
     return Job(data=data.folder, checkpoint=_best_checkpoint(teacher.value, storage))
@@ -141,28 +147,47 @@ def _reference_job(spec: StudySpec, data: Any) -> Job | None:
     student = config_class("student")
     kept = {name: value for name, value in baseline.items() if name in student.model_fields}
     config = student.model_validate(kept).model_dump(mode="json")
-    return _training("student", config, spec.seed, data)
+    return training_job("student", config, seed=spec.seed, data=data)
 
 
-def _training(trainable: str, config: dict[str, Any], seed: int, data: Any) -> Job:
-    key = training_key(trainable, config, seed=seed, data_hash=data.hash)
-    folder = cache_root() / "trained" / f"{trainable}-{key}"
-    return Job(data.folder, trainable=trainable, config=config, seed=seed, folder=folder)
+def training_job(
+    trainable: str,
+    config: dict[str, Any],
+    *,
+    seed: int,
+    data: Any,
+    teacher: Teacher | None = None,
+    splits: tuple[str, ...] = ("dev",),
+) -> Job:
+    """A training kept under the name of everything that shapes it, so it is done once."""
+    taught_by = None if teacher is None else teacher.hash
+    key = training_key(trainable, config, seed=seed, data_hash=data.hash, teacher_hash=taught_by)
+    return Job(
+        data.folder,
+        trainable=trainable,
+        config=config,
+        seed=seed,
+        teacher=None if teacher is None else teacher.checkpoint,
+        folder=cache_root() / "trained" / f"{trainable}-{key}",
+        splits=splits,
+    )
 
 
 def _gate(
     teacher: JobResult, student: JobResult, *, tell: Callable[[str], None], allow_weak: bool
 ) -> None:
     """Notices a teacher that is worse than the student it is to teach."""
-    tell(f"Student without teacher: dev WER {student.wer:.2f}")
-    if teacher.wer <= student.wer:
+    tell(f"Student without teacher: dev WER {student.wer():.2f}")
+    if teacher.wer() <= student.wer():
         return
     low, high = wer_difference_interval(
-        np.asarray(teacher.errors), np.asarray(student.errors), np.asarray(student.words)
+        teacher.counts["dev"][:, :3].sum(axis=1),
+        student.counts["dev"][:, :3].sum(axis=1),
+        student.counts["dev"][:, 3],
     )
     text = (
-        f"the teacher's dev WER {teacher.wer:.2f} is worse than {student.wer:.2f}, which the "
-        f"baseline student reaches without a teacher: {teacher.wer - student.wer:+.2f} points, "
+        f"the teacher's dev WER {teacher.wer():.2f} is worse than {student.wer():.2f}, which the "
+        f"baseline student reaches without a teacher: {teacher.wer() - student.wer():+.2f} points, "
         f"95 % interval [{low:+.2f}, {high:+.2f}]"
     )
     if low <= 0 or allow_weak:

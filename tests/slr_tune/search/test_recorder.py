@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ Make = Callable[..., Recorder]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def make(tmp_path: Path, database: Path) -> Make:
     """Opens the study as a new driver would; called again it stands for the next driver."""
 
     def build(*, trials: int = 8, **changes: Any) -> Recorder:
@@ -259,14 +260,17 @@ def test_lost_worker(make: Make) -> None:
     assert recorder.store.trials[0].state == TrialState.FAIL
 
 
-def test_suggestions_do_not_depend_on_restarts(make: Make, tmp_path: Path) -> None:
+def test_suggestions_do_not_depend_on_restarts(
+    make: Make, database: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fresh sampler with the same seed would repeat its first suggestions."""
     whole = make(baseline=False)
     for _ in range(4):
         whole.report(start(whole), Report([row(1, 50.0)], ended_by="max_epochs"))
     straight = [trial.params for trial in whole.store.trials]
     assert len({params["level"] for params in straight}) == 4
-    (tmp_path / "studies" / "slr-tune.db").unlink()
+    other = shutil.copy(empty_database, database.parent / "other.db")
+    monkeypatch.setenv("SLR_TUNE_STORAGE", f"sqlite:///{other}")
     for _ in range(4):
         again = make(baseline=False)
         again.report(start(again), Report([row(1, 50.0)], ended_by="max_epochs"))

@@ -1,0 +1,97 @@
+"""`slr-tune confirm`: retrain the best of a search on fresh seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+
+@click.command(
+    name="confirm",
+    epilog=examples(
+        "slr-tune confirm",
+        "slr-tune confirm --study libras-distill --top 3 --seeds 5",
+        "slr-tune confirm --test",
+    ),
+)
+@click.option("--study", help="[default: the one written last]")
+@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--test", "with_test", is_flag=True, help="Open the test split; logged in the study.")
+@click.option("--workers", type=click.IntRange(min=1), help="[default: one a core]")
+@storage_option
+@json_option
+def command(
+    study: str | None,
+    top: int,
+    seeds: int,
+    with_test: bool,
+    workers: int | None,
+    storage: str | None,
+    as_json: bool,
+) -> int:
+    """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
+
+    The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
+    """
+    import os
+
+    from slr_tune.cli.main import EXIT_INTERRUPTED
+    from slr_tune.search.confirm import confirm, confirm_row
+    from slr_tune.search.interrupt import interrupt_flag
+    from slr_tune.study.openings import log_test_opening
+    from slr_tune.study.view import load_study
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    view = load_study(study, storage)
+    tell(f"Study {view.spec.study!r}")
+    if with_test:
+        log_test_opening(view.folder, f"confirm --top {top} --seeds {seeds}")
+    with interrupt_flag(tell) as asked:
+        entries = confirm(
+            view,
+            top=top,
+            seeds=seeds,
+            with_test=with_test,
+            storage=storage,
+            workers=workers or os.cpu_count() or 1,
+            tell=tell,
+            stopped=asked.is_set,
+        )
+    if entries is None:
+        tell("Interrupted. What was trained is kept; the same command goes on.")
+        return EXIT_INTERRUPTED
+    if as_json:
+        echo_json({"study": view.spec.study, "rows": [confirm_row(entry) for entry in entries]})
+    else:
+        _print(entries)
+    return 0
+
+
+def _print(entries: list[Any]) -> None:
+    from rich.table import Table
+
+    from slr_tune.cli.tables import print_table
+
+    splits = list(entries[0].wer)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("configuration")
+    for heading in ("trial", "search said", *(f"{split}, fresh seeds" for split in splits)):
+        table.add_column(heading, justify="right")
+    for entry in entries:
+        cells = [f"{entry.mean(split):.2f} ± {entry.spread(split):.2f}" for split in splits]
+        table.add_row(entry.name, str(entry.trial), f"{entry.claimed:.2f}", *cells)
+    print_table(table)
+    count = len(entries[0].wer[splits[0]])
+    click.echo(f"WER in percent; mean ± standard deviation of {count} seeds.")
+    for entry in entries[1:]:
+        for split in splits:
+            pairs = zip(entry.wer[split], entries[0].wer[split], strict=True)
+            differences = [mine - other for mine, other in pairs]
+            listed = ", ".join(f"{difference:+.2f}" for difference in differences)
+            click.echo(f"{entry.name} minus {entries[0].name} on {split}, seed by seed: {listed}")

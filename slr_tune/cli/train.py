@@ -1,0 +1,214 @@
+"""`slr-tune train`: train one run, without a search."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.options import echo_json, json_option
+
+if TYPE_CHECKING:
+    from slr_tune.cli.train_settings import TrainSettings
+    from trainables.ctc_run import CtcRun
+
+_EXIT_RUN_FAILED = 1
+_EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML file of the run's settings; data:, teacher: and seed: may stand beside them.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.",
+)
+@click.option(
+    "--data",
+    metavar="NAME",
+    help="Data set, or its mapping as YAML. [default: the file's, or libras]",
+)
+@click.option(
+    "--teacher", type=click.Path(path_type=Path), metavar="CKPT", help="Teacher of a distillation."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run. [default: one in the studies folder, named after the settings]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="CKPT",
+    help="Start from a checkpoint's weights, at epoch 0: fine-tuning.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
+@json_option
+def train(trainable: str, **options: Any) -> int:
+    r"""Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
+
+    Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
+
+    \b
+    slr-tune train teacher
+    slr-tune train student --set hidden=64 --set max_epochs=40
+    slr-tune train distill --teacher studies/train/teacher-.../checkpoints/checkpoint_best.pt
+    slr-tune train student --resume checkpoint_best.pt --set learning_rate=5e-5
+    """
+    from slr_tune.cli.train_settings import read_train_settings
+
+    settings = read_train_settings(
+        trainable,
+        options["config"],
+        overrides=options["overrides"],
+        data=options["data"],
+        teacher=options["teacher"],
+        seed=options["seed"],
+    )
+    resume: Path | None = options["resume"]
+    folder: Path = options["out"] or _default_folder(settings, resume)
+    run = _build(settings, resume)
+    interrupted = _drive(run, folder)
+    summary = _summary(run, folder)
+    echo_json(summary) if options["as_json"] else click.echo(_summary_text(summary))
+    if interrupted:
+        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        return _EXIT_INTERRUPTED
+    return _EXIT_RUN_FAILED if run.ended_by == "nan" else 0
+
+
+def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
+    """The run at epoch 0."""
+    from slr_tune.study.folders import cache_root
+    from trainables.data import prepare
+    from trainables.protocol import RunInputs
+    from trainables.registry import run_class
+
+    data = prepare(settings.data, cache_root())
+    for warning in data.warnings:
+        _tell(f"Warning: {warning}")
+    cls: Any = run_class(settings.trainable)
+    inputs = RunInputs(data=data, seed=settings.seed, teacher=settings.teacher, cache=cache_root())
+    run: CtcRun = cls(cls.config_class.model_validate(settings.config), inputs)
+    if resume is not None:
+        run.load_weights(resume)
+        _tell(f"Weights taken from {resume}")
+    facts = run.facts()
+    if settings.teacher is not None:
+        wer = facts["teacher_wer"]
+        known = "unknown" if wer is None else f"{wer:.2f}"
+        _tell(
+            f"Teacher loaded: {settings.teacher}, dev WER {known}, "
+            f"{facts['teacher_parameters']:,} parameters"
+        )
+    for warning in facts["warnings"]:
+        _tell(f"Warning: {warning}")
+    return run
+
+
+def _drive(run: CtcRun, folder: Path) -> bool:
+    """Trains to the end; returns whether somebody asked to stop before it."""
+    from slr_tune.search.interrupt import interrupt_flag
+    from trainables.training import train as drive
+
+    told = 0
+    with interrupt_flag(_tell) as asked:
+        for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
+            if told == 0 and run.epoch > 1:
+                _tell(f"Going on after epoch {run.epoch - 1} of {folder}")
+            told += 1
+            _tell(_line(row, run.config.max_epochs))
+            if asked.is_set():
+                return run.ended_by is None
+    if told == 0:
+        _tell(f"The run in {folder} has ended already; nothing to do.")
+    return False
+
+
+def _line(row: Mapping[str, float], max_epochs: int) -> str:
+    """An epoch in one line."""
+    temperature = row["train/temperature"]
+    parts = [
+        f"epoch {int(row['epoch']):>{len(str(max_epochs))}}/{max_epochs}",
+        f"{row['seconds']:6.2f} s",
+        f"train loss {row['train/loss']:7.4f} WER {row['train/wer']:6.2f}",
+        f"dev loss {row['val/loss']:7.4f} WER {row['val/wer']:6.2f}",
+        f"best {row['val/wer_best']:6.2f}",
+        f"blank {row['val/blank_rate']:4.2f}",
+    ]
+    if not math.isnan(temperature):
+        parts.append(f"Temperature {temperature:.2f}")
+    return "  ".join(parts)
+
+
+def _summary(run: CtcRun, folder: Path) -> dict[str, Any]:
+    """What a script reads."""
+    from trainables.training import checkpoints
+
+    wers = [row["val/wer"] for row in run.rows]
+    best = run.best_wer
+    best_file = checkpoints(folder).best
+    return {
+        "trainable": run.trainable,
+        "ended_by": run.ended_by,
+        "epochs": run.epoch,
+        "best_epoch": None if best is None else wers.index(best) + 1,
+        "best_wer": best,
+        "seconds": sum(row["seconds"] for row in run.rows),
+        "folder": str(folder),
+        "checkpoint": str(best_file) if best_file.exists() else None,
+        "config": run.config.model_dump(mode="json"),
+        **run.facts(),
+    }
+
+
+def _summary_text(summary: Mapping[str, Any]) -> str:
+    """What a person reads."""
+    best = summary["best_wer"]
+    lines = [
+        "no epoch was finished" if best is None else "",
+        f"dev WER {best:.2f} % at epoch {summary['best_epoch']}" if best is not None else "",
+        f"{summary['epochs']} epochs, ended by {summary['ended_by'] or 'an interruption'}, "
+        f"{summary['seconds']:.1f} s, {summary['parameters']:,} parameters",
+        *(
+            f"epoch {remedy['epoch']}: out of memory; {remedy['remedy']}, to batches of "
+            f"{remedy['batch_size']}"
+            for remedy in summary["remedies"]
+        ),
+        f"checkpoint {summary['checkpoint']}" if summary["checkpoint"] else "",
+    ]
+    if summary["ended_by"] == "nan":
+        lines.append("The loss left the numbers. Lower learning_rate, or set clip_norm.")
+    return "\n".join(line for line in lines if line)
+
+
+def _default_folder(settings: TrainSettings, resume: Path | None) -> Path:
+    """A folder of its own for all that shapes the run, so that the same command finds it again."""
+    from slr_tune.study.folders import studies_root
+
+    shaping = [
+        settings.config,
+        settings.data,
+        None if settings.teacher is None else str(settings.teacher.absolute()),
+        settings.seed,
+        None if resume is None else str(resume.absolute()),
+    ]
+    key = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:8]
+    return studies_root() / "train" / f"{settings.trainable}-{key}"
+
+
+def _tell(text: str) -> None:
+    """A line on stderr."""
+    click.echo(text, err=True)
