@@ -37,7 +37,12 @@ def _show_study(view: Any, *, as_json: bool) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
-    from slr_tune.search.summary import searched_values, summarise, summary_text
+    from slr_tune.search.summary import (
+        searched_values,
+        short_names,
+        summarise,
+        summary_text,
+    )
     from slr_tune.study.view import trial_row
 
     rows = [trial_row(trial) for trial in view.trials]
@@ -51,8 +56,9 @@ def _show_study(view: Any, *, as_json: bool) -> None:
     rows.sort(key=lambda row: (row["value"] is None, sign * (row["value"] or 0.0)))
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("trial", "value", "epochs", "ended by", *names):
-        table.add_column(heading, justify="right")
+    shown = short_names(names)
+    for heading in ("trial", "value", "epochs", "ended by", *shown.values()):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         values = searched_values(view, row)
         table.add_row(

@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-_WIDE = 200
+_WIDE = 1000
 
 
 def print_table(table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -94,11 +94,30 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
 
 
 def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the space in a trial's row, by their dotted names in the file's own terms."""
+    """The values of the space in a trial's row, by their dotted names in the file's own terms.
+
+    What the space fixes is left out: it is the same in every trial.
+    """
     params = row["params"]
     if not params:
         return {}
-    return flat(view.spec.space.decode(params))
+    values = flat(view.spec.space.decode(params))
+    return {name: value for name, value in values.items() if not isinstance(value, list)}
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The shortest endings of dotted names that still tell them apart, by full name."""
+    full = list(names)
+    result = {}
+    for name in full:
+        parts = name.split(".")
+        endings = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        result[name] = next(
+            ending
+            for ending in endings
+            if sum(other == ending or other.endswith(f".{ending}") for other in full) == 1
+        )
+    return result
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""YAML with the place of every key and value, and without YAML's traps.
+
+Read as the core schema of YAML 1.2 says: `1e-4` is a number, `no` is a text. A key given twice is
+an error at any depth. Anchors, aliases, merge keys, tags and further documents are refused: a
+file of settings needs none of them, and each can make it mean something else than it shows.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slr_tune.errors import Problem, SpecError
+from slr_tune.space.nearest import did_you_mean
+from slr_tune.space.parameter import Scalar
+from slr_tune.space.scalars import plain_scalar
+from slr_tune.space.tree import Entry, Found, Node, Place, key_text, kind_of
+
+MAX_CHARACTERS = 200_000
+MAX_DEPTH = 30
+
+_SYNTAX_HINTS = (
+    ("'\\t'", "YAML takes spaces only: replace the tab."),
+    ("mapping values are not allowed", "Check the indentation; a text with `: ` needs quotes."),
+    ("could not find expected ':'", "Check the line above: a key needs `: ` behind it."),
+    ("expected <block end>", "Check the indentation of this line against the lines above."),
+    ("expected ',' or", "Check brackets and commas from the opening bracket on."),
+    ("while scanning a quoted", "A quotation mark is not closed."),
+    ("found unexpected end of stream", "A quotation mark or bracket is not closed."),
+)
+
+
+def read_yaml(path: Path) -> Node:
+    """Reads a file.
+
+    Raises:
+        SpecError: It cannot be read, is no YAML, or uses what is refused; all problems listed.
+    """
+    node, problems = parse_yaml(read_text(path), str(path))
+    if node is None or problems:
+        raise SpecError([problem for _, problem in problems])
+    return node
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        SpecError: There is no such file, or it is no UTF-8 text.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError([Problem(str(path), "no such file", _nearest_file(path))]) from None
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+        where = f"{path}:{before.count(bytes([10])) + 1}:{column}"
+        hint = "Save the file as UTF-8."
+        raise SpecError([Problem(where, "this is no UTF-8 text", hint)]) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError([Problem(str(path), f"cannot be read: {reason}")]) from None
+    return text
+
+
+def _nearest_file(path: Path) -> str:
+    """Names a file of the same folder whose name is close."""
+    try:
+        names = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")]
+    except OSError:
+        return f"There is no folder {path.parent}."
+    near = did_you_mean(path.name, names)
+    return near or (f"The folder has {', '.join(sorted(names)[:10])}." if names else "")
+
+
+def parse_yaml(text: str, source: str, *, order: int = 0) -> tuple[Node | None, Found]:
+    """Parses a text.
+
+    Args:
+        text: YAML.
+        source: How places name it.
+        order: Sorts its places before or after those of other sources.
+
+    Returns:
+        The tree, None where the syntax is broken; and every problem with its place.
+    """
+    builder = _Builder(source, order)
+    return builder.build(text), builder.problems
+
+
+def parse_value(text: str, place: Place) -> tuple[Node | None, Found]:
+    """Parses the value of an override by the same rules; every part gets the override's place."""
+    node, problems = parse_yaml(text, place.source)
+    if not text.strip():
+        return Node(place, None), []
+    moved = [(place, Problem(str(place), problem.message, problem.hint)) for _, problem in problems]
+    return (None if node is None else _at(node, place)), moved
+
+
+def _at(node: Node, place: Place) -> Node:
+    if isinstance(node.value, dict):
+        entries = {key: Entry(place, _at(entry.node, place)) for key, entry in node.value.items()}
+        return Node(place, entries)
+    if isinstance(node.value, list):
+        return Node(place, [_at(item, place) for item in node.value])
+    return Node(place, node.value)
+
+
+class _Stop(Exception):
+    """The syntax is broken; the problem has been noted."""
+
+
+class _Builder:
+    """Builds the tree from PyYAML's events, which carry marks and resolve nothing."""
+
+    def __init__(self, source: str, order: int) -> None:
+        self.source = source
+        self.order = order
+        self.problems: Found = []
+
+    def build(self, text: str) -> Node | None:
+        """The tree of a text, None where it has none."""
+        if len(text) > MAX_CHARACTERS:
+            self._note(self._start(), f"the file has more than {MAX_CHARACTERS} characters")
+            return None
+        try:
+            events = self._events(text)
+            next(events)  # the stream's start
+            if isinstance(next(events), yaml.StreamEndEvent):
+                self._note(self._start(), "the file is empty")
+                return None
+            node = self._node(next(events), events, 0)
+            next(events)  # the document's end
+            after = next(events)
+            if not isinstance(after, yaml.StreamEndEvent):
+                self._note(self._place(after.start_mark), "a second document", "Keep only one.")
+            return node
+        except _Stop:
+            return None
+
+    def _events(self, text: str) -> Iterator[Any]:
+        loader = None
+        try:
+            loader = yaml.SafeLoader(text)
+            while loader.check_event():
+                yield loader.get_event()  # type: ignore[no-untyped-call]
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position]
+            column = error.position - before.rfind("\n")
+            place = Place(self.order, before.count("\n") + 1, column, self.source)
+            self._stop(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            start = error.context_mark
+            begun = f" (begun at {start.line + 1}:{start.column + 1})" if start else ""
+            context = f"{error.context}{begun}" if error.context else ""
+            said = ", ".join(part for part in (context, error.problem) if part)
+            hint = next((hint for part, hint in _SYNTAX_HINTS if part in said), "")
+            self._stop(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
+        except (ValueError, OverflowError) as error:
+            # PyYAML's own conversions, such as the character of "\UFFFFFFFF".
+            place = self._place(loader.get_mark()) if loader else self._start()
+            self._stop(place, f"not YAML: {error}")
+
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        place = self._place(event.start_mark)
+        if depth > MAX_DEPTH:
+            self._stop(place, f"nested more than {MAX_DEPTH} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            self._note(place, f"*{event.anchor}: aliases are refused", "Write the value out.")
+            return Node(place, None)
+        if event.anchor is not None:
+            self._note(place, f"&{event.anchor}: anchors are refused", "Remove it.")
+        if event.tag is not None:
+            self._note(place, f"the tag {event.tag} is refused", "Write the plain value.")
+        if isinstance(event, yaml.MappingStartEvent):
+            return Node(place, self._entries(events, depth))
+        if isinstance(event, yaml.SequenceStartEvent):
+            items = []
+            while not isinstance(event := next(events), yaml.SequenceEndEvent):
+                items.append(self._node(event, events, depth + 1))
+            return Node(place, items)
+        return Node(place, self._scalar(event, place))
+
+    def _entries(self, events: Iterator[Any], depth: int) -> dict[Scalar, Entry]:
+        entries: dict[Scalar, Entry] = {}
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            key = self._node(event, events, depth + 1)
+            value = self._node(next(events), events, depth + 1)
+            if isinstance(key.value, list | dict):
+                self._note(key.place, f"a key must be a single word, not {kind_of(key)}")
+            elif key.value == "<<" and event.style is None:
+                self._note(key.place, "<<: merge keys are refused", "Write the keys out.")
+            elif key.value in entries:
+                first = entries[key.value].place
+                said = f"{key_text(key.value)}: given a second time, first on line {first.line}"
+                self._note(key.place, said, "Remove one of the two.")
+            else:
+                entries[key.value] = Entry(key.place, value)
+        return entries
+
+    def _scalar(self, event: Any, place: Place) -> Scalar:
+        text: str = event.value
+        for character in text:
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+                self._note(place, f"the character U+{ord(character):04X} is not allowed in a text")
+                return ""
+        if event.style is not None:
+            return text
+        try:
+            value = plain_scalar(text)
+        except ValueError as error:
+            self._note(place, str(error))
+            return 0
+        return value
+
+    def _start(self) -> Place:
+        return Place(self.order, 1, 1, self.source)
+
+    def _place(self, mark: Any) -> Place:
+        return Place(self.order, mark.line + 1, mark.column + 1, self.source)
+
+    def _note(self, place: Place, message: str, hint: str = "") -> None:
+        self.problems.append((place, Problem(str(place), message, hint)))
+
+    def _stop(self, place: Place, message: str, hint: str = "") -> None:
+        self._note(place, message, hint)
+        raise _Stop
