@@ -1,0 +1,133 @@
+"""`slr-tune train` from the outside: what it prints, stores and refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slr_tune.cli.main import run
+
+DATA = "{name: libras, train: 12, dev: 4, test: 1}"
+SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", "device=cpu"]
+
+
+def train(*arguments: str, capsys: Any) -> tuple[int, str, str]:
+    code = run(["train", *arguments])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_student_is_trained_and_found_again(capsys: Any, studies: Path) -> None:
+    arguments = ["student", *SMALL, "--set", "max_epochs=2", "--json"]
+    code, out, err = train(*arguments, capsys=capsys)
+    summary = json.loads(out)
+    assert code == 0
+    assert (summary["epochs"], summary["ended_by"]) == (2, "max_epochs")
+    assert Path(summary["checkpoint"]).is_file()
+    assert Path(summary["folder"]).parent == studies / "train"
+    assert [line.split()[1] for line in err.splitlines()] == ["1/2", "2/2"]
+    code, out, err = train(*arguments, capsys=capsys)
+    assert code == 0 and json.loads(out) == summary | {
+        "peak_memory_bytes": json.loads(out)["peak_memory_bytes"]
+    }
+    assert "ended already" in err
+
+
+def test_teacher_then_distillation_then_fine_tuning(capsys: Any, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    best = teacher / "checkpoints" / "checkpoint_best.pt"
+    one = ["--set", "max_epochs=1", "--json"]
+    assert train("teacher", *SMALL, *one, "--out", str(teacher), capsys=capsys)[0] == 0
+    code, out, err = train("distill", *SMALL, *one, "--teacher", str(best), capsys=capsys)
+    assert code == 0
+    assert "Teacher loaded" in err and "Temperature" in err
+    student = json.loads(out)
+    assert student["teacher_wer"] is not None
+    tuned = ["student", *SMALL, *one, "--set", "learning_rate=1e-4"]
+    code, out, err = train(*tuned, "--resume", student["checkpoint"], capsys=capsys)
+    assert code == 0 and "Weights taken from" in err
+    assert json.loads(out)["folder"] != student["folder"]
+
+
+def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> None:
+    # All mistakes at once, each with its place; options win over the file.
+    file = tmp_path / "student.yaml"
+    file.write_text("layers: 0\nseed: nine\ndata: {name: libra}\nteacher: t.pt\n")
+    code, out, err = train("student", "--config", str(file), "--set", "dropout=2", capsys=capsys)
+    assert code == 2 and out == ""
+    for expected in (
+        f"{file}:1:9: layers: must be at least 1",
+        f"{file}:2:7: seed: must be a whole number",
+        f"{file}:3:7: data.name: 'libra' is not a known data set",
+        f"{file}:4:10: teacher: a student learns from no teacher",
+        "--set dropout=2: dropout: must be below 1",
+    ):
+        assert expected in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["student", "--set", "hiden=3"], "Did you mean hidden?"),
+        (["student", "--set", "hidden"], "key=value"),
+        (["student", "--config", "missing.yaml"], "no such file"),
+        (["distill", *SMALL], "distill needs a teacher"),
+        (["distill", *SMALL, "--teacher", "missing.pt"], "missing.pt does not exist"),
+        (["student", *SMALL, "--resume", "missing.pt"], "missing.pt does not exist"),
+        (["student", "--data", "{name: phoenix, root: missing, features: f}"], "missing"),
+        (["student", "--set", "temperature=3"], "temperature"),
+        (["studnet"], "'teacher', 'student', 'distill'"),
+    ],
+)
+def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], said: str) -> None:
+    code, out, err = train(*arguments, capsys=capsys)
+    assert code == 2 and said in err and out == "" and "Traceback" not in err
+
+
+def test_another_run_in_the_folder_is_refused(capsys: Any, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "run"), "--set", "max_epochs=1"]
+    assert train("student", *SMALL, *out, capsys=capsys)[0] == 0
+    code, _, err = train("student", *SMALL, *out, "--seed", "5", capsys=capsys)
+    assert code == 2 and "seed: 0 in the folder, 5 now" in err
+
+
+def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    # Exit code 130 tells a script that the run is unfinished; nothing finished may be lost.
+    folder = tmp_path / "run"
+    first = interrupted(folder, after="epoch   2/400")
+    done = (folder / "curve.csv").read_text().count("\n") - 1
+    assert 2 <= done < 400
+    assert "The same command goes on" in first and "Traceback" not in first
+    second = interrupted(folder, after=f"epoch {done + 1:>3}/400")
+    assert f"Going on after epoch {done}" in second
+    epochs = [line.split(",")[0] for line in (folder / "curve.csv").read_text().splitlines()[1:]]
+    assert epochs == [str(epoch) for epoch in range(1, len(epochs) + 1)]
+    assert len(epochs) > done
+
+
+def interrupted(folder: Path, *, after: str) -> str:
+    """Starts a long training, presses Ctrl-C once a line was told; returns what it told."""
+    settings = ["--set", "max_epochs=400", "--set", "patience=400", "--out", str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slr_tune.cli.main", "train", "student", *SMALL, *settings],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert process.stderr is not None
+    told = ""
+    while after not in told:
+        line = process.stderr.readline()
+        assert line, f"it ended before: {told}"
+        told += line
+    process.send_signal(signal.SIGINT)
+    told += process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    return told

@@ -1,0 +1,240 @@
+"""Settings of the built-in runs: what a user may write, checked at the border.
+
+The classes are flat where the search-space file is flat: every field is a name that a file may
+fix, search or ablate. Nothing here imports torch, so a space can be checked in milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+# Strict: `true` is no integer and "3" is no number, whatever pydantic would make of them.
+PositiveInt = Annotated[int, Field(strict=True, ge=1)]
+NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
+Number = Annotated[float, Field(strict=True)]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0)]
+NonNegativeNumber = Annotated[float, Field(strict=True, ge=0)]
+Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Flag = Annotated[bool, Field(strict=True)]
+
+SIMPLEX_TOLERANCE = 1e-6
+"""How far the loss weights' sum may lie from 1: room for the rounding of a decimal file."""
+
+
+def _milestone(value: object) -> int | float:
+    """Takes an integer from 1 for an epoch, a number between 0 and 1 for a fraction of the run."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        f"{value!r} is neither an epoch (1, 2, ...) nor a fraction of the run (between 0 and 1)"
+    )
+
+
+Milestone = Annotated[int | float, BeforeValidator(_milestone)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown names, NaN and changes after the check are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class LearningRateSchedule(Settings):
+    """How the learning rate moves over the run, as a function of the position in it."""
+
+    name: Literal["constant", "cosine", "cosine_restarts", "one_cycle"] = "cosine"
+    """Shape after the warm-up."""
+    warmup_epochs: NonNegativeNumber = 1.0
+    """Epochs of linear rise to the full rate; one_cycle rises over them too."""
+    min_learning_rate: NonNegativeNumber = 0.0
+    """Where the fall ends; ignored by constant."""
+    restart_epochs: PositiveNumber = 10.0
+    """Epochs of the first cosine cycle (cosine_restarts)."""
+    restart_factor: Annotated[float, Field(strict=True, ge=1)] = 1.0
+    """Each next cycle is that many times as long (cosine_restarts)."""
+
+
+class Augmentation(Settings):
+    """Changes to training features, drawn anew each epoch; 0 switches one off."""
+
+    time_jitter: Fraction = 0.0
+    """Largest relative change of speed, overall and from frame to frame."""
+    noise: NonNegativeNumber = 0.0
+    """Standard deviation of Gaussian noise, in the features' own unit."""
+    mixup: NonNegativeNumber = 0.0
+    """Temporal mixup: parameter of the Beta distribution of a neighbouring frame's weight."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return self.time_jitter > 0 or self.noise > 0 or self.mixup > 0
+
+
+class Temperature(Settings):
+    """Softening of teacher and student over the run.
+
+    `step` goes from start to end in as many equal steps as there are milestones; a change takes
+    effect after its milestone's epoch. What a schedule does not use is dropped, so that two
+    equal runs have equal settings.
+    """
+
+    schedule: Literal["constant", "step", "linear", "cosine"] = "step"
+    """Shape of the way from start to end."""
+    start: PositiveNumber = 4.0
+    """Temperature at epoch 1."""
+    end: PositiveNumber | None = 3.0
+    """Temperature at the last epoch; None for constant."""
+    milestones: tuple[Milestone, ...] = (0.375, 0.875)
+    """Of `step`: epochs as integers, or fractions of the run as numbers below 1."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unused(cls, values: Any) -> Any:
+        """Removes what the schedule has no use for."""
+        if not isinstance(values, dict):
+            return values
+        unused: dict[str, Any] = {}
+        schedule = values.get("schedule", "step")
+        if schedule in ("constant", "linear", "cosine"):
+            unused["milestones"] = ()
+        if schedule == "constant":
+            unused["end"] = None
+        return {**values, **unused}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Checks that the schedule has what it needs."""
+        if self.schedule != "constant" and self.end is None:
+            raise ValueError(f"schedule {self.schedule} needs an end, the temperature it goes to")
+        if self.schedule != "step":
+            return self
+        if not self.milestones:
+            raise ValueError("schedule step needs milestones, such as [0.375, 0.875]")
+        if len({type(milestone) for milestone in self.milestones}) > 1:
+            raise ValueError("milestones must be all epochs or all fractions of the run")
+        if any(a >= b for a, b in zip(self.milestones, self.milestones[1:], strict=False)):
+            raise ValueError(f"milestones {list(self.milestones)} must increase")
+        return self
+
+
+class LossWeights(Settings):
+    """Shares of the three losses; they lie on a simplex, so two of them are free."""
+
+    alpha: Share = 0.7
+    """Of the framewise distillation loss (soft targets)."""
+    beta: Share = 0.2
+    """Of CTC on the glosses (hard targets)."""
+    gamma: Share = 0.1
+    """Of feature matching between hidden states."""
+
+    @model_validator(mode="after")
+    def _sum_is_one(self) -> Self:
+        """Checks the simplex."""
+        total = self.alpha + self.beta + self.gamma
+        if abs(total - 1.0) > SIMPLEX_TOLERANCE:
+            raise ValueError(f"alpha + beta + gamma is {total:g}, it must be 1")
+        return self
+
+
+class RunConfig(Settings):
+    """Settings that every built-in run has."""
+
+    architecture: Literal["bilstm", "inception", "mobilenet"] = "bilstm"
+    """Family of the model."""
+    layers: PositiveInt = 1
+    """Recurrent layers, or blocks of a convolutional model."""
+    hidden: PositiveInt = 48
+    """Units of a layer in each direction; half the channels of a block."""
+    projection: PositiveInt = 64
+    """Width that the features are brought to."""
+    subsampling: Literal[1, 2, 4] = 2
+    """Input frames per output frame: a strided convolution in front of the layers."""
+    blank_bias: Number = 0.0
+    """Start value of the blank's output bias; below 0 the model begins by naming glosses."""
+    dropout: Fraction = 0.2
+    """Share of activations dropped in training."""
+    learning_rate: PositiveNumber = 1.0e-2
+    """Peak of the schedule."""
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    """Adam adds the weight decay to the gradient, AdamW takes it off the weights."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay of Adam's two running means."""
+    weight_decay: NonNegativeNumber = 1.0e-4
+    """Strength of the decay."""
+    batch_size: PositiveInt = 16
+    """Utterances that go through the model at once."""
+    accumulation: PositiveInt = 1
+    """Batches per step of the optimiser."""
+    clip_norm: PositiveNumber | None = 5.0
+    """Largest norm of the gradient in a step; None: no clipping."""
+    label_smoothing: Fraction = 0.0
+    """Share of the CTC loss replaced by the distance to the uniform distribution."""
+    learning_rate_schedule: LearningRateSchedule = LearningRateSchedule()
+    """Warm-up and fall of the learning rate."""
+    augmentation: Augmentation = Augmentation()
+    """Changes to the training features."""
+    patience: PositiveInt = 12
+    """Epochs without an improvement after which the run ends."""
+    min_delta: NonNegativeNumber = 0.0
+    """WER points by which an epoch must be better to count as an improvement."""
+    max_epochs: PositiveInt = 24
+    """Epochs after which the run ends in any case."""
+    checkpoint_every: NonNegativeInt = 0
+    """Keep checkpoint_epoch_NNN.pt every that many epochs; 0 keeps best and latest only."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: a GPU where there is one."""
+    mixed_precision: Flag = False
+    """Compute in 16 bits where it is safe; on a GPU only."""
+    truncate_frames: PositiveInt | None = None
+    """Cut longer training utterances where their glosses still fit, else leave them out."""
+
+    @model_validator(mode="after")
+    def _rates_in_order(self) -> Self:
+        """Checks that the schedule falls."""
+        lowest = self.learning_rate_schedule.min_learning_rate
+        if lowest > self.learning_rate:
+            raise ValueError(
+                f"learning_rate_schedule.min_learning_rate={lowest:g} "
+                f"is above learning_rate={self.learning_rate:g}"
+            )
+        return self
+
+
+class TeacherConfig(RunConfig):
+    """Settings of a teacher: the larger model, trained on the glosses alone."""
+
+    layers: PositiveInt = 3
+    hidden: PositiveInt = 64
+    learning_rate: PositiveNumber = 5.0e-3
+    dropout: Fraction = 0.3
+    max_epochs: PositiveInt = 20
+
+
+class StudentConfig(RunConfig):
+    """Settings of a student trained on the glosses alone."""
+
+
+class DistillConfig(StudentConfig):
+    """Settings of a student trained on a frozen teacher's outputs as well."""
+
+    loss_weights: LossWeights = LossWeights()
+    """Shares of soft targets, glosses and hidden states."""
+    kd_blank: Literal["keep", "drop"] = "keep"
+    """drop: blank is left out of the soft targets and the glosses are renormalised."""
+    temperature: Temperature = Temperature()
+    """Softening of the soft targets."""
+    feature_layers: Literal["last", "all"] = "last"
+    """Hidden layers compared by the feature matching loss."""
+    teacher_cache: Flag = True
+    """Compute the teacher's outputs once for all runs on the same data."""
+    teacher_fp16: Flag = False
+    """Run the teacher in half precision; on a GPU only."""

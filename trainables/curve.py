@@ -1,0 +1,193 @@
+"""The curve of a run on disk: a CSV file, and the same values for TensorBoard.
+
+Both are written an epoch at a time. A process may be killed inside a write, so reading stops at
+the first line that is not whole; whoever goes on with a run first rewrites both files from the
+rows that its checkpoint holds. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+COLUMNS = (
+    "epoch",
+    "seconds",
+    "train/loss",
+    "train/loss_components/distillation_loss",
+    "train/loss_components/hard_ctc_loss",
+    "train/loss_components/feature_matching_loss",
+    "train/temperature",
+    "train/learning_rate",
+    "train/gradient_norm",
+    "train/wer",
+    "val/loss",
+    "val/wer",
+    "val/wer_best",
+    "val/blank_rate",
+    "val/entropy_ratio",
+)
+"""Columns of the built-in runs, in the order of the file."""
+
+Row = Mapping[str, float]
+
+
+class CurveFile:
+    """A curve.csv: one line an epoch; an empty cell is a value that does not apply (NaN).
+
+    Numbers are written so that reading gives the same bits. A user's run may have other columns:
+    its rows' own keys, `epoch` first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Names the file; nothing is opened yet."""
+        self.path = path
+
+    def rows(self) -> list[dict[str, float]]:
+        """Reads the rows that are whole; `epoch` is an int, a missing value NaN."""
+        columns, rows = self._read()
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def append(self, row: Row) -> None:
+        """Adds one epoch and hands it to the operating system before returning."""
+        columns = self._columns()
+        if columns is None or not set(row) <= set(columns):
+            self.repair([*self.rows(), row])
+            return
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            file.write(_line([_cell(row.get(column, math.nan)) for column in columns]))
+
+    def repair(self, rows: Sequence[Row]) -> None:
+        """Replaces the file by these rows, at once or not at all."""
+        columns = _column_order(rows)
+        text = io.StringIO()
+        text.write(_line(columns))
+        for row in rows:
+            text.write(_line([_cell(row.get(column, math.nan)) for column in columns]))
+        replace_file(self.path, text.getvalue().encode())
+
+    def _columns(self) -> list[str] | None:
+        """The header, None if the file is missing or ends in a torn line."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if not content.endswith(b"\n"):
+            return None
+        return next(csv.reader([content.split(b"\n", 1)[0].decode(errors="replace")]))
+
+    def _read(self) -> tuple[list[str], list[list[float]]]:
+        """Header and whole rows, up to the first that cannot be read."""
+        if not self.path.exists():
+            return [], []
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        lines = text.split("\n")[:-1]  # what follows the last line end is torn, or empty
+        parsed = list(csv.reader(lines))
+        if not parsed:
+            return [], []
+        columns, rows = parsed[0], []
+        for cells in parsed[1:]:
+            values = _parse(columns, cells)
+            if values is None:
+                break
+            rows.append(values)
+        return columns, rows
+
+
+class EventFile:
+    """The same curve as TensorBoard scalars, in one event file of the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Names the file; nothing is opened yet."""
+        self.path = folder / "events.out.tfevents.0.slr-tune"
+
+    def append(self, row: Row) -> None:
+        """Adds one epoch; `epoch` is the step."""
+        if not self.path.exists():
+            self.repair([row])
+            return
+        with self.path.open("ab") as file:
+            file.write(_event_record(row))
+
+    def repair(self, rows: Sequence[Row]) -> None:
+        """Replaces the file by these rows, at once or not at all."""
+        replace_file(self.path, _version_record() + b"".join(map(_event_record, rows)))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new, whatever happens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def _column_order(rows: Sequence[Row]) -> list[str]:
+    """The built-in columns where they hold all keys, else the keys as they first appear."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    if set(keys) <= set(COLUMNS):
+        return list(COLUMNS)
+    return ["epoch", *(key for key in keys if key != "epoch")]
+
+
+def _cell(value: float) -> str:
+    """A number as text that reads back to the same bits; empty for NaN."""
+    if isinstance(value, int):
+        return str(int(value))
+    number = float(value)
+    return "" if math.isnan(number) else repr(number)
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One line of the file; a user's column may hold a comma."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _parse(columns: Sequence[str], cells: Sequence[str]) -> list[float] | None:
+    """The numbers of a line, None if it is not whole."""
+    if len(cells) != len(columns):
+        return None
+    try:
+        values = [float(cell) if cell else math.nan for cell in cells]
+        return [
+            int(value) if column == "epoch" else value
+            for column, value in zip(columns, values, strict=True)
+        ]
+    except ValueError:
+        return None
+
+
+def _event_record(row: Row) -> bytes:
+    """One TensorBoard event with all finite values of a row."""
+    # Imported here: 0.4 s that a command reading only CSV files need not pay.
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    values = [
+        Summary.Value(tag=tag, simple_value=float(value))
+        for tag, value in row.items()
+        if tag != "epoch" and math.isfinite(value)
+    ]
+    event = Event(wall_time=time.time(), step=int(row["epoch"]), summary=Summary(value=values))
+    return _framed(event.SerializeToString())
+
+
+def _version_record() -> bytes:
+    """The record that every event file starts with."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    event = Event(wall_time=time.time(), file_version="brain.Event:2")
+    return _framed(event.SerializeToString())
+
+
+def _framed(event: bytes) -> bytes:
+    """An event with its length and check sums, as TensorBoard reads it."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    buffer = io.BytesIO()
+    RecordWriter(buffer).write(event)
+    return buffer.getvalue()

@@ -1,0 +1,103 @@
+"""Which runs there are, by the name that a search-space file gives them.
+
+A built-in run has a short name; a user's own is named `package.module:Class` and keeps the
+protocol of `trainables.protocol`. The configuration class of a built-in run is found without
+importing torch, so that a space can be checked in milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+
+from trainables.config import DistillConfig, RunConfig, StudentConfig, TeacherConfig
+from trainables.errors import ConfigError
+from trainables.protocol import Run
+
+_BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
+    "teacher": ("trainables.teacher", "TeacherRun", TeacherConfig),
+    "student": ("trainables.student", "StudentRun", StudentConfig),
+    "distill": ("trainables.distill", "DistillRun", DistillConfig),
+}
+_METHODS = ("run_epoch", "state_dict", "load_state_dict", "facts")
+
+BUILT_IN_NAMES = tuple(_BUILT_IN)
+"""Names of the runs that come with the project."""
+
+
+def run_class(name: str) -> type[Run]:
+    """Finds a run by its name.
+
+    Args:
+        name: "teacher", "student", "distill", or "package.module:Class" of a user's own run.
+
+    Raises:
+        ConfigError: Nothing of that name, or what is there does not keep the protocol.
+    """
+    if name in _BUILT_IN:
+        module, attribute, _ = _BUILT_IN[name]
+        built_in: type[Run] = getattr(importlib.import_module(module), attribute)
+        return built_in
+    return _own_class(name)
+
+
+def config_class(name: str) -> type[BaseModel]:
+    """Finds the class of a run's settings; imports torch only if a user's module does.
+
+    Raises:
+        ConfigError: As `run_class`.
+    """
+    return _BUILT_IN[name][2] if name in _BUILT_IN else _own_class(name).config_class
+
+
+def _own_class(name: str) -> type[Run]:
+    """Imports `package.module:Class` and checks that it keeps the protocol."""
+    module_name, separator, class_name = name.partition(":")
+    if not (separator and module_name and class_name):
+        near = get_close_matches(name, _BUILT_IN, n=1)
+        known = ", ".join(_BUILT_IN)
+        raise ConfigError(
+            f"no trainable is named {name!r}; there are {known}",
+            hint=f"Did you mean {near[0]}?"
+            if near
+            else "A run of your own is named as package.module:Class.",
+        )
+    found = getattr(_import(module_name, name), class_name, None)
+    if not isinstance(found, type):
+        raise ConfigError(f"trainable {name}: module {module_name} has no class {class_name}")
+    _check_protocol(found, name)
+    return found
+
+
+def _import(module_name: str, name: str) -> Any:
+    """Imports a user's module, from the current folder too, as `python -m` would."""
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:  # a user's module may fail in any way while it is imported
+        raise ConfigError(
+            f"trainable {name}: importing {module_name} failed: {type(error).__name__}: {error}",
+            hint="The module must be installed or lie in the current folder.",
+        ) from error
+
+
+def _check_protocol(found: type, name: str) -> None:
+    """Checks what can be seen without building the run."""
+    missing = [method for method in _METHODS if not callable(getattr(found, method, None))]
+    if missing:
+        raise ConfigError(
+            f"trainable {name} lacks {', '.join(missing)}",
+            hint="trainables/protocol.py says what a run must offer.",
+        )
+    settings = getattr(found, "config_class", None)
+    if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
+        raise ConfigError(f"trainable {name}: config_class must be a pydantic model")
+    if "max_epochs" not in settings.model_fields:
+        raise ConfigError(f"trainable {name}: {settings.__name__} must have a field max_epochs")

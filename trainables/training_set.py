@@ -1,0 +1,115 @@
+"""The training utterances as a run sees them: cut to length, possible for CTC, in groups."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.config import RunConfig
+from trainables.data import Batch, Split, augment, collate, epoch_batches
+from trainables.errors import ConfigError
+from trainables.seeding import generator
+
+Indices = NDArray[np.int64]
+Group = list[Indices]
+"""Batches that make one step of the optimiser together, as utterance indices."""
+
+
+class TrainingSet:
+    """A training split under a run's settings.
+
+    Attributes:
+        indices: Utterances that are trained on, int64, ascending.
+        lengths: Input frames of every utterance of the split after cutting, int64 (N,); 0 for one
+            that is left out.
+        output_lengths: Frames that the model gives for them, int64 (N,).
+        warnings: What was cut or left out, in words.
+    """
+
+    def __init__(self, split: Split, config: RunConfig) -> None:
+        """Cuts and selects.
+
+        Raises:
+            ConfigError: No utterance is left.
+        """
+        self._split = split
+        self._config = config
+        longest = config.truncate_frames
+        cut = split.lengths if longest is None else np.minimum(split.lengths, longest)
+        possible = _ceil_div(cut, config.subsampling) >= split.frames_needed
+        self.lengths: Indices = np.where(possible, cut, 0)
+        self.output_lengths = _ceil_div(self.lengths, config.subsampling)
+        self.indices: Indices = np.flatnonzero(possible)
+        self.warnings = tuple(self._warnings(split.lengths))
+        if not len(self.indices):
+            raise ConfigError(
+                "no training utterance keeps the frames that CTC needs for its glosses",
+                hint="Lower subsampling, or raise truncate_frames.",
+            )
+
+    def frames(self, utterance: int) -> NDArray[np.float32]:
+        """Features (T, D) of an utterance after cutting, not augmented."""
+        return self._split.frames(utterance)[: self.lengths[utterance]]
+
+    def groups(self, *, seed: int, epoch: int, split: int = 1) -> list[Group]:
+        """Puts every utterance into one batch, and batches into groups; anew each epoch.
+
+        Args:
+            seed: Of the run.
+            epoch: From 1.
+            split: Parts that each batch is cut into, to save memory; groups stay the same.
+        """
+        rng = generator(seed, epoch, "batches")
+        chosen = epoch_batches(self.lengths[self.indices], self._config.batch_size, rng=rng)
+        size = self._config.accumulation
+        return [
+            [
+                part
+                for batch in chosen[start : start + size]
+                for part in np.array_split(self.indices[batch], min(split, len(batch)))
+            ]
+            for start in range(0, len(chosen), size)
+        ]
+
+    def load(self, group: Group, *, seed: int, epoch: int) -> list[Batch]:
+        """Reads and augments a group. Each utterance draws from a stream of its own."""
+        return [
+            collate(self._split, part, frames=[self._drawn(int(i), seed, epoch) for i in part])
+            for part in group
+        ]
+
+    def _drawn(self, utterance: int, seed: int, epoch: int) -> NDArray[np.float32]:
+        """Frames of an utterance as this epoch shows them."""
+        frames = self.frames(utterance)
+        settings = self._config.augmentation
+        if not settings.active:
+            return frames
+        # Frames that the model needs to give `frames_needed` after subsampling.
+        needed = int(self._split.frames_needed[utterance] - 1) * self._config.subsampling + 1
+        return augment(
+            frames,
+            rng=generator(seed, epoch, f"augmentation {utterance}"),
+            time_jitter=settings.time_jitter,
+            mixup=settings.mixup,
+            noise=settings.noise,
+            min_frames=max(1, needed),
+        )
+
+    def _warnings(self, before: Indices) -> list[str]:
+        found = []
+        left_out = len(before) - len(self.indices)
+        if left_out:
+            found.append(
+                f"{left_out} of {len(before)} training utterances are left out: their glosses need "
+                "more frames than subsampling and truncate_frames leave"
+            )
+        cut = int((self.lengths[self.indices] < before[self.indices]).sum())
+        if cut:
+            found.append(
+                f"{cut} training utterances are cut to {self._config.truncate_frames} frames"
+            )
+        return found
+
+
+def _ceil_div(lengths: Indices, divisor: int) -> Indices:
+    return -(-lengths // divisor)
