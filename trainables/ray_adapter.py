@@ -13,6 +13,7 @@ import json
 import math
 import os
 import resource
+import sys
 import threading
 import traceback
 from collections.abc import Mapping
@@ -53,6 +54,7 @@ class Assignment:
         minimizes: Whether smaller values are better.
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
+        modules: Folder in which the command was given; a user's own run may lie there.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Assignment:
     minimizes: bool
     barrier: str
     workers: int
+    modules: str
 
     def to_ray(self) -> dict[str, Any]:
         """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
@@ -132,6 +135,8 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._deferred = error
 
     def _build(self, assignment: Assignment) -> None:
+        if assignment.modules not in sys.path:
+            sys.path.append(assignment.modules)
         cls = run_class(assignment.trainable)
         config = cls.config_class.model_validate(assignment.config)
         inputs = RunInputs(

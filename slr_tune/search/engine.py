@@ -227,6 +227,7 @@ class _Run:
                 minimizes=self.store.minimizes,
                 barrier=str(barrier),
                 workers=meeting,
+                modules=os.getcwd(),
             )
 
         return assign

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,9 @@ def run_jobs(
     import ray
 
     remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=2)(work)
-    running = {remote.remote(job, str(cache_root())): name for name, job in jobs.items()}
+    running = {
+        remote.remote(job, str(cache_root()), os.getcwd()): name for name, job in jobs.items()
+    }
     told: dict[str, int] = {}
     results: dict[str, JobResult] = {}
     try:
@@ -107,8 +110,10 @@ def run_jobs(
     return results
 
 
-def work(job: Job, cache: str) -> JobResult:
+def work(job: Job, cache: str, modules: str) -> JobResult:
     """Trains where needed, then measures. Runs in a worker."""
+    if modules not in sys.path:
+        sys.path.append(modules)
     import torch
 
     from trainables.data import open_dataset

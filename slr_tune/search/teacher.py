@@ -114,6 +114,31 @@ def training_key(
     return hashlib.sha256(content.encode()).hexdigest()[:_KEY_LENGTH]
 
 
+def known_trainings(
+    spec: StudySpec, data: Any, *, storage: str | None
+) -> tuple[Path | None, Path | None]:
+    """Best checkpoints of the teacher and of the student it has to beat, where they are trained.
+
+    Args:
+        spec: The search.
+        data: The prepared data set.
+        storage: Database in which `{study: NAME}` is looked up.
+
+    Raises:
+        SlrTuneError: The study that is to give the teacher has none.
+    """
+    teacher = None if spec.teacher is None else _teacher_job(spec, spec.teacher, data, storage)
+    jobs = (teacher, _reference_job(spec, data))
+    found = []
+    for job in jobs:
+        path = None if job is None else job.checkpoint
+        if job is not None and path is None:
+            path = job.folder / "checkpoints" / "checkpoint_best.pt"
+        given = job is not None and job.checkpoint is not None
+        found.append(path if path is not None and (given or path.is_file()) else None)
+    return found[0], found[1]
+
+
 def _teacher_job(spec: StudySpec, teacher: TeacherSpec, data: Any, storage: str | None) -> Job:
     if teacher.kind == "train":
         config = (
