@@ -1,0 +1,391 @@
+"""What an ablation found, as plain values: `result.json`, `runs.csv`, and what reports read.
+
+Everything here is JSON: no NaN, no path, no array. What was written reads back as an equal object,
+so a report can be made again from `result.json` alone. Neither torch nor ray.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slr_tune.errors import SlrTuneError
+from trainables.curve import replace_file
+
+SCHEMA = 1
+RESULT_FILE = "result.json"
+RUNS_FILE = "runs.csv"
+
+MAIN = "main"
+"""Every arm against the baseline: the table of the first screen."""
+TEST = "test"
+"""The same on the test split, where it was opened."""
+RETUNED = "retuned"
+"""The same where each arm has tuned a setting of its own."""
+INTERACTION = "interaction"
+"""Whether the effect of one factor depends on the level of the other."""
+FORWARD = "path"
+"""The measured path: the baseline, then one more parameter as the best trial has it in each row."""
+PUT_BACK = "put back"
+"""The best trial, and the best with each parameter as the baseline has it."""
+
+_ERROR_KINDS = ("substitutions", "deletions", "insertions", "words")
+_NO_CURVE = ("epoch", "seconds")
+"""Columns that are not kept: the place in the list, and what depends on the machine's load."""
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm on one split.
+
+    Attributes:
+        name: The arm's.
+        per_seed: Its measure (WER in percent for the built-in runs), in the order of the seeds.
+        mean: Their mean, which for a WER is also the pooled one.
+        substitutions: The part of the mean that is substitutions, points; None where the measure
+            is no WER.
+        deletions: The part that is deletions.
+        insertions: The part that is insertions.
+        difference: To the baseline, points; None for the baseline itself, as all below.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        difference_per_seed: To the baseline's run with the same seed.
+        p_value: Two-sided.
+        holm_p: After Holm's correction.
+        probability_of_improvement: That the arm is truly the better one.
+        mapsswe_p: p-value of the matched-pairs test of each seed.
+        smallest_detectable: Points that such runs show in 80 % of studies.
+        more_seeds: More seeds that would show a difference of this size.
+        more_units: Utterances or signers needed where seeds alone cannot.
+        outcome: "shown better", "shown worse", "not shown", "not shown, one seed", "identical";
+            of an interaction "shown" or "not shown"; "" for the baseline.
+        sentence: The verdict.
+        note: What belongs to this row alone, such as the learning rate it chose; may be empty.
+    """
+
+    name: str
+    per_seed: tuple[float, ...]
+    mean: float
+    substitutions: float | None = None
+    deletions: float | None = None
+    insertions: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    difference_per_seed: tuple[float, ...] = ()
+    p_value: float | None = None
+    holm_p: float | None = None
+    probability_of_improvement: float | None = None
+    mapsswe_p: tuple[float | None, ...] = ()
+    smallest_detectable: float | None = None
+    more_seeds: int | None = None
+    more_units: int | None = None
+    outcome: str = ""
+    sentence: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One family of comparisons.
+
+    Attributes:
+        role: What it is for: one of the constants of this module.
+        title: What is compared.
+        split: On which split.
+        baseline: Name of the arm that the others are compared with.
+        rows: Arms, the baseline among them (but in an interaction, which has none).
+        verdict: One sentence on all of them.
+        seeds: How many runs each arm has.
+        utterances: That were scored; None where the measure is no WER, as the next two.
+        words: Reference words.
+        signers: Signers that were resampled as blocks; None where utterances were.
+        resamples: Of the bootstrap; None where there was none.
+        limits: What the intervals do not cover, sentences.
+        measure: What the figures are: "WER", or the name of the metric of a user's own run.
+        minimize: Whether a smaller figure is the better one.
+    """
+
+    role: str
+    title: str
+    split: str
+    baseline: str
+    rows: tuple[ArmRow, ...]
+    verdict: str
+    seeds: int
+    utterances: int | None
+    words: int | None
+    signers: int | None
+    resamples: int | None
+    limits: tuple[str, ...] = ()
+    measure: str = "WER"
+    minimize: bool = True
+
+    def row(self, name: str) -> ArmRow:
+        """The row of an arm."""
+        return next(row for row in self.rows if row.name == name)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run.
+
+    Attributes:
+        part: Role of the table it was made for; (part, arm, seed) names a run.
+        arm: Its arm.
+        seed: Its seed.
+        epochs: It trained, its share of what others trained with it included.
+        best_epoch: It is measured at; None where it has none.
+        ended_by: "max_epochs", "patience" or "nan".
+        errors: By split: substitutions, deletions, insertions, reference words. Empty for a run of
+            a user's own, which does not say them.
+        value: Its metric on dev at the best epoch; None without one.
+        parameters: Numbers in the model; None where the run does not say.
+        curve: Columns of its curve by their names, a value an epoch; None where there is none.
+    """
+
+    part: str
+    arm: str
+    seed: int
+    epochs: int
+    best_epoch: int | None
+    ended_by: str
+    errors: Mapping[str, tuple[int, int, int, int]]
+    value: float | None
+    parameters: int | None
+    curve: Mapping[str, tuple[float | None, ...]]
+
+    def wer(self, split: str) -> float:
+        """Percent."""
+        *errors, words = self.errors[split]
+        return 100.0 * sum(errors) / words
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """What an arm is.
+
+    Attributes:
+        part: Role of the table it was made for.
+        name: Its name.
+        kind: "trained", "stopping" or "decoding".
+        levels: Level by factor, in words.
+        changes: Settings that differ from the baseline: `dropout: 0.2 -> 0.4`.
+        config: Its whole configuration.
+        note: What a reader should know; may be empty.
+    """
+
+    part: str
+    name: str
+    kind: str
+    levels: Mapping[str, str]
+    changes: tuple[str, ...]
+    config: Mapping[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class BaselineFacts:
+    """What every arm is compared with.
+
+    Attributes:
+        source: Where it comes from, in words.
+        config: Its whole configuration.
+    """
+
+    source: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """Epochs that were trained once for all runs that share them.
+
+    Attributes:
+        id: Name of its folder.
+        first: Its first epoch.
+        last: Its last.
+        runs: Those that pass through it: "arm, seed".
+        seconds: Of training.
+    """
+
+    id: str
+    first: int
+    last: int
+    runs: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an ablation cost.
+
+    Attributes:
+        epochs_asked: Epochs of all runs, each to its own end, each trained by itself.
+        epochs_run: Epochs of all stages, each counted once.
+        epochs_now: Those of them that the last call trained; the others were there.
+        runs: Runs asked for.
+        seconds: Of training, summed over the stages.
+        reasons: What was shared, replayed, decoded again, or could not be, in words.
+        stages: What was trained.
+    """
+
+    epochs_asked: int
+    epochs_run: int
+    epochs_now: int
+    runs: int
+    seconds: float
+    reasons: tuple[str, ...]
+    stages: tuple[StageRow, ...]
+
+    @property
+    def share(self) -> float:
+        """Epochs run for each epoch asked for."""
+        return self.epochs_run / self.epochs_asked if self.epochs_asked else 1.0
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One step of the measured path: the parameter that gained most.
+
+    Attributes:
+        parameter: What changed.
+        change: From what to what, in words.
+        gain: Points by which the mean over the seeds changed; below 0 is better for a WER.
+        mean: The mean after it.
+        others: Change of the mean with each other parameter that was tried instead.
+    """
+
+    parameter: str
+    change: str
+    gain: float
+    mean: float
+    others: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """All of it.
+
+    Attributes:
+        study: Name of the study.
+        name: Of the ablation, also of its folder.
+        title: For a person.
+        verdict: The one sentence.
+        tables: Families of comparisons, the main one first.
+        arms: What was compared, the baseline first.
+        runs: All runs.
+        seeds: In their order.
+        baseline: What the arms are compared with.
+        receipt: What it cost.
+        setting: In which this holds: data, split, teacher, budget, seeds, versions.
+        command: That reproduces it.
+        steps: Of a measured path; empty otherwise.
+        notes: Sentences that a reader must know.
+        schema: Of the file.
+    """
+
+    study: str
+    name: str
+    title: str
+    verdict: str
+    tables: tuple[ResultTable, ...]
+    arms: tuple[ArmFacts, ...]
+    runs: tuple[RunRow, ...]
+    seeds: tuple[int, ...]
+    baseline: BaselineFacts
+    receipt: Receipt
+    setting: Mapping[str, str]
+    command: str
+    steps: tuple[PathStep, ...] = ()
+    notes: tuple[str, ...] = ()
+    schema: int = field(default=SCHEMA)
+
+    @property
+    def main(self) -> ResultTable:
+        """The table of the first screen."""
+        return self.tables[0]
+
+    def table(self, role: str) -> ResultTable | None:
+        """The table of a role; None where there is none."""
+        return next((table for table in self.tables if table.role == role), None)
+
+
+def curve_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[float | None, ...]]:
+    """A curve by columns, NaN as None; without what differs between two equal runs."""
+    names = dict.fromkeys(name for row in rows for name in row if name not in _NO_CURVE)
+    return {name: tuple(number(row.get(name)) for row in rows) for name in names}
+
+
+def number(value: float | None) -> float | None:
+    """A number that JSON has; None for NaN and infinity."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def write_result(folder: Path, result: AblationResult) -> None:
+    """Writes `result.json` and `runs.csv`, each at once or not at all.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    content = json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(folder / RESULT_FILE, _numbers_on_one_line(content).encode())
+    replace_file(folder / RUNS_FILE, runs_csv(result).encode())
+
+
+def read_result(folder: Path) -> AblationResult:
+    """Reads `result.json` back.
+
+    Raises:
+        SlrTuneError: There is none, or it is not one of this version.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    path = folder / RESULT_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise ValueError(f"it is not of schema {SCHEMA}")
+        result: AblationResult = TypeAdapter(AblationResult).validate_python(content)
+    except (OSError, ValueError, ValidationError) as error:
+        said = str(error).splitlines()[0]
+        raise SlrTuneError(
+            f"{path} cannot be read: {said}", hint="slr-tune ablate writes it anew."
+        ) from error
+    return result
+
+
+def runs_csv(result: AblationResult) -> str:
+    """One line a run: arm, seed, how it ended, its metric, and its errors on each split."""
+    splits = list(dict.fromkeys(split for run in result.runs for split in run.errors))
+    heads = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value"]
+    for split in splits:
+        heads += [f"{split}_{kind}" for kind in _ERROR_KINDS] + [f"{split}_wer"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for run in result.runs:
+        value = "" if run.value is None else repr(run.value)
+        cells: list[Any] = [run.part, run.arm, run.seed, run.epochs, run.best_epoch, run.ended_by]
+        cells.append(value)
+        for split in splits:
+            known = split in run.errors
+            cells += [*run.errors[split], repr(run.wer(split))] if known else [""] * 5
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def _numbers_on_one_line(text: str) -> str:
+    """Lists without lists or objects in them on one line: a curve is then a line, not a page."""
+    return re.sub(
+        r"\[\n([^\[\]{}]*?)\n\s*\]",
+        lambda found: "[" + re.sub(r"\n\s*", " ", found[1]).strip() + "]",
+        text,
+    )
