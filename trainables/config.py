@@ -159,7 +159,7 @@ class RunConfig(Settings):
     subsampling: Literal[1, 2, 4] = 2
     """Input frames per output frame: a strided convolution in front of the layers."""
     blank_bias: Number = 0.0
-    """Start value of the blank's output bias; below 0 the model begins by naming glosses."""
+    """Added to the blank's initial output bias; above 0 the model begins with blanks."""
     dropout: Fraction = 0.2
     """Share of activations dropped in training."""
     learning_rate: PositiveNumber = 1.0e-2

@@ -8,8 +8,19 @@ from typing import Protocol
 from trainables.errors import ConfigError
 from trainables.models.base import ModelOutput, Recogniser
 from trainables.models.bilstm import BiLSTM
+from trainables.models.inception import Inception
+from trainables.models.mobilenet import MobileNet
 
-__all__ = ["ARCHITECTURES", "BiLSTM", "ModelConfig", "ModelOutput", "Recogniser", "build_model"]
+__all__ = [
+    "ARCHITECTURES",
+    "BiLSTM",
+    "Inception",
+    "MobileNet",
+    "ModelConfig",
+    "ModelOutput",
+    "Recogniser",
+    "build_model",
+]
 
 
 class ModelConfig(Protocol):
@@ -21,11 +32,11 @@ class ModelConfig(Protocol):
 
     @property
     def layers(self) -> int:
-        """Recurrent layers."""
+        """Recurrent layers, or blocks."""
 
     @property
     def hidden(self) -> int:
-        """Width of a layer, per direction."""
+        """Width of a layer per direction, or half the width of a block."""
 
     @property
     def projection(self) -> int:
@@ -53,27 +64,30 @@ def build_model(config: ModelConfig, *, input_size: int, classes: int) -> Recogn
         classes: Glosses and the blank, C.
 
     Raises:
-        trainables.errors.ConfigError: The architecture is not known.
+        trainables.errors.ConfigError: The architecture is not known, or cannot be of that size.
     """
     if config.architecture not in ARCHITECTURES:
         raise ConfigError(
             f"architecture: {config.architecture!r} is not known",
             hint=f"Known are: {', '.join(sorted(ARCHITECTURES))}.",
         )
-    return ARCHITECTURES[config.architecture](config, input_size, classes)
+    try:
+        return ARCHITECTURES[config.architecture](
+            input_size,
+            classes,
+            layers=config.layers,
+            hidden=config.hidden,
+            projection=config.projection,
+            dropout=config.dropout,
+            subsampling=config.subsampling,
+            blank_bias=config.blank_bias,
+        )
+    except ValueError as error:
+        raise ConfigError(f"{config.architecture}: {error}") from error
 
 
-def _bilstm(config: ModelConfig, input_size: int, classes: int) -> Recogniser:
-    return BiLSTM(
-        input_size,
-        classes,
-        layers=config.layers,
-        hidden=config.hidden,
-        projection=config.projection,
-        dropout=config.dropout,
-        subsampling=config.subsampling,
-        blank_bias=config.blank_bias,
-    )
-
-
-ARCHITECTURES: dict[str, Callable[[ModelConfig, int, int], Recogniser]] = {"bilstm": _bilstm}
+ARCHITECTURES: dict[str, Callable[..., Recogniser]] = {
+    "bilstm": BiLSTM,
+    "inception": Inception,
+    "mobilenet": MobileNet,
+}

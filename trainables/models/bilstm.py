@@ -18,119 +18,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from trainables.data import BLANK
-from trainables.models.base import ModelOutput, Recogniser
+from trainables.models.framewise import FramewiseModel, Step
 
 
-class BiLSTM(Recogniser):
-    """Bidirectional LSTM layers, each followed by a LayerNorm, over projected frame features.
+class BiLSTM(FramewiseModel):
+    """Bidirectional LSTM layers over projected frame features."""
 
-    Hidden states are those after the LayerNorm and before dropout. Padding never changes a
-    result: no frame past an utterance's length reaches a frame within it.
-    """
+    time_first = True
 
-    def __init__(
-        self,
-        input_size: int,
-        classes: int,
-        *,
-        layers: int,
-        hidden: int,
-        projection: int,
-        dropout: float,
-        subsampling: int = 1,
-        blank_bias: float = 0.0,
-    ) -> None:
-        """Builds the layers with PyTorch's initial values, from the global random state.
+    def _layer(self, width: int, number: int) -> nn.Module:
+        return nn.LSTM(width, width // 2, bidirectional=True)
 
-        A trained CTC model says blank in nearly every frame; a new one says it in one of C. The
-        way there leads through a minimum in which every frame is blank and no gloss is named
-        (Zeyer et al. 2021, arXiv:2105.14849), and the first epochs go into reaching and leaving
-        it. A `blank_bias` near the log-odds of a trained model's blank, log((C - 1) q / (1 - q))
-        for a share q of frames, starts there and leaves the gradient to the glosses, as Lin et
-        al. 2017 (arXiv:1708.02002, section 3.3) do for the background of images. A negative one
-        starts further off. The bias is learned on from its start.
-
-        Args:
-            input_size: Features per frame, D.
-            classes: Glosses and the blank, C.
-            layers: Recurrent layers, at least 1.
-            hidden: Units of a layer in each direction; hidden states are twice as wide.
-            projection: Width that the features are brought to first.
-            dropout: Share dropped after each layer while training, in [0, 1).
-            subsampling: Input frames per output frame: 1, 2 or 4.
-            blank_bias: Added to the blank's initial output bias, in nats.
-
-        Raises:
-            ValueError: A size is below 1 or subsampling is not 1, 2 or 4.
-        """
-        super().__init__()
-        sizes = (input_size, classes, layers, hidden, projection)
-        if min(sizes) < 1:
-            raise ValueError(f"every size must be at least 1, got {sizes}")
-        if subsampling not in (1, 2, 4):
-            raise ValueError(f"subsampling={subsampling} must be 1, 2 or 4")
-        width = 2 * hidden
-        self.input_size = input_size
-        self.subsampling = subsampling
-        self.hidden_sizes = (width,) * layers
-        self.projection = nn.Linear(input_size, projection)
-        self.projection_norm = nn.LayerNorm(projection)
-        # Halvings: none, one or two.
-        self.convolutions = nn.ModuleList(
-            nn.Conv1d(projection, projection, kernel_size=3, stride=2, padding=1)
-            for _ in range(subsampling.bit_length() - 1)
-        )
-        self.expansion = nn.Linear(projection, width)
-        self.layers = nn.ModuleList(
-            nn.LSTM(width, hidden, bidirectional=True) for _ in range(layers)
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(width, classes)
-        with torch.no_grad():
-            self.output.bias[BLANK] += blank_bias
-
-    def forward(self, features: Tensor, lengths: Tensor) -> ModelOutput:
-        """See `Recogniser.forward`. Lengths on the CPU spare a GPU the wait for them."""
-        return self._run(features, lengths, keep_hidden=False)
-
-    def forward_with_hidden_states(self, features: Tensor, lengths: Tensor) -> ModelOutput:
-        """See `Recogniser.forward_with_hidden_states`."""
-        return self._run(features, lengths, keep_hidden=True)
-
-    def _run(self, features: Tensor, lengths: Tensor, *, keep_hidden: bool) -> ModelOutput:
-        self._check(features, lengths)
-        # Padding may hold anything, NaN too, and 0 times NaN would reach the weights' gradients.
-        features = features.masked_fill(~_is_real(lengths, features), 0.0)
-        x = self.projection_norm(self.projection(features))  # [N, T, P]
-        for convolution in self.convolutions:
-            x = _halve(convolution, x, lengths)  # [N, ceil(T / 2), P]
-            lengths = (lengths + 1) // 2
-        x = self.expansion(x).transpose(0, 1)  # [T', N, 2H]
-        hidden: list[Tensor] = []
-        recurrence = _Recurrence(lengths, frames=x.shape[0], device=x.device)
-        for lstm, norm in zip(self.layers, self.norms, strict=True):
-            x = norm(recurrence(lstm, x))
-            if keep_hidden:
-                hidden.append(x.transpose(0, 1))
-            x = self.dropout(x)
-        logits = self.output(x)  # [T', N, C]
-        return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))
-
-    def _check(self, features: Tensor, lengths: Tensor) -> None:
-        if features.dim() != 3 or features.shape[2] != self.input_size:
-            raise ValueError(
-                f"features must be (N, T, {self.input_size}), got {tuple(features.shape)}"
-            )
-        if lengths.shape != features.shape[:1] or lengths.dtype != torch.int64:
-            raise ValueError(
-                f"lengths must be int64 ({features.shape[0]},), "
-                f"got {lengths.dtype} {tuple(lengths.shape)}"
-            )
-        low, high = (int(end) for end in torch.aminmax(lengths))
-        if low < 1 or high > features.shape[1]:
-            raise ValueError(f"lengths must be in 1..{features.shape[1]}, got {low}..{high}")
+    def _steps(self, x: Tensor, lengths: Tensor) -> Step:
+        return _Recurrence(lengths, frames=x.shape[0], device=x.device)
 
 
 class _Recurrence:
@@ -182,16 +82,3 @@ def _one_direction(lstm: nn.Module, x: Tensor, *, suffix: str) -> Tensor:
         batch_first=False,
     )
     return outputs
-
-
-def _halve(convolution: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
-    """(N, T, P) to (N, ceil(T / 2), P); frame j sees the real ones of 2j - 1, 2j and 2j + 1."""
-    x = x.masked_fill(~_is_real(lengths, x), 0.0)
-    halved: Tensor = convolution(x.transpose(1, 2)).relu()
-    return halved.transpose(1, 2)
-
-
-def _is_real(lengths: Tensor, x: Tensor) -> Tensor:
-    """True (N, T, 1) for the frames of (N, T, ...) that lie within their utterance."""
-    time = torch.arange(x.shape[1], device=x.device)
-    return (time < lengths.to(x.device).unsqueeze(1)).unsqueeze(-1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 import torch
 
+from trainables.config import RunConfig, StudentConfig
 from trainables.errors import ConfigError
-from trainables.models import BiLSTM, build_model
+from trainables.models import ARCHITECTURES, BiLSTM, Inception, MobileNet, build_model
 
 SETTINGS = {
     "architecture": "bilstm",
@@ -49,5 +51,24 @@ def test_the_random_state_decides_the_weights() -> None:
 def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
     # Broken if a misspelt name ended in a KeyError.
     config = SimpleNamespace(**{**SETTINGS, "architecture": "blstm"})
-    with pytest.raises(ConfigError, match=r"'blstm' is not known\n  Known are: bilstm"):
+    with pytest.raises(
+        ConfigError, match=r"'blstm' is not known\n  Known are: bilstm, inception, mobilenet"
+    ):
         build_model(config, input_size=5, classes=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"), [("bilstm", BiLSTM), ("inception", Inception), ("mobilenet", MobileNet)]
+)
+def test_every_architecture_of_the_settings_can_be_built(name: str, cls: type) -> None:
+    # Broken if a space could choose an architecture that no model stands behind.
+    config = StudentConfig(architecture=name, layers=1, hidden=2)
+    assert isinstance(build_model(config, input_size=3, classes=4), cls)
+    assert set(get_args(RunConfig.model_fields["architecture"].annotation)) == set(ARCHITECTURES)
+
+
+def test_a_size_that_makes_no_model_is_an_error_of_the_settings() -> None:
+    # Broken if a search ended in a traceback where hidden may be 1.
+    config = StudentConfig(architecture="inception", hidden=1)
+    with pytest.raises(ConfigError, match="inception: hidden=1 must be at least 2"):
+        build_model(config, input_size=3, classes=4)

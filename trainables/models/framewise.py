@@ -1,0 +1,136 @@
+"""What the architectures have in common: projected features, layers of one width, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from trainables.data import BLANK
+from trainables.models.base import ModelOutput, Recogniser
+from trainables.models.frames import check_batch, halve, is_real
+
+Step = Callable[[nn.Module, Tensor], Tensor]
+"""Runs one layer: (layer, states) to what the layer's norm is given."""
+
+
+class FramewiseModel(Recogniser):
+    """Projects the features of each frame, runs layers of one width, and scores the glosses.
+
+    After each layer comes a LayerNorm, then dropout; hidden states are those between the two. A
+    LayerNorm looks at one frame. Batch norm would make an utterance's result depend on its
+    neighbours in the batch and on their padding, and a resumed run depend on running means.
+
+    Padding never changes a result: no frame past an utterance's length reaches one within it.
+
+    An architecture says what a layer is (`_layer`), and where it is no residual block how one is
+    run (`_steps`), whether its layers take time first, and what comes before the scores (`_head`).
+    """
+
+    time_first: ClassVar[bool] = False
+    """Layers take (T', N, W) instead of (N, T', W)."""
+
+    def __init__(
+        self,
+        input_size: int,
+        classes: int,
+        *,
+        layers: int,
+        hidden: int,
+        projection: int,
+        dropout: float,
+        subsampling: int = 1,
+        blank_bias: float = 0.0,
+    ) -> None:
+        """Builds the layers with PyTorch's initial values, from the global random state.
+
+        A trained CTC model says blank in nearly every frame; a new one says it in one of C. The
+        way there leads through a minimum in which every frame is blank and no gloss is named
+        (Zeyer et al. 2021, arXiv:2105.14849), and the first epochs go into reaching and leaving
+        it. A `blank_bias` near the log-odds of a trained model's blank, log((C - 1) q / (1 - q))
+        for a share q of frames, starts there and leaves the gradient to the glosses, as Lin et
+        al. 2017 (arXiv:1708.02002, section 3.3) do for the background of images. A negative one
+        starts further off. The bias is learned on from its start.
+
+        Args:
+            input_size: Features per frame, D.
+            classes: Glosses and the blank, C.
+            layers: Recurrent layers or blocks, at least 1.
+            hidden: Half the width W of a layer: of a recurrent one, its units in each direction.
+            projection: Width that the features are brought to first.
+            dropout: Share dropped after each layer while training, in [0, 1).
+            subsampling: Input frames per output frame: 1, 2 or 4.
+            blank_bias: Added to the blank's initial output bias, in nats.
+
+        Raises:
+            ValueError: A size is too small or subsampling is not 1, 2 or 4.
+        """
+        super().__init__()
+        sizes = (input_size, classes, layers, hidden, projection)
+        if min(sizes) < 1:
+            raise ValueError(f"every size must be at least 1, got {sizes}")
+        if subsampling not in (1, 2, 4):
+            raise ValueError(f"subsampling={subsampling} must be 1, 2 or 4")
+        width = 2 * hidden
+        self.input_size = input_size
+        self.subsampling = subsampling
+        self.hidden_sizes = (width,) * layers
+        self.projection = nn.Linear(input_size, projection)
+        self.projection_norm = nn.LayerNorm(projection)
+        # Halvings: none, one or two.
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(projection, projection, kernel_size=3, stride=2, padding=1)
+            for _ in range(subsampling.bit_length() - 1)
+        )
+        self.expansion = nn.Linear(projection, width)
+        self.layers = nn.ModuleList(self._layer(width, number) for number in range(layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        self.head, scored = self._head(width)
+        self.output = nn.Linear(scored, classes)
+        with torch.no_grad():
+            self.output.bias[BLANK] += blank_bias
+
+    def forward(self, features: Tensor, lengths: Tensor) -> ModelOutput:
+        """See `Recogniser.forward`. Lengths on the CPU spare a GPU the wait for them."""
+        return self._run(features, lengths, keep_hidden=False)
+
+    def forward_with_hidden_states(self, features: Tensor, lengths: Tensor) -> ModelOutput:
+        """See `Recogniser.forward_with_hidden_states`."""
+        return self._run(features, lengths, keep_hidden=True)
+
+    def _layer(self, width: int, number: int) -> nn.Module:
+        """Builds layer `number`, counted from 0."""
+        raise NotImplementedError
+
+    def _head(self, width: int) -> tuple[nn.Module, int]:
+        """Builds what lies between the last layer and the scores; with its width."""
+        return nn.Identity(), width
+
+    def _steps(self, x: Tensor, lengths: Tensor) -> Step:
+        """How the layers are run on utterances of these lengths; x is the first one's input."""
+        real = is_real(lengths, x)
+        return lambda block, states: states + block(states, real)
+
+    def _run(self, features: Tensor, lengths: Tensor, *, keep_hidden: bool) -> ModelOutput:
+        check_batch(features, lengths, input_size=self.input_size)
+        # Padding may hold anything, NaN too, and 0 times NaN would reach the weights' gradients.
+        features = features.masked_fill(~is_real(lengths, features), 0.0)
+        x = self.projection_norm(self.projection(features))  # [N, T, P]
+        for convolution in self.convolutions:
+            x = halve(convolution, x, lengths)  # [N, ceil(T / 2), P]
+            lengths = (lengths + 1) // 2
+        x = self.expansion(x)  # [N, T', W]
+        x = x.transpose(0, 1) if self.time_first else x
+        step = self._steps(x, lengths)
+        hidden: list[Tensor] = []
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = norm(step(layer, x))
+            if keep_hidden:
+                hidden.append(x.transpose(0, 1) if self.time_first else x)
+            x = self.dropout(x)
+        logits = self.output(self.head(x))
+        logits = logits if self.time_first else logits.transpose(0, 1)  # [T', N, C]
+        return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))
