@@ -1,0 +1,246 @@
+"""Signs on a run's curve that it has gone wrong. Imports neither torch nor Ray.
+
+The bounds are those of people who found three broken runs days late: a loss gap above 1, a dev
+WER of 60 or more at epoch 60, more than 90 % blanks. Where the length of a run is known, epochs
+are counted as shares of it, so that a run of 24 epochs is judged as one of 100 would be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+NOT_A_NUMBER = "not a number"
+ALL_BLANK = "all blank"
+LOSS_GAP = "loss gap"
+OVERFITTING = "overfitting"
+EARLY_PLATEAU = "early plateau"
+FLAT_LOSS = "flat loss"
+HIGH_WER = "high WER"
+
+MOST_BLANK = 0.9
+"""Share of frames on which the blank may be likeliest."""
+MOST_GAP = 1.0
+"""Dev loss minus training loss, both CTC, nats per gloss."""
+HIGH_WER_PERCENT = 60.0
+HIGH_WER_EPOCH = 60
+"""The dev WER must be below the one at the other, in a run of a hundred epochs."""
+
+_LONG_RUN = 100
+_PLATEAU_WER = 50.0
+"""A run that stands still below that has converged rather than failed."""
+_WINDOW = 0.15
+_LEAST_WINDOW = 5
+"""Share of a run, and epochs, without a gain that are a standstill."""
+_LEAST_GAIN = 1.0
+"""WER points that are an improvement."""
+_LEAST_FALL = 0.02
+"""Share of the loss that is a fall."""
+_RISE = 0.2
+"""Share by which the dev loss must have risen: CTC's rises a little where the WER still falls."""
+_RISE_NATS = 0.1
+_FALL_WHILE_RISING = 0.1
+_BLANK_EPOCHS = 3
+"""Epochs in a row that must be all blank: one by itself is a swing of the learning rate."""
+
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RedFlag:
+    """One sign that a run has gone wrong.
+
+    Attributes:
+        name: One of this module's names, such as "loss gap".
+        epoch: Where it can first be told.
+        text: What is seen there, a sentence for a person.
+    """
+
+    name: str
+    epoch: int
+    text: str
+
+
+def red_flags(rows: Sequence[Row], *, max_epochs: int | None = None) -> list[RedFlag]:
+    """Finds what is wrong on a curve.
+
+    Args:
+        rows: The curve, `epoch` ascending, columns as `trainables.curve` names them. One that is
+            missing or NaN is not judged.
+        max_epochs: Length of the run that was meant; None for one of a hundred epochs.
+
+    Returns:
+        The flags in the order of their epochs; empty for a healthy run, or for no rows.
+    """
+    if not rows:
+        return []
+    length = max_epochs or _LONG_RUN
+    found = [
+        _not_a_number(rows),
+        _all_blank(rows, length),
+        _loss_gap(rows),
+        _overfitting(rows),
+        _early_plateau(rows, length),
+        _flat_loss(rows, length),
+        _high_wer(rows, length),
+    ]
+    return sorted((flag for flag in found if flag is not None), key=lambda flag: flag.epoch)
+
+
+def blank_grace(length: int) -> int:
+    """Epochs that a run of this length may begin with blanks: all CTC models do for a while."""
+    return min(20, max(5, math.ceil(length / 4)))
+
+
+def training_ctc(row: Row) -> float:
+    """CTC loss on train: of a distillation its part, else the loss; NaN where neither is known."""
+    part = _value(row, "train/loss_components/hard_ctc_loss")
+    return _value(row, "train/loss") if math.isnan(part) else part
+
+
+def _not_a_number(rows: Sequence[Row]) -> RedFlag | None:
+    for row in rows:
+        for column in ("train/loss", "val/loss", "val/wer"):
+            if column in row and math.isinf(_value(row, column)):
+                return _nan_flag(row, column)
+        both = ("train/loss", "val/wer")
+        if all(column in row and math.isnan(_value(row, column)) for column in both):
+            return _nan_flag(row, "train/loss")
+    return None
+
+
+def _nan_flag(row: Row, column: str) -> RedFlag:
+    text = f"{column} is no finite number at epoch {int(row['epoch'])}"
+    return RedFlag(NOT_A_NUMBER, int(row["epoch"]), text)
+
+
+def _all_blank(rows: Sequence[Row], length: int) -> RedFlag | None:
+    """Past the grace, blank on nearly all frames, and a WER that says so too."""
+    grace = blank_grace(length)
+    late = [row for row in rows if row["epoch"] > grace]
+    streak = _trailing(late, lambda row: _blank(row) and _value(row, "val/wer") > HIGH_WER_PERCENT)
+    if len(streak) < min(_BLANK_EPOCHS, len(late)) or not streak:
+        return None
+    last = streak[-1]
+    return RedFlag(
+        ALL_BLANK,
+        int(streak[0]["epoch"]),
+        f"blank is likeliest on {100 * last['val/blank_rate']:.1f} % of dev's frames at epoch "
+        f"{int(last['epoch'])}, at a WER of {last['val/wer']:.1f}",
+    )
+
+
+def _blank(row: Row) -> bool:
+    return _value(row, "val/blank_rate") > MOST_BLANK
+
+
+def _loss_gap(rows: Sequence[Row]) -> RedFlag | None:
+    streak = _trailing(rows, lambda row: _gap(row) > MOST_GAP)
+    if not streak:
+        return None
+    last = streak[-1]
+    return RedFlag(
+        LOSS_GAP,
+        int(streak[0]["epoch"]),
+        f"the dev loss {last['val/loss']:.2f} lies {_gap(last):.2f} above the training loss "
+        f"{training_ctc(last):.2f} at epoch {int(last['epoch'])}",
+    )
+
+
+def _gap(row: Row) -> float:
+    return _value(row, "val/loss") - training_ctc(row)
+
+
+def _overfitting(rows: Sequence[Row]) -> RedFlag | None:
+    """The dev loss well above its lowest, while the training loss went on falling."""
+    known = [
+        row
+        for row in rows
+        if not math.isnan(_value(row, "val/loss")) and not math.isnan(training_ctc(row))
+    ]
+    if not known:
+        return None
+    lowest = min(known, key=lambda row: _value(row, "val/loss"))
+    bound = max(lowest["val/loss"] * (1 + _RISE), lowest["val/loss"] + _RISE_NATS)
+    later = [row for row in known if row["epoch"] > lowest["epoch"]]
+    fallen = (1 - _FALL_WHILE_RISING) * training_ctc(lowest)
+    streak = _trailing(later, lambda row: row["val/loss"] > bound and training_ctc(row) < fallen)
+    if len(streak) < 2:
+        return None
+    last = streak[-1]
+    return RedFlag(
+        OVERFITTING,
+        int(streak[0]["epoch"]),
+        f"from epoch {int(lowest['epoch'])} to {int(last['epoch'])} the dev loss rose from "
+        f"{lowest['val/loss']:.2f} to {last['val/loss']:.2f}, while the training loss fell from "
+        f"{training_ctc(lowest):.2f} to {training_ctc(last):.2f}",
+    )
+
+
+def _early_plateau(rows: Sequence[Row], length: int) -> RedFlag | None:
+    """No gain for some time, at a WER that cannot be the end."""
+    before, window = _standing(rows, length)
+    known = [row for row in rows if not math.isnan(_value(row, "val/wer"))]
+    if not before or not known:
+        return None
+    best = min(known, key=lambda row: row["val/wer"])
+    old = min((_value(row, "val/wer") for row in before), default=math.nan)
+    if best["val/wer"] < _PLATEAU_WER or not old - best["val/wer"] < _LEAST_GAIN:
+        return None
+    reached = next(row for row in known if row["val/wer"] < best["val/wer"] + _LEAST_GAIN)
+    return RedFlag(
+        EARLY_PLATEAU,
+        int(reached["epoch"]),
+        f"the best dev WER is {best['val/wer']:.1f}, and the last {window} epochs have not brought "
+        "it down by a point",
+    )
+
+
+def _flat_loss(rows: Sequence[Row], length: int) -> RedFlag | None:
+    """The training loss no longer falls, at a WER that cannot be the end."""
+    before, window = _standing(rows, length)
+    last = rows[-1]
+    if not before or not _value(last, "val/wer") >= _PLATEAU_WER:
+        return None
+    old, new = _value(before[-1], "train/loss"), _value(last, "train/loss")
+    if not new > (1 - _LEAST_FALL) * old:
+        return None
+    return RedFlag(
+        FLAT_LOSS,
+        int(before[-1]["epoch"]),
+        f"the training loss went from {old:.2f} to {new:.2f} in the last {window} epochs",
+    )
+
+
+def _high_wer(rows: Sequence[Row], length: int) -> RedFlag | None:
+    due = max(1, round(min(1.0, length / _LONG_RUN) * HIGH_WER_EPOCH))
+    late = [row for row in rows if row["epoch"] >= due and not math.isnan(_value(row, "val/wer"))]
+    best = min((_value(row, "val/wer") for row in rows if row["epoch"] <= due), default=math.nan)
+    if not late or not late[-1]["val/wer"] >= HIGH_WER_PERCENT or best < HIGH_WER_PERCENT:
+        return None
+    first = late[0]
+    return RedFlag(
+        HIGH_WER,
+        int(first["epoch"]),
+        f"the dev WER is {first['val/wer']:.1f} at epoch {int(first['epoch'])}; a run that works "
+        f"is below {HIGH_WER_PERCENT:.0f} by then",
+    )
+
+
+def _standing(rows: Sequence[Row], length: int) -> tuple[list[Row], int]:
+    """Rows before the window at the end in which something should have moved, and its epochs."""
+    last = int(rows[-1]["epoch"])
+    window = max(_LEAST_WINDOW, math.ceil(min(length, _LONG_RUN) * _WINDOW))
+    before = [row for row in rows if row["epoch"] <= last - window]
+    return before, last - int(before[-1]["epoch"]) if before else 0
+
+
+def _trailing(rows: Sequence[Row], holds: Callable[[Row], bool]) -> list[Row]:
+    """Rows at the end for which something holds without a break."""
+    return list(takewhile(holds, reversed(rows)))[::-1]
+
+
+def _value(row: Row, column: str) -> float:
+    return float(row.get(column, math.nan))
