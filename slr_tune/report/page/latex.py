@@ -1,0 +1,87 @@
+r"""Tables in LaTeX with booktabs, ready for `\input` in a thesis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slr_tune.report.page.tables import Table
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "→": r"$\rightarrow$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "…": r"\ldots{}",
+    "–": "--",
+}
+
+
+def escape_latex(text: str) -> str:
+    """Plain text as LaTeX; a sign before a number is set as a minus or plus."""
+    # Arrows are written "->" in plain text.
+    marked = text.replace("->", "→")
+    return "".join(_SPECIAL.get(character, character) for character in marked)
+
+
+def latex_table(table: Table, *, label: str) -> str:
+    r"""The table as a float with `\toprule`, `\midrule` and `\bottomrule`.
+
+    Args:
+        table: Plain text; the caption is set above.
+        label: For `\ref`, such as `tab:ablation-temperature`.
+
+    Returns:
+        LaTeX that needs `\usepackage{booktabs}` and nothing else.
+    """
+    shape = "".join("r" if column.numeric else "l" for column in table.columns)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "  \\centering",
+        *([f"  \\caption{{{escape_latex(table.caption)}}}"] if table.caption else []),
+        f"  \\label{{{label}}}",
+        f"  \\begin{{tabular}}{{{shape}}}",
+        "    \\toprule",
+        f"    {_row([column.heading for column in table.columns], table)}",
+        "    \\midrule",
+        *(f"    {_row(row, table, bold=n in table.emphasis)}" for n, row in enumerate(table.rows)),
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        "\\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str], table: Table, *, bold: bool = False) -> str:
+    escaped = [
+        _signed(cell) if column.numeric else escape_latex(cell)
+        for cell, column in zip(cells, table.columns, strict=True)
+    ]
+    if bold:
+        escaped[0] = f"\\textbf{{{escaped[0]}}}"
+    if escaped[0].startswith("["):
+        escaped[0] = "{}" + escaped[0]  # or it would be an argument of the \\\\ before
+    return " & ".join(escaped) + r" \\"
+
+
+def _signed(cell: str) -> str:
+    """Numbers: a hyphen before a digit is a minus."""
+    escaped = escape_latex(cell)
+    for digit in "0123456789":
+        escaped = escaped.replace(f"-{digit}", f"$-${digit}")
+    return escaped

@@ -1,0 +1,94 @@
+"""One visual language: colours and names of the ways to end, digits, axis titles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How trials that ended in one way are drawn.
+
+    Attributes:
+        label: For a legend.
+        colour: On white and on dark.
+        dash: plotly's name of the line.
+        symbol: plotly's name of the marker.
+        marker: matplotlib's.
+    """
+
+    label: str
+    colour: str
+    dash: str
+    symbol: str
+    marker: str
+
+
+ENDINGS = {
+    "max_epochs": Ending("ran to the last epoch", "#0072B2", "solid", "circle", "o"),
+    "patience": Ending("ended by patience", "#009E73", "solid", "diamond", "D"),
+    "asha": Ending("stopped by ASHA", "#8A929C", "dot", "x-thin-open", "x"),
+    "running": Ending("still running", "#E69F00", "dash", "triangle-up", "^"),
+    "failed": Ending("failed", "#D55E00", "dashdot", "cross", "P"),
+}
+"""Ways to end, in the order of a legend. Colours of Okabe and Ito 2008."""
+
+BASELINE = "#CC79A7"
+"""Colour of the baseline wherever it is drawn."""
+
+SCALE = "Cividis"
+"""Colour scale of values, the same to colour-blind eyes and in grey. plotly's name."""
+
+
+def ending_key(reason: str) -> str:
+    """Which of `ENDINGS` a record's reason to end belongs to."""
+    if reason in ENDINGS:
+        return reason
+    return "running" if reason in ("waiting", "running") else "failed"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many significant digits, no exponent where it can be helped."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size >= 6:
+        mantissa, exponent = f"{value:.{max(0, digits - 2)}e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    text = f"{value:.{max(0, digits - 1 - size)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def points(value: float | None) -> str:
+    """A value of the metric: two digits after the point."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def metric_title(metric: str) -> str:
+    """An axis title: the WER is in percent, of another metric the unit is its own."""
+    names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss, nats"}
+    return names.get(metric, metric)
+
+
+def grid_html(figures: Iterable[Markup], *, minimum: int = 300) -> Markup:
+    """Figures side by side where there is room, below each other where there is none."""
+    opening = Markup(
+        '<div style="display:grid;gap:0 1rem;'
+        'grid-template-columns:repeat(auto-fit,minmax(min({}px,100%),1fr))">'
+    ).format(minimum)
+    return opening + Markup("\n").join(figures) + Markup("</div>")
