@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slr_tune.errors import RunFailed
+from slr_tune.space import Resources
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
@@ -71,6 +72,34 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def wanted_workers(resources: Resources) -> int:
+    """As asked for; "auto" is one for each trial's share of this machine's cores."""
+    if resources.workers != "auto":
+        return resources.workers
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, int((count or 1) / resources.cpus_per_trial))
+
+
+def possible_workers(resources: Resources, wanted: int) -> int:
+    """How many trials the Ray session holds at a time.
+
+    Raises:
+        RunFailed: Not even one.
+    """
+    import ray
+
+    offered = ray.cluster_resources()
+    needs = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    for name, need in needs.items():
+        if need and offered.get(name, 0.0) < need:
+            raise RunFailed(
+                f"a trial needs {need:g} {name}, the Ray session has {offered.get(name, 0.0):g}",
+                hint=f"Lower resources.{name.lower()}s_per_trial, or use a larger machine.",
+            )
+    most = min(int(offered[name] / need) for name, need in needs.items() if need)
+    return most if resources.workers == "auto" else min(wanted, most)
 
 
 def _local_options(cpus: int) -> dict[str, Any]:
