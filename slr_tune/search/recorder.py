@@ -13,6 +13,7 @@ from typing import Any
 from optuna.exceptions import UpdateFinishedTrialError
 
 from slr_tune.errors import RunFailed, StudyLocked
+from slr_tune.search.audit import is_audited
 from slr_tune.search.rungs import Rungs, rung_epochs
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
@@ -180,13 +181,17 @@ class Recorder:
         return False
 
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
+        spec = self.store.spec
         decided = {entry.epoch for entry in live.record.rungs}
         for epoch in self.rungs.epochs:
             if epoch in decided or epoch not in live.values:
                 continue
+            if live.record.spared_at is not None:
+                break
             # Cut short, the baseline would be no figure to compare the best trial with.
-            exempt = live.number == 0 and self.store.spec.baseline is not None
-            entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt)
+            exempt = live.number == 0 and spec.baseline is not None
+            audited = is_audited(live.number, seed=spec.seed, share=spec.budget.audit)
+            entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt, audited=audited)
             live.record = replace(live.record, rungs=(*live.record.rungs, entry))
             self.store.write_record(live)
         return any(entry.stopped for entry in live.record.rungs)

@@ -41,13 +41,17 @@ class Rungs:
     _values: dict[int, list[float]] = field(default_factory=dict)
     _arrivals: int = 0
 
-    def decide(self, epoch: int, value: float, *, exempt: bool = False) -> RungEntry:
+    def decide(
+        self, epoch: int, value: float, *, exempt: bool = False, audited: bool = False
+    ) -> RungEntry:
         """Enters a trial at a rung and decides.
 
         Args:
             epoch: One of `epochs`.
             value: Its best value so far, in the metric's unit.
             exempt: Whether it goes on in any case; it still counts for the others.
+            audited: Whether it is spared, should it have to stop. Whoever calls must then enter
+                it at no later rung.
 
         Raises:
             ValueError: There is no rung at this epoch.
@@ -58,8 +62,15 @@ class Rungs:
         values.append(value)
         places = max(1, len(values) // self.reduction_factor)
         better = sum(other < value if self.minimizes else other > value for other in values)
-        stopped = better >= places and not exempt
-        entry = RungEntry(epoch, value, self._arrivals, stopped=stopped, exempt=exempt)
+        beaten = better >= places and not exempt
+        entry = RungEntry(
+            epoch,
+            value,
+            self._arrivals,
+            stopped=beaten and not audited,
+            exempt=exempt,
+            spared=beaten and audited,
+        )
         self._arrivals += 1
         return entry
 
@@ -74,5 +85,6 @@ class Rungs:
             if entry.epoch not in self.epochs:
                 continue
             self._arrivals = entry.order
-            decided.append(self.decide(entry.epoch, entry.value, exempt=entry.exempt))
+            again = self.decide(entry.epoch, entry.value, exempt=entry.exempt, audited=entry.spared)
+            decided.append(again)
         return decided

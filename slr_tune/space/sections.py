@@ -60,6 +60,8 @@ class Budget:
         grace_epochs: Epochs that every trial gets before it may be pruned: the first rung.
         reduction_factor: Of so many trials at a rung one goes on, and each rung is so many times
             as late as the one before.
+        audit: Share of the trials that run on where they would be pruned, to show what pruning
+            costs.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -67,6 +69,7 @@ class Budget:
     max_epochs: Annotated[int, Field(ge=1)]
     grace_epochs: Annotated[int, Field(ge=1)] = 1
     reduction_factor: Annotated[int, Field(ge=2)] = 3
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.05
 
 
 @dataclass(frozen=True)

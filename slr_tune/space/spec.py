@@ -76,11 +76,12 @@ class StudySpec:
     def identity(self) -> dict[str, Any]:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
-        Everything but trials, resources, factors and the file's path: more trials may be asked
-        for, on another machine, and other ablations.
+        Everything but trials, audit, resources, factors and the file's path: more trials may be
+        asked for, on another machine, and other ablations; which trial was audited its own record
+        says.
         """
         budget = dataclasses.asdict(self.budget)
-        del budget["trials"]
+        del budget["trials"], budget["audit"]
         return copy.deepcopy(
             {
                 "schema": SCHEMA,

@@ -86,6 +86,7 @@ def _this_run(spec: StudySpec) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "trials": spec.budget.trials,
+        "audit": spec.budget.audit,
         "space_file": str(spec.path),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -26,6 +26,8 @@ class RungEntry:
         order: Place in the sequence of all arrivals of the study, from 0.
         stopped: Whether ASHA ended the trial here.
         exempt: Whether it could not be stopped: the baseline, to which all others are compared.
+        spared: Whether ASHA would have ended the trial here and the pruning audit let it run on.
+            It enters no later rung, where it would not have been.
     """
 
     epoch: int
@@ -33,6 +35,7 @@ class RungEntry:
     order: int
     stopped: bool
     exempt: bool = False
+    spared: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class TrialRecord:
     rungs: tuple[RungEntry, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    @property
+    def spared_at(self) -> int | None:
+        """The rung at which the pruning audit let the trial run on; None for all others."""
+        return next((entry.epoch for entry in self.rungs if entry.spared), None)
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""

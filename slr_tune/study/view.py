@@ -174,6 +174,7 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "value": trial.values[0] if trial.values else None,
         "epochs": len(trial.intermediate_values),
         "best_epoch": None if record is None else record.best_epoch,
+        "spared_at": None if record is None else record.spared_at,
         "seconds": None if record is None else round(record.seconds, 3),
         "params": dict(trial.params),
         "config": None if record is None else dict(record.config),
