@@ -1,0 +1,108 @@
+"""A prefix of a gloss sequence in a search, and what it weighs."""
+
+from __future__ import annotations
+
+import math
+
+from trainables.decoding.fused_model import FusedModel, History
+from trainables.decoding.settings import BLANK, Hypothesis
+
+_NOT_YET = History((), ())
+
+
+class Prefix:
+    """A node in the tree of prefixes.
+
+    Weights are probabilities of the frames so far, the factors of language model and bonus
+    multiplied in, on a scale that all prefixes of a search share.
+
+    Attributes:
+        last: Its last gloss; the blank for the empty prefix.
+        parent: The prefix without the last gloss.
+        factor: By which the language model weighs the last gloss.
+        history: For the glosses that may follow, once it was in the beam.
+        in_beam: Whether it is searched from.
+        blank: Weight of the alignments that end in a blank.
+        gloss: Weight of the alignments that end in the last gloss.
+        total: Sum of the two.
+        next_blank: `blank` after the frame at work.
+        next_gloss: `gloss` after the frame at work.
+    """
+
+    __slots__ = (
+        "blank",
+        "factor",
+        "gloss",
+        "history",
+        "in_beam",
+        "last",
+        "next_blank",
+        "next_gloss",
+        "parent",
+        "total",
+    )
+
+    def __init__(self, last: int, parent: Prefix | None, factor: float) -> None:
+        """Makes a prefix without any weight."""
+        self.last = last
+        self.parent = parent
+        self.factor = factor
+        self.history = _NOT_YET
+        self.in_beam = False
+        self.blank = self.gloss = self.total = 0.0
+        self.next_blank = self.next_gloss = 0.0
+
+    @classmethod
+    def empty(cls, model: FusedModel) -> Prefix:
+        """The prefix that a search begins with."""
+        prefix = cls(BLANK, None, 1.0)
+        prefix.next_blank = 1.0
+        prefix.step()
+        prefix.enter(model)
+        return prefix
+
+    def before(self, gloss: int) -> float:
+        """Weight of the alignments after which a frame of this gloss begins a new one."""
+        return self.blank if gloss == self.last else self.total
+
+    def step(self) -> None:
+        """Puts the frame at work behind it."""
+        self.blank = self.next_blank
+        self.gloss = self.next_gloss
+        self.total = self.blank + self.gloss
+
+    def enter(self, model: FusedModel) -> None:
+        """Takes its place in the beam."""
+        self.in_beam = True
+        if self.history is _NOT_YET:
+            self.history = (
+                model.start
+                if self.parent is None
+                else model.extended(self.parent.history, self.last)
+            )
+
+    def scale(self, factor: float) -> None:
+        """Changes the scale."""
+        self.blank *= factor
+        self.gloss *= factor
+        self.total *= factor
+
+    def rest(self) -> None:
+        """A frame of blank alone, but for its probability."""
+        self.blank, self.gloss = self.total, 0.0
+
+    def hypothesis(self, log_scale: float) -> Hypothesis:
+        """The prefix as a whole sequence."""
+        log_total = log_scale + math.log(self.total)
+        log_factors = 0.0
+        classes: list[int] = []
+        node = self
+        while node.parent is not None:
+            classes.append(node.last)
+            log_factors += math.log(node.factor)
+            node = node.parent
+        return Hypothesis(
+            classes=tuple(reversed(classes)),
+            log_prob=log_total - log_factors,
+            score=log_total + math.log(self.history.end_factor()),
+        )
