@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, json_option
+from slr_tune.cli.options import echo_json, examples, json_option
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
@@ -21,7 +21,14 @@ _EXIT_RUN_FAILED = 1
 _EXIT_INTERRUPTED = 130
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "slr-tune train teacher",
+        "slr-tune train student --set hidden=64 --set max_epochs=40",
+        "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
+        "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
+    )
+)
 @click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
 @click.option(
     "--config",
@@ -52,20 +59,15 @@ _EXIT_INTERRUPTED = 130
     "--resume",
     type=click.Path(path_type=Path),
     metavar="CKPT",
-    help="Start from a checkpoint's weights, at epoch 0: fine-tuning.",
+    help="Fine-tuning: start at epoch 0 from a checkpoint's weights, with its settings where none "
+    "are given and a fresh optimiser.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
 @json_option
 def train(trainable: str, **options: Any) -> int:
-    r"""Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
+    """Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
 
     Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
-
-    \b
-    slr-tune train teacher
-    slr-tune train student --set hidden=64 --set max_epochs=40
-    slr-tune train distill --teacher studies/train/teacher-.../checkpoints/checkpoint_best.pt
-    slr-tune train student --resume checkpoint_best.pt --set learning_rate=5e-5
     """
     from slr_tune.cli.train_settings import read_train_settings
 
@@ -76,6 +78,7 @@ def train(trainable: str, **options: Any) -> int:
         data=options["data"],
         teacher=options["teacher"],
         seed=options["seed"],
+        resume=options["resume"],
     )
     resume: Path | None = options["resume"]
     folder: Path = options["out"] or _default_folder(settings, resume)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from slr_tune.errors import SpecError
 from slr_tune.space.overrides import apply_options, apply_overrides
 from slr_tune.space.problems import Problems
@@ -50,6 +52,7 @@ def read_train_settings(
     data: str | None,
     teacher: Path | None,
     seed: int | None,
+    resume: Path | None = None,
 ) -> TrainSettings:
     """Reads a file of settings and puts the options over it.
 
@@ -60,9 +63,11 @@ def read_train_settings(
         data: Name of a data set, or its mapping as YAML, over the file's.
         teacher: Checkpoint, over the file's.
         seed: Over the file's.
+        resume: Checkpoint whose settings stand where neither file nor override has one.
 
     Raises:
         SpecError: Anything is wrong; all of it is listed.
+        CheckpointError: There is no such checkpoint.
     """
     problems = Problems()
     root = Node(Place(0, 0, 0, ""), {}) if path is None else read_yaml(path)
@@ -81,7 +86,9 @@ def read_train_settings(
     settings = Node(
         root.place, {key: entry for key, entry in root.entries.items() if key not in _BESIDE}
     )
-    config = check_settings(config_class(trainable), settings, "", problems)
+    model = config_class(trainable)
+    start = {} if resume is None else _settings_of(resume, model)
+    config = check_settings(model, settings, "", problems, start=start)
     found = TrainSettings(
         trainable=trainable,
         config=config or {},
@@ -92,6 +99,15 @@ def read_train_settings(
     if problems:
         raise SpecError(problems.sorted())
     return found
+
+
+def _settings_of(checkpoint: Path, model: type[BaseModel]) -> dict[str, Any]:
+    """A checkpoint's settings as far as the run has them too."""
+    from trainables.checkpoint import load_checkpoint
+
+    stored = load_checkpoint(checkpoint).get("config")
+    known = stored if isinstance(stored, Mapping) else {}
+    return {key: value for key, value in known.items() if key in model.model_fields}
 
 
 def _data_node(text: str | None, problems: Problems) -> Node | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -96,7 +96,12 @@ def note_unknown(
 
 
 def check_settings(
-    model: type[BaseModel], node: Node | None, label: str, problems: Problems
+    model: type[BaseModel],
+    node: Node | None,
+    label: str,
+    problems: Problems,
+    *,
+    start: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """Settings put over a model's defaults and checked.
 
@@ -105,6 +110,7 @@ def check_settings(
         node: The settings as a mapping, None or null for none.
         label: Name of their section in the file; empty where they are the file.
         problems: Gets what is wrong.
+        start: Settings between the defaults and the node's, such as another run's.
 
     Returns:
         Every setting as JSON, None where something is wrong.
@@ -113,7 +119,7 @@ def check_settings(
     plain = {} if node.value is None else node.plain()
     if note_unknown(model, plain, node, label, problems):
         return None
-    merged = merge(settings.defaults_of(model), plain)
+    merged = merge(merge(settings.defaults_of(model), start or {}), plain)
     if faults := settings.faults_of(model, merged):
         note_faults(faults, node, label, problems, known=settings.field_names(model))
         return None

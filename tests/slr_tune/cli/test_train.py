@@ -54,6 +54,19 @@ def test_teacher_then_distillation_then_fine_tuning(capsys: Any, tmp_path: Path)
     assert json.loads(out)["folder"] != student["folder"]
 
 
+def test_fine_tuning_has_the_settings_of_its_start(capsys: Any, tmp_path: Path) -> None:
+    # Broken if fine-tuning silently went back to default dropout, or if one had to write down
+    # again what the checkpoint says of its model.
+    first = ["student", *SMALL, "--set", "max_epochs=1", "--set", "dropout=0.1", "--json"]
+    start = json.loads(train(*first, capsys=capsys)[1])
+    again = ["student", "--data", DATA, "--resume", start["checkpoint"], "--json"]
+    changed = {"learning_rate": 5e-5, "max_epochs": 2}
+    options = [part for key, value in changed.items() for part in ("--set", f"{key}={value}")]
+    code, out, err = train(*again, *options, capsys=capsys)
+    assert code == 0 and "Weights taken from" in err
+    assert json.loads(out)["config"] == start["config"] | changed
+
+
 def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> None:
     # All mistakes at once, each with its place; options win over the file.
     file = tmp_path / "student.yaml"
