@@ -18,7 +18,7 @@ from slr_tune.search.summary import flat
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 
-_TERMINAL_SECONDS = 0.5
+_DRAW_SECONDS = 1.0
 _LINE_SECONDS = 30.0
 
 
@@ -95,7 +95,7 @@ class Progress:
         now = time.monotonic()
         if self._store is None or (now < self._next_draw and not force):
             return
-        self._next_draw = now + _TERMINAL_SECONDS
+        self._next_draw = now + _DRAW_SECONDS
         trials = self._store.trials
         for trial in trials:
             if trial.state.is_finished() and trial.number not in self._told:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.audit import is_audited
+from slr_tune.search.collapse import CollapseWatch
 from slr_tune.search.rungs import Rungs, rung_epochs
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
@@ -64,6 +66,7 @@ class Recorder:
         *,
         target: int,
         workers: int,
+        watch: CollapseWatch | None = None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Rebuilds the rungs from the stored trials."""
@@ -72,26 +75,35 @@ class Recorder:
         self._sampler = sampler
         self._target = target
         self._workers = workers
+        self._watch = watch
         self._on_change = on_change
         self._errors_in_a_row = 0
+        self._drained = False
         self.failure: Exception | None = None
         self.rungs = rungs_of(store)
 
     def next_trial(self) -> LiveTrial | None:
-        """Starts a trial, None where no worker is free or none is left to start."""
-        if len(self.store.live) >= self._workers or not self.has_more():
+        """Starts a trial, None where no worker is free or none is left to start.
+
+        Ray asks after every result, so the database is read only where a worker waits for the
+        answer: reading the unfinished trials each time cost more than all else the driver does.
+        """
+        if len(self.store.live) >= self._workers or self.drained:
             return None
         self._check_lock()
-        number = len(self.store.trials)
-        live = self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=number))
+        trials = self.store.trials
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        if not waiting and len(trials) >= self._target:
+            self._drained = True
+            return None
+        live = self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
         self._on_change()
         return live
 
-    def has_more(self) -> bool:
-        """Whether a trial is left to start."""
-        if self.failure is not None:
-            return False
-        return self.store.waiting() > 0 or len(self.store.trials) < self._target
+    @property
+    def drained(self) -> bool:
+        """Whether no trial is left to start; one whose worker dies comes back into the queue."""
+        return self._drained or self.failure is not None
 
     def report(self, number: int, report: Report) -> bool:
         """Stores what a worker sent.
@@ -139,6 +151,7 @@ class Recorder:
         else:
             logger.warning("trial %d lost its worker and will be taken up again", number)
             self.store.park(live, blameless=False)
+            self._drained = False
         self._on_change()
 
     def sweep(self) -> list[int]:
@@ -178,7 +191,26 @@ class Recorder:
         if self._stopped_at_rung(live):
             self.store.finish(live, "asha")
             return True
+        return self._ended_as_collapsed(live, report)
+
+    def _ended_as_collapsed(self, live: LiveTrial, report: Report) -> bool:
+        if self._watch is None:
+            return False
+        self._watch.enter(live.number, report.rows)
+        text = self._watch.verdict(live.number)
+        if text is None:
+            return False
+        if self._watch.stops and not self._is_baseline(live):
+            self.store.finish(live, "collapsed", error=text)
+            return True
+        if "collapsed" not in live.record.facts:
+            logger.warning("trial %d has collapsed: %s", live.number, text)
+            live.record = replace(live.record, facts={**live.record.facts, "collapsed": text})
         return False
+
+    def _is_baseline(self, live: LiveTrial) -> bool:
+        """Cut short, the baseline would be no figure to compare the best trial with."""
+        return live.number == 0 and self.store.spec.baseline is not None
 
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
         spec = self.store.spec
@@ -188,8 +220,7 @@ class Recorder:
                 continue
             if live.record.spared_at is not None:
                 break
-            # Cut short, the baseline would be no figure to compare the best trial with.
-            exempt = live.number == 0 and spec.baseline is not None
+            exempt = self._is_baseline(live)
             audited = is_audited(live.number, seed=spec.seed, share=spec.budget.audit)
             entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt, audited=audited)
             live.record = replace(live.record, rungs=(*live.record.rungs, entry))

@@ -53,7 +53,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
             live = self._recorder.next_trial()
             if live is not None:
                 started.append(live)
-            return live is None and not self._recorder.has_more()
+            return self._recorder.drained
 
         finished = guarded(self._recorder, start)
         if not started:

@@ -79,7 +79,7 @@ class StudyStore:
         self.study.sampler = sampler
         trial = self.study.ask()
         values = self.spec.space.suggest(trial)
-        stored = self.study.get_trials(deepcopy=False)[trial.number]
+        stored = self.storage.get_trial(trial._trial_id)
         record = record_of(stored) or TrialRecord(
             config=self.spec.config_for(values), seed=self.spec.seed
         )
