@@ -193,7 +193,7 @@ def _difference(
         probability_of_improvement=distribution.probability_of_improvement(),
         mapsswe=tests,
         components=components,
-        smallest_detectable=None if identical else smallest_detectable(components),
+        smallest_detectable=None,
         more=None,
         identical=identical,
     )
@@ -207,8 +207,13 @@ def _with_family(alone: Mapping[str, Difference]) -> dict[str, Difference]:
     corrected = zip(tested, holm(p_values), holm_levels(p_values), strict=True)
     for name, holm_p, level in corrected:
         difference = alone[name]
-        more = more_runs(difference.points, difference.components, alpha=level)
-        family[name] = replace(difference, holm_p=holm_p, more=more)
+        components = difference.components
+        family[name] = replace(
+            difference,
+            holm_p=holm_p,
+            smallest_detectable=smallest_detectable(components, alpha=level),
+            more=more_runs(difference.points, components, alpha=level),
+        )
     return family
 
 

@@ -23,10 +23,10 @@ class Difference:
         probability_of_improvement: That the arm's true WER is the lower one.
         mapsswe: The matched-pairs test of each seed.
         components: Where the noise comes from.
-        smallest_detectable: The smallest true difference that such runs show in 80 % of studies,
-            alone at a level of 5 %, points; None with one seed, or for identical arms.
-        more: What would show a difference of this size, at the level Holm sets; None where there
-            is none to show, or one seed.
+        smallest_detectable: The smallest true difference that such runs show in 80 % of studies, at
+            the level that Holm sets, points; None with one seed, or for identical arms.
+        more: What would show a difference of this size, at the same level; None where there is none
+            to show, or one seed.
         identical: The two arms made the same errors in every utterance and seed.
     """
 

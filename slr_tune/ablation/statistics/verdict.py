@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from slr_tune.ablation.statistics.difference import Difference
@@ -11,6 +11,8 @@ from slr_tune.ablation.statistics.power import MOST_SEEDS
 
 LEVEL = 0.05
 """A difference is shown where its Holm p-value is below this and its interval leaves out zero."""
+_MOST_NAMED = 4
+"""Arms that a sentence names; of more it names three and counts the others."""
 _MOST_UNITS = 100_000
 """Utterances (or signers) above which the number itself says nothing any more."""
 
@@ -27,10 +29,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """An outcome and the sentence that says it."""
+    """An outcome and the sentence that says it.
+
+    Attributes:
+        outcome: What was shown.
+        sentence: The same with its figures.
+        difference: They come from; None where there is none to quote.
+    """
 
     outcome: Outcome
     sentence: str
+    difference: Difference | None = field(default=None, repr=False, compare=False)
 
 
 def judge(
@@ -48,60 +57,112 @@ def judge(
     Returns:
         The outcome with its sentence.
     """
-    pair = f"{arm} against {baseline}"
+    outcome, sentence = _judge(f"{arm} against {baseline}", difference, family, unit)
+    return Verdict(outcome, sentence, difference)
+
+
+def _judge(pair: str, difference: Difference, family: int, unit: str) -> tuple[Outcome, str]:
     runs = _runs(difference, unit)
     if difference.identical:
         same = "the runs made the same errors, so the difference is zero by construction"
-        return Verdict(Outcome.IDENTICAL, f"Identical: {pair}: {same}, {runs}.")
+        return Outcome.IDENTICAL, f"Identical: {pair}: {same}, {runs}."
     if difference.components.seeds == 1:
-        return Verdict(Outcome.ONE_SEED, _one_seed(pair, difference, unit))
-    measured = f"{pair}: {difference_text(difference)}, {runs}"
+        return Outcome.ONE_SEED, _one_seed(pair, difference, unit)
+    seen = f"{pair}: {difference_text(difference)}, {runs}"
     holm = p_text(difference.holm_p)
     if difference.leaves_out_zero and difference.holm_p < LEVEL:
         outcome = Outcome.BETTER if difference.points < 0 else Outcome.WORSE
         p_name = "Holm p" if family > 1 else "p"
-        return Verdict(outcome, f"{outcome.capitalize()}: {measured}, {p_name} {holm}.")
-    reasons = [f"Not shown: {measured}."]
+        return outcome, f"{outcome.capitalize()}: {seen}, {p_name} {holm}."
+    reasons = [f"Not shown: {seen}."]
     if difference.leaves_out_zero:
         reasons.append(
             f"Its own interval leaves out zero, but among {family} comparisons "
             f"chance does that too often (Holm p {holm})."
         )
-    return Verdict(Outcome.NOT_SHOWN, " ".join([*reasons, _what_would_show(difference, unit)]))
+    return Outcome.NOT_SHOWN, " ".join([*reasons, _what_would_show(difference, unit)])
 
 
 def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
-    """One sentence on all arms: which were shown better or worse, and how many were not.
+    """The first sentences of a report: what was shown, and of how many arms nothing was.
 
     Args:
         baseline: The baseline's name.
         verdicts: The verdict on each other arm, by name, at least one.
 
     Returns:
-        Such as `Of 4 arms against step 4 -> 3: shown worse: constant 1; 3 not shown to differ.`
+        Such as `Shown worse than step 4 -> 3: constant 1 (+5.2 points [+3.0, +7.4]). Not shown to
+        differ: the other 3 arms.`
     """
-    arms = "1 arm" if len(verdicts) == 1 else f"{len(verdicts)} arms"
-    named: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
-    for name, verdict in verdicts.items():
-        named[verdict.outcome].append(name)
-    parts = [
-        f"{outcome}: {', '.join(named[outcome])}"
-        for outcome in (Outcome.BETTER, Outcome.WORSE)
-        if named[outcome]
-    ]
-    open_still = len(named[Outcome.NOT_SHOWN]) + len(named[Outcome.ONE_SEED])
-    if open_still:
-        parts.append(f"{open_still} not shown to differ")
-    if named[Outcome.IDENTICAL]:
-        parts.append(f"{len(named[Outcome.IDENTICAL])} identical to it")
-    return f"Of {arms} against {baseline}: {'; '.join(parts)}."
+    named = {
+        outcome: [name for name, verdict in verdicts.items() if verdict.outcome is outcome]
+        for outcome in Outcome
+    }
+    better, worse = named[Outcome.BETTER], named[Outcome.WORSE]
+    same = named[Outcome.IDENTICAL]
+    still_open = named[Outcome.NOT_SHOWN] + named[Outcome.ONE_SEED]
+    sentences = []
+    if better:
+        sentences.append(f"Shown better than {baseline}: {_listed(better, verdicts)}.")
+    if worse:
+        than = "" if better else f" than {baseline}"
+        sentences.append(f"Shown worse{than}: {_listed(worse, verdicts)}.")
+    if sentences and still_open:
+        several = f"the other {len(still_open)} arms"
+        which = still_open[0] if len(still_open) == 1 else several
+        sentences.append(f"Not shown to differ: {which}.")
+    elif still_open:
+        sentences += _nothing_shown(baseline, {name: verdicts[name] for name in still_open})
+    if same:
+        arms = same[0] if len(same) == 1 else f"{len(same)} arms"
+        sentences.append(f"The same errors as {baseline}: {arms}.")
+    return " ".join(sentences)
+
+
+def _listed(names: list[str], verdicts: Mapping[str, Verdict]) -> str:
+    """The arms with their differences, the largest first; the rest of many as a number."""
+    differences = {name: verdicts[name].difference for name in names}
+    sizes = {name: 0.0 if d is None else abs(d.points) for name, d in differences.items()}
+    ordered = sorted(names, key=lambda name: -sizes[name])
+    kept = ordered if len(ordered) <= _MOST_NAMED else ordered[: _MOST_NAMED - 1]
+    texts = []
+    for name in kept:
+        difference = differences[name]
+        texts.append(name if difference is None else f"{name} ({difference_text(difference)})")
+    rest = len(ordered) - len(kept)
+    return "; ".join(texts) + (f"; and {rest} more" if rest else "")
+
+
+def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Nothing was: what was seen, and what these runs could have shown."""
+    arms = next(iter(verdicts)) if len(verdicts) == 1 else f"any of {len(verdicts)} arms"
+    sentences = [f"Not shown: that {arms} differs from {baseline}."]
+    found = {name: verdict.difference for name, verdict in verdicts.items() if verdict.difference}
+    if any(verdict.outcome is Outcome.ONE_SEED for verdict in verdicts.values()):
+        return [*sentences, "One seed says nothing about other seeds: run at least 3."]
+    if not found:
+        return sentences
+    name, largest = max(found.items(), key=lambda item: abs(item[1].points))
+    seen = f"The largest difference is that of {name}, {difference_text(largest)}"
+    could = max((difference.smallest_detectable or 0.0) for difference in found.values())
+    runs = f"{largest.components.seeds} seeds"
+    return [*sentences, f"{seen}; {runs} would show one of about {could:.1f} points."]
 
 
 def difference_text(difference: Difference) -> str:
     """`-0.8 points [-2.9, +1.2]`, with as many decimals as the sign of its ends needs."""
-    decimals = _decimals(difference)
-    points = signed_points(difference.points, decimals)
-    return f"{points} points {_interval(difference, decimals)}"
+    points, interval = measured(difference.points, difference.low, difference.high)
+    return f"{points} points {interval}"
+
+
+def measured(points: float, low: float, high: float) -> tuple[str, str]:
+    """A difference and its interval in words: `-0.8` and `[-2.9, +1.2]`.
+
+    One decimal, or up to three so that an interval which leaves out zero does not seem to touch it.
+    """
+    decimals = _decimals(points, low, high)
+    interval = f"[{signed_points(low, decimals)}, {signed_points(high, decimals)}]"
+    return signed_points(points, decimals), interval
 
 
 def signed_points(value: float, decimals: int = 1) -> str:
@@ -120,14 +181,8 @@ def p_text(p_value: float) -> str:
     return f"= {p_value:.{decimals}f}"
 
 
-def _interval(difference: Difference, decimals: int) -> str:
-    low = signed_points(difference.low, decimals)
-    return f"[{low}, {signed_points(difference.high, decimals)}]"
-
-
-def _decimals(difference: Difference) -> int:
-    """1, or up to 3 so that an interval which leaves out zero does not seem to touch it."""
-    shown = (difference.points, difference.low, difference.high)
+def _decimals(*shown: float) -> int:
+    """1, or up to 3 where fewer would round a number to zero."""
     for decimals in (1, 2):
         if all(value == 0.0 or round(value, decimals) != 0.0 for value in shown):
             return decimals
@@ -143,10 +198,10 @@ def _runs(difference: Difference, unit: str) -> str:
 
 def _one_seed(pair: str, difference: Difference, unit: str) -> str:
     """One seed shows nothing, whatever its interval."""
-    decimals = _decimals(difference)
+    points, interval = measured(difference.points, difference.low, difference.high)
     return (
-        f"Not shown: {pair}: {signed_points(difference.points, decimals)} points, one seed. "
-        f"Other {unit} could move this run to {_interval(difference, decimals)}; "
+        f"Not shown: {pair}: {points} points, one seed. "
+        f"Other {unit} could move this run to {interval}; "
         "what another seed would give is not known. Run at least 3."
     )
 

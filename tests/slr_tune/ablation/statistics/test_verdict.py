@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_overall_counts_every_arm_once() -> None:
-    """The first sentence of a report must not drop an arm."""
+    """The first sentences of a report must not drop an arm."""
     found = {
         "constant 1": Verdict(Outcome.WORSE, ""),
         "constant 3": Verdict(Outcome.NOT_SHOWN, ""),
@@ -177,9 +178,42 @@ def test_overall_counts_every_arm_once() -> None:
         "cosine": Verdict(Outcome.BETTER, ""),
     }
     assert overall("step 4 -> 3", found) == (
-        "Of 5 arms against step 4 -> 3: shown better: cosine; shown worse: constant 1; "
-        "2 not shown to differ; 1 identical to it."
+        "Shown better than step 4 -> 3: cosine. Shown worse: constant 1. "
+        "Not shown to differ: the other 2 arms. The same errors as step 4 -> 3: step."
     )
-    assert overall("b", {"a": Verdict(Outcome.NOT_SHOWN, "")}) == (
-        "Of 1 arm against b: 1 not shown to differ."
+    del found["cosine"], found["linear"]
+    assert overall("step 4 -> 3", found) == (
+        "Shown worse than step 4 -> 3: constant 1. Not shown to differ: constant 3. "
+        "The same errors as step 4 -> 3: step."
     )
+
+
+def test_overall_gives_the_largest_shown_differences_first() -> None:
+    """A reader of the first line wants the size; a factorial must not fill the screen."""
+    shown = {
+        name: judge(name, "b", difference(points=-size, low=-size - 1, high=-size + 1), family=5)
+        for name, size in {"v": 2.0, "w": 3.0, "x": 6.0, "y": 5.0, "z": 4.0}.items()
+    }
+    shown = {name: replace(verdict, outcome=Outcome.BETTER) for name, verdict in shown.items()}
+    assert overall("b", shown) == (
+        "Shown better than b: x (-6.0 points [-7.0, -5.0]); y (-5.0 points [-6.0, -4.0]); "
+        "z (-4.0 points [-5.0, -3.0]); and 2 more."
+    )
+
+
+def test_overall_of_nothing_says_what_could_have_been_shown() -> None:
+    """Without that number nobody can tell equal arms from too few runs."""
+    found = {
+        "a": judge("a", "b", difference(), family=2),
+        "c": judge("c", "b", difference(points=1.0, smallest_detectable=3.01), family=2),
+    }
+    assert overall("b", found) == (
+        "Not shown: that any of 2 arms differs from b. The largest difference is that of c, "
+        "+1.0 points [-2.9, +1.2]; 3 seeds would show one of about 3.0 points."
+    )
+    one = {"a": judge("a", "b", difference(1, more=None), family=1)}
+    assert overall("b", one) == (
+        "Not shown: that a differs from b. One seed says nothing about other seeds: run at least 3."
+    )
+    bare = {"a": Verdict(Outcome.NOT_SHOWN, "")}
+    assert overall("b", bare) == "Not shown: that a differs from b."
