@@ -6,9 +6,19 @@ fix, search or ablate. Nothing here imports torch, so a space can be checked in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 # Strict: `true` is no integer and "3" is no number, whatever pydantic would make of them.
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
@@ -22,6 +32,11 @@ Flag = Annotated[bool, Field(strict=True)]
 
 SIMPLEX_TOLERANCE = 1e-6
 """How far the loss weights' sum may lie from 1: room for the rounding of a decimal file."""
+
+BEAM_DEFAULTS: Mapping[str, float] = MappingProxyType(
+    {"width": 10, "lm_weight": 0.9, "gloss_bonus": 1.5}
+)
+"""Where a beam search starts from; `slr-tune tune-decoder` finds the data's own."""
 
 
 def _milestone(value: object) -> int | float:
@@ -145,6 +160,44 @@ class LossWeights(Settings):
         return self
 
 
+class Decoding(Settings):
+    """How dev is recognised after each epoch; its WER, and all that goes by it, is this decoder's.
+
+    A beam search without further settings has those of `BEAM_DEFAULTS`; greedy decoding has none.
+    """
+
+    method: Literal["greedy", "beam"] = "greedy"
+    """beam: prefix beam search. Needs no mention where one of its settings is given."""
+    width: PositiveInt | None = None
+    """Prefixes that the beam keeps after each frame."""
+    lm_weight: NonNegativeNumber | None = None
+    """Of a trigram model of the training glosses; 0 for none."""
+    gloss_bonus: Annotated[float, Field(strict=True, ge=-100, le=100)] | None = None
+    """Nats for each gloss, against the language model's liking for short sentences."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """Fills in what a beam search needs."""
+        if not isinstance(values, dict):
+            return values
+        given = {key: value for key, value in values.items() if value is not None}
+        if "method" not in given and any(name in given for name in BEAM_DEFAULTS):
+            given["method"] = "beam"
+        return {**BEAM_DEFAULTS, **given} if given.get("method") == "beam" else given
+
+    @model_validator(mode="after")
+    def _greedy_has_no_settings(self) -> Self:
+        """Refuses settings without effect: a search over them would compare equal runs."""
+        unused = [name for name in BEAM_DEFAULTS if getattr(self, name) is not None]
+        if self.method == "greedy" and unused:
+            raise ValueError(
+                f"method greedy takes no {' and no '.join(unused)}; "
+                "in a space, put beam settings under the option beam of method"
+            )
+        return self
+
+
 class RunConfig(Settings):
     """Settings that every built-in run has."""
 
@@ -190,6 +243,8 @@ class RunConfig(Settings):
     """Epochs after which the run ends in any case."""
     checkpoint_every: NonNegativeInt = 0
     """Keep checkpoint_epoch_NNN.pt every that many epochs; 0 keeps best and latest only."""
+    decoding: Decoding = Decoding()
+    """Of dev after each epoch."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where there is one."""
     mixed_precision: Flag = False
@@ -207,6 +262,18 @@ class RunConfig(Settings):
                 f"is above learning_rate={self.learning_rate:g}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_greedy_decoding(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves greedy decoding out.
+
+        Stored configurations name trainings and identify studies. Those that were stored when
+        there was no other decoding stay what they are.
+        """
+        plain: dict[str, Any] = handler(self)
+        if self.decoding.method == "greedy":
+            plain.pop("decoding", None)
+        return plain
 
 
 class TeacherConfig(RunConfig):

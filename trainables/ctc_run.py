@@ -22,6 +22,7 @@ from trainables.memory import is_out_of_memory, peak_bytes, release
 from trainables.models import build_model
 from trainables.objective import CtcObjective, Objective
 from trainables.optimisation import Optimisation, Precision, choose_device
+from trainables.own_decoder import decoder_of
 from trainables.protocol import RunInputs
 from trainables.seeding import torch_stream
 from trainables.stored_model import SHAPING, load_model, vocabulary_difference
@@ -62,6 +63,7 @@ class CtcRun:
         self._remedies: list[dict[str, Any]] = []
         self._started_from: str | None = None
         self.training_set = TrainingSet(self._data.train, config)
+        self._decoder = decoder_of(config.decoding, self._data)
         with torch_stream(self._seed, 0, "model"):
             self.model = build_model(
                 config,
@@ -231,6 +233,7 @@ class CtcRun:
                     self._data.dev,
                     self._data.vocabulary,
                     device=self.device,
+                    decoder=self._decoder,
                     precision=self._precision,
                     utterances_at_once=self._evaluated_at_once,
                 )

@@ -1,4 +1,4 @@
-"""How well a model recognises a split, by the likeliest class of every frame."""
+"""How well a model recognises a split: by the likeliest class of every frame, or by a beam."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainables.data import BLANK, Batch, Split, collate
-from trainables.decoding import greedy_decode
+from trainables.decoding import BeamDecoder, greedy_decode
 from trainables.losses import ctc_loss
 from trainables.models import ModelOutput, Recogniser
 from trainables.optimisation import Precision
@@ -46,6 +46,7 @@ def evaluate(
     vocabulary: Sequence[str],
     *,
     device: torch.device,
+    decoder: BeamDecoder | None = None,
     precision: Precision | None = None,
     utterances_at_once: int = UTTERANCES_AT_ONCE,
 ) -> Evaluation:
@@ -56,6 +57,7 @@ def evaluate(
         split: Utterances with their glosses.
         vocabulary: Glosses by number, the blank first.
         device: Where to compute.
+        decoder: Beam search; None for the likeliest class of every frame.
         precision: As in training; None computes in 32 bits.
         utterances_at_once: Size of a batch.
     """
@@ -70,7 +72,7 @@ def evaluate(
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
             sums.add(output, batch, np.flatnonzero(possible))
-            decoded = greedy_decode(output.log_probs, output.lengths)
+            decoded = _decoded(output, decoder)
             for index, glosses in zip(indices, decoded, strict=True):
                 hypotheses[int(index)] = tuple(vocabulary[gloss] for gloss in glosses)
     finally:
@@ -82,6 +84,15 @@ def evaluate(
         entropy_ratio=sums.entropy / sums.frames / math.log(len(vocabulary)),
         hypotheses=tuple(hypotheses),
     )
+
+
+def _decoded(output: ModelOutput, decoder: BeamDecoder | None) -> list[list[int]]:
+    """Classes of each utterance of a batch."""
+    if decoder is None:
+        return greedy_decode(output.log_probs, output.lengths)
+    log_probs = output.log_probs.float().cpu().numpy()  # [T, N, C]
+    lengths = output.lengths.tolist()
+    return decoder.decode_batch(log_probs[:end, row] for row, end in enumerate(lengths))
 
 
 class _Sums:

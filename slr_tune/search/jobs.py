@@ -34,6 +34,7 @@ class Job:
         teacher: Its teacher's checkpoint, None without.
         folder: Where it trains; a training that was cut off goes on there.
         splits: On which to measure it.
+        greedy: Recognise greedily, whatever its own settings say.
     """
 
     data: Path
@@ -44,6 +45,7 @@ class Job:
     teacher: Path | None = None
     folder: Path = Path()
     splits: tuple[str, ...] = ("dev",)
+    greedy: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def work(job: Job, cache: str, modules: str) -> JobResult:
     from trainables.data import open_dataset
     from trainables.evaluation import evaluate
     from trainables.frozen_teacher import FrozenTeacher
+    from trainables.own_decoder import decoder_of
     from trainables.protocol import RunInputs
     from trainables.registry import run_class
     from trainables.scoring import utterance_errors
@@ -139,10 +142,12 @@ def work(job: Job, cache: str, modules: str) -> JobResult:
         feature_size=data.feature_size,
         subsampling=model.stored.config.subsampling,
     )
+    decoder = None if job.greedy else decoder_of(model.stored.config.decoding, data)
+    network = model.stored.model.to(device)
     counts = {}
     for name in job.splits:
         split = getattr(data, name)
-        found = evaluate(model.stored.model.to(device), split, data.vocabulary, device=device)
+        found = evaluate(network, split, data.vocabulary, device=device, decoder=decoder)
         counts[name] = utterance_errors(found.hypotheses, split.references)
     return JobResult(checkpoint, model.stored.parameters, counts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ def find_teacher(
     reference = _reference_job(spec, data)
     if reference is not None:
         jobs["student without teacher"] = reference
+    # A teacher teaches by its outputs: a beam search on one side would hide which are better.
+    jobs = {name: replace(job, greedy=True) for name, job in jobs.items()}
     results = run_jobs(
         jobs,
         cpus=spec.resources.cpus_per_trial,

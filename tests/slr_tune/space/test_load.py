@@ -36,12 +36,16 @@ def test_a_spec_holds_what_the_file_says(write: WriteFile) -> None:
     assert spec.path == Path("space.yaml")
 
 
+LEFT_OUT = {"decoding"}
+"""Greedy decoding is in no stored configuration: it has no settings."""
+
+
 def test_fixed_holds_every_setting_that_is_not_searched(write: WriteFile) -> None:
     """The study's record must say all of what was run."""
     spec = load_spec(write())
     fields = set(config_class("distill").model_fields)
     searched = {"dropout", "learning_rate", "loss_weights", "kd_blank", "patience"}
-    assert set(spec.fixed) == fields - searched - {"max_epochs"}
+    assert set(spec.fixed) == fields - searched - {"max_epochs", *LEFT_OUT}
     assert not {"schedule", "start"} & set(spec.fixed["temperature"])
 
 
@@ -55,7 +59,8 @@ def test_configurations_are_whole_and_in_order(write: WriteFile) -> None:
     """Fixed settings under the trial's values under nothing: each must win where it should."""
     spec = load_spec(write(), max_epochs=9)
     config = spec.baseline_config()
-    assert config is not None and set(config) == set(config_class("distill").model_fields)
+    fields = set(config_class("distill").model_fields)
+    assert config is not None and set(config) == fields - LEFT_OUT
     assert (config["batch_size"], config["dropout"], config["max_epochs"]) == (16, 0.2, 9)
     with pytest.raises(SpecError, match="dropout: must be below 1, not 2"):
         spec.config_for({"dropout": 2})

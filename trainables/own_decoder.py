@@ -1,0 +1,39 @@
+"""The decoder that a run's settings name."""
+
+from __future__ import annotations
+
+from trainables.config import Decoding
+from trainables.data import Dataset
+from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, train_kneser_ney
+
+LM_ORDER = 3
+"""Of the language model that a run's own beam search uses."""
+
+
+def training_language_model(data: Dataset, *, order: int = LM_ORDER) -> NgramModel:
+    """An n-gram model of the training glosses that knows every gloss of the vocabulary."""
+    return train_kneser_ney(data.train.references, order=order, vocabulary=data.vocabulary[1:])
+
+
+def decoder_of(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
+    """The beam search of a run; None for greedy decoding.
+
+    Args:
+        decoding: Settings of the run.
+        data: Its training glosses are what the language model is estimated from.
+    """
+    settings = beam_settings(decoding)
+    if settings is None:
+        return None
+    model = training_language_model(data) if settings.lm_weight > 0 else None
+    return BeamDecoder(data.vocabulary, settings, language_model=model)
+
+
+def beam_settings(decoding: Decoding) -> BeamSettings | None:
+    """Settings of a run's beam search; None for greedy decoding."""
+    if decoding.method == "greedy":
+        return None
+    # The configuration fills in what a beam search needs.
+    assert decoding.width is not None
+    assert decoding.lm_weight is not None and decoding.gloss_bonus is not None
+    return BeamSettings(decoding.width, decoding.lm_weight, decoding.gloss_bonus)
