@@ -42,6 +42,7 @@ def command(
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.search.confirm import confirm, confirm_row
     from slr_tune.search.interrupt import interrupt_flag
+    from slr_tune.study.confirmed import write_confirmed
     from slr_tune.study.openings import log_test_opening
     from slr_tune.study.view import load_study
 
@@ -66,8 +67,10 @@ def command(
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")
         return EXIT_INTERRUPTED
+    rows = [confirm_row(entry) for entry in entries]
+    tell(f"wrote {write_confirmed(view.folder, rows)}")
     if as_json:
-        echo_json({"study": view.spec.study, "rows": [confirm_row(entry) for entry in entries]})
+        echo_json({"study": view.spec.study, "rows": rows})
     else:
         _print(entries)
     return 0

@@ -17,11 +17,20 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
     ),
 )
 @click.argument("study", required=False)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="So many trials, the best first; --json has all.",
+)
 @click.option("--trial", type=int, help="One trial, with its whole configuration and curve.")
 @storage_option
 @json_option
-def command(study: str | None, trial: int | None, storage: str | None, as_json: bool) -> None:
-    """Shows STUDY (the one written last if it is left out): every trial, the best first."""
+def command(
+    study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
+) -> None:
+    """Shows STUDY (the one written last if it is left out): its trials, the best first."""
     from slr_tune.study.view import load_study
 
     view = load_study(study, storage)
@@ -30,10 +39,10 @@ def command(study: str | None, trial: int | None, storage: str | None, as_json: 
     if trial is not None:
         _show_trial(view, trial, as_json=as_json)
     else:
-        _show_study(view, as_json=as_json)
+        _show_study(view, top, as_json=as_json)
 
 
-def _show_study(view: Any, *, as_json: bool) -> None:
+def _show_study(view: Any, top: int, *, as_json: bool) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
@@ -45,15 +54,16 @@ def _show_study(view: Any, *, as_json: bool) -> None:
     )
     from slr_tune.study.view import trial_row
 
-    rows = [trial_row(trial) for trial in view.trials]
     if as_json:
+        rows = [trial_row(trial) for trial in view.trials]
         echo_json({**summarise(view), "running": view.running, "rows": rows})
         return
     click.echo(summary_text(view))
     if view.running:
         click.echo(f"Running: {view.driver.description}.")
     sign = 1 if view.minimizes else -1
-    rows.sort(key=lambda row: (row["value"] is None, sign * (row["value"] or 0.0)))
+    best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
+    rows = [trial_row(trial) for trial in best[:top]]
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
     table = Table(box=None, padding=(0, 2, 0, 0))
     shown = short_names(names)
@@ -69,6 +79,8 @@ def _show_study(view: Any, *, as_json: bool) -> None:
             *(_cell(values.get(name)) for name in names),
         )
     print_table(table)
+    if len(best) > top:
+        click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
 
 
 def _show_trial(view: Any, number: int, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.study.record import ended_by, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by
 from slr_tune.study.view import StudyView, trial_row
 
 
@@ -137,8 +137,7 @@ def _short(value: Any) -> str:
 
 
 def _seconds(trial: FrozenTrial) -> float:
-    record = record_of(trial)
-    return 0.0 if record is None else record.seconds
+    return float((trial.user_attrs.get(ATTRIBUTE) or {}).get("seconds", 0.0))
 
 
 def _duration(seconds: float) -> str:

@@ -119,7 +119,7 @@ def state_for(ended_by: str) -> TrialState:
 
 def ended_by(trial: FrozenTrial) -> str:
     """How a trial ended, for a person: the record's reason, or the state where there is none."""
-    record = record_of(trial)
-    if record is not None and record.ended_by:
-        return record.ended_by
+    stored = trial.user_attrs.get(ATTRIBUTE) or {}
+    if stored.get("ended_by"):
+        return str(stored["ended_by"])
     return "aborted" if trial.state == TrialState.FAIL else trial.state.name.lower()

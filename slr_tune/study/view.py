@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage, get_storage
+from optuna.storages import get_storage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyError
 from slr_tune.space import StudySpec
+from slr_tune.study.bulk import StudyCounts, count_studies, read_trials
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.record import ATTRIBUTE, record_of
@@ -86,7 +87,7 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         if stored is None:
             raise StudyError(f"study {chosen!r} was not made by slr-tune")
         check_schema(chosen, stored)
-        trials = study.get_trials(deepcopy=False)
+        trials = read_trials(database.engine, study._study_id)
     spec = StudySpec.from_identity(stored["identity"], trials=max(1, len(trials)))
     return StudyView(study, spec, trials, known.get(chosen), study_folder(chosen))
 
@@ -122,36 +123,25 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
         database = open_storage(storage)
         known = {driver.study: driver for driver in drivers(database.engine)}
         order = {name: place for place, name in enumerate(known)}
-        lines = [
-            _line(name, database, known.get(name)) for name in optuna.get_all_study_names(database)
-        ]
+        lines = [_line(counts, known.get(counts.name)) for counts in count_studies(database.engine)]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
 
 
-def _line(name: str, database: RDBStorage, driver: Driver | None) -> StudyLine:
-    study = optuna.load_study(study_name=name, storage=database)
-    trials = study.get_trials(deepcopy=False)
-    counts = {
-        state.name: count
-        for state in TrialState
-        if (count := sum(trial.state == state for trial in trials))
-    }
-    values = [t.values[0] for t in trials if t.state == TrialState.COMPLETE and t.values]
-    smaller = study.direction == optuna.study.StudyDirection.MINIMIZE
-    times = [moment for t in trials for moment in (t.datetime_start, t.datetime_complete) if moment]
+def _line(counts: StudyCounts, driver: Driver | None) -> StudyLine:
     return StudyLine(
-        name,
-        counts,
-        (min(values) if smaller else max(values)) if values else None,
-        max(times, default=None),
+        counts.name,
+        counts.states,
+        counts.best,
+        counts.last_written,
         driver is not None and driver.alive,
-        ATTRIBUTE in study.user_attrs,
+        ATTRIBUTE in counts.attributes,
     )
 
 
 def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
     if name is None:
-        latest = [candidate for candidate in by_time if candidate in names]
+        # A database may be older than its drivers' table: then the study that was made last.
+        latest = [candidate for candidate in by_time if candidate in names] or names[-1:]
         if not latest:
             raise StudyError(
                 "there is no study yet", hint="slr-tune run search_spaces/distill.yaml makes one."

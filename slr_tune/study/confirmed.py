@@ -1,0 +1,68 @@
+"""`confirm.json` in a study's folder: what fresh seeds said of its best trials."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainables.curve import replace_file
+
+FILE = "confirm.json"
+
+
+@dataclass(frozen=True)
+class ConfirmedTrial:
+    """A trial retrained on fresh seeds.
+
+    Attributes:
+        trial: Its number in the search.
+        name: "baseline", "best", "best 2" ...
+        claimed: What the search said, percent WER on dev.
+        wer: By split, WER of each seed, percent.
+    """
+
+    trial: int
+    name: str
+    claimed: float
+    wer: Mapping[str, tuple[float, ...]]
+
+    def mean(self, split: str) -> float:
+        """Mean over the seeds."""
+        return statistics.mean(self.wer[split])
+
+    def spread(self, split: str) -> float:
+        """Standard deviation over the seeds; NaN with one."""
+        values = self.wer[split]
+        return statistics.stdev(values) if len(values) > 1 else float("nan")
+
+
+def write_confirmed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Stores the rows that `slr-tune confirm` prints; they replace those of an earlier call."""
+    path = folder / FILE
+    replace_file(path, (json.dumps(list(rows), indent=2) + "\n").encode())
+    return path
+
+
+def read_confirmed(folder: Path) -> list[ConfirmedTrial]:
+    """The stored rows, the baseline first; empty where nothing was confirmed, or the file is torn.
+
+    A row without any seed on dev is left out.
+    """
+    try:
+        rows = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found = [
+            ConfirmedTrial(
+                int(row["trial"]),
+                str(row["name"]),
+                float(row["claimed"]),
+                {split: tuple(map(float, values)) for split, values in row["wer"].items()},
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [row for row in found if row.wer.get("dev")]
