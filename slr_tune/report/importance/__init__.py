@@ -1,0 +1,1 @@
+"""Importance as figures, a page and a text."""

@@ -1,0 +1,133 @@
+"""The same figures for print and for a README: PNG and PDF by matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slr_tune.importance import StudyImportance
+from slr_tune.importance.marginals import Marginal
+from slr_tune.report.importance.figures import (
+    BAR,
+    PART,
+    bar_label,
+    marginal_limits,
+    ordered_bars,
+)
+from slr_tune.report.page import PALETTE
+from slr_tune.report.printing import LINES, MARKERS, new_figure, save
+from slr_tune.report.style import metric_title
+
+_COLUMNS = 4
+
+
+def print_bars(found: StudyImportance, folder: Path) -> list[Path]:
+    """Bars with intervals, and the units over the rungs where there are several.
+
+    Returns:
+        `importance.png` and `importance.pdf`.
+    """
+    rows = ordered_bars(found)[::-1]
+    several = len(found.over_rungs) > 1
+    figure, axes = new_figure(
+        1,
+        2 if several else 1,
+        size=(10.5 if several else 7.0, 1.1 + 0.27 * len(rows)),
+        ratios=(1.25, 1) if several else None,
+    )
+    _bars(axes[0], found, rows)
+    if several:
+        _rungs(axes[1], found)
+    return save(figure, folder, "importance")
+
+
+def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
+    """Marginal effects as small panels on one vertical scale.
+
+    Returns:
+        `marginals.png` and `marginals.pdf`.
+    """
+    count = len(found.marginals)
+    columns = min(_COLUMNS, count)
+    lines = -(-count // columns)
+    figure, axes = new_figure(lines, columns, size=(2.6 * columns, 1.9 * lines), share_y=True)
+    limits = marginal_limits(found)
+    for place, axis in enumerate(axes):
+        if place >= count:
+            axis.set_visible(False)
+            continue
+        _marginal(axis, found.marginals[place])
+        axis.set_ylim(*limits)
+        if place % columns == 0:
+            axis.set_ylabel(metric_title(found.metric))
+    title = f"Value expected at epoch {found.main.epoch}, all else as in the trials; 90 % band"
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    return save(figure, folder, "marginals")
+
+
+def _bars(axis: Any, found: StudyImportance, rows: list[Any]) -> None:
+    for place, bar in enumerate(rows):
+        axis.barh(
+            place,
+            100 * bar.share,
+            height=0.72 if not bar.group else 0.5,
+            color=PART if bar.group else BAR,
+            xerr=[[100 * (bar.share - bar.low)], [100 * (bar.high - bar.share)]],
+            error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "#333333"},
+        )
+    axis.set_yticks(range(len(rows)), [bar_label(bar) for bar in rows])
+    for label, bar in zip(axis.get_yticklabels(), rows, strict=True):
+        if bar.group:
+            label.set(color="#5b6470", fontsize=7)
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.set_xlim(0, 102)
+    axis.set_xlabel(f"share of importance, %, with 90 % interval ({found.evaluator})")
+    axis.grid(axis="y", visible=False)
+    axis.set_title(
+        f"{found.study}: {found.main.trials} trials at epoch {found.main.epoch}",
+        fontsize=9,
+        loc="left",
+    )
+
+
+def _rungs(axis: Any, found: StudyImportance) -> None:
+    epochs = [f"{one.epoch}\n{one.trials} trials" for one in found.over_rungs]
+    for place, unit in enumerate(found.main.units):
+        shares = [
+            next((100 * u.share for u in one.units if u.name == unit.name), float("nan"))
+            for one in found.over_rungs
+        ]
+        axis.plot(
+            epochs,
+            shares,
+            color=PALETTE[place % len(PALETTE)],
+            linestyle=LINES[place % len(LINES)],
+            marker=MARKERS[place % len(MARKERS)],
+            label=unit.name,
+        )
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("trials compared at epoch")
+    axis.set_ylabel("share of importance, %")
+    axis.set_title("Over the rungs", fontsize=9, loc="left")
+    axis.legend(fontsize=7, frameon=False)
+
+
+def _marginal(axis: Any, marginal: Marginal) -> None:
+    if marginal.labels:
+        errors = [
+            [mean - low for mean, low in zip(marginal.mean, marginal.low, strict=True)],
+            [high - mean for mean, high in zip(marginal.mean, marginal.high, strict=True)],
+        ]
+        axis.errorbar(
+            marginal.labels, marginal.mean, yerr=errors, fmt="o", color=BAR, capsize=2, ms=4
+        )
+        axis.set_xlim(-0.5, len(marginal.labels) - 0.5)
+        if len(marginal.labels) > 3:
+            axis.tick_params(axis="x", labelsize=6.5)
+    else:
+        axis.fill_between(marginal.at, marginal.low, marginal.high, color=BAR, alpha=0.2, lw=0)
+        axis.plot(marginal.at, marginal.mean, color=BAR)
+        if marginal.log:
+            axis.set_xscale("log")
+    axis.set_xlabel(marginal.name)
