@@ -38,6 +38,18 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
     is_flag=True,
     help="Go on although the teacher is worse than the baseline student.",
 )
+@click.option(
+    "--collapse-watch",
+    type=click.Choice(["off", "report", "stop"]),
+    default="off",
+    show_default=True,
+    help="What to do with a trial that names no gloss long after the others have begun to.",
+)
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(space: Path, **options: Any) -> int:
@@ -74,7 +86,11 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
 
     with Progress() as progress:
         run_options = RunOptions(
-            options["storage"], options["address"], options["allow_weak_teacher"]
+            options["storage"],
+            options["address"],
+            options["allow_weak_teacher"],
+            options["collapse_watch"],
+            options["verify"],
         )
         outcome = run_search(spec, run_options, progress)
     view = load_study(spec.study, options["storage"])

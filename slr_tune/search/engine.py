@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from slr_tune.errors import RunFailed
+from slr_tune.search.collapse import CollapseWatch, WatchMode
 from slr_tune.search.interrupt import interrupt_flag
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import tpe
-from slr_tune.search.session import prepare_environment, ray_session
+from slr_tune.search.session import (
+    possible_workers,
+    prepare_environment,
+    ray_session,
+    wanted_workers,
+)
 from slr_tune.search.teacher import Teacher, find_teacher
-from slr_tune.space import Resources, StudySpec
+from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.manifest import write_manifest
@@ -39,11 +45,15 @@ class RunOptions:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
+        collapse_watch: What happens to a trial that is all blank long past its peers.
+        verify: Begin with the quick checks of the space.
     """
 
     storage: str | None = None
     address: str | None = None
     allow_weak_teacher: bool = False
+    collapse_watch: WatchMode = "off"
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,11 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunO
     data = prepare(spec.data, cache_root()) if spec.data else None
     storage = open_storage(options.storage, create=True)
     with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
+        if options.verify:
+            from slr_tune.checks.verify import quick_check
+
+            # Before the study is made: a space that has to be mended would be another study's.
+            progress.message(quick_check(spec, storage=options.storage))
         store = open_store(spec, storage)
         recovery = recover(store)
         progress.watch(store)
@@ -107,13 +122,13 @@ class _Run:
         self.options = options
         self.progress = progress
         self.asked = asked
-        self.workers = _wanted_workers(store.spec.resources)
+        self.workers = wanted_workers(store.spec.resources)
 
     def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
         cpus = math.ceil(self.workers * self.spec.resources.cpus_per_trial)
         self.progress.message("Starting Ray")
         with ray_session(address=self.options.address, cpus=cpus):
-            self.workers = _possible_workers(self.spec.resources, self.workers)
+            self.workers = possible_workers(self.spec.resources, self.workers)
             teacher = find_teacher(
                 self.spec,
                 data,
@@ -131,6 +146,7 @@ class _Run:
                 tpe,
                 target=self.spec.budget.trials,
                 workers=self.workers,
+                watch=self._collapse_watch(),
             )
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
@@ -138,6 +154,10 @@ class _Run:
         if recorder.failure is not None:
             raise recorder.failure
         return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
+
+    def _collapse_watch(self) -> CollapseWatch | None:
+        mode = self.options.collapse_watch
+        return None if mode == "off" else CollapseWatch.of_study(self.store, stops=mode == "stop")
 
     def _fit(self, recorder: Recorder, data: Any, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
@@ -234,34 +254,6 @@ class _Run:
 
     def _finished(self) -> int:
         return sum(trial.state.is_finished() for trial in self.store.trials)
-
-
-def _wanted_workers(resources: Resources) -> int:
-    """As asked for; "auto" is one for each trial's share of this machine's cores."""
-    if resources.workers != "auto":
-        return resources.workers
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, int((count or 1) / resources.cpus_per_trial))
-
-
-def _possible_workers(resources: Resources, wanted: int) -> int:
-    """How many trials the Ray session holds at a time.
-
-    Raises:
-        RunFailed: Not even one.
-    """
-    import ray
-
-    offered = ray.cluster_resources()
-    needs = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
-    for name, need in needs.items():
-        if need and offered.get(name, 0.0) < need:
-            raise RunFailed(
-                f"a trial needs {need:g} {name}, the Ray session has {offered.get(name, 0.0):g}",
-                hint=f"Lower resources.{name.lower()}s_per_trial, or use a larger machine.",
-            )
-    most = min(int(offered[name] / need) for name, need in needs.items() if need)
-    return most if resources.workers == "auto" else min(wanted, most)
 
 
 def _tell_recovery(recovery: Recovery, progress: Progress) -> None:

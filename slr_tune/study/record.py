@@ -13,7 +13,7 @@ SCHEMA = 1
 
 COMPLETE_REASONS = ("max_epochs", "patience")
 PRUNED_REASONS = ("asha",)
-FAIL_REASONS = ("nan", "error", "oom", "killed", "aborted")
+FAIL_REASONS = ("nan", "error", "oom", "killed", "collapsed", "aborted")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,143 @@
+"""What the checks of a space share, made when it is first asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from slr_tune.checks.largest import largest_config
+from slr_tune.checks.result import Unavailable
+from slr_tune.search.teacher import known_trainings
+from slr_tune.space import StudySpec
+from slr_tune.space.points import Point
+from slr_tune.study.folders import cache_root
+from trainables.checkpoint import save_checkpoint
+from trainables.ctc_run import CtcRun
+from trainables.data import Dataset, prepare
+from trainables.data.subset import subset
+from trainables.protocol import RunInputs
+from trainables.registry import BUILT_IN_NAMES, config_class, run_class
+from trainables.stored_model import StoredModel, load_model
+
+
+class Bench:
+    """The space, its data, its teacher, and small runs of it."""
+
+    def __init__(self, spec: StudySpec, *, storage: str | None, device: str | None) -> None:
+        """Makes nothing yet.
+
+        Args:
+            spec: The search.
+            storage: Database URL, None for the default.
+            device: Where to try runs, over the space's setting; None leaves that.
+        """
+        self.spec = spec
+        self.storage = storage
+        self._device = device
+        self._scratch = tempfile.TemporaryDirectory(prefix="slr-tune-verify-")
+
+    def close(self) -> None:
+        """Removes what was written."""
+        self._scratch.cleanup()
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the run is one of this project's, whose inside is known."""
+        return self.spec.trainable in BUILT_IN_NAMES
+
+    def needs_built_in(self) -> None:
+        """For checks that look inside of a run.
+
+        Raises:
+            Unavailable: The run is a user's own.
+        """
+        if not self.built_in:
+            raise Unavailable(f"the inside of {self.spec.trainable} is not known here")
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The prepared data."""
+        if not self.spec.data:
+            raise Unavailable("the space names no data")
+        return prepare(self.spec.data, cache_root())
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The baseline's configuration; the middle of the space where there is none."""
+        baseline = self.spec.baseline_config()
+        if baseline is not None:
+            return baseline
+        return self.spec.config_for(self.spec.space.suggest(Point({})))
+
+    @cached_property
+    def largest(self) -> dict[str, Any]:
+        """The configuration that needs the most memory."""
+        return largest_config(self.spec, self.data)
+
+    @cached_property
+    def trained(self) -> tuple[Path | None, Path | None]:
+        """Checkpoints of the teacher and of the reference student, as far as there are any."""
+        return known_trainings(self.spec, self.data, storage=self.storage)
+
+    @cached_property
+    def teacher_config(self) -> dict[str, Any] | None:
+        """Settings of a teacher that is to be trained; None for one that is there."""
+        teacher = self.spec.teacher
+        if teacher is None or teacher.kind != "train":
+            return None
+        model = config_class(teacher.value)
+        return model.model_validate(teacher.settings).model_dump(mode="json")
+
+    @cached_property
+    def teacher_file(self) -> Path | None:
+        """The teacher's checkpoint; where it is not trained yet, one of its first weights."""
+        if self.spec.teacher is None:
+            return None
+        known = self.trained[0]
+        if known is not None:
+            return known
+        assert self.teacher_config is not None  # only a teacher to be trained is not there
+        run = self._build(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
+        path = Path(self._scratch.name) / "teacher.pt"
+        save_checkpoint(path, run.state_dict())
+        return path
+
+    @cached_property
+    def teacher(self) -> StoredModel:
+        """The teacher."""
+        if self.teacher_file is None:
+            raise Unavailable("the space names no teacher")
+        return load_model(self.teacher_file)
+
+    @cached_property
+    def few(self) -> Dataset:
+        """The first two utterances that CTC can align at the baseline's frame rate, or any two."""
+        train = self.data.train
+        needed = train.frames_needed * int(self.config.get("subsampling", 1))
+        order = np.argsort(train.lengths < needed, kind="stable")
+        return self.chosen(order[:2])
+
+    def chosen(self, train: np.ndarray[Any, Any], dev: int = 2) -> Dataset:
+        """Some training utterances, and the first of dev."""
+        return subset(self.data, train=train, dev=np.arange(min(dev, len(self.data.dev))))
+
+    def build(self, config: Mapping[str, Any], data: Dataset) -> CtcRun:
+        """The space's run at epoch 0."""
+        return self._build(self.spec.trainable, config, data, teacher=self.teacher_file)
+
+    def _build(
+        self, trainable: str, config: Mapping[str, Any], data: Dataset, *, teacher: Path | None
+    ) -> CtcRun:
+        cls: Any = run_class(trainable)
+        device = {} if self._device is None else {"device": self._device}
+        settings: BaseModel = cls.config_class.model_validate({**config, **device})
+        cache = Path(self._scratch.name)
+        inputs = RunInputs(data=data, seed=self.spec.seed, teacher=teacher, cache=cache)
+        run: CtcRun = cls(settings, inputs)
+        return run

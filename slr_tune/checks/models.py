@@ -1,0 +1,152 @@
+"""The six checks of a run: teacher, configuration, modules, architectures, forward pass, loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from slr_tune.checks.bench import Bench
+from slr_tune.checks.largest import model_parameters
+from slr_tune.checks.result import Finding
+from trainables.data import collate
+from trainables.frozen_teacher import FrozenTeacher
+from trainables.optimisation import choose_device
+
+_SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
+
+
+def teacher_checkpoint(bench: Bench) -> Finding:
+    """The teacher is there, whole, of a known size and WER; or can be trained."""
+    spec = bench.spec.teacher
+    if spec is None:
+        return "PASS", f"{bench.spec.trainable} needs no teacher", ""
+    if bench.trained[0] is None:
+        config = bench.teacher_config
+        assert config is not None  # a teacher that is named by a file or a study is there
+        parameters, _ = model_parameters(config, bench.data)
+        told = f"run trains it first: {_shape(config)}, {parameters:,} parameters"
+        return "PASS", told, ""
+    stored = bench.teacher
+    config = stored.config.model_dump(mode="json")
+    found = (
+        f"{stored.path}: {_shape(config)}, {stored.parameters:,} parameters, "
+        f"{len(stored.vocabulary) - 1} glosses, epoch {stored.epoch}"
+    )
+    if math.isnan(stored.wer):
+        return "NOTE", f"{found}, no dev WER on record", "slr-tune evaluate tells it."
+    return "PASS", f"{found}, dev WER {stored.wer:.2f}", ""
+
+
+def configuration(bench: Bench) -> Finding:
+    """The file is valid; `load_spec` has tried every bound."""
+    spec = bench.spec
+    source = "baseline" if spec.baseline is not None else "middle of the space"
+    found = f"{len(spec.space.names)} parameters to search; tried here: the {source}"
+    if spec.baseline is None:
+        return (
+            "NOTE",
+            found,
+            "A baseline: section is tried first, and is what gains are gains over.",
+        )
+    return "PASS", found, ""
+
+
+def modules(bench: Bench) -> Finding:
+    """The run and what it stands on can be imported."""
+    from trainables.registry import run_class
+
+    cls = run_class(bench.spec.trainable)
+    device = choose_device(str(bench.config.get("device", "auto")))
+    return "PASS", f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}", ""
+
+
+def architectures(bench: Bench) -> Finding:
+    """Teacher and student agree in vocabulary, features and frame rate, in the whole space."""
+    bench.needs_built_in()
+    parameters, _ = model_parameters(bench.config, bench.data)
+    student = f"student {_shape(bench.config)}, {parameters:,} parameters"
+    if bench.spec.teacher is None:
+        return "PASS", student.removeprefix("student "), ""
+    teacher = FrozenTeacher(bench.teacher.path, device=torch.device("cpu"), half=False)
+    for subsampling in _subsamplings(bench):
+        teacher.check_fits(
+            vocabulary=bench.data.vocabulary,
+            feature_size=bench.data.feature_size,
+            subsampling=subsampling,
+        )
+    theirs = bench.teacher.config.model_dump(mode="json")
+    same = all(theirs[name] == bench.config[name] for name in _SHAPE)
+    kind = "the same architecture: self-distillation" if same else f"teacher {_shape(theirs)}"
+    return "PASS", f"{student}; {kind}; {len(bench.data.vocabulary) - 1} glosses", ""
+
+
+def forward(bench: Bench) -> Finding:
+    """Both models start and give log-probabilities and hidden states."""
+    bench.needs_built_in()
+    run = bench.build(bench.config, bench.few)
+    batch = collate(bench.few.train, np.arange(len(bench.few.train))).to(run.device)
+    run.model.eval()
+    with torch.no_grad():
+        output = run.model.forward_with_hidden_states(batch.features, batch.lengths)
+    problem = _problem(output, classes=len(bench.data.vocabulary))
+    if problem:
+        return "FAIL", f"the student's {problem}", "The features may be far from scale 1."
+    shape = tuple(output.log_probs.shape)
+    found = f"log-probs {list(shape)}, {len(output.hidden)} hidden states"
+    if bench.spec.teacher is not None:
+        teacher = FrozenTeacher(bench.teacher.path, device=run.device, half=False)
+        layers = range(len(teacher.hidden_sizes))
+        answer = teacher(batch.features, batch.lengths, list(layers))
+        if not bool(torch.isfinite(answer.logits).all()):
+            return "FAIL", "the teacher's logits are not finite", "Train it anew."
+        found += f"; teacher {list(answer.logits.shape)}, {len(answer.hidden)} hidden states"
+    return "PASS", found, ""
+
+
+def loss(bench: Bench) -> Finding:
+    """One epoch over two utterances: the loss and the gradient are finite."""
+    bench.needs_built_in()
+    run = bench.build({**bench.config, "batch_size": 2, "accumulation": 1}, bench.few)
+    row = run.run_epoch()
+    parts = {
+        name.rpartition("/")[2]: value
+        for name, value in row.items()
+        if "loss_components" in name and not math.isnan(value)
+    }
+    if math.isnan(row["train/loss"]):
+        return (
+            "FAIL",
+            "the loss or its gradient is not finite in the first step",
+            "Look for NaN or huge values in the features (slr-tune prepare), or lower "
+            "learning_rate.",
+        )
+    listed = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
+    return "PASS", f"{listed}; gradient norm {row['train/gradient_norm']:.3g}", ""
+
+
+def _shape(config: dict[str, Any]) -> str:
+    return (
+        f"{config['architecture']}, {config['layers']} layers, hidden {config['hidden']}, "
+        f"projection {config['projection']}, subsampling {config['subsampling']}"
+    )
+
+
+def _subsamplings(bench: Bench) -> set[int]:
+    """Every frame rate that a trial may have."""
+    searched = [p for p in bench.spec.space.parameters if p.path == ("subsampling",)]
+    values = {int(value) for parameter in searched for _, value in parameter.probes()}
+    return values or {int(bench.config["subsampling"])}
+
+
+def _problem(output: Any, *, classes: int) -> str:
+    """What is wrong with a model's output, empty if nothing is."""
+    if output.log_probs.shape[2] != classes:
+        return f"log-probs have {output.log_probs.shape[2]} classes for {classes}"
+    if not bool(torch.isfinite(output.log_probs).all()):
+        return "log-probs are not finite"
+    if not output.hidden or not all(bool(torch.isfinite(h).all()) for h in output.hidden):
+        return "hidden states are missing or not finite"
+    return ""

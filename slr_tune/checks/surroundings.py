@@ -1,0 +1,288 @@
+"""Checks of what is around a run: data, memory, disk, database, teacher's worth, time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slr_tune.checks.bench import Bench
+from slr_tune.checks.largest import estimated_bytes, model_parameters
+from slr_tune.checks.result import Finding
+from slr_tune.search.rungs import rung_epochs
+from slr_tune.study.folders import studies_root
+from trainables.data import Dataset, Split
+from trainables.memory import peak_bytes
+from trainables.scoring import utterance_errors
+from trainables.stored_model import load_model
+
+_BYTES = 4
+_OF_STATE = 3
+"""A checkpoint holds the weights and Adam's two means."""
+_MIB = 2**20
+
+
+def data(bench: Bench) -> Finding:
+    """The data can be read, every value is finite, and dev is not in train."""
+    found = bench.data
+    train, dev = found.train, found.dev
+    for split in (train, dev):
+        bad = [split.ids[i] for i in range(len(split)) if not np.isfinite(split.frames(i)).all()]
+        if bad:
+            return (
+                "FAIL",
+                f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
+                f"first {bad[0]}",
+                "slr-tune prepare lists them; extract their features again.",
+            )
+    shared = sorted(set(train.ids) & set(dev.ids))
+    if shared:
+        return "FAIL", f"{len(shared)} ids are in train and dev, first {shared[0]}", _SPLIT_AGAIN
+    known = {_digest(train, i): train.ids[i] for i in range(len(train))}
+    twins = [(dev.ids[i], known.get(_digest(dev, i))) for i in range(len(dev))]
+    leaked = [(name, other) for name, other in twins if other is not None]
+    if leaked:
+        name, other = leaked[0]
+        told = f"{len(leaked)} utterances of dev have the frames of one of train, first {name}"
+        return "FAIL", f"{told} = {other}", _SPLIT_AGAIN
+    sizes = ", ".join(f"{item.name} {item.sentences}" for item in found.statistics)
+    text = f"{found.name}: {sizes} utterances, {len(found.vocabulary) - 1} glosses, "
+    text += f"{found.feature_size} features; dev is not in train"
+    unusable = _unusable(bench, found)
+    if found.warnings or unusable:
+        return "NOTE", "\n".join([text, *found.warnings, *unusable]), ""
+    return "PASS", text, ""
+
+
+_SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
+
+
+def _digest(split: Split, utterance: int) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(split.frames(utterance)).data).digest()
+
+
+def _unusable(bench: Bench, found: Dataset) -> list[str]:
+    """Training utterances that CTC cannot align at the baseline's frame rate."""
+    if not bench.built_in:
+        return []
+    frames = -(-found.train.lengths // int(bench.config["subsampling"]))
+    short = int((frames < found.train.frames_needed).sum())
+    told = f"{short} training utterances are too short for subsampling and will be left out"
+    return [told] if short else []
+
+
+def memory(bench: Bench) -> Finding:
+    """A real step of the largest configuration fits."""
+    bench.needs_built_in()
+    config = bench.largest
+    needed, free = estimated_bytes(config, bench.data), _free_memory()
+    parameters, _ = model_parameters(config, bench.data)
+    told = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
+    told += f"of {config['batch_size']}"
+    remedy = "Lower batch_size and raise accumulation, set truncate_frames, or narrow the space."
+    if config["device"] == "cpu" and free is not None and needed > free:
+        return "FAIL", f"{told}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
+    longest = np.argsort(-bench.data.train.lengths, kind="stable")[: config["batch_size"]]
+    run = bench.build({**config, "accumulation": 1}, bench.chosen(longest))
+    run.run_epoch()
+    remedies = run.facts()["remedies"]
+    peak = peak_bytes(run.device)
+    told += f": one step on the longest utterances, peak {peak / _MIB:,.0f} MiB"
+    if remedies:
+        size = remedies[-1]["batch_size"]
+        return "NOTE", f"{told}; only in batches of {size}, which a run does by itself", remedy
+    workers = _workers(bench)
+    if run.device.type == "cpu" and free is not None and workers * peak > free + peak:
+        told += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
+        return "FAIL", told, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
+    return "PASS", told, ""
+
+
+def disk(bench: Bench) -> Finding:
+    """There is room for checkpoints and the teacher's outputs."""
+    folder = studies_root()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if not bench.built_in:
+        told = f"{_size(free)} free in {folder}; what {bench.spec.trainable} will need is not known"
+        return "NOTE", told, ""
+    needed = _disk_bytes(bench)
+    told = f"{_size(needed)} at most in {folder}, {_size(free)} free"
+    if needed > free:
+        return (
+            "FAIL",
+            told,
+            "Free some space, set SLR_TUNE_STUDIES to another disk, or set "
+            + ("checkpoint_every: 0 and teacher_cache: false."),
+        )
+    return "PASS", told, ""
+
+
+def storage(bench: Bench) -> Finding:
+    """The database can be written, and the study in it is of this space."""
+    from slr_tune.errors import StudyError
+    from slr_tune.space import difference
+    from slr_tune.study.storage import storage_url
+    from slr_tune.study.view import load_study
+
+    url = storage_url(bench.storage)
+    if url.startswith("sqlite:///"):
+        _check_writable(Path(url.removeprefix("sqlite:///")))
+        if not Path(url.removeprefix("sqlite:///")).exists():
+            return "PASS", f"{url} will be made", ""
+    name = bench.spec.study
+    try:
+        view = load_study(name, bench.storage)
+    except StudyError as error:
+        if "there is no study" in error.message:
+            return "PASS", f"{url}; study {name!r} is new", ""
+        raise
+    lines = difference(view.spec.identity(), bench.spec.identity())
+    if lines:
+        told = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
+        return "FAIL", told, "Give the study another name: --study NAME, or study: in the file."
+    return "PASS", f"{url}; study {name!r} has {len(view.trials)} trials already", ""
+
+
+def worth(bench: Bench) -> Finding:
+    """The teacher is better than the baseline student that it is to teach."""
+    if bench.spec.teacher is None:
+        return "PASS", "no teacher", ""
+    teacher, reference = bench.trained
+    if teacher is None or reference is None:
+        missing = "teacher" if teacher is None else "student without teacher"
+        told = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
+        return "NOTE", told, ""
+    from slr_tune.search.teacher import wer_difference_interval
+
+    counts = [_dev_counts(path, bench.data) for path in (teacher, reference)]
+    errors = [item[:, :3].sum(axis=1) for item in counts]
+    words = counts[0][:, 3]
+    wers = [100 * item.sum() / words.sum() for item in errors]
+    low, high = wer_difference_interval(errors[0], errors[1], words)
+    told = f"teacher {wers[0]:.2f}, student without teacher {wers[1]:.2f} on dev: "
+    told += f"{wers[0] - wers[1]:+.2f} [{low:+.2f}, {high:+.2f}]"
+    if low > 0:
+        return "FAIL", told, "Train the teacher longer or larger, or take the student as teacher."
+    return ("PASS" if wers[0] <= wers[1] else "NOTE"), told, ""
+
+
+def cost(bench: Bench) -> Finding:
+    """What the search will take, from a measured epoch of the baseline."""
+    bench.needs_built_in()
+    batches = 3
+    count = min(batches * int(bench.config["batch_size"]), len(bench.data.train))
+    rng = np.random.default_rng(0)
+    part = np.sort(rng.permutation(len(bench.data.train))[:count])
+    share = bench.data.train.lengths[part].sum() / bench.data.train.lengths.sum()
+    few = bench.chosen(part, dev=max(1, round(share * len(bench.data.dev))))
+    run = bench.build({**bench.config, "max_epochs": 2, "patience": 2}, few)
+    first = run.run_epoch()["seconds"]
+    second = run.run_epoch()["seconds"] if run.ended_by is None else first
+    epoch = second / share
+    budget, workers = bench.spec.budget, _workers(bench)
+    most = budget.trials * budget.max_epochs
+    likely = _expected_epochs(bench)
+    seconds = [epoch * epochs / workers for epochs in (likely, most)]
+    told = f"{_duration(epoch)} an epoch of the baseline; {budget.trials} trials on {workers} "
+    told += f"workers: about {_duration(seconds[0])} with ASHA ({likely:.0f} epochs), "
+    told += f"{_duration(seconds[1])} without; disk {_size(_disk_bytes(bench))} at most"
+    if bench.spec.teacher is not None and bench.trained[0] is None:
+        told += "; and the teacher's training before"
+    return "PASS", told, ""
+
+
+def _dev_counts(path: Path, data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]]:
+    import torch
+
+    from slr_tune.study.folders import cache_root
+    from trainables.log_probs import stored_log_probs
+
+    scores = stored_log_probs(
+        load_model(path), data, "dev", cache=cache_root(), device=torch.device("cpu")
+    )
+    glosses = [[data.vocabulary[index] for index in classes] for classes in scores.greedy]
+    return utterance_errors(glosses, data.dev.references)
+
+
+def _disk_bytes(bench: Bench) -> int:
+    """Checkpoints of all trials, and the teacher's outputs on train."""
+    spec, config = bench.spec, bench.largest
+    parameters, _ = model_parameters(config, bench.data)
+    every = int(config["checkpoint_every"])
+    kept = 2 + (spec.budget.max_epochs // every if every else 0)
+    total = spec.budget.trials * kept * parameters * _BYTES * _OF_STATE
+    if spec.teacher is not None and config.get("teacher_cache"):
+        frames = int((-(-bench.data.train.lengths // int(config["subsampling"]))).sum())
+        widths = bench.teacher.model.hidden_sizes
+        hidden = sum(widths) if config.get("feature_layers") == "all" else widths[-1]
+        total += frames * (len(bench.data.vocabulary) + hidden) * _BYTES
+    return total
+
+
+def _expected_epochs(bench: Bench) -> float:
+    """Epochs of all trials if each rung lets its share go on; the baseline runs to its end."""
+    budget = bench.spec.budget
+    rungs = rung_epochs(
+        grace_epochs=budget.grace_epochs,
+        reduction_factor=budget.reduction_factor,
+        max_epochs=budget.max_epochs,
+    )
+    ends = [*rungs, budget.max_epochs]
+    reached = [budget.trials / budget.reduction_factor**number for number in range(len(ends))]
+    steps = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    total = sum(step * max(1.0, trials) for step, trials in zip(steps, reached, strict=True))
+    return float(min(total, budget.trials * budget.max_epochs))
+
+
+def _workers(bench: Bench) -> int:
+    resources = bench.spec.resources
+    if resources.workers != "auto":
+        return int(resources.workers)
+    return max(1, int((os.cpu_count() or 1) / resources.cpus_per_trial))
+
+
+def _free_memory() -> int | None:
+    """Memory that new processes can have, in bytes; None where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _check_writable(database: Path) -> None:
+    """Raises OSError where SQLite could not write."""
+    if database.exists():
+        if not os.access(database, os.W_OK):
+            raise PermissionError(13, "the database is not writable", str(database))
+        return
+    folder = next(path for path in database.absolute().parents if path.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "the folder of the database is a file", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(13, "the folder of the database is not writable", str(folder))
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 48 else f"{math.ceil(hours / 24)} days"

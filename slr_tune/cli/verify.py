@@ -1,0 +1,61 @@
+"""`slr-tune verify`: check all that a search needs, before it costs a night."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+_EXIT_FAILED = 2
+
+
+@click.command(
+    name="verify",
+    epilog=examples(
+        "slr-tune verify search_spaces/distill.yaml",
+        "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
+    ),
+)
+@click.argument("space", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
+@click.option("--study", help="Name of the study. [default: the file's]")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the file: --set fixed.batch_size=8.",
+)
+@storage_option
+@json_option
+def command(
+    space: Path,
+    quick: bool,
+    study: str | None,
+    overrides: tuple[str, ...],
+    storage: str | None,
+    as_json: bool,
+) -> int:
+    """Checks SPACE: teacher, models, loss, data, memory, disk, database, and what it will cost.
+
+    Exit code 0 where nothing failed, else 2.
+    """
+    from slr_tune.space import load_spec
+
+    spec = load_spec(space, overrides=overrides, study=study)
+    from slr_tune.checks.verify import verify
+
+    checks = verify(spec, storage=storage, quick=quick)
+    failed = sum(check.failed for check in checks)
+    if as_json:
+        rows = [asdict(check) for check in checks]
+        echo_json({"space": str(space), "study": spec.study, "failed": failed, "checks": rows})
+        return _EXIT_FAILED if failed else 0
+    for check in checks:
+        click.echo(str(check))
+    count = len(checks)
+    click.echo(f"{failed} of {count} checks failed." if failed else f"{count} checks, none failed.")
+    return _EXIT_FAILED if failed else 0
