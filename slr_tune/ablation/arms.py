@@ -1,0 +1,255 @@
+"""Arms: the baseline with one factor set to one level."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from slr_tune.ablation.factors import Factor
+from slr_tune.ablation.kinds import (
+    DECODING_GROUP,
+    Kind,
+    beam_of,
+    decoding_settings,
+    is_recogniser,
+    own_beam,
+)
+from slr_tune.ablation.levels import WEIGHT_NAMES, without_terms
+from slr_tune.ablation.naming import beam_text, level_text
+from slr_tune.errors import Problem, SlrTuneError, SpecError
+from slr_tune.space import settings, with_level
+from slr_tune.space.space import look_up
+from trainables.registry import config_class
+
+BASELINE = "baseline"
+WHOLE_GROUPS = ("temperature", "loss_weights")
+"""Groups whose levels have a name of their own as a whole."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A configuration that is compared.
+
+    Attributes:
+        name: As it stands in tables and verdicts.
+        config: Its whole configuration.
+        trainable: Run that it trains.
+        levels: Level by factor, in words.
+        kind: The costliest kind among its changes.
+        decoding: Settings of the beam search, empty for greedy decoding; None for the decoder that
+            its configuration names.
+        note: What a reader should know of it; may be empty.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    trainable: str
+    levels: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind = Kind.TRAINED
+    decoding: Mapping[str, float] | None = None
+    note: str = ""
+
+    @property
+    def beam(self) -> Mapping[str, float] | None:
+        """Settings of the beam search that it is measured by; None for greedy decoding."""
+        if self.decoding is not None:
+            return self.decoding or None
+        return own_beam(self.config) or None if is_recogniser(self.trainable) else None
+
+
+def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str, Any]:
+    """A whole configuration, checked, as JSON.
+
+    Args:
+        trainable: Name of the run.
+        plain: Settings by name.
+        what: Whose they are, for the error.
+
+    Raises:
+        SpecError: The trainable refuses them.
+    """
+    model = config_class(trainable)
+    faults = settings.faults_of(model, plain)
+    if faults:
+        raise SpecError([Problem(f"{what}: {'.'.join(f.path)}", f.message) for f in faults])
+    checked: dict[str, Any] = settings.validated(model, plain).model_dump(mode="json")
+    return checked
+
+
+def one_at_a_time(
+    baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
+) -> list[Arm]:
+    """The baseline, and an arm for every level of every factor that differs from it.
+
+    With one factor the baseline bears the name of its own level.
+
+    Raises:
+        SpecError: A level is refused by the trainable.
+        SlrTuneError: No level differs from the baseline.
+    """
+    single = len(factors) == 1
+    name = _own_level(factors[0], baseline) if single else BASELINE
+    arms = [Arm(name, baseline, trainable, _own_levels(factors, baseline))]
+    for factor in factors:
+        own = len(arms)
+        for level in factor.levels:
+            arm = _arm(baseline, [(factor, level)], trainable=trainable)
+            if not any(_same(arm, other) for other in arms):
+                arms.append(arm)
+        if len(arms) == own:
+            raise SlrTuneError(
+                f"factor {factor.name}: every level is the baseline's",
+                hint="Give other levels in the search-space file, section factors.",
+            )
+    return _unique_names(arms)
+
+
+def factorial(
+    baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
+) -> list[Arm]:
+    """The baseline, and all combinations of all levels, the baseline's own levels among them.
+
+    Raises:
+        SpecError: A combination is refused by the trainable.
+    """
+    choices: list[list[tuple[Factor, Any]]] = []
+    for factor in factors:
+        own = None if factor.kind is Kind.DECODING else look_up(baseline, factor.name.split("."))
+        levels = [(factor, own), *((factor, level) for level in factor.levels)]
+        choices.append(levels)
+    arms = [Arm(BASELINE, baseline, trainable, _own_levels(factors, baseline))]
+    for chosen in itertools.product(*choices):
+        arm = _arm(baseline, chosen, trainable=trainable, keep_own=True)
+        if not any(_same(arm, other) for other in arms):
+            arms.append(arm)
+    return _unique_names(arms)
+
+
+def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
+    """Arms that a doubter asks for: is it the teacher, or just longer training or smoothing?
+
+    Raises:
+        SlrTuneError: The run has no teacher, or the baseline no soft targets.
+    """
+    weights = baseline.get("loss_weights")
+    if trainable != "distill" or not isinstance(weights, Mapping) or weights["alpha"] == 0:
+        raise SlrTuneError(
+            "control arms need a distillation whose baseline has soft targets",
+            hint="Leave out --controls, or take a baseline with loss_weights.alpha above 0.",
+        )
+    alone = {"alpha": 0.0, "beta": 1.0, "gamma": 0.0}
+    soft_less = without_terms(weights).get("alpha", alone)
+    plain = with_level(baseline, "loss_weights", alone)
+    plain["patience"] = baseline["max_epochs"]
+    smoothed = with_level(baseline, "loss_weights", soft_less if soft_less["beta"] else alone)
+    smoothed["label_smoothing"] = max(0.1, float(baseline["label_smoothing"]))
+    shuffled = "slr_tune.ablation.shuffled_teacher:ShuffledTeacherRun"
+    described = [
+        ("no distillation", plain, trainable, "trained to max_epochs whatever its patience"),
+        ("label smoothing instead of soft targets", smoothed, trainable, ""),
+        ("shuffled teacher", dict(baseline), shuffled, "soft targets of another utterance"),
+    ]
+    return [
+        Arm(name, resolve(run, config, what=name), run, {"control": name}, note=note)
+        for name, config, run, note in described
+    ]
+
+
+def _arm(
+    baseline: Mapping[str, Any],
+    chosen: Sequence[tuple[Factor, Any]],
+    *,
+    trainable: str,
+    keep_own: bool = False,
+) -> Arm:
+    """The baseline at some levels; None stands for the baseline's own level of a factor."""
+    config = dict(baseline)
+    decoding: dict[str, float] | None = None
+    kinds = set()
+    for factor, level in chosen:
+        if keep_own and level is None:
+            continue
+        kinds.add(factor.kind)
+        if factor.name == DECODING_GROUP:
+            decoding = beam_of(level)
+        elif factor.kind is Kind.DECODING:
+            under = decoding or own_beam(baseline) or _plain_beam()
+            decoding = {**under, decoding_settings()[factor.name]: level}
+        else:
+            config = with_level(config, factor.name, level)
+    what = ", ".join(f"{factor.name}={level}" for factor, level in chosen)
+    checked = resolve(trainable, config, what=what)
+    levels = {
+        factor.name: _named(
+            factor, None if keep_own and level is None else level, checked, baseline
+        )
+        for factor, level in chosen
+    }
+    name = ", ".join(levels.values())
+    order = [Kind.TRAINED, Kind.STOPPING, Kind.DECODING]
+    kind = next((kind for kind in order if kind in kinds), Kind.TRAINED)
+    return Arm(name, checked, trainable, levels, kind, decoding)
+
+
+def _named(
+    factor: Factor, level: Any, config: Mapping[str, Any], baseline: Mapping[str, Any]
+) -> str:
+    """A level's name, of a group only what differs from the baseline."""
+    if level is None:
+        return _own_level(factor, baseline)
+    if factor.name == DECODING_GROUP:
+        return beam_text(beam_of(level))
+    if factor.kind is Kind.DECODING:
+        return level_text(factor.name, level)
+    path = factor.name.split(".")
+    resolved, own = look_up(config, path), look_up(baseline, path)
+    if factor.name == "loss_weights":
+        for term, weights in without_terms(own).items():
+            if all(abs(weights[key] - resolved[key]) < 1e-9 for key in weights):
+                return f"without {WEIGHT_NAMES.get(term, term)}"
+    if isinstance(resolved, Mapping) and factor.name not in WHOLE_GROUPS:
+        resolved = {key: value for key, value in resolved.items() if own.get(key) != value} or own
+    return level_text(factor.name, resolved)
+
+
+def _own_levels(factors: Sequence[Factor], baseline: Mapping[str, Any]) -> dict[str, str]:
+    return {factor.name: _own_level(factor, baseline) for factor in factors}
+
+
+def _own_level(factor: Factor, baseline: Mapping[str, Any]) -> str:
+    """The baseline's level, of a group only what some level changes."""
+    if factor.kind is Kind.DECODING:
+        beam = own_beam(baseline)
+        if factor.name == DECODING_GROUP or not beam:
+            return beam_text(beam)
+        return level_text(factor.name, beam[decoding_settings()[factor.name]])
+    own = look_up(baseline, factor.name.split("."))
+    if isinstance(own, Mapping) and factor.name not in WHOLE_GROUPS:
+        levels = [level for level in factor.levels if isinstance(level, Mapping)]
+        changed = [
+            key for key in own if any(level.get(key, own[key]) != own[key] for level in levels)
+        ]
+        own = {key: own[key] for key in changed} or own
+    return level_text(factor.name, own)
+
+
+def _plain_beam() -> dict[str, float]:
+    """What a decoding factor changes where the baseline has no beam: one without language model."""
+    return beam_of({"lm_weight": 0.0, "gloss_bonus": 0.0})
+
+
+def _same(one: Arm, other: Arm) -> bool:
+    return (one.config, one.trainable, one.beam) == (other.config, other.trainable, other.beam)
+
+
+def _unique_names(arms: Sequence[Arm]) -> list[Arm]:
+    """Two arms of one name would be one row."""
+    seen: dict[str, int] = {}
+    result = []
+    for arm in arms:
+        seen[arm.name] = seen.get(arm.name, 0) + 1
+        extra = f" ({seen[arm.name]})" if seen[arm.name] > 1 else ""
+        result.append(replace(arm, name=arm.name + extra))
+    return result

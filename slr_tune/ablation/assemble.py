@@ -1,0 +1,227 @@
+"""From trained runs to the result: tables, runs, what it cost, and where it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slr_tune.ablation.analysis import interaction_table, result_table
+from slr_tune.ablation.arms import Arm
+from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.metric_table import metric_table
+from slr_tune.ablation.naming import change_text
+from slr_tune.ablation.receipt import make_receipt
+from slr_tune.ablation.request import Design
+from slr_tune.ablation.result import (
+    FORWARD,
+    MAIN,
+    PUT_BACK,
+    RETUNED,
+    TEST,
+    AblationResult,
+    ArmFacts,
+    BaselineFacts,
+    PathStep,
+    ResultTable,
+    RunRow,
+    curve_columns,
+    number,
+)
+from slr_tune.ablation.setting import setting_lines
+from slr_tune.search.summary import flat
+from slr_tune.search.teacher import Teacher
+
+_TABLED = (MAIN, RETUNED, FORWARD, PUT_BACK)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs that belong together.
+
+    Attributes:
+        role: Of their table, or why they were trained where they have none.
+        title: What the table compares.
+        cells: The baseline's first.
+    """
+
+    role: str
+    title: str
+    cells: Sequence[Cell]
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Each once, in order."""
+        return list({cell.arm.name: cell.arm for cell in self.cells}.values())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A part with the errors of its runs.
+
+    Attributes:
+        part: The runs.
+        counts: By split and arm, for each seed int64 (utterances, 4); empty where the runs tell
+            none.
+    """
+
+    part: Part
+    counts: Mapping[str, Mapping[str, Sequence[NDArray[np.int64]]]]
+
+
+def assemble(
+    design: Design,
+    measured: Sequence[Measured],
+    *,
+    bench: Bench,
+    steps: tuple[PathStep, ...],
+    teacher: Teacher | None,
+) -> AblationResult:
+    """Puts the result together."""
+    tables = [table for entry in measured for table in _tables(entry, design, bench)]
+    tables.sort(key=lambda table: [MAIN, FORWARD].count(table.role), reverse=True)
+    baseline = measured[0].part.arms[0]
+    arms = [_facts(entry.part.role, arm, baseline) for entry in measured for arm in entry.part.arms]
+    runs = [row for entry in measured for row in _runs(entry, bench)]
+    return AblationResult(
+        study=design.spec.study,
+        name=design.name,
+        title=design.title,
+        verdict=_verdict(tables, design),
+        tables=tuple(tables),
+        arms=tuple(arms),
+        runs=tuple(runs),
+        seeds=design.seeds,
+        baseline=BaselineFacts(design.baseline.source, dict(design.baseline.config)),
+        receipt=make_receipt(bench, [arm for entry in measured for arm in entry.part.arms]),
+        setting=setting_lines(design, bench, teacher, measured[0].part.cells),
+        command=design.command,
+        steps=steps,
+        notes=design.notes,
+    )
+
+
+def _tables(entry: Measured, design: Design, bench: Bench) -> list[ResultTable]:
+    part = entry.part
+    if part.role not in _TABLED:
+        return []
+    baseline = part.arms[0].name
+    if not entry.counts:
+        values = {
+            arm.name: [bench.value(cell.outcome) for cell in part.cells if cell.arm is arm]
+            for arm in part.arms
+        }
+        measure = bench.measure
+        table = metric_table(
+            values,
+            role=part.role,
+            baseline=baseline,
+            title=part.title,
+            metric=measure.metric,
+            minimize=measure.minimize,
+        )
+        return [_with_notes(table, part)]
+    found = []
+    for split, counts in entry.counts.items():
+        role = part.role if split == "dev" else TEST
+        signers = getattr(bench.data, split).signers
+        table = result_table(
+            counts, role=role, baseline=baseline, split=split, title=part.title, signers=signers
+        )
+        found.append(_with_notes(table, part))
+        if split == "dev" and design.crossed and part.role == MAIN:
+            interaction = _interaction(part, counts, design, signers)
+            found += [] if interaction is None else [interaction]
+    return found
+
+
+def _interaction(
+    part: Part,
+    counts: Mapping[str, Sequence[NDArray[np.int64]]],
+    design: Design,
+    signers: Sequence[str] | None,
+) -> ResultTable | None:
+    first, second = (factor.name for factor in design.factors)
+    crossed = [arm for arm in part.arms if first in arm.levels and second in arm.levels]
+    cells = {(arm.levels[first], arm.levels[second]): arm.name for arm in crossed}
+    own = (crossed[0].levels[first], crossed[0].levels[second])
+    return interaction_table(counts, cells, own=own, split="dev", signers=signers)
+
+
+def _with_notes(table: ResultTable, part: Part) -> ResultTable:
+    """Says of a retuned arm what it chose."""
+    if part.role != RETUNED:
+        return table
+    notes = {arm.name: arm.note for arm in part.arms}
+    rows = tuple(replace(row, note=notes.get(row.name, "")) for row in table.rows)
+    return replace(table, rows=rows)
+
+
+def _verdict(tables: Sequence[ResultTable], design: Design) -> str:
+    main = tables[0]
+    if main.role == FORWARD:
+        return main.rows[-1].sentence
+    tuned = next((table for table in tables if table.role == RETUNED), None)
+    if tuned is None:
+        return main.verdict
+    return f"{main.verdict} Each arm with a {design.retune} of its own: {tuned.verdict}"
+
+
+def _facts(role: str, arm: Arm, baseline: Arm) -> ArmFacts:
+    return ArmFacts(
+        part=role,
+        name=arm.name,
+        kind=str(arm.kind),
+        levels=dict(arm.levels),
+        changes=tuple(_changes(arm, baseline)),
+        config=dict(arm.config),
+        note=arm.note,
+    )
+
+
+def _changes(arm: Arm, baseline: Arm) -> list[str]:
+    """Settings in which an arm differs from the baseline, in words."""
+    ours, theirs = flat(arm.config), flat(baseline.config)
+    names = dict.fromkeys([*theirs, *ours])
+    lines = [
+        change_text(name, theirs.get(name), ours.get(name))
+        for name in names
+        if ours.get(name) != theirs.get(name)
+    ]
+    if arm.decoding is not None:
+        settings = ", ".join(f"{name} {value:g}" for name, value in arm.decoding.items())
+        lines.append(f"decoded by beam search: {settings}" if settings else "decoded greedily")
+    return lines
+
+
+def _runs(entry: Measured, bench: Bench) -> list[RunRow]:
+    rows = []
+    places: dict[str, int] = {}
+    for cell in entry.part.cells:
+        name = cell.arm.name
+        place = places[name] = places.get(name, -1) + 1
+        counts = {split: by_arm[name][place] for split, by_arm in entry.counts.items()}
+        outcome = cell.outcome
+        parameters = outcome.facts.get("parameters")
+        rows.append(
+            RunRow(
+                part=entry.part.role,
+                arm=name,
+                seed=cell.seed,
+                epochs=len(outcome.rows),
+                best_epoch=outcome.best_epoch,
+                ended_by=outcome.ended_by,
+                errors={split: _totals(errors) for split, errors in counts.items()},
+                value=number(bench.value(outcome)),
+                parameters=None if parameters is None else int(parameters),
+                curve=curve_columns(outcome.rows),
+            )
+        )
+    return rows
+
+
+def _totals(counts: NDArray[np.int64]) -> tuple[int, int, int, int]:
+    substitutions, deletions, insertions, words = (int(total) for total in counts.sum(axis=0))
+    return substitutions, deletions, insertions, words

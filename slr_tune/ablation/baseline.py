@@ -1,0 +1,94 @@
+"""The baseline of an ablation: the best trial, the space's own, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slr_tune.ablation.arms import resolve
+from slr_tune.errors import StudyError
+from slr_tune.space import StudySpec, read_yaml
+from slr_tune.space.space import merge
+from slr_tune.study.record import record_of
+from slr_tune.study.view import StudyView
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What every arm is compared with.
+
+    Attributes:
+        source: Where it comes from, in words.
+        config: Its whole configuration.
+    """
+
+    source: str
+    config: Mapping[str, Any]
+
+
+def find_baseline(choice: str | None, spec: StudySpec, view: StudyView | None) -> Baseline:
+    """Finds the baseline.
+
+    Args:
+        choice: `best`, `space`, a file, or None: the space's where it has one, else the best.
+        spec: The search.
+        view: Its study, None where it was not run yet.
+
+    Raises:
+        StudyError: There is no such baseline.
+        SpecError: The file's settings are refused.
+    """
+    if choice is None:
+        choice = "best" if spec.baseline is None else "space"
+    if choice == "space":
+        return Baseline("the search space's baseline", _space_baseline(spec))
+    if choice == "best":
+        return _best(spec, view)
+    return _file(Path(choice), spec)
+
+
+def best_config(spec: StudySpec, view: StudyView | None) -> tuple[int, dict[str, Any]]:
+    """Number and configuration of the study's best trial.
+
+    Raises:
+        StudyError: It has none.
+    """
+    trial = None if view is None else view.best()
+    record = None if trial is None else record_of(trial)
+    if trial is None or record is None:
+        raise StudyError(
+            f"study {spec.study!r} has no finished trial, so no best one",
+            hint="Run the search first, or use --baseline space.",
+        )
+    return trial.number, resolve(spec.trainable, record.config, what=f"trial {trial.number}")
+
+
+def _space_baseline(spec: StudySpec) -> dict[str, Any]:
+    config = spec.baseline_config()
+    if config is None:
+        raise StudyError(
+            f"the search space of {spec.study!r} has no baseline",
+            hint="Use --baseline best, or add a section baseline to the file.",
+        )
+    return config
+
+
+def _best(spec: StudySpec, view: StudyView | None) -> Baseline:
+    number, config = best_config(spec, view)
+    return Baseline(f"trial {number}, the best of study {spec.study}", config)
+
+
+def _file(path: Path, spec: StudySpec) -> Baseline:
+    """A file as `slr-tune best` prints it; what it leaves out is as in the search."""
+    if not path.is_file():
+        raise StudyError(
+            f"--baseline {path}: there is no such file",
+            hint="Give best, space, or a YAML file of settings (slr-tune best prints one).",
+        )
+    given = read_yaml(path).plain()
+    under = spec.baseline_config() or {**spec.fixed, "max_epochs": spec.budget.max_epochs}
+    return Baseline(
+        f"file {path}", resolve(spec.trainable, merge(under, given or {}), what=str(path))
+    )

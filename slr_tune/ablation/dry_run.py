@@ -1,0 +1,128 @@
+"""What an ablation would train, without training it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slr_tune.ablation.arms import BASELINE, Arm
+from slr_tune.ablation.bench import planned_runs
+from slr_tune.ablation.kinds import Kind
+from slr_tune.ablation.path import changed_parameters, runs_at_most
+from slr_tune.ablation.receipt import makespan, tree_lines
+from slr_tune.ablation.request import Design, Request
+from slr_tune.ablation.retune import TUNING_SEED, candidates
+from slr_tune.ablation.run import resources
+from slr_tune.ablation.stages import Plan, PlannedRun, make_plan
+from slr_tune.search.session import wanted_workers
+from slr_tune.study.record import record_of
+from slr_tune.study.view import StudyView
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What would be trained, if no run ends early and nothing is there yet.
+
+    Attributes:
+        arms: Names, the baseline first.
+        tree: Lines of the stages of one seed, children indented; empty for a path.
+        runs: Trainings asked for.
+        epochs_asked: Epochs of all runs, each by itself.
+        epochs_run: Epochs to be trained; of a path the most there can be.
+        seconds: Of the whole, None where nothing is known of an epoch's time.
+        workers: Trainings side by side.
+    """
+
+    arms: tuple[str, ...]
+    tree: tuple[str, ...]
+    runs: int
+    epochs_asked: int
+    epochs_run: int
+    seconds: float | None
+    workers: int
+
+
+def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
+    """Plans, and trains nothing."""
+    workers = wanted_workers(resources(design.spec, request))
+    per_epoch = _seconds_per_epoch(view)
+    if design.goal is not None:
+        return _path(design, workers, per_epoch)
+    plan = plan_of(design.arms, design.seeds, share=request.share)
+    runs, asked, run = len(plan.runs), plan.epochs_asked, plan.epochs_planned
+    seconds = None if per_epoch is None else makespan(plan, workers, seconds_per_epoch=per_epoch)
+    if design.retune is not None:
+        tries = [
+            found for arm in design.arms for found in candidates(arm, design.retune, request.budget)
+        ]
+        tuning = plan_of(tries, [TUNING_SEED], share=request.share)
+        # Each arm is then trained again with what it chose, at most as often as before.
+        asked = 2 * asked + tuning.epochs_asked
+        runs = 2 * runs + len(tuning.runs)
+        run = 2 * run + tuning.epochs_planned
+        if seconds is not None and per_epoch is not None:
+            seconds = 2 * seconds + makespan(tuning, workers, seconds_per_epoch=per_epoch)
+    labels = {run.name: arm.name for run, arm in _first_seed(plan, design)}
+    tree = tree_lines(plan, design.seeds[0], labels)
+    names = tuple(arm.name for arm in design.arms)
+    return DryRun(names, tuple(tree), runs, asked, run, seconds, workers)
+
+
+def plan_of(arms: Sequence[Arm], seeds: Sequence[int], *, share: bool = True) -> Plan:
+    """The prefix plan of some arms, as if nothing were trained yet."""
+    return make_plan(planned_runs(arms, seeds), context=_context, share=share)
+
+
+def _context(run: PlannedRun) -> str:
+    """Data and teacher are the same for all."""
+    return json.dumps([run.seed])
+
+
+def _first_seed(plan: Plan, design: Design) -> list[tuple[PlannedRun, Arm]]:
+    runs = [run for run in plan.runs if run.seed == design.seeds[0]]
+    return list(zip(runs, design.arms, strict=True))
+
+
+def _path(design: Design, workers: int, per_epoch: float | None) -> DryRun:
+    assert design.goal is not None
+    start = design.baseline.config
+    count = len(changed_parameters(start, design.goal))
+    epochs = int(start["max_epochs"])
+    asked = (2 + count * (count + 1) // 2 + count) * len(design.seeds)
+    run = runs_at_most(start, design.goal) * len(design.seeds) * epochs
+    names = (BASELINE, *changed_parameters(start, design.goal))
+    seconds = None if per_epoch is None else run * per_epoch / workers
+    return DryRun(names, (), asked, asked * epochs, run, seconds, workers)
+
+
+def _seconds_per_epoch(view: StudyView | None) -> float | None:
+    """Mean over the study's trials; they ran side by side too."""
+    records = [] if view is None else [record_of(trial) for trial in view.trials]
+    done = [record for record in records if record is not None and record.epochs]
+    epochs = sum(record.epochs for record in done)
+    return sum(record.seconds for record in done) / epochs if epochs else None
+
+
+def dry_text(plan: DryRun, design: Design) -> str:
+    """The same for a person."""
+    lines = [f"{design.title} of study {design.spec.study}, against {design.baseline.source}"]
+    count = len(design.seeds)
+    if plan.tree:
+        lines.append(f"Stages of each of {count} seeds:")
+        lines += [f"  {line}" for line in plan.tree]
+        decoded = [arm.name for arm in design.arms if arm.kind is Kind.DECODING]
+        if decoded:
+            lines.append(f"Decoded again, nothing trained: {', '.join(decoded)}")
+    else:
+        lines.append(f"Parameters that differ: {', '.join(plan.arms[1:]) or 'none'}")
+    share = plan.epochs_run / plan.epochs_asked if plan.epochs_asked else 1.0
+    lines.append(
+        f"{plan.epochs_asked} epochs asked for in {plan.runs} runs, at most {plan.epochs_run} "
+        f"to be trained ({share:.0%})"
+    )
+    if plan.seconds is not None:
+        minutes = plan.seconds / 60
+        duration = f"{plan.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
+        lines.append(f"At most about {duration} with {plan.workers} workers")
+    return "\n".join(lines)

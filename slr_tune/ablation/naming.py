@@ -1,0 +1,74 @@
+"""Short names of levels, as they stand in tables and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def level_text(factor: str, level: Any) -> str:
+    """Names a level: `step 4 -> 3.5 -> 3`, `0.7 / 0.2 / 0.1`, `dropout 0.3`, `drop`.
+
+    Args:
+        factor: Dotted name of the factor.
+        level: Its value, or a mapping of values.
+    """
+    if isinstance(level, Mapping):
+        if "schedule" in level and "start" in level:
+            return _temperature(level)
+        if set(level) == {"alpha", "beta", "gamma"}:
+            return "weights " + " / ".join(number_text(level[key]) for key in level)
+        return ", ".join(f"{key} {_value(value)}" for key, value in level.items())
+    return f"{factor} {_value(level)}"
+
+
+def change_text(name: str, old: Any, new: Any) -> str:
+    """Names a change: `dropout 0.2 -> 0.4`, `temperature: step 4 -> 3 to constant 3`."""
+    if isinstance(old, Mapping) or isinstance(new, Mapping):
+        return f"{name}: {_group(name, old)} to {_group(name, new)}"
+    return f"{name} {_value(old)} -> {_value(new)}"
+
+
+def beam_text(beam: Mapping[str, float]) -> str:
+    """Names a decoder: `greedy`, `beam 10, LM 0.9, bonus 1.5`.
+
+    Args:
+        beam: Settings of the beam search, empty for greedy decoding.
+    """
+    if not beam:
+        return "greedy"
+    width, weight = number_text(beam["width"]), number_text(beam["lm_weight"])
+    return f"beam {width}, LM {weight}, bonus {number_text(beam['gloss_bonus'])}"
+
+
+def number_text(value: float) -> str:
+    """A number without needless digits."""
+    return f"{value:.4g}"
+
+
+def _group(name: str, value: Any) -> str:
+    return "none" if value is None else level_text(name, value)
+
+
+def _temperature(level: Mapping[str, Any]) -> str:
+    schedule, start, end = level["schedule"], level["start"], level.get("end")
+    if schedule == "constant" or end is None:
+        return f"constant {number_text(start)}"
+    stations = [start, end]
+    milestones = list(level.get("milestones") or ())
+    if schedule == "step" and milestones:
+        steps = len(milestones)
+        stations = [start + (end - start) * done / steps for done in range(steps + 1)]
+    return f"{schedule} {' -> '.join(map(number_text, stations))}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "on", False: "off", None: "none"}[value]
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(_value, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
+    return str(value)

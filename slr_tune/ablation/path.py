@@ -1,0 +1,121 @@
+"""The measured path: from the baseline to the best trial, one parameter at a time."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slr_tune.ablation.arms import BASELINE, Arm, resolve
+from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.naming import change_text, level_text
+from slr_tune.ablation.result import PathStep
+from slr_tune.errors import SlrTuneError
+
+BEST = "best"
+
+
+@dataclass
+class Path:
+    """What was walked.
+
+    Attributes:
+        forward: Trained arms, the baseline first, then one more parameter each.
+        back: The best first, then the best with each parameter put back.
+        tried: Steps that another one gained more than.
+        steps: What was gained.
+    """
+
+    forward: list[Cell]
+    back: list[Cell] = field(default_factory=list)
+    tried: list[Cell] = field(default_factory=list)
+    steps: tuple[PathStep, ...] = ()
+
+
+def walk(
+    bench: Bench,
+    start: Mapping[str, Any],
+    goal: Mapping[str, Any],
+    *,
+    trainable: str,
+    seeds: Sequence[int],
+) -> Path:
+    """Changes one parameter after another, the one that gains most first, with paired seeds.
+
+    Each step tries all parameters that are left, and keeps the one with the best mean on dev.
+
+    Raises:
+        SlrTuneError: Start and goal do not differ, or cannot be mixed.
+        Interrupted: Before it was done.
+    """
+    left = changed_parameters(start, goal)
+    if not left:
+        raise SlrTuneError(
+            "the best trial is the baseline: there is no path",
+            hint="Search for more trials, or give another --baseline.",
+        )
+    sign = 1.0 if bench.measure.minimize else -1.0
+    path = Path(bench.train([Arm(BASELINE, start, trainable)], seeds))
+    current, names, before = start, "", _mean(path.forward, bench)
+    while left:
+        tries = {
+            name: _arm(
+                f"{names}+ {level_text(name, goal.get(name))}", current, name, goal, trainable
+            )
+            for name in left
+        }
+        cells = bench.train(list(tries.values()), seeds)
+        by_name = {name: [c for c in cells if c.arm is arm] for name, arm in tries.items()}
+        means = {name: _mean(found, bench) for name, found in by_name.items()}
+        best = min(left, key=lambda name: sign * means[name])
+        others = {name: means[name] - before for name in left if name != best}
+        change = change_text(best, start.get(best), goal.get(best))
+        step = PathStep(best, change, means[best] - before, means[best], others)
+        path.steps = (*path.steps, step)
+        path.forward += by_name[best]
+        path.tried += [cell for cell in cells if cell.arm is not tries[best]]
+        current, before, names = tries[best].config, means[best], f"{tries[best].name} "
+        left.remove(best)
+    path.back = bench.train(_put_back(start, goal, trainable), seeds)
+    return path
+
+
+def changed_parameters(start: Mapping[str, Any], goal: Mapping[str, Any]) -> list[str]:
+    """Settings in which two configurations differ; a group counts as one."""
+    return [name for name in dict.fromkeys([*start, *goal]) if start.get(name) != goal.get(name)]
+
+
+def runs_at_most(start: Mapping[str, Any], goal: Mapping[str, Any]) -> int:
+    """Configurations that a walk trains."""
+    count = len(changed_parameters(start, goal))
+    inner = max(0, count - 2)  # putting back the last parameter is a step of the way, and all are
+    return 1 + count * (count + 1) // 2 + inner
+
+
+def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str) -> list[Arm]:
+    """The best, and the best with each parameter as the baseline has it."""
+    arms = [Arm(BEST, goal, trainable)]
+    for name in changed_parameters(start, goal):
+        label = f"{BEST}, {level_text(name, start.get(name))} put back"
+        arms.append(_arm(label, goal, name, start, trainable))
+    return arms
+
+
+def _arm(
+    label: str,
+    under: Mapping[str, Any],
+    name: str,
+    over: Mapping[str, Any],
+    trainable: str,
+) -> Arm:
+    """One configuration with one setting of another."""
+    config = {key: value for key, value in under.items() if key != name}
+    if name in over:
+        config[name] = over[name]
+    return Arm(label, resolve(trainable, config, what=label), trainable)
+
+
+def _mean(cells: Sequence[Cell], bench: Bench) -> float:
+    """Mean over the seeds of what dev shows at the best epochs."""
+    return statistics.mean(bench.value(cell.outcome) for cell in cells)

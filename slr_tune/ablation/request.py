@@ -1,0 +1,245 @@
+"""What is asked of an ablation, checked, before anything is trained."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
+from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
+from slr_tune.ablation.factors import ALIASES, Factor, find_factor
+from slr_tune.ablation.kinds import is_recogniser
+from slr_tune.ablation.stages import WER, Measure
+from slr_tune.errors import SlrTuneError, StudyChanged, StudyError
+from slr_tune.space import StudySpec, difference, load_spec
+from slr_tune.space.space import look_up
+from slr_tune.study.view import StudyView, load_study
+
+FIRST_SEED = 1000
+"""Far from a search's own seeds: what was chosen by one seed is not measured with it again."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's options.
+
+    Attributes:
+        space: Search-space file, None to take the stored study's.
+        study: Name of the study, None for the file's, or the one written last.
+        factors: Names of factors as typed.
+        baseline: `best`, `space`, a file, or None.
+        seeds: How many.
+        share: Whether runs share what they agree in.
+        factorial: Cross two factors.
+        controls: Add control arms.
+        path: Walk from the baseline to the best trial.
+        retune: Setting that each level may tune for itself, None for none.
+        budget: Values that it may try.
+        with_test: Open the test split.
+        storage: Database URL, None for the default.
+        address: Ray cluster, None for this machine.
+        workers: Trainings side by side, None for one a core.
+    """
+
+    space: Path | None = None
+    study: str | None = None
+    factors: Sequence[str] = ()
+    baseline: str | None = None
+    seeds: int = 3
+    share: bool = True
+    factorial: bool = False
+    controls: bool = False
+    path: bool = False
+    retune: str | None = None
+    budget: int = 3
+    with_test: bool = False
+    storage: str | None = None
+    address: str | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is compared.
+
+    Attributes:
+        spec: The search.
+        baseline: What arms are compared with.
+        goal: Configuration of the best trial, for a path; else None.
+        factors: With their levels.
+        arms: The baseline first; for a path the baseline alone.
+        seeds: In their order.
+        retune: Setting that each level may tune for itself.
+        crossed: Whether two factors are crossed.
+        measure: What runs are judged by.
+        name: Of the ablation's folder.
+        title: For a person.
+        command: That reproduces it.
+        notes: What a reader must know.
+    """
+
+    spec: StudySpec
+    baseline: Baseline
+    goal: Mapping[str, Any] | None
+    factors: tuple[Factor, ...]
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    retune: str | None
+    crossed: bool
+    measure: Measure
+    name: str
+    title: str
+    command: str
+    notes: tuple[str, ...]
+
+
+def make_design(request: Request) -> tuple[Design, StudyView | None]:
+    """Finds the study, the baseline and the arms.
+
+    Raises:
+        SlrTuneError: Something that was asked for is not there, or contradicts something else.
+    """
+    _check(request)
+    spec, view = _find_study(request)
+    baseline = find_baseline(request.baseline, spec, view)
+    factors = tuple(find_factor(name, baseline.config, spec) for name in request.factors)
+    goal = best_config(spec, view)[1] if request.path else None
+    retune = None if request.retune is None else ALIASES.get(request.retune, request.retune)
+    if retune is not None:
+        _check_retune(retune, baseline.config)
+    design = Design(
+        spec=spec,
+        baseline=baseline,
+        goal=goal,
+        factors=factors,
+        arms=tuple(_arms(request, spec, baseline, factors)),
+        seeds=tuple(range(FIRST_SEED, FIRST_SEED + request.seeds)),
+        retune=retune,
+        crossed=request.factorial,
+        measure=_measure(spec, request),
+        name=_name(request, factors, retune),
+        title=_title(request, factors),
+        command=_command(request, spec),
+        notes=tuple(_notes(factors)),
+    )
+    return design, view
+
+
+def _measure(spec: StudySpec, request: Request) -> Measure:
+    """Errors of utterances where the run can tell them, else the objective's metric."""
+    if is_recogniser(spec.trainable):
+        return WER
+    if request.with_test:
+        raise SlrTuneError(
+            f"--test: the run {spec.trainable} tells no errors on a test split",
+            hint="Leave out --test.",
+        )
+    objective = spec.objective
+    return Measure(objective.metric, minimize=objective.direction == "minimize", scored=False)
+
+
+def _check(request: Request) -> None:
+    if request.path and (request.factors or request.factorial or request.controls):
+        raise SlrTuneError(
+            "--path walks by itself and takes no factors",
+            hint="Give --path alone, or --factor without it.",
+        )
+    if not (request.path or request.factors or request.controls):
+        raise SlrTuneError(
+            "nothing to ablate", hint="Give --factor temperature, for example, or --path."
+        )
+    if request.factorial and len(set(request.factors)) != 2:
+        raise SlrTuneError(
+            f"--factorial crosses two factors, not {len(set(request.factors))}",
+            hint="For example --factor temperature --factor kd_blank --factorial.",
+        )
+    if request.retune and (request.path or not request.factors):
+        raise SlrTuneError("--retune needs a --factor", hint="--factor kd_blank --retune lr.")
+
+
+def _check_retune(name: str, config: Mapping[str, Any]) -> None:
+    value = look_up(config, name.split("."))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SlrTuneError(
+            f"--retune {name}: not a setting with a number",
+            hint="For example --retune learning_rate, or lr for short.",
+        )
+
+
+def _find_study(request: Request) -> tuple[StudySpec, StudyView | None]:
+    if request.space is None:
+        view = load_study(request.study, request.storage)
+        return view.spec, view
+    spec = load_spec(request.space, study=request.study)
+    try:
+        stored = load_study(spec.study, request.storage)
+    except StudyError:
+        return spec, None
+    changes = difference(stored.spec.identity(), spec.identity())
+    if changes:
+        raise StudyChanged(
+            f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(changes),
+            hint="Choose another name with --study, or undo the change.",
+        )
+    return spec, stored
+
+
+def _arms(
+    request: Request, spec: StudySpec, baseline: Baseline, factors: Sequence[Factor]
+) -> list[Arm]:
+    config, trainable = baseline.config, spec.trainable
+    if request.factorial:
+        arms = factorial(config, factors, trainable=trainable)
+    elif factors:
+        arms = one_at_a_time(config, factors, trainable=trainable)
+    else:
+        arms = [Arm("baseline", config, trainable)]
+    if request.controls:
+        arms += control_arms(config, trainable=trainable)
+    return arms
+
+
+def _name(request: Request, factors: Sequence[Factor], retune: str | None) -> str:
+    if request.path:
+        return "path"
+    glue = "-x-" if request.factorial else "+"
+    parts = [glue.join(factor.name for factor in factors)] if factors else []
+    parts += ["controls"] if request.controls else []
+    name = "+".join(parts)
+    return name if retune is None else f"{name}-retune-{retune}"
+
+
+def _title(request: Request, factors: Sequence[Factor]) -> str:
+    if request.path:
+        return "From the baseline to the best trial, one parameter at a time"
+    names = [factor.name for factor in factors] + (["controls"] if request.controls else [])
+    return f"Ablation of {(' x ' if request.factorial else ', ').join(names)}"
+
+
+def _command(request: Request, spec: StudySpec) -> str:
+    words = ["slr-tune", "ablate"]
+    words += [str(request.space)] if request.space is not None else []
+    words += ["--study", spec.study]
+    for name in request.factors:
+        words += ["--factor", name]
+    words += ["--baseline", request.baseline] if request.baseline else []
+    words += ["--seeds", str(request.seeds)]
+    flags = {"--factorial": request.factorial, "--controls": request.controls}
+    flags |= {"--path": request.path, "--test": request.with_test, "--no-share": not request.share}
+    words += [flag for flag, on in flags.items() if on]
+    if request.retune:
+        words += ["--retune", request.retune, "--budget", str(request.budget)]
+    return shlex.join(words)
+
+
+def _notes(factors: Sequence[Factor]) -> list[str]:
+    standard = [factor.name for factor in factors if not factor.given]
+    if not standard:
+        return []
+    return [
+        f"The levels of {', '.join(standard)} are slr-tune's own; "
+        "a section factors in the search-space file replaces them."
+    ]

@@ -1,0 +1,88 @@
+"""Does the factor still matter when each level may tune a setting of its own?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from slr_tune.ablation.arms import Arm, resolve
+from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.naming import number_text
+from slr_tune.errors import SpecError
+from slr_tune.space import with_level
+from slr_tune.space.space import look_up
+
+TUNING_SEED = 900
+"""Not among the seeds that arms are compared with."""
+
+
+@dataclass(frozen=True)
+class Retuned:
+    """Arms that each chose a value.
+
+    Attributes:
+        arms: Of the names and in the order of those that were given.
+        tried: Everything that was trained to choose.
+    """
+
+    arms: list[Arm]
+    tried: list[Cell]
+
+
+def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int) -> Retuned:
+    """Every arm with the value that does best for it on dev, with one seed of its own.
+
+    All arms, the baseline too, try as many values: their own, double, half, four times ...
+
+    Args:
+        bench: Trains.
+        arms: The baseline first.
+        setting: Dotted name of a setting with a number.
+        budget: Values that each arm may try.
+
+    Raises:
+        Interrupted: Before it was done.
+    """
+    offered = {arm.name: candidates(arm, setting, budget) for arm in arms}
+    everything = [candidate for found in offered.values() for candidate in found]
+    tried = bench.train(everything, [TUNING_SEED])
+    sign = 1.0 if bench.measure.minimize else -1.0
+    values = {cell.arm.name: sign * bench.value(cell.outcome) for cell in tried}
+
+    def rank(candidate: Arm) -> float:
+        value = values[candidate.name]
+        return math.inf if math.isnan(value) else value
+
+    chosen = []
+    for arm in arms:
+        best = min(offered[arm.name], key=rank)
+        value = look_up(best.config, setting.split("."))
+        chosen.append(replace(best, name=arm.name, note=f"{setting} {number_text(value)}"))
+    return Retuned(chosen, tried)
+
+
+def candidates(arm: Arm, setting: str, budget: int) -> list[Arm]:
+    """An arm at its own value and at those around it, as many as the budget and the run allow."""
+    value = look_up(arm.config, setting.split("."))
+    found: dict[Any, Arm] = {}
+    for place in range(2 * budget + 2):
+        if len(found) == budget:
+            break
+        power = (place + 1) // 2 * (1 if place % 2 else -1)
+        other = _scaled(value, 2.0**power)
+        name = f"{arm.name}, {setting} {number_text(other)}"
+        if other in found:
+            continue
+        try:
+            config = resolve(arm.trainable, with_level(arm.config, setting, other), what=name)
+        except SpecError:
+            continue  # the doubled value is out of the setting's range
+        found[other] = replace(arm, name=name, config=config)
+    return list(found.values())
+
+
+def _scaled(value: float, factor: float) -> float:
+    """A whole number stays whole, and at least 1."""
+    return max(1, round(value * factor)) if isinstance(value, int) else value * factor

@@ -1,0 +1,193 @@
+"""One ablation from what is asked to what was found."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from slr_tune.ablation.assemble import Measured, Part, assemble
+from slr_tune.ablation.bench import UNTAUGHT, Bench, Interrupted
+from slr_tune.ablation.execute import Place
+from slr_tune.ablation.path import walk
+from slr_tune.ablation.pool import Pool, RayPool
+from slr_tune.ablation.request import Design, Request
+from slr_tune.ablation.result import (
+    FORWARD,
+    MAIN,
+    PUT_BACK,
+    RETUNED,
+    AblationResult,
+    PathStep,
+    read_result,
+    write_result,
+)
+from slr_tune.ablation.retune import retuned
+from slr_tune.errors import StudyLocked
+from slr_tune.search.session import possible_workers, ray_session, wanted_workers
+from slr_tune.search.teacher import Teacher, find_teacher
+from slr_tune.space import Resources, StudySpec
+from slr_tune.study.folders import cache_root, study_folder
+from slr_tune.study.openings import log_test_opening
+
+_STAGES = ".stages"
+"""Below the study's ablations: what is trained is shared by all of them."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How a long work speaks with a person.
+
+    Attributes:
+        tell: Takes a line for them.
+        stopped: Whether they asked to end.
+    """
+
+    tell: Callable[[str], None]
+    stopped: Callable[[], bool]
+
+
+def ablation_folder(study: str, name: str) -> Path:
+    """Where the files of an ablation lie."""
+    return study_folder(study) / "ablations" / name
+
+
+def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[AblationResult, Path]:
+    """Trains what is missing, compares, and writes `result.json` and `runs.csv`.
+
+    Returns:
+        What the files say, and their folder.
+
+    Raises:
+        Interrupted: Somebody asked to end; what is trained is kept and found next time.
+        StudyLocked: Another ablation of this study is at work.
+        SlrTuneError: The teacher cannot be had, or a run cannot be trained as it is configured.
+    """
+    from trainables.data import prepare
+
+    spec = design.spec
+    folder = ablation_folder(spec.study, design.name)
+    with _locked(spec.study):
+        data = prepare(spec.data, cache_root()) if spec.data else None
+        if request.with_test:
+            log_test_opening(study_folder(spec.study), design.command)
+        needs = resources(spec, request)
+        cpus = math.ceil(wanted_workers(needs) * needs.cpus_per_trial)
+        with ray_session(address=request.address, cpus=cpus), ExitStack() as stack:
+            # Before the workers start: they hold the cores that its training would need.
+            teacher = _teacher(spec, data, request, talk)
+            pool = stack.enter_context(_trainers(needs))
+            bench = Bench(
+                _place(spec, data, teacher),
+                pool,
+                data=data,
+                teacher_hash=None if teacher is None else teacher.hash,
+                share=request.share,
+                tell=talk.tell,
+                stopped=talk.stopped,
+                measure=design.measure,
+            )
+            parts, steps = _train(design, request, bench)
+            measured = [_measure(part, bench, request) for part in parts]
+    result = assemble(design, measured, bench=bench, steps=steps, teacher=teacher)
+    write_result(folder, result)
+    return read_result(folder), folder
+
+
+def resources(spec: StudySpec, request: Request) -> Resources:
+    """What a training needs, and how many go side by side."""
+    if request.workers is None:
+        return spec.resources
+    return replace(spec.resources, workers=request.workers)
+
+
+def _train(
+    design: Design, request: Request, bench: Bench
+) -> tuple[list[Part], tuple[PathStep, ...]]:
+    """All runs that the design asks for."""
+    trainable, seeds = design.spec.trainable, design.seeds
+    if design.goal is not None:
+        path = walk(bench, design.baseline.config, design.goal, trainable=trainable, seeds=seeds)
+        forward = Part(FORWARD, design.title, path.forward)
+        back = Part(PUT_BACK, "From the best trial, one parameter put back", path.back)
+        return [forward, back, Part("tried", "", path.tried)], path.steps
+    parts = [Part(MAIN, design.title, bench.train(design.arms, seeds))]
+    if design.retune is not None:
+        tuned = retuned(bench, design.arms, design.retune, budget=request.budget)
+        title = f"{design.title}, each arm with a {design.retune} of its own"
+        parts.append(Part(RETUNED, title, bench.train(tuned.arms, seeds)))
+        parts.append(Part("tuning", "", tuned.tried))
+    return parts, ()
+
+
+def _measure(part: Part, bench: Bench, request: Request) -> Measured:
+    """Errors of a part's runs."""
+    splits = ["dev", "test"] if request.with_test and part.role in (MAIN, FORWARD) else ["dev"]
+    if not bench.measure.scored:
+        return Measured(part, {})
+    return Measured(part, {split: bench.counts(part.cells, split) for split in splits})
+
+
+def _teacher(spec: StudySpec, data: Any, request: Request, talk: Talk) -> Teacher | None:
+    if spec.teacher is None or spec.trainable in UNTAUGHT:
+        return None
+    teacher = find_teacher(
+        spec,
+        data,
+        storage=request.storage,
+        tell=talk.tell,
+        stopped=talk.stopped,
+        allow_weak=True,
+    )
+    if teacher is None and data is not None:
+        raise Interrupted
+    return teacher
+
+
+def _place(spec: StudySpec, data: Any, teacher: Teacher | None) -> Place:
+    return Place(
+        stages=study_folder(spec.study) / "ablations" / _STAGES,
+        data=None if data is None else data.folder,
+        teacher=None if teacher is None else teacher.checkpoint,
+        cache=cache_root(),
+    )
+
+
+@contextmanager
+def _trainers(needs: Resources) -> Iterator[Pool]:
+    """Warm workers in the Ray session that is open."""
+    pool = RayPool(
+        workers=possible_workers(needs, wanted_workers(needs)),
+        cpus=needs.cpus_per_trial,
+        gpus=needs.gpus_per_trial,
+        modules=os.getcwd(),
+    )
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@contextmanager
+def _locked(study: str) -> Iterator[None]:
+    """One ablation of a study at a time; the system frees the lock of one that dies."""
+    path = study_folder(study) / "ablations" / ".lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyLocked(
+            f"another ablation of study {study!r} is at work",
+            hint="Wait until it is done. What it trains is found by this one.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,64 @@
+"""A control: a distillation whose teacher answers about another utterance.
+
+The soft targets keep everything but their fit: the same teacher, the same values, the same weight
+in the loss. What a student gains from them is not knowledge of the utterance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.config import DistillConfig
+from trainables.distill import DistillObjective, DistillRun
+from trainables.errors import ConfigError
+from trainables.objective import Objective
+from trainables.protocol import RunInputs
+from trainables.seeding import generator
+from trainables.teacher_outputs import Arrays, TeacherOutputs
+
+
+class ShuffledTeacherRun(DistillRun):
+    """A distillation from answers about other utterances."""
+
+    config_class = DistillConfig
+
+    def _make_objective(self, inputs: RunInputs) -> Objective:
+        """The same three terms, the teacher's part mixed up.
+
+        Raises:
+            ConfigError: The features are augmented: the teacher then answers about each batch.
+        """
+        objective = super()._make_objective(inputs)
+        if isinstance(objective, DistillObjective):
+            if objective._outputs is None:
+                raise ConfigError(
+                    "the shuffled teacher needs stored answers, and augmentation rules them out",
+                    hint="Leave out --controls, or take a baseline without augmentation.",
+                )
+            order = generator(inputs.seed, 0, "shuffled teacher").permutation(
+                self.training_set.indices
+            )
+            objective._outputs = _Shuffled(
+                objective._outputs,
+                dict(zip(self.training_set.indices.tolist(), order.tolist(), strict=True)),
+                self.training_set.output_lengths,
+            )
+        return objective
+
+
+class _Shuffled:
+    """Answers about another utterance, stretched to the length of the one that is asked about."""
+
+    def __init__(
+        self, outputs: TeacherOutputs, other: dict[int, int], lengths: NDArray[np.int64]
+    ) -> None:
+        self._outputs = outputs
+        self._other = other
+        self._lengths = lengths
+
+    def of(self, index: int) -> Arrays:
+        """As many frames as the utterance has, in the order of the other."""
+        arrays = self._outputs.of(self._other[index])
+        frames = np.linspace(0, len(arrays[0]) - 1, int(self._lengths[index])).round().astype(int)
+        return [array[frames] for array in arrays]

@@ -1,0 +1,219 @@
+"""Sharing is exact: the same bits as without, fewer epochs, and a receipt that says how many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
+from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.factors import Factor, find_factor
+from slr_tune.ablation.kinds import Kind
+from slr_tune.ablation.receipt import make_receipt
+from slr_tune.space import StudySpec
+from trainables.protocol import RunInputs
+from trainables.registry import run_class
+from trainables.training import train
+
+EPOCHS = 6
+SEEDS = (1000, 1001)
+TEMPERATURES = (
+    {"schedule": "constant", "start": 4.0},
+    {"schedule": "step", "start": 4.0, "end": 2.0, "milestones": [2, 4]},
+    {"schedule": "constant", "start": 1.0},
+)
+MakeBench = Callable[..., Bench]
+Executed = list[tuple[int, int]]
+
+
+def baseline(spec: StudySpec, **changes: Any) -> dict[str, Any]:
+    config = spec.baseline_config()
+    assert config is not None
+    step = {"schedule": "step", "start": 4.0, "end": 3.0, "milestones": [2, 4]}
+    return resolve("distill", {**config, "temperature": step, **changes}, what="baseline")
+
+
+def arms_of(spec: StudySpec, *factors: Factor) -> list[Arm]:
+    return one_at_a_time(baseline(spec), factors, trainable=spec.trainable)
+
+
+def temperature_arms(spec: StudySpec) -> list[Arm]:
+    return arms_of(spec, Factor("temperature", Kind.TRAINED, TEMPERATURES))
+
+
+def patience_arms(spec: StudySpec) -> list[Arm]:
+    return arms_of(spec, Factor("patience", Kind.STOPPING, (1, 2, 3)))
+
+
+def without_clock(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float | str]]:
+    """Rows that can be compared: NaN equals nothing, not even itself."""
+    return [
+        {
+            name: "nan" if math.isnan(value) else value
+            for name, value in row.items()
+            if name != "seconds"
+        }
+        for row in rows
+    ]
+
+
+def curves(cells: Sequence[Cell]) -> dict[tuple[str, int], Any]:
+    return {(cell.arm.name, cell.seed): without_clock(cell.outcome.rows) for cell in cells}
+
+
+def test_shared_runs_are_the_same_bits_as_runs_by_themselves(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """If a shared prefix changed one bit, an ablation would compare runs that nobody trained.
+
+    The receipt is held to the epochs that were trained, counted where they are trained.
+    """
+    arms = temperature_arms(spec)
+    shared, apart = make_bench(), make_bench(share=False)
+    together = shared.train(arms, SEEDS)
+    shared_epochs = len(executed)
+    alone = apart.train(arms, SEEDS)
+    apart_epochs = len(executed) - shared_epochs
+    assert curves(together) == curves(alone)
+    assert shared.counts(together, "dev").keys() == {arm.name for arm in arms}
+    for name, runs in shared.counts(together, "dev").items():
+        for ours, theirs in zip(runs, apart.counts(alone, "dev")[name], strict=True):
+            assert np.array_equal(ours, theirs)
+    for bench, trained in ((shared, shared_epochs), (apart, apart_epochs)):
+        receipt = make_receipt(bench, arms)
+        assert receipt.epochs_run == receipt.epochs_now == trained
+    assert shared_epochs < apart_epochs == make_receipt(shared, arms).epochs_asked
+
+
+def test_steps_of_one_start_share_the_epochs_before_the_first_milestone(
+    spec: StudySpec, make_bench: MakeBench
+) -> None:
+    """Three schedules are at 4 in epochs 1 and 2; two of them part only then."""
+    bench = make_bench()
+    arms = temperature_arms(spec)
+    bench.train(arms, SEEDS[:1])
+    receipt = make_receipt(bench, arms)
+    assert receipt.reasons[0] == (
+        "Trained once a seed, epochs 1 to 2: step 4 -> 3.5 -> 3, constant 4, step 4 -> 3 -> 2."
+    )
+
+
+def test_the_errors_are_those_of_the_best_epoch(spec: StudySpec, make_bench: MakeBench) -> None:
+    """The intervals come from these counts, the curve from the run: they must agree."""
+    bench = make_bench()
+    cells = bench.train(temperature_arms(spec), SEEDS[:1])
+    for cell in cells:
+        (counts,) = bench.counts([cell], "dev")[cell.arm.name]
+        wer = 100 * counts[:, :3].sum() / counts[:, 3].sum()
+        assert wer == pytest.approx(min(row["val/wer"] for row in cell.outcome.rows), abs=1e-9)
+
+
+def test_patience_is_one_run_a_seed_and_equals_runs_with_each_patience(
+    spec: StudySpec,
+    make_bench: MakeBench,
+    executed: Executed,
+    teacher_file: Path,
+    libras: Any,
+    tmp_path: Path,
+) -> None:
+    """A replay that ended an epoch early or late would change the result of every arm."""
+    bench = make_bench()
+    arms = patience_arms(spec)
+    cells = bench.train(arms, SEEDS)
+    assert sorted(executed) == [(seed, epoch) for seed in SEEDS for epoch in range(1, 7)]
+    receipt = make_receipt(bench, arms)
+    assert receipt.epochs_run == 6 * len(SEEDS)
+    assert "Replayed from one longer curve: patience 1, patience 2, patience 3." in receipt.reasons
+    lengths = set()
+    for cell in cells:
+        cls: Any = run_class("distill")
+        inputs = RunInputs(
+            data=libras, seed=cell.seed, teacher=teacher_file, cache=tmp_path / "cache"
+        )
+        run = cls(cls.config_class.model_validate(cell.arm.config), inputs)
+        assert without_clock(list(train(run))) == without_clock(cell.outcome.rows)
+        assert run.ended_by == cell.outcome.ended_by
+        lengths.add(len(cell.outcome.rows))
+    assert len(lengths) > 1, "no patience ended a run: the test compares nothing"
+
+
+def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_bench: MakeBench) -> None:
+    """A cosine learning rate ends at max_epochs: a shorter run is another run, and it is said."""
+    bench = make_bench()
+    arms = arms_of(spec, Factor("max_epochs", Kind.STOPPING, (3,)))
+    bench.train(arms, SEEDS[:1])
+    receipt = make_receipt(bench, arms)
+    (said,) = [line for line in receipt.reasons if line.startswith("Trained apart")]
+    assert "cosine ends at max_epochs" in said and "max_epochs 3" in said
+    # Epoch 1 is the warm-up, which is the same in both.
+    assert receipt.epochs_run == 6 + 3 - 1
+
+
+def test_a_constant_learning_rate_lets_max_epochs_be_replayed(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """Where nothing depends on the length, a shorter run is the beginning of the longer one."""
+    config = baseline(
+        spec,
+        learning_rate_schedule={"name": "constant"},
+        temperature={"schedule": "constant", "start": 2.0},
+    )
+    factor = find_factor("max_epochs", config, spec)
+    arms = one_at_a_time(config, [factor], trainable="distill")
+    bench = make_bench()
+    cells = bench.train(arms, SEEDS[:1])
+    assert [epoch for _, epoch in executed] == [1, 2, 3, 4, 5, 6]
+    assert sorted(len(cell.outcome.rows) for cell in cells) == [3, 4, 6]
+
+
+def test_the_temperature_of_no_soft_targets_makes_identical_runs(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """With alpha 0 the temperature has no effect, so one run stands for all of them."""
+    config = baseline(spec, loss_weights={"alpha": 0.0, "beta": 0.8, "gamma": 0.2})
+    factor = Factor("temperature", Kind.TRAINED, TEMPERATURES)
+    bench = make_bench()
+    bench.train(one_at_a_time(config, [factor], trainable="distill"), SEEDS[:1])
+    assert len(executed) == 6
+
+
+def test_what_is_trained_is_found_again(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """The same ablation again, and another one with the same baseline, repeat nothing."""
+    make_bench().train(temperature_arms(spec), SEEDS[:1])
+    before = len(executed)
+    again = make_bench()
+    again.train(temperature_arms(spec), SEEDS[:1])
+    assert len(executed) == before and again.tally.trained == 0
+    cells = make_bench().train(temperature_arms(spec)[:1], SEEDS[:1])
+    assert len(executed) == before and len(cells[0].outcome.rows) == EPOCHS
+
+
+def test_a_stop_keeps_what_is_done(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """Stopped after each stage in turn and started again: no stage is trained twice."""
+    from slr_tune.ablation.bench import Interrupted
+
+    arms = temperature_arms(spec)
+    whole = make_bench(folder="whole")
+    expected = curves(whole.train(arms, SEEDS[:1]))
+    once = len(executed)
+    executed.clear()
+    for _ in range(20):
+        bench = make_bench(stopped=lambda: True)
+        try:
+            cells = bench.train(arms, SEEDS[:1])
+            break
+        except Interrupted:
+            continue
+    else:
+        pytest.fail("a stop after every stage never came to an end")
+    assert curves(cells) == expected
+    assert len(executed) == once
