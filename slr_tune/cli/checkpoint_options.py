@@ -1,0 +1,144 @@
+"""Options of the commands that work on one checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from slr_tune.evaluation.checkpoints import Named
+    from trainables.config import Decoding
+    from trainables.data import Dataset
+    from trainables.decoding import BeamSettings
+    from trainables.stored_model import StoredModel
+
+data_option = click.option(
+    "--data",
+    metavar="NAME",
+    help="Data set, or its mapping as YAML. [default: the one that the checkpoint is of]",
+)
+
+
+lm_options = (
+    click.option(
+        "--lm",
+        "model",
+        default="train",
+        show_default=True,
+        metavar="FILE",
+        help="Language model: an ARPA file, train (an n-gram model of the training glosses), "
+        "or none.",
+    ),
+    click.option(
+        "--lm-order",
+        type=click.IntRange(1, 6),
+        default=3,
+        show_default=True,
+        help="Glosses of an n-gram, with --lm train.",
+    ),
+)
+_OWN = "[default: as the checkpoint was trained with, or {}]"
+beam_options = (
+    click.option("--beam-width", type=click.IntRange(min=1), help=_OWN.format(10)),
+    *lm_options,
+    click.option("--lm-weight", type=click.FloatRange(min=0), help=_OWN.format(0.9)),
+    click.option(
+        "--gloss-bonus",
+        type=click.FloatRange(-100, 100),
+        help="Nats for each gloss, against a language model's liking for short sentences. "
+        + _OWN.format("1.5; 0 with --lm none"),
+    ),
+)
+
+
+def with_options(
+    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options as one decorator, in the order of the help."""
+
+    def add_all(command: Callable[..., Any]) -> Callable[..., Any]:
+        for add in reversed(options):
+            command = add(command)
+        return command
+
+    return add_all
+
+
+def checkpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """CHECKPOINT, or --study and --trial; and --data."""
+    for add in (
+        data_option,
+        click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
+        click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
+        click.argument("checkpoint", required=False),
+    ):
+        command = add(command)
+    return command
+
+
+def opened(
+    checkpoint: str | None,
+    *,
+    study: str | None,
+    trial: int | None,
+    storage: str | None,
+    data: str | None,
+) -> tuple[Named, StoredModel, Dataset]:
+    """The checkpoint that a person names, its model, and the data it is of."""
+    from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
+    from trainables.stored_model import load_model
+
+    named = find_checkpoint(checkpoint, study=study, trial=trial, storage=storage)
+    stored = load_model(named.path)
+    if checkpoint is None:
+        click.echo(f"Checkpoint {named.path}", err=True)
+    return named, stored, find_data(stored.data_hash, named, data)
+
+
+def chosen_beam(
+    decoding: Decoding,
+    *,
+    has_language_model: bool,
+    width: int | None,
+    lm_weight: float | None,
+    gloss_bonus: float | None,
+) -> BeamSettings:
+    """The beam search that options ask for; what they leave open is as in training, or customary.
+
+    Args:
+        decoding: Of the checkpoint's configuration.
+        has_language_model: Without one there is nothing that a bonus would have to make up for.
+        width: `--beam-width`.
+        lm_weight: `--lm-weight`.
+        gloss_bonus: `--gloss-bonus`.
+    """
+    from trainables.config import Decoding
+    from trainables.decoding import BeamSettings
+    from trainables.own_decoder import beam_settings
+
+    own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
+    assert own is not None
+    bonus = own.gloss_bonus if has_language_model else 0.0
+    return BeamSettings(
+        own.width if width is None else width,
+        own.lm_weight if lm_weight is None else lm_weight,
+        bonus if gloss_bonus is None else gloss_bonus,
+    )
+
+
+def log_opening(named: Named, split: str, command: str) -> None:
+    """Logs a look at test, and says how many there were."""
+    if split != "test":
+        return
+    from slr_tune.study.openings import FILE, log_test_opening
+
+    folder: Path = named.record_folder
+    times = log_test_opening(folder, f"{command} {named.path}")
+    often = "once" if times == 1 else f"{times} times"
+    click.echo(
+        f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.",
+        err=True,
+    )

@@ -1,0 +1,224 @@
+"""`slr-tune evaluate`: greedy and beam search side by side on one checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.checkpoint_options import (
+    beam_options,
+    checkpoint_options,
+    chosen_beam,
+    log_opening,
+    opened,
+    with_options,
+)
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+if TYPE_CHECKING:
+    from slr_tune.ablation.statistics import Difference
+    from slr_tune.evaluation.checkpoints import Named
+    from slr_tune.evaluation.decode import Decoded
+    from slr_tune.evaluation.mistakes import Mistakes
+    from trainables.data import Dataset, Split
+    from trainables.stored_model import StoredModel
+
+
+@click.command(
+    name="evaluate",
+    epilog=examples(
+        "slr-tune evaluate libras-student",
+        "slr-tune evaluate checkpoint_best.pt --beam-width 20 --lm train --lm-weight 0.6",
+        "slr-tune evaluate checkpoint_best.pt --split test --lm phoenix.arpa",
+        "slr-tune evaluate --study libras-student --trial 3 --confidence -8",
+    ),
+)
+@checkpoint_options
+@click.option("--split", type=click.Choice(["dev", "test"]), default="dev", show_default=True)
+@with_options(*beam_options)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(max=0),
+    help="Decode by a threshold on log-probabilities too, such as -8 or -12.",
+)
+@click.option(
+    "--worst",
+    "most",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Utterances to show with their alignment.",
+)
+@storage_option
+@json_option
+def command(
+    checkpoint: str | None,
+    study: str | None,
+    trial: int | None,
+    data: str | None,
+    storage: str | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
+
+    Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
+    95 %, by a bootstrap over utterances, or over signers where they are known.
+    """
+    from slr_tune.evaluation.mistakes import find_mistakes
+
+    named, stored, dataset = opened(
+        checkpoint, study=study, trial=trial, storage=storage, data=data
+    )
+    systems, seconds = _decode(named, stored, dataset, options)
+    split: Split = getattr(dataset, options["split"])
+    rows = _rows(systems, split)
+    mistakes = find_mistakes(systems[-1].hypotheses, split.references, most=max(options["most"], 5))
+    model_seconds = seconds / len(split)
+    if as_json:
+        facts: dict[str, Any] = {
+            "checkpoint": str(named.path),
+            "data": dataset.name,
+            "split": split.name,
+        }
+        facts |= {"epoch": stored.epoch, "parameters": stored.parameters}
+        facts |= {"utterances": len(split), "model_seconds_per_utterance": model_seconds}
+        echo_json({**facts, "systems": rows, **_listed(mistakes, split, most=options["most"])})
+        return 0
+    click.echo(
+        f"{named.path}\n{stored.parameters:,} parameters, epoch {stored.epoch}; {dataset.name} "
+        f"{split.name}, {len(split)} utterances; model {1000 * model_seconds:.1f} ms an utterance\n"
+    )
+    _print_systems(rows)
+    click.echo(
+        "\nThe intervals are of these weights on other utterances. "
+        "What another seed would give they do not say."
+    )
+    _print_mistakes(systems[-1].name, mistakes, split, most=options["most"])
+    return 0
+
+
+def _decode(
+    named: Named, stored: StoredModel, dataset: Dataset, options: dict[str, Any]
+) -> tuple[list[Decoded], float]:
+    """All decoders on one set of scores, and the seconds that the model took for these."""
+    from slr_tune.evaluation.decode import beam, confident, frames_of, greedy, language_model
+    from slr_tune.study.folders import cache_root
+    from trainables.decoding import BeamDecoder
+    from trainables.log_probs import check_fits, stored_log_probs
+    from trainables.optimisation import choose_device
+
+    check_fits(stored, dataset)
+    model = language_model(options["model"], dataset, order=options["lm_order"])
+    settings = chosen_beam(
+        stored.config.decoding,
+        has_language_model=model is not None,
+        width=options["beam_width"],
+        lm_weight=options["lm_weight"],
+        gloss_bonus=options["gloss_bonus"],
+    )
+    decoder = BeamDecoder(stored.vocabulary, settings, language_model=model)
+    # All that can be refused has been: what is logged is a look.
+    log_opening(named, options["split"], "evaluate")
+    scores = stored_log_probs(
+        stored, dataset, options["split"], cache=cache_root(), device=choose_device("auto")
+    )
+    split = getattr(dataset, options["split"])
+    name = f"beam {settings.width}"
+    if model is not None:
+        name += f", LM {settings.lm_weight:g}"
+    if settings.gloss_bonus:
+        name += f", bonus {settings.gloss_bonus:g}"
+    systems = [greedy(scores, split, stored.vocabulary)]
+    if options["confidence"] is not None:
+        threshold = options["confidence"]
+        systems.append(confident(scores, split, stored.vocabulary, threshold=threshold))
+    utterances = frames_of(scores)
+    systems.append(beam(utterances, split, stored.vocabulary, decoder=decoder, name=name))
+    return systems, scores.seconds
+
+
+def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
+    """A row a decoder, as JSON."""
+    from dataclasses import asdict
+
+    from slr_tune.evaluation.intervals import paired_difference, wer_with_interval
+
+    rows = []
+    for system in systems:
+        row = {"decoder": system.name, **asdict(wer_with_interval(system.counts, split.signers))}
+        row["utterances_per_second"] = system.utterances_per_second
+        if system is not systems[0]:
+            difference = paired_difference(system.counts, systems[0].counts, split.signers)
+            row["minus_greedy"] = _difference_row(difference)
+        rows.append(row)
+    return rows
+
+
+def _difference_row(difference: Difference) -> dict[str, Any]:
+    return {
+        "points": difference.points,
+        "low": difference.low,
+        "high": difference.high,
+        "p_value": difference.p_value,
+        "mapsswe_p": difference.mapsswe[0].p_value,
+        "probability_of_improvement": difference.probability_of_improvement,
+    }
+
+
+def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
+    """Mistakes of the beam search, as JSON."""
+    from trainables.score_files import count_errors
+
+    worst = [
+        {
+            "id": split.ids[number],
+            "errors": count_errors(edits).errors,
+            "reference": [edit.reference for edit in edits if edit.reference is not None],
+            "hypothesis": [edit.hypothesis for edit in edits if edit.hypothesis is not None],
+        }
+        for number, edits in mistakes.worst[:most]
+    ]
+    return {
+        "confusions": [list(item) for item in mistakes.confusions],
+        "deleted": [list(item) for item in mistakes.deleted],
+        "inserted": [list(item) for item in mistakes.inserted],
+        "worst": worst,
+    }
+
+
+def _print_systems(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from slr_tune.cli.tables import print_table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("decoder")
+    for heading in ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        compared = ["", ""]
+        if less := row.get("minus_greedy"):
+            ends = f"[{less['low']:+.2f}, {less['high']:+.2f}]"
+            compared = [f"{less['points']:+.2f} {ends}", f"{less['p_value']:.3f}"]
+        wer = f"{row['percent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        counts = (str(row[kind]) for kind in ("substitutions", "deletions", "insertions"))
+        table.add_row(
+            row["decoder"], wer, *counts, *compared, f"{row['utterances_per_second']:.0f}"
+        )
+    print_table(table)
+
+
+def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:
+    from slr_tune.cli.alignment import alignment_text
+
+    click.echo(f"\nMost frequent errors of {name}:")
+    for heading, items in (
+        ("confused", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
+        ("left out", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
+        ("put in", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
+    ):
+        click.echo(f"  {heading:<9} {', '.join(items) or 'none'}")
+    for number, edits in mistakes.worst[:most]:
+        click.echo("\n" + alignment_text(split.ids[number], edits))

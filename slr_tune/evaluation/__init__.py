@@ -1,0 +1,1 @@
+"""How good a checkpoint is: decoded in several ways, with intervals, errors and speed."""

@@ -1,0 +1,178 @@
+"""Finding what a person names: a checkpoint, the data it was trained on, the study it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slr_tune.errors import SlrTuneError, StudyError
+from slr_tune.space.reader import parse_value
+from slr_tune.space.tree import Place
+from slr_tune.study.folders import cache_root
+from trainables.data import Dataset, open_dataset, prepare
+from trainables.errors import CheckpointError, DataError
+
+_BEST = Path("checkpoints") / "checkpoint_best.pt"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A checkpoint that a person named.
+
+    Attributes:
+        path: The file.
+        name: What to call it in a table.
+        study: The study it is of, None where it is of none.
+        trial: Its number in the study.
+    """
+
+    path: Path
+    name: str
+    study: str | None = None
+    trial: int | None = None
+
+    @property
+    def run_folder(self) -> Path:
+        """Folder of the run: its curve lies there."""
+        parent = self.path.parent
+        return parent.parent if parent.name == "checkpoints" else parent
+
+    @property
+    def record_folder(self) -> Path:
+        """Where openings of test are logged: the study's folder, else the run's."""
+        for folder in self.path.absolute().parents:
+            if (folder / "study.yaml").is_file():
+                return folder
+        return self.run_folder
+
+
+def find_checkpoint(
+    given: str | None,
+    *,
+    study: str | None = None,
+    trial: int | None = None,
+    storage: str | None = None,
+) -> Named:
+    """Finds a checkpoint by its file, the folder of its run, or its study.
+
+    Args:
+        given: A file, a run's folder, or a study's name; None with `study`.
+        study: Name of a study; its best trial unless `trial` says another.
+        trial: Number of a trial.
+        storage: Database of the studies.
+
+    Raises:
+        SlrTuneError: There is none.
+    """
+    if given is not None and (study is not None or trial is not None):
+        raise SlrTuneError("give a checkpoint, or --study with --trial, not both")
+    if given is not None:
+        path = Path(given).expanduser()
+        if path.is_file():
+            return Named(path, _name_of(path))
+        if path.is_dir():
+            return _of_folder(path)
+        if path.suffix == ".pt" or len(path.parts) > 1:
+            raise CheckpointError(
+                f"checkpoint {path} does not exist", hint="Check the path, or train it first."
+            )
+    return _of_study(given or study, trial, storage)
+
+
+def _of_folder(folder: Path) -> Named:
+    for path in (folder / _BEST, folder / _BEST.name):
+        if path.is_file():
+            return Named(path, _name_of(path))
+    raise CheckpointError(
+        f"{folder} holds no {_BEST.name}", hint="Name a checkpoint file, or the folder of a run."
+    )
+
+
+def _of_study(study: str | None, trial: int | None, storage: str | None) -> Named:
+    from slr_tune.study.folders import trial_folder
+    from slr_tune.study.view import load_study
+
+    view = load_study(study, storage)
+    name = view.spec.study
+    if trial is None:
+        best = view.best()
+        if best is None:
+            raise StudyError(f"study {name!r} has no finished trial yet")
+        trial = best.number
+    elif not 0 <= trial < len(view.trials):
+        raise StudyError(
+            f"study {name!r} has no trial {trial}",
+            hint=f"It has trials 0 to {len(view.trials) - 1}.",
+        )
+    path = trial_folder(name, trial) / _BEST
+    if not path.is_file():
+        raise CheckpointError(
+            f"trial {trial} of study {name!r} has no checkpoint: it ended before its first epoch"
+        )
+    return Named(path, f"{name}/{trial}", study=name, trial=trial)
+
+
+def _name_of(path: Path) -> str:
+    """The run's folder says more than checkpoint_best.pt does."""
+    parent = path.absolute().parent
+    if parent.name != "checkpoints":
+        return path.stem
+    folder = parent.parent
+    if folder.parent.name == "trials":
+        return f"{folder.parent.parent.name}/{folder.name}"
+    return folder.name
+
+
+def find_data(data_hash: str, named: Named, given: str | None) -> Dataset:
+    """Finds the data that a checkpoint was trained on, unless another is named.
+
+    Args:
+        data_hash: As the checkpoint has it.
+        named: The checkpoint.
+        given: Name of a data set, or its mapping as YAML; None to look for the checkpoint's own.
+
+    Raises:
+        DataError: It is not there any more, and nothing says how it was made.
+    """
+    if given is not None:
+        return prepare(read_data(given), cache_root())
+    folder = cache_root() / "data" / data_hash
+    if data_hash and folder.is_dir():
+        return open_dataset(folder)
+    for section in (_section_of_study(named), {"name": "libras"}):
+        if section:
+            data = prepare(section, cache_root())
+            if data.hash == data_hash:
+                return data
+    raise DataError(
+        f"the data that {named.path} was trained on is not in {folder.parent}",
+        hint="Name it with --data, as in the space: --data '{name: phoenix, root: ..., "
+        "features: ...}'.",
+    )
+
+
+def read_data(text: str) -> Mapping[str, Any]:
+    """The `data:` mapping that an option gives, as a name or as YAML.
+
+    Raises:
+        SlrTuneError: It is no mapping.
+    """
+    node, problems = parse_value(text, Place(0, 0, 0, f"--data {text}"))
+    plain = None if node is None else node.plain()
+    if problems or not isinstance(plain, str | dict):
+        said = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"
+        raise SlrTuneError(said, hint="For example --data libras.")
+    return {"name": plain} if isinstance(plain, str) else plain
+
+
+def _section_of_study(named: Named) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load((named.record_folder / "study.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    section = content.get("data") if isinstance(content, dict) else None
+    return section if isinstance(section, dict) else {}
