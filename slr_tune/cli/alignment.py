@@ -18,7 +18,7 @@ def alignment_text(name: str, edits: Sequence[Edit]) -> str:
     A long one is broken into blocks that a terminal can hold.
     """
     counts = count_errors(edits)
-    lines = [f"{name}: {counts.errors} errors in {counts.words} words"]
+    lines = [f"{name}: {_number(counts.errors, 'error')} in {_number(counts.words, 'word')}"]
     rows = list(_ROWS)
     for edit in edits:
         cells = (edit.reference or _NO_WORD, edit.hypothesis or _NO_WORD, _MARKS[edit.operation])
@@ -30,3 +30,7 @@ def alignment_text(name: str, edits: Sequence[Edit]) -> str:
     if edits:
         lines += rows
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,263 @@
+"""Reads files of recognised or signed glosses: plain text, CSV, CTM, STM.
+
+| file | one line |
+|---|---|
+| `.csv` | `id,text`, with or without this heading; PHOENIX: `id|folder|signer|annotation` |
+| `.ctm` | `id channel start duration token [confidence]`, `;;` before a comment |
+| `.stm` | `id channel speaker begin end [<label>] tokens...`, `;;` before a comment |
+| others | the glosses of one utterance; an empty line is an utterance without any |
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trainables.errors import DataError
+
+Format = Literal["text", "csv", "ctm", "stm"]
+Glosses = tuple[str, ...]
+
+# What sclite takes for no word at all.
+_NULL_WORD = "@"
+_ID_HEADING = "id"
+_TEXT_HEADINGS = ("text", "annotation", "glosses", "gloss", "hypothesis", "reference")
+
+
+@dataclass(frozen=True, order=True)
+class Recording:
+    """What is recognised in one go.
+
+    Attributes:
+        file: Its id.
+        channel: Its channel, "1" in PHOENIX.
+    """
+
+    file: str
+    channel: str
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"{self.file} (channel {self.channel})"
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A line of a CTM file.
+
+    Attributes:
+        token: The gloss.
+        start: Seconds from the beginning of the recording.
+        duration: Seconds.
+    """
+
+    token: str
+    start: float
+    duration: float
+
+    @property
+    def middle(self) -> float:
+        """Seconds; decides to which segment the word belongs."""
+        return self.start + self.duration / 2.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A line of an STM file.
+
+    Attributes:
+        begin: Seconds from the beginning of the recording.
+        end: Seconds.
+        glosses: What was signed; None where the line says that it is not to be scored.
+    """
+
+    begin: float
+    end: float
+    glosses: Glosses | None
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file's name says."""
+    suffixes: dict[str, Format] = {".csv": "csv", ".ctm": "ctm", ".stm": "stm"}
+    return suffixes.get(path.suffix.lower(), "text")
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Says what is wrong with a file before anything is said about its format.
+
+    Raises:
+        DataError: The file is missing, empty, a folder, or no text.
+    """
+    next(_lines(path))
+
+
+def read_text(path: Path) -> list[Glosses]:
+    """Glosses of each line.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    return [tuple(line.split()) for _, line in _lines(path)]
+
+
+def read_csv(path: Path) -> dict[str, Glosses]:
+    """Glosses of each id.
+
+    Raises:
+        DataError: The file cannot be read, a row has another number of fields than the first, or
+            an id stands twice; with the line.
+    """
+    columns = (0, 1)
+    width = 2
+    found: dict[str, Glosses] = {}
+    for number, row in _rows(path):
+        if number == 1 and _is_heading(row):
+            columns, width = _columns(path, row), len(row)
+            continue
+        if len(row) != width:
+            raise DataError(
+                f"{path}:{number}: expected {width} fields, found {len(row)}",
+                hint="A row is an id and its glosses with spaces between them: id,A B C",
+            )
+        utterance = row[columns[0]].strip()
+        if utterance in found:
+            raise DataError(f"{path}:{number}: the id {utterance!r} stands twice")
+        found[utterance] = tuple(row[columns[1]].split())
+    return found
+
+
+def read_ctm(path: Path) -> dict[Recording, list[TimedWord]]:
+    """Words of each recording, in the order of their starts.
+
+    Raises:
+        DataError: The file cannot be read or a line is no CTM line.
+    """
+    found: dict[Recording, list[TimedWord]] = {}
+    for number, fields in _records(path):
+        if len(fields) not in (5, 6):
+            raise DataError(
+                f"{path}:{number}: expected 5 or 6 fields, found {len(fields)}",
+                hint="A CTM line is: id channel start duration token [confidence]",
+            )
+        if fields[4].startswith("<ALT"):
+            raise DataError(f"{path}:{number}: alternatives ({fields[4]}) cannot be scored here")
+        words = found.setdefault(Recording(fields[0], fields[1]), [])
+        start, duration = (_seconds(path, number, field) for field in fields[2:4])
+        if fields[4] != _NULL_WORD:
+            words.append(TimedWord(fields[4], start, duration))
+    for words in found.values():
+        words.sort(key=lambda word: word.start)
+    return found
+
+
+def read_stm(path: Path) -> dict[Recording, list[Segment]]:
+    """Segments of each recording, in the order of their beginnings.
+
+    Raises:
+        DataError: The file cannot be read or a line is no STM line.
+    """
+    found: dict[Recording, list[Segment]] = {}
+    for number, fields in _records(path):
+        if len(fields) < 5:
+            raise DataError(
+                f"{path}:{number}: expected 5 fields or more, found {len(fields)}",
+                hint="An STM line is: id channel speaker begin end [<label>] glosses...",
+            )
+        if "{" in fields[5:]:
+            raise DataError(f"{path}:{number}: alternatives ({{ A / B }}) cannot be scored here")
+        begin, end = (_seconds(path, number, field) for field in fields[3:5])
+        segments = found.setdefault(Recording(fields[0], fields[1]), [])
+        segments.append(Segment(begin, end, _transcript(fields[5:])))
+    for segments in found.values():
+        segments.sort(key=lambda segment: segment.begin)
+    return found
+
+
+def _transcript(fields: list[str]) -> Glosses | None:
+    if fields and fields[0].startswith("<") and fields[0].endswith(">"):
+        fields = fields[1:]
+    if "IGNORE_TIME_SEGMENT_IN_SCORING" in fields:
+        return None
+    return tuple(field for field in fields if field != _NULL_WORD)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    lines = [line for _, line in _lines(path)]
+    rows = (
+        csv.reader(lines, delimiter="|", quoting=csv.QUOTE_NONE)
+        if "|" in lines[0]
+        else csv.reader(lines, strict=True)
+    )
+    try:
+        for row in rows:
+            if row:
+                yield rows.line_num, row
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{rows.line_num}: no CSV: {error}",
+            hint="A quotation mark that is opened has to be closed.",
+        ) from None
+
+
+def _is_heading(row: list[str]) -> bool:
+    return row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
+
+
+def _columns(path: Path, heading: list[str]) -> tuple[int, int]:
+    names = [name.strip().lower() for name in heading]
+    for name in _TEXT_HEADINGS:
+        if name in names:
+            return 0, names.index(name)
+    raise DataError(
+        f"{path}:1: no column of glosses in the heading {heading}",
+        hint="Name it " + ", ".join(_TEXT_HEADINGS[:-1]) + f" or {_TEXT_HEADINGS[-1]}.",
+    )
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Lines of CTM and STM with something in them."""
+    records = [
+        (number, line.split())
+        for number, line in _lines(path)
+        if line.strip() and not line.lstrip().startswith(";;")
+    ]
+    if not records:
+        raise DataError(f"{path}: the file has no line but comments")
+    yield from records
+
+
+def _seconds(path: Path, number: int, field: str) -> float:
+    try:
+        seconds = float(field)
+    except ValueError:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise DataError(f"{path}:{number}: {field!r} is no number of seconds")
+    return seconds
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: is a folder", hint="Give the file in it.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {error.start})",
+            hint=f"Convert it: iconv -f latin1 -t utf-8 {path} > converted{path.suffix}",
+        ) from None
+    if not text:
+        raise DataError(
+            f"{path}: the file is empty",
+            hint="Did the program that writes it end well? Where nothing was recognised in any "
+            "utterance, plain text has an empty line for each, and CSV its id.",
+        )
+    yield from enumerate(text.removesuffix("\n").split("\n"), 1)
