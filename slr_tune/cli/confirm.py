@@ -80,6 +80,7 @@ def _print(entries: list[Any]) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
+    from slr_tune.search.confirm import curse_line
 
     splits = list(entries[0].wer)
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -87,14 +88,19 @@ def _print(entries: list[Any]) -> None:
     for heading in ("trial", "search said", *(f"{split}, fresh seeds" for split in splits)):
         table.add_column(heading, justify="right")
     for entry in entries:
-        cells = [f"{entry.mean(split):.2f} ± {entry.spread(split):.2f}" for split in splits]
+        cells = [_mean_text(entry.mean(split), entry.spread(split)) for split in splits]
         table.add_row(entry.name, str(entry.trial), f"{entry.claimed:.2f}", *cells)
     print_table(table)
     count = len(entries[0].wer[splits[0]])
-    click.echo(f"WER in percent; mean ± standard deviation of {count} seeds.")
+    spread = "mean ± standard deviation of" if count > 1 else "of"
+    click.echo(f"WER in percent; {spread} {count} seed{'s' if count > 1 else ''}.")
+    for entry in entries:
+        if entry.name != "baseline":  # which the search did not choose
+            click.echo(curse_line(entry))
     for entry in entries[1:]:
-        for split in splits:
-            pairs = zip(entry.wer[split], entries[0].wer[split], strict=True)
-            differences = [mine - other for mine, other in pairs]
-            listed = ", ".join(f"{difference:+.2f}" for difference in differences)
-            click.echo(f"{entry.name} minus {entries[0].name} on {split}, seed by seed: {listed}")
+        for split, sentence in entry.verdicts.items():
+            click.echo(sentence if split == "dev" else f"On {split}: {sentence}")
+
+
+def _mean_text(mean: float, spread: float) -> str:
+    return f"{mean:.2f}" if spread != spread else f"{mean:.2f} ± {spread:.2f}"

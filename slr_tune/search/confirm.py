@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from optuna.trial import TrialState
 
+from slr_tune.ablation.kinds import is_recogniser
+from slr_tune.ablation.statistics import compare, signed_points
+from slr_tune.ablation.statistics.components import VarianceComponents
+from slr_tune.ablation.statistics.power import critical_value
 from slr_tune.errors import StudyError
 from slr_tune.search.jobs import Job, JobResult, run_jobs
 from slr_tune.search.session import ray_session
@@ -32,6 +37,7 @@ class Confirmed:
         claimed: What the search said, percent WER on dev.
         wer: By split, WER of each seed, percent.
         parameters: Numbers in the model.
+        verdicts: By split, what was shown of it against the first one; empty for that one.
     """
 
     trial: int
@@ -39,6 +45,7 @@ class Confirmed:
     claimed: float
     wer: Mapping[str, tuple[float, ...]]
     parameters: int
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self, split: str) -> float:
         """Mean over the seeds."""
@@ -48,6 +55,59 @@ class Confirmed:
         """Standard deviation over the seeds; NaN with one."""
         values = self.wer[split]
         return statistics.stdev(values) if len(values) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Curse:
+    """By how much a search flattered its trial.
+
+    Attributes:
+        points: Mean WER of the fresh seeds on dev less what the search claimed; above 0 the
+            search was lucky.
+        low: Lower end of the 95 % interval over the seeds; None with one seed.
+        high: Upper end.
+    """
+
+    points: float
+    low: float | None = None
+    high: float | None = None
+
+
+def winners_curse(entry: Confirmed) -> Curse:
+    """What the search's figure has to be corrected by.
+
+    Claim and fresh seeds are of the same dev sentences, so the interval is over the seeds alone:
+    the claim is a number, not a sample.
+    """
+    values = entry.wer["dev"]
+    points = entry.mean("dev") - entry.claimed
+    if len(values) == 1:
+        return Curse(points)
+    seeds = len(values)
+    spread = statistics.variance(values) / seeds
+    components = VarianceComponents(spread, 0.0, seeds, seeds, float(seeds))
+    reach = critical_value(components) * components.standard_error
+    return Curse(points, points - reach, points + reach)
+
+
+def curse_line(entry: Confirmed) -> str:
+    """The winner's curse in one line."""
+    curse, seeds = winners_curse(entry), len(entry.wer["dev"])
+    plural = "seed" if seeds == 1 else "seeds"
+    said = (
+        f"Winner's curse, trial {entry.trial}: the search claimed {entry.claimed:.2f}, {seeds} "
+        f"fresh {plural} give {entry.mean('dev'):.2f}: {signed_points(curse.points, 2)} points"
+    )
+    if curse.low is None or curse.high is None:
+        return f"{said}. One seed says nothing of its spread."
+    interval = f"[{signed_points(curse.low, 2)}, {signed_points(curse.high, 2)}]"
+    if curse.low > 0:
+        verdict = "the search flattered it"
+    elif curse.high < 0:
+        verdict = "the search was unlucky with it"
+    else:
+        verdict = "no flattery shown"
+    return f"{said} {interval}: {verdict}."
 
 
 def confirm(
@@ -77,11 +137,16 @@ def confirm(
         The baseline first where the space has one, then the best in order; None when stopped.
 
     Raises:
-        StudyError: The study has no finished trial.
+        StudyError: The study has no finished trial, or its runs tell no errors.
     """
     from trainables.data import prepare
 
     spec = view.spec
+    if not is_recogniser(spec.trainable):
+        raise StudyError(
+            f"the run {spec.trainable} tells no errors, so its WER cannot be confirmed",
+            hint="slr-tune ablate compares the metric of such a run over fresh seeds.",
+        )
     chosen = _choose(view, top)
     data = prepare(spec.data, cache_root()) if spec.data else None
     splits = ("dev", "test") if with_test else ("dev",)
@@ -111,9 +176,14 @@ def confirm(
         )
     if results is None:
         return None
-    return [
+    entries = [
         _confirmed(number, name, claimed, results, seeds=seeds, splits=splits)
         for number, (name, claimed) in chosen.items()
+    ]
+    verdicts = {split: _verdicts(entries, results, data, split, seeds) for split in splits}
+    return [
+        replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
+        for entry in entries
     ]
 
 
@@ -161,6 +231,32 @@ def _confirmed(
     return Confirmed(number, name, claimed, wer, runs[0].parameters)
 
 
+def _verdicts(
+    entries: Sequence[Confirmed],
+    results: Mapping[str, JobResult],
+    data: Any,
+    split: str,
+    seeds: int,
+) -> dict[str, str]:
+    """What was shown of each configuration against the first, with paired seeds."""
+    counts = {
+        entry.name: np.stack(
+            [
+                results[_job_name(entry.name, _FIRST_SEED + place)].counts[split]
+                for place in range(seeds)
+            ]
+        )
+        for entry in entries
+    }
+    first = entries[0].name
+    if len(entries) < 2:
+        return {}
+    errors = {name: stacked[:, :, :3].sum(axis=2) for name, stacked in counts.items()}
+    signers = getattr(data, split).signers
+    comparison = compare(errors, counts[first][0, :, 3], baseline=first, signers=signers)
+    return {arm.name: arm.verdict.sentence for arm in comparison.arms if arm.verdict is not None}
+
+
 def confirm_row(entry: Confirmed) -> dict[str, Any]:
     """As plain values for JSON."""
     return {
@@ -171,4 +267,6 @@ def confirm_row(entry: Confirmed) -> dict[str, Any]:
         "mean": {split: entry.mean(split) for split in entry.wer},
         "standard_deviation": {split: entry.spread(split) for split in entry.wer},
         "parameters": entry.parameters,
+        "winners_curse": asdict(winners_curse(entry)),
+        "verdicts": dict(entry.verdicts),
     }
