@@ -22,7 +22,7 @@ from trainables.models.framewise import FramewiseModel, Step
 
 
 class BiLSTM(FramewiseModel):
-    """Bidirectional LSTM layers over projected frame features."""
+    """Bidirectional LSTM layers over projected frame features, a LayerNorm after each."""
 
     time_first = True
 
@@ -30,7 +30,13 @@ class BiLSTM(FramewiseModel):
         return nn.LSTM(width, width // 2, bidirectional=True)
 
     def _steps(self, x: Tensor, lengths: Tensor) -> Step:
-        return _Recurrence(lengths, frames=x.shape[0], device=x.device)
+        recurrence = _Recurrence(lengths, frames=x.shape[0], device=x.device)
+
+        def step(lstm: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+            states = norm(recurrence(lstm, x))
+            return self.dropout(states), states
+
+        return step
 
 
 class _Recurrence:

@@ -12,21 +12,21 @@ from trainables.data import BLANK
 from trainables.models.base import ModelOutput, Recogniser
 from trainables.models.frames import check_batch, halve, is_real
 
-Step = Callable[[nn.Module, Tensor], Tensor]
-"""Runs one layer: (layer, states) to what the layer's norm is given."""
+Step = Callable[[nn.Module, nn.Module, Tensor], tuple[Tensor, Tensor]]
+"""Runs a layer: (layer, its LayerNorm, input) to the next layer's input and the hidden states."""
 
 
 class FramewiseModel(Recogniser):
     """Projects the features of each frame, runs layers of one width, and scores the glosses.
 
-    After each layer comes a LayerNorm, then dropout; hidden states are those between the two. A
-    LayerNorm looks at one frame. Batch norm would make an utterance's result depend on its
-    neighbours in the batch and on their padding, and a resumed run depend on running means.
+    Each layer has a LayerNorm, which looks at one frame. Batch norm would make an utterance's
+    result depend on its neighbours in the batch and on their padding, and a resumed run depend on
+    running means. Hidden states are normalised: all layers' have one scale.
 
     Padding never changes a result: no frame past an utterance's length reaches one within it.
 
-    An architecture says what a layer is (`_layer`), and where it is no residual block how one is
-    run (`_steps`), whether its layers take time first, and what comes before the scores (`_head`).
+    An architecture says what a layer is (`_layer`), how one is run (`_steps`), whether its layers
+    take time first, and what comes before the scores (`_head`).
     """
 
     time_first: ClassVar[bool] = False
@@ -111,8 +111,7 @@ class FramewiseModel(Recogniser):
 
     def _steps(self, x: Tensor, lengths: Tensor) -> Step:
         """How the layers are run on utterances of these lengths; x is the first one's input."""
-        real = is_real(lengths, x)
-        return lambda block, states: states + block(states, real)
+        raise NotImplementedError
 
     def _run(self, features: Tensor, lengths: Tensor, *, keep_hidden: bool) -> ModelOutput:
         check_batch(features, lengths, input_size=self.input_size)
@@ -127,10 +126,9 @@ class FramewiseModel(Recogniser):
         step = self._steps(x, lengths)
         hidden: list[Tensor] = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = norm(step(layer, x))
+            x, states = step(layer, norm, x)
             if keep_hidden:
-                hidden.append(x.transpose(0, 1) if self.time_first else x)
-            x = self.dropout(x)
+                hidden.append(states.transpose(0, 1) if self.time_first else states)
         logits = self.output(self.head(x))
         logits = logits if self.time_first else logits.transpose(0, 1)  # [T', N, C]
         return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))

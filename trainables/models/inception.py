@@ -23,15 +23,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.framewise import FramewiseModel
+from trainables.models.residual import ResidualModel
 
 
-class Inception(FramewiseModel):
+class Inception(ResidualModel):
     """Inception blocks over the frames of projected features.
 
     I3D's blocks stretch over space as well; here the features of a frame are one vector, so what
     is left of them is time. A block has four branches: each frame by itself, 3 frames, 5 frames
-    (as two times 3), and the largest of 3 frames. Its input is added, as in Inception-ResNet.
+    (as two times 3), and the largest of 3 frames. They add to its input, as in Inception-ResNet.
 
     Sources: Carreira and Zisserman 2017, arXiv:1705.07750 (I3D); Szegedy et al. 2015,
     arXiv:1512.00567, section 3.1 (5 as 3 and 3); Szegedy et al. 2016, arXiv:1602.07261.

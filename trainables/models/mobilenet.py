@@ -21,7 +21,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.framewise import FramewiseModel
+from trainables.models.residual import ResidualModel
 
 _EXPANSION = 2
 _SQUEEZE = 4
@@ -30,7 +30,7 @@ _SPANS = (3, 5)
 """Frames that the depthwise convolutions see, block by block in turn."""
 
 
-class MobileNet(FramewiseModel):
+class MobileNet(ResidualModel):
     """Inverted residuals with squeeze-and-excite and hard-swish over projected features.
 
     A block widens each frame, filters every channel over a few frames, weighs the channels by
@@ -44,7 +44,9 @@ class MobileNet(FramewiseModel):
         return _Block(width, span=_SPANS[number % len(_SPANS)])
 
     def _head(self, width: int) -> tuple[nn.Module, int]:
-        return nn.Sequential(nn.Linear(width, _HEAD * width), nn.Hardswish()), _HEAD * width
+        norm, _ = super()._head(width)
+        wide = _HEAD * width
+        return nn.Sequential(norm, nn.Linear(width, wide), nn.Hardswish()), wide
 
 
 class _Block(nn.Module):

@@ -1,0 +1,34 @@
+"""What convolutional recognisers share: blocks that add to what comes in."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.models.frames import is_real
+from trainables.models.framewise import FramewiseModel, Step
+
+
+class ResidualModel(FramewiseModel):
+    """Blocks over (N, T', W) that see their input normalised and add to it.
+
+    The sum itself is never normalised, so that the gradient reaches the first block undiminished
+    (pre-norm, Xiong et al. 2020, arXiv:2002.04745). With the norm after the sum, eight Inception
+    blocks said blank for ever on the bundled sentences.
+
+    A block is called with its input and `real` (N, T', 1), True for frames within their
+    utterance, and must not let others reach these.
+    """
+
+    def _steps(self, x: Tensor, lengths: Tensor) -> Step:
+        real = is_real(lengths, x)
+
+        def step(block: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+            x = x + self.dropout(block(norm(x), real))
+            return x, functional.layer_norm(x, x.shape[-1:])
+
+        return step
+
+    def _head(self, width: int) -> tuple[nn.Module, int]:
+        # Scale and shift would be absorbed by the linear layer that follows.
+        return nn.LayerNorm(width, elementwise_affine=False), width
