@@ -54,7 +54,7 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     if facts["best"] is not None:
         lines += _best_lines(view, facts)
     if teacher_wer is not None:
-        lines.append(f"Teacher: {teacher_wer:.2f} on dev.")
+        lines.append(_teacher_line(teacher_wer, facts))
     lines.append(
         f"Cost: {facts['epochs']} epochs of {facts['epochs_unpruned']} without stopping, "
         f"{_duration(facts['seconds'])} of training."
@@ -66,6 +66,14 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
         )
         lines.append(f"Configuration: slr-tune best {view.spec.study}")
     return "\n".join(lines)
+
+
+def _teacher_line(wer: float, facts: Mapping[str, Any]) -> str:
+    """The teacher's figure, and the student's as a multiple of it: what distillation aims at."""
+    if facts["metric"] != "val/wer" or facts["best"] is None or wer == 0:
+        return f"Teacher: {wer:.2f} on dev."
+    share = facts["best"]["value"] / wer
+    return f"Teacher: {wer:.2f} on dev; the best trial has {share:.2f} times that."
 
 
 def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
