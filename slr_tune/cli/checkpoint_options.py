@@ -114,17 +114,26 @@ def chosen_beam(
         width: `--beam-width`.
         lm_weight: `--lm-weight`.
         gloss_bonus: `--gloss-bonus`.
+
+    Raises:
+        SlrTuneError: A weight is given to a language model that is not there.
     """
+    from slr_tune.errors import SlrTuneError
     from trainables.config import Decoding
     from trainables.decoding import BeamSettings
     from trainables.own_decoder import beam_settings
 
     own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
     assert own is not None
-    bonus = own.gloss_bonus if has_language_model else 0.0
+    if lm_weight and not has_language_model:
+        raise SlrTuneError(
+            f"--lm-weight {lm_weight:g} needs a language model",
+            hint="Give --lm train or an ARPA file, or leave out the weight.",
+        )
+    weight, bonus = (own.lm_weight, own.gloss_bonus) if has_language_model else (0.0, 0.0)
     return BeamSettings(
         own.width if width is None else width,
-        own.lm_weight if lm_weight is None else lm_weight,
+        weight if lm_weight is None else lm_weight,
         bonus if gloss_bonus is None else gloss_bonus,
     )
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "confirm": ("slr_tune.cli.confirm", "Retrain the best on fresh seeds: the honest figure."),
     "evaluate": ("slr_tune.cli.evaluate", "Recognise dev or test, greedy and with a beam."),
     "tune-decoder": ("slr_tune.cli.tune_decoder", "Choose the beam search's settings on dev."),
+    "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),
     "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }

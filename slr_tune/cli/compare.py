@@ -1,0 +1,188 @@
+"""`slr-tune compare`: several trained systems in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.checkpoint_options import (
+    beam_options,
+    chosen_beam,
+    data_option,
+    log_opening,
+    with_options,
+)
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.errors import SlrTuneError
+
+if TYPE_CHECKING:
+    import torch
+
+    from slr_tune.comparison.measure import Comparison
+    from slr_tune.comparison.systems import System
+    from trainables.data import Dataset
+    from trainables.decoding import BeamSettings, NgramModel
+
+
+@click.command(
+    name="compare",
+    epilog=examples(
+        "slr-tune compare libras-teacher libras-student libras-distill",
+        "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
+        "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
+    ),
+)
+@click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
+@click.option("--test", "with_test", is_flag=True, help="Open test too; it is logged.")
+@data_option
+@with_options(*beam_options)
+@click.option(
+    "--tune-beam",
+    is_flag=True,
+    help="Choose the settings of each one's beam search on dev, as tune-decoder does.",
+)
+@click.option("--latex", is_flag=True, help="Print LaTeX, for a thesis.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line a system.")
+@json_option
+@storage_option
+def command(
+    systems: Sequence[str],
+    with_test: bool,
+    data: str | None,
+    latex: bool,
+    as_csv: bool,
+    as_json: bool,
+    storage: str | None,
+    **options: Any,
+) -> int:
+    """Compares trained systems with the first one: parameters, size, speed, cost and WER.
+
+    A system is a checkpoint, the folder of a run, or a study (its best trial). All are measured on
+    the data that they were trained on, dev and with --test also test, greedily and by beam search.
+    Prints Markdown.
+    """
+    if latex + as_csv + as_json > 1:
+        raise SlrTuneError("--latex, --csv and --json exclude each other")
+    found = _measured(systems, with_test, data, storage, options)
+    if as_json:
+        _echo_json(found)
+    elif as_csv:
+        from slr_tune.comparison.tables import csv_text
+
+        click.echo(csv_text(found), nl=False)
+    else:
+        _echo_tables(found, latex=latex)
+    return 0
+
+
+def _measured(
+    given: Sequence[str],
+    with_test: bool,
+    data_text: str | None,
+    storage: str | None,
+    options: dict[str, Any],
+) -> Comparison:
+    from slr_tune.comparison.measure import measure
+    from slr_tune.comparison.systems import common_data, find_systems, trained_elsewhere
+    from slr_tune.evaluation.decode import language_model
+    from trainables.optimisation import choose_device
+
+    _check(options)
+    systems = find_systems(given, storage=storage)
+    data = common_data(systems, data_text)
+    if others := trained_elsewhere(systems, data):
+        click.echo(
+            f"Warning: {', '.join(others)}: trained on other data than this. Utterances of "
+            "this dev or test may have been in the training, which no WER would survive.",
+            err=True,
+        )
+    model = language_model(options["model"], data, order=options["lm_order"])
+    device = choose_device("auto")
+    beams = _beams(systems, data, model, device, options)
+    if with_test:
+        _log_openings(systems)
+    splits = ("dev", "test") if with_test else ("dev",)
+    return measure(
+        systems,
+        beams,
+        data,
+        splits=splits,
+        language_model=model,
+        device=device,
+        tuned=options["tune_beam"],
+    )
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuses settings that the tuning would override."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("beam_width", "lm_weight", "gloss_bonus")
+        if options[name] is not None
+    ]
+    if options["tune_beam"] and given:
+        raise SlrTuneError(f"--tune-beam chooses {' and '.join(given)} itself: give one or other")
+
+
+def _beams(
+    systems: Sequence[System],
+    data: Dataset,
+    model: NgramModel | None,
+    device: torch.device,
+    options: dict[str, Any],
+) -> list[BeamSettings]:
+    if options["tune_beam"]:
+        return [_tuned(system, data, model, device) for system in systems]
+    return [
+        chosen_beam(
+            system.stored.config.decoding,
+            has_language_model=model is not None,
+            width=options["beam_width"],
+            lm_weight=options["lm_weight"],
+            gloss_bonus=options["gloss_bonus"],
+        )
+        for system in systems
+    ]
+
+
+def _tuned(
+    system: System, data: Dataset, model: NgramModel | None, device: torch.device
+) -> BeamSettings:
+    from slr_tune.evaluation.tuning import tune
+    from slr_tune.study.folders import cache_root
+    from trainables.log_probs import stored_log_probs
+
+    scores = stored_log_probs(system.stored, data, "dev", cache=cache_root(), device=device)
+    found = tune(scores, data.dev, data.vocabulary, language_model=model)
+    click.echo(
+        f"{system.name}: beam chosen on dev, WER {found.best.decoded.wer:.2f}; chosen on one half "
+        f"of dev and measured on the other {found.held_out_wer:.2f}",
+        err=True,
+    )
+    return found.best.settings
+
+
+def _log_openings(systems: Sequence[System]) -> None:
+    """One line for each study or run folder that has a system in the comparison."""
+    folders = {system.named.record_folder: system.named for system in systems}
+    for named in folders.values():
+        log_opening(named, "test", "compare")
+
+
+def _echo_json(found: Comparison) -> None:
+    from slr_tune.comparison.tables import json_rows
+
+    facts = {"data": found.data, "splits": list(found.splits), "device": found.device}
+    echo_json({**facts, "limits": list(found.limits), "systems": json_rows(found)})
+
+
+def _echo_tables(found: Comparison, *, latex: bool) -> None:
+    from slr_tune.comparison.tables import differences_table, systems_table
+    from slr_tune.report.page import latex_table, markdown_table
+
+    tables = {"systems": systems_table(found), "differences": differences_table(found)}
+    for number, (name, table) in enumerate(tables.items()):
+        text = latex_table(table, label=f"tab:{name}") if latex else markdown_table(table)
+        click.echo(("\n" if number else "") + text, nl=False)

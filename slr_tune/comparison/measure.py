@@ -1,0 +1,190 @@
+"""Measures systems: WER on each split by each decoder, differences to the first, and speed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from slr_tune.ablation.statistics import Difference, ErrorCounts, compare
+from slr_tune.comparison.systems import System
+from slr_tune.evaluation.decode import Decoded, beam, frames_of, greedy
+from slr_tune.evaluation.intervals import Wer, wer_with_interval
+from slr_tune.study.folders import cache_root
+from trainables.data import Dataset, Split, collate
+from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
+from trainables.log_probs import stored_log_probs
+
+DECODERS = ("greedy", "beam")
+_TIMED = 40
+_ROUNDS = 3
+
+Cell = tuple[str, str]
+"""A split and a decoder."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of one system.
+
+    Attributes:
+        system: The system.
+        beam: Settings of its beam search.
+        milliseconds: By decoder: of one utterance, from features to glosses.
+        wer: By split and decoder.
+        differences: To the first system, by split and decoder; empty for the first itself.
+    """
+
+    system: System
+    beam: BeamSettings
+    milliseconds: Mapping[str, float]
+    wer: Mapping[Cell, Wer]
+    differences: Mapping[Cell, Difference] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it.
+
+    Attributes:
+        data: Name of the data set.
+        splits: That were recognised.
+        measured: The systems in their order.
+        signers: Whether whole signers were resampled, by split.
+        limits: What the intervals do not cover, sentences.
+        timed: Utterances that the latency is measured on.
+        device: Where the models ran, in words.
+        tuned: Whether dev chose the settings of the beam searches.
+    """
+
+    data: str
+    splits: tuple[str, ...]
+    measured: tuple[Measured, ...]
+    signers: Mapping[str, bool]
+    limits: tuple[str, ...]
+    timed: int
+    device: str
+    tuned: bool = False
+
+
+def measure(
+    systems: Sequence[System],
+    beams: Sequence[BeamSettings],
+    data: Dataset,
+    *,
+    splits: Sequence[str],
+    language_model: NgramModel | None,
+    device: torch.device,
+    tuned: bool = False,
+) -> Comparison:
+    """Measures everything; the model of a checkpoint runs over a split once in its life.
+
+    Args:
+        systems: The first is what the others are compared with.
+        beams: Settings of each one's beam search.
+        data: What all are measured on.
+        splits: "dev", and "test" where it may be opened.
+        language_model: Of the beam search.
+        device: Where to compute.
+        tuned: Whether dev chose the settings of the beam searches.
+    """
+    decoders = [
+        BeamDecoder(data.vocabulary, settings, language_model=language_model) for settings in beams
+    ]
+    found: dict[Cell, list[Decoded]] = {}
+    for name in splits:
+        split: Split = getattr(data, name)
+        for system, decoder in zip(systems, decoders, strict=True):
+            scores = stored_log_probs(system.stored, data, name, cache=cache_root(), device=device)
+            plain = greedy(scores, split, data.vocabulary)
+            beamed = beam(frames_of(scores), split, data.vocabulary, decoder=decoder)
+            found.setdefault((name, "greedy"), []).append(plain)
+            found.setdefault((name, "beam"), []).append(beamed)
+    names = [system.name for system in systems]
+    families = {cell: _compared(names, runs, data, cell[0]) for cell, runs in found.items()}
+    latency = _latencies(systems, decoders, data.dev, device=device)
+    measured = tuple(
+        Measured(
+            system,
+            beams[place],
+            latency[place],
+            {
+                cell: wer_with_interval(runs[place].counts, getattr(data, cell[0]).signers)
+                for cell, runs in found.items()
+            },
+            {
+                cell: difference
+                for cell, (differences, _) in families.items()
+                if (difference := differences.get(system.name)) is not None
+            },
+        )
+        for place, system in enumerate(systems)
+    )
+    return Comparison(
+        data=data.name,
+        splits=tuple(splits),
+        measured=measured,
+        signers={name: getattr(data, name).signers is not None for name in splits},
+        limits=tuple(dict.fromkeys(line for _, limits in families.values() for line in limits)),
+        timed=min(_TIMED, len(data.dev)),
+        device=_device_text(device),
+        tuned=tuned,
+    )
+
+
+def _compared(
+    names: Sequence[str], runs: Sequence[Decoded], data: Dataset, split: str
+) -> tuple[dict[str, Difference], tuple[str, ...]]:
+    """Differences to the first by name, Holm over the others, and the limits of it all."""
+    arms = {}
+    for name, run in zip(names, runs, strict=True):
+        counts = run.counts[None]  # [1, N, 4]: one run of each system
+        arms[name] = ErrorCounts(counts[:, :, 0], counts[:, :, 1], counts[:, :, 2])
+    words = runs[0].counts[:, 3]
+    signers = getattr(data, split).signers
+    family = compare(arms, words, baseline=names[0], signers=signers)
+    differences = {arm.name: arm.difference for arm in family.arms if arm.difference is not None}
+    return differences, family.limits
+
+
+def _latencies(
+    systems: Sequence[System],
+    decoders: Sequence[BeamDecoder],
+    split: Split,
+    *,
+    device: torch.device,
+) -> list[dict[str, float]]:
+    """Milliseconds of one utterance at a time, the median; the systems take turns."""
+    models = [system.stored.model.to(device) for system in systems]
+    batches = [collate(split, [index]).to(device) for index in range(min(_TIMED, len(split)))]
+    taken: list[dict[str, list[float]]] = [{name: [] for name in DECODERS} for _ in systems]
+    for number in range(_ROUNDS + 1):  # the first round warms up
+        for batch in batches if number else batches[:1]:
+            for place, model in enumerate(models):
+                started = time.perf_counter()
+                with torch.inference_mode():
+                    output = model(batch.features, batch.lengths)
+                    log_probs = output.log_probs.float().cpu().numpy()  # [T', 1, C]
+                ready = time.perf_counter()
+                greedy_decode(log_probs, np.array([len(log_probs)]))
+                plain = time.perf_counter()
+                decoders[place].decode_batch([log_probs[:, 0]])
+                beamed = time.perf_counter()
+                if number:
+                    taken[place]["greedy"].append(plain - started)
+                    taken[place]["beam"].append(ready - started + beamed - plain)
+    return [
+        {name: 1000 * statistics.median(values) for name, values in by_decoder.items()}
+        for by_decoder in taken
+    ]
+
+
+def _device_text(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{threads} processor core{'s' if threads > 1 else ''}"
