@@ -1,0 +1,55 @@
+"""`slr-tune diagnose`: what is wrong with a run, why, and which setting mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from slr_tune.cli.checkpoint_options import checkpoint_options
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+_FILE = "diagnosis.html"
+
+
+@click.command(
+    name="diagnose",
+    epilog=examples(
+        "slr-tune diagnose --study libras-student --trial 7",
+        "slr-tune diagnose studies/train/student-1a2b/checkpoints/checkpoint_best.pt",
+        "slr-tune diagnose libras-student --json",
+    ),
+)
+@checkpoint_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"HTML file to write. [default: {_FILE} in the folder of the run]",
+)
+@storage_option
+@json_option
+def command(
+    checkpoint: str | None,
+    study: str | None,
+    trial: int | None,
+    data: str | None,
+    out: Path | None,
+    storage: str | None,
+    as_json: bool,
+) -> int:
+    """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
+
+    Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A
+    trial without a checkpoint is judged by its curve. Test is left alone.
+    """
+    from slr_tune.diagnosis.page import diagnosis_json, diagnosis_page, diagnosis_text
+    from slr_tune.diagnosis.subject import examine, find_subject
+
+    subject = find_subject(checkpoint, study=study, trial=trial, storage=storage)
+    found = examine(subject, data=data)
+    path = out or subject.folder / _FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(diagnosis_page(found), encoding="utf-8")
+    echo_json(diagnosis_json(found)) if as_json else click.echo(diagnosis_text(found))
+    click.echo(f"Page: {path}", err=True)
+    return 0
