@@ -27,6 +27,7 @@ COMMANDS = {
     "tune-decoder": ("slr_tune.cli.tune_decoder", "Choose the beam search's settings on dev."),
     "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),
     "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
+    "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 
