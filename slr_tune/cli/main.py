@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),
     "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
     "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
+    "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 
