@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.ablation.analysis import interaction_table, result_table
-from slr_tune.ablation.arms import Arm
+from slr_tune.ablation.arms import WHOLE_GROUPS, Arm
 from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.metric_table import metric_table
 from slr_tune.ablation.naming import change_text
@@ -183,7 +184,7 @@ def _facts(role: str, arm: Arm, baseline: Arm) -> ArmFacts:
 
 def _changes(arm: Arm, baseline: Arm) -> list[str]:
     """Settings in which an arm differs from the baseline, in words."""
-    ours, theirs = flat(arm.config), flat(baseline.config)
+    ours, theirs = _by_name(arm.config), _by_name(baseline.config)
     names = dict.fromkeys([*theirs, *ours])
     lines = [
         change_text(name, theirs.get(name), ours.get(name))
@@ -194,6 +195,12 @@ def _changes(arm: Arm, baseline: Arm) -> list[str]:
         settings = ", ".join(f"{name} {value:g}" for name, value in arm.decoding.items())
         lines.append(f"decoded by beam search: {settings}" if settings else "decoded greedily")
     return lines
+
+
+def _by_name(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name; a group with a name of its own as a whole counts as one."""
+    whole = {name: config[name] for name in WHOLE_GROUPS if name in config}
+    return flat({name: value for name, value in config.items() if name not in whole}) | whole
 
 
 def _runs(entry: Measured, bench: Bench) -> list[RunRow]:

@@ -1,0 +1,159 @@
+"""Factors, baseline and what is asked: found by name, or refused with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slr_tune.ablation.factors import find_factor
+from slr_tune.ablation.kinds import Kind
+from slr_tune.ablation.request import Request, make_design
+from slr_tune.errors import SlrTuneError
+from slr_tune.space import load_spec
+
+SHIPPED = Path(__file__).parents[3] / "search_spaces" / "distill.yaml"
+Space = Callable[..., Path]
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def names(request: Request) -> list[str]:
+    design, _ = make_design(request)
+    return [arm.name for arm in design.arms]
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (
+            "temperature",
+            ["constant 1", "constant 3", "constant 4", "linear 4 -> 3", "cosine 4 -> 3"],
+        ),
+        ("loss_weights", ["without soft targets", "without hard labels", "without features"]),
+        ("kd_blank", ["kd_blank drop"]),
+        ("dropout", ["dropout 0", "dropout 0.2", "dropout 0.4"]),
+        ("learning_rate", ["learning_rate 0.01", "learning_rate 0.09"]),
+        ("patience", ["patience 1", "patience 2", "patience 3"]),
+        ("max_epochs", ["max_epochs 3", "max_epochs 4"]),
+        ("architecture", ["architecture inception", "architecture mobilenet"]),
+        ("beam_width", ["beam_width 1", "beam_width 5", "beam_width 10", "beam_width 25"]),
+        ("lm_weight", ["lm_weight 0", "lm_weight 0.3", "lm_weight 0.6", "lm_weight 0.9"]),
+    ],
+)
+def test_every_standard_factor_has_levels_without_a_section_factors(
+    space: Space, factor: str, expected: list[str]
+) -> None:
+    """The table tonight must not need a file to be written first; the baseline is no level."""
+    assert names(Request(space(), factors=[factor]))[1:] == expected
+
+
+def test_weights_are_renormalised(space: Space) -> None:
+    """0.7 / 0.2 / 0.1 without soft targets is 2/3 and 1/3: a sum below 1 would train less."""
+    design, _ = make_design(Request(space(), factors=["loss_weights"]))
+    (arm,) = [arm for arm in design.arms if arm.name == "without soft targets"]
+    assert arm.config["loss_weights"] == pytest.approx({"alpha": 0, "beta": 2 / 3, "gamma": 1 / 3})
+
+
+def test_levels_of_the_file_go_before_the_standard_ones(space: Space) -> None:
+    """Who writes levels wants those; and the report must not call them slr-tune's own."""
+    path = space(more="factors: {dropout: [0.1], patience: [2]}")
+    design, _ = make_design(Request(path, factors=["dropout"]))
+    assert [arm.name for arm in design.arms] == ["dropout 0.3", "dropout 0.1"]
+    assert design.notes == ()
+    standard, _ = make_design(Request(path, factors=["kd_blank"]))
+    assert any("slr-tune's own" in note for note in standard.notes)
+
+
+@pytest.mark.parametrize(
+    ("factor", "kind"),
+    [
+        ("patience", Kind.STOPPING),
+        ("max_epochs", Kind.STOPPING),
+        ("min_delta", Kind.STOPPING),
+        ("beam_width", Kind.DECODING),
+        ("lm", Kind.DECODING),
+        ("temperature.start", Kind.TRAINED),
+        ("lr", Kind.TRAINED),
+    ],
+)
+def test_kinds_are_found(factor: str, kind: Kind) -> None:
+    """A stopping factor taken for a trained one costs days; the other way round it is wrong."""
+    spec = load_spec(SHIPPED)
+    config = spec.baseline_config()
+    assert config is not None
+    levels = {"min_delta": [0.5], "temperature.start": [2.0]}
+    spec.factors.update({name: found for name, found in levels.items()})
+    assert find_factor(factor, config, spec).kind is kind
+
+
+def test_an_unknown_factor_lists_the_known_ones_nearest_first(space: Space) -> None:
+    """A misspelling must not cost a look into the code."""
+    with pytest.raises(SlrTuneError) as caught:
+        make_design(Request(space(), factors=["temprature"]))
+    assert "'temprature'" in caught.value.message
+    assert caught.value.hint.startswith("Known, nearest first: temperature, ")
+    for name in ("patience", "beam_width", "loss_weights", "learning_rate"):
+        assert name in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "nothing to ablate"),
+        ({"factors": ["dropout"], "path": True}, "--path walks by itself"),
+        ({"factors": ["dropout"], "factorial": True}, "--factorial crosses two"),
+        ({"path": True, "retune": "lr"}, "--retune needs a --factor"),
+        ({"factors": ["dropout"], "retune": "kd_blank"}, "not a setting with a number"),
+        ({"factors": ["dropout"], "baseline": "nowhere.yaml"}, "there is no such file"),
+        ({"factors": ["dropout"], "baseline": "best"}, "no finished trial"),
+        ({"path": True}, "no finished trial"),
+        ({"factors": ["device"]}, "no factor 'device'"),
+    ],
+)
+def test_what_contradicts_is_refused_before_anything_is_trained(
+    space: Space, changes: dict[str, Any], said: str
+) -> None:
+    """A night is lost if it is found out in the morning."""
+    with pytest.raises(SlrTuneError, match=said) as caught:
+        make_design(Request(space(), **changes))
+    assert caught.value.hint
+
+
+def test_a_file_may_be_the_baseline(space: Space, tmp_path: Path) -> None:
+    """What it leaves out is as in the search; what it misspells is refused by name."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("dropout: 0.05\n")
+    design, _ = make_design(Request(space(), factors=["patience"], baseline=str(path)))
+    assert design.baseline.config["dropout"] == 0.05
+    assert design.baseline.config["learning_rate"] == 0.03
+    assert "mine.yaml" in design.baseline.source
+    path.write_text("dropuot: 0.05\n")
+    with pytest.raises(SlrTuneError, match="dropuot"):
+        make_design(Request(space(), factors=["patience"], baseline=str(path)))
+
+
+def test_a_factorial_has_every_combination_once(space: Space) -> None:
+    """Three patiences beside the own one, crossed with two kinds of blank: 4 x 2 cells."""
+    request = Request(space(), factors=["patience", "kd_blank"], factorial=True)
+    design, _ = make_design(request)
+    assert len(design.arms) == 8
+    assert len({tuple(arm.levels.values()) for arm in design.arms}) == 8
+    assert design.name == "patience-x-kd_blank"
+
+
+def test_control_arms(space: Space) -> None:
+    """No teacher at equal compute, smoothing instead of soft targets, a teacher of something else.
+
+    Without soft targets there is nothing to control for, and a student has no teacher.
+    """
+    design, _ = make_design(Request(space(), controls=True))
+    plain, smooth, shuffled = design.arms[1:]
+    assert plain.config["loss_weights"] == {"alpha": 0.0, "beta": 1.0, "gamma": 0.0}
+    assert plain.config["patience"] == plain.config["max_epochs"]
+    assert smooth.config["label_smoothing"] == 0.1 and smooth.config["loss_weights"]["alpha"] == 0
+    assert shuffled.config == design.baseline.config and "shuffled" in shuffled.trainable
+    with pytest.raises(SlrTuneError, match="control arms need"):
+        make_design(Request(space(trainable="student"), controls=True))
