@@ -1,0 +1,151 @@
+"""A search on the bundled sentences whose processes are killed at random moments.
+
+    python benchmarks/kills.py
+
+kill -9 of the driver, five times, then of a worker, twice; each time the same command is given
+again where the driver died. At the end it is counted what the study holds, which epochs were
+trained more than once, and whether ASHA decided as the stored curves say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+TRIALS = 12
+SPACE = f"""
+study: kills
+trainable: counted_run:CountedRun
+data: {{name: libras}}
+budget: {{trials: {TRIALS}, max_epochs: 9, grace_epochs: 1, reduction_factor: 3}}
+resources: {{workers: 2}}
+space:
+  learning_rate: {{float: [1.0e-3, 3.0e-2], log: true}}
+  dropout:       {{float: [0.0, 0.5]}}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--drivers", type=int, default=5, help="how many times to kill the driver")
+    parser.add_argument("--workers", type=int, default=2, help="how many times to kill a worker")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        journal = folder / "journal"
+        os.environ["KILLS_JOURNAL"] = str(journal)
+        os.environ["SLR_TUNE_STUDIES"] = str(folder / "studies")
+        os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+        os.environ["OMP_NUM_THREADS"] = "1"
+        space = folder / "space.yaml"
+        space.write_text(SPACE)
+        rng = random.Random(arguments.seed)
+        victims = ["driver"] * arguments.drivers + ["worker"] * arguments.workers
+        rng.shuffle(victims)
+        for victim in victims:
+            kill_once(space, journal, victim, rng)
+        done = start(space).wait()
+        print(f"the last start ended with exit code {done}")
+        sys.exit(done or judge(journal, kills=len(victims)))
+
+
+def start(space: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "slr_tune.cli.main", "run", str(space)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_once(space: Path, journal: Path, victim: str, rng: random.Random) -> None:
+    """Starts the command, lets it train a few epochs, and kills the victim in the next one."""
+    driver = start(space)
+    before = lines(journal)
+    wanted = before + rng.randint(2, 6)
+    while lines(journal) < wanted:
+        if driver.poll() is not None:
+            sys.exit("the search was over before it could be killed: lower the number of kills")
+        select.select([], [], [], 0.02)
+    select.select([], [], [], rng.uniform(0.0, 0.5))
+    if victim == "worker":
+        os.kill(rng.choice(sorted(workers_of(driver.pid))), signal.SIGKILL)
+        wanted = lines(journal) + 2
+        while driver.poll() is None and lines(journal) < wanted:
+            select.select([], [], [], 0.02)
+    driver.kill()
+    driver.wait()
+    print(f"killed a {victim} after {lines(journal)} epochs", flush=True)
+
+
+def lines(journal: Path) -> int:
+    return len(journal.read_text().splitlines()) if journal.exists() else 0
+
+
+def workers_of(driver: int) -> list[int]:
+    """Processes below the driver that train."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            # Ray names an actor's process by its class, and Tune wraps the class.
+            named = status.read_bytes().startswith(b"ray::") and b"Trainable" in status.read_bytes()
+        except OSError:
+            continue
+        pid = int(status.parent.name)
+        if named and driver in ancestors(pid):
+            found.append(pid)
+    return found
+
+
+def ancestors(pid: int) -> list[int]:
+    found = []
+    while pid > 1:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        found.append(pid)
+    return found
+
+
+def judge(journal: Path, *, kills: int) -> int:
+    """Prints what is left; 1 where something is not as it must be."""
+    from slr_tune.search.rungs import Rungs, rung_epochs
+    from slr_tune.study.record import record_of
+    from slr_tune.study.view import load_study
+    from trainables.curve import CurveFile
+
+    view = load_study("kills", None)
+    states = Counter(trial.state.name for trial in view.trials)
+    rungs = Rungs(rung_epochs(grace_epochs=1, reduction_factor=3, max_epochs=9), 3, True)
+    wrong_values = wrong_lengths = 0
+    entries = []
+    for trial in view.trials:
+        record = record_of(trial)
+        assert record is not None
+        rows = CurveFile(view.folder / "trials" / str(trial.number) / "curve.csv").rows()
+        best = min(row["val/wer"] for row in rows)
+        wrong_lengths += len(rows) != len(trial.intermediate_values)
+        wrong_values += best != trial.intermediate_values[len(rows)]
+        entries += record.rungs
+    entries.sort(key=lambda entry: entry.order)
+    again = rungs.replay(entries)
+    wrong_decisions = sum(a != b for a, b in zip(entries, again, strict=True))
+    trained = Counter(journal.read_text().splitlines())
+    twice = sum(count - 1 for count in trained.values())
+    print(f"trials: {', '.join(f'{count} {state}' for state, count in states.items())}")
+    print(f"epochs trained: {sum(trained.values())}, of them again: {twice}, after {kills} kills")
+    print(f"values that are not the least of their curve: {wrong_values}")
+    print(f"trials with another number of values than epochs: {wrong_lengths}")
+    print(f"ASHA: {len(entries)} decisions, {wrong_decisions} not as the stored curves say")
+    good = len(view.trials) == TRIALS and twice <= 2 * kills
+    return int(not good or bool(wrong_values or wrong_lengths or wrong_decisions))
+
+
+if __name__ == "__main__":
+    main()
