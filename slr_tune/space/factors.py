@@ -110,7 +110,9 @@ def _check_levels(name: str, node: Node, check: SpaceCheck, problems: Problems) 
         values = nested({tuple(name.split(".")): level})
         if note_unknown(check.run.model, values, item, "factors", problems, skip=depth):
             continue
-        for fault in check.run.faults(with_level(check.reference, name, level)):
+        # The level replaces what is fixed too, as it does in an ablation.
+        whole = with_level(check.run.config(check.reference), name, level)
+        for fault in settings.faults_of(check.run.model, whole):
             if fault.path in usual:
                 continue
             inside = related(fault.path, tuple(name.split(".")))

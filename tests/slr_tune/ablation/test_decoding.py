@@ -1,0 +1,90 @@
+"""A baseline that recognises dev by a beam search is measured by it, and so are its arms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
+from slr_tune.ablation.bench import Bench
+from slr_tune.ablation.factors import find_factor
+from slr_tune.ablation.kinds import Kind
+from slr_tune.space import StudySpec, load_spec
+
+MakeBench = Callable[..., Bench]
+# A bonus this large makes any model insert: what is measured greedily shows.
+BEAM = {"method": "beam", "width": 4, "lm_weight": 0.5, "gloss_bonus": 3.0}
+SEEDS = (1000,)
+
+
+@pytest.fixture
+def beam_spec(space: Callable[..., Path]) -> StudySpec:
+    fixed = ", decoding: {width: 4, lm_weight: 0.5, gloss_bonus: 3.0}"
+    return load_spec(space(trainable="student", fixed=fixed))
+
+
+def arms_of(spec: StudySpec, factor: str, **config: Any) -> list[Arm]:
+    plain = spec.baseline_config()
+    assert plain is not None
+    baseline = resolve(spec.trainable, {**plain, **config}, what="baseline")
+    factors = [find_factor(factor, baseline, spec)]
+    return one_at_a_time(baseline, factors, trainable=spec.trainable)
+
+
+def test_arms_are_measured_by_the_decoder_of_their_training(
+    beam_spec: StudySpec, make_bench: MakeBench
+) -> None:
+    # Broken if the search's figure, by beam, were compared with an ablation's by greedy decoding.
+    arms = arms_of(beam_spec, "label_smoothing")
+    assert len(arms) > 1
+    bench = make_bench()
+    cells = bench.train(arms, SEEDS)
+    counts = bench.counts(cells, "dev")
+    for cell in cells:
+        outcome = cell.outcome
+        assert outcome.best_epoch is not None
+        claimed = outcome.rows[outcome.best_epoch - 1]["val/wer"]
+        (table,) = counts[cell.arm.name]
+        assert 100 * table[:, :3].sum() / table[:, 3].sum() == pytest.approx(claimed)
+    greedy = bench.counts(bench.train(arms_of(beam_spec, "decoding"), SEEDS), "dev")
+    assert greedy["greedy"][0].tolist() != counts[arms[0].name][0].tolist()
+
+
+def test_a_decoding_factor_starts_from_the_baselines_beam(beam_spec: StudySpec) -> None:
+    # Broken if an arm with another weight lost the baseline's width and bonus with it.
+    arms = arms_of(beam_spec, "lm")
+    assert arms[0].name == "lm_weight 0.5" and arms[0].beam is not None
+    for arm in arms[1:]:
+        assert arm.kind is Kind.DECODING and arm.beam is not None
+        assert {**arm.beam, "lm_weight": 0.5} == arms[0].beam
+        assert arm.config == arms[0].config
+    assert arms_of(beam_spec, "decoding.lm_weight") == arms
+
+
+def test_greedy_against_beam(beam_spec: StudySpec, spec: StudySpec) -> None:
+    # Broken if the decoder as a whole could not be ablated from either side.
+    arms = arms_of(beam_spec, "decoding")
+    assert arms[0].name == "beam 4, LM 0.5, bonus 3"
+    assert [arm.beam is None for arm in arms] == [False, True, False]
+    arms = arms_of(spec, "decoding")
+    assert [(arm.name, arm.kind) for arm in arms[1:]] == [
+        ("beam 10, LM 0.9, bonus 1.5", Kind.DECODING)
+    ]
+    assert arms[0].name == "greedy" and arms[0].beam is None
+
+
+def test_levels_of_the_file_are_taken(space: Callable[..., Path]) -> None:
+    # Broken if `decoding.width` in the file and `beam_width` on the command line were two things.
+    more = "factors: {decoding.width: [2, 3], decoding: [{method: greedy}, {width: 7}]}"
+    fixed = ", decoding: {width: 4}"
+    spec = load_spec(space(trainable="student", fixed=fixed, more=more))
+    widths = [arm.beam["width"] for arm in arms_of(spec, "beam_width") if arm.beam]
+    assert widths == [4, 2, 3]
+    assert [arm.name for arm in arms_of(spec, "decoding")] == [
+        "beam 4, LM 0.9, bonus 1.5",
+        "greedy",
+        "beam 7, LM 0.9, bonus 1.5",
+    ]
