@@ -100,7 +100,7 @@ class Importance:
         if self.trials < ENOUGH_TRIALS:
             found.append(
                 f"Few trials: {self.trials} reached epoch {self.epoch}; their best {self.top} "
-                f"stand for the best tenth. {ENOUGH_TRIALS} trials would do."
+                f"stand for the best tenth. At least {ENOUGH_TRIALS} are advised."
             )
         unstable = [bar.name for bar in self.units if bar.unstable]
         if unstable:

@@ -112,6 +112,11 @@ def variables_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
         space: The study's space.
         trials: Any of its trials; one that was never suggested has no value anywhere.
     """
+    return [column for column in columns_of(space, trials) if column.active.any()]
+
+
+def columns_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
+    """The same with the columns that no trial has."""
     found: dict[str, Variable] = {}
     for parameter in space.parameters:
         for column in _columns(parameter, space, trials):
@@ -122,7 +127,7 @@ def variables_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
                 found[column.name] = _merged(before, column)
             else:
                 found[parameter.name] = replace(column, name=parameter.name)
-    return [column for column in found.values() if column.active.any()]
+    return list(found.values())
 
 
 def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:

@@ -33,7 +33,7 @@ def bars_figure(found: StudyImportance) -> Figure:
     """Share of each unit with its interval; parts of a group below it, lighter."""
     rows = ordered_bars(found)[::-1]
     traces: list[dict[str, Any]] = []
-    for name, colour, pick in (("unit", BAR, ""), ("part of the unit above it", PART, "part")):
+    for name, colour, pick in (("unit", BAR, ""), ("part of it", PART, "part")):
         members = [bar for bar in rows if bool(bar.group) == bool(pick)]
         if not members:
             continue
@@ -63,7 +63,7 @@ def bars_figure(found: StudyImportance) -> Figure:
     layout = {
         "barmode": "overlay",
         "xaxis": {
-            "title": {"text": f"share of importance, % ({found.evaluator})"},
+            "title": {"text": f"share, % ({found.evaluator})"},
             "range": [0, 102],
         },
         "yaxis": {

@@ -1,0 +1,181 @@
+"""Uncertainty, groups, matched epochs and effects."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from generated_study import SPACE
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from slr_tune.importance import analyse, choose_epoch, values_at, variables_of
+from slr_tune.importance.epochs import corrected_correlation, rank_correlation
+from slr_tune.importance.marginals import Surrogate, best_region
+from slr_tune.importance.variables import Range, Variable
+from slr_tune.space import load_spec
+
+
+def number(name: str, values: np.ndarray, group: str = "") -> Variable:
+    regime = np.zeros(len(values), dtype=np.int64)
+    return Variable(name, group or name, values, regime, (Range(0.0, 1.0),))
+
+
+def trial(values: dict[int, float], state: TrialState = TrialState.PRUNED) -> FrozenTrial:
+    told = None if state in (TrialState.FAIL, TrialState.RUNNING) else values[max(values)]
+    return create_trial(state=state, value=told, intermediate_values=values)
+
+
+def test_values_at_an_epoch_keep_stopped_trials_apart_from_those_that_never_came() -> None:
+    """A stopped trial counts where it was, one that ended by patience keeps its value after."""
+    trials = [
+        trial({1: 50.0, 2: 40.0, 3: 30.0}, TrialState.COMPLETE),
+        trial({1: 60.0}),
+        trial({1: 55.0, 2: 45.0}, TrialState.COMPLETE),  # by patience
+        trial({1: math.nan}, TrialState.FAIL),
+        trial({1: 70.0, 2: 65.0}, TrialState.RUNNING),
+    ]
+    assert values_at(trials, 1).tolist()[:3] == [50.0, 60.0, 55.0]
+    assert np.isnan(values_at(trials, 1)[3])
+    assert np.array_equal(
+        values_at(trials, 3), [30.0, np.nan, 45.0, np.nan, np.nan], equal_nan=True
+    )
+
+
+def test_the_epoch_with_the_most_information_is_chosen_and_said() -> None:
+    """40 trials that foretell the end well beat 12 that are the end; noise at epoch 1 does not."""
+    rng = np.random.default_rng(0)
+    ends = rng.normal(30, 10, 40)
+    trials = []
+    for place, end in enumerate(ends):
+        curve = {1: float(rng.normal(90, 10)), 3: float(end + rng.normal(0, 2)), 9: float(end)}
+        done = place < 12
+        curve = curve if done else {1: curve[1], 3: curve[3]}
+        trials.append(trial(curve, TrialState.COMPLETE if done else TrialState.PRUNED))
+    choice = choose_epoch(trials, (1, 3), 9, asked=None)
+    assert choice.epoch == 3
+    assert "epoch 3: 40 trials" in choice.reason and "epoch 9: 12 trials" in choice.reason
+    assert choose_epoch(trials, (1, 3), 9, asked=1).epoch == 1
+    assert "too few" in choose_epoch(trials[10:], (1, 3), 9, asked=None).reason
+
+
+def test_correlations_of_survivors_are_corrected() -> None:
+    """ASHA lets the best of an early epoch through, so their own correlation is too small."""
+    rng = np.random.default_rng(1)
+    early = rng.normal(size=20_000)
+    final = 0.8 * early + 0.6 * rng.normal(size=20_000)
+    kept = early < -0.5
+    plain = float(np.corrcoef(early[kept], final[kept])[0, 1])
+    assert plain < 0.65
+    assert corrected_correlation(early[kept], final[kept], early) == pytest.approx(0.8, abs=0.02)
+    assert rank_correlation(early[:9], np.exp(early[:9])) == pytest.approx(1.0)
+
+
+def test_too_few_trials_say_so_and_how_many_are_needed() -> None:
+    """Bars over a handful of trials would be believed."""
+    few = analyse([number("x", np.linspace(0, 1, 6))], np.arange(6.0), epoch=3)
+    assert few.units == () and "at least 10 are needed" in few.warnings[0]
+
+
+def test_ranks_that_swap_are_called_unstable_with_the_number_that_would_settle_them() -> None:
+    """Two parameters that matter alike must not be told apart by luck."""
+    rng = np.random.default_rng(2)
+    x, y, z = rng.random((3, 60))
+    losses = np.abs(x - 0.5) + 0.9 * np.abs(y - 0.5) + rng.normal(0, 0.02, 60)
+    columns = [number("x", x), number("y", y), number("z", z)]
+    found = analyse(columns, losses, epoch=3)
+    leaders = found.units[:2]
+    assert {bar.name for bar in leaders} == {"x", "y"} and all(bar.unstable for bar in leaders)
+    assert found.needed is not None and found.needed > 60
+    assert f"about {found.needed} trials" in " ".join(found.warnings)
+
+
+def test_more_trials_narrow_the_intervals_and_settle_the_order() -> None:
+    """An interval that does not shrink says nothing of the number of trials."""
+    widths = []
+    for count in (60, 800):
+        rng = np.random.default_rng(3)
+        x, y = rng.random((2, count))
+        losses = 3 * np.abs(x - 0.5) + np.abs(y - 0.5)
+        found = analyse([number("x", x), number("y", y)], losses, epoch=3)
+        widths.append(found.units[0].high - found.units[0].low)
+    assert widths[1] < widths[0]
+    assert found.units[0].name == "x" and not found.units[0].unstable and found.needed is None
+
+
+def test_parts_never_matter_more_than_their_group() -> None:
+    """A reader would not believe a weight above its simplex."""
+    rng = np.random.default_rng(4)
+    draws = rng.dirichlet([1, 1, 1], size=30)
+    columns = [number(f"w.{k}", draws[:, i], "w") for i, k in enumerate("abc")]
+    columns.append(number("x", rng.random(30)))
+    found = analyse(columns, np.abs(draws[:, 1] - 0.2), epoch=3)
+    unit = next(bar for bar in found.units if bar.name == "w")
+    assert {part.name for part in found.parts} == {"w.a", "w.b", "w.c"}
+    assert all(part.share <= unit.share + 1e-12 for part in found.parts)
+    assert sum(bar.share for bar in found.units) == pytest.approx(1.0)
+
+
+def test_columns_are_in_the_terms_of_the_file() -> None:
+    """A reader knows alpha and the schedule's start, not u1 and one start for each branch."""
+    space = load_spec(SPACE).space
+    values = {
+        "dropout": 0.1,
+        "learning_rate": 0.01,
+        "loss_weights": {"alpha": 0.5, "beta": 0.3, "gamma": 0.2},
+        "kd_blank": "drop",
+        "temperature": {"schedule": "linear", "start": 6.0, "end": 2.0},
+        "patience": 9,
+    }
+    params = space.encode(values)
+    constant = values | {"temperature": {"schedule": "constant", "start": 3.0}}
+    other = space.encode(constant)
+    given = [create_trial(state=TrialState.WAITING) for _ in range(2)]
+    for one, chosen in zip(given, (params, other), strict=True):
+        one._params = chosen
+    found = {column.name: column for column in variables_of(space, given)}
+    assert not any("u1" in name or "linear" in name for name in found)
+    assert found["loss_weights.alpha"].values[0] == pytest.approx(0.5)
+    assert {found[f"loss_weights.{k}"].group for k in ("alpha", "beta", "gamma")} == {
+        "loss_weights"
+    }
+    assert found["temperature.start"].values.tolist() == [6.0, 3.0]
+    assert found["temperature.start"].group == found["temperature.schedule"].group == "temperature"
+    assert found["temperature.end"].active.tolist() == [True, False]
+
+
+def test_marginal_effect_shows_the_valley_where_it_is() -> None:
+    """The band must hold the truth, and the lowest point be at the best value."""
+    rng = np.random.default_rng(6)
+    x, y = rng.random((2, 300))
+    columns = [number("x", x), number("y", y)]
+    surrogate = Surrogate(columns, 20 + 30 * np.abs(x - 0.7))
+    valley, flat = surrogate.marginal(columns[0]), surrogate.marginal(columns[1])
+    assert valley.at[int(np.argmin(valley.mean))] == pytest.approx(0.7, abs=0.1)
+    assert flat.swing < 0.15 * valley.swing
+    assert all(low <= mean <= high for low, mean, high in
+               zip(valley.low, valley.mean, valley.high, strict=True))  # fmt: skip
+
+
+def test_the_pair_that_acts_together_is_found() -> None:
+    """A product of two parameters is neither's alone; a sum is nobody's interaction."""
+    rng = np.random.default_rng(7)
+    x, y, z = rng.random((3, 400))
+    columns = [number("x", x), number("y", y), number("z", z)]
+    together = Surrogate(columns, 40 * (x - 0.5) * (y - 0.5) + 2 * z)
+    pair = together.strongest_interaction(["x", "y", "z"])
+    assert pair is not None and {pair.one, pair.other} == {"x", "y"} and pair.strength > 0.7
+    apart = Surrogate(columns, 10 * x + 10 * y).strongest_interaction(["x", "y"])
+    assert apart is not None and apart.strength < 0.3
+
+
+def test_the_region_of_the_best_is_in_original_units() -> None:
+    """Shares of a logarithmic range are of no use in a search-space file."""
+    rates = np.geomspace(1e-4, 1e-1, 100)
+    column = Variable(
+        "rate", "rate", rates, np.zeros(100, dtype=np.int64), (Range(1e-4, 1e-1, True),)
+    )
+    (region,) = best_region([column], np.abs(np.log10(rates) + 2.0), 10)
+    assert region.low is not None and region.high is not None
+    assert 6e-3 < region.low < 1e-2 < region.high < 1.5e-2
+    assert region.best == pytest.approx(1e-2, rel=0.05)
