@@ -121,8 +121,8 @@ def _opened(folder: Path) -> StoredLogProbs | None:
             greedy=tuple(tuple(classes) for classes in index["greedy"]),
             seconds=index["seconds"],
         )
-    except (OSError, ValueError, KeyError):
-        return None
+    except (OSError, ValueError, KeyError, EOFError):
+        return None  # numpy ends with EOFError on an empty file
 
 
 def _create(folder: Path, stored: StoredModel, split: Split, *, device: torch.device) -> None:
