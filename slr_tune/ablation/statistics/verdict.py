@@ -144,6 +144,8 @@ def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
         return sentences
     name, largest = max(found.items(), key=lambda item: abs(item[1].points))
     seen = f"The largest difference is that of {name}, {difference_text(largest)}"
+    if largest.leaves_out_zero:
+        seen += f", which is not enough among {len(verdicts)} comparisons"
     could = max((difference.smallest_detectable or 0.0) for difference in found.values())
     runs = f"{largest.components.seeds} seeds"
     return [*sentences, f"{seen}; {runs} would show one of about {could:.1f} points."]

@@ -8,6 +8,7 @@ from slr_tune.report.page.figures import DASHES, PALETTE, SYMBOLS, Figure, figur
 from slr_tune.report.page.html import (
     Section,
     code_html,
+    folded_html,
     list_html,
     render_page,
     table_html,
@@ -27,6 +28,7 @@ __all__ = [
     "code_html",
     "escape_latex",
     "figure_html",
+    "folded_html",
     "latex_table",
     "list_html",
     "markdown_table",

@@ -9,6 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from slr_tune.report.page.tables import typeset
+
 PALETTE = (
     "#0072B2",
     "#D55E00",
@@ -50,9 +52,9 @@ def figure_html(figure: Figure) -> Markup:
     """The figure's place in a page; the page's script draws it."""
     spec = {"data": list(figure.traces), "layout": dict(figure.layout)}
     # NaN is no JSON; a "</script>" in a label must not end the element.
-    text = json.dumps(_plain(spec), ensure_ascii=False).replace("</", "<\\/")
+    text = json.dumps(plain(spec), ensure_ascii=False).replace("</", "<\\/")
     html = Markup('<figure role="img" aria-label="{}" style="min-height:{}px">').format(
-        figure.description, figure.height
+        typeset(figure.description), figure.height
     )
     return html + Markup(
         f'<div class="plot" style="height:{int(figure.height)}px"></div>'
@@ -60,11 +62,12 @@ def figure_html(figure: Figure) -> Markup:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A figure's value as JSON holds it: no tuples, and null for what is no number."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
-    return value
+    return typeset(value) if isinstance(value, str) else value

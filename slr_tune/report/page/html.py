@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from slr_tune.report.page.tables import Table
+from slr_tune.report.page.tables import Column, Table, typeset
 
 _HERE = Path(__file__).parent
 
@@ -23,11 +23,13 @@ class Section:
         title: Its heading; empty for none.
         body: HTML that is safe.
         folded: Whether it opens on a click.
+        anchor: Its id in the page, for a link to it or a script; empty for none.
     """
 
     title: str
     body: Markup
     folded: bool = False
+    anchor: str = ""
 
 
 def render_page(
@@ -51,9 +53,9 @@ def render_page(
     template = environment.from_string(_read("page.html"))
     has_figures = any("<figure" in section.body for section in sections)
     return template.render(
-        title=title,
-        subtitle=subtitle,
-        verdict=verdict,
+        title=typeset(title),
+        subtitle=typeset(subtitle),
+        verdict=typeset(verdict),
         sections=sections,
         footer=footer,
         style=Markup(_read("page.css")),
@@ -66,15 +68,12 @@ def table_html(table: Table) -> Markup:
     """A table that scrolls sideways by itself where the screen is narrow."""
     parts = [Markup('<div class="table"><table>')]
     if table.caption:
-        parts.append(Markup("<caption>{}</caption>").format(table.caption))
-    heads = (_cell("th", column.heading, column.numeric) for column in table.columns)
+        parts.append(Markup("<caption><span>{}</span></caption>").format(typeset(table.caption)))
+    heads = (_cell("th", column.heading, column) for column in table.columns)
     parts.append(Markup("<thead><tr>{}</tr></thead><tbody>").format(Markup("").join(heads)))
     for number, row in enumerate(table.rows):
         opening = '<tr class="emphasis">' if number in table.emphasis else "<tr>"
-        cells = [
-            _cell("td", cell, column.numeric)
-            for cell, column in zip(row, table.columns, strict=True)
-        ]
+        cells = [_cell("td", cell, column) for cell, column in zip(row, table.columns, strict=True)]
         parts.append(Markup(opening) + Markup("").join(cells) + Markup("</tr>"))
     parts.append(Markup("</tbody></table></div>"))
     return Markup("\n").join(parts)
@@ -82,12 +81,12 @@ def table_html(table: Table) -> Markup:
 
 def text_html(*paragraphs: str) -> Markup:
     """Paragraphs of plain text."""
-    return Markup("\n").join(Markup("<p>{}</p>").format(text) for text in paragraphs)
+    return Markup("\n").join(Markup("<p>{}</p>").format(typeset(text)) for text in paragraphs)
 
 
 def list_html(items: Iterable[str]) -> Markup:
     """A list of plain lines."""
-    lines = Markup("").join(Markup("<li>{}</li>").format(item) for item in items)
+    lines = Markup("").join(Markup("<li>{}</li>").format(typeset(item)) for item in items)
     return Markup("<ul>{}</ul>").format(lines)
 
 
@@ -96,9 +95,15 @@ def code_html(text: str) -> Markup:
     return Markup("<pre><code>{}</code></pre>").format(text)
 
 
-def _cell(tag: str, text: str, numeric: bool) -> Markup:
-    kind = Markup(' class="number"') if numeric else ""
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, text)
+def folded_html(title: str, body: Markup) -> Markup:
+    """A part of a section that opens on a click."""
+    return Markup("<details><summary>{}</summary>\n{}\n</details>").format(title, body)
+
+
+def _cell(tag: str, text: str, column: Column) -> Markup:
+    kinds = ["number"] * column.numeric + ["secondary"] * column.secondary
+    kind = Markup(' class="{}"').format(" ".join(kinds)) if kinds else ""
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, typeset(text))
 
 
 @cache

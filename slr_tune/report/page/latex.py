@@ -52,7 +52,7 @@ def latex_table(table: Table, *, label: str) -> str:
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
-        "  \\centering",
+        "  \\centering\\small\\setlength{\\tabcolsep}{4pt}",
         *([f"  \\caption{{{escape_latex(table.caption)}}}"] if table.caption else []),
         f"  \\label{{{label}}}",
         f"  \\begin{{tabular}}{{{shape}}}",

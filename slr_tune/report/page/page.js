@@ -29,6 +29,8 @@
           gridcolor: colour("--rule"), zerolinecolor: colour("--rule"),
           linecolor: colour("--soft"), automargin: true
         }, result[key]);
+        const title = result[key].title;
+        if (title && title.text) result[key].title = Object.assign({font: {size: 13}}, title);
       }
     }
     return result;

@@ -13,10 +13,12 @@ class Column:
     Attributes:
         heading: Its heading, with the unit where there is one.
         numeric: Whether it holds numbers, which are set to the right.
+        secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
     """
 
     heading: str
     numeric: bool = False
+    secondary: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,8 @@ def _markdown(text: str) -> str:
     for mark in "\\|*_<":
         text = text.replace(mark, f"\\{mark}")
     return text.replace("\n", " ")
+
+
+def typeset(text: str) -> str:
+    """Plain text as a page shows it: no line break in an arrow, or between number and percent."""
+    return text.replace("->", "\u2192").replace(" %", "\u00a0%")

@@ -211,6 +211,10 @@ def test_overall_of_nothing_says_what_could_have_been_shown() -> None:
         "Not shown: that any of 2 arms differs from b. The largest difference is that of c, "
         "+1.0 points [-2.9, +1.2]; 3 seeds would show one of about 3.0 points."
     )
+    found["d"] = judge("d", "b", difference(points=-3.0, low=-5.9, high=-0.1), family=3)
+    assert "that of d, -3.0 points [-5.9, -0.1], which is not enough among 3 comparisons; " in (
+        overall("b", found)
+    )
     one = {"a": judge("a", "b", difference(1, more=None), family=1)}
     assert overall("b", one) == (
         "Not shown: that a differs from b. One seed says nothing about other seeds: run at least 3."

@@ -1,0 +1,63 @@
+"""The main figure for print: PNG and PDF by matplotlib."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from slr_tune.ablation.result import ResultTable
+from slr_tune.report.ablation import words
+from slr_tune.report.ablation.figures import axis_title, compared
+from slr_tune.report.printing import new_figure, save
+
+NAME = "differences"
+_COLOURS = {words.BETTER: "#00694a", words.WORSE: "#b0410a", words.SAME: "#7a828c"}
+_MARKERS = {"\u25bc": "v", "\u25b2": "^", "=": "|"}
+_SEEDS = "#7a828c"
+
+
+def print_differences(table: ResultTable, folder: Path) -> list[Path]:
+    """Differences with their intervals; filled triangles were shown, open circles were not.
+
+    Returns:
+        `differences.png` and `differences.pdf`; none where there is nothing to compare.
+    """
+    rows = compared(table)
+    if not rows:
+        return []
+    figure, (axis,) = new_figure(1, 1, size=(5.8, 0.95 + 0.3 * len(rows)))
+    for place, row in enumerate(reversed(rows)):
+        center = row.difference or 0.0
+        low = center if row.low is None else row.low
+        high = center if row.high is None else row.high
+        sign = words.mark(row, table)
+        colour = _COLOURS.get(row.outcome, "#1b1f24")
+        marker = _MARKERS.get(sign, "o")
+        axis.errorbar(
+            center,
+            place,
+            xerr=[[center - low], [high - center]],
+            fmt=marker,
+            color=colour,
+            markerfacecolor="white" if sign == "\u25cb" else colour,
+            markersize=6,
+            elinewidth=1.4,
+            capsize=3,
+            zorder=3,
+        )
+        axis.plot(
+            row.difference_per_seed,
+            [place - 0.27] * len(row.difference_per_seed),
+            linestyle="",
+            marker="|",
+            markersize=4,
+            color=_SEEDS,
+        )
+    axis.axvline(0.0, color="#1b1f24", linewidth=0.9, zorder=1)
+    names = [textwrap.fill(row.name, 34, break_long_words=False) for row in reversed(rows)]
+    axis.set_yticks(range(len(rows)), names)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.set_xlabel(f"{axis_title(table)}\n(against {table.baseline}, on {table.split})")
+    return save(figure, folder, NAME)

@@ -1,0 +1,215 @@
+"""Numbers and sentences of an ablation's report, written by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from slr_tune.ablation.result import (
+    FORWARD,
+    INTERACTION,
+    AblationResult,
+    ArmRow,
+    PathStep,
+    Receipt,
+    ResultTable,
+)
+from slr_tune.ablation.statistics import measured, p_text, signed_points
+from slr_tune.report.style import duration, metric_title, number, points
+
+BETTER, WORSE, SAME = "shown better", "shown worse", "identical"
+
+FILES = (
+    "The same seeds give the same runs on the same kind of machine. Beside this report: runs.csv "
+    "has the errors of every run, result.json everything that is said here."
+)
+
+
+def is_wer(table: ResultTable) -> bool:
+    """Whether the figures are word error rates, in percent and points."""
+    return table.measure == "WER"
+
+
+def value_text(value: float | None, table: ResultTable) -> str:
+    """A measure: two decimals of a WER, three digits of anything else."""
+    return points(value) if is_wer(table) else number(value)
+
+
+def difference_texts(row: ArmRow, table: ResultTable) -> tuple[str, str]:
+    """A difference and its interval; empty for the baseline."""
+    if row.difference is None:
+        return "", ""
+    if row.low is None or row.high is None:
+        return signed(row.difference, table), ""
+    if is_wer(table):
+        return measured(row.difference, row.low, row.high)
+    low, high = signed(row.low, table), signed(row.high, table)
+    return signed(row.difference, table), f"[{low}, {high}]"
+
+
+def signed(value: float, table: ResultTable) -> str:
+    """A difference with its sign, in the measure's digits."""
+    if is_wer(table):
+        return signed_points(value)
+    text = number(value)
+    return f"+{text}" if value > 0 else text
+
+
+def p_value_text(value: float | None) -> str:
+    """`0.013`, or `< 0.001`; empty for the baseline."""
+    return "" if value is None else p_text(value).removeprefix("= ")
+
+
+def mark(row: ArmRow, table: ResultTable) -> str:
+    """A sign for the verdict that needs no colour: it points the way the measure went."""
+    if row.outcome in (BETTER, WORSE):
+        falls = (row.outcome == BETTER) == table.minimize
+        return "\u25bc" if falls else "\u25b2"
+    return {SAME: "=", "shown": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
+
+
+def outcome_text(row: ArmRow) -> str:
+    """The verdict of a row in two or three words."""
+    return row.outcome if row.outcome else "baseline"
+
+
+def measure_name(table: ResultTable) -> str:
+    """What is measured, with its unit: `WER, %`."""
+    return "WER, %" if is_wer(table) else metric_title(table.measure)
+
+
+def unit_word(table: ResultTable) -> str:
+    """What differences are counted in."""
+    return "points" if is_wer(table) else f"units of {table.measure}"
+
+
+def family_size(table: ResultTable) -> int:
+    """Comparisons that were corrected for together."""
+    return sum(row.difference is not None and row.outcome != SAME for row in table.rows)
+
+
+def scored_on(table: ResultTable) -> str:
+    """`dev: 150 utterances, 841 words`, with the signers where they were resampled."""
+    if table.utterances is None or table.words is None:
+        return table.split
+    signers = "" if table.signers is None else f" of {table.signers} signers"
+    return f"{table.split}: {table.utterances:,} utterances{signers}, {table.words:,} words"
+
+
+def caption(table: ResultTable) -> str:
+    """What the columns of a comparison mean, in as few words as will do."""
+    side = "below" if table.minimize else "above"
+    if table.role == INTERACTION:
+        what = "Difference: the effect of both together, less the sum of their effects apart"
+    else:
+        what = f"Difference to {table.baseline} in {unit_word(table)}, {side} 0 is better"
+    over = "seeds"
+    if table.resamples is not None:
+        over = f"seeds and {'utterances' if table.signers is None else 'signers'}"
+    size = family_size(table)
+    corrected = f"; p after Holm's correction over {size} comparisons" if size > 1 else ""
+    return f"{table.measure} on {scored_on(table)}. {what}; 95 % interval over {over}{corrected}."
+
+
+def method(table: ResultTable) -> list[str]:
+    """How the figures were made, paragraphs."""
+    measured_by = (
+        "WER is all errors of a run over all reference words. An arm and its baseline are compared "
+        "on the same utterances with the same seeds, so what is hard for both, or lucky for both, "
+        "drops out."
+        if is_wer(table)
+        else f"An arm and its baseline are compared by {table.measure} with the same seeds."
+    )
+    paragraphs = [measured_by]
+    if table.resamples is not None:
+        unit = "utterances" if table.signers is None else "signers"
+        paragraphs.append(
+            f"The interval holds the true difference, over all seeds and {unit} there could be, in "
+            f"95 of 100 such studies. It joins a paired bootstrap of the {unit} "
+            f"({table.resamples:,} resamples) with the t distribution of the seeds' differences."
+        )
+    paragraphs.append(
+        "A difference is shown where its interval leaves out zero and its p-value, corrected by "
+        "Holm's method for the number of comparisons, is below 0.05. Not shown does not mean "
+        "equal: the column of the smallest difference says what such runs show in four studies "
+        "of five."
+    )
+    if is_wer(table):
+        paragraphs.append(
+            "MAPSSWE compares the two runs of one seed and says nothing about other seeds; it is "
+            "given for comparison with other work."
+        )
+    return paragraphs
+
+
+def cost_text(receipt: Receipt) -> str:
+    """What was asked for and what it took, a sentence or two."""
+    asked = (
+        f"{_count(receipt.runs, 'run')} of {_count(receipt.epochs_asked, 'epoch')} in all "
+        f"{'was' if receipt.runs == 1 else 'were'} asked for"
+    )
+    if receipt.epochs_run == receipt.epochs_asked:
+        return f"{asked}; all were trained, in {duration(receipt.seconds)} of training."
+    return (
+        f"{asked}; {receipt.epochs_run:,} epochs were trained, {100 * receipt.share:.0f} % of "
+        f"them, in {duration(receipt.seconds)} of training."
+    )
+
+
+def retune_sentences(main: ResultTable, retuned: ResultTable) -> list[str]:
+    """Whether a difference outlives a setting of its own for each level; a sentence an arm."""
+    sentences = []
+    for row in main.rows:
+        other = next((one for one in retuned.rows if one.name == row.name), None)
+        if row.difference is None or other is None or other.difference is None:
+            continue
+        before, after = _whole(row, main), _whole(other, retuned)
+        sentences.append(f"{row.name}: {before}; tuned for itself {after}. {_outlives(row, other)}")
+    return sentences
+
+
+def path_sentence(result: AblationResult) -> str:
+    """What the whole way brought, and which step the most; empty without a path."""
+    table = result.table(FORWARD)
+    if table is None or not result.steps:
+        return ""
+    start = table.row(table.baseline).mean
+    whole = result.steps[-1].mean - start
+    sign = 1.0 if table.minimize else -1.0
+    best = min(result.steps, key=lambda step: sign * step.gain)
+    if sign * best.gain >= 0:
+        brought = "No step improved it"
+    else:
+        brought = f"{best.parameter} brought the most, {signed(best.gain, table)}"
+    return (
+        f"From the baseline ({value_text(start, table)}) to the best trial's settings "
+        f"({value_text(result.steps[-1].mean, table)}): {signed(whole, table)} "
+        f"{unit_word(table)} in {_count(len(result.steps), 'step')}. {brought}."
+    )
+
+
+def gain_text(step: PathStep, table: ResultTable) -> str:
+    """Points that a step changed."""
+    return signed(step.gain, table)
+
+
+def others_text(others: Mapping[str, float], table: ResultTable) -> str:
+    """What else was tried at a step: `dropout +0.3, patience 0.0`."""
+    return ", ".join(f"{name} {signed(gain, table)}" for name, gain in others.items())
+
+
+def _outlives(row: ArmRow, other: ArmRow) -> str:
+    shown, still = row.outcome in (BETTER, WORSE), other.outcome in (BETTER, WORSE)
+    if shown and still:
+        return "Still shown." if row.outcome == other.outcome else "Shown the other way round."
+    if shown:
+        return "No longer shown."
+    return "Shown only then." if still else "Not shown either way."
+
+
+def _whole(row: ArmRow, table: ResultTable) -> str:
+    difference, interval = difference_texts(row, table)
+    return f"{difference} {unit_word(table)} {interval}".rstrip()
+
+
+def _count(number_of: int, what: str) -> str:
+    return f"{number_of:,} {what}" if number_of == 1 else f"{number_of:,} {what}s"
