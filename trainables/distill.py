@@ -24,6 +24,7 @@ from trainables.objective import DISTILLATION, FEATURE_MATCHING, Objective, Term
 from trainables.protocol import RunInputs
 from trainables.schedules import temperature_at
 from trainables.seeding import torch_stream
+from trainables.soft_targets import SoftTargets
 from trainables.teacher_outputs import LiveOutputs, TeacherOutputs, open_outputs, pad
 from trainables.training_set import TrainingSet
 
@@ -36,9 +37,13 @@ class DistillRun(CtcRun):
     config: DistillConfig
 
     def _make_objective(self, inputs: RunInputs) -> Objective:
-        """The three terms, with the teacher they need."""
-        teacher = None
-        if inputs.teacher is not None:
+        """The three terms, with the teacher they need; a folder holds its soft targets instead."""
+        teacher = soft_targets = None
+        if inputs.teacher is not None and inputs.teacher.is_dir():
+            soft_targets = SoftTargets(inputs.teacher)
+            soft_targets.check_settings(self.config)
+            soft_targets.check_data(inputs.data, self.training_set)
+        elif inputs.teacher is not None:
             teacher = FrozenTeacher(
                 inputs.teacher, device=self.device, half=self.config.teacher_fp16
             )
@@ -48,7 +53,12 @@ class DistillRun(CtcRun):
                 subsampling=self.config.subsampling,
             )
         return DistillObjective(
-            self.config, self.model, teacher, training_set=self.training_set, inputs=inputs
+            self.config,
+            self.model,
+            teacher,
+            training_set=self.training_set,
+            inputs=inputs,
+            soft_targets=soft_targets,
         )
 
 
@@ -63,8 +73,9 @@ class DistillObjective:
         *,
         training_set: TrainingSet,
         inputs: RunInputs,
+        soft_targets: SoftTargets | None = None,
     ) -> None:
-        """Connects student and teacher.
+        """Connects student and teacher, or the soft targets that stand for it.
 
         Raises:
             ConfigError: A term needs a teacher and there is none.
@@ -72,10 +83,11 @@ class DistillObjective:
         self._config = config
         self._weights = config.loss_weights
         self._teacher = teacher
-        self._outputs: TeacherOutputs | None = None
+        self._soft_targets = soft_targets
+        self._outputs: TeacherOutputs | None = soft_targets
         self._pairs: tuple[tuple[int, int], ...] = ()
         self.learned: nn.Module | None = None
-        if self._weights.alpha == 0 and self._weights.gamma == 0:
+        if soft_targets is not None or (self._weights.alpha == 0 and self._weights.gamma == 0):
             return
         if teacher is None:
             raise ConfigError(
@@ -122,6 +134,8 @@ class DistillObjective:
 
     def facts(self) -> Mapping[str, Any]:
         """What the teacher is."""
+        if self._soft_targets is not None:
+            return self._soft_targets.facts()
         if self._teacher is None:
             return {}
         stored = self._teacher.stored

@@ -18,12 +18,15 @@ from slr_tune.space import StudySpec
 from slr_tune.space.points import Point
 from slr_tune.study.folders import cache_root
 from trainables.checkpoint import save_checkpoint
+from trainables.config import RunConfig
 from trainables.ctc_run import CtcRun
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
 from trainables.protocol import RunInputs
 from trainables.registry import BUILT_IN_NAMES, config_class, run_class
+from trainables.soft_targets import SoftTargets
 from trainables.stored_model import StoredModel, load_model
+from trainables.training_set import TrainingSet
 
 
 class Bench:
@@ -108,11 +111,27 @@ class Bench:
         save_checkpoint(path, run.state_dict())
         return path
 
+    @property
+    def taught_by_files(self) -> bool:
+        """Whether the teacher is there as soft targets alone."""
+        return self.spec.teacher is not None and self.spec.teacher.kind == "soft_targets"
+
+    @cached_property
+    def soft_targets(self) -> SoftTargets:
+        """The teacher's soft targets, of the whole of train."""
+        if self.teacher_file is None or not self.taught_by_files:
+            raise Unavailable("the space names no soft targets")
+        targets = SoftTargets(self.teacher_file)
+        targets.check_data(self.data, TrainingSet(self.data.train, _run_config(self.config)))
+        return targets
+
     @cached_property
     def teacher(self) -> StoredModel:
         """The teacher."""
         if self.teacher_file is None:
             raise Unavailable("the space names no teacher")
+        if self.taught_by_files:
+            raise Unavailable("of the teacher there are only its soft targets")
         return load_model(self.teacher_file)
 
     @cached_property
@@ -141,3 +160,9 @@ class Bench:
         inputs = RunInputs(data=data, seed=self.spec.seed, teacher=teacher, cache=cache)
         run: CtcRun = cls(settings, inputs)
         return run
+
+
+def _run_config(config: Mapping[str, Any]) -> RunConfig:
+    """What all built-in runs share of a configuration."""
+    known = {name: value for name, value in config.items() if name in RunConfig.model_fields}
+    return RunConfig.model_validate(known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -47,6 +47,14 @@ def largest_config(spec: StudySpec, data: Dataset) -> dict[str, Any]:
         if most == before:
             break
     return best
+
+
+def probed_configs(spec: StudySpec) -> Iterator[dict[str, Any]]:
+    """The middle of the space, and each parameter's ends from there, one at a time."""
+    yield _config(spec, {})
+    for parameter in spec.space.parameters:
+        for _, value in parameter.probes() if parameter.keys else ():
+            yield _config(spec, parameter.encode(value))
 
 
 def estimated_bytes(config: Mapping[str, Any], data: Dataset) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from slr_tune.checks.bench import Bench
-from slr_tune.checks.largest import model_parameters
+from slr_tune.checks.largest import model_parameters, probed_configs
 from slr_tune.checks.result import Finding
+from trainables.config import DistillConfig
 from trainables.data import collate
 from trainables.frozen_teacher import FrozenTeacher
 from trainables.optimisation import choose_device
@@ -23,6 +24,8 @@ def teacher_checkpoint(bench: Bench) -> Finding:
     spec = bench.spec.teacher
     if spec is None:
         return "PASS", f"{bench.spec.trainable} needs no teacher", ""
+    if bench.taught_by_files:
+        return _soft_targets(bench)
     if bench.trained[0] is None:
         config = bench.teacher_config
         assert config is not None  # a teacher that is named by a file or a study is there
@@ -70,6 +73,10 @@ def architectures(bench: Bench) -> Finding:
     student = f"student {_shape(bench.config)}, {parameters:,} parameters"
     if bench.spec.teacher is None:
         return "PASS", student.removeprefix("student "), ""
+    if bench.taught_by_files:
+        for config in probed_configs(bench.spec):
+            bench.soft_targets.check_settings(DistillConfig.model_validate(config))
+        return "PASS", f"{student}; every setting fits the soft targets", ""
     teacher = FrozenTeacher(bench.teacher.path, device=torch.device("cpu"), half=False)
     for subsampling in _subsamplings(bench):
         teacher.check_fits(
@@ -96,7 +103,7 @@ def forward(bench: Bench) -> Finding:
         return "FAIL", f"the student's {problem}", "The features may be far from scale 1."
     shape = tuple(output.log_probs.shape)
     found = f"log-probs {list(shape)}, {len(output.hidden)} hidden states"
-    if bench.spec.teacher is not None:
+    if bench.spec.teacher is not None and not bench.taught_by_files:
         teacher = FrozenTeacher(bench.teacher.path, device=run.device, half=False)
         layers = range(len(teacher.hidden_sizes))
         answer = teacher(batch.features, batch.lengths, list(layers))
@@ -125,6 +132,16 @@ def loss(bench: Bench) -> Finding:
         )
     listed = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
     return "PASS", f"{listed}; gradient norm {row['train/gradient_norm']:.3g}", ""
+
+
+def _soft_targets(bench: Bench) -> Finding:
+    """A teacher's soft targets: readable, and of these utterances."""
+    targets = bench.soft_targets
+    frames = sum(len(targets.probabilities(name)) for name in bench.data.train.ids)
+    wer = targets.facts()["teacher_wer"]
+    found = f"soft targets in {targets.folder}: temperature {targets.temperature:g}, {frames:,} "
+    found += f"frames of {len(bench.data.train)} utterances"
+    return "PASS", found + ("" if wer is None else f", teacher's dev WER {wer:.2f}"), ""
 
 
 def _shape(config: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import estimated_bytes, model_parameters
-from slr_tune.checks.result import Finding
+from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.search.rungs import rung_epochs
 from slr_tune.study.folders import studies_root
 from trainables.data import Dataset, Split
@@ -154,6 +154,8 @@ def worth(bench: Bench) -> Finding:
     if bench.spec.teacher is None:
         return "PASS", "no teacher", ""
     teacher, reference = bench.trained
+    if bench.taught_by_files:
+        raise Unavailable("of the teacher there are only its soft targets")
     if teacher is None or reference is None:
         missing = "teacher" if teacher is None else "student without teacher"
         told = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
@@ -217,7 +219,7 @@ def _disk_bytes(bench: Bench) -> int:
     every = int(config["checkpoint_every"])
     kept = 2 + (spec.budget.max_epochs // every if every else 0)
     total = spec.budget.trials * kept * parameters * _BYTES * _OF_STATE
-    if spec.teacher is not None and config.get("teacher_cache"):
+    if spec.teacher is not None and config.get("teacher_cache") and not bench.taught_by_files:
         frames = int((-(-bench.data.train.lengths // int(config["subsampling"]))).sum())
         widths = bench.teacher.model.hidden_sizes
         hidden = sum(widths) if config.get("feature_layers") == "all" else widths[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +32,8 @@ class Teacher:
     """A teacher that is ready.
 
     Attributes:
-        checkpoint: Its file.
-        hash: SHA-256 of the file.
+        checkpoint: Its file, or the folder of its soft targets.
+        hash: SHA-256 of the file, or of the folder's index.
         wer: WER on dev, percent.
         parameters: Numbers in the model.
         reference_wer: Dev WER of the baseline student trained without any teacher, percent; None
@@ -76,8 +77,9 @@ def find_teacher(
     """
     if spec.teacher is None or data is None:
         return None
-    teacher_job = _teacher_job(spec, spec.teacher, data, storage)
-    jobs = {"teacher": teacher_job}
+    jobs = {}
+    if spec.teacher.kind != "soft_targets":
+        jobs["teacher"] = _teacher_job(spec, spec.teacher, data, storage)
     reference = _reference_job(spec, data)
     if reference is not None:
         jobs["student without teacher"] = reference
@@ -92,14 +94,35 @@ def find_teacher(
     )
     if results is None:
         return None
-    found = results["teacher"]
     student = results.get("student without teacher")
+    if spec.teacher.kind == "soft_targets":
+        return _soft_teacher(Path(spec.teacher.value), student, tell=tell)
+    found = results["teacher"]
     tell(f"Teacher loaded: dev WER {found.wer():.2f}, {found.parameters:,} parameters")
     if student is not None:
         _gate(found, student, tell=tell, allow_weak=allow_weak)
     digest = hashlib.sha256(found.checkpoint.read_bytes()).hexdigest()
     reference_wer = None if student is None else student.wer()
     return Teacher(found.checkpoint, digest, found.wer(), found.parameters, reference_wer)
+
+
+def _soft_teacher(
+    folder: Path, student: JobResult | None, *, tell: Callable[[str], None]
+) -> Teacher:
+    """A teacher of which only the soft targets are there, and the WER that they tell of."""
+    from trainables.soft_targets import SoftTargets
+
+    folder = folder.expanduser().absolute()
+    facts = SoftTargets(folder).facts()
+    wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
+    tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
+    reference = None if student is None else student.wer()
+    if reference is not None and wer > reference:
+        tell(
+            f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "
+            "the difference is chance cannot be told without the teacher itself"
+        )
+    return Teacher(folder, facts["teacher_hash"], wer, facts["teacher_parameters"], reference)
 
 
 def training_key(
@@ -120,6 +143,8 @@ def known_trainings(
     spec: StudySpec, data: Any, *, storage: str | None
 ) -> tuple[Path | None, Path | None]:
     """Best checkpoints of the teacher and of the student it has to beat, where they are trained.
+
+    Of a teacher that is there as soft targets, their folder.
 
     Args:
         spec: The search.
@@ -147,8 +172,8 @@ def _teacher_job(spec: StudySpec, teacher: TeacherSpec, data: Any, storage: str 
             config_class(teacher.value).model_validate(teacher.settings).model_dump(mode="json")
         )
         return training_job(teacher.value, config, seed=spec.seed, data=data)
-    if teacher.kind == "checkpoint":
-        return Job(data=data.folder, checkpoint=Path(teacher.value))
+    if teacher.kind in ("checkpoint", "soft_targets"):
+        return Job(data=data.folder, checkpoint=Path(teacher.value).expanduser())
     return Job(data=data.folder, checkpoint=_best_checkpoint(teacher.value, storage))
 
 

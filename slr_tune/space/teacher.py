@@ -17,8 +17,8 @@ from trainables.registry import BUILT_IN_NAMES, config_class
 NEEDS_TEACHER = "distill"
 """The built-in run that learns from a teacher; the other two take none."""
 
-_KINDS = ("train", "study", "checkpoint")
-_EXAMPLE = "{train: teacher}, {study: NAME} or {checkpoint: PATH}"
+_KINDS = ("train", "study", "checkpoint", "soft_targets")
+_EXAMPLE = "{train: teacher}, {study: NAME}, {checkpoint: PATH} or {soft_targets: FOLDER}"
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class TeacherSpec:
     """Where the teacher of a distillation comes from.
 
     Attributes:
-        kind: "train" it, take a "study"'s best, or load a "checkpoint".
-        value: The trainable to train, the study's name, or the file.
+        kind: "train" it, take a "study"'s best, load a "checkpoint", or read its "soft_targets".
+        value: The trainable to train, the study's name, the file, or the folder.
         settings: For "train": every setting of that run, its defaults included; else empty.
     """
 
-    kind: Literal["train", "study", "checkpoint"]
+    kind: Literal["train", "study", "checkpoint", "soft_targets"]
     value: str
     settings: dict[str, Any]
 
@@ -64,7 +64,9 @@ def read_teacher(root: Node, trainable: str | None, problems: Problems) -> Teach
     if (entry_of_settings := node.entries.get("settings")) is not None:
         hint = "Remove it: this teacher is trained already."
         problems.add(entry_of_settings.place, "teacher.settings", "goes only with train", hint)
-    return _of_study(node, root, problems) if kinds == ["study"] else _of_file(node, problems)
+    if kinds == ["study"]:
+        return _of_study(node, root, problems)
+    return _of_file(node, problems) if kinds == ["checkpoint"] else _of_folder(node, problems)
 
 
 def _trained(node: Node, problems: Problems) -> TeacherSpec | None:
@@ -107,3 +109,15 @@ def _of_file(node: Node, problems: Problems) -> TeacherSpec | None:
         place = place_of(node, ("checkpoint",))
         problems.add(place, "teacher.checkpoint", f"there is no file {name}", hint)
     return TeacherSpec("checkpoint", name, {})
+
+
+def _of_folder(node: Node, problems: Problems) -> TeacherSpec | None:
+    key = "soft_targets"
+    name: str | None = read_section(node, key, Text, problems, label=f"teacher.{key}")
+    if name is None:
+        return None
+    if not (Path(name).expanduser() / "train.json").is_file():
+        hint = f"slr-tune soft-targets CHECKPOINT --temperature 4 --out {name} writes them."
+        said = f"there are no soft targets of train in {name}"
+        problems.add(place_of(node, (key,)), f"teacher.{key}", said, hint)
+    return TeacherSpec("soft_targets", name, {})
