@@ -29,6 +29,7 @@ COMMANDS = {
     "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
     "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
     "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
+    "soft-targets": ("slr_tune.cli.soft_targets", "Write what a teacher says, for a student to read."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 
