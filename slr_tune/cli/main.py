@@ -30,6 +30,7 @@ COMMANDS = {
     "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
     "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
     "soft-targets": ("slr_tune.cli.soft_targets", "Write what a teacher says, for a student to read."),
+    "report": ("slr_tune.cli.report", "Say what a study found, on one page."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -44,6 +45,10 @@ SCALE = "Cividis"
 """Colour scale of values, the same to colour-blind eyes and in grey. plotly's name."""
 
 
+LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+"""plotly's legend above the figure: below it, a narrow screen lays it over the axis title."""
+
+
 def ending_key(reason: str) -> str:
     """Which of `ENDINGS` a record's reason to end belongs to."""
     if reason in ENDINGS:
@@ -60,7 +65,7 @@ def number(value: float | None, digits: int = 3) -> str:
     size = math.floor(math.log10(abs(value)))
     if size < -4 or size >= 6:
         mantissa, exponent = f"{value:.{max(0, digits - 2)}e}".split("e")
-        return f"{mantissa}e{int(exponent)}"
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     text = f"{value:.{max(0, digits - 1 - size)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -83,6 +88,30 @@ def metric_title(metric: str) -> str:
     """An axis title: the WER is in percent, of another metric the unit is its own."""
     names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss, nats"}
     return names.get(metric, metric)
+
+
+def value_axis(metric: str, values: Iterable[float]) -> dict[str, Any]:
+    """Plotly's axis of a metric: logarithmic where the values spread over more than a factor of 4.
+
+    Otherwise the good values, which are the ones to compare, would lie on top of each other.
+    """
+    finite = [value for value in values if math.isfinite(value)]
+    axis: dict[str, Any] = {"title": {"text": metric_title(metric)}}
+    ticks = log_ticks(finite)
+    if ticks:
+        axis |= {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
+    return axis
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers for a logarithmic axis; empty where a linear one suits the values."""
+    if not values or min(values) <= 0 or max(values) < 4 * min(values):
+        return []
+    low, high = min(values), max(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 3, 5, 7) if high < 100 * low else (1,)
+    ticks = [float(f"{step * 10.0**power:.3g}") for power in powers for step in steps]
+    return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
 
 
 def grid_html(figures: Iterable[Markup], *, minimum: int = 300) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ class ConfirmedTrial:
         name: "baseline", "best", "best 2" ...
         claimed: What the search said, percent WER on dev.
         wer: By split, WER of each seed, percent.
+        verdicts: By split, what was shown of it against the first one; empty for that one.
     """
 
     trial: int
     name: str
     claimed: float
     wer: Mapping[str, tuple[float, ...]]
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self, split: str) -> float:
         """Mean over the seeds."""
@@ -60,6 +62,7 @@ def read_confirmed(folder: Path) -> list[ConfirmedTrial]:
                 str(row["name"]),
                 float(row["claimed"]),
                 {split: tuple(map(float, values)) for split, values in row["wer"].items()},
+                {split: str(said) for split, said in row.get("verdicts", {}).items()},
             )
             for row in rows
         ]

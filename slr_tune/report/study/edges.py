@@ -1,0 +1,156 @@
+"""Ranges whose edge the best trials press against, and what to widen them to."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.style import number
+from slr_tune.space.choices import ChoiceParameter
+from slr_tune.space.numbers import FloatParameter, IntParameter
+from slr_tune.space.parameter import Parameter
+from slr_tune.space.space import Space
+
+Number = FloatParameter | IntParameter
+
+_NEAR = 0.15
+"""Share of a range that is its edge."""
+_ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
+_LEAST = 3
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A range that ends too early.
+
+    Attributes:
+        parameter: The parameter.
+        upper: Whether it is the upper end.
+        at: Median of the best trials' values.
+        bound: The end as it is.
+        wider: A bound further out that the trainable takes.
+        key: Its place in the search-space file.
+    """
+
+    parameter: Number
+    upper: bool
+    at: float
+    bound: float
+    wider: float
+    key: str
+
+    @property
+    def setting(self) -> str:
+        """What `--set` takes to widen it."""
+        low, high = self.parameter.low, self.parameter.high
+        ends = (low, self.wider) if self.upper else (self.wider, high)
+        shown = ", ".join(_plain(end, whole=self.parameter.kind == "int") for end in ends)
+        return f"--set '{self.key}.{self.parameter.kind}=[{shown}]'"
+
+
+def edges(facts: StudyFacts) -> list[Edge]:
+    """Numbers whose best values lie at an end of their range that could be moved."""
+    found = []
+    for parameter in facts.view.spec.space.parameters:
+        if isinstance(parameter, FloatParameter | IntParameter):
+            edge = _edge(facts, parameter)
+            if edge is not None:
+                found.append(edge)
+    return found
+
+
+def file_key(space: Space, parameter: Parameter) -> str:
+    """Place in the search-space file: `space.temperature.schedule.choice.step.end`."""
+    if parameter.when is None:
+        return ".".join(("space", *parameter.path))
+    choice = next(p for p in space.parameters if p.name == parameter.when.choice)
+    assert isinstance(choice, ChoiceParameter)
+    rest = parameter.path[len(choice.path) - 1 :]
+    return ".".join((file_key(space, choice), "choice", str(parameter.when.branch), *rest))
+
+
+def _edge(facts: StudyFacts, parameter: Number) -> Edge | None:
+    if parameter.high <= parameter.low:
+        return None
+    having = [t for t in facts.leaders if parameter.name in t.params]
+    if len(having) < _LEAST:
+        return None
+    values = [float(parameter.decode(trial.params)) for trial in having]
+    middle = statistics.median(values)
+    place = _place(parameter, middle)
+    best = _place(parameter, values[0])
+    if place >= 1 - _NEAR and best >= 1 - 2 * _NEAR:
+        upper = True
+    elif place <= _NEAR and best <= 2 * _NEAR:
+        upper = False
+    else:
+        return None
+    wider = _wider(parameter, upper=upper)
+    if wider is None or not _taken(facts, parameter, wider, having[0]):
+        return None
+    bound = parameter.high if upper else parameter.low
+    key = file_key(facts.view.spec.space, parameter)
+    return Edge(parameter, upper, middle, float(bound), wider, key)
+
+
+def _place(parameter: Number, value: float) -> float:
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
+
+
+def _wider(parameter: Number, *, upper: bool) -> float | None:
+    """A round bound about a sixth of the range further out; on a step where there is one."""
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        factor = max(1.5, (high / low) ** 0.15)
+        aim = high * factor if upper else low / factor
+    else:
+        aim = high + (high - low) / 6 if upper else low - (high - low) / 6
+    if parameter.step is not None and parameter.step > 0 and not parameter.log:
+        steps = max(1, round(abs(aim - (high if upper else low)) / parameter.step))
+        moved = steps * parameter.step
+        return float(f"{(high + moved) if upper else (low - moved):.12g}")
+    if parameter.log:
+        rounded = _rounded(aim)
+    else:
+        grid = 10.0 ** math.floor(math.log10((high - low) / 3)) / 2
+        rounded = float(f"{round(aim / grid) * grid:.6g}")
+    return rounded if (rounded > high if upper else rounded < low) else None
+
+
+def _rounded(value: float) -> float:
+    """The nearest number of the kind 1, 1.5, 2, 3, 5, 7 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    nearest = min(_ROUND, key=lambda step: abs(math.log(value / (step * power))))
+    return float(f"{nearest * power:.3g}")
+
+
+def _taken(facts: StudyFacts, parameter: Number, value: float, trial: TrialFacts) -> bool:
+    """Whether the trainable accepts the value in place of a good trial's."""
+    spec = facts.view.spec
+    given: Any = int(value) if parameter.kind == "int" else value
+    values = _replaced(spec.space.decode(dict(trial.params)), parameter.path, given)
+    try:
+        spec.config_for(values)
+    except Exception:  # beside SpecError: a user's class may refuse in any way
+        return False
+    return True
+
+
+def _replaced(values: Mapping[str, Any], path: tuple[str, ...], given: Any) -> dict[str, Any]:
+    head, *rest = path
+    if not rest:
+        return {**values, head: given}
+    below = values.get(head)
+    inner = _replaced(below if isinstance(below, Mapping) else {}, tuple(rest), given)
+    return {**values, head: inner}
+
+
+def _plain(value: float, *, whole: bool) -> str:
+    return str(int(value)) if whole else number(value, 4)

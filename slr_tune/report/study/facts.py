@@ -1,0 +1,241 @@
+"""What a report knows of a study: the trials, their curves, what others made of them."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from slr_tune.diagnosis.red_flags import RedFlag, red_flags
+from slr_tune.importance import StudyImportance, study_importance
+from slr_tune.importance.variables import Variable, variables_of
+from slr_tune.report.style import ending_key
+from slr_tune.search.rungs import rung_epochs
+from slr_tune.search.summary import baseline_trial
+from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
+from slr_tune.study.folders import trial_folder
+from slr_tune.study.patience import FinishedRun, Patience, counterfactual
+from slr_tune.study.record import RungEntry, TrialRecord, ended_by, record_of
+from slr_tune.study.view import StudyView
+from trainables.curve import CurveFile
+
+LEAST_LEADERS = 5
+"""The best tenth of a small study is one trial, which does not say where to look."""
+
+
+@dataclass(frozen=True)
+class TrialFacts:
+    """A trial as a report shows it.
+
+    Attributes:
+        number: Optuna's number.
+        reason: How it ended: a reason of the record, "running" or "waiting".
+        value: Best value of a trial that ended by itself or by ASHA; None for others.
+        best_so_far: Best value by epoch, as ASHA saw it.
+        curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
+        config: Its resolved configuration; empty for one that never began.
+        best_epoch: Epoch of its value.
+        seconds: Of training.
+        rungs: Its arrivals at ASHA's rungs.
+        spared_at: Rung at which the pruning audit let it run on.
+        error: Text of the error of a failed one.
+        flags: What is wrong with its curve.
+        params: What the sampler chose.
+    """
+
+    number: int
+    reason: str
+    value: float | None
+    best_so_far: Mapping[int, float]
+    curve: tuple[float, ...]
+    config: Mapping[str, Any]
+    best_epoch: int | None
+    seconds: float
+    rungs: tuple[RungEntry, ...]
+    spared_at: int | None
+    error: str | None
+    flags: tuple[RedFlag, ...]
+    params: Mapping[str, Any]
+
+    @property
+    def ending(self) -> str:
+        """Which of `style.ENDINGS` it belongs to."""
+        return ending_key(self.reason)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are stored."""
+        return max(len(self.best_so_far), len(self.curve))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it ended by itself."""
+        return self.ending in ("max_epochs", "patience") and self.value is not None
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """A study as a report shows it.
+
+    Attributes:
+        view: The study.
+        trials: In order of their numbers.
+        best: The best, as `slr-tune best` takes it; None without a finished one.
+        baseline: The baseline's trial, None without.
+        confirmed: What fresh seeds said, the baseline first.
+        rungs: Epochs of ASHA's rungs.
+        importance: None where no trial has an epoch.
+        variables: Searched values as columns over `trials`.
+        patience: What smaller patiences would have given; None where too few runs tell.
+        space_file: The search-space file of its last run, as `study.yaml` has it.
+    """
+
+    view: StudyView
+    trials: tuple[TrialFacts, ...]
+    best: TrialFacts | None
+    baseline: TrialFacts | None
+    confirmed: tuple[ConfirmedTrial, ...]
+    rungs: tuple[int, ...]
+    importance: StudyImportance | None
+    variables: tuple[Variable, ...]
+    patience: Patience | None
+    space_file: str
+
+    @property
+    def metric(self) -> str:
+        """Column of the curve that is searched."""
+        return self.view.spec.objective.metric
+
+    @property
+    def sign(self) -> float:
+        """1 where smaller is better, else -1."""
+        return 1.0 if self.view.minimizes else -1.0
+
+    @property
+    def gain(self) -> float | None:
+        """By how much the best is better than the baseline; None without both."""
+        if self.best is None or self.baseline is None:
+            return None
+        if self.best.value is None or self.baseline.value is None:
+            return None
+        return self.sign * (self.baseline.value - self.best.value)
+
+    @property
+    def ranked(self) -> list[TrialFacts]:
+        """Trials that ended by themselves, the best first."""
+        done = [trial for trial in self.trials if trial.complete]
+        return sorted(done, key=lambda trial: (self.sign * (trial.value or 0.0), trial.number))
+
+    def at_epoch(self, epoch: int) -> dict[int, float]:
+        """Value of each trial at an epoch, by number, as `importance.values_at` takes it."""
+        found = {}
+        for trial in self.trials:
+            value = trial.best_so_far.get(epoch)
+            if value is None and trial.complete and trial.best_so_far:
+                last = max(trial.best_so_far)
+                value = trial.best_so_far[last] if last < epoch else None
+            if value is not None and math.isfinite(value):
+                found[trial.number] = value
+        return found
+
+    @property
+    def matched_epoch(self) -> int | None:
+        """The epoch at which trials are compared; None where none has an epoch."""
+        return None if self.importance is None else self.importance.main.epoch
+
+    @property
+    def leaders(self) -> list[TrialFacts]:
+        """The best tenth of the trials, at least five: finished ones first, then who got far."""
+        stopped = [t for t in self.trials if t.value is not None and not t.complete]
+        stopped.sort(key=lambda t: (-t.epochs, self.sign * (t.value or 0.0), t.number))
+        count = max(LEAST_LEADERS, math.ceil(len(self.trials) / 10))
+        return (self.ranked + stopped)[:count]
+
+
+def collect(view: StudyView) -> StudyFacts:
+    """Reads all that a report shows: the study, its trials' curve files, `confirm.json`."""
+    spec, budget = view.spec, view.spec.budget
+    trials = tuple(_trial(view, trial) for trial in view.trials)
+    best, baseline = view.best(), baseline_trial(view)
+    has_epochs = any(trial.intermediate_values for trial in view.trials)
+    return StudyFacts(
+        view,
+        trials,
+        None if best is None else trials[best.number],
+        None if baseline is None else trials[baseline.number],
+        tuple(read_confirmed(view.folder)),
+        rung_epochs(
+            grace_epochs=budget.grace_epochs,
+            reduction_factor=budget.reduction_factor,
+            max_epochs=budget.max_epochs,
+        ),
+        study_importance(view) if has_epochs else None,
+        tuple(variables_of(spec.space, view.trials)),
+        counterfactual([run for trial in trials if (run := _finished_run(trial))]),
+        _space_file(view.folder / "study.yaml"),
+    )
+
+
+def _space_file(manifest: Path) -> str:
+    """As a person would type it; SPACE where it is not known."""
+    try:
+        path = Path(yaml.safe_load(manifest.read_text(encoding="utf-8"))["runs"][-1]["space_file"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError):
+        return "SPACE"
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return shlex.quote(str(path))
+
+
+def _trial(view: StudyView, trial: FrozenTrial) -> TrialFacts:
+    record = record_of(trial) or TrialRecord({}, 0)
+    metric = view.spec.objective.metric
+    rows = _rows(trial_folder(view.spec.study, trial.number) / "curve.csv")
+    told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
+    return TrialFacts(
+        trial.number,
+        ended_by(trial),
+        trial.values[0] if told else None,
+        trial.intermediate_values,
+        tuple(float(row.get(metric, math.nan)) for row in rows),
+        record.config,
+        record.best_epoch,
+        record.seconds or sum(_finite(row.get("seconds")) for row in rows),
+        record.rungs,
+        record.spared_at,
+        record.error,
+        tuple(red_flags(rows, max_epochs=view.spec.budget.max_epochs)),
+        trial.params,
+    )
+
+
+def _rows(path: Path) -> list[dict[str, float]]:
+    """A curve file's rows; none where it is missing or nothing of it can be read."""
+    try:
+        return [row for row in CurveFile(path).rows() if row.get("epoch", 0) >= 1]
+    except OSError:
+        return []
+
+
+def _finished_run(trial: TrialFacts) -> FinishedRun | None:
+    """None for a trial that something else ended, or whose run has no patience."""
+    patience = trial.config.get("patience")
+    if not trial.complete or not trial.curve or not isinstance(patience, int):
+        return None
+    return FinishedRun(
+        trial.number,
+        trial.curve,
+        patience,
+        float(trial.config.get("min_delta", 0.0)),
+        int(trial.config.get("max_epochs", len(trial.curve))),
+    )
+
+
+def _finite(value: float | None) -> float:
+    return 0.0 if value is None or not math.isfinite(value) else value

@@ -1,0 +1,273 @@
+"""What to do next: rules over a study's facts, each with its reason and a command."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from slr_tune.report.study.edges import edges
+from slr_tune.report.study.facts import StudyFacts
+from slr_tune.report.study.rungs import audit, rung_facts
+from slr_tune.report.study.troubles import last_word
+from slr_tune.report.style import number
+from slr_tune.space.choices import ChoiceParameter
+
+FAILED_SHARE = 0.1
+"""Share of failed trials that is more than bad luck."""
+WEAK_RANK = 0.3
+STILL_FALLING = 0.5
+DEAD_SHARE = 0.05
+OPTION_LUCK = 0.05
+ENOUGH_TRIALS = 50
+_LEAST_FINISHED = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of advice.
+
+    Attributes:
+        rule: Name of the rule that gave it.
+        text: What to do and why, one or two sentences.
+        command: What to type; empty where there is nothing to type.
+    """
+
+    rule: str
+    text: str
+    command: str = ""
+
+
+def next_steps(facts: StudyFacts) -> list[Step]:
+    """All that the rules say, the most pressing first."""
+    found: list[Step] = []
+    for rule in RULES:
+        found += rule(facts)
+    return found
+
+
+def _go_on(facts: StudyFacts) -> list[Step]:
+    """Trials that wait for a driver."""
+    waiting = [trial for trial in facts.trials if trial.ending == "running"]
+    if facts.view.running:
+        text = "The search is running: make this report again when it is done."
+        return [Step("running", text, f"slr-tune report --study {facts.view.spec.study}")]
+    if not waiting:
+        return []
+    text = f"{len(waiting)} trials are not finished and nobody works on them: go on with them."
+    return [Step("unfinished", text, f"slr-tune run {facts.space_file}")]
+
+
+def _failures(facts: StudyFacts) -> list[Step]:
+    failed = [trial for trial in facts.trials if trial.ending == "failed"]
+    if len(failed) < max(1.0, FAILED_SHARE * len(facts.trials)):
+        return []
+    reason, count = Counter(trial.reason for trial in failed).most_common(1)[0]
+    first = next(trial for trial in failed if trial.reason == reason)
+    share = f"{len(failed)} of {len(facts.trials)} trials failed, {count} by {reason}"
+    advice = {
+        "nan": _nan_advice(facts),
+        "oom": "lower batch_size and raise accumulation by as much.",
+        "killed": "see whether the machine ran out of memory; fewer workers need less.",
+        "collapsed": "a lower learning_rate or a negative blank_bias keeps a model off the blank.",
+    }.get(reason, f"the first said: {last_word(first.error) or 'nothing'}.")
+    show = f"slr-tune show {facts.view.spec.study} --trial {first.number}"
+    return [Step("failures", f"{share}: {advice}", show)]
+
+
+def _nan_advice(facts: StudyFacts) -> str:
+    """Compares learning rates of the diverged with the others'."""
+    name = "learning_rate"
+    bad = [t.config[name] for t in facts.trials if t.reason == "nan" and name in t.config]
+    good = [t.config[name] for t in facts.trials if t.complete and name in t.config]
+    if bad and good and statistics.median(bad) > 1.5 * statistics.median(good):
+        return (
+            f"their learning rate is high (median {number(statistics.median(bad))}, of finished "
+            f"trials {number(statistics.median(good))}): lower the upper end of its range."
+        )
+    return "lower the learning rate, or clip the gradient with clip_norm."
+
+
+def _confirm(facts: StudyFacts) -> list[Step]:
+    if facts.best is None or facts.view.running:
+        return []
+    if facts.best.number in {row.trial for row in facts.confirmed}:
+        return []
+    text = "Retrain the best on fresh seeds before you quote its figure: it was chosen by it."
+    return [Step("confirm", text, f"slr-tune confirm --study {facts.view.spec.study}")]
+
+
+def _baseline_won(facts: StudyFacts) -> list[Step]:
+    best, baseline = facts.best, facts.baseline
+    if best is None or baseline is None or best.number != baseline.number:
+        return []
+    if len(facts.trials) < 2 or facts.view.running:
+        return []
+    text = (
+        f"Nothing in {len(facts.trials)} trials beat the baseline: ask for more trials, or search "
+        "a narrower space around it."
+    )
+    more = f"slr-tune run {facts.space_file} --trials {2 * len(facts.trials)}"
+    return [Step("baseline won", text, more)]
+
+
+def _edges(facts: StudyFacts) -> list[Step]:
+    found = edges(facts)
+    steps = []
+    for edge in found:
+        side = "upper" if edge.upper else "lower"
+        text = (
+            f"{edge.parameter.name} is best at the {side} edge of its range (median of the best "
+            f"{number(edge.at)}, range {number(float(edge.parameter.low))} to "
+            f"{number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
+        )
+        steps.append(Step("edge", text, _new_study(facts, edge.setting)))
+    return steps
+
+
+def _settled_options(facts: StudyFacts) -> list[Step]:
+    """A choice of which the best all took one option, too often to be chance."""
+    steps = []
+    for parameter in facts.view.spec.space.parameters:
+        if not isinstance(parameter, ChoiceParameter):
+            continue
+        leaders = [t.params[parameter.name] for t in facts.leaders if parameter.name in t.params]
+        everyone = [t.params[parameter.name] for t in facts.trials if parameter.name in t.params]
+        if not leaders or len(set(leaders)) > 1 or len(set(everyone)) < 2:
+            continue
+        share = everyone.count(leaders[0]) / len(everyone)
+        if share ** len(leaders) > OPTION_LUCK:
+            continue
+        text = (
+            f"All of the best {len(leaders)} have {parameter.name}: {leaders[0]}, of all trials "
+            f"{100 * share:.0f} %: fix it, and the other parameters get its trials."
+        )
+        steps.append(Step("settled option", text))
+    return steps
+
+
+def _longer(facts: StudyFacts) -> list[Step]:
+    ran = [trial for trial in facts.leaders if trial.reason == "max_epochs" and trial.best_epoch]
+    if len(ran) < 3:
+        return []
+    length = facts.view.spec.budget.max_epochs
+    falling = [t for t in ran if (t.best_epoch or 0) >= length - max(0, length // 20)]
+    if length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
+        return []
+    wanted = math.ceil(1.5 * length)
+    text = (
+        f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
+        f"they were cut short. Give them {wanted} epochs."
+    )
+    return [Step("longer", text, _new_study(facts, f"--max-epochs {wanted}"))]
+
+
+def _patience(facts: StudyFacts) -> list[Step]:
+    found = facts.patience
+    if found is None or found.recommended is None or found.saved < 0.02:
+        return []
+    text = (
+        f"A patience of {found.recommended} would have given the same WER (within 0.1 points) in "
+        f"{100 * found.saved:.0f} % fewer epochs, over {len(found.runs)} finished trials."
+    )
+    return [Step("patience", text)]
+
+
+def _audit(facts: StudyFacts) -> list[Step]:
+    found = audit(facts)
+    if found.rate is None:
+        return []
+    if not found.winners and found.interval[0] < 0.2:
+        return []
+    later = facts.view.spec.budget.grace_epochs * 2
+    what = "would have won" if found.winners else "ended better than half of those let through"
+    count = len(found.winners or found.wrong)
+    text = (
+        f"{count} of {len(found.finished)} audited trials that ASHA would have stopped {what}: "
+        f"it stops too early. Give it a grace of {later} epochs."
+    )
+    return [Step("audit", text, _new_study(facts, f"--set budget.grace_epochs={later}"))]
+
+
+def _weak_rung(facts: StudyFacts) -> list[Step]:
+    rows = [row for row in rung_facts(facts) if row.end_rank is not None]
+    if not rows or rows[0].end_count < 10 or (rows[0].end_rank or 0.0) >= WEAK_RANK:
+        return []
+    first = rows[0]
+    better = next((row.epoch for row in rows[1:] if (row.end_rank or 0.0) >= WEAK_RANK), None)
+    later = better or 2 * first.epoch
+    if later > facts.view.spec.budget.max_epochs:
+        return []
+    text = (
+        f"The order at the first rung, epoch {first.epoch}, hardly foretells the end (rank "
+        f"correlation {first.end_rank:.2f} over {first.end_count} trials): first stop at epoch "
+        f"{later}."
+    )
+    return [Step("weak rung", text, _new_study(facts, f"--set budget.grace_epochs={later}"))]
+
+
+def _dead(facts: StudyFacts) -> list[Step]:
+    found = facts.importance
+    if found is None or found.main.trials < ENOUGH_TRIALS:
+        return []
+    dead = [unit.name for unit in found.main.units if unit.high < DEAD_SHARE]
+    if not dead:
+        return []
+    verb = "matters" if len(dead) == 1 else "matter"
+    text = (
+        f"{_listed(dead)} hardly {verb} (below {100 * DEAD_SHARE:.0f} % of the importance, "
+        "its whole interval): fix what is cheap, and search the rest."
+    )
+    return [Step("dead parameter", text)]
+
+
+def _more_trials(facts: StudyFacts) -> list[Step]:
+    found = facts.importance
+    if found is None or facts.view.running or found.main.trials >= ENOUGH_TRIALS:
+        return []
+    wanted = math.ceil(len(facts.trials) * ENOUGH_TRIALS / max(1, found.main.trials))
+    text = (
+        f"The {found.main.trials} trials that reached epoch {found.main.epoch} do not settle which "
+        f"parameter matters; {ENOUGH_TRIALS} would do."
+    )
+    more = f"slr-tune run {facts.space_file} --trials {wanted}"
+    return [Step("more trials", text, more)]
+
+
+def _ablate(facts: StudyFacts) -> list[Step]:
+    found = facts.importance
+    if found is None or not found.main.units or facts.best is None or facts.view.running:
+        return []
+    name = found.main.units[0].name
+    text = f"Whether {name} makes the difference, or the seed, an ablation tells."
+    command = f"slr-tune ablate --study {facts.view.spec.study} --factor {name}"
+    return [Step("ablate", text, command)]
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _new_study(facts: StudyFacts, change: str) -> str:
+    name = facts.view.spec.study
+    return f"slr-tune run {facts.space_file} --study {name}-2 {change}"
+
+
+RULES: tuple[Callable[[StudyFacts], list[Step]], ...] = (
+    _go_on,
+    _failures,
+    _confirm,
+    _baseline_won,
+    _edges,
+    _settled_options,
+    _longer,
+    _audit,
+    _weak_rung,
+    _patience,
+    _dead,
+    _ablate,
+    _more_trials,
+)
+"""In the order in which they are told."""

@@ -1,0 +1,153 @@
+"""Three weights that sum to 1, such as those of the losses, as a triangle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slr_tune.report.page import Figure
+from slr_tune.report.page.figures import INK
+from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.study.part import Part
+from slr_tune.report.study.sampling import shown, thinning_note
+from slr_tune.report.style import BASELINE, SCALE, metric_title
+from slr_tune.space.simplex import SimplexParameter
+
+_MOST_DOTS = 1500
+
+
+def simplex_parameters(facts: StudyFacts) -> list[SimplexParameter]:
+    """Those of the space that have three weights."""
+    found = [p for p in facts.view.spec.space.parameters if isinstance(p, SimplexParameter)]
+    return [parameter for parameter in found if len(parameter.weights) == 3]
+
+
+def simplex_parts(facts: StudyFacts) -> list[Part]:
+    """One for each simplex of three weights."""
+    epoch = facts.matched_epoch
+    if epoch is None:
+        return []
+    values = facts.at_epoch(epoch)
+    found = []
+    for parameter in simplex_parameters(facts):
+        able = weighted(facts, parameter, values)
+        if not able:
+            continue
+        drawn = shown(facts, able, _MOST_DOTS)
+        one, two, three = parameter.weights
+        text = [
+            f"A corner is a trial with that weight alone, the opposite side one without it. Dark "
+            f"is good: the colour is the value at epoch {epoch}. The ring marks the best trial of "
+            "the search, the square the baseline. Where the dark points lie together is the blend "
+            f"of {one}, {two} and {three} to look at.",
+            thinning_note(len(drawn), len(able)),
+        ]
+        figure = _ternary(facts, parameter, drawn, values)
+        title = f"The blend of {one}, {two} and {three}"
+        found.append(Part(title, [t for t in text if t], figures=[figure]))
+    return found
+
+
+def weighted(
+    facts: StudyFacts, parameter: SimplexParameter, values: dict[int, float]
+) -> list[TrialFacts]:
+    """Trials that have the weights, and a value."""
+    return [
+        trial
+        for trial in facts.trials
+        if trial.number in values and all(key in trial.params for key in parameter.keys)
+    ]
+
+
+def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, float]:
+    """The scale's ends: the best, and what nine in ten reach, so that wrecks do not flatten it."""
+    ordered = sorted(values)
+    place = int(0.9 * (len(ordered) - 1))
+    if smaller:
+        return ordered[0], ordered[place]
+    return ordered[len(ordered) - 1 - place], ordered[-1]
+
+
+def _ternary(
+    facts: StudyFacts,
+    parameter: SimplexParameter,
+    drawn: Sequence[TrialFacts],
+    values: dict[int, float],
+) -> Figure:
+    weights = {trial.number: parameter.decode(trial.params) for trial in drawn}
+    one, two, three = parameter.weights
+    smaller = facts.view.minimizes
+    low, high = colour_limits([values[t.number] for t in drawn], smaller=smaller)
+    ordered = sorted(drawn, key=lambda trial: -facts.sign * values[trial.number])
+    traces = [
+        {
+            **_points(weights, ordered, (one, two, three)),
+            "name": "trials",
+            "marker": {
+                "size": 11 if len(drawn) < 300 else 6,
+                "color": [round(values[trial.number], 2) for trial in ordered],
+                "colorscale": SCALE,
+                "reversescale": not smaller,
+                "cmin": low,
+                "cmax": high,
+                "line": {"width": 0.6, "color": "var(--soft)"},
+                "colorbar": {
+                    "title": {"text": metric_title(facts.metric), "side": "bottom"},
+                    "orientation": "h",
+                    "thickness": 12,
+                    "len": 0.7,
+                    "y": -0.1,
+                    "yanchor": "top",
+                },
+            },
+            "text": [f"trial {t.number}: {values[t.number]:.2f}" for t in ordered],
+            "hovertemplate": f"%{{text}}<br>{one} %{{a:.2f}}, {two} %{{b:.2f}}, {three} %{{c:.2f}}"
+            "<extra></extra>",
+        }
+    ]
+    for trial, name, symbol, colour in (
+        (facts.best, "best", "circle-open", INK),
+        (facts.baseline, "baseline", "square-open", BASELINE),
+    ):
+        if trial is not None and trial.number in weights:
+            marker = {"size": 19, "symbol": symbol, "color": colour, "line": {"width": 3}}
+            point = _points(weights, [trial], (one, two, three))
+            traces.append({**point, "name": name, "marker": marker, "hoverinfo": "skip"})
+    return Figure(
+        traces,
+        f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric_title(facts.metric)}.",
+        {
+            "ternary": {
+                "bgcolor": "rgba(0,0,0,0)",
+                "aaxis": _axis(one),
+                "baxis": _axis(two),
+                "caxis": _axis(three),
+            },
+            "showlegend": False,
+            "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
+        },
+        height=520,
+    )
+
+
+def _points(
+    weights: dict[int, dict[str, float]],
+    trials: Sequence[TrialFacts],
+    names: tuple[str, str, str],
+) -> dict[str, Any]:
+    columns = {
+        key: [round(weights[trial.number][name], 4) for trial in trials]
+        for key, name in zip("abc", names, strict=True)
+    }
+    # A point on a side, with a weight of nothing, must not be cut in half.
+    return {"type": "scatterternary", "mode": "markers", "cliponaxis": False, **columns}
+
+
+def _axis(name: str) -> dict[str, Any]:
+    return {
+        "title": {"text": name},
+        "gridcolor": "var(--rule)",
+        "linecolor": "var(--soft)",
+        "tickvals": [0.2, 0.4, 0.6, 0.8],
+        "tickfont": {"size": 11},
+    }

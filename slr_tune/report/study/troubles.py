@@ -1,0 +1,128 @@
+"""What went wrong: failed trials with their reasons, and red flags on the curves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from slr_tune.report.page import Column, Table
+from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.study.part import Part
+
+_MOST_ROWS = 200
+_MOST_NUMBERS = 8
+
+MEANINGS = {
+    "nan": "the loss or a value left the numbers",
+    "oom": "out of memory, even after the batch was halved",
+    "error": "the run raised an error",
+    "killed": "its worker died again and again",
+    "collapsed": "the model predicted blanks only, and was given up",
+    "aborted": "ended by hand, or never begun",
+}
+
+
+def failures_part(facts: StudyFacts) -> Part | None:
+    """None where no trial failed."""
+    failed = [trial for trial in facts.trials if trial.ending == "failed"]
+    if not failed:
+        return None
+    groups: dict[tuple[str, str], list[TrialFacts]] = defaultdict(list)
+    for trial in failed:
+        groups[trial.reason, last_word(trial.error)].append(trial)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    table = Table(
+        (
+            Column("reason"),
+            Column("trials", True),
+            Column("which"),
+            Column("after epochs", True),
+            Column("what was said"),
+        ),
+        [
+            (
+                reason,
+                f"{len(members):,}",
+                numbers(members),
+                _span([trial.epochs for trial in members]),
+                said or MEANINGS.get(reason, ""),
+            )
+            for (reason, said), members in ordered[:_MOST_ROWS]
+        ],
+        f"slr-tune show {facts.view.spec.study} --trial N has the whole error.",
+    )
+    share = 100 * len(failed) / len(facts.trials)
+    text = f"{len(failed):,} of {len(facts.trials):,} trials failed, {share:.0f} %. "
+    text += "A failed trial has no value, and the sampler does not learn from it."
+    return Part("Failures", [text], tables=[table])
+
+
+def flags_part(facts: StudyFacts) -> Part | None:
+    """None where no curve was read."""
+    read = [trial for trial in facts.trials if trial.curve]
+    if not read:
+        return None
+    by_name: dict[str, list[TrialFacts]] = defaultdict(list)
+    for trial in read:
+        for flag in trial.flags:
+            by_name[flag.name].append(trial)
+    if not by_name:
+        return Part("Red flags", [f"None on the curves of {len(read):,} trials."])
+    summary = Table(
+        (Column("flag"), Column("trials", True), Column("which"), Column("for example")),
+        [
+            (name, f"{len(members):,}", numbers(members), _example(name, members))
+            for name, members in sorted(by_name.items(), key=lambda item: -len(item[1]))
+        ],
+        "slr-tune diagnose looks at a checkpoint in depth.",
+    )
+    flagged = [trial for trial in read if trial.flags]
+    text = (
+        f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial that "
+        "was stopped or failed that is as it should be; in one of the best it is a reason to look."
+    )
+    leaders = {trial.number for trial in facts.leaders}
+    worth = [trial for trial in flagged if trial.number in leaders or trial.complete]
+    rows = [
+        (str(trial.number), trial.reason, str(flag.epoch), flag.name, flag.text)
+        for trial in worth
+        for flag in trial.flags
+    ]
+    tables = [summary]
+    if rows:
+        columns = (
+            Column("trial", True),
+            Column("ended by"),
+            Column("from epoch", True),
+            Column("flag"),
+            Column("seen"),
+        )
+        caption = "Trials that ran to their end, or are among the best"
+        caption += f"; the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else "."
+        tables.append(Table(columns, rows[:_MOST_ROWS], caption))
+    return Part("Red flags", [text], tables=tables)
+
+
+def last_word(error: str | None) -> str:
+    """The line of an error that says what happened: a traceback's last, a message's first."""
+    lines = [line.strip() for line in (error or "").strip().splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return line if len(line) <= 160 else line[:157] + "..."
+
+
+def numbers(members: list[TrialFacts]) -> str:
+    """Trials' numbers, a few of many."""
+    said = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
+    return said + (f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else "")
+
+
+def _span(epochs: list[int]) -> str:
+    low, high = min(epochs), max(epochs)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _example(name: str, members: list[TrialFacts]) -> str:
+    trial = members[0]
+    flag = next(flag for flag in trial.flags if flag.name == name)
+    return f"trial {trial.number}: {flag.text}"

@@ -1,0 +1,225 @@
+"""The rules that say what to do next: each where it must speak, and where it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from report_studies import Told, tell_study
+
+from slr_tune.importance import Importance
+from slr_tune.importance.analysis import Bar
+from slr_tune.report.study.facts import StudyFacts, collect
+from slr_tune.report.study.next_steps import next_steps
+from slr_tune.study.confirmed import write_confirmed
+
+pytestmark = pytest.mark.usefixtures("database")
+
+FLAT = [50.0, 40.0, 30.0, 29.0, 29.0, 29.0, 29.0, 29.0, 29.0]
+"""Best at epoch 4 of 9: neither cut short nor stopped."""
+
+
+def curve(end: float) -> list[float]:
+    return [value - 29.0 + end for value in FLAT]
+
+
+def facts_of(trials: Sequence[Told], **options: Any) -> StudyFacts:
+    return collect(tell_study(trials, **options))
+
+
+def said(facts: StudyFacts, rule: str) -> list[str]:
+    return [
+        f"{step.text} {step.command}".strip() for step in next_steps(facts) if step.rule == rule
+    ]
+
+
+def test_unfinished_trials_are_gone_on_with() -> None:
+    """A search that was cut off looks finished otherwise."""
+    facts = facts_of([Told(FLAT), Told([50.0], "running")])
+    assert said(facts, "unfinished")[0].startswith("1 trials are not finished")
+    assert not said(facts, "running")
+
+
+def test_a_running_study_is_left_to_run() -> None:
+    """Its figures still change: no advice to confirm or to ask for more."""
+    facts = facts_of([Told(FLAT), Told([50.0], "running")])
+    driver = facts.view.driver
+    assert driver is None or not driver.alive
+    from slr_tune.study.lock import Driver
+
+    alive = Driver("told", True, "process 1", 0.0)
+    running = replace(facts, view=replace(facts.view, driver=alive))
+    assert [step.rule for step in next_steps(running)] == ["running"]
+
+
+def test_failures_by_a_high_learning_rate() -> None:
+    """Diverged trials point at the upper end of the range, if their rate is higher."""
+    bad = [Told([90.0, 95.0], "nan", {"learning_rate": 0.028}) for _ in range(3)]
+    good = [Told(curve(20.0 + n), params={"learning_rate": 0.004}) for n in range(3)]
+    (text,) = said(facts_of([Told(FLAT), *good, *bad]), "failures")
+    assert text.startswith("3 of 7 trials failed, 3 by nan: their learning rate is high")
+    assert "median 0.028" in text and text.endswith("--trial 4")
+
+
+def test_failures_by_an_error_give_its_word_and_few_are_no_matter() -> None:
+    """One in fifty is bad luck."""
+    error = "Traceback (most recent call last):\n  File x\nValueError: no such thing"
+    facts = facts_of([Told([], "error", error=error), Told([], "error", error=error)])
+    assert "the first said: ValueError: no such thing." in said(facts, "failures")[0]
+    many = [replace(trial, reason="max_epochs") for trial in facts.trials] * 10
+    assert not said(replace(facts, trials=tuple([*many, facts.trials[0]])), "failures")
+
+
+def test_confirm_until_the_best_is_confirmed() -> None:
+    """The figure of a search must not be quoted; once confirmed, the advice would be noise."""
+    view = tell_study([Told(FLAT), Told(curve(20.0))])
+    assert said(collect(view), "confirm") == [
+        "Retrain the best on fresh seeds before you quote its figure: it was chosen by it. "
+        "slr-tune confirm --study told"
+    ]
+    row = {"name": "best", "claimed": 20.0, "wer": {"dev": [21.0, 22.0]}}
+    write_confirmed(view.folder, [{**row, "trial": 0}])
+    assert said(collect(view), "confirm")
+    write_confirmed(view.folder, [{**row, "trial": 1}])
+    assert not said(collect(view), "confirm")
+
+
+def test_baseline_that_was_not_beaten() -> None:
+    """The search has to go on, or elsewhere."""
+    (text,) = said(facts_of([Told(curve(10.0)), Told(FLAT)]), "baseline won")
+    assert text.startswith("Nothing in 2 trials beat the baseline")
+    assert text.endswith("--trials 4")
+
+
+def test_baseline_that_was_beaten() -> None:
+    """By however little; what it is worth the fresh seeds say."""
+    assert not said(facts_of([Told(curve(10.0)), Told(curve(9.0))]), "baseline won")
+
+
+def at_rate(rates: Sequence[float]) -> list[Told]:
+    return [
+        Told(curve(10.0 + place), params={"learning_rate": rate})
+        for place, rate in enumerate(rates)
+    ]
+
+
+def test_best_at_the_edge_of_its_range() -> None:
+    """The issue's own example: 1e-3 to 3e-2, best at the top, to be widened to 5e-2."""
+    facts = facts_of([Told(FLAT), *at_rate([0.029, 0.027, 0.025, 0.028, 0.026])])
+    (text,) = said(facts, "edge")
+    assert text.startswith("learning_rate is best at the upper edge of its range")
+    assert "widen it to 0.05." in text
+    assert text.endswith("--study told-2 --set 'space.learning_rate.float=[0.001, 0.05]'")
+
+
+def test_lower_edge_and_middle() -> None:
+    """The other end; and a best in the middle gives no advice."""
+    (text,) = said(facts_of([Told(FLAT), *at_rate([0.0011, 0.0012, 0.0013, 0.001])]), "edge")
+    assert "lower edge" in text and "space.learning_rate.float=[0.0007, 0.03]" in text
+
+
+def test_no_edge_where_the_best_lie_in_the_middle() -> None:
+    """Advice to widen every range would be worth nothing."""
+    assert not said(facts_of([Told(FLAT), *at_rate([0.006, 0.029, 0.005, 0.007, 0.001])]), "edge")
+
+
+def test_a_range_that_cannot_be_widened() -> None:
+    """Dropout cannot be below 0, whatever the best trials say."""
+    low = [Told(curve(10.0 + n), params={"dropout": 0.001 * n}) for n in range(5)]
+    assert not said(facts_of([Told(FLAT), *low]), "edge")
+
+
+def test_edge_of_a_parameter_under_a_choice() -> None:
+    """The place to widen is the branch's own, which `--set` must find."""
+    hot = {"temperature.schedule": "cosine", "temperature.cosine.start": 7.9}
+    trials = [Told(curve(10.0 + n), params=hot) for n in range(5)]
+    (text,) = said(facts_of([Told(FLAT), *trials]), "edge")
+    assert "temperature.cosine.start is best at the upper edge" in text
+    assert "--set 'space.temperature.schedule.choice.cosine.start.float=[2, 9]'" in text
+
+
+def test_an_option_that_all_the_best_share() -> None:
+    """Five of five where half of all have it is no chance (1 in 32); three of three might be."""
+    drop = [Told(curve(10.0 + n), params={"kd_blank": "drop"}) for n in range(6)]
+    keep = [Told([90.0 + n], "asha", {"kd_blank": "keep"}) for n in range(6)]
+    (text,) = said(facts_of([Told([95.0] * 9), *drop, *keep]), "settled option")
+    assert text.startswith("All of the best 5 have kd_blank: drop, of all trials 46 %")
+
+
+def test_an_option_that_nearly_all_have_is_not_settled() -> None:
+    """Where nearly all trials have it, the best do too."""
+    drop = [Told(curve(10.0 + n), params={"kd_blank": "drop"}) for n in range(6)]
+    assert not said(facts_of([Told([95.0] * 9), *drop]), "settled option")
+
+
+def test_runs_that_were_cut_short() -> None:
+    """Still falling at the last epoch: more epochs. Best long before: none."""
+    falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
+    (text,) = said(facts_of(falling), "longer")
+    assert "Give them 14 epochs." in text and text.endswith("--study told-2 --max-epochs 14")
+
+
+def test_runs_that_were_long_enough() -> None:
+    """Best at epoch 4 of 9."""
+    assert not said(facts_of([Told(curve(20.0 + n)) for n in range(4)]), "longer")
+
+
+def test_patience_that_saves() -> None:
+    """Best at epoch 4 of 9, no false start: a patience of 1 does."""
+    (text,) = said(facts_of([Told(curve(20.0 + n)) for n in range(4)]), "patience")
+    assert text.startswith("A patience of 1 would have given the same WER")
+    assert "44 % fewer epochs, over 4 finished trials" in text
+
+
+def test_audit_that_found_a_winner() -> None:
+    """A trial that ASHA would have thrown away beats all: stop later."""
+    trials = [Told(FLAT), Told(curve(25.0)), Told([80.0, 50.0, *[15.0] * 7], spared=1)]
+    (text,) = said(facts_of(trials), "audit")
+    assert text.startswith("1 of 1 audited trials that ASHA would have stopped would have won")
+    assert text.endswith("--set budget.grace_epochs=2")
+
+
+def test_audit_that_found_nothing() -> None:
+    """The stop would have been right."""
+    trials = [Told(FLAT), Told(curve(25.0)), Told([80.0, *[60.0] * 8], spared=1)]
+    assert not said(facts_of(trials), "audit")
+
+
+def test_rung_that_foretells_nothing() -> None:
+    """The order at epoch 1 is turned round at the end: stop later. In order: leave it."""
+    turned = [Told([50.0 + n, *[30.0 - n] * 8]) for n in range(11)]
+    (text,) = said(facts_of(turned), "weak rung")
+    assert "rank correlation -1.00 over 11 trials" in text
+
+
+def test_rung_that_foretells_the_end() -> None:
+    """In the same order at the rung and at the end."""
+    assert not said(facts_of([Told([50.0 + n, *[30.0 + n] * 8]) for n in range(11)]), "weak rung")
+
+
+def bar(name: str, share: float, high: float) -> Bar:
+    return Bar(name, share, 0.0, high, 60, share, 0.0)
+
+
+def with_importance(facts: StudyFacts, trials: int, units: Sequence[Bar]) -> StudyFacts:
+    assert facts.importance is not None
+    main = Importance(3, "ped-anova", trials, 6, tuple(units), (), None, 200)
+    return replace(facts, importance=replace(facts.importance, main=main))
+
+
+def test_dead_parameters_more_trials_and_what_to_ablate() -> None:
+    """They follow the importance: its whole interval small, enough trials or too few."""
+    facts = facts_of([Told(FLAT), Told(curve(20.0))])
+    units = [bar("kd_blank", 0.9, 1.0), bar("dropout", 0.01, 0.03), bar("patience", 0.0, 0.04)]
+    many = with_importance(facts, 60, units)
+    assert said(many, "dead parameter")[0].startswith("dropout and patience hardly matter")
+    assert said(many, "ablate")[0].endswith("slr-tune ablate --study told --factor kd_blank")
+    assert not said(many, "more trials")
+    few = with_importance(facts, 20, units)
+    assert not said(few, "dead parameter")
+    # Of 2 trials 20 "reached" the epoch here, so a tenth as many trials more would do.
+    assert said(few, "more trials")[0].endswith("--trials 5")
+    unsure = with_importance(facts, 60, [bar("dropout", 0.01, 0.4)])
+    assert not said(unsure, "dead parameter")

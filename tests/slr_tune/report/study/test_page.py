@@ -1,0 +1,210 @@
+"""The whole report, over studies as they come: running, torn, tiny, failed, large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Browser
+from report_studies import Told, tell_study
+
+from slr_tune.report.study.cost import costs
+from slr_tune.report.study.facts import StudyFacts, collect
+from slr_tune.report.study.files import write_report
+from slr_tune.report.study.history import running_best
+from slr_tune.report.study.overview import verdict
+from slr_tune.report.study.page import build_report, report_markdown, report_page
+from slr_tune.report.study.sampling import shown
+from slr_tune.study.confirmed import write_confirmed
+from slr_tune.study.lock import StudyLock
+from slr_tune.study.storage import open_storage
+from slr_tune.study.view import load_study
+
+pytestmark = pytest.mark.usefixtures("database")
+
+SOME = [
+    Told([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
+    Told([90.0], "asha", {"kd_blank": "drop", "temperature.schedule": "linear"}),
+    Told([55.0, 45.0, 35.0, 25.0, 24.0, 24.5, 24.6], "patience", {"learning_rate": 0.02}),
+    Told([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
+    Told([95.0, 94.0, math.nan], "nan", error="the loss is not a number"),
+    Told([80.0], "asha"),
+    Told([85.0, 60.0, 45.0, 28.0, 27.0, 27.0, 27.0, 27.0, 27.0], spared=1),
+    Told([75.0, 70.0], "running"),
+]
+
+
+def titles(facts: StudyFacts) -> list[str]:
+    report = build_report(facts)
+    return [part.title for part in (*report.before, *report.after)]
+
+
+def facts_of(trials: Sequence[Told], **options: Any) -> StudyFacts:
+    return collect(tell_study(trials, **options))
+
+
+def test_everything_that_a_study_has() -> None:
+    """Each part stands on the page of a study that has something for it."""
+    assert titles(facts_of(SOME)) == [
+        "The best configuration",
+        "What to do next",
+        "How the search went",
+        "Learning curves",
+        "All parameters together",
+        "One parameter at a time",
+        "The blend of alpha, beta and gamma",
+        "Temperature over the epochs",
+        "What ASHA did",
+        "Was stopping right?",
+        "Patience",
+        "What it cost",
+        "Failures",
+        "Red flags",
+        "All trials",
+    ]
+
+
+def test_verdict_says_what_won_and_that_it_flatters() -> None:
+    """The sentence that people quote; with fresh seeds it gives the honest figure instead."""
+    view = tell_study(SOME)
+    said = verdict(collect(view))
+    assert said.startswith("Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's ")
+    assert "This figure flatters" in said
+    rows = [
+        {"trial": 0, "name": "baseline", "claimed": 30.0, "wer": {"dev": [31.0, 33.0]}},
+        {"trial": 3, "name": "best", "claimed": 19.0, "wer": {"dev": [21.0, 23.0]}},
+    ]
+    write_confirmed(view.folder, rows)
+    facts = collect(view)
+    assert verdict(facts).endswith(
+        "On 2 fresh seeds it came to 22.00 ± 1.41, the baseline to 32.00."
+    )
+    page = report_page(build_report(facts))
+    assert "flattered its best by 3.00 points" in page and "This figure flatters" not in page
+
+
+def test_torn_confirmation_is_as_none() -> None:
+    """A half-written file must not take the report away."""
+    view = tell_study(SOME)
+    (view.folder / "confirm.json").write_text('[{"trial": 3, "wer"')
+    assert collect(view).confirmed == ()
+
+
+def test_baseline_that_won() -> None:
+    """No gain is claimed where there is none."""
+    facts = facts_of([SOME[3], SOME[0]])
+    assert verdict(facts).startswith("Nothing beat the baseline: dev WER 19.00 % (trial 0).")
+
+
+def test_without_a_baseline() -> None:
+    """A space may have none."""
+    facts = facts_of(SOME, baseline=False)
+    assert facts.gain is None and "baseline" not in verdict(facts)
+    assert "<figure" in report_page(build_report(facts))
+
+
+def test_without_curve_files() -> None:
+    """The folder is gone: the database's values still tell the story, flags and patience do not."""
+    found = titles(facts_of(SOME, files=False))
+    assert "Learning curves" in found and "What ASHA did" in found
+    assert "Red flags" not in found and "Patience" not in found
+
+
+def test_torn_curve_file() -> None:
+    """Another process is writing its last line."""
+    view = tell_study(SOME)
+    path = view.folder / "trials" / "0" / "curve.csv"
+    path.write_text(path.read_text()[:-7])
+    assert len(collect(view).trials[0].curve) == 8
+
+
+@pytest.mark.parametrize(
+    ("trials", "said"),
+    [
+        ([], "No trial has a value yet."),
+        ([Told([], "running")], "No trial has a value yet."),
+        ([Told([60.0, 50.0], "running")], "No trial has a value yet."),
+        ([SOME[0]], "Nothing beat the baseline: dev WER 30.00 % (trial 0)."),
+        ([SOME[4], SOME[4]], "All 2 trials failed: nothing was found."),
+        ([Told([], "error", error="boom")], "All 1 trials failed"),
+    ],
+)
+def test_studies_with_next_to_nothing(trials: list[Told], said: str, tmp_path: Path) -> None:
+    """A report over whatever is there, never a traceback."""
+    facts = facts_of(trials)
+    report = build_report(facts)
+    assert verdict(facts).startswith(said)
+    assert said in report_markdown(report)
+    page, words, *_ = write_report(report)
+    assert page.stat().st_size > 1000 and words.stat().st_size > 50
+
+
+def test_only_stopped_trials() -> None:
+    """A stopped trial's value is of its epoch, and said so."""
+    facts = facts_of([Told([90.0], "asha"), Told([80.0], "asha")])
+    assert verdict(facts).startswith("No trial has run to its end; of the stopped ones trial 1")
+
+
+def test_a_running_study_says_that_it_runs() -> None:
+    """Its figures will change."""
+    tell_study(SOME)
+    with StudyLock(open_storage().engine, "told"):
+        facts = collect(load_study("told"))
+        page = report_page(build_report(facts))
+    assert "It is running (process" in page and "this is its state so far" in page
+
+
+def test_running_best_by_hand() -> None:
+    """Stopped and failed trials have no part in it."""
+    assert running_best(facts_of(SOME)) == [(0, 30.0), (2, 24.0), (3, 19.0)]
+
+
+def test_cost_by_hand() -> None:
+    """9 epochs are the budget: two stopped at 1 saved 16, patience at 7 saved 2."""
+    rows = {cost.ending: cost for cost in costs(facts_of(SOME))}
+    assert (rows["asha"].epochs, rows["asha"].saved) == (2, 16)
+    assert (rows["patience"].epochs, rows["patience"].saved) == (7, 2)
+    assert (rows["max_epochs"].trials, rows["max_epochs"].epochs) == (3, 27)
+    assert rows["failed"].saved == rows["running"].saved == 0
+    assert rows["max_epochs"].seconds == 54.0
+
+
+def test_leaders_are_the_best_that_finished_and_then_who_got_far() -> None:
+    """A stopped trial is no leader while finished ones are left."""
+    assert [t.number for t in facts_of(SOME).leaders] == [3, 2, 6, 0, 5]
+
+
+def test_thinning_keeps_the_best_and_the_baseline() -> None:
+    """A figure that left out the best trial would lie."""
+    facts = facts_of(SOME)
+    chosen = [trial.number for trial in shown(facts, facts.trials, 4)]
+    assert {0, 3, 2} <= set(chosen) and len(chosen) <= 4 + 4
+    assert len(shown(facts, facts.trials, 100)) == len(facts.trials)
+
+
+def test_markdown_has_the_tables_and_no_empty_part() -> None:
+    """For a repository, where no browser draws figures."""
+    text = report_markdown(build_report(facts_of(SOME)))
+    assert "| baseline |" not in text.split("## The best configuration")[0]
+    assert "## Patience" in text and "## Learning curves" not in text
+    assert "| nan | 1 | 4 | 3 | the loss is not a number |" in text
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_opens_in_a_browser(browser: Browser, width: int, dark: bool) -> None:
+    """No error, no request outside, nothing wider than the screen, every figure drawn."""
+    page, *_ = write_report(build_report(facts_of(SOME)))
+    shown_page = browser.open(page, width=width, dark=dark)
+    assert shown_page.errors == []
+    assert shown_page.outside_requests == []
+    assert shown_page.sideways == 0
+    open_figures = "return document.querySelectorAll('section figure').length"
+    drawn = "return document.querySelectorAll('section figure .main-svg').length > 0 && "
+    drawn += "[...document.querySelectorAll('section figure')].every(f => f.querySelector('svg'))"
+    assert shown_page.evaluate(open_figures) >= 15
+    assert shown_page.evaluate(drawn)
+    assert shown_page.box(".verdict").bottom < 844

@@ -1,0 +1,81 @@
+"""What ASHA did, counted by hand; the audit's rate against statsmodels' interval."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_studies import Told, tell_study
+from statsmodels.stats.proportion import proportion_confint
+
+from slr_tune.report.study.facts import collect
+from slr_tune.report.study.rungs import audit, audit_part, rung_facts, wilson
+
+
+@given(st.integers(1, 60), st.data())
+def test_interval_of_a_share(count: int, data: st.DataObject) -> None:
+    """Wilson's interval, which holds for few trials and at 0 of n."""
+    hits = data.draw(st.integers(0, count))
+    assert wilson(hits, count) == pytest.approx(
+        proportion_confint(hits, count, method="wilson"), abs=1e-7
+    )
+
+
+def test_no_trial_tells_nothing() -> None:
+    """A rate without observations could be anything."""
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.usefixtures("database")
+def test_who_entered_and_left() -> None:
+    """Seven trials at the first rung: two stopped, one spared, four go on to the second."""
+    end = [30.0] * 6
+    trials = [
+        Told([60.0, 50.0, 40.0, *end]),
+        Told([50.0], "asha"),
+        Told([40.0, 30.0, 20.0, *[10.0] * 6]),
+        Told([70.0], "asha"),
+        Told([45.0, 35.0, 25.0], "asha"),
+        Told([80.0, 70.0, 60.0, *end], spared=1),
+        Told([41.0, 31.0, 21.0, *[11.0] * 6]),
+    ]
+    first, second = rung_facts(collect(tell_study(trials)))
+    assert (first.epoch, first.entered, first.stopped, first.spared, first.went_on) == (
+        1,
+        7,
+        2,
+        1,
+        4,
+    )
+    assert (second.epoch, second.entered, second.stopped, second.went_on) == (3, 4, 1, 3)
+    assert (first.best, second.best) == (40.0, 20.0)
+    # Five have a value at both rungs, in the same order.
+    assert (first.next_rank, first.next_count) == (pytest.approx(1.0), 5)
+    assert (first.end_rank, first.end_count) == (None, 4)
+
+
+@pytest.mark.usefixtures("database")
+def test_wrong_stops_by_hand() -> None:
+    """Let through ended at 20, 30, 40: spared ones at 35 (right), 25 (wrong), 15 (would win)."""
+    through = [Told([50.0, *[float(end)] * 8]) for end in (20, 30, 40)]
+    spared = [Told([90.0, *[float(end)] * 8], spared=1) for end in (35, 25, 15)]
+    unfinished = Told([90.0, 80.0], "running", spared=1)
+    baseline = Told([50.0, *[1.0] * 8])
+    facts = collect(tell_study([baseline, *through, *spared, unfinished]))
+    found = audit(facts)
+    assert [t.number for t in found.spared] == [4, 5, 6, 7]
+    assert [t.number for t in found.wrong] == [5, 6]
+    assert [t.number for t in found.winners] == [6]
+    assert found.bar == 30.0 and found.rate == pytest.approx(2 / 3)
+    part = audit_part(facts)
+    assert part is not None
+    assert "a rate of wrong stops of 67 % [21, 94]. 1 would have won." in part.text[0]
+    judged = [row[-1] for row in part.tables[0].rows]
+    assert judged == ["right", "wrong", "wrong: it beats all that ASHA let through", "not known"]
+
+
+@pytest.mark.usefixtures("database")
+def test_nothing_audited_says_so() -> None:
+    """No figure where there is none, and the way to get one."""
+    part = audit_part(collect(tell_study([Told([50.0] * 9), Told([60.0], "asha")])))
+    assert part is not None and "budget: {audit: 0.05}" in part.text[0]
