@@ -163,8 +163,11 @@ def _latencies(
     batches = [collate(split, [index]).to(device) for index in range(min(_TIMED, len(split)))]
     taken: list[dict[str, list[float]]] = [{name: [] for name in DECODERS} for _ in systems]
     for number in range(_ROUNDS + 1):  # the first round warms up
-        for batch in batches if number else batches[:1]:
-            for place, model in enumerate(models):
+        for turn, batch in enumerate(batches if number else batches[:1]):
+            for offset in range(len(models)):
+                # Whoever comes first finds the caches cold: each does in its turn.
+                place = (turn + offset) % len(models)
+                model = models[place]
                 started = time.perf_counter()
                 with torch.inference_mode():
                     output = model(batch.features, batch.lengths)
