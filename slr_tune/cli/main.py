@@ -23,6 +23,7 @@ COMMANDS = {
     "show": ("slr_tune.cli.show", "Show a study, or one trial of it."),
     "best": ("slr_tune.cli.best", "Print the best configuration of a study."),
     "confirm": ("slr_tune.cli.confirm", "Retrain the best on fresh seeds: the honest figure."),
+    "ablate": ("slr_tune.cli.ablate", "Change one factor at a time: is the difference real?"),
     "evaluate": ("slr_tune.cli.evaluate", "Recognise dev or test, greedy and with a beam."),
     "tune-decoder": ("slr_tune.cli.tune_decoder", "Choose the beam search's settings on dev."),
     "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),

@@ -1,0 +1,180 @@
+"""`slr-tune ablate`: is that difference real?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+
+@click.command(
+    name="ablate",
+    epilog=examples(
+        "slr-tune ablate --factor temperature",
+        "slr-tune ablate --factor loss_weights --factor dropout --seeds 5",
+        "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
+        "slr-tune ablate --factor temperature --factor kd_blank --factorial",
+        "slr-tune ablate --factor kd_blank --retune lr --budget 3",
+        "slr-tune ablate --path",
+    ),
+)
+@click.argument("space", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--factor",
+    "factors",
+    multiple=True,
+    metavar="NAME",
+    help="A setting or a group of them; may be given again. "
+    "Its levels are the file's, or the standard ones.",
+)
+@click.option("--study", help="[default: the file's, or the one written last]")
+@click.option(
+    "--baseline",
+    metavar="best|space|FILE",
+    help="What arms are compared with. [default: the space's baseline, else the best trial]",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--factorial", is_flag=True, help="Cross two factors: every level with every other.")
+@click.option(
+    "--controls",
+    is_flag=True,
+    help="Add arms that a doubter asks for: no distillation, label smoothing, a shuffled teacher.",
+)
+@click.option(
+    "--path",
+    is_flag=True,
+    help="Walk from the baseline to the best trial, one parameter at a time, and back.",
+)
+@click.option("--retune", metavar="SETTING", help="Let each arm tune this setting for itself too.")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=2),
+    default=3,
+    show_default=True,
+    help="Values that each arm may try with --retune.",
+)
+@click.option("--no-share", is_flag=True, help="Train every run by itself, to check the sharing.")
+@click.option(
+    "--test", "with_test", is_flag=True, help="Open the test split too; logged in the study."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: one a core]")
+@click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
+@storage_option
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, train nothing.")
+@json_option
+def command(space: Path | None, **options: Any) -> int:
+    """Changes one factor at a time, with paired seeds, and says which differences are real.
+
+    SPACE is the search-space file; without it the stored study is taken. Given again after a stop
+    or a crash, the same command goes on where it was.
+    """
+    from slr_tune.ablation.request import Request, make_design
+
+    as_json, dry = options.pop("as_json"), options.pop("dry_run")
+    share = not options.pop("no_share")
+    request = Request(space=space, share=share, **options)
+    design, view = make_design(request)
+    if dry:
+        from dataclasses import asdict
+
+        from slr_tune.ablation.dry_run import dry_run, dry_text
+
+        plan = dry_run(design, request, view)
+        echo_json(asdict(plan)) if as_json else click.echo(dry_text(plan, design))
+        return 0
+    return _ablate(design, request, as_json=as_json)
+
+
+def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
+    from slr_tune.ablation.bench import Interrupted
+    from slr_tune.ablation.run import Talk, run_ablation
+    from slr_tune.cli.main import EXIT_INTERRUPTED
+    from slr_tune.report.ablation import write_report
+    from slr_tune.search.interrupt import interrupt_flag
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    tell(
+        f"{design.title} of study {design.spec.study!r}: {len(design.seeds)} seeds, "
+        f"against {design.baseline.source}"
+    )
+    with interrupt_flag(tell) as asked:
+        try:
+            result, folder = run_ablation(design, request, Talk(tell, asked.is_set))
+        except Interrupted:
+            tell("Interrupted. What was trained is kept; the same command goes on.")
+            return EXIT_INTERRUPTED
+    tell("Writing the report")
+    paths = write_report(result, folder)
+    if as_json:
+        from dataclasses import asdict
+
+        files = [folder / "result.json", folder / "runs.csv", *paths]
+        echo_json({**asdict(result), "folder": str(folder), "files": [str(path) for path in files]})
+    else:
+        _print(result, folder)
+    return 0
+
+
+def _print(result: Any, folder: Path) -> None:
+    """Verdict, tables, the path's steps and what it cost."""
+    click.echo(result.verdict)
+    for table in result.tables:
+        click.echo()
+        if table is not result.main:
+            click.echo(f"{table.title}, on {table.split}: {table.verdict}")
+        _print_table(table)
+    if result.steps:
+        click.echo("\nSteps, the one that gained most first:")
+        for step in result.steps:
+            click.echo(f"  {step.change}: {step.gain:+.2f}, to {step.mean:.2f}")
+    receipt = result.receipt
+    click.echo(
+        f"\n{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "
+        f"({receipt.share:.0%}), {receipt.epochs_now} of them now."
+    )
+    click.echo(f"Report: {folder / 'report.html'}")
+
+
+def _print_table(table: Any) -> None:
+    from rich.table import Table
+
+    from slr_tune.cli.tables import print_table
+
+    drawn = Table(box=None, padding=(0, 2, 0, 0))
+    drawn.add_column("arm")
+    is_wer = table.measure == "WER"
+    has_runs = any(row.per_seed for row in table.rows)
+    heads = [f"{table.measure}, each seed", "mean"] if has_runs else []
+    for head in [*heads, "difference", "95 % interval", "Holm p"]:
+        drawn.add_column(head, justify="right")
+    drawn.add_column("verdict")
+    for row in table.rows:
+        cells = [row.name if not row.note else f"{row.name} ({row.note})"]
+        if has_runs:
+            cells += [" ".join(_figure(value, is_wer) for value in row.per_seed)]
+            cells += [_figure(row.mean, is_wer)]
+        if row.difference is None:
+            cells += ["", "", "", "baseline"]
+        else:
+            cells.append(_signed(row.difference, is_wer))
+            known = row.low is not None and row.high is not None
+            cells.append(
+                f"[{_signed(row.low, is_wer)}, {_signed(row.high, is_wer)}]" if known else ""
+            )
+            cells.append("" if row.holm_p is None else f"{row.holm_p:.3f}")
+            cells.append(row.outcome)
+        drawn.add_row(*cells)
+    print_table(drawn)
+
+
+def _figure(value: float, is_wer: bool) -> str:
+    return f"{value:.2f}" if is_wer else f"{value:.4g}"
+
+
+def _signed(value: float, is_wer: bool) -> str:
+    return f"{value:+.2f}" if is_wer else f"{value:+.3g}"

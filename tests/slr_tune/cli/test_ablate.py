@@ -1,0 +1,228 @@
+"""`slr-tune ablate` as a person gives it: on Ray, to the report, through kills and misspellings."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slr_tune.ablation.result import read_result
+
+Call = Callable[..., tuple[int, str, str]]
+
+SPACE = """
+study: tiny
+trainable: {trainable}
+data: {{name: libras, train: 18, dev: 8, test: 4}}
+{teacher}
+budget: {{trials: 2, max_epochs: 6, grace_epochs: 1}}
+resources: {{workers: 1}}
+fixed: {{layers: 1, hidden: 6, projection: 6, batch_size: 6, device: cpu}}
+space:
+  dropout: {{float: [0.0, 0.5]}}
+  learning_rate: {{float: [1e-3, 1e-1], log: true}}
+baseline: {{dropout: 0.2, learning_rate: 0.03}}
+"""
+TEACHER = (
+    "teacher: {train: teacher, settings: {layers: 1, hidden: 5, projection: 5, max_epochs: 1}}"
+)
+
+pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
+
+
+def write_space(folder: Path, trainable: str) -> Path:
+    path = folder / "tiny.yaml"
+    teacher = TEACHER if trainable == "distill" else ""
+    path.write_text(SPACE.format(trainable=trainable, teacher=teacher))
+    return path
+
+
+def test_from_the_command_to_figures_that_can_be_checked_by_hand(
+    tmp_path: Path, studies: Path, call: Call
+) -> None:
+    """WER, difference and its parts, worked out from runs.csv: what the report says must be those.
+
+    Then the same without sharing: equal but for the receipt and the command.
+    """
+    space = write_space(tmp_path, "distill")
+    given = ("ablate", space, "--factor", "temperature", "--seeds", 2)
+    code, out, err = call(*given)
+    assert code == 0, err
+    folder = studies / "tiny" / "ablations" / "temperature"
+    runs = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
+    result = read_result(folder)
+
+    def total(arm: str, *kinds: str) -> int:
+        return sum(int(run[f"dev_{kind}"]) for run in runs if run["arm"] == arm for kind in kinds)
+
+    base, arm = result.main.rows[0], result.main.row("constant 1")
+    errors = ("substitutions", "deletions", "insertions")
+    words = total(base.name, "words")
+    assert words == total(arm.name, "words") == 2 * result.main.words
+    assert base.mean == pytest.approx(100 * total(base.name, *errors) / words)
+    assert arm.difference == pytest.approx(
+        100 * (total(arm.name, *errors) - total(base.name, *errors)) / words
+    )
+    assert arm.deletions == pytest.approx(100 * total(arm.name, "deletions") / words)
+    assert f"{base.mean:.2f}" in out and result.verdict in out
+    assert result.verdict in (folder / "report.md").read_text()
+    assert {path.name for path in folder.iterdir()} >= {"report.html", "report.tex", "result.json"}
+    code, _, err = call(*given, "--no-share")
+    assert code == 0, err
+    apart = read_result(folder)
+    assert apart.receipt.epochs_run == apart.receipt.epochs_asked > result.receipt.epochs_run
+    ours, theirs = asdict(result), asdict(apart)
+    for name in ("receipt", "command"):
+        assert ours.pop(name) != theirs.pop(name)
+    assert ours == theirs
+
+
+def test_a_student_and_the_measured_path(tmp_path: Path, studies: Path, call: Call) -> None:
+    """The path ends at the best trial, and its steps add up to the whole way; --json is JSON."""
+    space = write_space(tmp_path, "student")
+    assert call("run", space, "--trials", 4)[0] == 0
+    if json.loads(call("show", "tiny", "--json")[1])["best"]["number"] == 0:
+        pytest.fail("the baseline won: the test needs another seed")
+    code, out, err = call("ablate", "--path", "--seeds", 2, "--json")
+    assert code == 0, err
+    printed = json.loads(out)
+    result = read_result(Path(printed["folder"]))
+    forward, back = result.tables
+    assert (forward.role, back.role) == ("path", "put back")
+    assert sorted(step.parameter for step in result.steps) == ["dropout", "learning_rate"]
+    whole = forward.rows[-1].mean - forward.rows[0].mean
+    assert sum(step.gain for step in result.steps) == pytest.approx(whole)
+    assert result.steps[0].others, "the step that was not taken is not told"
+    assert back.rows[0].mean == pytest.approx(forward.rows[-1].mean)
+
+
+def test_each_arm_may_tune_a_setting_and_controls_are_added(
+    tmp_path: Path, studies: Path, call: Call
+) -> None:
+    """Both answers stand side by side, and the retuned arms say what they chose."""
+    space = write_space(tmp_path, "distill")
+    given = ("ablate", space, "--factor", "kd_blank", "--retune", "lr", "--budget", 2, "--controls")
+    code, out, err = call(*given, "--seeds", 2)
+    assert code == 0, err
+    result = read_result(studies / "tiny" / "ablations" / "kd_blank+controls-retune-learning_rate")
+    tuned = result.table("retuned")
+    assert tuned is not None and [row.name for row in tuned.rows] == [
+        row.name for row in result.main.rows
+    ]
+    assert {row.note for row in tuned.rows} <= {"learning_rate 0.03", "learning_rate 0.06"}
+    assert "shuffled teacher" in out and "learning_rate of its own" in out
+    chosen = [run for run in result.runs if run.part == "tuning"]
+    assert {run.seed for run in chosen}.isdisjoint(result.seeds)
+
+
+def test_a_dry_run_trains_nothing_and_needs_no_study(
+    tmp_path: Path, studies: Path, call: Call
+) -> None:
+    """What it says comes from the plan: 6 + 6 epochs a seed that share their warm-up."""
+    space = write_space(tmp_path, "distill")
+    given = ("ablate", space, "--factor", "temperature", "--dry-run")
+    code, out, _ = call(*given)
+    assert code == 0 and "epochs asked for in 18 runs" in out and "constant 4" in out
+    plan = json.loads(call(*given, "--json")[1])
+    assert plan["epochs_asked"] == 6 * 6 * 3 > plan["epochs_run"]
+    assert not (studies / "tiny" / "ablations").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--factor", "temprature"), "nearest first: temperature"),
+        (("--factor", "dropout", "--baseline", "nowhere.yaml"), "no such file"),
+        (("--factor", "dropout", "--seeds", "0"), "--seeds"),
+        ((), "nothing to ablate"),
+    ],
+)
+def test_bad_input_is_one_message(
+    tmp_path: Path, call: Call, arguments: tuple[str, ...], said: str
+) -> None:
+    """Exit code 2, nothing on stdout, no traceback."""
+    code, out, err = call("ablate", write_space(tmp_path, "distill"), *arguments)
+    assert (code, out) == (2, "") and said in err and "Traceback" not in err
+
+
+def test_without_any_study_the_way_out_is_said(call: Call) -> None:
+    """The first thing that somebody may type."""
+    code, _, err = call("ablate", "--factor", "dropout")
+    assert code == 2 and "no study" in err
+
+
+class Command:
+    """`slr-tune ablate` in its own process, on the test run's Ray session."""
+
+    def __init__(self, *arguments: str) -> None:
+        import ray
+
+        address = ray.get_runtime_context().gcs_address
+        command = [sys.executable, "-m", "slr_tune.cli.main", "ablate", *arguments]
+        self.process = subprocess.Popen(
+            [*command, "--address", address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ,
+        )
+
+    def wait_for_stages(self, folder: Path, count: int) -> bool:
+        """Whether so many stages were done before the command ended."""
+        while self.process.poll() is None:
+            if len(list(folder.glob("*/done.json"))) >= count:
+                return True
+            select.select([], [], [], 0.01)
+        return False
+
+    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
+        """Sends a signal, or none, and waits; exit code and output."""
+        if number is not None:
+            self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=180)
+        return self.process.returncode, output
+
+
+def test_stopped_then_killed_then_started_again_repeats_no_stage(
+    tmp_path: Path, studies: Path
+) -> None:
+    """Ctrl-C ends in a sentence and 130, kill -9 in nothing; what was done before is not repeated.
+
+    A stage that was trained again would be written again, and counted as trained now.
+    """
+    space = write_space(tmp_path, "student")
+    arguments = (str(space), "--factor", "dropout", "--seeds", "3")
+    stages = studies / "tiny" / "ablations" / ".stages"
+    first = Command(*arguments)
+    assert first.wait_for_stages(stages, 1), first.end()
+    code, output = first.end(signal.SIGINT)
+    assert code == 130 and "the same command goes on" in output, output
+    assert "Traceback" not in output and not (stages.parent / "dropout").exists()
+    second = Command(*arguments)
+    assert second.wait_for_stages(stages, len(list(stages.glob("*/done.json"))) + 2)
+    second.end(signal.SIGKILL)
+    done: dict[Path, tuple[int, int]] = {
+        path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in stages.glob("*/done.json")
+    }
+    assert 3 <= len(done) < 9, "the kill came too late: make the ablation longer"
+    code, output = Command(*arguments).end()
+    assert code == 0, output
+    for path, identity in done.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == identity
+    receipt: Any = read_result(stages.parent / "dropout").receipt
+    kept = sum(
+        stage.last - stage.first + 1
+        for stage in receipt.stages
+        if stages / stage.id / "done.json" in done
+    )
+    assert kept > 0 and receipt.epochs_now <= receipt.epochs_run - kept
