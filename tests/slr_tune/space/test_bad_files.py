@@ -102,8 +102,8 @@ MISTAKES = [
     (
         "{train: teacher, settings: {hidden: 64}}",
         "{checkpoint: gone.pt, study: other}",
-        "4:10: teacher: must be exactly one of {train: teacher}, {study: NAME} or "
-        "{checkpoint: PATH}",
+        "4:10: teacher: must be exactly one of {train: teacher}, {study: NAME}, "
+        "{checkpoint: PATH} or {soft_targets: FOLDER}",
     ),
     (
         "{train: teacher, settings: {hidden: 64}}",
