@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from slr_tune.cli.options import examples, storage_option
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command(
@@ -25,15 +25,24 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     help="Listen on an address that others reach; there is no authentication.",
 )
 def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
-    """Serves the studies to a browser on this machine until Ctrl-C."""
-    from slr_tune.dashboard import serve
+    """Serves the studies to a browser on this machine until Ctrl-C.
+
+    It shows trials, states and learning curves while a search runs, in the terms of the
+    search-space file, and it only reads: nothing that is clicked changes a study.
+    """
+    from slr_tune.dashboard import LOOPBACK, serve
     from slr_tune.errors import SlrTuneError
     from slr_tune.study.storage import open_storage
 
-    if host not in LOOPBACK and not insecure:
-        raise SlrTuneError(
-            f"the dashboard has no authentication, and {host} can be reached by others",
-            hint="Leave --host out and forward the port over SSH, or add --insecure.",
-        )
+    if host not in LOOPBACK:
+        warning = f"the dashboard has no authentication, and {host} can be reached by others"
+        if not insecure:
+            raise SlrTuneError(
+                warning,
+                hint="Leave --host out and forward the port over SSH, or add --insecure.",
+            )
+        click.echo(f"Warning: {warning}; whoever can, reads every study.", err=True)
+    # Optuna's own plots warn of small studies at every look.
+    warnings.filterwarnings("ignore", module=r"optuna\b")
     serve(open_storage(storage), host=host, port=port, announce=click.echo)
     return 0

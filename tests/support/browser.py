@@ -96,13 +96,26 @@ class Page:
 
 
 class Browser:
-    """Headless chromium that reaches nothing but files."""
+    """Headless chromium that reaches nothing but files and this machine."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
 
     def open(self, file: Path, *, width: int = 1280, height: int = 800, dark: bool = False) -> Page:
         """Opens a file on a screen of that size, in light or dark, and waits until it is drawn."""
+        address = file.resolve().as_uri()
+        return self.visit(address, inside=_INSIDE, width=width, height=height, dark=dark)
+
+    def visit(
+        self,
+        address: str,
+        *,
+        inside: tuple[str, ...],
+        width: int = 1280,
+        height: int = 800,
+        dark: bool = False,
+    ) -> Page:
+        """Opens an address on this machine; requests that begin otherwise than `inside` count."""
         driver = self._driver
         driver.get("about:blank")
         self._new_log("browser"), self._new_log("performance")
@@ -112,7 +125,7 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        driver.get(file.resolve().as_uri())
+        driver.get(address)
         driver.execute_async_script(_SETTLED)
         console = [entry["message"] for entry in self._new_log("browser") if _is_error(entry)]
         events = [json.loads(entry["message"])["message"] for entry in self._new_log("performance")]
@@ -121,7 +134,7 @@ class Browser:
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
-        outside = [address for address in asked if not address.startswith(_INSIDE)]
+        outside = [asked_for for asked_for in asked if not asked_for.startswith(inside)]
         return Page(driver, width, console, outside)
 
     def _new_log(self, kind: str) -> list[dict[str, Any]]:
@@ -151,7 +164,7 @@ def start_browser() -> Iterator[Browser]:
         "disable-gpu",
         "hide-scrollbars",
         "disable-background-networking",
-        "host-resolver-rules=MAP * ~NOTFOUND",
+        "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ):
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -1,0 +1,127 @@
+"""Keeps what the dashboard shows beyond the database up to date, without making a reader wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from optuna.study import load_study as open_study
+
+from slr_tune.dashboard.artifacts import FileArtifacts, study_artifacts, trial_artifacts
+from slr_tune.dashboard.notes import note_attributes, study_note, trial_notes
+from slr_tune.dashboard.overlay import ReadOnlyStorage
+from slr_tune.space import StudySpec
+from slr_tune.study.bulk import read_trials
+from slr_tune.study.folders import study_folder
+from slr_tune.study.lock import drivers
+from slr_tune.study.record import ATTRIBUTE
+from slr_tune.study.view import StudyView
+
+_log = logging.getLogger(__name__)
+
+LEAST_SECONDS = 5.0
+_WORK_SHARE = 10
+"""A refresh that took a second is not repeated for ten: the search needs the processor more."""
+_PATIENCE_SECONDS = 4.0
+
+
+@dataclass
+class _Made:
+    """What was made of a study, and when."""
+
+    work: Future[None] | None = None
+    next_at: float = 0.0
+    state: object = None
+
+
+class Freshness:
+    """Makes notes, plots and artifacts of the studies that somebody looks at."""
+
+    def __init__(self, storage: ReadOnlyStorage, artifacts: FileArtifacts) -> None:
+        """Starts no work yet."""
+        self._storage = storage
+        self._artifacts = artifacts
+        self._made: dict[int, _Made] = {}
+        self._lock = threading.Lock()
+        self._workers = ThreadPoolExecutor(1, thread_name_prefix="slr-tune-dashboard")
+
+    def refresh(self, study_id: int) -> None:
+        """Brings a study up to date where it is due; waits some seconds, then lets it go on."""
+        with self._lock:
+            made = self._made.setdefault(study_id, _Made())
+            busy = made.work is not None and not made.work.done()
+            if not busy and time.monotonic() >= made.next_at:
+                made.work = self._workers.submit(self._make, study_id, made)
+            work = made.work
+        if work is not None:
+            wait([work], timeout=_PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        """Drops what has not begun."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _make(self, study_id: int, made: _Made) -> None:
+        began = time.monotonic()
+        try:
+            self._show(study_id, made)
+        except Exception:
+            # The trials are shown all the same: they come from the database.
+            _log.exception("study %d: its note and plots could not be made", study_id)
+        finally:
+            took = time.monotonic() - began
+            made.next_at = time.monotonic() + max(LEAST_SECONDS, _WORK_SHARE * took)
+
+    def _show(self, study_id: int, made: _Made) -> None:
+        view = self._view(study_id)
+        if view is None:
+            return
+        shown, links = study_artifacts(self._artifacts, view.folder, study_id)
+        values = sum(len(trial.intermediate_values) for trial in view.trials)
+        states = tuple(trial.state for trial in view.trials)
+        state = (states, values, view.running, tuple(links))
+        if state == made.state:
+            return
+        told = {
+            **shown,
+            **trial_notes(view),
+            **note_attributes(study_note(view, links)),
+            "dashboard:objective_names": [view.spec.objective.metric],
+        }
+        # The plots take longest; until they are there the ones before stand.
+        self._storage.add(study_id, {**self._plots_before(study_id), **told})
+        files = trial_artifacts(self._artifacts, view.folder, view.trials)
+        self._storage.add_to_trials(files)
+        self._storage.add(study_id, {**_plots(view), **told})
+        made.state = state
+
+    def _plots_before(self, study_id: int) -> dict[str, str]:
+        attributes = self._storage.get_study_system_attrs(study_id)
+        return {k: v for k, v in attributes.items() if k.startswith("dashboard:plot_data:")}
+
+    def _view(self, study_id: int) -> StudyView | None:
+        """The study as other commands see it; None for one that this project did not make."""
+        database = self._storage.database
+        name = database.get_study_name_from_id(study_id)
+        study = open_study(study_name=name, storage=database)
+        stored = study.user_attrs.get(ATTRIBUTE)
+        if stored is None:
+            return None
+        trials = read_trials(database.engine, study_id)
+        spec = StudySpec.from_identity(stored["identity"], trials=max(1, len(trials)))
+        driver = next((one for one in drivers(database.engine) if one.study == name), None)
+        return StudyView(study, spec, trials, driver, study_folder(name))
+
+
+def _plots(view: StudyView) -> dict[str, str]:
+    """Plots, or none where a study that has just begun has too little for one."""
+    from slr_tune.dashboard.plots import plot_attributes
+    from slr_tune.report.study.facts import collect
+
+    try:
+        return plot_attributes(collect(view))
+    except Exception:
+        _log.exception("study %s: its plots could not be made", view.spec.study)
+        return {}

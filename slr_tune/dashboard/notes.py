@@ -1,0 +1,177 @@
+"""Notes: what a study is, made from its record; and what a person typed, kept beside the study."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from slr_tune.search.summary import flat, searched_values, summarise
+from slr_tune.space import StudySpec
+from slr_tune.study.folders import study_folder
+from slr_tune.study.record import record_of
+from slr_tune.study.view import StudyView
+from trainables.curve import replace_file
+
+FILE = "dashboard.json"
+"""In a study's folder: notes that were typed in the dashboard."""
+
+_MOST_NOTES = 300
+"""Optuna Dashboard looks through all notes for each trial that has one."""
+
+_NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")
+
+
+def note_of(key: str) -> str | None:
+    """Which note a system attribute is a piece of, in Optuna Dashboard's own naming.
+
+    Returns:
+        "" for the study's, "12:" for that of the trial with the key 12, None for no note.
+    """
+    found = _NOTE.fullmatch(key)
+    return None if found is None else found[1] or ""
+
+
+def note_attributes(text: str, trial_id: int | None = None) -> dict[str, Any]:
+    """A note of a study, or of a trial, as Optuna Dashboard stores it, in one piece."""
+    place = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
+    return {f"{place}note_ver": 1, f"{place}note_str:0": text}
+
+
+class KeptNotes:
+    """Notes of one study that people typed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads them from the study's folder; a file that cannot be read counts as none."""
+        self._path = folder / FILE
+        self.attributes: dict[str, Any] = {}
+        try:
+            stored = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if isinstance(stored, dict):
+            self.attributes = {k: v for k, v in stored.items() if note_of(k) is not None}
+
+    def keep(self, key: str, value: Any) -> None:
+        """Writes a piece of a note."""
+        self.attributes[key] = value
+        replace_file(self._path, json.dumps(self.attributes, indent=1).encode())
+
+
+def study_note(view: StudyView, links: Mapping[str, str]) -> str:
+    """What a study is, how it stands, its baseline, and where to read on, as Markdown.
+
+    Args:
+        view: The study.
+        links: Address of each file that was written about it, by its title.
+    """
+    spec, facts = view.spec, summarise(view)
+    budget = spec.budget
+    lines = [
+        f"## {spec.study}",
+        f"{_state(view, facts)} Searches `{spec.trainable}` on {_source(spec.data)}: "
+        f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
+        f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
+        _result(facts),
+    ]
+    if spec.baseline:
+        lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
+    if links:
+        shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
+        lines.append(f"**Read on**: {shown}.")
+    else:
+        lines.append(
+            f"`slr-tune report --study {spec.study}` writes the report; it is linked here."
+        )
+    lines.append(
+        "Names of parameters are those of the search-space file. The plot *Hyperparameter "
+        "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
+        "all. This dashboard only reads the study; a note that you type is kept in the study's "
+        f"folder, in `{FILE}`."
+    )
+    return "\n\n".join(line for line in lines if line)
+
+
+def study_attributes(spec: StudySpec) -> dict[str, str]:
+    """What the dashboard lists of a study as a whole."""
+    budget = spec.budget
+    return {
+        "trainable": spec.trainable,
+        "data": str(spec.data.get("name", "its own")),
+        "metric": f"{spec.objective.metric}, {spec.objective.direction}",
+        "epochs": f"at most {budget.max_epochs}, ASHA from {budget.grace_epochs}, "
+        f"factor {budget.reduction_factor}",
+        "folder": str(study_folder(spec.study)),
+    }
+
+
+def trial_notes(view: StudyView) -> dict[str, Any]:
+    """The resolved configuration of each trial as its note; of many trials the best have one."""
+    sign = 1.0 if view.minimizes else -1.0
+    trials = [trial for trial in view.trials if record_of(trial) is not None]
+    if len(trials) > _MOST_NOTES:
+        able = [trial for trial in trials if trial.values]
+        trials = sorted(able, key=lambda trial: sign * trial.values[0])[:_MOST_NOTES]
+    found: dict[str, Any] = {}
+    for trial in trials:
+        found |= note_attributes(_trial_note(view, trial), trial._trial_id)
+    return found
+
+
+def _trial_note(view: StudyView, trial: FrozenTrial) -> str:
+    record = record_of(trial)
+    config = flat({} if record is None else record.config)
+    searched = searched_values(view, {"params": trial.params}) if trial.params else {}
+    lines = [f"**Searched**: {_listed(searched)}."]
+    fixed = {name: value for name, value in config.items() if name not in searched}
+    lines.append(f"**The rest of its configuration**: {_listed(fixed)}.")
+    if record is not None and record.error:
+        lines.append(f"**Error**: `{record.error.strip().splitlines()[-1]}`")
+    return "\n\n".join(lines)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} `{_short(value)}`" for name, value in values.items()) or "nothing"
+
+
+_WORDS = {
+    "max_epochs": "ran to the last epoch",
+    "patience": "ended by patience",
+    "asha": "stopped by ASHA",
+    "running": "running",
+    "waiting": "waiting",
+}
+
+
+def _ended(facts: Mapping[str, Any]) -> str:
+    counts = facts["ended_by"].items()
+    found = [f"{count} {_WORDS.get(reason, f'failed ({reason})')}" for reason, count in counts]
+    return ", ".join(found) or "no trial yet"
+
+
+def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
+    if view.running and view.driver is not None:
+        return f"**Running** ({view.driver.description}): {_ended(facts)}."
+    return f"**Not running**: {_ended(facts)}."
+
+
+def _result(facts: Mapping[str, Any]) -> str:
+    best, baseline = facts["best"], facts["baseline"]
+    if best is None:
+        return ""
+    text = f"**Best so far**: {best['value']:.2f} (trial {best['number']}"
+    if baseline is not None and baseline["value"] is not None:
+        text += f"; baseline {baseline['value']:.2f}"
+    return f"{text}). It was chosen by its own figure and flatters: `slr-tune confirm`."
+
+
+def _source(data: Mapping[str, Any]) -> str:
+    return f"`{data.get('name', 'its own data')}`"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,214 @@
+"""A storage that only reads: what the dashboard writes stays in memory and in a file of its own.
+
+The driver of a study is its only writer. A dashboard that could delete a study, end a trial or
+rename a parameter under a running search would be a second one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+
+from slr_tune.dashboard.notes import KeptNotes, note_of, study_attributes
+from slr_tune.dashboard.translation import Translation
+from slr_tune.errors import StudyError
+from slr_tune.space import StudySpec
+from slr_tune.study.bulk import read_trials
+from slr_tune.study.folders import study_folder
+from slr_tune.study.record import ATTRIBUTE
+
+
+class ReadOnlyStorage(BaseStorage):
+    """The studies' database under additions that never reach it."""
+
+    def __init__(self, database: RDBStorage) -> None:
+        """Wraps an opened database."""
+        self.database = database
+        self._lock = threading.RLock()
+        self._additions: dict[int, dict[str, Any]] = {}
+        self._trial_additions: dict[int, dict[str, Any]] = {}
+        self._kept: dict[int, KeptNotes] = {}
+        self._specs: dict[int, StudySpec | None] = {}
+        self._translations: dict[int, Translation | None] = {}
+        self._finished: dict[int, FrozenTrial] = {}
+
+    def add(self, study_id: int, attributes: Mapping[str, Any]) -> None:
+        """Replaces what is shown of a study beyond its database: note, plots, artifacts."""
+        with self._lock:
+            self._additions[study_id] = dict(attributes)
+
+    def add_to_trials(self, attributes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Adds to what is shown of trials, by the database's key of the trial."""
+        with self._lock:
+            for trial_id, more in attributes.items():
+                self._trial_additions[trial_id] = dict(more)
+                self._finished.pop(trial_id, None)
+
+    # Reading
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """As stored."""
+        return self.database.get_study_id_from_name(study_name)
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        """As stored."""
+        return self.database.get_study_name_from_id(study_id)
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """As stored."""
+        return self.database.get_study_directions(study_id)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As stored, with this project's record in words."""
+        stored = self.database.get_study_user_attrs(study_id)
+        others = {key: value for key, value in stored.items() if key != ATTRIBUTE}
+        with self._lock:
+            spec = self._spec(study_id)
+        return {**(study_attributes(spec) if spec else {}), **others}
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As stored, with what was added; a person's own note comes before the made one."""
+        stored = self.database.get_study_system_attrs(study_id)
+        with self._lock:
+            kept = self._notes(study_id).attributes
+            made = self._additions.get(study_id, {})
+            typed = {note_of(key) for key in kept} - {None}
+            made = {key: value for key, value in made.items() if note_of(key) not in typed}
+            return {**stored, **made, **kept}
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """All studies with the same attributes as above."""
+        return [
+            FrozenStudy(
+                study_name=study.study_name,
+                direction=None,
+                directions=study.directions,
+                user_attrs=self.get_study_user_attrs(study._study_id),
+                system_attrs=self.get_study_system_attrs(study._study_id),
+                study_id=study._study_id,
+            )
+            for study in sorted(self.database.get_all_studies(), key=lambda s: s._study_id)
+        ]
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """In the file's terms."""
+        trial = self.database.get_trial(trial_id)
+        with self.database.engine.connect() as connection:
+            query = sa.text("SELECT study_id FROM trials WHERE trial_id = :trial_id")
+            study_id = connection.execute(query, {"trial_id": trial_id}).scalar_one()
+        return self._shown(study_id, [trial])[0]
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """In the file's terms, in order of their numbers."""
+        trials = read_trials(self.database.engine, study_id)
+        return self._shown(study_id, [t for t in trials if states is None or t.state in states])
+
+    def _shown(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        with self._lock:
+            fresh = [trial for trial in trials if trial._trial_id not in self._finished]
+            found = {trial._trial_id: trial for trial in self._translated(study_id, fresh)}
+            for key, trial in found.items():
+                trial._system_attrs |= self._trial_additions.get(key, {})
+                if trial.state.is_finished():
+                    self._finished[key] = trial
+            return [found.get(t._trial_id) or self._finished[t._trial_id] for t in trials]
+
+    def _translated(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        if study_id not in self._translations:
+            spec = self._spec(study_id)
+            self._translations[study_id] = None if spec is None else Translation(spec.space)
+        translation = self._translations[study_id]
+        return list(trials) if translation is None else translation.translate(trials)
+
+    def _spec(self, study_id: int) -> StudySpec | None:
+        """None for a study that this project did not make: it is shown as it is."""
+        if study_id not in self._specs:
+            stored = self.database.get_study_user_attrs(study_id).get(ATTRIBUTE)
+            identity = None if stored is None else stored["identity"]
+            made = None if identity is None else StudySpec.from_identity(identity, trials=1)
+            self._specs[study_id] = made
+        return self._specs[study_id]
+
+    def _notes(self, study_id: int) -> KeptNotes:
+        if study_id not in self._kept:
+            name = self.database.get_study_name_from_id(study_id)
+            self._kept[study_id] = KeptNotes(study_folder(name))
+        return self._kept[study_id]
+
+    # Writing: notes are kept beside the study, all else is refused
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Keeps a note in the study's folder.
+
+        Raises:
+            StudyError: It is anything else.
+        """
+        if note_of(key) is None:
+            _refuse()
+        with self._lock:
+            self._notes(study_id).keep(key, value)
+
+    def create_new_study(
+        self, directions: Sequence[StudyDirection], study_name: str | None = None
+    ) -> int:
+        """Refused."""
+        _refuse()
+
+    def delete_study(self, study_id: int) -> None:
+        """Refused."""
+        _refuse()
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Refused."""
+        _refuse()
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Refused."""
+        _refuse()
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        """Refused."""
+        _refuse()
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Refused."""
+        _refuse()
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        """Refused."""
+        _refuse()
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Refused."""
+        _refuse()
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Refused."""
+        _refuse()
+
+
+def _refuse() -> NoReturn:
+    raise StudyError("the dashboard only reads: a study is written by the run that searches it")

@@ -1,0 +1,137 @@
+"""Optuna Dashboard, served from this process."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import signal
+import socket
+import socketserver
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from optuna.storages import RDBStorage
+from optuna_dashboard import wsgi
+
+from slr_tune.dashboard.artifacts import FileArtifacts
+from slr_tune.dashboard.freshness import Freshness
+from slr_tune.dashboard.overlay import ReadOnlyStorage
+from slr_tune.errors import RunFailed
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Hosts that only this machine reaches."""
+
+_STUDY = re.compile(r"/api/studies/(\d+)/?")
+_NOTE = re.compile(r"/api/studies/\d+/(\d+/)?note/?")
+_REASON = "This dashboard only reads: a study is written by the run that searches it."
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    """A browser opens several connections at a time and may keep one idle."""
+
+    daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: a line a request would drown the address."""
+
+
+def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serves the dashboard until SIGINT or SIGTERM.
+
+    Args:
+        storage: The studies' database, opened; it is only read.
+        host: Address to listen on.
+        port: Port; 0 takes any that is free.
+        announce: Called with the address once connections are accepted.
+
+    Raises:
+        RunFailed: The address cannot be listened on.
+    """
+    overlay, artifacts = ReadOnlyStorage(storage), FileArtifacts()
+    freshness = Freshness(overlay, artifacts)
+    dashboard: Application = wsgi(overlay, artifact_store=artifacts)
+    hosts = (*LOOPBACK, host) if host in LOOPBACK else None
+    server = _listen(host, port, reading_only(dashboard, freshness.refresh, hosts=hosts))
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # A process in the background of a shell ignores SIGINT; SIGTERM ends it in any case.
+    signal.signal(signal.SIGTERM, stop)
+    with server:
+        shown = f"[{host}]" if ":" in host else host
+        announce(f"Optuna Dashboard at http://{shown}:{server.server_port}/  (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            announce("Dashboard ended.")
+        finally:
+            freshness.close()
+
+
+def reading_only(
+    dashboard: Application,
+    refresh: Callable[[int], None],
+    *,
+    hosts: tuple[str, ...] | None = None,
+) -> Application:
+    """The dashboard without what would change a study.
+
+    Args:
+        dashboard: Optuna's application.
+        refresh: Called with a study's key before it is answered for.
+        hosts: Names under which a browser may ask; None for any. A page from elsewhere that
+            points its own name at this machine is refused by it.
+    """
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "GET")
+        asked = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
+        if hosts is not None and asked not in hosts:
+            return _refused(start_response, f"{asked} is not a name of this dashboard.")
+        if method not in ("GET", "HEAD") and not (method == "PUT" and _NOTE.fullmatch(path)):
+            return _refused(start_response, _REASON)
+        found = _STUDY.fullmatch(path)
+        if found:
+            refresh(int(found[1]))
+        return dashboard(environ, start_response)
+
+    return application
+
+
+def _refused(start_response: Callable[..., Any], reason: str) -> Iterable[bytes]:
+    start_response("403 Forbidden", [("Content-Type", "application/json")])
+    return [json.dumps({"reason": reason}).encode()]
+
+
+def _listen(host: str, port: int, application: Application) -> WSGIServer:
+    kind = _Server6 if ":" in host else _Server
+    try:
+        return make_server(host, port, application, kind, _QuietHandler)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise RunFailed(
+                f"port {port} of {host} is in use, perhaps by another dashboard",
+                hint=f"Open http://{host}:{port}/, or choose another with --port.",
+            ) from error
+        reason = error.strerror or str(error)
+        raise RunFailed(
+            f"cannot listen on {host}:{port}: {reason}",
+            hint="Choose another port with --port, or leave --host out.",
+        ) from error
+    except UnicodeError as error:
+        raise RunFailed(
+            f"{host!r} is no host name", hint="Leave --host out to listen on this machine only."
+        ) from error

@@ -1,0 +1,102 @@
+"""Trials as the dashboard shows them: the file's own names, and how they ended.
+
+A sampler's coordinates (`loss_weights.u1`, `temperature.step.start`) mean nothing to a reader. The
+dashboard's tables and plots get `loss_weights.alpha` and `temperature.start` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial
+
+from slr_tune.importance.variables import Variable, columns_of
+from slr_tune.space.space import Space
+from slr_tune.study.record import ATTRIBUTE, TrialRecord, ended_by, record_of
+
+_DIGITS = 6
+
+
+class Translation:
+    """The terms of one study's space."""
+
+    def __init__(self, space: Space) -> None:
+        """Collects the searched values' names and ranges over all branches of the space."""
+        self._space = space
+        columns = columns_of(space, [])
+        self._distributions = {column.name: _distribution(column) for column in columns}
+
+    def translate(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The trials in the file's terms; what was given is not changed."""
+        columns = columns_of(self._space, trials)
+        return [self._one(trial, row, columns) for row, trial in enumerate(trials)]
+
+    def _one(self, trial: FrozenTrial, row: int, columns: Sequence[Variable]) -> FrozenTrial:
+        params = {
+            column.name: _shown(column, row, self._distributions[column.name])
+            for column in columns
+            if column.active[row]
+        }
+        system = {k: v for k, v in trial.system_attrs.items() if k != "fixed_params"}
+        return FrozenTrial(
+            number=trial.number,
+            state=trial.state,
+            value=None,
+            values=trial.values,
+            datetime_start=trial.datetime_start,
+            datetime_complete=trial.datetime_complete,
+            params=params,
+            distributions={name: self._distributions[name] for name in params},
+            user_attrs=_attributes(trial),
+            system_attrs=system,
+            intermediate_values=trial.intermediate_values,
+            trial_id=trial._trial_id,
+        )
+
+
+def _distribution(column: Variable) -> BaseDistribution:
+    if column.options:
+        return CategoricalDistribution(column.options)
+    if all(part.whole for part in column.ranges):
+        return IntDistribution(int(column.low), int(column.high), log=column.log)
+    return FloatDistribution(column.low, column.high, log=column.log)
+
+
+def _shown(column: Variable, row: int, distribution: BaseDistribution) -> str | int | float:
+    value = float(column.values[row])
+    if column.options:
+        return column.options[int(value)]
+    if isinstance(distribution, IntDistribution):
+        return int(value)
+    # Digits that nobody reads would fill the tables; the trial's note has them all.
+    return min(max(float(f"{value:.{_DIGITS}g}"), column.low), column.high)
+
+
+def _attributes(trial: FrozenTrial) -> dict[str, Any]:
+    """User attributes: the record of the trial in words, and attributes that others wrote."""
+    others = {key: value for key, value in trial.user_attrs.items() if key != ATTRIBUTE}
+    record = record_of(trial)
+    if record is None:
+        return others
+    return {**_told(trial, record), **others}
+
+
+def _told(trial: FrozenTrial, record: TrialRecord) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ended by": ended_by(trial),
+        "epochs": len(trial.intermediate_values),
+        "best epoch": record.best_epoch,
+        "seconds": round(record.seconds, 1),
+        "seed": record.seed,
+        "parameters": record.parameters,
+        "checkpoint": record.checkpoint,
+        "error": record.error,
+    }
+    return {key: value for key, value in found.items() if value is not None}
