@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from slr_tune.ablation.result import INTERACTION, PUT_BACK, RETUNED, TEST, AblationResult
 from slr_tune.report.ablation import tables, words
+from slr_tune.report.ablation.figures import compared
 from slr_tune.report.ablation.printed import NAME
 from slr_tune.report.page import markdown_table
 
@@ -19,7 +20,8 @@ def _lines(result: AblationResult) -> Iterator[str]:
     main = result.main
     yield from (f"# {result.title}", "", f"**{result.verdict}**", "")
     yield markdown_table(tables.comparison_table(main, result.seeds))
-    yield from (f"![Differences with 95 % intervals]({NAME}.png)", "")
+    if compared(main):
+        yield from (f"![Differences with 95 % intervals]({NAME}.png)", "")
     sentences = [row.sentence for row in main.rows if row.sentence]
     yield from _list("In words", [*sentences, *main.limits, *result.notes])
     if result.steps:

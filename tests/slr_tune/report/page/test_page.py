@@ -1,0 +1,128 @@
+"""The page, tables and figures that all reports share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser import Browser
+
+from slr_tune.report.page import (
+    Column,
+    Figure,
+    Section,
+    Table,
+    code_html,
+    figure_html,
+    folded_html,
+    list_html,
+    markdown_table,
+    render_page,
+    table_html,
+    text_html,
+)
+
+NASTY = '<b>"&</script><script>throw Error("let in")</script>'
+TABLE = Table((Column("a|b"), Column("n", True, secondary=True)), [("x_1|", "-2")], "C < 3.")
+
+
+def page(*sections: Section) -> str:
+    return render_page(title="T", subtitle="S", verdict="V", sections=sections)
+
+
+def test_no_text_of_a_user_becomes_markup(browser: Browser, tmp_path: Path) -> None:
+    """A study may be called anything; no name may break the page or run in it."""
+    figure = Figure([{"type": "scatter", "x": [1], "y": [1], "name": NASTY}], NASTY)
+    body = text_html(NASTY) + list_html([NASTY]) + code_html(NASTY) + figure_html(figure)
+    body += table_html(Table([Column(NASTY)], [(NASTY,)], NASTY)) + folded_html(NASTY, text_html())
+    file = tmp_path / "page.html"
+    html = render_page(
+        title=NASTY,
+        subtitle=NASTY,
+        verdict=NASTY,
+        footer=NASTY,
+        sections=[Section(NASTY, body), Section(NASTY, text_html(), folded=True)],
+    )
+    file.write_text(html)
+    opened = browser.open(file)
+    assert opened.errors == []
+    assert opened.evaluate("return document.querySelectorAll('b').length") == 0
+    assert opened.evaluate("return document.title") == NASTY
+
+
+def test_plotly_is_inside_once_and_only_where_needed() -> None:
+    """Four megabytes twice, or for a page of text, would be a waste; a link would need a server."""
+    figure = figure_html(Figure([], "nothing"))
+    with_two = page(Section("", figure), Section("", figure))
+    assert with_two.count("plotly.js v") == 1
+    assert 4e6 < len(with_two) < 7e6
+    assert len(page(Section("", text_html("words")))) < 20_000
+
+
+def test_figures_follow_the_scheme_and_hidden_ones_are_drawn_when_opened(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Black text on black paper; or an empty space where a folded figure should be."""
+    figure = Figure(
+        [{"type": "scatter", "x": [1, 2], "y": [1, float("nan")], "line": {"color": "var(--ink)"}}],
+        "a line",
+        {"xaxis": {"title": {"text": "epoch"}}},
+    )
+    file = tmp_path / "page.html"
+    file.write_text(page(Section("", figure_html(figure)), Section("F", figure_html(figure), True)))
+    read = (
+        "return [...document.querySelectorAll('.plot')].map("
+        "p => [p._fullLayout.font.color, p._fullData[0].line.color, p._fullLayout.width])"
+    )
+    for dark, ink in ((False, "#1b1f24"), (True, "#e6e9ed")):
+        opened = browser.open(file, dark=dark)
+        assert opened.evaluate(read)[0][:2] == [ink, ink]
+        opened.evaluate("document.querySelector('details').open = true")
+        assert opened.evaluate(
+            "return new Promise(done => setTimeout(() => done(Math.abs("
+            "document.querySelectorAll('.plot')[1]._fullLayout.width - "
+            "document.querySelectorAll('.plot')[1].clientWidth)), 100))"
+        ) == pytest.approx(0, abs=2)
+        assert opened.errors == []
+
+
+def test_a_phone_leaves_out_secondary_columns_and_never_scrolls_sideways(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """A wide table scrolls by itself; the page stays where it is."""
+    wide = Table([Column(f"column {n}") for n in range(30)], [["cell"] * 30], "words " * 60)
+    file = tmp_path / "page.html"
+    file.write_text(page(Section("", table_html(TABLE) + table_html(wide))))
+    shown = "return getComputedStyle(document.querySelector('td.secondary')).display"
+    phone = browser.open(file, width=390, height=844)
+    assert phone.evaluate(shown) == "none"
+    assert phone.sideways == 0
+    assert phone.evaluate(
+        "return [...document.querySelectorAll('caption span')].every("
+        "s => s.getBoundingClientRect().right <= 390)"
+    )
+    assert browser.open(file).evaluate(shown) == "table-cell"
+
+
+def test_typography_of_the_page_is_not_that_of_a_script() -> None:
+    """An arrow is one sign in a sentence, and stays as typed in a command or a configuration."""
+    assert "4 \u2192 3, 95\u00a0%" in text_html("4 -> 3, 95 %")
+    assert "a -&gt; b" in code_html("a -> b")
+
+
+def test_markdown_table_escapes_what_would_end_a_cell() -> None:
+    """A bar in a name must not make a column."""
+    assert markdown_table(TABLE) == "| a\\|b | n |\n| --- | ---: |\n| x\\_1\\| | -2 |\n\nC < 3.\n"
+
+
+def test_rows_of_another_length_are_refused() -> None:
+    """A missing cell would shift the others below the wrong heading."""
+    with pytest.raises(ValueError, match="row 0 has 1 cells, the table 2 columns"):
+        Table((Column("a"), Column("b")), [("x",)])
+
+
+def test_a_section_can_be_found() -> None:
+    """By a link, or a script that compares two reports but for one part."""
+    html = page(Section("T", text_html("x"), anchor="cost"), Section("T", text_html("x"), True))
+    assert '<section id="cost">' in html
+    assert "<details><summary>" in html
