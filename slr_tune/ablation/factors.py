@@ -16,7 +16,8 @@ from slr_tune.ablation.kinds import (
 )
 from slr_tune.ablation.levels import standard_levels
 from slr_tune.errors import SlrTuneError
-from slr_tune.space import StudySpec
+from slr_tune.space import StudySpec, settings, with_level
+from trainables.registry import config_class
 
 ALIASES = {
     "lr": "learning_rate",
@@ -67,13 +68,24 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
         raise SlrTuneError(f"there is no factor {name!r}", hint=_nearest_first(name, known))
     listed = {ALIASES.get(key, key): levels for key, levels in spec.factors.items()}
     given = name in listed
-    levels = listed[name] if given else standard_levels(name, config, spec)
+    levels = listed[name] if given else _possible(name, config, spec)
     if not levels:
         raise SlrTuneError(
             f"factor {name} has no other level here",
             hint=f"Give some in the search-space file: factors: {{{name}: [LEVEL, LEVEL]}}.",
         )
     return Factor(name, kind_of(name, spec.trainable), tuple(levels), given)
+
+
+def _possible(name: str, config: Mapping[str, Any], spec: StudySpec) -> list[Any]:
+    """The standard levels that the run takes: three times a share may be more than all."""
+    levels = standard_levels(name, config, spec)
+    if kind_of(name, spec.trainable) is Kind.DECODING:
+        return levels
+    model = config_class(spec.trainable)
+    return [
+        level for level in levels if not settings.faults_of(model, with_level(config, name, level))
+    ]
 
 
 def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:

@@ -1,0 +1,81 @@
+"""A user's own run: compared by its metric over the seeds, or refused in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from toy_space import write_toy_space
+
+from slr_tune.ablation.metric_table import metric_table
+from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.result import read_result
+from slr_tune.cli.main import run as slr_tune
+from slr_tune.errors import RunFailed, SlrTuneError
+
+
+def test_paired_t_by_hand() -> None:
+    """Differences 1, 2, 3: mean 2, standard error 1/sqrt(3), t(2) at 97.5 % 4.3027."""
+    values = {"base": [1.0, 1.0, 1.0], "arm": [2.0, 3.0, 4.0], "same": [1.0, 1.0, 1.0]}
+    table = metric_table(
+        values, role="main", baseline="base", title="", metric="loss", minimize=True
+    )
+    arm, same = table.row("arm"), table.row("same")
+    assert arm.difference == 2.0 and arm.difference_per_seed == (1.0, 2.0, 3.0)
+    assert arm.low == pytest.approx(2 - 4.3027 / 3**0.5, abs=1e-4)
+    assert arm.p_value == pytest.approx(0.0742, abs=1e-4) == arm.holm_p
+    assert arm.outcome == "not shown" and same.outcome == "identical"
+    assert arm.substitutions is None and table.utterances is None
+    assert "seeds alone" in table.limits[0]
+
+
+@pytest.mark.parametrize(("minimize", "outcome"), [(True, "shown worse"), (False, "shown better")])
+def test_larger_is_worse_or_better_as_the_objective_says(minimize: bool, outcome: str) -> None:
+    """The wrong sign would recommend the worse setting."""
+    values = {"base": [1.0, 1.1, 0.9], "arm": [3.0, 3.2, 2.8]}
+    table = metric_table(
+        values, role="main", baseline="base", title="", metric="m", minimize=minimize
+    )
+    assert table.row("arm").outcome == outcome
+    chance = table.row("arm").probability_of_improvement
+    assert chance is not None and (chance < 0.5) == minimize
+
+
+def test_a_run_without_a_value_cannot_be_compared() -> None:
+    """A NaN would make every figure of the table one."""
+    values = {"base": [1.0, 1.0], "arm": [1.0, float("nan")]}
+    with pytest.raises(RunFailed, match="arm"):
+        metric_table(values, role="main", baseline="base", title="", metric="m", minimize=True)
+
+
+@pytest.mark.usefixtures("ray_two_cores", "database")
+def test_the_command_on_a_users_own_run(
+    tmp_path: Path, studies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is trained epoch by epoch like any other, without data, teacher or utterances.
+
+    The toy's value does not depend on the seed, so width does nothing and a level half as high is
+    worse by 100 x 0.5 x 8/9 points in every seed.
+    """
+    space = write_toy_space(tmp_path, workers=1, fixed={"journal": tmp_path / "journal"})
+    space.write_text(space.read_text() + "factors: {level: [0.0], width: [2]}\n")
+    arguments = ["ablate", str(space), "--factor", "level", "--factor", "width", "--seeds", "2"]
+    assert slr_tune(arguments) == 0, capsys.readouterr().err
+    out = capsys.readouterr().out
+    result = read_result(studies / "toy" / "ablations" / "level+width")
+    assert result.main.measure == "val/wer" and result.runs[0].errors == {}
+    level = result.main.row("level 0")
+    assert level.difference == pytest.approx(-100 * 0.5 * 8 / 9)
+    assert result.main.row("width 2").outcome == "identical"
+    assert "level 0" in out
+    assert len((tmp_path / "journal").read_text().splitlines()) == result.receipt.epochs_run == 54
+
+
+@pytest.mark.usefixtures("database")
+def test_what_needs_errors_of_utterances_is_refused(tmp_path: Path) -> None:
+    """A decoder and a test split are nothing to a run that recognises no sentence."""
+    space = write_toy_space(tmp_path)
+    with pytest.raises(SlrTuneError, match="no factor 'beam_width'"):
+        make_design(Request(space, factors=["beam_width"]))
+    with pytest.raises(SlrTuneError, match="--test"):
+        make_design(Request(space, factors=["level"], with_test=True))
