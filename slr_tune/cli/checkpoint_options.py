@@ -93,8 +93,6 @@ def opened(
 
     named = find_checkpoint(checkpoint, study=study, trial=trial, storage=storage)
     stored = load_model(named.path)
-    if checkpoint is None:
-        click.echo(f"Checkpoint {named.path}", err=True)
     return named, stored, find_data(stored.data_hash, named, data)
 
 

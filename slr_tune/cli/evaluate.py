@@ -66,6 +66,7 @@ def command(
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
     95 %, by a bootstrap over utterances, or over signers where they are known.
     """
+    from slr_tune.evaluation.intervals import drawn_units
     from slr_tune.evaluation.mistakes import find_mistakes
 
     named, stored, dataset = opened(
@@ -92,7 +93,7 @@ def command(
     )
     _print_systems(rows)
     click.echo(
-        "\nThe intervals are of these weights on other utterances. "
+        f"\nThe intervals are of these weights on other {drawn_units(split.signers)}. "
         "What another seed would give they do not say."
     )
     _print_mistakes(systems[-1].name, mistakes, split, most=options["most"])
@@ -191,6 +192,7 @@ def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
 def _print_systems(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
+    from slr_tune.ablation.statistics import p_text
     from slr_tune.cli.tables import print_table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -201,7 +203,7 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
         compared = ["", ""]
         if less := row.get("minus_greedy"):
             ends = f"[{less['low']:+.2f}, {less['high']:+.2f}]"
-            compared = [f"{less['points']:+.2f} {ends}", f"{less['p_value']:.3f}"]
+            compared = [f"{less['points']:+.2f} {ends}", p_text(less["p_value"]).removeprefix("= ")]
         wer = f"{row['percent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
         counts = (str(row[kind]) for kind in ("substitutions", "deletions", "insertions"))
         table.add_row(

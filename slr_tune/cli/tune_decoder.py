@@ -70,6 +70,7 @@ def command(
             }
         )
         return 0
+    click.echo(f"{named.path}\n{dataset.name} dev, {len(split)} utterances\n")
     _print(found, plain.wer, seconds)
     click.echo("\n" + _evaluate_command(named, found.best.settings, model, lm_order))
     return 0

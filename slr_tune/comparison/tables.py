@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from slr_tune.ablation.naming import beam_text
+from slr_tune.ablation.statistics import p_text
 from slr_tune.comparison.measure import DECODERS, Comparison, Measured
 from slr_tune.report.page import Column, Table
 
@@ -48,7 +49,7 @@ def differences_table(found: Comparison) -> Table:
             ends = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
             tests = (difference.p_value, difference.holm_p, difference.mapsswe[0].p_value)
             cells = [entry.system.name, split, decoder, f"{difference.points:+.2f} {ends}"]
-            rows.append([*cells, *(f"{p:.3f}" if p >= 0.001 else "<0.001" for p in tests)])
+            rows.append([*cells, *(p_text(p).removeprefix("= ") for p in tests)])
     drawn = "signers" if all(found.signers.values()) else "utterances"
     others = len(found.measured) - 1
     holm = f" Holm's correction is over the {others} compared with {first}." if others > 1 else ""

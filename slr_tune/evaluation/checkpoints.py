@@ -60,18 +60,24 @@ def find_checkpoint(
     """Finds a checkpoint by its file, the folder of its run, or its study.
 
     Args:
-        given: A file, a run's folder, or a study's name; None with `study`.
-        study: Name of a study; its best trial unless `trial` says another.
+        given: A file, a run's folder, or a study's name; None for the study below.
+        study: Name of a study, None for the one written last; its best trial unless `trial` says
+            another.
         trial: Number of a trial.
         storage: Database of the studies.
 
     Raises:
         SlrTuneError: There is none.
     """
-    if given is not None and (study is not None or trial is not None):
+    if given is not None and study is not None:
         raise SlrTuneError("give a checkpoint, or --study with --trial, not both")
     if given is not None:
         path = Path(given).expanduser()
+        if trial is not None and path.exists():
+            raise SlrTuneError(
+                f"--trial {trial} is of a study, and {path} is a file or folder",
+                hint="Give --study NAME --trial N.",
+            )
         if path.is_file():
             return Named(path, _name_of(path))
         if path.is_dir():

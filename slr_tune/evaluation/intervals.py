@@ -67,6 +67,12 @@ def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
     return Wer(percent, float(low), float(high), substitutions, deletions, insertions, total)
 
 
+def drawn_units(signers: Sequence[str] | None) -> str:
+    """What the bootstrap draws, in words: utterances, or signers where there are several."""
+    number = 0 if signers is None else len(set(signers))
+    return f"signers ({number} here)" if number > 1 else "utterances"
+
+
 def paired_difference(
     counts: Counts, baseline: Counts, signers: Sequence[str] | None
 ) -> Difference:

@@ -127,6 +127,8 @@ def test_a_checkpoint_of_other_glosses_is_refused(
         (["{studies}/train/student", "--lm", "no.arpa"], "there is no such language model"),
         (["{studies}/train/student", "--data", "nosuch"], "not a known data set"),
         (["{studies}/train/student", "--study", "s"], "not both"),
+        (["{studies}/train/student", "--trial", "3"], "is a file or folder"),
+        (["{studies}/train/student", "--lm", "none", "--lm-weight", "1"], "needs a language model"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -7,7 +7,7 @@ import pytest
 
 from slr_tune.ablation.statistics import compare
 from slr_tune.evaluation.decode import Decoded
-from slr_tune.evaluation.intervals import paired_difference, wer_with_interval
+from slr_tune.evaluation.intervals import drawn_units, paired_difference, wer_with_interval
 from slr_tune.evaluation.mistakes import find_mistakes
 from slr_tune.evaluation.tuning import Tried, _held_out
 from trainables.decoding import BeamSettings
@@ -40,6 +40,8 @@ def test_signers_are_drawn_whole() -> None:
     assert (by_signer.low, by_signer.high) == (0.0, 100.0)
     alone = wer_with_interval(counts, ["a"] * 100)  # one signer cannot be drawn anew
     assert 30 < alone.low < alone.high < 70
+    assert drawn_units(["a"] * 50 + ["b"] * 50) == "signers (2 here)"
+    assert drawn_units(["a"] * 100) == drawn_units(None) == "utterances"
 
 
 def test_paired_difference_is_that_of_the_ablation() -> None:
