@@ -23,7 +23,7 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
-    "savefig.dpi": 160,
+    "savefig.dpi": 140,
     "pdf.fonttype": 42,
     # A file made twice from the same study has the same bytes.
     "svg.hashsalt": "slr-tune",

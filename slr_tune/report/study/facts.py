@@ -27,6 +27,8 @@ from trainables.curve import CurveFile
 
 LEAST_LEADERS = 5
 """The best tenth of a small study is one trial, which does not say where to look."""
+MOST_LEADERS = 50
+"""More lines cover a figure."""
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,10 @@ class StudyFacts:
 
     @property
     def leaders(self) -> list[TrialFacts]:
-        """The best tenth of the trials, at least five: finished ones first, then who got far."""
+        """The best tenth of the trials, 5 to 50: finished ones first, then who got far."""
         stopped = [t for t in self.trials if t.value is not None and not t.complete]
         stopped.sort(key=lambda t: (-t.epochs, self.sign * (t.value or 0.0), t.number))
-        count = max(LEAST_LEADERS, math.ceil(len(self.trials) / 10))
+        count = min(MOST_LEADERS, max(LEAST_LEADERS, math.ceil(len(self.trials) / 10)))
         return (self.ranked + stopped)[:count]
 
 

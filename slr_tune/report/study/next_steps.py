@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slr_tune.report.study.audit import audit
 from slr_tune.report.study.edges import edges
 from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.rungs import audit, rung_facts
+from slr_tune.report.study.rungs import rung_facts
 from slr_tune.report.study.troubles import last_word
 from slr_tune.report.style import number
 from slr_tune.space.choices import ChoiceParameter

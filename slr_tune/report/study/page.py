@@ -8,6 +8,7 @@ from slr_tune.report.importance.page import importance_sections
 from slr_tune.report.importance.text import share_table
 from slr_tune.report.importance.text import verdict as importance_verdict
 from slr_tune.report.page import Section, render_page
+from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.cost import cost_part
 from slr_tune.report.study.facts import StudyFacts
 from slr_tune.report.study.history import curves_part, history_part
@@ -16,7 +17,7 @@ from slr_tune.report.study.overview import overview_parts, subtitle, trials_part
 from slr_tune.report.study.parameters import parallel_part, slices_part
 from slr_tune.report.study.part import Part
 from slr_tune.report.study.patience import patience_part
-from slr_tune.report.study.rungs import audit_part, rungs_part
+from slr_tune.report.study.rungs import rungs_part
 from slr_tune.report.study.simplex import simplex_parts
 from slr_tune.report.study.temperature import temperature_part
 from slr_tune.report.study.troubles import failures_part, flags_part

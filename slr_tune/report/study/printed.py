@@ -33,7 +33,7 @@ def print_figures(facts: StudyFacts, folder: Path) -> list[Path]:
     """
     paths: list[Path] = []
     if any(curve_of(trial) for trial in facts.trials):
-        figure, axes = new_figure(1, 2, size=(9.6, 3.6))
+        figure, axes = new_figure(1, 2, size=(8.6, 3.3))
         _history(axes[0], facts)
         _curves(axes[1], facts)
         paths += save(figure, folder, "search")
@@ -122,7 +122,7 @@ def _weights(facts: StudyFacts, folder: Path) -> list[Path]:
         return []
     curves = {t.number: found for t in facts.trials if (found := schedule(t.config))}
     both = len({tuple(curve) for curve in curves.values()}) > 1
-    size = (9.6 if both else 4.8, 3.8)
+    size = (8.6 if both else 4.4, 3.5)
     figure, axes = new_figure(1, 2 if both else 1, size=size)
     _triangle(figure, axes[0], facts, able[0], values, epoch)
     if both:

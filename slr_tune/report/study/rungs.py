@@ -1,9 +1,8 @@
-"""What ASHA did: who came to each rung, who went on, and whether that was right."""
+"""What ASHA did: who came to each rung, who went on, and what the order there foretold."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,48 +51,6 @@ class RungFacts:
         return self.entered - self.stopped - self.spared
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What became of the trials that ASHA would have stopped.
-
-    Attributes:
-        spared: Trials that the audit let run on, finished or not.
-        finished: Those that ended by themselves.
-        wrong: Of those, the ones that ended better than half of the trials that ASHA let through.
-        winners: Of those, the ones that ended better than all of them.
-        bar: The median last value of the trials that ASHA let through; None without any.
-    """
-
-    spared: tuple[TrialFacts, ...]
-    finished: tuple[TrialFacts, ...]
-    wrong: tuple[TrialFacts, ...]
-    winners: tuple[TrialFacts, ...]
-    bar: float | None
-
-    @property
-    def rate(self) -> float | None:
-        """Share of wrong stops, 0..1; None where none was audited to its end."""
-        return len(self.wrong) / len(self.finished) if self.finished and self.bar else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the rate. Source: Wilson 1927, JASA 22, 209-212."""
-        return wilson(len(self.wrong), len(self.finished))
-
-
-def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """95 % interval of a share; 0 to 1 without observations."""
-    if count == 0:
-        return 0.0, 1.0
-    share = hits / count
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    # At the ends the formula misses by a rounding error.
-    return (0.0 if hits == 0 else low), (1.0 if hits == count else high)
-
-
 def rung_facts(facts: StudyFacts) -> list[RungFacts]:
     """Every rung of the study, ascending."""
     found = []
@@ -118,29 +75,6 @@ def rung_facts(facts: StudyFacts) -> list[RungFacts]:
             )
         )
     return found
-
-
-def audit(facts: StudyFacts) -> Audit:
-    """Compares the last values of spared trials with those of trials that ASHA let through."""
-    spared = tuple(trial for trial in facts.trials if trial.spared_at is not None)
-    finished = tuple(trial for trial in spared if trial.complete)
-    baseline = facts.baseline.number if facts.baseline is not None else None
-    passed = [
-        facts.sign * t.value
-        for t in facts.trials
-        if t.complete and t.value is not None and t.spared_at is None and t.number != baseline
-    ]
-    if not passed:
-        return Audit(spared, finished, (), (), None)
-    middle, best = statistics.median(passed), min(passed)
-    ended = [(trial, facts.sign * (trial.value or 0.0)) for trial in finished]
-    return Audit(
-        spared,
-        finished,
-        tuple(trial for trial, value in ended if value < middle),
-        tuple(trial for trial, value in ended if value < best),
-        facts.sign * middle,
-    )
 
 
 def rungs_part(facts: StudyFacts) -> Part | None:
@@ -178,67 +112,6 @@ def rungs_part(facts: StudyFacts) -> Part | None:
     )
     panels = [panel for row in rows if (panel := _panel(facts, row))]
     return Part("What ASHA did", [_rungs_text(facts, rows)], panels=panels, tables=[table])
-
-
-def audit_part(facts: StudyFacts) -> Part | None:
-    """None where nothing was stopped or spared."""
-    found = audit(facts)
-    stopped = sum(trial.reason == "asha" for trial in facts.trials)
-    if not stopped and not found.spared:
-        return None
-    tables = []
-    if found.spared:
-        rows = [
-            (
-                str(trial.number),
-                str(trial.spared_at),
-                points(trial.best_so_far.get(trial.spared_at or 0)),
-                points(trial.value) if trial.complete else f"({trial.reason})",
-                _judged(found, trial),
-            )
-            for trial in found.spared[:50]
-        ]
-        columns = (
-            Column("trial", True),
-            Column("would have stopped at", True),
-            Column("value there", True),
-            Column("value at its end", True),
-            Column("the stop would have been"),
-        )
-        caption = "The trials that ASHA would have stopped and the audit let run on"
-        caption += "; the first 50." if len(found.spared) > 50 else "."
-        tables.append(Table(columns, rows, caption))
-    return Part("Was stopping right?", audit_text(found, stopped), tables=tables)
-
-
-def audit_text(found: Audit, stopped: int) -> list[str]:
-    """The rate in words."""
-    if not found.spared:
-        return [
-            f"ASHA stopped {stopped} trials, and no stopped trial was run on to its end, so "
-            "nobody knows how many it stopped wrongly. budget: {audit: 0.05} lets one trial in "
-            "twenty run on."
-        ]
-    if found.rate is None:
-        return [f"{len(found.spared)} trials were spared; none can be judged yet."]
-    low, high = found.interval
-    count = len(found.finished)
-    text = (
-        f"Of {count} trial{'s' * (count > 1)} that ASHA would have stopped and that ran to the "
-        f"end, {len(found.wrong)} ended better than half of those that it let through: a rate of "
-        f"wrong stops of {100 * found.rate:.0f} % [{100 * low:.0f}, {100 * high:.0f}]. "
-        f"{len(found.winners) or 'None'} would have won."
-    )
-    few = "So few settle little; the interval says how little." if count < 20 else ""
-    return [text, few] if few else [text]
-
-
-def _judged(found: Audit, trial: TrialFacts) -> str:
-    if trial not in found.finished or found.bar is None:
-        return "not known"
-    if trial in found.winners:
-        return "wrong: it beats all that ASHA let through"
-    return "wrong" if trial in found.wrong else "right"
 
 
 def _values_at(facts: StudyFacts, epoch: int) -> dict[int, float]:

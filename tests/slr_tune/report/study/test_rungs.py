@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from report_studies import Told, tell_study
 from statsmodels.stats.proportion import proportion_confint
 
+from slr_tune.report.study.audit import audit, audit_part, wilson
 from slr_tune.report.study.facts import collect
-from slr_tune.report.study.rungs import audit, audit_part, rung_facts, wilson
+from slr_tune.report.study.rungs import rung_facts
 
 
 @given(st.integers(1, 60), st.data())
