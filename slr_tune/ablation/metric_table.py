@@ -10,7 +10,7 @@ from dataclasses import replace
 from scipy.special import stdtr, stdtrit
 
 from slr_tune.ablation.result import ArmRow, ResultTable
-from slr_tune.ablation.statistics import Outcome, holm, p_text
+from slr_tune.ablation.statistics import Outcome, Verdict, holm, overall, p_text
 from slr_tune.ablation.statistics.components import VarianceComponents
 from slr_tune.ablation.statistics.power import more_runs, smallest_detectable
 from slr_tune.errors import RunFailed
@@ -152,14 +152,8 @@ def _overall(rows: Sequence[ArmRow], baseline: str) -> str:
     others = [row for row in rows if row.difference is not None]
     if len(others) == 1:
         return others[0].sentence
-    parts = []
-    for outcome in (Outcome.BETTER, Outcome.WORSE):
-        names = [row.name for row in others if row.outcome == outcome]
-        parts += [f"{outcome}: {', '.join(names)}"] if names else []
-    rest = sum(row.outcome in (Outcome.NOT_SHOWN, Outcome.ONE_SEED) for row in others)
-    parts += [f"{rest} not shown to differ"] if rest else []
-    same = sum(row.outcome == Outcome.IDENTICAL for row in others)
-    parts += [f"{same} identical to it"] if same else []
-    if not parts:
+    if not others:
         return "There is nothing to compare."
-    return f"Of {len(others)} arms against {baseline}: {'; '.join(parts)}."
+    return overall(
+        baseline, {row.name: Verdict(Outcome(row.outcome), row.sentence) for row in others}
+    )

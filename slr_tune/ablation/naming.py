@@ -68,7 +68,7 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float):
         return number_text(value)
     if isinstance(value, list | tuple):
-        return " ".join(map(_value, value))
+        return " ".join(map(_value, value)) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(item)}" for key, item in value.items())
     return str(value)

@@ -228,8 +228,9 @@ def stages_table(receipt: Receipt) -> Table:
 
 def setting_table(result: AblationResult) -> Table:
     """In which setting the result holds."""
-    known = {"baseline": result.baseline.source, "seeds": ", ".join(map(str, result.seeds))}
-    rows = list({**known, **result.setting}.items())
+    rows = [("Baseline", result.baseline.source), *result.setting.items()]
+    if "seeds" not in (name.lower() for name in result.setting):
+        rows.append(("Seeds", ", ".join(map(str, result.seeds))))
     return Table((Column("what"), Column("which")), rows)
 
 

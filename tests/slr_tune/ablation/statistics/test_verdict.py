@@ -205,13 +205,18 @@ def test_overall_of_nothing_says_what_could_have_been_shown() -> None:
     """Without that number nobody can tell equal arms from too few runs."""
     found = {
         "a": judge("a", "b", difference(), family=2),
-        "c": judge("c", "b", difference(points=1.0, smallest_detectable=3.01), family=2),
+        "c": judge(
+            "c", "b", difference(points=1.0, p_value=0.2, smallest_detectable=3.01), family=2
+        ),
     }
     assert overall("b", found) == (
-        "Not shown: that any of 2 arms differs from b. The largest difference is that of c, "
-        "+1.0 points [-2.9, +1.2]; 3 seeds would show one of about 3.0 points."
+        "Not shown: that any of 2 arms differs from b. The clearest difference is that of c, "
+        "+1.0 points [-2.9, +1.2]; 3 seeds would show differences of about 2.2 to 3.0 points, "
+        "by the arm."
     )
-    found["d"] = judge("d", "b", difference(points=-3.0, low=-5.9, high=-0.1), family=3)
+    found["d"] = judge(
+        "d", "b", difference(points=-3.0, low=-5.9, high=-0.1, p_value=0.04), family=3
+    )
     assert "that of d, -3.0 points [-5.9, -0.1], which is not enough among 3 comparisons; " in (
         overall("b", found)
     )
@@ -219,5 +224,7 @@ def test_overall_of_nothing_says_what_could_have_been_shown() -> None:
     assert overall("b", one) == (
         "Not shown: that a differs from b. One seed says nothing about other seeds: run at least 3."
     )
+    alone = overall("b", {"a": found["a"]})
+    assert alone.endswith("[-2.9, +1.2]; 3 seeds would show differences of about 2.2 points.")
     bare = {"a": Verdict(Outcome.NOT_SHOWN, "")}
     assert overall("b", bare) == "Not shown: that a differs from b."
