@@ -23,7 +23,6 @@ from trainables.data import Dataset, Split, collate
 from trainables.losses import ctc_loss
 from trainables.models import Recogniser
 from trainables.scoring import corpus_wer
-from trainables.stored_model import StoredModel
 
 FEATURES = "features"
 LOG_PROBS = "log-probs"
@@ -77,7 +76,7 @@ class Diagnostic:
 
 
 def diagnostics(
-    stored: StoredModel,
+    model: Recogniser,
     data: Dataset,
     *,
     decode: Decode,
@@ -87,7 +86,7 @@ def diagnostics(
     """Runs the six on dev, the gradients on train. Test is left alone.
 
     Args:
-        stored: The model, on the CPU.
+        model: On the CPU; it is not changed but for its mode, eval.
         data: What it was trained on.
         decode: Its decoder.
         decoder: What to call that.
@@ -96,9 +95,9 @@ def diagnostics(
     features = _features(data)
     if features.bad:
         return [features, *_left_out(FEATURES, LOG_PROBS, ENTROPY, BLANKS, GRADIENTS, DECODING)]
-    scores = score_split(stored.model, data.dev)
+    scores = score_split(model, data.dev)
     log_probs = _log_probs(scores)
-    gradients = _gradients(stored.model, data.train)
+    gradients = _gradients(model, data.train)
     if log_probs.bad:
         return [features, log_probs, gradients, *_left_out(LOG_PROBS, ENTROPY, BLANKS, DECODING)]
     return [

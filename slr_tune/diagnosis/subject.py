@@ -121,7 +121,9 @@ def examine(subject: Subject, *, data: str | None) -> Diagnosis:
         _check_fits(stored, dataset)
         decoder, decode = own_decoder(stored, dataset)
         recorded = _recorded_wer(subject.state) if dataset.hash == stored.data_hash else math.nan
-        found = diagnostics(stored, dataset, decode=decode, decoder=decoder, recorded_wer=recorded)
+        found = diagnostics(
+            stored.model, dataset, decode=decode, decoder=decoder, recorded_wer=recorded
+        )
     record = subject.record
     diagnosis = diagnose(
         subject.name,

@@ -138,6 +138,8 @@ class Recorder:
                 self.store.add_row(live, row)
         if report.rows:
             self._errors_in_a_row = 0
+        if self._watch is not None:
+            self._watch.enter(live.number, report.rows)
         self._note_facts(live, report)
         return self._verdict(live, report)
 
@@ -191,14 +193,11 @@ class Recorder:
         if self._stopped_at_rung(live):
             self.store.finish(live, "asha")
             return True
-        return self._ended_as_collapsed(live, report)
+        return self._ended_as_collapsed(live)
 
-    def _ended_as_collapsed(self, live: LiveTrial, report: Report) -> bool:
-        if self._watch is None:
-            return False
-        self._watch.enter(live.number, report.rows)
-        text = self._watch.verdict(live.number)
-        if text is None:
+    def _ended_as_collapsed(self, live: LiveTrial) -> bool:
+        text = None if self._watch is None else self._watch.verdict(live.number)
+        if self._watch is None or text is None:
             return False
         if self._watch.stops and not self._is_baseline(live):
             self.store.finish(live, "collapsed", error=text)

@@ -153,9 +153,9 @@ def _blank_last(frames: Any) -> list[list[int]]:
 )
 def test_a_wrong_decoder(store: Store, known: Dataset, learnt: dict[str, Any], decode: Any) -> None:
     # Broken if months went into training a model whose decoder was at fault.
-    stored = load_model(store())
-    right = diagnostics(stored, known, decode=greedy)[-1]
-    wrong = diagnostics(stored, known, decode=decode, recorded_wer=learnt["rows"][-1]["val/wer"])
+    model = load_model(store()).model
+    right = diagnostics(model, known, decode=greedy)[-1]
+    wrong = diagnostics(model, known, decode=decode, recorded_wer=learnt["rows"][-1]["val/wer"])
     assert not right.bad and right.value is not None and right.value < 0.2
     assert [item.name for item in wrong if item.bad] == ["decoding"]
     found = diagnose("run", diagnostics=wrong, rows=[], config={"max_epochs": 1})
@@ -164,7 +164,7 @@ def test_a_wrong_decoder(store: Store, known: Dataset, learnt: dict[str, Any], d
 
 def test_a_wrong_decoder_shows_without_a_recorded_wer(store: Store, known: Dataset) -> None:
     # Broken if only a WER from the training could tell: on other data there is none.
-    found = diagnostics(load_model(store()), known, decode=_blank_last)[-1]
+    found = diagnostics(load_model(store()).model, known, decode=_blank_last)[-1]
     assert found.bad and found.value is not None and found.value > 0.9
 
 

@@ -1,0 +1,94 @@
+"""`slr-tune overfit`: can the model learn five utterances by heart?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from slr_tune.cli.options import echo_json, examples, json_option
+
+if TYPE_CHECKING:
+    from slr_tune.checks.overfit import Overfit
+
+_EPOCHS_BETWEEN_LINES = 50
+_EXIT_NOT_LEARNT = 1
+
+
+@click.command(
+    name="overfit",
+    epilog=examples(
+        "slr-tune overfit search_spaces/student.yaml",
+        "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
+        "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
+    ),
+)
+@click.argument("space", type=click.Path(path_type=Path))
+@click.option("--utterances", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="At most."
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-3,
+    show_default=True,
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the file: --set fixed.subsampling=1.",
+)
+@json_option
+def command(
+    space: Path,
+    utterances: int,
+    epochs: int,
+    learning_rate: float,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Trains the model of SPACE on a few utterances until every gloss of them is right.
+
+    Without weight decay, augmentation and smoothing; a distillation without its teacher. A model
+    that cannot do this has a fault that no search mends. Exit code 0 where it can, else 1.
+    """
+    from slr_tune.space import load_spec
+
+    spec = load_spec(space, overrides=overrides)
+    from slr_tune.checks.overfit import overfit
+
+    found = overfit(
+        spec, utterances=utterances, epochs=epochs, learning_rate=learning_rate, report=_tell
+    )
+    if as_json:
+        echo_json({"learnt": found.learnt, **asdict(found)})
+    else:
+        click.echo(_text(found))
+    return 0 if found.learnt else _EXIT_NOT_LEARNT
+
+
+def _tell(row: dict[str, float]) -> None:
+    if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
+        told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
+        click.echo(told, err=True)
+
+
+def _text(found: Overfit) -> str:
+    if found.learnt:
+        return (
+            f"Learnt: {found.utterances} utterances, 0 % WER at epoch {found.epochs}, loss "
+            f"{found.loss:.3f}, {found.seconds:.1f} s."
+        )
+    lines = [
+        f"Not learnt: {found.utterances} utterances, {found.wer:.1f} % WER after {found.epochs} "
+        f"epochs, loss {found.loss:.3f}, {found.seconds:.1f} s.",
+        *(f"  - {obstacle}" for obstacle in found.obstacles),
+    ]
+    for name, signed, given in found.wrong:
+        lines += [f"{name}", f"  signed     {' '.join(signed)}", f"  recognised {' '.join(given)}"]
+    return "\n".join(lines)
