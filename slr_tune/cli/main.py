@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
     "soft-targets": ("slr_tune.cli.soft_targets", "Write what a teacher says, for a student to read."),
     "report": ("slr_tune.cli.report", "Say what a study found, on one page."),
+    "overfit": ("slr_tune.cli.overfit", "See whether the model can learn five utterances."),
     "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
 }
 
