@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.ablation.arms import Arm
+from slr_tune.ablation.epoch_keys import prefix_names
 from slr_tune.ablation.execute import Execution, Place, RunOutcome, Tally, count_errors
 from slr_tune.ablation.pool import Pool
 from slr_tune.ablation.replay import best_epoch
-from slr_tune.ablation.stage_files import counts_file, load_counts, read_record
+from slr_tune.ablation.stage_files import StageRecord, counts_file, load_counts, read_record
 from slr_tune.ablation.stage_worker import CountJob
 from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
 from trainables.curve import replace_file
@@ -191,54 +192,71 @@ class Bench:
         return counts
 
     def _identity(self, run: PlannedRun) -> str:
-        config = json.dumps(dict(run.config), sort_keys=True)
+        """Names what is trained of a run: those that only stop otherwise have one name."""
+        names = prefix_names(run.trainable, run.config, start=self.context(run))
         apart = "" if self.share else run.name
-        return self._key([self.context(run), run.trainable, config, apart])
+        return self._key([names(int(run.config["max_epochs"])), apart])
 
     @staticmethod
     def _key(parts: Sequence[str]) -> str:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
-    def _known(self) -> dict[str, list[str]]:
-        """Stages of the runs that earlier rounds trained, by the run's identity."""
-        known: dict[str, list[str]] = {}
+    def _known(self) -> dict[str, list[list[str]]]:
+        """Stages that earlier rounds' runs passed through, by what was trained; several ways."""
+        known: dict[str, list[list[str]]] = {}
         for path in sorted(self._rounds.glob("*.json")):
             try:
-                known |= json.loads(path.read_text(encoding="utf-8"))
+                found = json.loads(path.read_text(encoding="utf-8"))
             except ValueError:
                 continue
+            for name, ways in found.items():
+                known.setdefault(name, []).extend(ways)
         return known
 
     def _remember(self, key: str, outcomes: Sequence[RunOutcome | None]) -> None:
-        runs = {
-            self._identity(outcome.run): list(outcome.stages)
-            for outcome in outcomes
-            if outcome is not None
-        }
-        replace_file(self._rounds / f"{key}.json", json.dumps(runs).encode())
+        ways: dict[str, list[list[str]]] = {}
+        for outcome in outcomes:
+            if outcome is not None:
+                ways.setdefault(self._identity(outcome.run), []).append(list(outcome.stages))
+        replace_file(self._rounds / f"{key}.json", json.dumps(ways).encode())
 
-    def _recall(self, run: PlannedRun, known: Mapping[str, Sequence[str]]) -> RunOutcome | None:
-        """A run that an earlier round trained; None where it is not all there any more."""
-        stages = known.get(self._identity(run))
-        if not stages:
-            return None
-        records = [read_record(self.place.stages / stage) for stage in stages]
-        last = records[-1]
-        if last is None or None in records:
-            return None
-        end = last.end(run.rule)
+    def _recall(
+        self, run: PlannedRun, known: Mapping[str, Sequence[Sequence[str]]]
+    ) -> RunOutcome | None:
+        """A run that an earlier round trained, maybe as a longer one; None where it is not there.
+
+        A shorter patience may have its best epoch where no weights were kept: it is then planned.
+        """
+        ways = known.get(self._identity(run), ())
+        found = (self._along(run, stages) for stages in ways)
+        return next((outcome for outcome in found if outcome is not None), None)
+
+    def _along(self, run: PlannedRun, stages: Sequence[str]) -> RunOutcome | None:
+        """The run read off some stages; None where they do not hold all of it any more."""
+        passed: list[tuple[str, StageRecord]] = []
+        end = None
+        for stage in stages:
+            record = read_record(self.place.stages / stage)
+            if record is None:
+                return None
+            passed.append((stage, record))
+            end = record.end(run.rule)
+            if end is not None:
+                break
         if end is None:
             return None
+        last = passed[-1][1]
         rows = list(last.rows[: end[0]])
         best = best_epoch(rows, run.measure)
         folder: Path | None = None
-        for stage, record in zip(stages, records, strict=True):
-            if record is not None and best is not None and record.first <= best:
+        for stage, record in passed:
+            if best is not None and record.first <= best:
                 folder = self.place.stages / stage
         if folder is not None and best is not None and run.measure.scored:
             if not counts_file(folder, best, split="dev", decoding=None).exists():
                 return None
-        return RunOutcome(run, rows, end[1], best, folder, tuple(stages), last.facts)
+        names = tuple(stage for stage, _ in passed)
+        return RunOutcome(run, rows, end[1], best, folder, names, last.facts)
 
 
 def planned_runs(

@@ -11,8 +11,8 @@ from slr_tune.ablation.bench import planned_runs
 from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.path import changed_parameters, runs_at_most
 from slr_tune.ablation.receipt import makespan, tree_lines
-from slr_tune.ablation.request import Design, Request
-from slr_tune.ablation.retune import TUNING_SEED, candidates
+from slr_tune.ablation.request import TUNING_SEED, Design, Request
+from slr_tune.ablation.retune import candidates
 from slr_tune.ablation.run import resources
 from slr_tune.ablation.stages import Plan, PlannedRun, make_plan
 from slr_tune.search.session import wanted_workers

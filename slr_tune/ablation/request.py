@@ -20,6 +20,8 @@ from slr_tune.study.view import StudyView, load_study
 
 FIRST_SEED = 1000
 """Far from a search's own seeds: what was chosen by one seed is not measured with it again."""
+TUNING_SEED = 900
+"""Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def make_design(request: Request) -> tuple[Design, StudyView | None]:
         name=_name(request, factors, retune),
         title=_title(request, factors),
         command=_command(request, spec),
-        notes=tuple(_notes(factors)),
+        notes=tuple(_notes(request, factors, retune)),
     )
     return design, view
 
@@ -235,11 +237,23 @@ def _command(request: Request, spec: StudySpec) -> str:
     return shlex.join(words)
 
 
-def _notes(factors: Sequence[Factor]) -> list[str]:
+def _notes(request: Request, factors: Sequence[Factor], retune: str | None) -> list[str]:
+    """What the figures alone do not say."""
+    notes = []
     standard = [factor.name for factor in factors if not factor.given]
-    if not standard:
-        return []
-    return [
-        f"The levels of {', '.join(standard)} are slr-tune's own; "
-        "a section factors in the search-space file replaces them."
-    ]
+    if standard:
+        notes.append(
+            f"The levels of {', '.join(standard)} are slr-tune's own; "
+            "a section factors in the search-space file replaces them."
+        )
+    if request.path:
+        notes.append(
+            "The order of the steps was chosen on the runs that measure it, so a single step "
+            "flatters a little; the whole way does not."
+        )
+    if retune is not None:
+        notes.append(
+            f"Each arm, the baseline too, chose its {retune} among {request.budget} values with "
+            f"seed {TUNING_SEED}, which is not among those that are compared."
+        )
+    return notes

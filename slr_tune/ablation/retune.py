@@ -10,12 +10,10 @@ from typing import Any
 from slr_tune.ablation.arms import Arm, resolve
 from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.naming import number_text
+from slr_tune.ablation.request import TUNING_SEED
 from slr_tune.errors import SpecError
 from slr_tune.space import with_level
 from slr_tune.space.space import look_up
-
-TUNING_SEED = 900
-"""Not among the seeds that arms are compared with."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
     with _locked(spec.study):
         data = prepare(spec.data, cache_root()) if spec.data else None
         if request.with_test:
-            log_test_opening(study_folder(spec.study), design.command)
+            times = log_test_opening(study_folder(spec.study), design.command)
+            talk.tell(f"Opening the test split, for the {_ordinal(times)} time in this study")
         needs = resources(spec, request)
         cpus = math.ceil(wanted_workers(needs) * needs.cpus_per_trial)
         with ray_session(address=request.address, cpus=cpus), ExitStack() as stack:
@@ -172,6 +173,12 @@ def _trainers(needs: Resources) -> Iterator[Pool]:
         yield pool
     finally:
         pool.close()
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    teen = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teen else endings.get(number % 10, 'th')}"
 
 
 @contextmanager

@@ -191,8 +191,11 @@ def test_what_is_trained_is_found_again(
     again = make_bench()
     again.train(temperature_arms(spec), SEEDS[:1])
     assert len(executed) == before and again.tally.trained == 0
-    cells = make_bench().train(temperature_arms(spec)[:1], SEEDS[:1])
+    other = make_bench()
+    arms = arms_of(spec, Factor("patience", Kind.STOPPING, (EPOCHS - 1,)))
+    cells = other.train(arms, SEEDS[:1])
     assert len(executed) == before and len(cells[0].outcome.rows) == EPOCHS
+    assert make_receipt(other, arms).epochs_run == EPOCHS
 
 
 def test_a_stop_keeps_what_is_done(
