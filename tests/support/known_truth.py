@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from slr_tune.importance import Importance, analyse, choose_epoch, values_at, variables_of
 from slr_tune.search.rungs import Rungs
 from slr_tune.space.parameters import from_json
 from slr_tune.space.space import Space
@@ -87,3 +88,22 @@ def truth_trials(count: int, *, seed: int, pruned: bool = True) -> list[FrozenTr
         trial.number = number
         trials.append(trial)
     return trials
+
+
+def matched_importance(trials: list[FrozenTrial]) -> Importance:
+    """Ours: every trial that reached the epoch which keeps the most information."""
+    epoch = choose_epoch(trials, (RUNG,), LAST, asked=None).epoch
+    values = values_at(trials, epoch)
+    rows = np.flatnonzero(np.isfinite(values))
+    columns = [column.take(rows) for column in variables_of(truth_space(), trials)]
+    return analyse(columns, values[rows], epoch=epoch)
+
+
+def stock_shares(trials: list[FrozenTrial]) -> dict[str, float]:
+    """Optuna's, over COMPLETE trials, largest first; a branch's parameter counts for its choice."""
+    study = optuna.create_study()
+    study.add_trials(trials)
+    shares = dict.fromkeys(TRUTH, 0.0)
+    for name, share in optuna.importance.get_param_importances(study).items():
+        shares[name.split(".")[0]] += share
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))

@@ -1,0 +1,91 @@
+"""`slr-tune importance` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from browser import Browser, start_browser
+from generated_study import generate_study
+
+from slr_tune.importance import study_importance
+from slr_tune.study.folders import study_folder
+from slr_tune.study.view import load_study
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def browser():  # type: ignore[no-untyped-def]
+    with start_browser() as started:
+        yield started
+
+
+def test_prints_the_table_and_writes_page_and_figures(
+    database: Path, call: Call, browser: Browser
+) -> None:
+    """All that the issue of a paper needs: what matters, how sure that is, and the figures."""
+    generate_study(150, curves=False)
+    code, out, told = call("importance")
+    assert code == 0 and "'generated', the one written last" in told
+    assert "learning_rate matters most" in out and "90 % interval" in out
+    assert "PED-ANOVA at epoch" in out and "trials x squared correlation" in out
+    assert "the best lie in" in out and "loss_weights.alpha" in out
+    folder = study_folder("generated") / "importance"
+    for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):
+        assert (folder / name).stat().st_size > 5_000 and str(folder / name) in told
+    page = folder / "importance.html"
+    for width, dark in ((1280, False), (390, True)):
+        opened = browser.open(page, width=width, dark=dark)
+        assert opened.errors == [] and opened.outside_requests == [] and opened.sideways <= 0
+        drawn = opened.evaluate("return document.querySelectorAll('.plot .main-svg').length")
+        assert drawn > 10
+        figure = opened.evaluate("return document.querySelector('.plot').textContent")
+        assert "PED-ANOVA" in figure
+
+
+def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) -> None:
+    """A script reads the shares of the epoch and the evaluator that it asked for."""
+    generate_study(60, curves=False)
+    code, out, _ = call("importance", "--epoch", 3, "--evaluator", "mdi", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["main"]["evaluator"] == "mdi" and found["main"]["epoch"] == 3
+    assert sum(unit["share"] for unit in found["main"]["units"]) == pytest.approx(1.0)
+    for unit in found["main"]["units"]:
+        assert 0 <= unit["low"] <= unit["share"] <= unit["high"] <= 1
+    assert {one["epoch"] for one in found["choice"]["candidates"]} >= {3, 9, 24}
+    assert all(Path(path).is_file() for path in found["files"])
+
+
+def test_too_few_trials_are_told_and_still_leave_a_page(database: Path, call: Call) -> None:
+    """The first look comes after the first trials."""
+    generate_study(6, curves=False)
+    code, out, _ = call("importance")
+    assert code == 0 and "at least 10 are needed" in out
+    assert "at least 10" in (study_folder("generated") / "importance/importance.html").read_text()
+
+
+def test_what_is_misspelt_ends_in_one_sentence(database: Path, call: Call) -> None:
+    """No traceback, and the way out."""
+    generate_study(12, curves=False)
+    code, out, told = call("importance", "--study", "generatde")
+    assert code == 2 and out == "" and "generated" in told
+    code, _, told = call("importance", "--epoch", 25)
+    assert code == 2 and "epoch 25" in told and "longest ran 24" in told
+    code, _, told = call("importance", "--evaluator", "shapley")
+    assert code == 2 and "ped-anova" in told
+    code, _, told = call("importance", "--epoch", 0)
+    assert code == 2 and "--epoch" in told
+
+
+def test_a_thousand_trials_take_less_than_three_seconds(database: Path) -> None:
+    """A bootstrap of Optuna's own evaluator would take half a minute."""
+    generate_study(1000, curves=False)
+    view = load_study(None)
+    study_importance(view)  # imports
+    began = time.process_time()
+    study_importance(view)
+    assert time.process_time() - began < 3.0
