@@ -66,6 +66,8 @@ def try_command(text: str) -> StudySpec | None:
     command = cli.get_command(click.Context(cli), name)
     if command is None:
         raise click.UsageError(f"there is no command {name!r}")
+    if not words:
+        return None  # the command is only mentioned
     given = command.make_context(name, words).params
     overrides = given.get("overrides", ())
     if name == "train":
