@@ -25,9 +25,8 @@ from slr_tune.ablation.result import (
     RETUNED,
     AblationResult,
     PathStep,
-    read_result,
-    write_result,
 )
+from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
 from slr_tune.search.session import possible_workers, ray_session, wanted_workers

@@ -22,9 +22,8 @@ from slr_tune.ablation.result import (
     RunRow,
     StageRow,
     curve_columns,
-    read_result,
-    write_result,
 )
+from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.errors import SlrTuneError
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from slr_tune.ablation.result import read_result
+from slr_tune.ablation.result_files import read_result
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -21,7 +21,8 @@ from ablation_results import (
 from browser import Browser
 from latex import tables_of
 
-from slr_tune.ablation.result import MAIN, AblationResult, read_result, write_result
+from slr_tune.ablation.result import MAIN, AblationResult
+from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.report.ablation import write_report
 from slr_tune.report.ablation.page import COST
 

@@ -1,0 +1,84 @@
+"""`result.json` and `runs.csv`: what was written reads back as an equal object.
+
+So a report can be made again from `result.json` alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from slr_tune.ablation.result import SCHEMA, AblationResult
+from slr_tune.errors import SlrTuneError
+from trainables.curve import replace_file
+
+RESULT_FILE = "result.json"
+RUNS_FILE = "runs.csv"
+_ERROR_KINDS = ("substitutions", "deletions", "insertions", "words")
+
+
+def write_result(folder: Path, result: AblationResult) -> None:
+    """Writes `result.json` and `runs.csv`, each at once or not at all.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    content = json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(folder / RESULT_FILE, _numbers_on_one_line(content).encode())
+    replace_file(folder / RUNS_FILE, runs_csv(result).encode())
+
+
+def read_result(folder: Path) -> AblationResult:
+    """Reads `result.json` back.
+
+    Raises:
+        SlrTuneError: There is none, or it is not one of this version.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    path = folder / RESULT_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise ValueError(f"it is not of schema {SCHEMA}")
+        result: AblationResult = TypeAdapter(AblationResult).validate_python(content)
+    except (OSError, ValueError, ValidationError) as error:
+        said = str(error).splitlines()[0]
+        raise SlrTuneError(
+            f"{path} cannot be read: {said}", hint="slr-tune ablate writes it anew."
+        ) from error
+    return result
+
+
+def runs_csv(result: AblationResult) -> str:
+    """One line a run: arm, seed, how it ended, its metric, and its errors on each split."""
+    splits = list(dict.fromkeys(split for run in result.runs for split in run.errors))
+    heads = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value"]
+    for split in splits:
+        heads += [f"{split}_{kind}" for kind in _ERROR_KINDS] + [f"{split}_wer"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for run in result.runs:
+        value = "" if run.value is None else repr(run.value)
+        cells: list[Any] = [run.part, run.arm, run.seed, run.epochs, run.best_epoch, run.ended_by]
+        cells.append(value)
+        for split in splits:
+            known = split in run.errors
+            cells += [*run.errors[split], repr(run.wer(split))] if known else [""] * 5
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def _numbers_on_one_line(text: str) -> str:
+    """Lists without lists or objects in them on one line: a curve is then a line, not a page."""
+    return re.sub(
+        r"\[\n([^\[\]{}]*?)\n\s*\]",
+        lambda found: "[" + re.sub(r"\n\s*", " ", found[1]).strip() + "]",
+        text,
+    )
