@@ -22,6 +22,7 @@ class Audit:
         wrong: Of those, the ones that ended better than half of the trials that ASHA let through.
         winners: Of those, the ones that ended better than all of them.
         bar: The median last value of the trials that ASHA let through; None without any.
+        passed: How many those are, the baseline left out, which it could not stop.
     """
 
     spared: tuple[TrialFacts, ...]
@@ -29,6 +30,7 @@ class Audit:
     wrong: tuple[TrialFacts, ...]
     winners: tuple[TrialFacts, ...]
     bar: float | None
+    passed: int
 
     @property
     def rate(self) -> float | None:
@@ -65,7 +67,7 @@ def audit(facts: StudyFacts) -> Audit:
         if t.complete and t.value is not None and t.spared_at is None and t.number != baseline
     ]
     if not passed:
-        return Audit(spared, finished, (), (), None)
+        return Audit(spared, finished, (), (), None, 0)
     middle, best = statistics.median(passed), min(passed)
     ended = [(trial, facts.sign * (trial.value or 0.0)) for trial in finished]
     return Audit(
@@ -74,6 +76,7 @@ def audit(facts: StudyFacts) -> Audit:
         tuple(trial for trial, value in ended if value < middle),
         tuple(trial for trial, value in ended if value < best),
         facts.sign * middle,
+        len(passed),
     )
 
 
@@ -118,12 +121,12 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
         ]
     if found.rate is None:
         return [f"{len(found.spared)} trials were spared; none can be judged yet."]
-    low, high = found.interval
+    low, high = (100 * end for end in found.interval)
     count = len(found.finished)
     text = (
         f"Of {count} trial{'s' * (count > 1)} that ASHA would have stopped and that ran to the "
-        f"end, {len(found.wrong)} ended better than half of those that it let through: a rate of "
-        f"wrong stops of {100 * found.rate:.0f} % [{100 * low:.0f}, {100 * high:.0f}]. "
+        f"end, {len(found.wrong) or 'none'} ended better than half of the {found.passed} that it "
+        f"let through: a rate of wrong stops of {100 * found.rate:.0f} % [{low:.0f}, {high:.0f}]. "
         f"{len(found.winners) or 'None'} would have won."
     )
     few = "So few settle little; the interval says how little." if count < 20 else ""

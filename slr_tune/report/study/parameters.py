@@ -18,6 +18,8 @@ _MOST_LINES = 400
 _MOST_DOTS = 1200
 _ABSENT = -0.13
 """Height of the lane of trials that do without a parameter."""
+_LINE = 14
+"""Letters of a name that fit above an axis."""
 LEADER = PALETTE[0]
 OTHER = "rgba(128,138,148,0.45)"
 
@@ -108,7 +110,7 @@ def _parallel(
         traces.append(_lines(name, {facts.best.number}, lines, INK, 3.0))
     layout = {
         "xaxis": {"visible": False, "range": [-0.45, len(columns) - 0.55], "fixedrange": True},
-        "yaxis": {"visible": False, "range": [_ABSENT - 0.16, 1.2], "fixedrange": True},
+        "yaxis": {"visible": False, "range": [_ABSENT - 0.16, 1.34], "fixedrange": True},
         "shapes": [_axis_line(place) for place in range(len(columns))],
         "annotations": _axis_labels(facts, (low, high), epoch),
         "legend": {"orientation": "h", "y": -0.02},
@@ -159,7 +161,7 @@ def _axis_labels(
 ) -> list[dict[str, Any]]:
     found = []
     for place, variable in enumerate(facts.variables):
-        found.append(_label(place, 1.13, _short(variable.name), bold=True))
+        found.append(_label(place, 1.1, _wrapped(variable.name), bold=True))
         if variable.options:
             top = max(1, len(variable.options) - 1)
             for code, option in enumerate(variable.options):
@@ -170,7 +172,7 @@ def _axis_labels(
         if variable.conditional:
             found.append(_label(place, _ABSENT - 0.06, "none", soft=True))
     last = len(facts.variables)
-    found.append(_label(last, 1.13, f"{metric_title(facts.metric)}<br>epoch {epoch}", bold=True))
+    found.append(_label(last, 1.1, f"{metric_title(facts.metric)}<br>epoch {epoch}", bold=True))
     found.append(_label(last, 1.05, number(limits[1])))
     found.append(_label(last, -0.055, number(limits[0])))
     return found
@@ -184,17 +186,27 @@ def _label(
         "y": y,
         "text": f"<b>{text}</b>" if bold else text,
         "showarrow": False,
-        "font": {"size": 11, "color": "var(--soft)" if soft else INK},
+        "font": {"size": 10 if bold else 11, "color": "var(--soft)" if soft else INK},
     }
+    if bold:
+        label["yanchor"] = "bottom"
     if boxed:
         label |= {"bgcolor": "var(--paper)", "borderpad": 1}
     return label
 
 
-def _short(name: str) -> str:
-    """The last part of a dotted name, the first ones above it."""
-    head, _, last = name.rpartition(".")
-    return f"{head}<br>{last}" if head else last
+def _wrapped(name: str) -> str:
+    """A dotted name in lines that fit above an axis, broken at dots and underscores."""
+    lines: list[str] = []
+    for part in name.split("."):
+        line = ""
+        for word in part.replace("_", "_ ").split():
+            if line and len(line) + len(word) > _LINE:
+                lines.append(line)
+                line = ""
+            line += word
+        lines.append(line)
+    return "<br>".join(lines)
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -253,7 +265,7 @@ def _slice(
         axis |= {"tickvals": list(range(count)), "ticktext": list(variable.options)}
         axis |= {"range": [-0.5, count - 0.5], "showgrid": False}
     elif variable.log:
-        axis |= {"type": "log", "dtick": 1}
+        axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     layout = {
         "xaxis": axis,
         "yaxis": vertical,
