@@ -187,7 +187,7 @@ def _arm(
         )
         for factor, level in chosen
     }
-    name = ", ".join(levels.values())
+    name = " + ".join(levels.values())
     order = [Kind.TRAINED, Kind.STOPPING, Kind.DECODING]
     kind = next((kind for kind in order if kind in kinds), Kind.TRAINED)
     return Arm(name, checked, trainable, levels, kind, decoding)

@@ -106,7 +106,7 @@ def _seconds_per_epoch(view: StudyView | None) -> float | None:
 
 def dry_text(plan: DryRun, design: Design) -> str:
     """The same for a person."""
-    lines = [f"{design.title} of study {design.spec.study}, against {design.baseline.source}"]
+    lines = [f"Study {design.spec.study}. {design.title}. Baseline: {design.baseline.source}."]
     count = len(design.seeds)
     if plan.tree:
         lines.append(f"Stages of each of {count} seeds:")

@@ -99,8 +99,8 @@ def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
         click.echo(text, err=True)
 
     tell(
-        f"{design.title} of study {design.spec.study!r}: {len(design.seeds)} seeds, "
-        f"against {design.baseline.source}"
+        f"Study {design.spec.study}. {design.title}; seeds: {len(design.seeds)}; "
+        f"baseline: {design.baseline.source}."
     )
     with interrupt_flag(tell) as asked:
         try:
