@@ -21,7 +21,8 @@ FILE = "dashboard.json"
 """In a study's folder: notes that were typed in the dashboard."""
 
 _MOST_NOTES = 300
-"""Optuna Dashboard looks through all notes for each trial that has one."""
+_BEST_NOTES = 30
+"""Optuna Dashboard looks through all notes for every trial: with thousands of both it crawls."""
 
 _NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")
 
@@ -115,7 +116,7 @@ def trial_notes(view: StudyView) -> dict[str, Any]:
     trials = [trial for trial in view.trials if record_of(trial) is not None]
     if len(trials) > _MOST_NOTES:
         able = [trial for trial in trials if trial.values]
-        trials = sorted(able, key=lambda trial: sign * trial.values[0])[:_MOST_NOTES]
+        trials = sorted(able, key=lambda trial: sign * trial.values[0])[:_BEST_NOTES]
     found: dict[str, Any] = {}
     for trial in trials:
         found |= note_attributes(_trial_note(view, trial), trial._trial_id)

@@ -49,8 +49,9 @@ class ReadOnlyStorage(BaseStorage):
         """Adds to what is shown of trials, by the database's key of the trial."""
         with self._lock:
             for trial_id, more in attributes.items():
-                self._trial_additions[trial_id] = dict(more)
-                self._finished.pop(trial_id, None)
+                if self._trial_additions.get(trial_id) != more:
+                    self._trial_additions[trial_id] = dict(more)
+                    self._finished.pop(trial_id, None)
 
     # Reading
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slr_tune.importance import StudyImportance
+from slr_tune.importance.analysis import MIN_TRIALS
 from slr_tune.importance.marginals import Region
 from slr_tune.report.importance.figures import ordered_bars
 from slr_tune.report.page import Column, Table
@@ -40,9 +41,14 @@ def method(found: StudyImportance) -> tuple[str, ...]:
         "mdi": f"{found.evaluator} asks how often, and how usefully, a random forest splits on a "
         "parameter; a group is the sum of its members.",
     }[main.evaluator]
+    alone = ""
+    if len(found.over_rungs) < 2:
+        alone = (
+            f" No other rung has {MIN_TRIALS} trials, so nothing is said of how importance changes."
+        )
     return (
         f"Trials are compared at epoch {main.epoch}, each by its best value until then, stopped "
-        f"ones too. Why this epoch: {found.choice.reason}.",
+        f"ones too. Why this epoch: {found.choice.reason}.{alone}",
         f"{how} What a parameter without any effect would show by chance is taken off. Intervals "
         f"are 90 %, from {main.resamples} bootstrap resamples of the trials; a unit is called "
         "unstable where it changes places with its neighbour in more than one resample in five.",
