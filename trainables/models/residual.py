@@ -13,8 +13,8 @@ class ResidualModel(FramewiseModel):
     """Blocks over (N, T', W) that see their input normalised and add to it.
 
     The sum itself is never normalised, so that the gradient reaches the first block undiminished
-    (pre-norm, Xiong et al. 2020, arXiv:2002.04745). With the norm after the sum, eight Inception
-    blocks said blank for ever on the bundled sentences.
+    (pre-norm, Xiong et al. 2020, arXiv:2002.04745). On the bundled sentences the users' depths, 8
+    Inception blocks and 15 of MobileNet, learn late or not at all with the norm after the sum.
 
     A block is called with its input and `real` (N, T', 1), True for frames within their
     utterance, and must not let others reach these.
