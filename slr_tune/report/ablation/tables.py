@@ -70,16 +70,16 @@ def statistics_table(table: ResultTable) -> Table:
         Column("arm"),
         Column("p", True),
         Column("Holm p", True),
-        Column("chance that it is better, %", True),
-        Column("difference of each seed", True),
-        Column("MAPSSWE p of each seed", True),
-        Column("smallest difference", True),
-        Column("more seeds to settle it", True),
+        Column("better, chance %", True),
+        Column("difference by seed", True),
+        Column("MAPSSWE p by seed", True),
+        Column("smallest shown", True),
+        Column("more seeds", True),
     )
     text = (
-        "Smallest difference: the true difference that such runs show in four studies of five, at "
-        "the level that Holm's correction sets. More seeds: to show a difference as large as the "
-        "one seen."
+        "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
+        "difference that such runs show in four studies of five, at the level that Holm's "
+        "correction sets. More seeds: to show a difference as large as the one seen."
     )
     return Table(heads, rows, text)
 

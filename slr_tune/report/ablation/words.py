@@ -130,7 +130,7 @@ def method(table: ResultTable) -> list[str]:
     paragraphs.append(
         "A difference is shown where its interval leaves out zero and its p-value, corrected by "
         "Holm's method for the number of comparisons, is below 0.05. Not shown does not mean "
-        "equal: the column of the smallest difference says what such runs show in four studies "
+        "equal: the column 'smallest shown' says what such runs show in four studies "
         "of five."
     )
     if is_wer(table):
