@@ -10,7 +10,7 @@ import torch
 
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import model_parameters, probed_configs
-from slr_tune.checks.result import Finding
+from slr_tune.checks.result import Finding, counted
 from trainables.config import DistillConfig
 from trainables.data import collate
 from trainables.frozen_teacher import FrozenTeacher
@@ -102,14 +102,16 @@ def forward(bench: Bench) -> Finding:
     if problem:
         return "FAIL", f"the student's {problem}", "The features may be far from scale 1."
     shape = tuple(output.log_probs.shape)
-    found = f"log-probs {list(shape)}, {len(output.hidden)} hidden states"
+    found = f"log-probs {list(shape)}, {counted(len(output.hidden), 'hidden state')}"
     if bench.spec.teacher is not None and not bench.taught_by_files:
         teacher = FrozenTeacher(bench.teacher.path, device=run.device, half=False)
         layers = range(len(teacher.hidden_sizes))
         answer = teacher(batch.features, batch.lengths, list(layers))
         if not bool(torch.isfinite(answer.logits).all()):
             return "FAIL", "the teacher's logits are not finite", "Train it anew."
-        found += f"; teacher {list(answer.logits.shape)}, {len(answer.hidden)} hidden states"
+        found += (
+            f"; teacher {list(answer.logits.shape)}, {counted(len(answer.hidden), 'hidden state')}"
+        )
     return "PASS", found, ""
 
 
@@ -146,8 +148,8 @@ def _soft_targets(bench: Bench) -> Finding:
 
 def _shape(config: dict[str, Any]) -> str:
     return (
-        f"{config['architecture']}, {config['layers']} layers, hidden {config['hidden']}, "
-        f"projection {config['projection']}, subsampling {config['subsampling']}"
+        f"{config['architecture']}, {counted(int(config['layers']), 'layer')}, "
+        f"hidden {config['hidden']}, projection {config['projection']}, subsampling {config['subsampling']}"
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import estimated_bytes, model_parameters
-from slr_tune.checks.result import Finding, Unavailable
+from slr_tune.checks.result import Finding, Unavailable, counted
 from slr_tune.search.rungs import rung_epochs
 from slr_tune.study.folders import studies_root
 from trainables.data import Dataset, Split
@@ -191,9 +191,9 @@ def cost(bench: Bench) -> Finding:
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(bench)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
-    told = f"{_duration(epoch)} an epoch of the baseline; {budget.trials} trials on {workers} "
-    told += f"workers: about {_duration(seconds[0])} with ASHA ({likely:.0f} epochs), "
-    told += f"{_duration(seconds[1])} without; disk {_size(_disk_bytes(bench))} at most"
+    told = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
+    told += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
+    told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; disk {_size(_disk_bytes(bench))} at most"
     if bench.spec.teacher is not None and bench.trained[0] is None:
         told += "; and the teacher's training before"
     return "PASS", told, ""

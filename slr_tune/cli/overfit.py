@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slr_tune.checks.result import counted
 from slr_tune.cli.options import echo_json, examples, json_option
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ def _tell(row: dict[str, float]) -> None:
 def _text(found: Overfit) -> str:
     if found.learnt:
         return (
-            f"Learnt: {found.utterances} utterances, 0 % WER at epoch {found.epochs}, loss "
-            f"{found.loss:.3f}, {found.seconds:.1f} s."
+            f"Learnt: {counted(found.utterances, 'utterance')}, 0 % WER at epoch {found.epochs}, "
+            f"loss {found.loss:.3f}, {found.seconds:.1f} s."
         )
     lines = [
-        f"Not learnt: {found.utterances} utterances, {found.wer:.1f} % WER after {found.epochs} "
-        f"epochs, loss {found.loss:.3f}, {found.seconds:.1f} s.",
+        f"Not learnt: {counted(found.utterances, 'utterance')}, {found.wer:.1f} % WER after "
+        f"{found.epochs} epochs, loss {found.loss:.3f}, {found.seconds:.1f} s.",
         *(f"  - {obstacle}" for obstacle in found.obstacles),
     ]
     for name, signed, given in found.wrong:

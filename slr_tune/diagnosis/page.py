@@ -117,11 +117,12 @@ def _table(found: Diagnosis) -> Table:
 
 def _curve_html(found: Diagnosis) -> Markup:
     epochs = [int(row["epoch"]) for row in found.rows]
-    traces = []
+    traces: list[dict[str, Any]] = []
     for number, (column, label, dash, axis) in enumerate(_LINES):
         scale = 100.0 if column == "val/blank_rate" else 1.0
         values = [scale * float(row.get(column, float("nan"))) for row in found.rows]
-        if all(value != value for value in values):
+        unknown = all(value != value for value in values)
+        if unknown or any(values == trace["y"] for trace in traces):  # CTC may be the whole loss
             continue
         line = {"color": PALETTE[number], "dash": dash}
         trace = {"type": "scatter", "mode": "lines", "x": epochs, "y": values, "name": label}

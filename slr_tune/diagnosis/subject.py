@@ -134,6 +134,10 @@ def examine(subject: Subject, *, data: str | None) -> Diagnosis:
         ended_by=None if record is None else record.ended_by,
         error="" if record is None else record.error or "",
     )
+    epoch = int(subject.state.get("epoch", 0))
+    if found and rows and epoch != rows[-1]["epoch"]:
+        told = f"The diagnostics are of the checkpoint, epoch {epoch}; the curve goes on."
+        diagnosis = dataclasses.replace(diagnosis, notes=(told, *diagnosis.notes))
     if not diagnosis.causes or subject.trainable not in BUILT_IN_NAMES:
         return diagnosis
     command = train_command(subject, diagnosis.causes[0], dataset)

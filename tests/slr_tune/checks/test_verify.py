@@ -67,7 +67,7 @@ def test_a_sound_distillation_passes_all_six_and_the_rest(taught: Callable[..., 
     assert "2 hidden states" in found["forward pass"], "the teacher's two layers"
     for part in ("distillation_loss", "hard_ctc_loss", "feature_matching_loss"):
         assert part in found["loss"]
-    assert "4 trials on 1 workers" in found["cost"]
+    assert "4 trials on 1 worker:" in found["cost"]
 
 
 def test_a_teacher_that_is_to_be_trained_passes_too(tmp_path: Path) -> None:

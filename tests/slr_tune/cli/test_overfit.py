@@ -26,7 +26,7 @@ def test_a_model_that_learns(tmp_path: Path, call: Call) -> None:
     # Broken if success were told as failure.
     options = ("--utterances", 1, "--learning-rate", 0.02, "--epochs", 300)
     code, out, err = call("overfit", small_space(tmp_path), *options)
-    assert code == 0 and out.startswith("Learnt: 1 utterances, 0 % WER at epoch")
+    assert code == 0 and out.startswith("Learnt: 1 utterance, 0 % WER at epoch")
 
 
 def test_a_space_that_is_not_there(tmp_path: Path, call: Call) -> None:
