@@ -149,7 +149,8 @@ def _soft_targets(bench: Bench) -> Finding:
 def _shape(config: dict[str, Any]) -> str:
     return (
         f"{config['architecture']}, {counted(int(config['layers']), 'layer')}, "
-        f"hidden {config['hidden']}, projection {config['projection']}, subsampling {config['subsampling']}"
+        f"hidden {config['hidden']}, projection {config['projection']}, "
+        f"subsampling {config['subsampling']}"
     )
 
 

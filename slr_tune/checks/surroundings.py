@@ -193,7 +193,8 @@ def cost(bench: Bench) -> Finding:
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
     told = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
     told += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
-    told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; disk {_size(_disk_bytes(bench))} at most"
+    told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
+    told += f"disk {_size(_disk_bytes(bench))} at most"
     if bench.spec.teacher is not None and bench.trained[0] is None:
         told += "; and the teacher's training before"
     return "PASS", told, ""
