@@ -86,6 +86,8 @@ def report_page(report: StudyReport) -> str:
 def report_markdown(report: StudyReport) -> str:
     """The same in Markdown, without figures."""
     facts = report.facts
+    parts = [part.markdown() for part in report.before]
+    parts += [_importance_markdown(facts), *(part.markdown() for part in report.after)]
     lines = [
         f"# {facts.view.spec.study}: report of the search",
         "",
@@ -93,9 +95,7 @@ def report_markdown(report: StudyReport) -> str:
         "",
         f"**{verdict(facts)}**",
         "",
-        *(part.markdown() for part in report.before),
-        _importance_markdown(facts),
-        *(part.markdown() for part in report.after),
+        *(text for text in parts if text),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
