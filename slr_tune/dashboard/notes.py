@@ -85,9 +85,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
         lines.append(f"**Read on**: {shown}.")
     else:
-        lines.append(
-            f"`slr-tune report --study {spec.study}` writes the report; it is linked here."
-        )
+        lines.append(f"No report yet: `slr-tune report --study {spec.study}` writes one.")
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
