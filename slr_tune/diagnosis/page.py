@@ -40,7 +40,7 @@ def diagnosis_text(found: Diagnosis) -> str:
         bound = f" (should be: {item.bound})" if item.bad and item.bound else ""
         lines.append(f"{_MARKS[item.status]} {item.name}: {item.found}{bound}")
     if not found.diagnostics:
-        lines.append("There is no checkpoint; judged by the curve alone.")
+        lines.append("No checkpoint of a built-in run; judged by the curve alone.")
     lines += [f"[FLAG] {flag.name}, epoch {flag.epoch}: {flag.text}" for flag in found.flags]
     lines += list(found.notes)
     for cause in _with_own_remedy(found):
@@ -82,7 +82,7 @@ def diagnosis_page(found: Diagnosis) -> str:
     if found.diagnostics:
         sections.append(Section("Six diagnostics", table_html(_table(found))))
     else:
-        told = "There is no checkpoint; the run is judged by its curve alone."
+        told = "No checkpoint of a built-in run; judged by the curve alone."
         sections.append(Section("Six diagnostics", text_html(told)))
     if found.rows:
         sections.append(Section("The curve", _curve_html(found)))

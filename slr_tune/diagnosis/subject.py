@@ -75,9 +75,9 @@ def find_subject(
     try:
         named = find_checkpoint(given, study=study, trial=trial, storage=storage)
     except CheckpointError:
-        if given is not None or trial is None:
+        if trial is None or (given is not None and Path(given).exists()):
             raise
-        return _without_checkpoint(study, trial, storage)
+        return _without_checkpoint(given or study, trial, storage)
     state = load_checkpoint(named.path)
     record, trainable = None, str(state.get("trainable", ""))
     if named.study is not None and named.trial is not None:
@@ -115,7 +115,7 @@ def examine(subject: Subject, *, data: str | None) -> Diagnosis:
     if subject.checkpoint is not None and _diverged(subject.state):
         told = "the checkpoint holds weights that are not finite"
         found = [Diagnostic(LOG_PROBS, "bad", told, "all finite")]
-    elif subject.checkpoint is not None:
+    elif subject.checkpoint is not None and "vocabulary" in subject.state:
         stored = load_model(subject.checkpoint.path)
         dataset = find_data(stored.data_hash, subject.checkpoint, data)
         _check_fits(stored, dataset)

@@ -12,6 +12,7 @@ from small_runs import saved, small_run, small_spec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
+from trainables.checkpoint import save_checkpoint
 from trainables.data import prepare
 
 Call = Callable[..., tuple[int, str, str]]
@@ -49,9 +50,19 @@ def test_a_trial_that_failed_before_its_first_epoch(tmp_path: Path, call: Call) 
     live = store.start_trial(optuna.samplers.RandomSampler(seed=0))
     store.finish(live, "error", error="Traceback\nValueError: made to fail")
     code, out, _ = call("diagnose", "--study", "small", "--trial", 0)
-    assert code == 0
+    assert call("diagnose", "small", "--trial", 0)[:2] == (code, out) and code == 0
     assert "small/0: Error. The run ended by error: ValueError: made to fail." in out
     assert "judged by the curve alone" in out
+
+
+def test_a_users_own_run_is_judged_by_its_curve(studies: Path, call: Call) -> None:
+    # Broken if a run whose inside is not known could not be diagnosed at all.
+    rows = [{"epoch": epoch, "val/wer": 95.0} for epoch in range(1, 80)]
+    path = studies / "own" / "checkpoints" / "checkpoint_best.pt"
+    save_checkpoint(path, {"epoch": 79, "rows": rows})
+    code, out, _ = call("diagnose", studies / "own")
+    assert code == 0 and "No checkpoint of a built-in run" in out
+    assert "[FLAG] high WER, epoch 60" in out
 
 
 @pytest.mark.parametrize(
@@ -59,7 +70,7 @@ def test_a_trial_that_failed_before_its_first_epoch(tmp_path: Path, call: Call) 
     [
         (["missing.pt"], "does not exist"),
         (["--study", "nobody"], "there is no database"),
-        (["{run}", "--trial", "3"], "not both"),
+        (["{run}", "--trial", "3"], "--trial 3"),
         (["{run}", "--data", "{name: libras, trian: 3}"], "trian"),
     ],
 )
