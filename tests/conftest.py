@@ -6,8 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from browser import Browser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Ray's workers, and the command in a process of its own, import the toy run too.
@@ -48,6 +52,15 @@ def ray_two_cores() -> Iterator[None]:
 
     with ray_session(address=None, cpus=2):
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The one headless chromium of the test run."""
+    from browser import start_browser
+
+    with start_browser() as started:
+        yield started
 
 
 def pytest_terminal_summary(

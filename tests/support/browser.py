@@ -1,7 +1,7 @@
 """A page in a real browser: what a reader sees of a file that is opened from disk.
 
 Needs Debian's `chromium` and `chromium-driver`. One browser serves all tests of a run: the session
-fixture `browser` of tests/slr_tune/report/conftest.py.
+fixture `browser` of tests/conftest.py.
 
     page = browser.open(report, width=390, height=844, dark=True)
     assert page.errors == [] and page.outside_requests == []

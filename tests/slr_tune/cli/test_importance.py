@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import Browser, start_browser
+from browser import Browser
 from generated_study import generate_study
 
 from slr_tune.importance import study_importance
@@ -16,12 +16,6 @@ from slr_tune.study.folders import study_folder
 from slr_tune.study.view import load_study
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def browser():  # type: ignore[no-untyped-def]
-    with start_browser() as started:
-        yield started
 
 
 def test_prints_the_table_and_writes_page_and_figures(
