@@ -21,7 +21,7 @@ Call = Callable[..., tuple[int, str, str]]
 def test_prints_the_table_and_writes_page_and_figures(
     database: Path, call: Call, browser: Browser
 ) -> None:
-    """All that the issue of a paper needs: what matters, how sure that is, and the figures."""
+    """All that a paper needs: what matters, how sure that is, and the figures."""
     generate_study(150, curves=False)
     code, out, told = call("importance")
     assert code == 0 and "'generated', the one written last" in told

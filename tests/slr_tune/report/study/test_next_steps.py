@@ -106,7 +106,7 @@ def at_rate(rates: Sequence[float]) -> list[Told]:
 
 
 def test_best_at_the_edge_of_its_range() -> None:
-    """The issue's own example: 1e-3 to 3e-2, best at the top, to be widened to 5e-2."""
+    """A learning rate of 1e-3 to 3e-2, best at the top, to be widened to 5e-2."""
     facts = facts_of([Told(FLAT), *at_rate([0.029, 0.027, 0.025, 0.028, 0.026])])
     (text,) = said(facts, "edge")
     assert text.startswith("learning_rate is best at the upper edge of its range")
