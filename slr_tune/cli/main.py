@@ -14,26 +14,27 @@ from trainables.errors import TrainablesError
 # name: (module, help). The help stands here so that `--help` imports no command.
 COMMANDS = {
     "run": ("slr_tune.cli.run", "Search a space, or go on with a search."),
-    "train": (
-        "slr_tune.cli.train",
-        "Train one teacher, student or distillation.",
-    ),
-    "prepare": ("slr_tune.cli.prepare", "Pack a data set, and check every value of it."),
     "list": ("slr_tune.cli.list", "List the studies."),
     "show": ("slr_tune.cli.show", "Show a study, or one trial of it."),
     "best": ("slr_tune.cli.best", "Print the best configuration of a study."),
+    "report": ("slr_tune.cli.report", "Say what a study found, on one page."),
+    "importance": ("slr_tune.cli.importance", "Say which parameters matter."),
+    "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
     "confirm": ("slr_tune.cli.confirm", "Retrain the best on fresh seeds: the honest figure."),
     "ablate": ("slr_tune.cli.ablate", "Change one factor at a time: is the difference real?"),
+    "train": ("slr_tune.cli.train", "Train one teacher, student or distillation."),
     "evaluate": ("slr_tune.cli.evaluate", "Recognise dev or test, greedy and with a beam."),
     "tune-decoder": ("slr_tune.cli.tune_decoder", "Choose the beam search's settings on dev."),
     "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),
-    "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
-    "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
+    "soft-targets": (
+        "slr_tune.cli.soft_targets",
+        "Write what a teacher says, for a student to read.",
+    ),
+    "prepare": ("slr_tune.cli.prepare", "Pack a data set, and check every value of it."),
     "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
-    "soft-targets": ("slr_tune.cli.soft_targets", "Write what a teacher says, for a student to read."),
-    "report": ("slr_tune.cli.report", "Say what a study found, on one page."),
     "overfit": ("slr_tune.cli.overfit", "See whether the model can learn five utterances."),
-    "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
+    "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
+    "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
 }
 
 EXIT_RUN_FAILED = 1
