@@ -32,7 +32,7 @@ from slr_tune.study.lock import StudyLock
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
-from slr_tune.study.store import LiveTrial, StudyStore, open_store
+from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 
 logger = logging.getLogger(__name__)
 
@@ -89,20 +89,30 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunO
     data = prepare(spec.data, cache_root()) if spec.data else None
     storage = open_storage(options.storage, create=True)
     with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
-        if options.verify:
-            from slr_tune.checks.verify import quick_check
-
+        known = is_known(spec.study, storage)
+        if not known:
             # Before the study is made: a space that has to be mended would be another study's.
-            progress.message(quick_check(spec, storage=options.storage))
+            _check(spec, options, progress)
         store = open_store(spec, storage)
         recovery = recover(store)
         progress.watch(store)
         _tell_recovery(recovery, progress)
         if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
             return RunOutcome(0, recovery)
+        if known:
+            _check(spec, options, progress)
         with interrupt_flag(progress.message) as asked:
             run = _Run(store, lock, options, progress, asked)
             return run.execute(data, recovery)
+
+
+def _check(spec: StudySpec, options: RunOptions, progress: Progress) -> None:
+    """Refuses a space that cannot work, before Ray starts."""
+    if not options.verify:
+        return
+    from slr_tune.checks.verify import quick_check
+
+    progress.message(quick_check(spec, storage=options.storage))
 
 
 class _Run:

@@ -236,6 +236,11 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
     return store
 
 
+def is_known(study: str, storage: RDBStorage) -> bool:
+    """Whether a database holds a study of that name, of whatever kind."""
+    return study in optuna.get_all_study_names(storage)
+
+
 def check_schema(study: str, stored: Any) -> None:
     """Refuses a study whose layout this version does not know.
 
