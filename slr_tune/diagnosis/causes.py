@@ -220,7 +220,7 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
 
 
 def _standing_still(evidence: Evidence) -> Cause | None:
-    flag = evidence.flag(FLAT_LOSS, EARLY_PLATEAU, HIGH_WER)
+    flag = evidence.flag(FLAT_LOSS, EARLY_PLATEAU)
     if flag is None:
         return None
     settings: dict[str, Any] = {"learning_rate": _lower(evidence)}
@@ -231,6 +231,19 @@ def _standing_still(evidence: Evidence) -> Cause | None:
         f"The training stands still at a bad WER: {flag.text}.",
         "Take a third of the learning rate" + ("." if len(settings) == 1 else " and wait longer."),
         settings,
+    )
+
+
+def _too_slow(evidence: Evidence) -> Cause | None:
+    """Late, and neither at a standstill nor in any other trouble: it was on its way."""
+    flag = evidence.flag(HIGH_WER)
+    if flag is None or len(evidence.flags) > 1:
+        return None
+    return Cause(
+        "learns too slowly",
+        f"The loss still falls, but late: {flag.text}.",
+        "Take three times the learning rate; if that diverges, give the run more epochs.",
+        {"learning_rate": evidence.setting("learning_rate", 3e-4) * _LESS},
     )
 
 
@@ -299,6 +312,7 @@ _RULES: tuple[Callable[[Evidence], Cause | None], ...] = (
     _at_its_teacher,
     _guessing,
     _standing_still,
+    _too_slow,
     _unexplained,
 )
 """In the order in which one explains what the next ones see."""

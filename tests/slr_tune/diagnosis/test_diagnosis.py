@@ -216,6 +216,17 @@ def test_a_student_at_its_teacher() -> None:
     assert [cause.name for cause in likely_causes(alone)] == ["learns no more"]
 
 
+def test_a_rate_that_is_too_small_is_not_lowered() -> None:
+    # Broken if a run whose loss still falls were told to learn more slowly yet.
+    slow = Evidence(
+        [], [RedFlag("high WER", 5, "late")], {"max_epochs": 8, "learning_rate": 1e-5}, 8
+    )
+    (cause,) = likely_causes(slow)
+    assert cause.name == "learns too slowly" and cause.settings["learning_rate"] > 1e-5
+    flat = dataclasses.replace(slow, flags=[*slow.flags, RedFlag("flat loss", 8, "it stands")])
+    assert [cause.name for cause in likely_causes(flat)] == ["learns no more"]
+
+
 def test_a_failed_trial_without_checkpoint_names_its_error() -> None:
     # Broken if the run that most needs an answer got none.
     error = "Traceback (most recent call last):\n  File x\nValueError: made to fail"
