@@ -56,9 +56,11 @@ def ray_two_cores() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The one headless chromium of the test run."""
-    from browser import start_browser
+    """The one headless chromium of the test run; without one its tests are skipped."""
+    from browser import installed, start_browser
 
+    if not installed():
+        pytest.skip("chromium is missing: apt-get install chromium chromium-driver")
     with start_browser() as started:
         yield started
 

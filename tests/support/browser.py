@@ -143,18 +143,16 @@ class Browser:
         return entries
 
 
+def installed() -> bool:
+    """Whether there is a browser to start."""
+    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+
+
 @contextmanager
 def start_browser() -> Iterator[Browser]:
-    """A browser for many pages.
-
-    Raises:
-        FileNotFoundError: chromium or its driver is not installed.
-    """
+    """A browser for many pages, where one is installed."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        raise FileNotFoundError(
-            "the pages are tested in a real browser: apt-get install chromium chromium-driver"
-        )
+    assert chromium and driver
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (
