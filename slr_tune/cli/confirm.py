@@ -99,7 +99,7 @@ def _print(entries: list[Any]) -> None:
             click.echo(curse_line(entry))
     for entry in entries[1:]:
         for split, sentence in entry.verdicts.items():
-            click.echo(sentence if split == "dev" else f"On {split}: {sentence}")
+            click.echo(f"On {split}: {sentence}")
 
 
 def _mean_text(mean: float, spread: float) -> str:

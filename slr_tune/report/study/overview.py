@@ -152,7 +152,7 @@ def _confirmed_part(facts: StudyFacts) -> Part:
         drop = facts.sign * (best.mean("dev") - best.claimed)
         if drop > 0:
             text.append(f"The search's own figure flattered its best by {points(drop)} points.")
-        text += best.verdicts.values()
+        text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
     return Part("On fresh seeds", text, tables=[Table(columns, rows, caption)])
 
 
