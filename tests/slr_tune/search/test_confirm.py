@@ -42,7 +42,7 @@ SPACE = """
 study: tiny
 trainable: student
 data: {name: libras, train: 18, dev: 8, test: 4}
-budget: {trials: 3, max_epochs: 3, grace_epochs: 1}
+budget: {trials: 3, max_epochs: 3, grace_epochs: 3}  # which of them ASHA stops is chance
 fixed: {layers: 1, hidden: 6, projection: 6, batch_size: 6, device: cpu}
 space:
   learning_rate: {float: [1e-3, 1e-1], log: true}
