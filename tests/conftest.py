@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Ray's workers, and the command in a process of its own, import the toy run too.
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support")
+
+# A run that decides whether a change may go in tries the same cases each time; others look further.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("SLR_TUNE_NO_SKIPS"):
+    hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)

@@ -66,8 +66,13 @@ def test_turning_the_comparison_round_turns_the_sign(shape: tuple[int, int, int]
 @settings(max_examples=15, deadline=None)
 @given(STUDIES)
 def test_order_of_utterances_and_seeds_does_not_matter(shape: tuple[int, int, int]) -> None:
-    """All but the Monte Carlo noise of the resamples is the same."""
+    """All but the Monte Carlo noise of the resamples is the same.
+
+    Of two arms: in a larger family that noise may decide which of two near p values is smaller,
+    and so which of Holm's levels an arm is held to.
+    """
     arms, words = study(*shape)
+    del arms["y"]
     rng = np.random.default_rng(1)
     utterances, seeds = rng.permutation(shape[1]), rng.permutation(shape[0])
     mixed = {name: errors[seeds][:, utterances] for name, errors in arms.items()}
