@@ -70,10 +70,14 @@ class LocalPool:
 
 
 class RayPool:
-    """Actors that stay warm: torch, mapped data and the teacher's outputs are loaded once each."""
+    """Actors that stay warm: torch, mapped data and the teacher's outputs are loaded once each.
+
+    An actor starts with its first job. One that is killed while it still starts can keep Ray 2.60
+    from ever starting the next one, so none is started that may not be needed.
+    """
 
     def __init__(self, *, workers: int, cpus: float, gpus: float, modules: str) -> None:
-        """Starts the actors; Ray must be up.
+        """Takes note; Ray must be up.
 
         Args:
             workers: How many.
@@ -86,17 +90,18 @@ class RayPool:
         self._modules = modules
 
         self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0)(Worker)
-        self._idle = [self._actor.remote(modules) for _ in range(workers)]
+        self._workers = workers
+        self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
 
     @property
     def free(self) -> int:
-        """Actors without a job."""
-        return len(self._idle)
+        """Actors without a job, started or not."""
+        return self._workers - len(self._busy)
 
     def submit(self, job: Job) -> None:
-        """Gives the job to an idle actor."""
-        actor = self._idle.pop()
+        """Gives the job to an idle actor, or to a new one."""
+        actor = self._idle.pop() if self._idle else self._actor.remote(self._modules)
         self._busy[actor.work.remote(job)] = (actor, job)
 
     def finished(self, timeout: float) -> Sequence[tuple[Job, Answer | Exception]]:
@@ -110,8 +115,8 @@ class RayPool:
         for reference in done:
             actor, job = self._busy.pop(reference)
             answer = _answer(reference)
-            died = isinstance(answer, WorkerDied)
-            self._idle.append(self._actor.remote(self._modules) if died else actor)
+            if not isinstance(answer, WorkerDied):
+                self._idle.append(actor)
             answers.append((job, answer))
         return answers
 
