@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from slr_tune.study.record import ATTRIBUTE, ended_by
 from slr_tune.study.view import StudyView, trial_row
@@ -18,10 +19,8 @@ def summarise(view: StudyView) -> dict[str, Any]:
         JSON-able values; WER and differences in points (percent of words) where the metric is one.
     """
     best, baseline = view.best(), baseline_trial(view)
-    counts: dict[str, int] = {}
-    for trial in view.trials:
-        counts[ended_by(trial)] = counts.get(ended_by(trial), 0) + 1
-    states = {state.name: sum(t.state == state for t in view.trials) for state in TrialState}
+    counts = Counter(ended_by(trial) for trial in view.trials)
+    states = Counter(trial.state.name for trial in view.trials)
     difference = None
     if best is not None and baseline is not None and baseline.values:
         difference = best.values[0] - baseline.values[0]
@@ -29,8 +28,8 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "study": view.spec.study,
         "metric": view.spec.objective.metric,
         "trials": len(view.trials),
-        "states": {name: count for name, count in states.items() if count},
-        "ended_by": counts,
+        "states": dict(states),
+        "ended_by": dict(counts),
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
