@@ -21,6 +21,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection, Engine
 
+_STATES = {state.name: state for state in TrialState}
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
 
@@ -101,7 +102,7 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
     return [
         FrozenTrial(
             number=head.number,
-            state=TrialState[head.state],
+            state=_STATES[head.state],
             value=None,
             values=[found[place] for place in sorted(found)]
             if (found := values.get(head.trial_id))
