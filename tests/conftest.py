@@ -6,13 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from browser import Browser
+    from postgresql_server import Server
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Ray's workers, and the command in a process of its own, import the toy run too.
@@ -69,6 +70,37 @@ def browser() -> Iterator[Browser]:
         pytest.skip("chromium is missing: apt-get install chromium chromium-driver")
     with start_browser() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """The one PostgreSQL server of the test run; without one its tests are skipped."""
+    from postgresql_server import programs, start_server
+
+    if programs() is None:
+        pytest.skip("PostgreSQL is missing: apt-get install postgresql")
+    with start_server() as started:
+        yield started
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty database on the server, which is where the studies of this test go; its URL."""
+    import sqlalchemy as sa
+
+    connections: list[Any] = []
+
+    def note(connection: Any, record: object) -> None:
+        connections.append(connection)
+
+    sa.event.listen(sa.Pool, "connect", note)
+    url = postgresql_server.new_database()
+    monkeypatch.setenv("SLR_TUNE_STORAGE", url)
+    yield url
+    sa.event.remove(sa.Pool, "connect", note)
+    # A command's connections end with its process, and this process lives on.
+    for connection in connections:
+        connection.close()
 
 
 def pytest_terminal_summary(

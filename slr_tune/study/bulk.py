@@ -164,12 +164,12 @@ def _count_states(
 
 
 def _best_values(connection: Connection) -> dict[int, float]:
+    # Filtered here and not there: to PostgreSQL a state is no string. Infinite values are NULL.
     lowest, highest = sa.func.min(_values.c.value), sa.func.max(_values.c.value)
-    complete = connection.execute(
-        sa.select(_trials.c.study_id, lowest, highest)
+    by_state = connection.execute(
+        sa.select(_trials.c.study_id, _trials.c.state, lowest, highest)
         .join(_values, _values.c.trial_id == _trials.c.trial_id)
-        .where(_trials.c.state == "COMPLETE", _values.c.value_type == "FINITE")
-        .group_by(_trials.c.study_id)
+        .group_by(_trials.c.study_id, _trials.c.state)
     ).all()
     smaller = {
         study
@@ -178,7 +178,11 @@ def _best_values(connection: Connection) -> dict[int, float]:
         )
         if direction == "MINIMIZE"
     }
-    return {study: low if study in smaller else high for study, low, high in complete}
+    return {
+        study: low if study in smaller else high
+        for study, state, low, high in by_state
+        if state == "COMPLETE" and low is not None
+    }
 
 
 def _read_params(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import select
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from own_process import Command
 
 from slr_tune.ablation.result_files import read_result
 
@@ -161,38 +158,6 @@ def test_without_any_study_the_way_out_is_said(call: Call) -> None:
     assert code == 2 and "no study" in err
 
 
-class Command:
-    """`slr-tune ablate` in its own process, on the test run's Ray session."""
-
-    def __init__(self, *arguments: str) -> None:
-        import ray
-
-        address = ray.get_runtime_context().gcs_address
-        command = [sys.executable, "-m", "slr_tune.cli.main", "ablate", *arguments]
-        self.process = subprocess.Popen(
-            [*command, "--address", address],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ,
-        )
-
-    def wait_for_stages(self, folder: Path, count: int) -> bool:
-        """Whether so many stages were done before the command ended."""
-        while self.process.poll() is None:
-            if len(list(folder.glob("*/done.json"))) >= count:
-                return True
-            select.select([], [], [], 0.01)
-        return False
-
-    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
-        """Sends a signal, or none, and waits; exit code and output."""
-        if number is not None:
-            self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=180)
-        return self.process.returncode, output
-
-
 def test_stopped_then_killed_then_started_again_repeats_no_stage(
     tmp_path: Path, studies: Path
 ) -> None:
@@ -201,21 +166,25 @@ def test_stopped_then_killed_then_started_again_repeats_no_stage(
     A stage that was trained again would be written again, and counted as trained now.
     """
     space = write_space(tmp_path, "student")
-    arguments = (str(space), "--factor", "dropout", "--seeds", "3")
+    arguments = (space, "--factor", "dropout", "--seeds", "3")
     stages = studies / "tiny" / "ablations" / ".stages"
-    first = Command(*arguments)
-    assert first.wait_for_stages(stages, 1), first.end()
+
+    def stages_done(count: int) -> Callable[[], bool]:
+        return lambda: len(list(stages.glob("*/done.json"))) >= count
+
+    first = Command("ablate", *arguments)
+    assert first.wait_until(stages_done(1)), first.end()
     code, output = first.end(signal.SIGINT)
     assert code == 130 and "the same command goes on" in output, output
     assert "Traceback" not in output and not (stages.parent / "dropout").exists()
-    second = Command(*arguments)
-    assert second.wait_for_stages(stages, len(list(stages.glob("*/done.json"))) + 2)
+    second = Command("ablate", *arguments)
+    assert second.wait_until(stages_done(len(list(stages.glob("*/done.json"))) + 2))
     second.end(signal.SIGKILL)
     done: dict[Path, tuple[int, int]] = {
         path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in stages.glob("*/done.json")
     }
     assert 3 <= len(done) < 9, "the kill came too late: make the ablation longer"
-    code, output = Command(*arguments).end()
+    code, output = Command("ablate", *arguments).end()
     assert code == 0, output
     for path, identity in done.items():
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == identity

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import select
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
+from own_process import Command
 from test_run import check_decisions, check_trials
 from toy_space import write_toy_space
 
@@ -24,38 +21,6 @@ pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
 
 TRIALS = 10
 KILLS = 3
-
-
-class Command:
-    """`slr-tune run` in its own process, on the test run's Ray session."""
-
-    def __init__(self, space: Path, *arguments: str) -> None:
-        import ray
-
-        address = ray.get_runtime_context().gcs_address
-        command = [sys.executable, "-m", "slr_tune.cli.main", "run", str(space)]
-        self.process = subprocess.Popen(
-            [*command, "--address", address, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ,
-        )
-
-    def wait_for_lines(self, path: Path, count: int) -> bool:
-        """Whether a file got that many lines before the command ended."""
-        while self.process.poll() is None:
-            if path.exists() and len(path.read_text().splitlines()) >= count:
-                return True
-            select.select([], [], [], 0.01)
-        return False
-
-    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
-        """Sends a signal, or none, and waits; exit code and output."""
-        if number is not None:
-            self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=120)
-        return self.process.returncode, output
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
@@ -70,14 +35,14 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     done = 0
     kills = 0
     for _ in range(KILLS):
-        command = Command(space)
+        command = Command("run", space)
         done += rng.randint(5, 12)
         if not command.wait_for_lines(journal, done):
             break
         command.end(signal.SIGKILL)
         kills += 1
         done = len(journal.read_text().splitlines())
-    code, output = Command(space).end()
+    code, output = Command("run", space).end()
     assert code == 0, output
     assert kills >= 2, "the search was over before it could be killed: make it longer"
     trials = load_study("toy").trials
@@ -92,7 +57,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """Exit code 130, no trial RUNNING, no lock held, and the same trials go on."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
-    command = Command(space)
+    command = Command("run", space)
     assert command.wait_for_lines(journal, 6)
     code, output = command.end(signal.SIGINT)
     assert code == 130, output
@@ -100,7 +65,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     states = Counter(trial.state for trial in load_study("toy").trials)
     assert states[TrialState.RUNNING] == 0 and states[TrialState.WAITING] >= 1
     assert not any(driver.alive for driver in drivers(open_storage().engine))
-    code, output = Command(space).end()
+    code, output = Command("run", space).end()
     assert code == 0 and "taken up again" in output, output
     check_trials(load_study("toy").trials)
     assert max(Counter(journal.read_text().splitlines()).values()) <= 2
@@ -110,9 +75,9 @@ def test_second_driver_is_refused(tmp_path: Path) -> None:
     """Two drivers on one study: the second says who the first is, and changes nothing."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
-    first = Command(space)
+    first = Command("run", space)
     assert first.wait_for_lines(journal, 1)
-    code, output = Command(space).end()
+    code, output = Command("run", space).end()
     assert code == 2 and f"process {first.process.pid}" in output and "Traceback" not in output
     code, output = first.end()
     assert code == 0, output

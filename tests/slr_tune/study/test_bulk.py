@@ -14,10 +14,11 @@ from slr_tune.study.storage import open_storage
 from slr_tune.study.view import list_studies
 
 
-@pytest.fixture
-def mixed(database: Path) -> optuna.storages.RDBStorage:
+@pytest.fixture(params=["database", "postgresql"])
+def mixed(request: pytest.FixtureRequest) -> optuna.storages.RDBStorage:
     """Two studies with every state, special values, attributes, all kinds of distribution."""
-    storage = open_storage()
+    request.getfixturevalue(request.param)
+    storage = open_storage(create=True)
     for name, direction in (("down", "minimize"), ("up", "maximize")):
         study = optuna.create_study(study_name=name, storage=storage, direction=direction)
         study.set_user_attr("note", name)

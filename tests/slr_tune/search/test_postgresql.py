@@ -1,0 +1,66 @@
+"""Studies on a PostgreSQL server: a search, the views of it, and a server that dies meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from own_process import Command
+from postgresql_server import Server
+from test_run import check_decisions, check_trials, search
+from toy_space import write_toy_space
+
+from slr_tune.cli.main import run as slr_tune
+from slr_tune.study.lock import drivers
+from slr_tune.study.storage import open_storage
+from slr_tune.study.view import load_study
+
+pytestmark = pytest.mark.usefixtures("ray_two_cores", "postgresql")
+
+
+def test_search_and_the_views_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A search goes on where it was, and each command reads what it stored."""
+    assert search(tmp_path, trials=6).started == 6
+    assert search(tmp_path, trials=8).started == 2
+    view = load_study("toy")
+    check_trials(view.trials)
+    check_decisions(tmp_path, trials=8)
+    capsys.readouterr()
+    assert slr_tune(["list", "--json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    assert slr_tune(["show", "toy", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    complete = [trial.value for trial in view.trials if trial.state == TrialState.COMPLETE]
+    assert line["best"] == shown["best"]["value"] == min(complete)
+    assert [row["number"] for row in shown["rows"]] == list(range(8))
+    assert slr_tune(["report", "--study", "toy"]) == 0
+    assert (tmp_path / "studies" / "toy" / "report.html").stat().st_size > 10_000
+
+
+def test_server_that_dies_under_a_search(tmp_path: Path, postgresql_server: Server) -> None:
+    """One message, no traceback; once the server is back the same command goes on."""
+    journal = tmp_path / "journal"
+    fixed = {"journal": journal, "milliseconds": 60}
+    space = write_toy_space(tmp_path, trials=5, fixed=fixed)
+    command = Command("run", space)
+    assert command.wait_for_lines(journal, 8), command.end()
+    postgresql_server.stop()
+    try:
+        code, output = command.end()
+    finally:
+        postgresql_server.start()
+    assert code == 1 and "Start the database" in output, output
+    assert "Traceback" not in output, output
+    code, output = Command("run", space).end()
+    assert code == 0 and "taken up again" in output, output
+    trials = load_study("toy").trials
+    assert len(trials) == 5
+    check_trials(trials)
+    check_decisions(tmp_path, trials=5, fixed=fixed)
+    assert not any(driver.alive for driver in drivers(open_storage().engine))
+    trained = Counter(journal.read_text().splitlines())
+    assert max(trained.values()) <= 2
+    assert sum(count - 1 for count in trained.values()) <= 2, "one epoch of each worker"
