@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.ablation.result import INTERACTION, ArmRow, ResultTable, number
+from slr_tune.ablation.result import ArmRow, ResultTable, number
 from slr_tune.ablation.statistics import (
     ArmResult,
     Comparison,
     ErrorCounts,
     compare,
-    holm,
     overall,
-    signed_points,
 )
 
 Counts = Mapping[str, Sequence[NDArray[np.int64]]]
@@ -48,106 +45,9 @@ def result_table(
     return _table(comparison, role=role, split=split, title=title)
 
 
-def interaction_table(
-    counts: Counts,
-    cells: Mapping[tuple[str, str], str],
-    *,
-    own: tuple[str, str],
-    split: str,
-    signers: Sequence[str] | None,
-) -> ResultTable | None:
-    """Whether the effect of one factor depends on the level of the other.
-
-    The interaction of levels a and b is (ab - b) - (a - baseline): the effect of a in the company
-    of b less its effect alone. As errors it is (ab + baseline) - (a + b), so that the same
-    statistics hold.
-
-    Args:
-        counts: Errors of all cells of the crossing.
-        cells: Name of the arm by its two levels.
-        own: The baseline's two levels.
-        split: They were counted on.
-        signers: Of each utterance, where known.
-
-    Returns:
-        One row for each pair of levels; None where there is none.
-    """
-    firsts = [a for a in dict.fromkeys(a for a, _ in cells) if a != own[0]]
-    seconds = [b for b in dict.fromkeys(b for _, b in cells) if b != own[1]]
-    words = next(iter(counts.values()))[0][:, 3]
-    found: list[ArmRow] = []
-    limits: tuple[str, ...] = ()
-    family: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-    for a in firsts:
-        for b in seconds:
-            names = [(a, b), own, (a, own[1]), (own[0], b)]
-            if all(name in cells for name in names):
-                both, base, first, second = (_totals(counts[cells[name]]) for name in names)
-                family[f"{a} with {b}"] = (both + base, first + second)
-    if not family:
-        return None
-    last: Comparison | None = None
-    for name, (with_both, apart) in family.items():
-        last = compare({"apart": apart, name: with_both}, words, baseline="apart", signers=signers)
-        found.append(_row(last[name]))
-        limits = last.limits
-    assert last is not None
-    rows = _holm(found)
-    shown = [row.name for row in rows if row.holm_p is not None and row.holm_p < 0.05]
-    verdict = (
-        f"The effects depend on each other, shown for: {', '.join(shown)}."
-        if shown
-        else "Not shown: that the effect of one factor depends on the level of the other."
-    )
-    return ResultTable(
-        role=INTERACTION,
-        title="Interaction: effect together, less the effects apart",
-        split=split,
-        baseline="no interaction",
-        rows=tuple(rows),
-        verdict=verdict,
-        seeds=last.seeds,
-        utterances=last.utterances,
-        words=last.words,
-        signers=last.signers,
-        resamples=last.resamples,
-        limits=limits,
-    )
-
-
-def _holm(rows: Sequence[ArmRow]) -> list[ArmRow]:
-    """Corrects over all pairs of levels, and says each verdict anew."""
-    corrected = holm([row.p_value if row.p_value is not None else 1.0 for row in rows])
-    result = []
-    for row, p_value in zip(rows, corrected, strict=True):
-        assert row.difference is not None and row.low is not None and row.high is not None
-        shown = p_value < 0.05 and (row.low > 0 or row.high < 0)
-        interval = f"[{signed_points(row.low)}, {signed_points(row.high)}]"
-        text = f"{row.name}: {signed_points(row.difference)} points {interval} more than apart"
-        outcome = "shown" if shown else "not shown"
-        result.append(
-            replace(
-                row,
-                holm_p=p_value,
-                outcome=outcome,
-                sentence=f"{outcome.capitalize()}: {text}.",
-                per_seed=(),
-                substitutions=None,
-                deletions=None,
-                insertions=None,
-            )
-        )
-    return result
-
-
 def _error_counts(runs: Sequence[NDArray[np.int64]]) -> ErrorCounts:
     stacked = np.stack(runs)  # [seeds, utterances, 4]
     return ErrorCounts(stacked[:, :, 0], stacked[:, :, 1], stacked[:, :, 2])
-
-
-def _totals(runs: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    totals: NDArray[np.int64] = np.stack(runs)[:, :, :3].sum(axis=2)
-    return totals
 
 
 def _table(comparison: Comparison, *, role: str, split: str, title: str) -> ResultTable:

@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.ablation.analysis import interaction_table, result_table
+from slr_tune.ablation.analysis import result_table
 from slr_tune.ablation.arms import WHOLE_GROUPS, Arm
 from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.crossing import (
+    Crossing,
+    crossing_metric_tables,
+    crossing_tables,
+    crossing_verdict,
+)
 from slr_tune.ablation.metric_table import metric_table
 from slr_tune.ablation.naming import change_text
 from slr_tune.ablation.receipt import make_receipt
@@ -109,21 +115,25 @@ def _tables(entry: Measured, design: Design, bench: Bench) -> list[ResultTable]:
     if part.role not in _TABLED:
         return []
     baseline = part.arms[0].name
+    crossing = _crossing(part, design)
     if not entry.counts:
         values = {
             arm.name: [bench.value(cell.outcome) for cell in part.cells if cell.arm is arm]
             for arm in part.arms
         }
-        measure = bench.measure
+        metric, minimize = bench.measure.metric, bench.measure.minimize
         table = metric_table(
             values,
             role=part.role,
             baseline=baseline,
             title=part.title,
-            metric=measure.metric,
-            minimize=measure.minimize,
+            metric=metric,
+            minimize=minimize,
         )
-        return [_with_notes(table, part)]
+        found = [_with_notes(table, part)]
+        if crossing is not None:
+            found += crossing_metric_tables(values, crossing, metric=metric, minimize=minimize)
+        return found
     found = []
     for split, counts in entry.counts.items():
         role = part.role if split == "dev" else TEST
@@ -132,23 +142,20 @@ def _tables(entry: Measured, design: Design, bench: Bench) -> list[ResultTable]:
             counts, role=role, baseline=baseline, split=split, title=part.title, signers=signers
         )
         found.append(_with_notes(table, part))
-        if split == "dev" and design.crossed and part.role == MAIN:
-            interaction = _interaction(part, counts, design, signers)
-            found += [] if interaction is None else [interaction]
+        if crossing is not None:
+            found += crossing_tables(counts, crossing, split=split, signers=signers)
     return found
 
 
-def _interaction(
-    part: Part,
-    counts: Mapping[str, Sequence[NDArray[np.int64]]],
-    design: Design,
-    signers: Sequence[str] | None,
-) -> ResultTable | None:
+def _crossing(part: Part, design: Design) -> Crossing | None:
+    """The cells of a part whose factors are crossed, control arms left out."""
+    if not design.crossed or part.role != MAIN:
+        return None
     first, second = (factor.name for factor in design.factors)
     crossed = [arm for arm in part.arms if first in arm.levels and second in arm.levels]
     cells = {(arm.levels[first], arm.levels[second]): arm.name for arm in crossed}
     own = (crossed[0].levels[first], crossed[0].levels[second])
-    return interaction_table(counts, cells, own=own, split="dev", signers=signers)
+    return Crossing((first, second), cells, own)
 
 
 def _with_notes(table: ResultTable, part: Part) -> ResultTable:
@@ -164,10 +171,11 @@ def _verdict(tables: Sequence[ResultTable], design: Design) -> str:
     main = tables[0]
     if main.role == FORWARD:
         return main.rows[-1].sentence
+    verdict = crossing_verdict(tables) or main.verdict
     tuned = next((table for table in tables if table.role == RETUNED), None)
     if tuned is None:
-        return main.verdict
-    return f"{main.verdict} Each arm with a {design.retune} of its own: {tuned.verdict}"
+        return verdict
+    return f"{verdict} Each arm with a {design.retune} of its own: {tuned.verdict}"
 
 
 def _facts(role: str, arm: Arm, baseline: Arm) -> ArmFacts:

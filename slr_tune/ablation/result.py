@@ -18,6 +18,8 @@ TEST = "test"
 """The same on the test split, where it was opened."""
 RETUNED = "retuned"
 """The same where each arm has tuned a setting of its own."""
+MAIN_EFFECT = "main effect"
+"""One of two crossed factors over all levels of the other; a table a factor and split."""
 INTERACTION = "interaction"
 """Whether the effect of one factor depends on the level of the other."""
 FORWARD = "path"
@@ -89,7 +91,8 @@ class ResultTable:
         title: What is compared.
         split: On which split.
         baseline: Name of the arm that the others are compared with.
-        rows: Arms, the baseline among them (but in an interaction, which has none).
+        rows: Arms, or levels of a factor, the baseline among them (but in an interaction, which has
+            none).
         verdict: One sentence on all of them.
         seeds: How many runs each arm has.
         utterances: That were scored; None where the measure is no WER, as the next two.
@@ -302,8 +305,13 @@ class AblationResult:
         return self.tables[0]
 
     def table(self, role: str) -> ResultTable | None:
-        """The table of a role; None where there is none."""
+        """The table of a role, the first of several; None where there is none."""
         return next((table for table in self.tables if table.role == role), None)
+
+    def crossing(self, split: str) -> list[ResultTable]:
+        """Main effects and interaction of two crossed factors on a split; empty without."""
+        roles = (MAIN_EFFECT, INTERACTION)
+        return [table for table in self.tables if table.role in roles and table.split == split]
 
 
 def curve_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[float | None, ...]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from slr_tune.ablation.analysis import interaction_table, result_table
+from slr_tune.ablation.analysis import result_table
+from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
@@ -96,9 +97,10 @@ def factorial_result() -> AblationResult:
     names = {cell: ", ".join(cell) for cell in rates}
     dev = draw({names[cell]: rate for cell, rate in rates.items()})
     own = (first[0], second[0])
-    inter = interaction_table(dev, names, own=own, split="dev", signers=None)
-    assert inter is not None
-    made = result([table(dev, MAIN, names[own]), inter], {MAIN: (dev, None)})
+    crossing = Crossing(("temperature", "kd_blank"), names, own)
+    crossed = crossing_tables(dev, crossing, split="dev", signers=None)
+    made = result([table(dev, MAIN, names[own]), *crossed], {MAIN: (dev, None)})
+    made = dataclasses.replace(made, verdict=crossing_verdict(crossed))
     levels = {name: {"temperature": a, "kd_blank": b} for (a, b), name in names.items()}
     arms = tuple(dataclasses.replace(arm, levels=levels[arm.name]) for arm in made.arms)
     return dataclasses.replace(made, arms=arms, title="Ablation of temperature x kd_blank")

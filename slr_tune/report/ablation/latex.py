@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slr_tune.ablation.result import (
-    INTERACTION,
     PUT_BACK,
     RETUNED,
     TEST,
@@ -32,10 +31,12 @@ def ablation_latex(result: AblationResult) -> str:
     if retuned is not None:
         table = tables.retune_table(result.main, retuned, short=True)
         parts.append(_table(result, table, "-retuned"))
-    for role in (PUT_BACK, INTERACTION, TEST):
+    for role in (PUT_BACK, TEST):
         other = result.table(role)
         if other is not None:
             parts.append(_comparison(result, other, "-" + role.replace(" ", "-")))
+    for number, other in enumerate([*result.crossing("dev"), *result.crossing("test")], 1):
+        parts.append(_comparison(result, other, f"-crossing-{number}"))
     return "\n".join(parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slr_tune.ablation.result import INTERACTION, PUT_BACK, RETUNED, TEST, AblationResult
+from slr_tune.ablation.result import PUT_BACK, RETUNED, TEST, AblationResult, ResultTable
 from slr_tune.report.ablation import tables, words
 from slr_tune.report.ablation.figures import compared
 from slr_tune.report.ablation.printed import NAME
@@ -49,15 +49,21 @@ def _others(result: AblationResult) -> Iterator[str]:
         yield markdown_table(tables.retune_table(result.main, retuned))
         yield from (f"- {line}" for line in words.retune_sentences(result.main, retuned))
         yield ""
-    for role, title in (
-        (PUT_BACK, "From the best trial, each parameter put back"),
-        (INTERACTION, "Do the factors depend on each other?"),
-        (TEST, "On the test split"),
-    ):
-        table = result.table(role)
-        if table is not None:
-            yield from (f"## {title}", "", table.verdict, "")
+    back, test = result.table(PUT_BACK), result.table(TEST)
+    if back is not None:
+        yield from _section("From the best trial, each parameter put back", back, result)
+    for table in result.crossing("dev"):
+        yield from _section(words.section_title(table), table, result)
+    if test is not None:
+        yield from _section("On the test split", test, result)
+        for table in result.crossing("test"):
+            yield from (words.titled(table), "")
             yield markdown_table(tables.comparison_table(table, result.seeds))
+
+
+def _section(title: str, table: ResultTable, result: AblationResult) -> Iterator[str]:
+    yield from (f"## {title}", "", table.verdict, "")
+    yield markdown_table(tables.comparison_table(table, result.seeds))
 
 
 def _list(title: str, lines: list[str]) -> Iterator[str]:

@@ -57,6 +57,7 @@ def _sections(result: AblationResult) -> Iterator[Section]:
     sentences = [row.sentence for row in main.rows if row.sentence]
     yield Section("In words", list_html([*sentences, *main.limits, *result.notes]))
     yield from _path(result)
+    yield from _crossing(result)
     yield from _others(result)
     yield from _training(result)
     yield Section("What the arms are", table_html(tables.arms_table(result)))
@@ -88,24 +89,29 @@ def _path(result: AblationResult) -> Iterator[Section]:
 
 
 def _others(result: AblationResult) -> Iterator[Section]:
-    """Retuned arms, interactions, the test split."""
+    """Retuned arms, the test split."""
     retuned = result.table(RETUNED)
     if retuned is not None:
         body = table_html(tables.retune_table(result.main, retuned))
         body += list_html(words.retune_sentences(result.main, retuned))
         body += folded_html("The tuned arms alone", _comparison(retuned, result.seeds))
         yield Section("When each arm may tune a setting for itself", body)
-    interaction = result.table(INTERACTION)
-    if interaction is not None:
-        lines = figures.interaction_figure(result)
-        body = text_html(interaction.verdict, *interaction.limits)
-        body += Markup("") if lines is None else figure_html(lines)
-        body += _comparison(interaction, result.seeds)
-        yield Section("Do the factors depend on each other?", body)
     test = result.table(TEST)
     if test is not None:
         body = text_html(test.verdict, *test.limits) + _comparison(test, result.seeds)
+        for table in result.crossing("test"):
+            body += text_html(words.titled(table)) + _comparison(table, result.seeds)
         yield Section("On the test split", body)
+
+
+def _crossing(result: AblationResult) -> Iterator[Section]:
+    """Two crossed factors: each by itself, and whether they depend on each other."""
+    for table in result.crossing("dev"):
+        body = text_html(table.verdict, *table.limits)
+        if table.role == INTERACTION:
+            lines = figures.interaction_figure(result)
+            body += Markup("") if lines is None else figure_html(lines)
+        yield Section(words.section_title(table), body + _comparison(table, result.seeds))
 
 
 def _training(result: AblationResult) -> Iterator[Section]:

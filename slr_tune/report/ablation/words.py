@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from slr_tune.ablation.result import (
     FORWARD,
     INTERACTION,
+    MAIN_EFFECT,
     AblationResult,
     ArmRow,
     PathStep,
@@ -95,6 +96,18 @@ def scored_on(table: ResultTable) -> str:
     return f"{table.split}: {table.utterances:,} utterances{signers}, {table.words:,} words"
 
 
+def titled(table: ResultTable) -> str:
+    """The title of a table and its verdict."""
+    return f"{table.title}: {table.verdict}"
+
+
+def section_title(table: ResultTable) -> str:
+    """The heading over one table of two crossed factors."""
+    if table.role == INTERACTION:
+        return "Do the factors depend on each other?"
+    return f"The effect of {table.title}"
+
+
 def caption(table: ResultTable) -> str:
     """What the columns of a comparison mean, in as few words as will do."""
     side = "below" if table.minimize else "above"
@@ -107,7 +120,8 @@ def caption(table: ResultTable) -> str:
         over = f"seeds and {'utterances' if table.signers is None else 'signers'}"
     size = family_size(table)
     corrected = f"; p after Holm's correction over {size} comparisons" if size > 1 else ""
-    return f"{table.measure} on {scored_on(table)}. {what}; 95 % interval over {over}{corrected}."
+    lead = f"{section_title(table)}. " if table.role == MAIN_EFFECT else ""
+    return f"{lead}{table.measure} on {scored_on(table)}. {what}; 95 % interval over {over}{corrected}."
 
 
 def method(table: ResultTable) -> list[str]:

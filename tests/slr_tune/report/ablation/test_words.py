@@ -67,7 +67,8 @@ def test_caption_says_unit_side_interval_and_family() -> None:
     signers = replace(WER, signers=9, rows=(row(), row("identical")))
     assert "150 utterances of 9 signers" in words.caption(signers)
     assert "over seeds and signers." in words.caption(signers)
-    interaction = factorial_result().tables[1]
+    effect, *_, interaction = factorial_result().crossing("dev")
+    assert words.caption(effect).startswith("The effect of temperature over 2 levels of kd_blank. ")
     assert "less the sum of their effects apart" in words.caption(interaction)
 
 

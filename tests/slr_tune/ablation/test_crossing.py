@@ -1,0 +1,122 @@
+"""Main effects and interactions of two crossed factors, against figures worked out apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ablation_results import draw
+
+from slr_tune.ablation.analysis import result_table
+from slr_tune.ablation.crossing import (
+    Crossing,
+    crossing_metric_tables,
+    crossing_tables,
+    crossing_verdict,
+)
+from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT
+
+FIRST, SECOND = ("a0", "a1", "a2"), ("b0", "b1")
+CELLS = {(a, b): f"{a} {b}" for a in FIRST for b in SECOND}
+CROSSING = Crossing(("first", "second"), CELLS, ("a0", "b0"))
+
+
+def rates(second: float = -0.03, together: float = 0.0) -> dict[str, float]:
+    """Chance of an error: the second factor always helps a bit, `together` is the interaction."""
+    return {
+        name: 0.15 + (second if b == "b1" else 0.0) + (together if (a, b) == ("a2", "b1") else 0.0)
+        for (a, b), name in CELLS.items()
+    }
+
+
+def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
+    """Difference and mean by hand; the interval is narrower than that of one cell."""
+    counts = draw(rates(), seeds=3)
+    first, second, _ = crossing_tables(counts, CROSSING, split="dev", signers=None)
+    assert [t.title for t in (first, second)] == [
+        "first over 2 levels of second",
+        "second over 3 levels of first",
+    ]
+    words = counts["a0 b0"][0][:, 3].sum()
+
+    def wer(name: str) -> float:
+        return float(np.mean([100 * run[:, :3].sum() / words for run in counts[name]]))
+
+    row = second.row("b1")
+    assert row.mean == pytest.approx(np.mean([wer(f"{a} b1") for a in FIRST]))
+    by_hand = np.mean([wer(f"{a} b1") - wer(f"{a} b0") for a in FIRST])
+    assert row.difference == pytest.approx(by_hand)
+    assert second.words == words and second.baseline == "b0"
+    row_first = first.row("a2")
+    by_hand = np.mean([wer(f"a2 {b}") - wer(f"a0 {b}") for b in SECOND])
+    assert row_first.difference == pytest.approx(by_hand)
+
+    cells = result_table(
+        counts, role=MAIN, baseline="a0 b0", split="dev", title="", signers=None
+    ).row("a0 b1")
+    assert row.low is not None and row.high is not None and cells.low is not None
+    assert cells.high is not None and row.high - row.low < cells.high - cells.low
+
+
+def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> None:
+    """What a factorial is for: every run says something of both factors."""
+    counts = draw(rates(second=-0.02), seeds=3, utterances=120, seed=4)
+    cells = result_table(counts, role=MAIN, baseline="a0 b0", split="dev", title="", signers=None)
+    tables = crossing_tables(counts, CROSSING, split="dev", signers=None)
+    assert not any("shown better" in row.outcome for row in cells.rows)
+    assert tables[1].row("b1").outcome == "shown better"
+    assert all(row.outcome == "not shown" for row in tables[0].rows[1:])
+    verdict = crossing_verdict(tables)
+    assert verdict.startswith("first over 2 levels of second: Not shown")
+    assert "second over 3 levels of first: Shown better: b1 against b0" in verdict
+    assert verdict.endswith("depends on the level of the other.")
+
+
+def test_an_interaction_is_the_effect_together_less_the_effects_apart() -> None:
+    """By hand, and shown for the one pair that has it."""
+    counts = draw(rates(together=0.2), seeds=3)
+    table = crossing_tables(counts, CROSSING, split="dev", signers=None)[-1]
+    assert table.role == INTERACTION and [row.name for row in table.rows] == [
+        "a1 with b1",
+        "a2 with b1",
+    ]
+    words = 3 * counts["a0 b0"][0][:, 3].sum()
+
+    def errors(name: str) -> int:
+        return int(sum(run[:, :3].sum() for run in counts[name]))
+
+    by_hand = errors("a2 b1") - errors("a0 b1") - (errors("a2 b0") - errors("a0 b0"))
+    assert table.row("a2 with b1").difference == pytest.approx(100 * by_hand / words)
+    assert [row.outcome for row in table.rows] == ["not shown", "shown"]
+    assert table.verdict == "The effects depend on each other, shown for: a2 with b1."
+
+
+def test_one_seed_shows_nothing() -> None:
+    """However large the interaction: another seed may have none."""
+    counts = draw(rates(second=-0.1, together=0.3), seeds=1)
+    for table in crossing_tables(counts, CROSSING, split="dev", signers=None):
+        assert all(not row.outcome.startswith("shown") for row in table.rows)
+
+
+def test_a_level_that_lacks_a_cell_is_compared_over_what_all_have() -> None:
+    """Two levels that come to the same configuration are run once: that cell is missing."""
+    cells = {key: name for key, name in CELLS.items() if key != ("a2", "b1")}
+    crossing = Crossing(("first", "second"), cells, ("a0", "b0"))
+    assert crossing.by_level(0) == {"a0": ["a0 b0"], "a1": ["a1 b0"], "a2": ["a2 b0"]}
+    assert crossing.by_level(1) == {"b0": ["a0 b0", "a1 b0"], "b1": ["a0 b1", "a1 b1"]}
+    tables = crossing_tables(draw(rates()), crossing, split="dev", signers=None)
+    assert [table.title for table in tables[:-1]] == ["second over 2 levels of first"]
+
+
+def test_runs_that_tell_a_number_are_crossed_too() -> None:
+    """A user's own metric: the same effects, by a paired t over the seeds."""
+    noise = np.random.default_rng(0).normal(0, 0.01, (len(CELLS), 4))
+    values = {
+        name: list(2.0 + (b == "b1") * 0.5 + ((a, b) == ("a2", "b1")) * 0.3 + noise[place])
+        for place, ((a, b), name) in enumerate(CELLS.items())
+    }
+    first, second, inter = crossing_metric_tables(values, CROSSING, metric="score", minimize=False)
+    assert (first.role, second.role, inter.role) == (MAIN_EFFECT, MAIN_EFFECT, INTERACTION)
+    assert second.row("b1").difference == pytest.approx(0.6, abs=0.03)
+    assert second.row("b1").outcome == "shown better"
+    assert inter.row("a2 with b1").difference == pytest.approx(0.3, abs=0.05)
+    assert inter.row("a2 with b1").outcome == "shown"
