@@ -121,7 +121,8 @@ def caption(table: ResultTable) -> str:
     size = family_size(table)
     corrected = f"; p after Holm's correction over {size} comparisons" if size > 1 else ""
     lead = f"{section_title(table)}. " if table.role == MAIN_EFFECT else ""
-    return f"{lead}{table.measure} on {scored_on(table)}. {what}; 95 % interval over {over}{corrected}."
+    scored = f"{lead}{table.measure} on {scored_on(table)}"
+    return f"{scored}. {what}; 95 % interval over {over}{corrected}."
 
 
 def method(table: ResultTable) -> list[str]:
