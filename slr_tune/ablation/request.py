@@ -14,12 +14,11 @@ from slr_tune.ablation.factors import ALIASES, Factor, find_factor
 from slr_tune.ablation.kinds import is_recogniser
 from slr_tune.ablation.stages import WER, Measure
 from slr_tune.errors import SlrTuneError, StudyChanged, StudyError
+from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.space import StudySpec, difference, load_spec
 from slr_tune.space.space import look_up
 from slr_tune.study.view import StudyView, load_study
 
-FIRST_SEED = 1000
-"""Far from a search's own seeds: what was chosen by one seed is not measured with it again."""
 TUNING_SEED = 900
 """Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""
 
@@ -118,7 +117,7 @@ def make_design(request: Request) -> tuple[Design, StudyView | None]:
         goal=goal,
         factors=factors,
         arms=tuple(_arms(request, spec, baseline, factors)),
-        seeds=tuple(range(FIRST_SEED, FIRST_SEED + request.seeds)),
+        seeds=fresh_seeds(request.seeds, search_seed=spec.seed),
         retune=retune,
         crossed=request.factorial,
         measure=_measure(spec, request),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,12 @@ from slr_tune.ablation.result import (
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
-from slr_tune.search.session import possible_workers, ray_session, wanted_workers
+from slr_tune.search.session import (
+    possible_workers,
+    ray_session,
+    wanted_cores,
+    wanted_workers,
+)
 from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
@@ -78,8 +82,10 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
             times = log_test_opening(study_folder(spec.study), design.command)
             talk.tell(f"Opening the test split, for the {_ordinal(times)} time in this study")
         needs = resources(spec, request)
-        cpus = math.ceil(wanted_workers(needs) * needs.cpus_per_trial)
-        with ray_session(address=request.address, cpus=cpus), ExitStack() as stack:
+        cores = wanted_cores(needs)
+        with ray_session(address=request.address, cpus=cores), ExitStack() as stack:
+            # Ray would wait without a word for a GPU that is not there.
+            possible_workers(needs, wanted_workers(needs))
             # Before the workers start: they hold the cores that its training would need.
             teacher = _teacher(spec, data, request, talk)
             pool = stack.enter_context(_trainers(needs))

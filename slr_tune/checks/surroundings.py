@@ -15,6 +15,7 @@ from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import estimated_bytes, model_parameters
 from slr_tune.checks.result import Finding, Unavailable, counted
 from slr_tune.search.rungs import rung_epochs
+from slr_tune.search.session import wanted_workers
 from slr_tune.study.folders import studies_root
 from trainables.data import Dataset, Split
 from trainables.memory import peak_bytes
@@ -96,7 +97,7 @@ def memory(bench: Bench) -> Finding:
     if remedies:
         size = remedies[-1]["batch_size"]
         return "NOTE", f"{told}; only in batches of {size}, which a run does by itself", remedy
-    workers = _workers(bench)
+    workers = wanted_workers(bench.spec.resources)
     if run.device.type == "cpu" and free is not None and workers * peak > free + peak:
         told += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
         return "FAIL", told, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
@@ -187,7 +188,7 @@ def cost(bench: Bench) -> Finding:
     first = run.run_epoch()["seconds"]
     second = run.run_epoch()["seconds"] if run.ended_by is None else first
     epoch = second / share
-    budget, workers = bench.spec.budget, _workers(bench)
+    budget, workers = bench.spec.budget, wanted_workers(bench.spec.resources)
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(bench)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
@@ -241,13 +242,6 @@ def _expected_epochs(bench: Bench) -> float:
     steps = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     total = sum(step * max(1.0, trials) for step, trials in zip(steps, reached, strict=True))
     return float(min(total, budget.trials * budget.max_epochs))
-
-
-def _workers(bench: Bench) -> int:
-    resources = bench.spec.resources
-    if resources.workers != "auto":
-        return int(resources.workers)
-    return max(1, int((os.cpu_count() or 1) / resources.cpus_per_trial))
 
 
 def _free_memory() -> int | None:

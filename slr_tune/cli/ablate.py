@@ -60,7 +60,7 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
 @click.option(
     "--test", "with_test", is_flag=True, help="Open the test split too; logged in the study."
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: the study's]")
 @click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
 @storage_option
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, train nothing.")

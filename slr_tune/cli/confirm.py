@@ -21,7 +21,7 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--test", "with_test", is_flag=True, help="Open the test split; logged in the study.")
-@click.option("--workers", type=click.IntRange(min=1), help="[default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
 @storage_option
 @json_option
 def command(
@@ -37,8 +37,6 @@ def command(
 
     The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
     """
-    import os
-
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.search.confirm import confirm, confirm_row
     from slr_tune.search.interrupt import interrupt_flag
@@ -60,7 +58,7 @@ def command(
             seeds=seeds,
             with_test=with_test,
             storage=storage,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers,
             tell=tell,
             stopped=asked.is_set,
         )

@@ -15,16 +15,19 @@ from slr_tune.ablation.statistics import compare, signed_points
 from slr_tune.ablation.statistics.components import VarianceComponents
 from slr_tune.ablation.statistics.power import critical_value
 from slr_tune.errors import StudyError
+from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.search.jobs import Job, JobResult, run_jobs
-from slr_tune.search.session import ray_session
+from slr_tune.search.session import (
+    possible_workers,
+    ray_session,
+    wanted_cores,
+    wanted_workers,
+)
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
 from slr_tune.study.folders import cache_root
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
-
-_FIRST_SEED = 1000
-"""Far from a search's own seeds, which are small numbers."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def confirm(
     seeds: int,
     with_test: bool,
     storage: str | None,
-    workers: int,
+    workers: int | None,
     tell: Callable[[str], None],
     stopped: Callable[[], bool],
 ) -> list[Confirmed] | None:
@@ -150,7 +153,11 @@ def confirm(
     chosen = _choose(view, top)
     data = prepare(spec.data, cache_root()) if spec.data else None
     splits = ("dev", "test") if with_test else ("dev",)
-    with ray_session(address=None, cpus=workers):
+    needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
+    fresh = fresh_seeds(seeds, search_seed=spec.seed)
+    with ray_session(address=None, cpus=wanted_cores(needs)):
+        # Ray would wait without a word for a GPU that is not there.
+        possible_workers(needs, wanted_workers(needs))
         teacher = find_teacher(
             spec, data, storage=storage, tell=tell, stopped=stopped, allow_weak=True
         )
@@ -158,7 +165,7 @@ def confirm(
         for number, (name, _) in chosen.items():
             record = record_of(view.trials[number])
             assert record is not None  # finished trials have one
-            for seed in range(_FIRST_SEED, _FIRST_SEED + seeds):
+            for seed in fresh:
                 jobs[_job_name(name, seed)] = training_job(
                     spec.trainable,
                     dict(record.config),
@@ -169,18 +176,18 @@ def confirm(
                 )
         results = run_jobs(
             jobs,
-            cpus=spec.resources.cpus_per_trial,
-            gpus=spec.resources.gpus_per_trial,
+            cpus=needs.cpus_per_trial,
+            gpus=needs.gpus_per_trial,
             tell=tell,
             stopped=stopped,
         )
     if results is None:
         return None
     entries = [
-        _confirmed(number, name, claimed, results, seeds=seeds, splits=splits)
+        _confirmed(number, name, claimed, results, seeds=fresh, splits=splits)
         for number, (name, claimed) in chosen.items()
     ]
-    verdicts = {split: _verdicts(entries, results, data, split, seeds) for split in splits}
+    verdicts = {split: _verdicts(entries, results, data, split, fresh) for split in splits}
     return [
         replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
         for entry in entries
@@ -223,10 +230,10 @@ def _confirmed(
     claimed: float,
     results: Mapping[str, JobResult],
     *,
-    seeds: int,
+    seeds: Sequence[int],
     splits: Sequence[str],
 ) -> Confirmed:
-    runs = [results[_job_name(name, _FIRST_SEED + place)] for place in range(seeds)]
+    runs = [results[_job_name(name, seed)] for seed in seeds]
     wer = {split: tuple(run.wer(split) for run in runs) for split in splits}
     return Confirmed(number, name, claimed, wer, runs[0].parameters)
 
@@ -236,16 +243,11 @@ def _verdicts(
     results: Mapping[str, JobResult],
     data: Any,
     split: str,
-    seeds: int,
+    seeds: Sequence[int],
 ) -> dict[str, str]:
     """What was shown of each configuration against the first, with paired seeds."""
     counts = {
-        entry.name: np.stack(
-            [
-                results[_job_name(entry.name, _FIRST_SEED + place)].counts[split]
-                for place in range(seeds)
-            ]
-        )
+        entry.name: np.stack([results[_job_name(entry.name, seed)].counts[split] for seed in seeds])
         for entry in entries
     }
     first = entries[0].name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from slr_tune.search.session import (
     possible_workers,
     prepare_environment,
     ray_session,
+    wanted_cores,
     wanted_workers,
 )
 from slr_tune.search.teacher import Teacher, find_teacher
@@ -135,9 +135,9 @@ class _Run:
         self.workers = wanted_workers(store.spec.resources)
 
     def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
-        cpus = math.ceil(self.workers * self.spec.resources.cpus_per_trial)
         self.progress.message("Starting Ray")
-        with ray_session(address=self.options.address, cpus=cpus):
+        cores = wanted_cores(self.spec.resources)
+        with ray_session(address=self.options.address, cpus=cores):
             self.workers = possible_workers(self.spec.resources, self.workers)
             teacher = find_teacher(
                 self.spec,

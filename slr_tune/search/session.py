@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,11 @@ def wanted_workers(resources: Resources) -> int:
         return resources.workers
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, int((count or 1) / resources.cpus_per_trial))
+
+
+def wanted_cores(resources: Resources) -> int:
+    """CPU cores that a Ray session for so many trials must offer."""
+    return math.ceil(wanted_workers(resources) * resources.cpus_per_trial)
 
 
 def possible_workers(resources: Resources, wanted: int) -> int:

@@ -76,7 +76,7 @@ class StudySpec:
     def identity(self) -> dict[str, Any]:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
-        Everything but trials, audit, resources, factors and the file's path: more trials may be
+        Everything but trials, audit, the file's path and what `latest` gives: more trials may be
         asked for, on another machine, and other ablations; which trial was audited its own record
         says.
         """
@@ -98,13 +98,26 @@ class StudySpec:
             }
         )
 
+    def latest(self) -> dict[str, Any]:
+        """What may change under one study name and is needed without its file, as JSON."""
+        return copy.deepcopy(
+            {"resources": dataclasses.asdict(self.resources), "factors": self.factors}
+        )
+
     @classmethod
-    def from_identity(cls, identity: Mapping[str, Any], *, trials: int = 1) -> Self:
+    def from_identity(
+        cls,
+        identity: Mapping[str, Any],
+        *,
+        trials: int = 1,
+        latest: Mapping[str, Any] | None = None,
+    ) -> Self:
         """The spec that a study was made with, without its file.
 
         Args:
             identity: What `identity` gave, read back from JSON.
             trials: Trials asked for; the identity does not say.
+            latest: What `latest` gave in the study's last run; None where that is not known.
 
         Raises:
             SpecError: The identity is of another schema, or damaged.
@@ -113,7 +126,7 @@ class StudySpec:
             said = f"this version reads studies of schema {SCHEMA}, not {identity.get('schema')}"
             hint = "Use the version of slr-tune that made the study, or another study name."
             raise SpecError([Problem("", said, hint)])
-        given = copy.deepcopy(dict(identity))
+        given, recent = copy.deepcopy((dict(identity), dict(latest or {})))
         try:
             teacher = given["teacher"]
             return cls(
@@ -123,11 +136,11 @@ class StudySpec:
                 teacher=None if teacher is None else TeacherSpec(**teacher),
                 objective=Objective(**given["objective"]),
                 budget=Budget(trials=trials, **given["budget"]),
-                resources=Resources(),
+                resources=Resources(**recent.get("resources", {})),
                 fixed=given["fixed"],
                 space=Space(tuple(map(from_json, given["space"]))),
                 baseline=given["baseline"],
-                factors={},
+                factors=recent.get("factors", {}),
                 seed=given["seed"],
                 path=Path(),
             )

@@ -220,7 +220,7 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
                 f"study {spec.study!r} holds trials that slr-tune did not make",
                 hint="Choose another name with --study.",
             )
-        study.set_user_attr(ATTRIBUTE, {"schema": SCHEMA, "identity": spec.identity()})
+        stored = {"schema": SCHEMA, "identity": spec.identity()}
     else:
         check_schema(spec.study, stored)
         lines = difference(stored["identity"], spec.identity())
@@ -230,6 +230,8 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
                 hint="Trials of different spaces cannot be compared. Choose another name with "
                 "--study, or undo the change.",
             )
+    if stored.get("latest") != spec.latest():
+        study.set_user_attr(ATTRIBUTE, {**stored, "latest": spec.latest()})
     store = StudyStore(study, cached, spec)
     store.folder.mkdir(parents=True, exist_ok=True)
     store.enqueue_baseline()

@@ -88,7 +88,9 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
             raise StudyError(f"study {chosen!r} was not made by slr-tune")
         check_schema(chosen, stored)
         trials = read_trials(database.engine, study._study_id)
-    spec = StudySpec.from_identity(stored["identity"], trials=max(1, len(trials)))
+    spec = StudySpec.from_identity(
+        stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
+    )
     return StudyView(study, spec, trials, known.get(chosen), study_folder(chosen))
 
 

@@ -24,10 +24,12 @@ def stored(spec: StudySpec) -> dict[str, Any]:
 
 def test_the_spec_is_rebuilt_without_its_file(write: WriteFile) -> None:
     """Reports, `best` and ablations of an old study must not need the YAML."""
-    spec = load_spec(write())
-    again = StudySpec.from_identity(stored(spec), trials=spec.budget.trials)
-    kept = dataclasses.replace(spec, resources=Resources(), factors={}, path=Path())
-    assert again == kept
+    spec = load_spec(write(), overrides=["resources.gpus_per_trial=1", "resources.workers=3"])
+    latest = json.loads(json.dumps(spec.latest()))
+    again = StudySpec.from_identity(stored(spec), trials=spec.budget.trials, latest=latest)
+    assert spec.factors and again == dataclasses.replace(spec, path=Path())
+    older = StudySpec.from_identity(stored(spec), trials=spec.budget.trials)
+    assert older == dataclasses.replace(again, resources=Resources(), factors={})
     assert again.space.names == spec.space.names, "the order decides what a sampler draws"
     assert again.baseline_config() == spec.baseline_config()
 
