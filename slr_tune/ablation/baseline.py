@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from slr_tune.ablation.arms import resolve
-from slr_tune.errors import StudyError
+from slr_tune.ablation.kinds import DECODING_GROUP, is_recogniser
+from slr_tune.errors import Problem, SpecError, StudyError
 from slr_tune.space import StudySpec, read_yaml
 from slr_tune.space.space import merge
+from slr_tune.space.tree import kind_of
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
+from trainables.registry import config_class
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,18 @@ def _file(path: Path, spec: StudySpec) -> Baseline:
             f"--baseline {path}: there is no such file",
             hint="Give best, space, or a YAML file of settings (slr-tune best prints one).",
         )
-    given = read_yaml(path).plain()
+    root = read_yaml(path)
+    if not isinstance(root.value, dict):
+        raise SpecError([Problem(str(path), f"must be a mapping of settings, not {kind_of(root)}")])
+    given = root.plain()
     under = spec.baseline_config() or {**spec.fixed, "max_epochs": spec.budget.max_epochs}
-    return Baseline(
-        f"file {path}", resolve(spec.trainable, merge(under, given or {}), what=str(path))
-    )
+    if _is_whole(given, spec.trainable):
+        under = {name: value for name, value in under.items() if name != DECODING_GROUP}
+    return Baseline(f"file {path}", resolve(spec.trainable, merge(under, given), what=str(path)))
+
+
+def _is_whole(given: Mapping[str, Any], trainable: str) -> bool:
+    """Whether a recogniser's settings are all given, so that no decoder means greedy decoding."""
+    if not is_recogniser(trainable):
+        return False
+    return config_class(trainable).model_fields.keys() - {DECODING_GROUP} <= given.keys()

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.request import Request, make_design
-from slr_tune.errors import SlrTuneError
+from slr_tune.errors import SlrTuneError, SpecError
 from slr_tune.space import load_spec
 
 SHIPPED = Path(__file__).parents[3] / "search_spaces" / "distill.yaml"
@@ -132,6 +133,37 @@ def test_a_file_may_be_the_baseline(space: Space, tmp_path: Path) -> None:
     assert "mine.yaml" in design.baseline.source
     path.write_text("dropuot: 0.05\n")
     with pytest.raises(SlrTuneError, match="dropuot"):
+        make_design(Request(space(), factors=["patience"], baseline=str(path)))
+
+
+def test_a_whole_configuration_as_the_baseline_keeps_its_decoder(
+    space: Space, tmp_path: Path
+) -> None:
+    """`slr-tune best` leaves greedy decoding out; a file of a few settings leaves all else out."""
+    searched = space(fixed=", decoding: {width: 4}")
+    config = load_spec(searched).baseline_config()
+    assert config is not None
+    path = tmp_path / "best.yaml"
+
+    def beam(**written: Any) -> Any:
+        path.write_text(yaml.safe_dump(written))
+        design, _ = make_design(Request(searched, factors=["patience"], baseline=str(path)))
+        return design.arms[0].beam
+
+    greedy = {name: value for name, value in config.items() if name != "decoding"}
+    assert beam(**greedy) is None
+    assert beam(**config)["width"] == 4
+    assert beam(dropout=0.1)["width"] == 4
+
+
+@pytest.mark.parametrize(("text", "kind"), [("[1, 2]", "a list"), ("5", "5"), ("~", "nothing")])
+def test_a_file_of_something_else_is_refused_as_the_baseline(
+    space: Space, tmp_path: Path, text: str, kind: str
+) -> None:
+    """It ended in a traceback, or in an ablation of the space's own baseline."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=f"mine.yaml: must be a mapping of settings, not {kind}"):
         make_design(Request(space(), factors=["patience"], baseline=str(path)))
 
 
