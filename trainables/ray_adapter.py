@@ -29,9 +29,13 @@ from trainables.data import Dataset, open_dataset
 from trainables.errors import CheckpointError, TrainablesError
 from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
+from trainables.training import whole_state
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
+
+_OWN_ENDINGS = (None, "max_epochs", "patience", "nan")
+"""What a run may say in `ended_by`; other words are the search's own."""
 
 _BARRIER_SECONDS = 30.0
 _BARRIER_POLL_SECONDS = 0.02
@@ -105,7 +109,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             report = self._step()
         except Exception as error:
             report = _failure(error)
-        return {"epoch": self._epochs(), RESULT: json.dumps(report)}
+        return {"epoch": len(self._rows), RESULT: json.dumps(report)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """For Ray's own use (pausing schedulers); the search itself does not ask for it."""
@@ -147,11 +151,13 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         )
         every = int(getattr(config, "checkpoint_every", 0))
         self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
-        self._run = cls(config, inputs)
+        run = cls(config, inputs)
+        _check_run(run)
+        self._run = run
         state = self._folder.load_latest()
         if state is not None:
             self._rows = [dict(row) for row in state["rows"]]
-            self._run.load_state_dict(state["run"] if "run" in state else state)
+            run.load_state_dict(state)
             self._history_due = True
 
     def _dataset(self, folder: str | None) -> Dataset | None:
@@ -172,22 +178,26 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         improved = self._improves(row)
         self._rows.append(row)
         if self._run.ended_by != "nan":
-            self._folder.save_state(self._state(), epoch=self._run.epoch, improved=improved)
+            state = whole_state(self._run, self._rows)
+            self._folder.save_state(state, epoch=self._run.epoch, improved=improved)
         return self._report([row])
-
-    def _state(self) -> dict[str, Any]:
-        """The run's state with the rows beside it, from which a new driver mends its files."""
-        assert self._run is not None
-        return {**self._run.state_dict(), "rows": self._rows}
 
     def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
         assert self._run is not None
         facts = {"peak_memory_bytes": _peak_memory(), **self._run.facts()}
         best = self._folder.best
+        ended_by, error = self._run.ended_by, None
+        if ended_by not in _OWN_ENDINGS:
+            error = (
+                f"the run says that it ended by {ended_by!r}, and must say max_epochs, patience "
+                "or nan; None while there is more to do"
+            )
+            ended_by = "error"
         return {
             "rows": [{**row, "epoch": int(row["epoch"])} for row in rows],
             "history": history,
-            "ended_by": self._run.ended_by,
+            "ended_by": ended_by,
+            "error": error,
             "facts": facts,
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
         }
@@ -207,8 +217,15 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             return True
         return value < min(past) if self._assignment.minimizes else value > max(past)
 
-    def _epochs(self) -> int:
-        return 0 if self._run is None else self._run.epoch
+
+def _check_run(run: Run) -> None:
+    """Checks what a class does not show: attributes that its constructor may set."""
+    missing = [name for name in ("epoch", "ended_by") if not hasattr(run, name)]
+    if missing:
+        raise TrainablesError(
+            f"the run has no {' and no '.join(missing)}",
+            hint="trainables/protocol.py says what a run must offer.",
+        )
 
 
 def _meet(folder: Path, workers: int) -> None:

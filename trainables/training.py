@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
 from pydantic import BaseModel
 
 from trainables.checkpoint import CheckpointFolder
+from trainables.ctc_run import CtcRun
 from trainables.curve import CurveFile, EventFile
 from trainables.errors import ConfigError
 from trainables.protocol import Run, RunInputs
@@ -22,6 +25,9 @@ _MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
 
 _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
 """What a built-in run's state says of where it comes from, beside its settings."""
+
+_OUR_KEYS = ("rows", "format_version")
+"""Of a checkpoint. The built-in runs keep the same rows themselves."""
 
 
 def train(
@@ -74,6 +80,8 @@ def train_to_end(
 ) -> Path:
     """Trains a run, or goes on with one that was stopped, and returns its best checkpoint.
 
+    Of several processes that ask for one folder one trains, and the others wait for it.
+
     Args:
         run_class: What to train.
         config: Its settings.
@@ -90,9 +98,10 @@ def train_to_end(
     """
     run = run_class(config, inputs)
     every = int(getattr(config, "checkpoint_every", 0))
-    for row in train(run, folder, checkpoint_every=every):
-        if report is not None:
-            report(row)
+    with _locked(folder):
+        for row in train(run, folder, checkpoint_every=every):
+            if report is not None:
+                report(row)
     best = checkpoints(folder).best
     if not best.exists():
         raise ConfigError(
@@ -103,9 +112,40 @@ def train_to_end(
     return best
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder against other processes; the system frees the lock of one that dies."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
     """The checkpoints in the folder of a run."""
     return CheckpointFolder(folder / "checkpoints", every=every)
+
+
+def whole_state(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
+    """What a checkpoint holds: the run's state, and beside it the rows that mend its files.
+
+    Raises:
+        ConfigError: A user's run has a key of its own under which something else would be stored.
+    """
+    state = run.state_dict()
+    taken = [] if isinstance(run, CtcRun) else [name for name in _OUR_KEYS if name in state]
+    if taken:
+        raise ConfigError(
+            f"the run's state has a key {taken[0]!r}, which checkpoints use themselves",
+            hint="Give it another name in state_dict and load_state_dict.",
+        )
+    return {**state, "rows": [dict(row) for row in rows]}
 
 
 class _Store:
@@ -141,7 +181,7 @@ class _Store:
         """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
         self._curve.append(rows[-1])
         self._events.append(rows[-1])
-        state = {**run.state_dict(), "rows": [dict(row) for row in rows]}
+        state = whole_state(run, rows)
         self._checkpoints.save_state(state, epoch=run.epoch, improved=improved)
 
 

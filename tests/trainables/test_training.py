@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
@@ -211,6 +212,40 @@ def test_a_users_run_is_driven_alike(tmp_path: Path) -> None:
     assert [row["score"] for row in CurveFile(tmp_path / "curve.csv").rows()] == [1.0, 3.0, 2.0]
     with pytest.raises(ConfigError, match="no column 'val/wer'"):
         list(train(Climber(Settings(), inputs)))
+
+
+class Waited(Climber):
+    """While its first epoch runs, somebody else asks for the same training."""
+
+    folder: ClassVar[Path]
+    trained: ClassVar[list[float]] = []
+    others: ClassVar[list[Thread]] = []
+
+    def run_epoch(self) -> dict[str, float]:
+        row = {"epoch": self.epoch + 1, "val/wer": super().run_epoch()["score"]}
+        self.trained.append(row["epoch"])
+        if not self.others:
+            self.others.append(Thread(target=self.ask))
+            self.others[0].start()
+            self.others[0].join(timeout=0.5)
+        return row
+
+    @classmethod
+    def ask(cls) -> Path:
+        inputs = RunInputs(data=None, seed=0, teacher=None, cache=cls.folder)
+        return train_to_end(cls, Settings(), inputs, cls.folder / "trained" / "key")
+
+
+def test_who_asks_for_a_training_that_is_going_on_waits(tmp_path: Path) -> None:
+    # Two searches share a teacher: both training it would double the rows of its curve, and the
+    # one that is behind would replace the best checkpoint of the other.
+    Waited.folder = tmp_path
+    best = Waited.ask()
+    Waited.others[0].join()
+    assert Waited.trained == [1, 2, 3]
+    rows = CurveFile(tmp_path / "trained" / "key" / "curve.csv").rows()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert load_checkpoint(best)["epoch"] == 1
 
 
 def test_nan_epoch_is_stored_and_not_best(

@@ -1,0 +1,138 @@
+"""The worker's side of a search, without Ray: a trial in, a report an epoch out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_runs import ToyConfig, ToyRun
+
+from trainables.checkpoint import CheckpointFolder, load_checkpoint
+from trainables.protocol import RunInputs
+from trainables.ray_adapter import RESULT, Assignment, RayRun
+
+Start = Callable[[str], RayRun]
+
+
+class Converges(ToyRun):
+    """Ends by a word of its own."""
+
+    @property
+    def ended_by(self) -> str | None:
+        return "converged" if self.epoch >= 2 else None
+
+
+class Keyed(ToyRun):
+    """Its state has keys that this project uses elsewhere."""
+
+    key = "run"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), self.key: {"epoch": 7, "ended_by": "patience"}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        assert state[self.key] == {"epoch": 7, "ended_by": "patience"}
+        super().load_state_dict(state)
+
+
+class KeyedRows(Keyed):
+    """What it calls rows is no curve."""
+
+    key = "rows"
+
+
+class Uncounted:
+    """Keeps the protocol as far as its class shows."""
+
+    config_class = ToyConfig
+
+    def __init__(self, config: ToyConfig, inputs: RunInputs) -> None:
+        self.ended_by = None
+
+    def run_epoch(self) -> dict[str, float]:
+        return {"epoch": 1, "val/wer": 50.0}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        pass
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Takes up one trial; called again it stands for the next worker that does."""
+
+    def take_up(run: str) -> RayRun:
+        barrier = tmp_path / "barrier"
+        barrier.mkdir(exist_ok=True)
+        worker: RayRun = object.__new__(RayRun)  # Ray's own constructor sets up a session
+        assignment = Assignment(
+            number=0,
+            trainable=f"{__name__}:{run}",
+            config=ToyConfig(max_epochs=3).model_dump(),
+            seed=0,
+            data=None,
+            teacher=None,
+            cache=str(tmp_path),
+            folder=str(tmp_path / "trial"),
+            metric="val/wer",
+            minimizes=True,
+            barrier=str(barrier),
+            workers=1,
+            modules=os.getcwd(),
+        )
+        worker.setup(assignment.to_ray())
+        return worker
+
+    return take_up
+
+
+def step(worker: RayRun) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(worker.step()[RESULT])
+    return report
+
+
+def test_an_unknown_ending_is_an_error_in_words(start: Start) -> None:
+    # Handed on as it is, the driver would not know it and the study could not go on, nor at the
+    # next start, where the checkpoint says the same.
+    worker = start("Converges")
+    assert step(worker)["ended_by"] is None
+    for report in (step(worker), step(start("Converges"))):
+        assert report["rows"] and report["ended_by"] == "error"
+        assert report["error"].startswith("the run says that it ended by 'converged', and must say")
+
+
+def test_an_own_state_may_have_a_key_run(start: Start) -> None:
+    # It is a likely name, and what lies under it is not the run's whole state.
+    step(start("Keyed"))
+    again = start("Keyed")
+    assert step(again)["history"]
+    assert [row["epoch"] for row in step(again)["rows"]] == [2]
+
+
+def test_a_state_with_a_key_of_the_checkpoint_is_refused(start: Start, tmp_path: Path) -> None:
+    # Overwritten, the run would be given a curve instead of what it stored.
+    report = step(start("KeyedRows"))
+    assert report["ended_by"] == "error" and "a key 'rows'" in report["error"]
+    assert CheckpointFolder(tmp_path / "trial" / "checkpoints").load_latest() is None
+
+
+def test_a_run_without_epoch_is_told_as_such(start: Start) -> None:
+    # Raised outside of the reports it would read as a worker that died, three times over.
+    report = step(start("Uncounted"))
+    assert report["ended_by"] == "error" and report["error"].startswith("the run has no epoch\n")
+
+
+def test_rows_are_in_the_checkpoint(start: Start, tmp_path: Path) -> None:
+    # From them a new driver mends the curve's file.
+    worker = start("ToyRun")
+    rows = [row for _ in range(3) for row in step(worker)["rows"]]
+    assert load_checkpoint(tmp_path / "trial/checkpoints/checkpoint_latest.pt")["rows"] == rows
