@@ -2,9 +2,10 @@
 
     python benchmarks/kills.py
 
-kill -9 of the driver, five times, then of a worker, twice; each time the same command is given
-again where the driver died. At the end it is counted what the study holds, which epochs were
-trained more than once, and whether ASHA decided as the stored curves say.
+kill -9 of the driver, five times, and of a worker, twice, in a random order. After a driver's death
+the same command is given again; after a worker's death the driver has to go on by itself. At the
+end it is counted what the study holds, which epochs were trained more than once, and whether ASHA
+decided as the stored curves say.
 """
 
 from __future__ import annotations
@@ -51,11 +52,19 @@ def main() -> None:
         rng = random.Random(arguments.seed)
         victims = ["driver"] * arguments.drivers + ["worker"] * arguments.workers
         rng.shuffle(victims)
+        driver = start(space)
+        killed: Counter[str] = Counter()
         for victim in victims:
-            kill_once(space, journal, victim, rng)
-        done = start(space).wait()
+            if driver.poll() is not None:
+                driver = start(space)
+            kill_once(driver, journal, victim, rng)
+            killed[victim] += 1
+        if driver.poll() is not None:
+            driver = start(space)
+        done = driver.wait()
+        print(f"killed: {killed['driver']} drivers, {killed['worker']} workers")
         print(f"the last start ended with exit code {done}")
-        sys.exit(done or judge(journal, kills=len(victims)))
+        sys.exit(done or judge(journal, kills=killed.total()))
 
 
 def start(space: Path) -> subprocess.Popen[bytes]:
@@ -63,24 +72,37 @@ def start(space: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def kill_once(space: Path, journal: Path, victim: str, rng: random.Random) -> None:
-    """Starts the command, lets it train a few epochs, and kills the victim in the next one."""
-    driver = start(space)
-    before = lines(journal)
-    wanted = before + rng.randint(2, 6)
-    while lines(journal) < wanted:
-        if driver.poll() is not None:
-            sys.exit("the search was over before it could be killed: lower the number of kills")
-        select.select([], [], [], 0.02)
+def kill_once(
+    driver: subprocess.Popen[bytes], journal: Path, victim: str, rng: random.Random
+) -> None:
+    """Lets a driver train a few epochs, and kills it or one of its workers in the next one."""
+    train_on(driver, journal, rng.randint(2, 6))
     select.select([], [], [], rng.uniform(0.0, 0.5))
-    if victim == "worker":
-        os.kill(rng.choice(sorted(workers_of(driver.pid))), signal.SIGKILL)
-        wanted = lines(journal) + 2
-        while driver.poll() is None and lines(journal) < wanted:
+    if victim == "driver":
+        driver.kill()
+        driver.wait()
+    else:
+        while not (workers := workers_of(driver.pid)):
+            train_on(driver, journal, 0)
             select.select([], [], [], 0.02)
-    driver.kill()
-    driver.wait()
+        os.kill(rng.choice(sorted(workers)), signal.SIGKILL)
     print(f"killed a {victim} after {lines(journal)} epochs", flush=True)
+    if victim == "worker":
+        train_on(driver, journal, 2)
+
+
+def train_on(driver: subprocess.Popen[bytes], journal: Path, epochs: int) -> None:
+    """Waits until so many more epochs are trained; ends where the driver does before."""
+    wanted = lines(journal) + epochs
+    while True:
+        code = driver.poll()
+        if code == 0:
+            sys.exit("the search was over before it could be killed: lower the number of kills")
+        if code is not None:
+            sys.exit(f"the driver ended by itself with exit code {code}")
+        if lines(journal) >= wanted:
+            return
+        select.select([], [], [], 0.02)
 
 
 def lines(journal: Path) -> int:
