@@ -119,11 +119,12 @@ def crossing_metric_tables(
 
 
 def crossing_verdict(tables: Sequence[ResultTable]) -> str:
-    """What the crossing says on dev, in one paragraph."""
+    """What the crossing says on dev, in one paragraph: first what was shown."""
     effects = [t for t in tables if t.role == MAIN_EFFECT and t.split == "dev"]
+    effects.sort(key=lambda table: not any(row.outcome.startswith("shown") for row in table.rows))
     sentences = [f"{table.title}: {table.verdict}" for table in effects]
-    sentences += [table.verdict for table in tables if table.role == INTERACTION][:1]
-    return " ".join(sentences)
+    inter = [table.verdict for table in tables if table.role == INTERACTION]
+    return " ".join([*sentences, *(f"Interaction: {verdict}" for verdict in inter[:1])])
 
 
 def _tables(
@@ -136,7 +137,7 @@ def _tables(
         arms = crossing.by_level(place)
         over = len(arms[crossing.own[place]])
         if len(arms) > 1 and over > 1:
-            title = f"{crossing.factors[place]} over {over} levels of {crossing.factors[1 - place]}"
+            title = f"{crossing.factors[place]}, over {over} levels of {crossing.factors[1 - place]}"
             found.append(main_effect(title, arms, crossing.own[place]))
     pairs = [pair(name, *names) for name, names in crossing.pairs().items()]
     return found + ([_interaction(pairs)] if pairs else [])

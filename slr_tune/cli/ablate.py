@@ -144,13 +144,15 @@ def _print_table(table: Any) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
+    from slr_tune.report.ablation.words import family_size, p_value_text
 
     drawn = Table(box=None, padding=(0, 2, 0, 0))
     drawn.add_column("arm")
     is_wer = table.measure == "WER"
     has_runs = any(row.per_seed for row in table.rows)
     heads = [f"{table.measure}, each seed", "mean"] if has_runs else []
-    for head in [*heads, "difference", "95 % interval", "Holm p"]:
+    p_value = "Holm p" if family_size(table) > 1 else "p"
+    for head in [*heads, "difference", "95 % interval", p_value]:
         drawn.add_column(head, justify="right")
     drawn.add_column("verdict")
     for row in table.rows:
@@ -166,7 +168,7 @@ def _print_table(table: Any) -> None:
             cells.append(
                 f"[{_signed(row.low, is_wer)}, {_signed(row.high, is_wer)}]" if known else ""
             )
-            cells.append("" if row.holm_p is None else f"{row.holm_p:.3f}")
+            cells.append(p_value_text(row.holm_p))
             cells.append(row.outcome)
         drawn.add_row(*cells)
     print_table(drawn)

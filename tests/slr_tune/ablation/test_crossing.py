@@ -33,8 +33,8 @@ def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
     counts = draw(rates(), seeds=3)
     first, second, _ = crossing_tables(counts, CROSSING, split="dev", signers=None)
     assert [t.title for t in (first, second)] == [
-        "first over 2 levels of second",
-        "second over 3 levels of first",
+        "first, over 2 levels of second",
+        "second, over 3 levels of first",
     ]
     words = counts["a0 b0"][0][:, 3].sum()
 
@@ -66,8 +66,8 @@ def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> Non
     assert tables[1].row("b1").outcome == "shown better"
     assert all(row.outcome == "not shown" for row in tables[0].rows[1:])
     verdict = crossing_verdict(tables)
-    assert verdict.startswith("first over 2 levels of second: Not shown")
-    assert "second over 3 levels of first: Shown better: b1 against b0" in verdict
+    assert verdict.startswith("second, over 3 levels of first: Shown better: b1 against b0")
+    assert "first, over 2 levels of second: Not shown" in verdict
     assert verdict.endswith("depends on the level of the other.")
 
 
@@ -104,7 +104,7 @@ def test_a_level_that_lacks_a_cell_is_compared_over_what_all_have() -> None:
     assert crossing.by_level(0) == {"a0": ["a0 b0"], "a1": ["a1 b0"], "a2": ["a2 b0"]}
     assert crossing.by_level(1) == {"b0": ["a0 b0", "a1 b0"], "b1": ["a0 b1", "a1 b1"]}
     tables = crossing_tables(draw(rates()), crossing, split="dev", signers=None)
-    assert [table.title for table in tables[:-1]] == ["second over 2 levels of first"]
+    assert [table.title for table in tables[:-1]] == ["second, over 2 levels of first"]
 
 
 def test_runs_that_tell_a_number_are_crossed_too() -> None:

@@ -68,7 +68,7 @@ def test_caption_says_unit_side_interval_and_family() -> None:
     assert "150 utterances of 9 signers" in words.caption(signers)
     assert "over seeds and signers." in words.caption(signers)
     effect, *_, interaction = factorial_result().crossing("dev")
-    assert words.caption(effect).startswith("The effect of temperature over 2 levels of kd_blank. ")
+    assert words.caption(effect).startswith("The effect of temperature, over 2 levels of kd_blank. ")
     assert "less the sum of their effects apart" in words.caption(interaction)
 
 
