@@ -170,7 +170,8 @@ def _with_notes(table: ResultTable, part: Part) -> ResultTable:
 def _verdict(tables: Sequence[ResultTable], design: Design) -> str:
     main = tables[0]
     if main.role == FORWARD:
-        return main.rows[-1].sentence
+        last = main.rows[-1]
+        return last.sentence.replace(last.name, "the best trial's settings", 1)
     verdict = crossing_verdict(tables) or main.verdict
     tuned = next((table for table in tables if table.role == RETUNED), None)
     if tuned is None:

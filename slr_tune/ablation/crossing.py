@@ -137,7 +137,8 @@ def _tables(
         arms = crossing.by_level(place)
         over = len(arms[crossing.own[place]])
         if len(arms) > 1 and over > 1:
-            title = f"{crossing.factors[place]}, over {over} levels of {crossing.factors[1 - place]}"
+            factor, other = crossing.factors[place], crossing.factors[1 - place]
+            title = f"{factor}, over {over} levels of {other}"
             found.append(main_effect(title, arms, crossing.own[place]))
     pairs = [pair(name, *names) for name, names in crossing.pairs().items()]
     return found + ([_interaction(pairs)] if pairs else [])

@@ -129,7 +129,9 @@ def _print(result: Any, folder: Path) -> None:
             click.echo(f"{table.title}, on {table.split}: {table.verdict}")
         _print_table(table)
     if result.steps:
-        click.echo("\nSteps, the one that gained most first:")
+        from slr_tune.report.ablation.words import path_sentence
+
+        click.echo(f"\n{path_sentence(result)} Step by step, each the one that gained most:")
         for step in result.steps:
             click.echo(f"  {step.change}: {step.gain:+.2f}, to {step.mean:.2f}")
     receipt = result.receipt

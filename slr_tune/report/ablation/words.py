@@ -195,11 +195,22 @@ def path_sentence(result: AblationResult) -> str:
         brought = "No step improved it"
     else:
         brought = f"{best.parameter} brought the most, {signed(best.gain, table)}"
+    end = value_text(result.steps[-1].mean, table)
+    way = f"{signed(whole, table)} {unit_word(table)} in {_count(len(result.steps), 'step')}"
     return (
-        f"From the baseline ({value_text(start, table)}) to the best trial's settings "
-        f"({value_text(result.steps[-1].mean, table)}): {signed(whole, table)} "
-        f"{unit_word(table)} in {_count(len(result.steps), 'step')}. {brought}."
+        f"From the baseline ({value_text(start, table)}) to the best trial's settings ({end}): "
+        f"{way}. {brought}.{_lowest(result, sign)}"
     )
+
+
+def _lowest(result: AblationResult, sign: float) -> str:
+    """Where the way was better than at its end: what came after was not worth a change."""
+    means = [sign * step.mean for step in result.steps]
+    place = min(range(len(means)), key=means.__getitem__)
+    if means[place] >= means[-1]:
+        return ""
+    mean = value_text(result.steps[place].mean, result.main)
+    return f" The way is at its best after step {place + 1} ({mean})."
 
 
 def gain_text(step: PathStep, table: ResultTable) -> str:
@@ -207,9 +218,12 @@ def gain_text(step: PathStep, table: ResultTable) -> str:
     return signed(step.gain, table)
 
 
-def others_text(others: Mapping[str, float], table: ResultTable) -> str:
+def others_text(others: Mapping[str, float | None], table: ResultTable) -> str:
     """What else was tried at a step: `dropout +0.3, patience 0.0`."""
-    return ", ".join(f"{name} {signed(gain, table)}" for name, gain in others.items())
+    return ", ".join(
+        f"{name} (no value)" if gain is None else f"{name} {signed(gain, table)}"
+        for name, gain in others.items()
+    )
 
 
 def _outlives(row: ArmRow, other: ArmRow) -> str:

@@ -68,7 +68,7 @@ def test_caption_says_unit_side_interval_and_family() -> None:
     assert "150 utterances of 9 signers" in words.caption(signers)
     assert "over seeds and signers." in words.caption(signers)
     effect, *_, interaction = factorial_result().crossing("dev")
-    assert words.caption(effect).startswith("The effect of temperature, over 2 levels of kd_blank. ")
+    assert words.caption(effect).startswith("The effect of temperature, over 2 levels of kd_blank.")
     assert "less the sum of their effects apart" in words.caption(interaction)
 
 
@@ -119,6 +119,9 @@ def test_path_says_what_the_whole_way_brought() -> None:
     )
     worse = replace(result, steps=(replace(result.steps[0], gain=0.4, mean=start + 0.4),))
     assert words.path_sentence(worse).endswith("+0.4 points in 1 step. No step improved it.")
+    third = replace(result.steps[1], gain=0.3, mean=result.steps[1].mean + 0.3)
+    longer = replace(result, steps=(*result.steps, third))
+    assert words.path_sentence(longer).endswith(f"best after step 2 ({end:.2f}).")
     assert words.path_sentence(example_result()) == ""
 
 
