@@ -20,7 +20,7 @@ from slr_tune.ablation.levels import WEIGHT_NAMES, without_terms
 from slr_tune.ablation.naming import beam_text, level_text
 from slr_tune.errors import Problem, SlrTuneError, SpecError
 from slr_tune.space import settings, with_level
-from slr_tune.space.space import look_up
+from slr_tune.space.space import MISSING, look_up
 from trainables.registry import config_class
 
 BASELINE = "baseline"
@@ -114,14 +114,10 @@ def factorial(
     Raises:
         SpecError: A combination is refused by the trainable.
     """
-    choices: list[list[tuple[Factor, Any]]] = []
-    for factor in factors:
-        own = None if factor.kind is Kind.DECODING else look_up(baseline, factor.name.split("."))
-        levels = [(factor, own), *((factor, level) for level in factor.levels)]
-        choices.append(levels)
+    choices = [[(factor, level) for level in (MISSING, *factor.levels)] for factor in factors]
     arms = [Arm(BASELINE, baseline, trainable, _own_levels(factors, baseline))]
     for chosen in itertools.product(*choices):
-        arm = _arm(baseline, chosen, trainable=trainable, keep_own=True)
+        arm = _arm(baseline, chosen, trainable=trainable)
         if not any(_same(arm, other) for other in arms):
             arms.append(arm)
     return _unique_names(arms)
@@ -158,19 +154,14 @@ def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
 
 
 def _arm(
-    baseline: Mapping[str, Any],
-    chosen: Sequence[tuple[Factor, Any]],
-    *,
-    trainable: str,
-    keep_own: bool = False,
+    baseline: Mapping[str, Any], chosen: Sequence[tuple[Factor, Any]], *, trainable: str
 ) -> Arm:
-    """The baseline at some levels; None stands for the baseline's own level of a factor."""
+    """The baseline at some levels; MISSING stands for its own, as None may be a level."""
     config = dict(baseline)
     decoding: dict[str, float] | None = None
     kinds = set()
-    for factor, level in chosen:
-        if keep_own and level is None:
-            continue
+    changes = [(factor, level) for factor, level in chosen if level is not MISSING]
+    for factor, level in changes:
         kinds.add(factor.kind)
         if factor.name == DECODING_GROUP:
             decoding = beam_of(level)
@@ -179,12 +170,10 @@ def _arm(
             decoding = {**under, decoding_settings()[factor.name]: level}
         else:
             config = with_level(config, factor.name, level)
-    what = ", ".join(f"{factor.name}={level}" for factor, level in chosen)
+    what = ", ".join(f"{factor.name}={level}" for factor, level in changes)
     checked = resolve(trainable, config, what=what)
     levels = {
-        factor.name: _named(
-            factor, None if keep_own and level is None else level, checked, baseline
-        )
+        factor.name: _named(factor, level, checked, baseline, trainable=trainable)
         for factor, level in chosen
     }
     name = " + ".join(levels.values())
@@ -194,10 +183,15 @@ def _arm(
 
 
 def _named(
-    factor: Factor, level: Any, config: Mapping[str, Any], baseline: Mapping[str, Any]
+    factor: Factor,
+    level: Any,
+    config: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    *,
+    trainable: str,
 ) -> str:
     """A level's name, of a group only what differs from the baseline."""
-    if level is None:
+    if level is MISSING:
         return _own_level(factor, baseline)
     if factor.name == DECODING_GROUP:
         return beam_text(beam_of(level))
@@ -205,11 +199,12 @@ def _named(
         return level_text(factor.name, level)
     path = factor.name.split(".")
     resolved, own = look_up(config, path), look_up(baseline, path)
-    if factor.name == "loss_weights":
+    if factor.name == "loss_weights" and is_recogniser(trainable):
         for term, weights in without_terms(own).items():
             if all(abs(weights[key] - resolved[key]) < 1e-9 for key in weights):
                 return f"without {WEIGHT_NAMES.get(term, term)}"
-    if isinstance(resolved, Mapping) and factor.name not in WHOLE_GROUPS:
+    groups = isinstance(resolved, Mapping) and isinstance(own, Mapping)
+    if groups and factor.name not in WHOLE_GROUPS:
         resolved = {key: value for key, value in resolved.items() if own.get(key) != value} or own
     return level_text(factor.name, resolved)
 

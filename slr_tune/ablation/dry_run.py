@@ -14,7 +14,7 @@ from slr_tune.ablation.receipt import makespan, tree_lines
 from slr_tune.ablation.request import TUNING_SEED, Design, Request
 from slr_tune.ablation.retune import candidates
 from slr_tune.ablation.run import resources
-from slr_tune.ablation.stages import Plan, PlannedRun, make_plan
+from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
 from slr_tune.search.session import wanted_workers
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
@@ -27,6 +27,7 @@ class DryRun:
     Attributes:
         arms: Names, the baseline first.
         tree: Lines of the stages of one seed, children indented; empty for a path.
+        decoded: Arms that are another arm's weights, decoded again.
         runs: Trainings asked for.
         epochs_asked: Epochs of all runs, each by itself.
         epochs_run: Epochs to be trained; of a path the most there can be.
@@ -36,6 +37,7 @@ class DryRun:
 
     arms: tuple[str, ...]
     tree: tuple[str, ...]
+    decoded: tuple[str, ...]
     runs: int
     epochs_asked: int
     epochs_run: int
@@ -49,14 +51,14 @@ def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
     per_epoch = _seconds_per_epoch(view)
     if design.goal is not None:
         return _path(design, workers, per_epoch)
-    plan = plan_of(design.arms, design.seeds, share=request.share)
+    plan = plan_of(design.arms, design.seeds, share=request.share, measure=design.measure)
     runs, asked, run = len(plan.runs), plan.epochs_asked, plan.epochs_planned
     seconds = None if per_epoch is None else makespan(plan, workers, seconds_per_epoch=per_epoch)
     if design.retune is not None:
         tries = [
             found for arm in design.arms for found in candidates(arm, design.retune, request.budget)
         ]
-        tuning = plan_of(tries, [TUNING_SEED], share=request.share)
+        tuning = plan_of(tries, [TUNING_SEED], share=request.share, measure=design.measure)
         # Each arm is then trained again with what it chose, at most as often as before.
         asked = 2 * asked + tuning.epochs_asked
         runs = 2 * runs + len(tuning.runs)
@@ -66,12 +68,15 @@ def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
     labels = {run.name: arm.name for run, arm in _first_seed(plan, design)}
     tree = tree_lines(plan, design.seeds[0], labels)
     names = tuple(arm.name for arm in design.arms)
-    return DryRun(names, tuple(tree), runs, asked, run, seconds, workers)
+    again = [arm.name for arm in design.arms if arm.kind is Kind.DECODING and request.share]
+    return DryRun(names, tuple(tree), tuple(again), runs, asked, run, seconds, workers)
 
 
-def plan_of(arms: Sequence[Arm], seeds: Sequence[int], *, share: bool = True) -> Plan:
+def plan_of(
+    arms: Sequence[Arm], seeds: Sequence[int], *, share: bool = True, measure: Measure = WER
+) -> Plan:
     """The prefix plan of some arms, as if nothing were trained yet."""
-    return make_plan(planned_runs(arms, seeds), context=_context, share=share)
+    return make_plan(planned_runs(arms, seeds, measure=measure), context=_context, share=share)
 
 
 def _context(run: PlannedRun) -> str:
@@ -93,7 +98,7 @@ def _path(design: Design, workers: int, per_epoch: float | None) -> DryRun:
     run = runs_at_most(start, design.goal) * len(design.seeds) * epochs
     names = (BASELINE, *changed_parameters(start, design.goal))
     seconds = None if per_epoch is None else run * per_epoch / workers
-    return DryRun(names, (), asked, asked * epochs, run, seconds, workers)
+    return DryRun(names, (), (), asked, asked * epochs, run, seconds, workers)
 
 
 def _seconds_per_epoch(view: StudyView | None) -> float | None:
@@ -111,9 +116,8 @@ def dry_text(plan: DryRun, design: Design) -> str:
     if plan.tree:
         lines.append(f"Stages of each of {count} seeds:")
         lines += [f"  {line}" for line in plan.tree]
-        decoded = [arm.name for arm in design.arms if arm.kind is Kind.DECODING]
-        if decoded:
-            lines.append(f"Decoded again, nothing trained: {', '.join(decoded)}")
+        if plan.decoded:
+            lines.append(f"Decoded again, nothing trained: {', '.join(plan.decoded)}")
     else:
         lines.append(f"Parameters that differ: {', '.join(plan.arms[1:]) or 'none'}")
     share = plan.epochs_run / plan.epochs_asked if plan.epochs_asked else 1.0

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from slr_tune.ablation.kinds import is_recogniser
 from slr_tune.space import ChoiceParameter, StudySpec
 from slr_tune.space.space import look_up
 
@@ -44,25 +45,33 @@ def standard_levels(factor: str, config: Mapping[str, Any], spec: StudySpec) -> 
         spec: The search, for choices and for `max_epochs`.
 
     Returns:
-        Values, or mappings for a group; none where no default makes sense.
+        Values, or mappings for a group; none where no default makes sense. Of a user's own run a
+        setting may be called as a built-in one and mean something else: there its type and its
+        value say what levels it has.
     """
+    value = look_up(config, factor.split("."))
+    if factor == "max_epochs":
+        return sorted({max(1, round(int(value) * share)) for share in (1 / 2, 3 / 4, 1)})
+    named = _by_name(factor, value, config) if is_recogniser(spec.trainable) else []
+    return named or _of_space(factor, spec) or _of_type(factor, value, spec) or _around(value)
+
+
+def _by_name(factor: str, value: Any, config: Mapping[str, Any]) -> list[Any]:
+    """Levels of a built-in run's setting; none where its name says none."""
     if factor in _FIXED:
         return list(_FIXED[factor])
-    value = look_up(config, factor.split("."))
     if factor == "loss_weights":
         return list(without_terms(value).values())
     if factor == "patience":
         whole = int(config["max_epochs"])
         return sorted({max(1, round(whole * share)) for share in (1 / 6, 1 / 3, 1 / 2, 1)})
-    if factor == "max_epochs":
-        return sorted({max(1, round(int(value) * share)) for share in (1 / 2, 3 / 4, 1)})
     if factor == "learning_rate_schedule":
         names = ("constant", "cosine", "cosine_restarts", "one_cycle")
         return [{**value, "name": name} for name in names]
     if factor == "augmentation":
         off = dict.fromkeys(value, 0.0)
         return [{**off, name: 0.1} for name in off]
-    return _of_space(factor, spec) or _of_type(factor, value, spec) or _around(value)
+    return []
 
 
 def without_terms(weights: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from typing import Any
 from slr_tune.ablation.arms import BASELINE, Arm, resolve
 from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.naming import change_text, level_text
-from slr_tune.ablation.result import PathStep
-from slr_tune.errors import SlrTuneError
+from slr_tune.ablation.result import PathStep, number
+from slr_tune.errors import RunFailed, SlrTuneError
 
 BEST = "best"
 
@@ -22,8 +23,9 @@ class Path:
 
     Attributes:
         forward: Trained arms, the baseline first, then one more parameter each.
-        back: The best first, then the best with each parameter put back.
-        tried: Steps that another one gained more than.
+        back: The best first, then the best with each parameter put back; without those that then
+            have no value.
+        tried: Steps that another one gained more than, and what has no value.
         steps: What was gained.
     """
 
@@ -47,6 +49,7 @@ def walk(
 
     Raises:
         SlrTuneError: Start and goal do not differ, or cannot be mixed.
+        RunFailed: A user's own run never had a finite value, and there is no way around it.
         Interrupted: Before it was done.
     """
     left = changed_parameters(start, goal)
@@ -56,28 +59,38 @@ def walk(
             hint="Search for more trials, or give another --baseline.",
         )
     sign = 1.0 if bench.measure.minimize else -1.0
+
+    def rank(mean: float) -> float:
+        return math.inf if math.isnan(mean) else sign * mean
+
     path = Path(bench.train([Arm(BASELINE, start, trainable)], seeds))
-    current, names, before = start, "", _mean(path.forward, bench)
+    current, before = start, _mean(path.forward, bench)
+    _check_value(BASELINE, before, bench)
     while left:
+        place = len(path.steps) + 1
         tries = {
             name: _arm(
-                f"{names}+ {level_text(name, goal.get(name))}", current, name, goal, trainable
+                f"{place}. + {level_text(name, goal.get(name))}", current, name, goal, trainable
             )
             for name in left
         }
         cells = bench.train(list(tries.values()), seeds)
         by_name = {name: [c for c in cells if c.arm is arm] for name, arm in tries.items()}
         means = {name: _mean(found, bench) for name, found in by_name.items()}
-        best = min(left, key=lambda name: sign * means[name])
-        others = {name: means[name] - before for name in left if name != best}
+        best = min(left, key=lambda name: rank(means[name]))
+        _check_value(tries[best].name, means[best], bench)
+        others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))
         step = PathStep(best, change, means[best] - before, means[best], others)
         path.steps = (*path.steps, step)
         path.forward += by_name[best]
         path.tried += [cell for cell in cells if cell.arm is not tries[best]]
-        current, before, names = tries[best].config, means[best], f"{tries[best].name} "
+        current, before = tries[best].config, means[best]
         left.remove(best)
-    path.back = bench.train(_put_back(start, goal, trainable), seeds)
+    back = bench.train(_put_back(start, goal, trainable), seeds)
+    without = {cell.arm.name for cell in back if math.isnan(bench.value(cell.outcome))}
+    path.back = [cell for cell in back if cell.arm.name not in without]
+    path.tried += [cell for cell in back if cell.arm.name in without]
     return path
 
 
@@ -114,6 +127,14 @@ def _arm(
     if name in over:
         config[name] = over[name]
     return Arm(label, resolve(trainable, config, what=label), trainable)
+
+
+def _check_value(name: str, mean: float, bench: Bench) -> None:
+    if math.isnan(mean):
+        raise RunFailed(
+            f"{name}: a run never had a finite {bench.measure.metric}, so the path ends there",
+            hint="Another --baseline, or the best trial of a longer search, may have a way.",
+        )
 
 
 def _mean(cells: Sequence[Cell], bench: Bench) -> float:

@@ -1,7 +1,8 @@
 """When a run ends and which epoch is its best, read from a curve: exact, as the rule is the run's.
 
 The rule of early stopping looks at nothing but the dev WER of the epochs before. So a curve that is
-long enough holds every run that stops earlier, to the bit.
+long enough holds every run that stops earlier, to the bit. Of a user's own run no such rule is
+known: it ends itself, or at its `max_epochs`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ def end_of(rows: Sequence[Row], rule: StopRule) -> tuple[int, str] | None:
         rows: The curve from epoch 1.
         rule: When the run ends.
     """
+    if not rule.measure.scored:
+        # Such a run ends itself, and a value that is not finite says nothing of how it fares.
+        return (rule.max_epochs, "max_epochs") if len(rows) >= rule.max_epochs else None
     values = [row[rule.measure.metric] for row in rows]
     for epoch in range(1, len(values) + 1):
         reason = verdict(

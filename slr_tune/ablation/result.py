@@ -251,14 +251,15 @@ class PathStep:
         change: From what to what, in words.
         gain: Points by which the mean over the seeds changed; below 0 is better for a WER.
         mean: The mean after it.
-        others: Change of the mean with each other parameter that was tried instead.
+        others: Change of the mean with each other parameter that was tried instead; None where a
+            run then had no value.
     """
 
     parameter: str
     change: str
     gain: float
     mean: float
-    others: Mapping[str, float]
+    others: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)

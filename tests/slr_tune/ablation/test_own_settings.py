@@ -1,0 +1,161 @@
+"""A user's own run: its gaps, its names and its nulls are taken as they are meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sparse_runs import SparseConfig
+
+from slr_tune.ablation.arms import Arm
+from slr_tune.ablation.bench import Bench
+from slr_tune.ablation.dry_run import dry_run, dry_text
+from slr_tune.ablation.execute import Place
+from slr_tune.ablation.path import Path as Walked
+from slr_tune.ablation.path import walk
+from slr_tune.ablation.pool import LocalPool
+from slr_tune.ablation.replay import best_epoch
+from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.stages import Measure
+from slr_tune.errors import RunFailed
+
+RUN = "sparse_runs:SparseRun"
+LOSS = Measure("loss", minimize=True, scored=False)
+SPACE = f"""
+study: sparse
+trainable: {RUN}
+objective: {{metric: loss, direction: minimize}}
+budget: {{trials: 2, max_epochs: 6, grace_epochs: 1}}
+space:
+  level: {{float: [1.0, 5.0]}}
+baseline: {{level: 4.0}}
+"""
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Trains in this process, without data or teacher."""
+    place = Place(stages=tmp_path / ".stages", data=None, teacher=None, cache=tmp_path)
+    return Bench(
+        place,
+        LocalPool(),
+        data=None,
+        teacher_hash=None,
+        share=True,
+        tell=lambda text: None,
+        stopped=lambda: False,
+        measure=LOSS,
+    )
+
+
+@pytest.fixture
+def arms_of(tmp_path: Path) -> Callable[..., list[str]]:
+    """Names of the arms of a factor."""
+
+    def names(*factors: str, more: str = "", crossed: bool = False) -> list[str]:
+        path = tmp_path / "sparse.yaml"
+        path.write_text(SPACE + more)
+        design, _ = make_design(Request(path, factors=factors, factorial=crossed))
+        return [arm.name for arm in design.arms]
+
+    return names
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    return SparseConfig(**changes).model_dump()
+
+
+def test_a_run_that_seldom_looks_at_dev_is_trained_to_its_end(bench: Bench) -> None:
+    """Its odd epochs have no value: ended at the first of them it would be compared by nothing."""
+    (cell,) = bench.train([Arm("a", plain(every=2), RUN)], [1])
+    outcome = cell.outcome
+    assert (len(outcome.rows), outcome.ended_by, outcome.best_epoch) == (6, "max_epochs", 6)
+    assert best_epoch(outcome.rows[:5], LOSS) == 4
+    assert bench.value(outcome) == 4.0 / 6
+
+
+def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
+    """It has no such setting to be looked up: two arms of six epochs with three seeds."""
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE + "factors: {level: [1.0]}\n")
+    request = Request(path, factors=["level"])
+    design, view = make_design(request)
+    plan = dry_run(design, request, view)
+    assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (6, 36, 36)
+    assert "36 epochs asked for" in dry_text(plan, design)
+
+
+def test_null_is_a_level_of_its_own(arms_of: Callable[..., list[str]]) -> None:
+    """Under the baseline's name nobody would know which row is the run without a limit."""
+    more = "factors: {limit: [null, 1.0], every: [1]}\n"
+    assert arms_of("limit", more=more) == ["limit 5", "limit none", "limit 1"]
+    crossed = arms_of("limit", "every", more=more, crossed=True)
+    assert crossed == [
+        "baseline",
+        "limit 5 + every 1",
+        "limit none + every 2",
+        "limit none + every 1",
+        "limit 1 + every 2",
+        "limit 1 + every 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        ("augmentation", ["augmentation off", "augmentation on"]),
+        ("temperature", ["temperature 1", "temperature 0.333", "temperature 3"]),
+        ("max_epochs", ["max_epochs 6", "max_epochs 3", "max_epochs 4"]),
+    ],
+)
+def test_own_settings_have_levels_of_their_type(
+    arms_of: Callable[..., list[str]], factor: str, expected: list[str]
+) -> None:
+    """What a built-in run calls so is a group there: its levels are nothing to a number."""
+    assert arms_of(factor) == expected
+
+
+def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
+    arms_of: Callable[..., list[str]],
+) -> None:
+    """It is a word here, which has no terms to leave out."""
+    more = "factors: {loss_weights: [even, odd]}\n"
+    assert arms_of("loss_weights", more=more) == ["loss_weights even", "loss_weights odd"]
+
+
+def walked(bench: Bench, start: dict[str, Any], goal: dict[str, Any]) -> Walked:
+    return walk(bench, start, goal, trainable=RUN, seeds=[1, 2])
+
+
+def test_a_path_steps_around_what_has_no_value(bench: Bench) -> None:
+    """To look at every seventh of six epochs gives no value: that is no step, even tried first.
+
+    Lengthened before, the run has one. The step that was not taken is told without a number, and
+    the best with the short run put back, which has no value either, is no row of the table.
+    """
+    found = walked(bench, plain(every=2), plain(every=7, level=2.0, max_epochs=14))
+    assert [step.parameter for step in found.steps] == ["max_epochs", "level", "every"]
+    first = found.steps[0]
+    assert first.gain == pytest.approx(4 / 14 - 4 / 6)
+    assert first.others == {"every": None, "level": pytest.approx(2 / 6 - 4 / 6)}
+    json.dumps([dataclasses.asdict(step) for step in found.steps], allow_nan=False)
+    assert {cell.arm.name for cell in found.back} == {
+        "best",
+        "best, level 4 put back",
+        "best, every 2 put back",
+    }
+    assert "best, max_epochs 6 put back" in {cell.arm.name for cell in found.tried}
+
+
+def test_a_path_without_a_way_ends_in_words(bench: Bench) -> None:
+    """At once, not after the training of all that would follow."""
+    with pytest.raises(RunFailed, match="never had a finite loss"):
+        walked(bench, plain(blind=True), plain(level=2.0))
+    with pytest.raises(RunFailed, match="blind on"):
+        walked(bench, plain(), plain(level=2.0, blind=True))
