@@ -4,9 +4,11 @@ TrainablesError (of the runs)         exit code 2
 └── SlrTuneError
     ├── SpecError                     a search-space file has problems, all of them listed
     ├── StudyError                    a study is missing, or is of another kind
+    │   ├── StudyMissing              there is none of that name
     │   ├── StudyChanged              its stored space differs from the file's
     │   └── StudyLocked               another driver works on it
     ├── StorageError    exit code 1   the database does not answer or cannot be used
+    │   └── StorageMissing            it is a file that is not there yet
     └── RunFailed       exit code 1   the run could not go on; the study can be resumed
 """
 
@@ -55,6 +57,10 @@ class StudyError(SlrTuneError):
     """A study is missing, or cannot be read as one of this project's."""
 
 
+class StudyMissing(StudyError):
+    """There is no study of that name, or none at all."""
+
+
 class StudyChanged(StudyError):
     """The stored study was made with another space."""
 
@@ -67,6 +73,10 @@ class StorageError(SlrTuneError):
     """The database does not answer, or refuses the work."""
 
     exit_code = 1
+
+
+class StorageMissing(StorageError):
+    """The database is a file that is not there: no search was run yet."""
 
 
 class RunFailed(SlrTuneError):

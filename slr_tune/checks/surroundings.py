@@ -126,7 +126,7 @@ def disk(bench: Bench) -> Finding:
 
 def storage(bench: Bench) -> Finding:
     """The database can be written, and the study in it is of this space."""
-    from slr_tune.errors import StudyError
+    from slr_tune.errors import StudyMissing
     from slr_tune.space import difference
     from slr_tune.study.storage import storage_url
     from slr_tune.study.view import load_study
@@ -139,10 +139,8 @@ def storage(bench: Bench) -> Finding:
     name = bench.spec.study
     try:
         view = load_study(name, bench.storage)
-    except StudyError as error:
-        if "there is no study" in error.message:
-            return "PASS", f"{url}; study {name!r} is new", ""
-        raise
+    except StudyMissing:
+        return "PASS", f"{url}; study {name!r} is new", ""
     lines = difference(view.spec.identity(), bench.spec.identity())
     if lines:
         told = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"

@@ -13,7 +13,7 @@ from optuna.storages import get_storage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.errors import StudyError
+from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
 from slr_tune.study.bulk import StudyCounts, count_studies, read_trials
 from slr_tune.study.folders import study_folder
@@ -74,7 +74,8 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         storage: Database URL, None for the default.
 
     Raises:
-        StudyError: There is no such study, or no study at all, or it is not this project's.
+        StudyMissing: There is no such study, or no study at all.
+        StudyError: It is not this project's.
         StorageError: The database does not answer.
     """
     with storage_errors(storage_url(storage)):
@@ -145,7 +146,7 @@ def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
         # A database may be older than its drivers' table: then the study that was made last.
         latest = [candidate for candidate in by_time if candidate in names] or names[-1:]
         if not latest:
-            raise StudyError(
+            raise StudyMissing(
                 "there is no study yet", hint="slr-tune run search_spaces/distill.yaml makes one."
             )
         return latest[0]
@@ -153,7 +154,7 @@ def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
         return name
     near = get_close_matches(name, names, n=3, cutoff=0.4)
     known = ", ".join(near or sorted(names)[:10]) or "none"
-    raise StudyError(f"there is no study {name!r}", hint=f"Known, nearest first: {known}.")
+    raise StudyMissing(f"there is no study {name!r}", hint=f"Known, nearest first: {known}.")
 
 
 def trial_row(trial: FrozenTrial) -> dict[str, Any]:
