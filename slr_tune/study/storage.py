@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from slr_tune.errors import StorageError
+from slr_tune.errors import StorageError, StorageMissing
 from slr_tune.study.folders import studies_root
 
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
@@ -110,12 +111,22 @@ def _parse(text: str) -> URL:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise StorageError(
-            f"storage {text!r} is not a database URL: {error}",
-            hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
-        ) from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise _no_url(text, str(error)) from error
+    except ValueError as error:
+        # It quotes what it took for the port, which may be the end of a password.
+        said = "its port is no number; in a password write @ : / as %40 %3A %2F"
+        raise _no_url(text, said) from error
     return url
+
+
+def _no_url(text: str, said: str) -> StorageError:
+    """The password left out of a text of which only its writer knows where that is."""
+    shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
+    return StorageError(
+        f"storage {shown!r} is not a database URL: {said}",
+        hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
+    )
 
 
 def _check_file(url: URL, *, create: bool) -> None:
@@ -128,7 +139,7 @@ def _check_file(url: URL, *, create: bool) -> None:
     if path.exists():
         return
     if not create:
-        raise StorageError(
+        raise StorageMissing(
             f"there is no database at {path}",
             hint="Run a search first (slr-tune run search_spaces/distill.yaml), "
             "or name the database with --storage.",

@@ -57,6 +57,22 @@ def test_server_that_does_not_answer_hides_the_password() -> None:
     assert "127.0.0.1:1" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "me:secret@host",
+        "oracel://me:secret@host/db",
+        "postgresql://me:secret@host:port/db",
+        "postgresql://me:s@host:secret@host/db",
+    ],
+)
+def test_a_url_that_cannot_be_read_hides_the_password(url: str) -> None:
+    """A slip of the pen must not put it into a log either."""
+    with pytest.raises(StorageError) as caught:
+        open_storage(url)
+    assert "ecret" not in str(caught.value) and "me:***@host" in str(caught.value)
+
+
 def test_file_that_is_no_database(tmp_path: Path) -> None:
     """A wrong path must not be overwritten."""
     path = tmp_path / "notes.txt"
