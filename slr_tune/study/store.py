@@ -109,21 +109,29 @@ class StudyStore:
 
     def add_row(self, live: LiveTrial, row: Mapping[str, float]) -> None:
         """Stores the epoch that a run just finished: curve file first, then the database."""
-        live.curve.append(row)
-        live.events.append(row)
+        epoch, seconds = int(row["epoch"]), _number(row.get("seconds"))
+        if epoch == 1:
+            # A trial whose checkpoints are gone begins anew, over the files of its first start.
+            live.curve.repair([row])
+            live.events.repair([row])
+        else:
+            live.curve.append(row)
+            live.events.append(row)
+            seconds += live.record.seconds
         self._store_value(live, row)
-        seconds = live.record.seconds + _number(row.get("seconds"))
-        live.record = replace(live.record, epochs=int(row["epoch"]), seconds=seconds)
+        live.record = replace(live.record, epochs=epoch, seconds=seconds)
 
     def catch_up(self, live: LiveTrial, rows: Sequence[Mapping[str, float]]) -> None:
-        """Brings curve file and database up to a run's own account of its epochs.
+        """Brings curve file and database to a run's own account of its epochs.
+
+        Where the latest checkpoint was damaged the account is shorter than the file, and the run
+        trains the rest again.
 
         Args:
             live: The trial.
             rows: Every row from epoch 1 on, from the checkpoint or from the curve file.
         """
-        if len(live.curve.rows()) < len(rows):
-            live.curve.repair(rows)
+        live.curve.repair(rows)
         live.events.repair(rows)
         for row in rows:
             if int(row["epoch"]) not in live.values:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from toy_space import toy_spec
 
 from slr_tune.errors import RunFailed, StudyLocked
@@ -206,6 +207,30 @@ def test_torn_line_of_the_curve(make: Make, studies: Path) -> None:
     curve = CurveFile(studies / "toy/trials/0/curve.csv").rows()
     assert [line["val/wer"] for line in curve] == [50.0, 45.0]
     assert second.store.trials[0].intermediate_values == {1: 50.0, 2: 45.0}
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_trial_that_goes_on_from_an_earlier_epoch(make: Make, studies: Path, kept: int) -> None:
+    """A damaged checkpoint costs epochs; the curve must have each once, its seconds too."""
+    rows = [row(epoch, 60.0 - epoch) for epoch in range(1, 6)]
+    first = make()
+    start(first)
+    for line in rows:
+        first.report(0, Report([line]))
+    second = make()
+    start(second)
+    if kept:  # else there is no checkpoint at all, and nothing to give an account of
+        second.report(0, Report(rows[:kept], history=True))
+    for line in rows[kept:]:
+        second.report(0, Report([line]))
+    second.report(0, Report([row(6, 54.0)], ended_by="max_epochs"))
+    curve = CurveFile(studies / "toy/trials/0/curve.csv").rows()
+    assert [line["epoch"] for line in curve] == [1, 2, 3, 4, 5, 6]
+    events = LegacyEventFileLoader(str(next((studies / "toy/trials/0").glob("events*"))))
+    assert [event.step for event in events.Load() if event.step] == [1, 2, 3, 4, 5, 6]
+    record = record_of(second.store.trials[0])
+    assert record is not None and (record.epochs, record.seconds) == (6, 3.0)
+    assert second.store.trials[0].value == 54.0
 
 
 def test_crash_while_a_trial_is_suggested(make: Make) -> None:
