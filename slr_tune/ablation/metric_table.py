@@ -16,6 +16,8 @@ from slr_tune.ablation.statistics.power import more_runs, smallest_detectable
 from slr_tune.errors import RunFailed
 
 _LEVEL = 0.05
+_ROUNDING = 1e-9
+"""A spread below this share of the values comes from the last digits of the numbers alone."""
 _LIMIT = (
     "The run tells no errors of single utterances, so the intervals come from the seeds alone "
     "(paired t): they say what other seeds would give on the same data, not what other data would."
@@ -32,6 +34,9 @@ def metric_table(
     minimize: bool,
 ) -> ResultTable:
     """Compares every arm with the baseline by a paired t test over the seeds.
+
+    Where all seeds differ by the same there is no test: a metric of whole numbers does so by
+    chance, and the test would take no spread for certainty.
 
     Args:
         values: By arm, the metric of each seed, the same seeds in the same order.
@@ -81,11 +86,11 @@ def _row(name: str, numbers: Sequence[float], own: Sequence[float] | None) -> Ar
     differences = [a - b for a, b in zip(numbers, own, strict=True)]
     count, mean = len(differences), statistics.mean(differences)
     row = replace(row, difference=mean, difference_per_seed=tuple(differences))
-    if count == 1:
+    if not any(differences):
+        return replace(row, low=0.0, high=0.0, p_value=1.0) if count > 1 else row
+    if count == 1 or _equal(differences, largest=max(map(abs, (*numbers, *own)))):
         return row
     error = statistics.stdev(differences) / math.sqrt(count)
-    if error == 0.0:
-        return replace(row, low=mean, high=mean, p_value=1.0 if mean == 0 else 0.0)
     reach = error * float(stdtrit(count - 1, 1 - _LEVEL / 2))
     better = float(stdtr(count - 1, -mean / error))
     components = VarianceComponents(error**2, 0.0, count, count, float(count))
@@ -97,6 +102,11 @@ def _row(name: str, numbers: Sequence[float], own: Sequence[float] | None) -> Ar
         probability_of_improvement=better,
         smallest_detectable=smallest_detectable(components),
     )
+
+
+def _equal(differences: Sequence[float], *, largest: float) -> bool:
+    """Whether they are one number, as far as the digits of the values tell."""
+    return max(differences) - min(differences) <= _ROUNDING * largest
 
 
 def _judged(rows: Sequence[ArmRow], baseline: str, *, metric: str, minimize: bool) -> list[ArmRow]:
@@ -122,9 +132,15 @@ def _verdict(
         row = replace(row, probability_of_improvement=1 - row.probability_of_improvement)
     if not any(row.difference_per_seed):
         outcome, sentence = Outcome.IDENTICAL, f"Identical: {pair}: the runs have equal values."
-    elif holm_p is None or row.low is None or row.high is None:
+    elif seeds == 1:
         outcome = Outcome.ONE_SEED
         sentence = f"Not shown: {pair}: {difference:+.3g} in {metric}, one seed."
+    elif holm_p is None or row.low is None or row.high is None:
+        outcome = Outcome.NOT_SHOWN
+        sentence = (
+            f"Not shown: {pair}: {difference:+.3g} in {metric} in each of {seeds} seeds. They do "
+            "not spread, so there is no telling how far other seeds would."
+        )
     else:
         shown = holm_p < _LEVEL and (row.low > 0 or row.high < 0)
         good = (difference < 0) == minimize

@@ -41,6 +41,32 @@ def test_larger_is_worse_or_better_as_the_objective_says(minimize: bool, outcome
     assert chance is not None and (chance < 0.5) == minimize
 
 
+@pytest.mark.parametrize(
+    "arm",
+    [[8.0, 6.0], [7.0 + 1e-13, 5.0]],
+    ids=["to the last digit", "but for the rounding"],
+)
+def test_equal_differences_are_no_proof(arm: list[float]) -> None:
+    """Two whole numbers that both grow by one do so by chance; without spread p would be 0."""
+    values = {"base": [7.0, 5.0] if arm[0] == 8.0 else [6.0, 4.0], "arm": arm}
+    table = metric_table(
+        values, role="main", baseline="base", title="", metric="errors", minimize=True
+    )
+    row = table.row("arm")
+    assert (row.difference, row.outcome) == (pytest.approx(1.0), "not shown")
+    assert (row.low, row.high, row.p_value, row.holm_p) == (None, None, None, None)
+    assert row.sentence.startswith("Not shown: arm against base: +1 in errors in each of 2 seeds.")
+    assert table.verdict == row.sentence
+
+
+def test_equal_differences_take_no_share_of_holms_correction() -> None:
+    """They are no test: the arm that has one is corrected as if it were alone."""
+    values = {"base": [1.0, 2.0, 3.0], "arm": [2.0, 3.5, 4.4], "even": [2.0, 3.0, 4.0]}
+    table = metric_table(values, role="main", baseline="base", title="", metric="m", minimize=True)
+    arm = table.row("arm")
+    assert arm.holm_p == arm.p_value is not None and table.row("even").holm_p is None
+
+
 def test_a_run_without_a_value_cannot_be_compared() -> None:
     """A NaN would make every figure of the table one."""
     values = {"base": [1.0, 1.0], "arm": [1.0, float("nan")]}
