@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,33 @@ from slr_tune.ablation.statistics import (
     compare,
     overall,
 )
+from slr_tune.errors import SlrTuneError
 
 Counts = Mapping[str, Sequence[NDArray[np.int64]]]
 """By arm, for each seed int64 (utterances, 4): substitutions, deletions, insertions, words."""
+
+
+def check_comparable(data: Any, splits: Sequence[str]) -> None:
+    """Refuses data on which no comparison can be made, before anything is trained for it.
+
+    Args:
+        data: The prepared data set.
+        splits: On which arms will be compared.
+
+    Raises:
+        SlrTuneError: One utterance, or one of several signers, has all the words of a split.
+    """
+    for name in splits:
+        split = getattr(data, name)
+        signers = split.signers or ()
+        blocks = signers if len(set(signers)) > 1 else range(len(split.references))
+        spoken = {block for block, words in zip(blocks, split.references, strict=True) if words}
+        if len(spoken) < 2:
+            unit = "utterance" if isinstance(blocks, range) else "signer"
+            raise SlrTuneError(
+                f"{name} has {len(spoken)} {unit} with words: arms cannot be compared on it",
+                hint=f"Two are the least, and a hundred few. Larger data, or another {name}, do.",
+            )
 
 
 def result_table(
