@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.assemble import Measured, Part, assemble
 from slr_tune.ablation.bench import UNTAUGHT, Bench, Interrupted
 from slr_tune.ablation.execute import Place
@@ -78,6 +79,8 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
     folder = ablation_folder(spec.study, design.name)
     with _locked(spec.study):
         data = prepare(spec.data, cache_root()) if spec.data else None
+        if data is not None and design.measure.scored:
+            check_comparable(data, ["dev", "test"] if request.with_test else ["dev"])
         if request.with_test:
             times = log_test_opening(study_folder(spec.study), design.command)
             talk.tell(f"Opening the test split, for the {_ordinal(times)} time in this study")
