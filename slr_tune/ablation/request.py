@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
 from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
 from slr_tune.ablation.factors import ALIASES, Factor, find_factor
 from slr_tune.ablation.kinds import is_recogniser
+from slr_tune.ablation.request_checks import check_request, check_retune
+from slr_tune.ablation.retune import candidates
 from slr_tune.ablation.stages import WER, Measure
-from slr_tune.errors import SlrTuneError, StudyChanged, StudyError
+from slr_tune.errors import SlrTuneError, StorageMissing, StudyChanged, StudyMissing
 from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.space import StudySpec, difference, load_spec
 from slr_tune.space.space import look_up
@@ -103,20 +107,22 @@ def make_design(request: Request) -> tuple[Design, StudyView | None]:
     Raises:
         SlrTuneError: Something that was asked for is not there, or contradicts something else.
     """
-    _check(request)
+    check_request(request)
     spec, view = _find_study(request)
     baseline = find_baseline(request.baseline, spec, view)
     factors = tuple(find_factor(name, baseline.config, spec) for name in request.factors)
     goal = best_config(spec, view)[1] if request.path else None
+    arms = tuple(_arms(request, spec, baseline, factors))
     retune = None if request.retune is None else ALIASES.get(request.retune, request.retune)
     if retune is not None:
-        _check_retune(retune, baseline.config)
+        check_retune(retune, baseline.config)
+    notes = _notes(request, factors, retune=retune, arms=arms)
     design = Design(
         spec=spec,
         baseline=baseline,
         goal=goal,
         factors=factors,
-        arms=tuple(_arms(request, spec, baseline, factors)),
+        arms=arms,
         seeds=fresh_seeds(request.seeds, search_seed=spec.seed),
         retune=retune,
         crossed=request.factorial,
@@ -124,7 +130,7 @@ def make_design(request: Request) -> tuple[Design, StudyView | None]:
         name=_name(request, factors, retune),
         title=_title(request, factors),
         command=_command(request, spec),
-        notes=tuple(_notes(request, factors, retune)),
+        notes=tuple(notes),
     )
     return design, view
 
@@ -142,34 +148,6 @@ def _measure(spec: StudySpec, request: Request) -> Measure:
     return Measure(objective.metric, minimize=objective.direction == "minimize", scored=False)
 
 
-def _check(request: Request) -> None:
-    if request.path and (request.factors or request.factorial or request.controls):
-        raise SlrTuneError(
-            "--path walks by itself and takes no factors",
-            hint="Give --path alone, or --factor without it.",
-        )
-    if not (request.path or request.factors or request.controls):
-        raise SlrTuneError(
-            "nothing to ablate", hint="Give --factor temperature, for example, or --path."
-        )
-    if request.factorial and len(set(request.factors)) != 2:
-        raise SlrTuneError(
-            f"--factorial crosses two factors, not {len(set(request.factors))}",
-            hint="For example --factor temperature --factor kd_blank --factorial.",
-        )
-    if request.retune and (request.path or not request.factors):
-        raise SlrTuneError("--retune needs a --factor", hint="--factor kd_blank --retune lr.")
-
-
-def _check_retune(name: str, config: Mapping[str, Any]) -> None:
-    value = look_up(config, name.split("."))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SlrTuneError(
-            f"--retune {name}: not a setting with a number",
-            hint="For example --retune learning_rate, or lr for short.",
-        )
-
-
 def _find_study(request: Request) -> tuple[StudySpec, StudyView | None]:
     if request.space is None:
         view = load_study(request.study, request.storage)
@@ -177,8 +155,8 @@ def _find_study(request: Request) -> tuple[StudySpec, StudyView | None]:
     spec = load_spec(request.space, study=request.study)
     try:
         stored = load_study(spec.study, request.storage)
-    except StudyError:
-        return spec, None
+    except (StudyMissing, StorageMissing):
+        return spec, None  # there was no search yet
     changes = difference(stored.spec.identity(), spec.identity())
     if changes:
         raise StudyChanged(
@@ -233,11 +211,19 @@ def _command(request: Request, spec: StudySpec) -> str:
     words += [flag for flag, on in flags.items() if on]
     if request.retune:
         words += ["--retune", request.retune, "--budget", str(request.budget)]
+    if request.storage:
+        words += ["--storage", make_url(request.storage).render_as_string(hide_password=True)]
     return shlex.join(words)
 
 
-def _notes(request: Request, factors: Sequence[Factor], retune: str | None) -> list[str]:
-    """What the figures alone do not say."""
+def _notes(
+    request: Request, factors: Sequence[Factor], *, retune: str | None, arms: Sequence[Arm]
+) -> list[str]:
+    """What the figures alone do not say.
+
+    Raises:
+        SlrTuneError: There is nothing to retune.
+    """
     notes = []
     standard = [factor.name for factor in factors if not factor.given]
     if standard:
@@ -252,7 +238,25 @@ def _notes(request: Request, factors: Sequence[Factor], retune: str | None) -> l
         )
     if retune is not None:
         notes.append(
-            f"Each arm, the baseline too, chose its {retune} among {request.budget} values with "
-            f"seed {TUNING_SEED}, which is not among those that are compared."
+            f"Each arm, the baseline too, chose its {retune} among "
+            f"{_choices(arms, retune, request.budget)} values with seed {TUNING_SEED}, which is "
+            "not among those that are compared."
         )
     return notes
+
+
+def _choices(arms: Sequence[Arm], retune: str, budget: int) -> str:
+    """How many values an arm has to choose from: fewer than the budget where the run takes fewer.
+
+    Raises:
+        SlrTuneError: No arm has a choice.
+    """
+    counts = [len(candidates(arm, retune, budget)) for arm in arms]
+    least, most = min(counts), max(counts)
+    if most == 1:
+        value = look_up(arms[0].config, retune.split("."))
+        raise SlrTuneError(
+            f"--retune {retune}: there is no other value around {value}",
+            hint="Double and half are tried; take a baseline with a value above 0.",
+        )
+    return str(most) if least == most else f"{least} to {most}"

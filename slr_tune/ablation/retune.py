@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slr_tune.ablation.arms import Arm, resolve
-from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.naming import number_text
-from slr_tune.ablation.request import TUNING_SEED
 from slr_tune.errors import SpecError
 from slr_tune.space import with_level
 from slr_tune.space.space import look_up
+
+if TYPE_CHECKING:
+    from slr_tune.ablation.bench import Bench, Cell
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,25 @@ class Retuned:
     tried: list[Cell]
 
 
-def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int) -> Retuned:
-    """Every arm with the value that does best for it on dev, with one seed of its own.
+def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int, seed: int) -> Retuned:
+    """Every arm with the value that does best for it on dev, by the decoder that it is compared by.
 
-    All arms, the baseline too, try as many values: their own, double, half, four times ...
+    All arms, the baseline too, may try as many values: their own, double, half, four times ...
 
     Args:
         bench: Trains.
         arms: The baseline first.
         setting: Dotted name of a setting with a number.
         budget: Values that each arm may try.
+        seed: Of the runs that it is chosen by, none of those that are compared.
 
     Raises:
         Interrupted: Before it was done.
     """
     offered = {arm.name: candidates(arm, setting, budget) for arm in arms}
     everything = [candidate for found in offered.values() for candidate in found]
-    tried = bench.train(everything, [TUNING_SEED])
-    sign = 1.0 if bench.measure.minimize else -1.0
-    values = {cell.arm.name: sign * bench.value(cell.outcome) for cell in tried}
+    tried = bench.train(everything, [seed])
+    values = _values(bench, tried)
 
     def rank(candidate: Arm) -> float:
         value = values[candidate.name]
@@ -59,6 +60,15 @@ def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int) -> 
         value = look_up(best.config, setting.split("."))
         chosen.append(replace(best, name=arm.name, note=f"{setting} {number_text(value)}"))
     return Retuned(chosen, tried)
+
+
+def _values(bench: Bench, tried: Sequence[Cell]) -> dict[str, float]:
+    """What each arm shows on dev, the smaller the better."""
+    if not bench.measure.scored:
+        sign = 1.0 if bench.measure.minimize else -1.0
+        return {cell.arm.name: sign * bench.value(cell.outcome) for cell in tried}
+    counts = bench.counts(tried, "dev")
+    return {name: float(runs[0][:, :3].sum()) for name, runs in counts.items()}
 
 
 def candidates(arm: Arm, setting: str, budget: int) -> list[Arm]:
@@ -82,5 +92,7 @@ def candidates(arm: Arm, setting: str, budget: int) -> list[Arm]:
 
 
 def _scaled(value: float, factor: float) -> float:
-    """A whole number stays whole, and at least 1."""
+    """A whole number stays whole, and at least 1 but where it was below."""
+    if factor == 1.0:
+        return value
     return max(1, round(value * factor)) if isinstance(value, int) else value * factor

@@ -17,7 +17,7 @@ from slr_tune.ablation.bench import UNTAUGHT, Bench, Interrupted
 from slr_tune.ablation.execute import Place
 from slr_tune.ablation.path import walk
 from slr_tune.ablation.pool import Pool, RayPool
-from slr_tune.ablation.request import Design, Request
+from slr_tune.ablation.request import TUNING_SEED, Design, Request
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
@@ -128,7 +128,7 @@ def _train(
         return [forward, back, Part("tried", "", path.tried)], path.steps
     parts = [Part(MAIN, design.title, bench.train(design.arms, seeds))]
     if design.retune is not None:
-        tuned = retuned(bench, design.arms, design.retune, budget=request.budget)
+        tuned = retuned(bench, design.arms, design.retune, budget=request.budget, seed=TUNING_SEED)
         title = f"{design.title}, each arm with a {design.retune} of its own"
         parts.append(Part(RETUNED, title, bench.train(tuned.arms, seeds)))
         parts.append(Part("tuning", "", tuned.tried))

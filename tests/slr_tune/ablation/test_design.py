@@ -12,7 +12,7 @@ import yaml
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.request import Request, make_design
-from slr_tune.errors import SlrTuneError, SpecError
+from slr_tune.errors import SlrTuneError, SpecError, StudyError
 from slr_tune.space import load_spec
 
 SHIPPED = Path(__file__).parents[3] / "search_spaces" / "distill.yaml"
@@ -189,3 +189,63 @@ def test_control_arms(space: Space) -> None:
     assert shuffled.config == design.baseline.config and "shuffled" in shuffled.trainable
     with pytest.raises(SlrTuneError, match="control arms need"):
         make_design(Request(space(trainable="student"), controls=True))
+
+
+def test_a_space_that_was_never_searched_is_ablated(space: Space, database: Path) -> None:
+    """On a fresh checkout there is no database: the example of --help ended in an error."""
+    database.unlink()
+    design, view = make_design(Request(space(), factors=["dropout"]))
+    assert view is None and len(design.arms) > 1
+    with pytest.raises(StudyError, match="no finished trial"):
+        make_design(Request(space(), factors=["dropout"], baseline="best"))
+
+
+def test_a_study_of_that_name_that_cannot_be_read_is_no_missing_one(
+    space: Space, database: Path
+) -> None:
+    """Taken for missing, its folder would get the stages and the reports of another study."""
+    import optuna
+
+    optuna.create_study(study_name="tiny", storage=f"sqlite:///{database}")
+    with pytest.raises(StudyError, match="was not made by slr-tune"):
+        make_design(Request(space(), factors=["dropout"]))
+
+
+def test_the_command_names_the_database_but_for_its_password(space: Space, database: Path) -> None:
+    """It stands in the report: it must reproduce it, and the report may be shown around."""
+    url = f"sqlite:///{database}"
+    design, _ = make_design(Request(space(), factors=["dropout"], storage=url))
+    assert f"--storage {url}" in design.command
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"factors": ["lr"], "retune": "learning_rate"}, "levels of the factor learning_rate"),
+        ({"factors": ["temperature"], "retune": "temperature.start"}, "the factor temperature"),
+        ({"factors": ["lr", "learning_rate"]}, "--factor learning_rate is given twice"),
+        ({"factors": ["lr", "learning_rate"], "factorial": True}, "is given twice"),
+        ({"factors": ["decoding", "beam"], "factorial": True}, "change the same setting"),
+        ({"factors": ["temperature.start", "temperature"], "factorial": True}, "the same setting"),
+        ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value around 0"),
+    ],
+)
+def test_two_names_of_one_setting_are_refused(
+    space: Space, changes: dict[str, Any], said: str
+) -> None:
+    """An arm that left its own level, or a factor crossed with itself, would be reported."""
+    with pytest.raises(SlrTuneError, match=said) as caught:
+        make_design(Request(space(), **changes))
+    assert caught.value.hint
+
+
+def test_the_note_on_retuning_counts_the_values_that_there_are(space: Space) -> None:
+    """Double of a patience may be more than the run takes, and of 0 there is no double."""
+
+    def note(**changes: Any) -> str:
+        design, _ = make_design(Request(space(), factors=["kd_blank"], budget=3, **changes))
+        (said,) = [note for note in design.notes if "chose its" in note]
+        return said
+
+    assert "learning_rate among 3 values with seed 900" in note(retune="lr")
+    assert "label_smoothing among 1 to 3 values" in note(retune="label_smoothing", controls=True)
