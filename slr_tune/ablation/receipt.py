@@ -13,6 +13,9 @@ from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.result import Receipt, StageRow
 from slr_tune.ablation.stage_files import read_record
 from slr_tune.ablation.stages import Plan
+from trainables.registry import BUILT_IN_NAMES
+
+_UNSHARED = ("Nothing was shared, as --no-share asks.",)
 
 
 def make_receipt(bench: Bench, arms: Sequence[Arm]) -> Receipt:
@@ -30,7 +33,7 @@ def make_receipt(bench: Bench, arms: Sequence[Arm]) -> Receipt:
         epochs_now=bench.tally.trained,
         runs=len(cells),
         seconds=sum(stage.seconds for stage in stages),
-        reasons=(*_sharing(stages, cells), *_other_reasons(arms), *_unshared(bench)),
+        reasons=(*_sharing(stages, cells), *_other_reasons(arms)) if bench.share else _UNSHARED,
         stages=tuple(stages),
     )
 
@@ -82,15 +85,12 @@ def _reason(arm: Arm, baseline: Arm) -> str:
         return "Decoded again, nothing trained"
     if arm.kind is not Kind.STOPPING:
         return ""
+    known = arm.trainable in BUILT_IN_NAMES
     length = arm.config["max_epochs"] != baseline.config["max_epochs"]
-    reasons = depends_on_length(arm.trainable, arm.config) if length else []
+    reasons = depends_on_length(arm.trainable, arm.config) if length or not known else []
     if reasons:
         return f"Trained apart, as a replay would be wrong ({reasons[0]})"
     return "Replayed from one longer curve"
-
-
-def _unshared(bench: Bench) -> list[str]:
-    return [] if bench.share else ["Nothing was shared, as --no-share asks."]
 
 
 def makespan(plan: Plan, workers: int, *, seconds_per_epoch: float) -> float:
