@@ -122,7 +122,7 @@ def _training(result: AblationResult) -> Iterator[Section]:
         title = "Best dev WER so far, %" if wer else words.measure_name(main)
         baseline = next((band for band in curves if main.baseline in band.names), None)
         panels = [
-            figure_html(training_figures.curve_figure(band, baseline, title, limits))
+            figure_html(training_figures.curve_figure(band, baseline, title, limits, wer=wer))
             for band in curves
         ]
         lead = (

@@ -16,25 +16,34 @@ _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def curve_figure(
-    band: Band, baseline: Band | None, title: str, limits: tuple[float, float]
+    band: Band, baseline: Band | None, title: str, limits: tuple[float, float], *, wer: bool = True
 ) -> Figure:
-    """One arm's curve with its band, the baseline's beside it."""
-    traces = []
+    """One arm's curve with its band, the baseline's beside it.
+
+    Args:
+        band: The arm's.
+        baseline: The baseline's, None where there is none to draw.
+        title: What the curve is of.
+        limits: Lowest and highest value of all arms.
+        wer: Whether it is a WER in percent; of any other metric neither sign nor size is known.
+    """
+    traces, digits = [], ".2f" if wer else ".4g"
     if baseline is not None and baseline is not band:
-        traces.append(_line(baseline, "baseline", {"color": SOFT, "width": 1.6, "dash": "dash"}))
-    traces += [_filled(band), _line(band, band.label, {"color": PALETTE[0], "width": 2.2})]
-    log = limits[0] > 0
+        style = {"color": SOFT, "width": 1.6, "dash": "dash"}
+        traces.append(_line(baseline, "baseline", style, digits=digits))
+    own = _line(band, band.label, {"color": PALETTE[0], "width": 2.2}, digits=digits)
+    traces += [_filled(band), own]
     layout = {
         "title": {"text": wrapped(band.label, 40), "font": {"size": 13}, "x": 0.02, "y": 0.98,
                   "yanchor": "top"},
         "xaxis": {"title": {"text": "epoch", "standoff": 4}},
-        "yaxis": {**_scale(limits, log=log)},
+        "yaxis": _percents(limits) if wer else _numbers(limits),
         "showlegend": False,
         "margin": {"l": 34, "r": 8, "t": 30, "b": 38},
     }  # fmt: skip
     last = next((value for value in reversed(band.mean) if value is not None), None)
     said = f"{title} of {band.label} over the epochs"
-    said += "" if last is None else f", at last {last:.2f}"
+    said += "" if last is None else f", at last {last:{digits}}"
     return Figure(traces, f"{said}; the band holds all seeds.", layout, height=215)
 
 
@@ -124,7 +133,10 @@ def errors_figure(table: ResultTable) -> Figure:
     )
 
 
-def _line(band: Band, name: str, style: dict[str, Any], *, scale: float = 1.0) -> dict[str, Any]:
+def _line(
+    band: Band, name: str, style: dict[str, Any], *, scale: float = 1.0, digits: str = ".2f"
+) -> dict[str, Any]:
+    """The mean; it goes on over epochs without a value, as of a run that seldom looks at dev."""
     values = [None if value is None else scale * value for value in band.mean]
     return {
         "type": "scatter",
@@ -133,7 +145,8 @@ def _line(band: Band, name: str, style: dict[str, Any], *, scale: float = 1.0) -
         "x": list(range(1, len(values) + 1)),
         "y": values,
         "line": style,
-        "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+        "connectgaps": True,
+        "hovertemplate": f"{name}, epoch %{{x}}: %{{y:{digits}}}<extra></extra>",
     }
 
 
@@ -153,9 +166,16 @@ def _filled(band: Band) -> dict[str, Any]:
     }
 
 
-def _scale(limits: tuple[float, float], *, log: bool) -> dict[str, Any]:
+def _numbers(limits: tuple[float, float]) -> dict[str, Any]:
+    """The range of any numbers, with some air around it."""
+    low, high = limits
+    air = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return {"range": [low - air, high + air], "automargin": True}
+
+
+def _percents(limits: tuple[float, float]) -> dict[str, Any]:
     """A logarithmic axis, so that the last epochs are not flat beside the first."""
-    if not log:
+    if limits[0] <= 0:
         return {"range": [0, 1.05 * limits[1]]}
     return {
         "type": "log",
