@@ -19,6 +19,7 @@ from typing import Any
 
 from trainables.config import Decoding
 from trainables.early_stopping import verdict
+from trainables.errors import TrainablesError
 from trainables.registry import BUILT_IN_NAMES, run_class
 
 DECODING_GROUP = "decoding"
@@ -76,6 +77,18 @@ def is_recogniser(trainable: str) -> bool:
     from trainables.ctc_run import CtcRun
 
     return issubclass(run_class(trainable), CtcRun)
+
+
+def known_recogniser(trainable: str) -> bool:
+    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
+
+    Returns:
+        False too where the run cannot be imported.
+    """
+    try:
+        return is_recogniser(trainable)
+    except TrainablesError:
+        return False
 
 
 def kind_of(factor: str, trainable: str) -> Kind:

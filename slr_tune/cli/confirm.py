@@ -87,7 +87,8 @@ def _print(entries: list[Any]) -> None:
         table.add_column(heading, justify="right")
     for entry in entries:
         cells = [_mean_text(entry.mean(split), entry.spread(split)) for split in splits]
-        table.add_row(entry.name, str(entry.trial), f"{entry.claimed:.2f}", *cells)
+        claimed = "-" if entry.claimed is None else f"{entry.claimed:.2f}"
+        table.add_row(entry.name, str(entry.trial), claimed, *cells)
     print_table(table)
     count = len(entries[0].wer[splits[0]])
     spread = "mean ± standard deviation of" if count > 1 else "of"

@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from slr_tune.ablation.kinds import known_recogniser
 from slr_tune.search.summary import flat, searched_values, summarise
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
@@ -77,7 +78,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         f"{_state(view, facts)} Searches `{spec.trainable}` on {_source(spec.data)}: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
         f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
-        _result(facts),
+        _result(view, facts),
     ]
     if spec.baseline:
         lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
@@ -158,14 +159,17 @@ def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
     return f"**Not running**: {_ended(facts)}."
 
 
-def _result(facts: Mapping[str, Any]) -> str:
+def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     best, baseline = facts["best"], facts["baseline"]
     if best is None:
         return ""
     text = f"**Best so far**: {best['value']:.2f} (trial {best['number']}"
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {baseline['value']:.2f}"
-    return f"{text}). It was chosen by its own figure and flatters: `slr-tune confirm`."
+    text += "). It was chosen by its own figure and flatters"
+    if not known_recogniser(view.spec.trainable):
+        return f"{text}."
+    return f"{text}: `slr-tune confirm --study {view.spec.study}`."
 
 
 def _source(data: Mapping[str, Any]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.ablation.kinds import is_recogniser
 from slr_tune.ablation.statistics import compare, signed_points
@@ -25,9 +26,10 @@ from slr_tune.search.session import (
 )
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
-from slr_tune.study.folders import cache_root
+from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
+from trainables.curve import CurveFile
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Confirmed:
 
     Attributes:
         trial: Its number in the search.
-        name: "baseline" or "best", "second" ...
-        claimed: What the search said, percent WER on dev.
+        name: "baseline", "best", "best 2" ...
+        claimed: Its dev WER in the search, percent; None where the file of its curve is gone.
         wer: By split, WER of each seed, percent.
         parameters: Numbers in the model.
         verdicts: By split, what was shown of it against the first one; empty for that one.
@@ -45,7 +47,7 @@ class Confirmed:
 
     trial: int
     name: str
-    claimed: float
+    claimed: float | None
     wer: Mapping[str, tuple[float, ...]]
     parameters: int
     verdicts: Mapping[str, str] = field(default_factory=dict)
@@ -76,12 +78,14 @@ class Curse:
     high: float | None = None
 
 
-def winners_curse(entry: Confirmed) -> Curse:
-    """What the search's figure has to be corrected by.
+def winners_curse(entry: Confirmed) -> Curse | None:
+    """What the search's figure has to be corrected by; None where that is not known.
 
     Claim and fresh seeds are of the same dev sentences, so the interval is over the seeds alone:
     the claim is a number, not a sample.
     """
+    if entry.claimed is None:
+        return None
     values = entry.wer["dev"]
     points = entry.mean("dev") - entry.claimed
     if len(values) == 1:
@@ -97,8 +101,11 @@ def curse_line(entry: Confirmed) -> str:
     """The winner's curse in one line."""
     curse, seeds = winners_curse(entry), len(entry.wer["dev"])
     plural = "seed" if seeds == 1 else "seeds"
+    title = f"Winner's curse, trial {entry.trial}:"
+    if curse is None:
+        return f"{title} not known, the curve of its search is gone."
     said = (
-        f"Winner's curse, trial {entry.trial}: the search claimed {entry.claimed:.2f}, {seeds} "
+        f"{title} the search claimed {entry.claimed:.2f}, {seeds} "
         f"fresh {plural} give {entry.mean('dev'):.2f}: {signed_points(curse.points, 2)} points"
     )
     if curse.low is None or curse.high is None:
@@ -194,8 +201,8 @@ def confirm(
     ]
 
 
-def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float]]:
-    """Trials by number with their name and value, the baseline first."""
+def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
+    """Trials by number with their name and dev WER, the baseline first."""
     complete = [t for t in view.trials if t.state == TrialState.COMPLETE and t.values]
     if not complete:
         raise StudyError(
@@ -204,16 +211,25 @@ def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float]]:
         )
     sign = 1 if view.minimizes else -1
     complete.sort(key=lambda trial: sign * trial.values[0])
-    chosen: dict[int, tuple[str, float]] = {}
+    chosen: dict[int, tuple[str, float | None]] = {}
     baseline = baseline_trial(view)
     if baseline is not None and baseline.values:
-        chosen[baseline.number] = ("baseline", baseline.values[0])
+        chosen[baseline.number] = ("baseline", _claimed(view, baseline))
     for place, trial in enumerate(complete[:top], start=1):
         name = "best" if place == 1 else f"best {place}"
         if trial.number in chosen:
             name = f"baseline, {name} of the search"
-        chosen[trial.number] = (name, trial.values[0])
+        chosen[trial.number] = (name, _claimed(view, trial))
     return chosen
+
+
+def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
+    """The lowest dev WER of a trial, whatever its search was after: what fresh seeds give too."""
+    if view.spec.objective.metric == "val/wer":
+        return float(trial.values[0])
+    rows = CurveFile(trial_folder(view.spec.study, trial.number) / "curve.csv").rows()
+    found = [row["val/wer"] for row in rows if math.isfinite(row.get("val/wer", math.nan))]
+    return min(found, default=None)
 
 
 def _needed(teacher: Teacher | None, trainable: str) -> Teacher | None:
@@ -227,7 +243,7 @@ def _job_name(name: str, seed: int) -> str:
 def _confirmed(
     number: int,
     name: str,
-    claimed: float,
+    claimed: float | None,
     results: Mapping[str, JobResult],
     *,
     seeds: Sequence[int],
@@ -261,6 +277,7 @@ def _verdicts(
 
 def confirm_row(entry: Confirmed) -> dict[str, Any]:
     """As plain values for JSON."""
+    curse = winners_curse(entry)
     return {
         "trial": entry.trial,
         "name": entry.name,
@@ -269,6 +286,6 @@ def confirm_row(entry: Confirmed) -> dict[str, Any]:
         "mean": {split: entry.mean(split) for split in entry.wer},
         "standard_deviation": {split: entry.spread(split) for split in entry.wer},
         "parameters": entry.parameters,
-        "winners_curse": asdict(winners_curse(entry)),
+        "winners_curse": None if curse is None else asdict(curse),
         "verdicts": dict(entry.verdicts),
     }

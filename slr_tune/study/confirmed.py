@@ -21,14 +21,14 @@ class ConfirmedTrial:
     Attributes:
         trial: Its number in the search.
         name: "baseline", "best", "best 2" ...
-        claimed: What the search said, percent WER on dev.
+        claimed: Its dev WER in the search, percent; None where that was not known.
         wer: By split, WER of each seed, percent.
         verdicts: By split, what was shown of it against the first one; empty for that one.
     """
 
     trial: int
     name: str
-    claimed: float
+    claimed: float | None
     wer: Mapping[str, tuple[float, ...]]
     verdicts: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ def read_confirmed(folder: Path) -> list[ConfirmedTrial]:
             ConfirmedTrial(
                 int(row["trial"]),
                 str(row["name"]),
-                float(row["claimed"]),
+                None if row["claimed"] is None else float(row["claimed"]),
                 {split: tuple(map(float, values)) for split, values in row["wer"].items()},
                 {split: str(said) for split, said in row.get("verdicts", {}).items()},
             )

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from slr_tune.search.rungs import Rungs, rung_epochs
-from slr_tune.space import StudySpec, load_spec
+from slr_tune.space import load_spec
 from slr_tune.space.points import Point
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord, state_for
@@ -71,7 +71,9 @@ def tell_study(
             store.study.enqueue_trial(drawn.answers)
         trial = store.study.ask()
         spec.space.suggest(trial)
-        best = [min(told.curve[: e + 1]) for e in range(len(told.curve))]
+        rows = _rows(told)
+        seen = [row[spec.objective.metric] for row in rows]
+        best = [min(seen[: e + 1]) for e in range(len(seen))]
         for epoch, value in enumerate(best, start=1):
             if value == value:
                 trial.report(value, epoch)
@@ -89,8 +91,10 @@ def tell_study(
             error=told.error,
         )
         trial.set_user_attr(ATTRIBUTE, record.to_json())
-        if files:
-            _write_curve(spec, number, told)
+        if files and rows:
+            folder = trial_folder(spec.study, number)
+            folder.mkdir(parents=True, exist_ok=True)
+            CurveFile(folder / "curve.csv").repair(rows)
         if ended is not None:
             state = state_for(ended)
             value = best[-1] if state == TrialState.COMPLETE else None
@@ -132,10 +136,8 @@ def _entries(rungs: Rungs, best: Sequence[float], told: Told, *, exempt: bool) -
     return found
 
 
-def _write_curve(spec: StudySpec, number: int, told: Told) -> None:
-    folder = trial_folder(spec.study, number)
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [
+def _rows(told: Told) -> list[dict[str, float]]:
+    return [
         {
             "epoch": epoch,
             "seconds": 2.0,
@@ -148,5 +150,3 @@ def _write_curve(spec: StudySpec, number: int, told: Told) -> None:
         }
         for epoch, wer in enumerate(told.curve, start=1)
     ]
-    if rows:
-        CurveFile(folder / "curve.csv").repair(rows)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.ablation.kinds import known_recogniser
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.variables import Variable, variables_of
@@ -41,6 +42,7 @@ class TrialFacts:
         value: Best value of a trial that ended by itself or by ASHA; None for others.
         best_so_far: Best value by epoch, as ASHA saw it.
         curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
+        wers: The dev WER of each epoch likewise, whatever the metric is.
         config: Its resolved configuration; empty for one that never began.
         best_epoch: Epoch of its value.
         seconds: Of training.
@@ -56,6 +58,7 @@ class TrialFacts:
     value: float | None
     best_so_far: Mapping[int, float]
     curve: tuple[float, ...]
+    wers: tuple[float, ...]
     config: Mapping[str, Any]
     best_epoch: int | None
     seconds: float
@@ -95,6 +98,8 @@ class StudyFacts:
         importance: None where no trial has an epoch.
         variables: Searched values as columns over `trials`.
         patience: What smaller patiences would have given; None where too few runs tell.
+        recogniser: Whether it is known what the run recognises and when it stops: `slr-tune
+            confirm` takes no other.
         space_file: The search-space file of its last run, as `study.yaml` has it.
     """
 
@@ -107,6 +112,7 @@ class StudyFacts:
     importance: StudyImportance | None
     variables: tuple[Variable, ...]
     patience: Patience | None
+    recogniser: bool
     space_file: str
 
     @property
@@ -165,6 +171,8 @@ def collect(view: StudyView) -> StudyFacts:
     spec, budget = view.spec, view.spec.budget
     trials = tuple(_trial(view, trial) for trial in view.trials)
     best, baseline = view.best(), baseline_trial(view)
+    recogniser = known_recogniser(spec.trainable)
+    runs = [run for trial in trials if (run := _finished_run(trial))] if recogniser else []
     has_epochs = any(trial.intermediate_values for trial in view.trials)
     return StudyFacts(
         view,
@@ -179,7 +187,8 @@ def collect(view: StudyView) -> StudyFacts:
         ),
         study_importance(view) if has_epochs else None,
         tuple(variables_of(spec.space, view.trials)),
-        counterfactual([run for trial in trials if (run := _finished_run(trial))]),
+        counterfactual(runs),
+        recogniser,
         _space_file(view.folder / "study.yaml"),
     )
 
@@ -206,6 +215,7 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialFacts:
         trial.values[0] if told else None,
         trial.intermediate_values,
         tuple(float(row.get(metric, math.nan)) for row in rows),
+        tuple(float(row.get("val/wer", math.nan)) for row in rows),
         record.config,
         record.best_epoch,
         record.seconds or sum(_finite(row.get("seconds")) for row in rows),
@@ -226,16 +236,19 @@ def _rows(path: Path) -> list[dict[str, float]]:
 
 
 def _finished_run(trial: TrialFacts) -> FinishedRun | None:
-    """None for a trial that something else ended, or whose run has no patience."""
+    """None for a trial that something else ended, or whose run has no patience.
+
+    A recogniser's patience looks at the dev WER, whatever the search is after.
+    """
     patience = trial.config.get("patience")
-    if not trial.complete or not trial.curve or not isinstance(patience, int):
+    if not trial.complete or not trial.wers or not isinstance(patience, int):
         return None
     return FinishedRun(
         trial.number,
-        trial.curve,
+        trial.wers,
         patience,
         float(trial.config.get("min_delta", 0.0)),
-        int(trial.config.get("max_epochs", len(trial.curve))),
+        int(trial.config.get("max_epochs", len(trial.wers))),
     )
 
 

@@ -92,7 +92,7 @@ def _nan_advice(facts: StudyFacts) -> str:
 
 
 def _confirm(facts: StudyFacts) -> list[Step]:
-    if facts.best is None or facts.view.running:
+    if facts.best is None or facts.view.running or not facts.recogniser:
         return []
     if facts.best.number in {row.trial for row in facts.confirmed}:
         return []

@@ -25,11 +25,12 @@ def verdict(facts: StudyFacts) -> str:
             f"{metric.replace(', %', '')} {points(best.value)} at epoch {best.epochs}."
         )
     claim = f"Trial {best.number} won: {_with_unit(facts, best.value)}"
+    unit = " points" if metric.endswith(", %") else ""
     gain = facts.gain
     if best is facts.baseline:
         return f"Nothing beat the baseline: {_with_unit(facts, best.value)} (trial {best.number})."
     if gain is not None and facts.baseline is not None:
-        claim += f", {points(gain)} points better than the baseline's "
+        claim += f", {points(gain)}{unit} better than the baseline's "
         claim += points(facts.baseline.value)
     return f"{claim}. {_confirmation(facts)}"
 
@@ -113,12 +114,18 @@ def _nothing_yet(facts: StudyFacts) -> str:
 def _confirmation(facts: StudyFacts) -> str:
     row = confirmed_best(facts)
     if row is None:
+        how = (
+            "slr-tune confirm gives the honest one."
+            if facts.recogniser
+            else "slr-tune ablate compares settings over fresh seeds."
+        )
         return (
             "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            "merit. slr-tune confirm gives the honest one."
+            f"merit. {how}"
         )
     count = len(row.wer["dev"])
-    text = f"On {count} fresh seed{'s' * (count > 1)} it came to {_mean(row, 'dev')}"
+    it = "it" if facts.metric == "val/wer" else "its dev WER"
+    text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {_mean(row, 'dev')}"
     baseline = facts.confirmed[0] if facts.baseline is not None else None
     if baseline is None or facts.baseline is None or baseline.trial != facts.baseline.number:
         return f"{text}."
@@ -149,9 +156,9 @@ def _confirmed_part(facts: StudyFacts) -> Part:
     text: list[str] = []
     best = confirmed_best(facts)
     if best is not None:
-        drop = facts.sign * (best.mean("dev") - best.claimed)
+        drop = 0.0 if best.claimed is None else best.mean("dev") - best.claimed
         if drop > 0:
-            text.append(f"The search's own figure flattered its best by {points(drop)} points.")
+            text.append(f"The search's own WER flattered its best by {points(drop)} points.")
         text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
     return Part("On fresh seeds", text, tables=[Table(columns, rows, caption)])
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from report_studies import Told, tell_study
 
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.search.confirm import Confirmed, curse_line, winners_curse
+from slr_tune.report.study.facts import collect
+from slr_tune.report.study.page import build_report, report_page
+from slr_tune.search.confirm import Confirmed, _choose, confirm_row, curse_line, winners_curse
+from slr_tune.study.confirmed import read_confirmed, write_confirmed
 
 
 def entry(*wer: float, claimed: float = 11.0) -> Confirmed:
@@ -17,7 +22,7 @@ def entry(*wer: float, claimed: float = 11.0) -> Confirmed:
 def test_interval_is_a_t_interval_over_the_seeds() -> None:
     """12, 13 and 14 have a standard error of 1/sqrt(3); t(2) at 97.5 % is 4.3027."""
     curse = winners_curse(entry(12.0, 13.0, 14.0))
-    assert curse.points == pytest.approx(2.0)
+    assert curse is not None and curse.points == pytest.approx(2.0)
     assert curse.low == pytest.approx(2.0 - 4.3027 / 3**0.5, abs=1e-4)
     assert curse.high == pytest.approx(2.0 + 4.3027 / 3**0.5, abs=1e-4)
 
@@ -36,6 +41,32 @@ def test_the_line_says_no_more_than_was_shown(wer: tuple[float, ...], end: str) 
     line = curse_line(entry(*wer))
     assert line.startswith("Winner's curse, trial 7: the search claimed 11.00")
     assert line.endswith(end)
+
+
+LOSS = "objective.metric=val/loss"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("overrides", [[], [LOSS]])
+def test_the_claim_is_a_wer_whatever_the_search_was_after(overrides: list[str]) -> None:
+    """Fresh seeds are told in WER; a loss less a WER would be called flattery of many points."""
+    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=overrides)
+    assert _choose(view, 1) == {0: ("baseline", 40.0), 1: ("best", 30.0)}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_claim_that_is_not_known_is_not_told() -> None:
+    """The curve's file is gone, and with it the WER of a search that was after the loss."""
+    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=[LOSS], files=False)
+    assert _choose(view, 1)[1] == ("best", None)
+    unknown = Confirmed(1, "best", None, {"dev": (31.0, 33.0)}, 1)
+    assert curse_line(unknown) == (
+        "Winner's curse, trial 1: not known, the curve of its search is gone."
+    )
+    row = json.loads(json.dumps(confirm_row(unknown), allow_nan=False))
+    write_confirmed(view.folder, [row])
+    assert read_confirmed(view.folder)[0].claimed is None
+    assert "WER flattered" not in report_page(build_report(collect(view)))
 
 
 SPACE = """

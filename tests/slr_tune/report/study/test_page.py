@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from browser import Browser
+from optuna.samplers import RandomSampler
 from report_studies import Told, tell_study
+from toy_space import toy_spec
 
+from slr_tune.dashboard.notes import study_note
 from slr_tune.report.study.cost import costs
 from slr_tune.report.study.facts import StudyFacts, collect
 from slr_tune.report.study.files import write_report
@@ -21,6 +24,7 @@ from slr_tune.report.study.sampling import shown
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.storage import open_storage
+from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -84,6 +88,36 @@ def test_verdict_says_what_won_and_that_it_flatters() -> None:
     )
     page = report_page(build_report(facts))
     assert "flattered its best by 3.00 points" in page and "This figure flatters" not in page
+
+
+def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
+    """Fresh seeds and patience are told in dev WER: a loss among them would be taken for one."""
+    view = tell_study(SOME, overrides=["objective.metric=val/loss"])
+    rows = [
+        {"trial": 0, "name": "baseline", "claimed": 30.0, "wer": {"dev": [31.0, 33.0]}},
+        {"trial": 3, "name": "best", "claimed": 19.0, "wer": {"dev": [21.0, 23.0]}},
+    ]
+    write_confirmed(view.folder, rows)
+    facts = collect(view)
+    said = verdict(facts)
+    assert said.startswith("Trial 3 won: dev loss, nats 0.86, 0.44 better than the baseline's 1.30")
+    assert "On 2 fresh seeds its dev WER came to 22.00" in said
+    assert "WER flattered its best by 3.00 points" in report_page(build_report(facts))
+    assert facts.patience is not None and facts.patience.wers.min() == 19.0
+
+
+def test_a_run_of_ones_own_is_not_told_to_be_confirmed(tmp_path: Path) -> None:
+    """`confirm` takes none, as it is not known what it recognises; nor what its patience does."""
+    store = open_store(toy_spec(tmp_path), open_storage())
+    live = store.start_trial(RandomSampler(seed=0))
+    store.add_row(live, {"epoch": 1, "seconds": 1.0, "val/wer": 50.0})
+    store.finish(live, "max_epochs")
+    view = load_study("toy")
+    facts = collect(view)
+    assert facts.best is not None and not facts.recogniser
+    page = report_page(build_report(facts)) + study_note(view, {})
+    assert "flatters" in page and "slr-tune confirm" not in page
+    assert "slr-tune confirm" in study_note(tell_study(SOME), {})
 
 
 def test_torn_confirmation_is_as_none() -> None:
