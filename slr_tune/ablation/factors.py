@@ -62,11 +62,11 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
     Raises:
         SlrTuneError: Nothing is called that, or nothing but the baseline is a level of it.
     """
-    name = ALIASES.get(name, name)
     known = known_factors(config, spec.trainable)
+    name = full_name(name, known)
     if name not in known:
         raise SlrTuneError(f"there is no factor {name!r}", hint=_nearest_first(name, known))
-    listed = {ALIASES.get(key, key): levels for key, levels in spec.factors.items()}
+    listed = {full_name(key, known): levels for key, levels in spec.factors.items()}
     given = name in listed
     levels = listed[name] if given else _possible(name, config, spec)
     if not levels:
@@ -75,6 +75,16 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
             hint=f"Give some in the search-space file: factors: {{{name}: [LEVEL, LEVEL]}}.",
         )
     return Factor(name, kind_of(name, spec.trainable), tuple(levels), given)
+
+
+def full_name(name: str, known: Sequence[str]) -> str:
+    """What a short name stands for; a run that has a setting of that name means it.
+
+    Args:
+        name: As somebody typed it.
+        known: All factors there are.
+    """
+    return name if name in known else ALIASES.get(name, name)
 
 
 def _possible(name: str, config: Mapping[str, Any], spec: StudySpec) -> list[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
 from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
-from slr_tune.ablation.factors import ALIASES, Factor, find_factor
+from slr_tune.ablation.factors import Factor, find_factor, full_name, known_factors
 from slr_tune.ablation.kinds import is_recogniser
 from slr_tune.ablation.request_checks import check_request, check_retune
 from slr_tune.ablation.retune import candidates
@@ -113,8 +113,9 @@ def make_design(request: Request) -> tuple[Design, StudyView | None]:
     factors = tuple(find_factor(name, baseline.config, spec) for name in request.factors)
     goal = best_config(spec, view)[1] if request.path else None
     arms = tuple(_arms(request, spec, baseline, factors))
-    retune = None if request.retune is None else ALIASES.get(request.retune, request.retune)
+    retune = request.retune
     if retune is not None:
+        retune = full_name(retune, known_factors(baseline.config, spec.trainable))
         check_retune(retune, baseline.config)
     notes = _notes(request, factors, retune=retune, arms=arms)
     design = Design(

@@ -22,6 +22,7 @@ class SparseConfig(BaseModel):
     augmentation: bool = False
     loss_weights: str = "even"
     temperature: float = 1.0
+    lr: float = 0.1
     limit: float | None = 5.0
     max_epochs: int = 6
 

@@ -111,14 +111,23 @@ def test_null_is_a_level_of_its_own(arms_of: Callable[..., list[str]]) -> None:
     [
         ("augmentation", ["augmentation off", "augmentation on"]),
         ("temperature", ["temperature 1", "temperature 0.333", "temperature 3"]),
+        ("lr", ["lr 0.1", "lr 0.0333", "lr 0.3"]),
         ("max_epochs", ["max_epochs 6", "max_epochs 3", "max_epochs 4"]),
     ],
 )
 def test_own_settings_have_levels_of_their_type(
     arms_of: Callable[..., list[str]], factor: str, expected: list[str]
 ) -> None:
-    """What a built-in run calls so is a group there: its levels are nothing to a number."""
+    """What a built-in run calls so is a group there, or short for another setting."""
     assert arms_of(factor) == expected
+
+
+def test_an_own_setting_with_a_short_name_can_be_retuned(tmp_path: Path) -> None:
+    """`lr` is short for `learning_rate` only where there is one."""
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE)
+    design, _ = make_design(Request(path, factors=["temperature"], retune="lr"))
+    assert design.retune == "lr"
 
 
 def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
