@@ -1,8 +1,8 @@
 """Trains the arms that an ablation asks for, in one round or in several, and counts their errors.
 
-Rounds that are done are listed in `rounds/`, one file each, written at once. A run that an earlier
-round trained, for this ablation or another of the study, is found there and not planned again. A
-round that was cut off is planned as it was, so that its finished stages fit.
+Rounds that are done are listed in `.stages-rounds/`, one file each, written at once. A run that an
+earlier round trained, for this ablation or another of the study, is found there and not planned
+again. A round that was cut off is planned as it was, so that its finished stages fit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from slr_tune.ablation.epoch_keys import prefix_names
 from slr_tune.ablation.execute import Execution, Place, RunOutcome, Tally, count_errors
 from slr_tune.ablation.pool import Pool
 from slr_tune.ablation.replay import best_epoch
-from slr_tune.ablation.stage_files import StageRecord, counts_file, load_counts, read_record
+from slr_tune.ablation.stage_files import (
+    StageRecord,
+    counts_file,
+    load_counts,
+    read_record,
+    weights_file,
+)
 from slr_tune.ablation.stage_worker import CountJob
 from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
 from trainables.curve import replace_file
@@ -205,20 +211,20 @@ class Bench:
         """Stages that earlier rounds' runs passed through, by what was trained; several ways."""
         known: dict[str, list[list[str]]] = {}
         for path in sorted(self._rounds.glob("*.json")):
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                continue
-            for name, ways in found.items():
+            for name, ways in _read_round(path).items():
                 known.setdefault(name, []).extend(ways)
         return known
 
     def _remember(self, key: str, outcomes: Sequence[RunOutcome | None]) -> None:
-        ways: dict[str, list[list[str]]] = {}
+        """Adds ways to a round's file: one of runs that stop otherwise bears the same name."""
+        path = self._rounds / f"{key}.json"
+        known = _read_round(path)
         for outcome in outcomes:
             if outcome is not None:
-                ways.setdefault(self._identity(outcome.run), []).append(list(outcome.stages))
-        replace_file(self._rounds / f"{key}.json", json.dumps(ways).encode())
+                ways = known.setdefault(self._identity(outcome.run), [])
+                if list(outcome.stages) not in ways:
+                    ways.append(list(outcome.stages))
+        replace_file(path, json.dumps(known).encode())
 
     def _recall(
         self, run: PlannedRun, known: Mapping[str, Sequence[Sequence[str]]]
@@ -253,10 +259,20 @@ class Bench:
             if best is not None and record.first <= best:
                 folder = self.place.stages / stage
         if folder is not None and best is not None and run.measure.scored:
-            if not counts_file(folder, best, split="dev", decoding=None).exists():
+            counts = counts_file(folder, best, split="dev", decoding=None)
+            if not (counts.exists() and weights_file(folder, best).exists()):
                 return None
         names = tuple(stage for stage, _ in passed)
         return RunOutcome(run, rows, end[1], best, folder, names, last.facts)
+
+
+def _read_round(path: Path) -> dict[str, list[list[str]]]:
+    """Ways by what was trained; none where the file is not there or cannot be read."""
+    try:
+        found: dict[str, list[list[str]]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def planned_runs(

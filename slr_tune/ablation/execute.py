@@ -11,7 +11,7 @@ from typing import Any
 
 from slr_tune.ablation.pool import Pool, WorkerDied
 from slr_tune.ablation.replay import best_epoch
-from slr_tune.ablation.stage_files import StageRecord, usable
+from slr_tune.ablation.stage_files import StageRecord, read_record, usable
 from slr_tune.ablation.stage_worker import CountJob, StageJob
 from slr_tune.ablation.stages import Plan, PlannedRun, Stage
 from slr_tune.errors import RunFailed
@@ -47,7 +47,7 @@ class RunOutcome:
         ended_by: "max_epochs", "patience" or "nan".
         best_epoch: Epoch that it is measured at; None where no epoch was finished.
         folder: Of the stage that holds this epoch's weights and errors.
-        stages: Ids of the stages that it passed through.
+        stages: Names of the folders of the stages that it passed through.
         facts: What the last of them told.
     """
 
@@ -103,6 +103,7 @@ class Execution:
         self._stopped = stopped
         self._report = report
         self._records: dict[str, StageRecord] = {}
+        self._folders: dict[str, Path] = {}
         self._children: dict[str | None, list[Stage]] = defaultdict(list)
         for stage in plan.stages:
             self._children[stage.parent].append(stage)
@@ -154,18 +155,33 @@ class Execution:
         if not runs:
             self._open -= self._below(stage)
             return
-        found = usable(
-            self._folder(stage.id),
-            last=stage.last,
-            rules=[run.rule for run in runs],
-            continued=bool(self._children[stage.id]),
-        )
+        found = self._settle(stage, runs)
         if found is not None:
             self.tally.found += found.trained
             self._finish(stage, found)
         else:
             order = (-self._remaining[stage.id], self.plan.stages.index(stage))
             heapq.heappush(self._ready, (*order, stage))
+
+    def _settle(self, stage: Stage, runs: Sequence[PlannedRun]) -> StageRecord | None:
+        """Chooses the stage's folder, and reads it where it holds what these runs need.
+
+        What was finished for runs that stop otherwise is left to them: it may hold weights of
+        epochs that are not kept now, and a curve that is longer.
+        """
+        number = 1
+        while True:
+            folder = self.place.stages / (stage.id if number == 1 else f"{stage.id}-{number}")
+            self._folders[stage.id] = folder
+            found = usable(
+                folder,
+                last=stage.last,
+                rules=[run.rule for run in runs],
+                continued=bool(self._children[stage.id]),
+            )
+            if found is not None or read_record(folder) is None:
+                return found
+            number += 1
 
     def _finish(self, stage: Stage, record: StageRecord) -> None:
         self._records[stage.id] = record
@@ -193,9 +209,6 @@ class Execution:
             )
         self._offer(stage)
 
-    def _folder(self, stage: str) -> Path:
-        return self.place.stages / stage
-
     def _job(self, stage: Stage) -> StageJob:
         runs = self._live(stage)
         longest = max(runs, key=lambda run: run.rule.max_epochs)
@@ -206,8 +219,8 @@ class Execution:
         teacher = None if stage.representative.trainable in _UNTAUGHT else self.place.teacher
         return StageJob(
             id=stage.id,
-            folder=str(self._folder(stage.id)),
-            parent=None if stage.parent is None else str(self._folder(stage.parent)),
+            folder=str(self._folders[stage.id]),
+            parent=None if stage.parent is None else str(self._folders[stage.parent]),
             trainable=longest.trainable,
             config=config,
             seed=longest.seed,
@@ -231,9 +244,9 @@ class Execution:
         folder = None
         if best is not None:
             holder = next(s for s in passed if self._records[s.id].first <= best <= s.last)
-            folder = self._folder(holder.id)
-        ids = tuple(stage.id for stage in passed)
-        return RunOutcome(run, rows, end[1], best, folder, ids, record.facts)
+            folder = self._folders[holder.id]
+        names = tuple(self._folders[stage.id].name for stage in passed)
+        return RunOutcome(run, rows, end[1], best, folder, names, record.facts)
 
     def _goes_on(self, stage: Stage, run: PlannedRun) -> bool:
         return self._records[stage.id].end(run.rule) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.factors import Factor, find_factor
 from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.receipt import make_receipt
+from slr_tune.ablation.stage_files import weights_file
 from slr_tune.space import StudySpec
+from trainables.ctc_run import CtcRun
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
 from trainables.training import train
@@ -220,3 +223,69 @@ def test_a_stop_keeps_what_is_done(
         pytest.fail("a stop after every stage never came to an end")
     assert curves(cells) == expected
     assert len(executed) == once
+
+
+def stopped_by(spec: StudySpec, patience: int) -> list[Arm]:
+    return [Arm("arm", baseline(spec, patience=patience), spec.trainable)]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, executed: Executed) -> None:
+    """Whatever is trained, epoch 6 is the best; a patience of 2 stops before it, epoch 3 best."""
+    curve = (90.0, 85.0, 80.0, 82.0, 84.0, 70.0)
+    run_epoch = CtcRun.run_epoch
+
+    def told(run: CtcRun) -> dict[str, float]:
+        row = dict(run_epoch(run))
+        return {**row, "val/wer": curve[int(row["epoch"]) - 1]}
+
+    monkeypatch.setattr(CtcRun, "run_epoch", told)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_patiences_by_turns_keep_what_the_others_need(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """A shorter patience may need weights that were not kept: what it trains must overwrite
+    nothing, or the longer one is trained again, or its test errors cannot be counted any more.
+    """
+    trained = []
+    for patience, best in ((EPOCHS, 6), (2, 3), (EPOCHS, 6), (2, 3)):
+        bench = make_bench()
+        cells = bench.train(stopped_by(spec, patience), SEEDS[:1])
+        assert cells[0].outcome.best_epoch == best
+        assert bench.counts(cells, "test")["arm"][0].shape == (4, 4)
+        trained.append(len(executed))
+    assert trained == [6, 11, 11, 11]
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_round_of_another_patience_leaves_the_ways_of_the_first(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """Rounds that only stop otherwise have one name. If the second took the first one's list, an
+    arm that had shared its first epochs would be planned by itself, and trained again.
+    """
+    first, second = temperature_arms(spec)[:2]
+    make_bench().train([first, second], SEEDS[:1])
+    shorter = replace(first, config={**first.config, "patience": 2})
+    make_bench().train([shorter, second], SEEDS[:1])
+    before = len(executed)
+    make_bench().train([second], SEEDS[:1])
+    assert len(executed) == before
+
+
+def test_a_run_whose_weights_are_gone_is_trained_again(
+    spec: StudySpec, make_bench: MakeBench, executed: Executed
+) -> None:
+    """Recalled without them, it could be decoded by no other decoder, and never be repaired."""
+    bench = make_bench()
+    (cell,) = bench.train(stopped_by(spec, EPOCHS), SEEDS[:1])
+    folder, best = cell.outcome.folder, cell.outcome.best_epoch
+    assert folder is not None and best is not None
+    weights_file(folder, best).unlink()
+    before = len(executed)
+    again = make_bench()
+    cells = again.train(stopped_by(spec, EPOCHS), SEEDS[:1])
+    assert len(executed) == before + EPOCHS
+    assert again.counts(cells, "test")["arm"][0].shape == (4, 4)
