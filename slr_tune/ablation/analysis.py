@@ -41,7 +41,7 @@ def check_comparable(data: Any, splits: Sequence[str]) -> None:
             unit = "utterance" if isinstance(blocks, range) else "signer"
             raise SlrTuneError(
                 f"{name} has {len(spoken)} {unit} with words: arms cannot be compared on it",
-                hint=f"Two are the least, and a hundred few. Larger data, or another {name}, do.",
+                hint=f"The least is two. Give the section data a larger {name} split.",
             )
 
 
