@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
@@ -77,6 +78,23 @@ def command(space: Path, **options: Any) -> int:
     return _search(spec, options)
 
 
+def _typed() -> dict[str, Any]:
+    """The options that were typed and say what is run and how, as `LastRun` takes them."""
+    context = click.get_current_context()
+    typed: dict[str, Any] = {}
+    for option in context.command.params:
+        name = str(option.name)
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given or name in ("space", "study", "storage", "as_json", "dry_run"):
+            continue
+        value = context.params[name]
+        if value is False:
+            typed[option.secondary_opts[0]] = True
+        else:
+            typed[option.opts[0]] = list(value) if isinstance(value, tuple) else value
+    return typed
+
+
 def _search(spec: Any, options: dict[str, Any]) -> int:
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.search.engine import RunOptions, run_search
@@ -91,6 +109,7 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
             options["allow_weak_teacher"],
             options["collapse_watch"],
             options["verify"],
+            _typed(),
         )
         outcome = run_search(spec, run_options, progress)
     view = load_study(spec.study, options["storage"])

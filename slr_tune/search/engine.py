@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class RunOptions:
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         collapse_watch: What happens to a trial that is all blank long past its peers.
         verify: Begin with the quick checks of the space.
+        typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
     storage: str | None = None
@@ -54,6 +55,7 @@ class RunOptions:
     allow_weak_teacher: bool = False
     collapse_watch: WatchMode = "off"
     verify: bool = False
+    typed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,13 @@ class _Run:
             )
             if self.asked.is_set():
                 return RunOutcome(0, recovery, interrupted=True, teacher=teacher)
-            write_manifest(self.spec, self.store.folder, data=data, teacher=teacher)
+            write_manifest(
+                self.spec,
+                self.store.folder,
+                data=data,
+                teacher=teacher,
+                options=self.options.typed,
+            )
             recorder = Recorder(
                 self.store,
                 self.lock,

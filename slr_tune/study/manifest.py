@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +17,7 @@ import yaml
 from slr_tune.space import StudySpec
 from trainables.curve import replace_file
 
+FILE = "study.yaml"
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
 
 
@@ -45,8 +49,56 @@ class HashedTeacher(Protocol):
         """Its WER on dev, percent."""
 
 
+@dataclass(frozen=True)
+class LastRun:
+    """What was typed when a study was last run: without it the same file may mean another study.
+
+    Attributes:
+        space_file: The search-space file; SPACE where it is not known.
+        options: What was typed beside it but the study's name and database: a value, a list of
+            them, or True for a flag, as `{"--seed": 3, "--set": ["a=1"], "--no-verify": True}`.
+    """
+
+    space_file: str
+    options: Mapping[str, Any]
+
+    def command(self, study: str, changes: Mapping[str, Any] | None = None) -> str:
+        """The command that goes on with a study, or runs a changed one under another name.
+
+        Args:
+            study: Its name.
+            changes: Options over those of the last run; of `--set`, which adds up, more of them.
+        """
+        changes = changes or {}
+        sets = [*self.options.get("--set", ()), *changes.get("--set", ())]
+        words = ["slr-tune", "run", self.space_file, "--study", study]
+        for option, value in {**self.options, **changes, "--set": sets}.items():
+            if value is True:
+                words.append(option)
+                continue
+            for one in value if isinstance(value, list) else [value]:
+                words += [option, str(one)]
+        return shlex.join(words)
+
+
+def last_run(folder: Path) -> LastRun:
+    """Reads it from a study's folder; what `study.yaml` does not tell is left out."""
+    runs = _read(folder / FILE).get("runs")
+    run = runs[-1] if isinstance(runs, list) and runs and isinstance(runs[-1], dict) else {}
+    path = Path(str(run.get("space_file", "SPACE")))
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    options = run.get("options")
+    return LastRun(str(path), options if isinstance(options, dict) else {})
+
+
 def write_manifest(
-    spec: StudySpec, folder: Path, *, data: HashedData | None, teacher: HashedTeacher | None
+    spec: StudySpec,
+    folder: Path,
+    *,
+    data: HashedData | None,
+    teacher: HashedTeacher | None,
+    options: Mapping[str, Any],
 ) -> Path:
     """Writes `study.yaml` into the study's folder; earlier runs stay listed under `runs`.
 
@@ -55,11 +107,12 @@ def write_manifest(
         folder: The study's folder.
         data: The prepared data, None without.
         teacher: The teacher, None without.
+        options: What was typed beside the file, as `LastRun` has it.
 
     Returns:
         The file.
     """
-    path = folder / "study.yaml"
+    path = folder / FILE
     earlier = _read(path).get("runs", [])
     content = {
         **spec.identity(),
@@ -68,7 +121,7 @@ def write_manifest(
         "teacher": None
         if teacher is None
         else {"checkpoint": str(teacher.checkpoint), "sha256": teacher.hash, "wer": teacher.wer},
-        "runs": [*earlier, _this_run(spec)],
+        "runs": [*earlier, _this_run(spec, options)],
     }
     replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
     return path
@@ -82,12 +135,13 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _this_run(spec: StudySpec) -> dict[str, Any]:
+def _this_run(spec: StudySpec, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "trials": spec.budget.trials,
         "audit": spec.budget.audit,
-        "space_file": str(spec.path),
+        "space_file": str(spec.path.absolute()),
+        "options": dict(options),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -80,6 +80,8 @@ def try_command(text: str) -> StudySpec | None:
             seed=given["seed"],
         )
     if name in _OF_SPACES and given.get("space") is not None:
-        limits = {key: given[key] for key in ("study", "trials", "max_epochs") if key in given}
+        limits = {
+            key: given[key] for key in ("study", "trials", "max_epochs", "seed") if key in given
+        }
         return load_spec(ROOT / given["space"], overrides=overrides, **limits)
     return None

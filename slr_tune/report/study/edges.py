@@ -49,7 +49,7 @@ class Edge:
         low, high = self.parameter.low, self.parameter.high
         ends = (low, self.wider) if self.upper else (self.wider, high)
         shown = ", ".join(_plain(end, whole=self.parameter.kind == "int") for end in ends)
-        return f"--set '{self.key}.{self.parameter.kind}=[{shown}]'"
+        return f"{self.key}.{self.parameter.kind}=[{shown}]"
 
 
 def edges(facts: StudyFacts) -> list[Edge]:

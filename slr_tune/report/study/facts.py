@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.ablation.kinds import known_recogniser
@@ -21,6 +19,7 @@ from slr_tune.search.rungs import rung_epochs
 from slr_tune.search.summary import baseline_trial
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder
+from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
 from slr_tune.study.record import RungEntry, TrialRecord, ended_by, record_of
 from slr_tune.study.view import StudyView
@@ -100,7 +99,7 @@ class StudyFacts:
         patience: What smaller patiences would have given; None where too few runs tell.
         recogniser: Whether it is known what the run recognises and when it stops: `slr-tune
             confirm` takes no other.
-        space_file: The search-space file of its last run, as `study.yaml` has it.
+        last_run: What was typed when it was last run.
     """
 
     view: StudyView
@@ -113,7 +112,7 @@ class StudyFacts:
     variables: tuple[Variable, ...]
     patience: Patience | None
     recogniser: bool
-    space_file: str
+    last_run: LastRun
 
     @property
     def metric(self) -> str:
@@ -189,19 +188,8 @@ def collect(view: StudyView) -> StudyFacts:
         tuple(variables_of(spec.space, view.trials)),
         counterfactual(runs),
         recogniser,
-        _space_file(view.folder / "study.yaml"),
+        last_run(view.folder),
     )
-
-
-def _space_file(manifest: Path) -> str:
-    """As a person would type it; SPACE where it is not known."""
-    try:
-        path = Path(yaml.safe_load(manifest.read_text(encoding="utf-8"))["runs"][-1]["space_file"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError, yaml.YAMLError):
-        return "SPACE"
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return shlex.quote(str(path))
 
 
 def _trial(view: StudyView, trial: FrozenTrial) -> TrialFacts:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from slr_tune.report.study.audit import audit
 from slr_tune.report.study.edges import edges
@@ -58,7 +59,7 @@ def _go_on(facts: StudyFacts) -> list[Step]:
     if not waiting:
         return []
     text = f"{len(waiting)} trials are not finished and nobody works on them: go on with them."
-    return [Step("unfinished", text, f"slr-tune run {facts.space_file}")]
+    return [Step("unfinished", text, facts.last_run.command(facts.view.spec.study))]
 
 
 def _failures(facts: StudyFacts) -> list[Step]:
@@ -110,8 +111,7 @@ def _baseline_won(facts: StudyFacts) -> list[Step]:
         f"Nothing in {len(facts.trials)} trials beat the baseline: ask for more trials, or search "
         "a narrower space around it."
     )
-    more = f"slr-tune run {facts.space_file} --trials {2 * len(facts.trials)}"
-    return [Step("baseline won", text, more)]
+    return [Step("baseline won", text, _more(facts, 2 * len(facts.trials)))]
 
 
 def _edges(facts: StudyFacts) -> list[Step]:
@@ -124,7 +124,7 @@ def _edges(facts: StudyFacts) -> list[Step]:
             f"{number(edge.at)}, range {number(float(edge.parameter.low))} to "
             f"{number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
         )
-        steps.append(Step("edge", text, _new_study(facts, edge.setting)))
+        steps.append(Step("edge", text, _new_study(facts, {"--set": [edge.setting]})))
     return steps
 
 
@@ -162,7 +162,7 @@ def _longer(facts: StudyFacts) -> list[Step]:
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
         f"they were cut short. Give them {wanted} epochs."
     )
-    return [Step("longer", text, _new_study(facts, f"--max-epochs {wanted}"))]
+    return [Step("longer", text, _new_study(facts, {"--max-epochs": wanted}))]
 
 
 def _patience(facts: StudyFacts) -> list[Step]:
@@ -189,7 +189,7 @@ def _audit(facts: StudyFacts) -> list[Step]:
         f"{count} of {len(found.finished)} audited trials that ASHA would have stopped {what}: "
         f"it stops too early. Give it a grace of {later} epochs."
     )
-    return [Step("audit", text, _new_study(facts, f"--set budget.grace_epochs={later}"))]
+    return [Step("audit", text, _later_rung(facts, later))]
 
 
 def _weak_rung(facts: StudyFacts) -> list[Step]:
@@ -206,7 +206,7 @@ def _weak_rung(facts: StudyFacts) -> list[Step]:
         f"correlation {first.end_rank:.2f} over {first.end_count} trials): first stop at epoch "
         f"{later}."
     )
-    return [Step("weak rung", text, _new_study(facts, f"--set budget.grace_epochs={later}"))]
+    return [Step("weak rung", text, _later_rung(facts, later))]
 
 
 def _dead(facts: StudyFacts) -> list[Step]:
@@ -233,8 +233,7 @@ def _more_trials(facts: StudyFacts) -> list[Step]:
         f"The {found.main.trials} trials that reached epoch {found.main.epoch} do not settle which "
         f"parameter matters; {ENOUGH_TRIALS} would do."
     )
-    more = f"slr-tune run {facts.space_file} --trials {wanted}"
-    return [Step("more trials", text, more)]
+    return [Step("more trials", text, _more(facts, wanted))]
 
 
 def _ablate(facts: StudyFacts) -> list[Step]:
@@ -251,9 +250,16 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _new_study(facts: StudyFacts, change: str) -> str:
-    name = facts.view.spec.study
-    return f"slr-tune run {facts.space_file} --study {name}-2 {change}"
+def _more(facts: StudyFacts, trials: int) -> str:
+    return facts.last_run.command(facts.view.spec.study, {"--trials": trials})
+
+
+def _later_rung(facts: StudyFacts, epoch: int) -> str:
+    return _new_study(facts, {"--set": [f"budget.grace_epochs={epoch}"]})
+
+
+def _new_study(facts: StudyFacts, changes: Mapping[str, Any]) -> str:
+    return facts.last_run.command(f"{facts.view.spec.study}-2", changes)
 
 
 RULES: tuple[Callable[[StudyFacts], list[Step]], ...] = (

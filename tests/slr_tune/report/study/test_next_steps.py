@@ -7,18 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from report_studies import Told, tell_study
+from report_studies import SPACE, Told, tell_study
+from written_commands import try_command
 
 from slr_tune.importance import Importance
 from slr_tune.importance.analysis import Bar
 from slr_tune.report.study.facts import StudyFacts, collect
 from slr_tune.report.study.next_steps import next_steps
+from slr_tune.space import difference, load_spec
 from slr_tune.study.confirmed import write_confirmed
+from slr_tune.study.manifest import write_manifest
 
 pytestmark = pytest.mark.usefixtures("database")
 
 FLAT = [50.0, 40.0, 30.0, 29.0, 29.0, 29.0, 29.0, 29.0, 29.0]
 """Best at epoch 4 of 9: neither cut short nor stopped."""
+
+
+CHANGED = ["budget.grace_epochs=1", "fixed.batch_size=8"]
 
 
 def curve(end: float) -> list[float]:
@@ -91,6 +97,23 @@ def test_baseline_that_was_not_beaten() -> None:
     (text,) = said(facts_of([Told(curve(10.0)), Told(FLAT)]), "baseline won")
     assert text.startswith("Nothing in 2 trials beat the baseline")
     assert text.endswith("--trials 4")
+
+
+def test_commands_are_about_the_very_study_with_what_was_typed_for_it() -> None:
+    """The same file without --study is another study, and without --set this one refuses it."""
+    view = tell_study([Told(curve(10.0)), Told(FLAT), Told([50.0], "running")], overrides=CHANGED)
+    typed = {"--set": CHANGED, "--max-epochs": 9, "--trials": 24, "--allow-weak-teacher": True}
+    spec = load_spec(SPACE, study="told", overrides=CHANGED)
+    write_manifest(spec, view.folder, data=None, teacher=None, options=typed)
+    facts = collect(view)
+    for rule, trials in (("unfinished", 24), ("baseline won", 6)):
+        (step,) = [step for step in next_steps(facts) if step.rule == rule]
+        again = try_command(step.command)
+        assert again is not None and again.budget.trials == trials
+        assert difference(view.spec.identity(), again.identity()) == []
+        assert "--allow-weak-teacher" in step.command
+    (step,) = [step for step in next_steps(facts) if step.rule == "more trials"]
+    assert step.command.startswith("slr-tune run") and "--study told " in step.command
 
 
 def test_baseline_that_was_beaten() -> None:
