@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ def write_soft_targets(
     temperature: float,
     top_k: int | None = None,
     device: torch.device,
+    begin: Callable[[], None] = lambda: None,
 ) -> Written:
     """Softens a model's outputs on a split and writes them.
 
@@ -64,6 +65,7 @@ def write_soft_targets(
         temperature: Above 0; logits are divided by it.
         top_k: Keep only that many classes of each frame, the likeliest; None keeps all.
         device: Where to compute.
+        begin: Called when nothing can be refused any more, before the split is read.
 
     Raises:
         ConfigError: The temperature is not above 0, or top_k not in 1..C.
@@ -82,6 +84,7 @@ def write_soft_targets(
         folder.mkdir(parents=True, exist_ok=True)
         for old in (folder / f"{split}.json", *folder.glob(f"{split}-*.safetensors")):
             old.unlink(missing_ok=True)
+        begin()
         writer = _Writer(folder, split)
         softened = _softened(stored, getattr(data, split), temperature=temperature, device=device)
         for name, probabilities in softened:

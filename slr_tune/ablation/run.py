@@ -38,10 +38,12 @@ from slr_tune.search.session import (
 from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
-from slr_tune.study.openings import log_test_opening
+from slr_tune.study.openings import log_test_opening, opening_line
 
 _STAGES = ".stages"
 """Below the study's ablations: what is trained is shared by all of them."""
+_LOOKING = ".looking-at-test"
+"""In an ablation's folder from the first look at test until its figures are told."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,11 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
 
     spec = design.spec
     folder = ablation_folder(spec.study, design.name)
+    mark = folder / _LOOKING
     with _locked(spec.study):
         data = prepare(spec.data, cache_root()) if spec.data else None
         if data is not None and design.measure.scored:
             check_comparable(data, ["dev", "test"] if request.with_test else ["dev"])
-        if request.with_test:
-            times = log_test_opening(study_folder(spec.study), design.command)
-            talk.tell(f"Opening the test split, for the {_ordinal(times)} time in this study")
         needs = resources(spec, request)
         cores = wanted_cores(needs)
         with ray_session(address=request.address, cpus=cores), ExitStack() as stack:
@@ -103,9 +103,15 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
                 measure=design.measure,
             )
             parts, steps = _train(design, request, bench)
-            measured = [_measure(part, bench, request) for part in parts]
+            measured = [_measure(part, bench) for part in parts]
+            if request.with_test:
+                # All that can be refused has been, and all is trained: what is logged is a look.
+                times = log_test_opening(study_folder(spec.study), design.command, mark=mark)
+                talk.tell(opening_line(times))
+                measured = [_with_test(found, bench) for found in measured]
     result = assemble(design, measured, bench=bench, steps=steps, teacher=teacher)
     write_result(folder, result)
+    mark.unlink(missing_ok=True)
     return read_result(folder), folder
 
 
@@ -135,12 +141,17 @@ def _train(
     return parts, ()
 
 
-def _measure(part: Part, bench: Bench, request: Request) -> Measured:
-    """Errors of a part's runs."""
-    splits = ["dev", "test"] if request.with_test and part.role in (MAIN, FORWARD) else ["dev"]
-    if not bench.measure.scored:
-        return Measured(part, {})
-    return Measured(part, {split: bench.counts(part.cells, split) for split in splits})
+def _measure(part: Part, bench: Bench) -> Measured:
+    """Errors of a part's runs on dev."""
+    return Measured(part, {"dev": bench.counts(part.cells, "dev")} if bench.measure.scored else {})
+
+
+def _with_test(measured: Measured, bench: Bench) -> Measured:
+    """The same with the errors on test, of what is concluded from."""
+    part = measured.part
+    if part.role not in (MAIN, FORWARD):
+        return measured
+    return Measured(part, {**measured.counts, "test": bench.counts(part.cells, "test")})
 
 
 def _teacher(spec: StudySpec, data: Any, request: Request, talk: Talk) -> Teacher | None:
@@ -181,12 +192,6 @@ def _trainers(needs: Resources) -> Iterator[Pool]:
         yield pool
     finally:
         pool.close()
-
-
-def _ordinal(number: int) -> str:
-    endings = {1: "st", 2: "nd", 3: "rd"}
-    teen = number % 100 in (11, 12, 13)
-    return f"{number}{'th' if teen else endings.get(number % 10, 'th')}"
 
 
 @contextmanager

@@ -41,7 +41,6 @@ def command(
     from slr_tune.search.confirm import confirm, confirm_row
     from slr_tune.search.interrupt import interrupt_flag
     from slr_tune.study.confirmed import write_confirmed
-    from slr_tune.study.openings import log_test_opening
     from slr_tune.study.view import load_study
 
     def tell(text: str) -> None:
@@ -49,8 +48,6 @@ def command(
 
     view = load_study(study, storage)
     tell(f"Study {view.spec.study!r}")
-    if with_test:
-        log_test_opening(view.folder, f"confirm --top {top} --seeds {seeds}")
     with interrupt_flag(tell) as asked:
         entries = confirm(
             view,

@@ -72,7 +72,6 @@ def command(
     named, stored, dataset = opened(
         checkpoint, study=study, trial=trial, storage=storage, data=data
     )
-    log_opening(named, split, "soft-targets")
     written = write_soft_targets(
         stored,
         dataset,
@@ -81,6 +80,7 @@ def command(
         temperature=temperature,
         top_k=top_k,
         device=choose_device("auto"),
+        begin=lambda: log_opening(named, split, "soft-targets"),
     )
     if as_json:
         facts = {"folder": str(out), "split": split, "temperature": temperature, "top_k": top_k}

@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +29,13 @@ from slr_tune.search.session import (
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
 from slr_tune.study.folders import cache_root, trial_folder
+from slr_tune.study.openings import log_test_opening, opening_line
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from trainables.curve import CurveFile
+
+_LOOKING = ".looking-at-test"
+"""In the study's folder from the first look at test until it is over."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,6 @@ def confirm(
         )
     chosen = _choose(view, top)
     data = prepare(spec.data, cache_root()) if spec.data else None
-    splits = ("dev", "test") if with_test else ("dev",)
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
     fresh = fresh_seeds(seeds, search_seed=spec.seed)
     with ray_session(address=None, cpus=wanted_cores(needs)):
@@ -179,17 +184,21 @@ def confirm(
                     seed=seed,
                     data=data,
                     teacher=_needed(teacher, spec.trainable),
-                    splits=splits,
                 )
-        results = run_jobs(
-            jobs,
+        run = partial(
+            run_jobs,
             cpus=needs.cpus_per_trial,
             gpus=needs.gpus_per_trial,
             tell=tell,
             stopped=stopped,
         )
+        results = run(jobs)
+        if results is not None and with_test:
+            reason = f"confirm --top {top} --seeds {seeds}"
+            results = _look_at_test(view.folder, reason, jobs, results, run=run, tell=tell)
     if results is None:
         return None
+    splits = ("dev", "test") if with_test else ("dev",)
     entries = [
         _confirmed(number, name, claimed, results, seeds=fresh, splits=splits)
         for number, (name, claimed) in chosen.items()
@@ -199,6 +208,37 @@ def confirm(
         replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
         for entry in entries
     ]
+
+
+def _look_at_test(
+    folder: Path,
+    reason: str,
+    jobs: Mapping[str, Job],
+    results: Mapping[str, JobResult],
+    *,
+    run: Callable[[Mapping[str, Job]], dict[str, JobResult] | None],
+    tell: Callable[[str], None],
+) -> dict[str, JobResult] | None:
+    """Measures on test what was trained; logged only now, as before there was no look.
+
+    Returns:
+        The results with test beside dev; None when stopped.
+    """
+    mark = folder / _LOOKING
+    tell(opening_line(log_test_opening(folder, reason, mark=mark)))
+    found = run(
+        {
+            name: replace(job, checkpoint=results[name].checkpoint, splits=("test",))
+            for name, job in jobs.items()
+        }
+    )
+    if found is None:
+        return None
+    mark.unlink()
+    return {
+        name: replace(result, counts={**result.counts, **found[name].counts})
+        for name, result in results.items()
+    }
 
 
 def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:

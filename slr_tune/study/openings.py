@@ -9,22 +9,41 @@ from pathlib import Path
 FILE = "test_openings.log"
 
 
-def log_test_opening(folder: Path, reason: str) -> int:
+def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> int:
     """Adds a line to the study's log.
 
     Args:
         folder: The study's folder.
         reason: What the test split is opened for.
+        mark: A file that stands until the figures are told; the caller removes it then. A look for
+            the same reason that was cut off goes on under the line that it has.
 
     Returns:
         How often it has been opened, this time included.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
+    if mark is not None:
+        if path.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == reason:
+            return _count(path)
+        mark.parent.mkdir(parents=True, exist_ok=True)
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {user}: {reason}\n")
+    if mark is not None:
+        mark.write_text(reason, encoding="utf-8")
+    return _count(path)
+
+
+def opening_line(times: int) -> str:
+    """What a person is told when the test split is opened so often."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if times % 100 in (11, 12, 13) else endings.get(times % 10, "th")
+    return f"Opening the test split, for the {times}{ending} time in this study"
+
+
+def _count(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())

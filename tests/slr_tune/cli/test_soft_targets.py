@@ -55,6 +55,14 @@ def test_an_opening_of_test_is_logged(teacher: Path, tmp_path: Path, call: Call)
     assert "opened once" in err
 
 
+def test_what_is_refused_is_no_look_at_test(teacher: Path, tmp_path: Path, call: Call) -> None:
+    # Broken if a slip of the hand stood in the log as a look, and the next one as the second.
+    (tmp_path / "file").touch()
+    for options in (("--out", tmp_path / "x", "--top-k", 99), ("--out", tmp_path / "file" / "x")):
+        assert call("soft-targets", teacher, "--split", "test", *options)[0] == 2
+    assert not list(tmp_path.rglob("test_openings.log"))
+
+
 def _spec(tmp_path: Path, folder: Path, fixed: str = TAUGHT, **more: str) -> StudySpec:
     teacher = f"{{soft_targets: {folder}}}"
     return small_spec(tmp_path, trainable="distill", teacher=teacher, fixed=fixed, **more)

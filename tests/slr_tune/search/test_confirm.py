@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_studies import Told, tell_study
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
-from slr_tune.search.confirm import Confirmed, _choose, confirm_row, curse_line, winners_curse
+from slr_tune.search.confirm import (
+    Confirmed,
+    _choose,
+    _look_at_test,
+    confirm_row,
+    curse_line,
+    winners_curse,
+)
+from slr_tune.search.jobs import Job, JobResult
 from slr_tune.study.confirmed import read_confirmed, write_confirmed
 
 
@@ -83,13 +93,49 @@ baseline: {learning_rate: 0.03}
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
 def test_the_command_says_claim_fresh_seeds_and_difference(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, studies: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Otherwise the figure of a search would be quoted as it stands."""
+    """Otherwise the figure of a search would be quoted as it stands.
+
+    A look at test stands in the log once it is one: what is refused is none.
+    """
+    log = studies / "tiny" / "test_openings.log"
     (tmp_path / "tiny.yaml").write_text(SPACE)
     assert slr_tune(["run", str(tmp_path / "tiny.yaml")]) == 0
     capsys.readouterr()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "2"]) == 0
     said = capsys.readouterr().out
     assert said.count("Winner's curse, trial") >= 1 and "2 fresh seeds give" in said
-    assert "against baseline" in said
+    assert "against baseline" in said and not log.exists()
+    assert slr_tune(["confirm", "--top", "2", "--seeds", "2", "--test"]) == 0
+    told = capsys.readouterr()
+    assert "for the 1st time" in told.err and "test, fresh seeds" in told.out
+    assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Path) -> None:
+    """A study without a finished trial: nothing was looked at."""
+    view = tell_study([])
+    assert slr_tune(["confirm", "--study", view.spec.study, "--test"]) == 2
+    assert not list(studies.rglob("test_openings.log"))
+
+
+def test_a_look_that_was_stopped_goes_on_under_its_line(tmp_path: Path) -> None:
+    """Nobody saw its figures; what was trained is measured as it is, not trained again."""
+    counts = {"dev": np.ones((1, 4), dtype=np.int64)}
+    results = {"best": JobResult(tmp_path / "best.pt", 1, counts)}
+    jobs = {"best": Job(tmp_path, trainable="student")}
+    answers = [None, {"best": JobResult(tmp_path, 1, {"test": counts["dev"]})}]
+    asked: list[Mapping[str, Job]] = []
+
+    def run(given: Mapping[str, Job]) -> dict[str, JobResult] | None:
+        asked.append(given)
+        return answers[len(asked) - 1]
+
+    for _ in answers:
+        found = _look_at_test(tmp_path, "top 1", jobs, results, run=run, tell=print)
+    assert found is not None and set(found["best"].counts) == {"dev", "test"}
+    assert asked[0]["best"].checkpoint == tmp_path / "best.pt"
+    assert len((tmp_path / "test_openings.log").read_text().splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"test_openings.log"}

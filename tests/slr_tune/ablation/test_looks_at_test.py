@@ -1,0 +1,74 @@
+"""The log of looks at the test split: one line for what somebody saw, none for what nobody did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slr_tune.ablation import run as module
+from slr_tune.ablation.bench import Interrupted
+from slr_tune.ablation.pool import LocalPool
+from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.run import Talk, run_ablation
+from slr_tune.study.openings import log_test_opening, opening_line
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Ray."""
+    monkeypatch.setattr(module, "ray_session", lambda **options: nullcontext())
+    monkeypatch.setattr(module, "possible_workers", lambda needs, wanted: wanted)
+    monkeypatch.setattr(module, "_trainers", lambda needs: nullcontext(LocalPool()))
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_an_ablation_logs_its_look_when_it_looks_and_once(
+    space: Callable[..., Path], studies: Path
+) -> None:
+    """Logged at the start, a training that is stopped and gone on with would be many looks."""
+    path = space(trainable="student")
+    request = Request(path, factors=["label_smoothing"], seeds=1, with_test=True)
+    design, _ = make_design(request)
+    log = studies / "tiny" / "test_openings.log"
+    told: list[str] = []
+
+    def ablate(stopped: Callable[[], bool]) -> Any:
+        return run_ablation(design, request, Talk(told.append, stopped))[0]
+
+    with pytest.raises(Interrupted):
+        ablate(lambda: True)
+    assert not log.exists()
+    with pytest.raises(Interrupted):
+        ablate(log.exists)
+    assert len(log.read_text().splitlines()) == 1
+    result = ablate(lambda: False)
+    assert len(log.read_text().splitlines()) == 1 and design.command in log.read_text()
+    assert "test" in result.runs[0].errors
+    assert "Opening the test split, for the 1st time in this study" in told
+    ablate(lambda: False)
+    assert len(log.read_text().splitlines()) == 2
+
+
+def test_a_look_that_was_cut_off_goes_on_only_for_the_same_reason(tmp_path: Path) -> None:
+    """Other seeds are other figures: another look."""
+    mark = tmp_path / "ablation" / ".mark"
+    assert log_test_opening(tmp_path, "3 seeds", mark=mark) == 1
+    assert log_test_opening(tmp_path, "3 seeds", mark=mark) == 1
+    assert log_test_opening(tmp_path, "5 seeds", mark=mark) == 2
+    (tmp_path / "test_openings.log").unlink()
+    assert log_test_opening(tmp_path, "5 seeds", mark=mark) == 1
+    assert log_test_opening(tmp_path, "without a mark") == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+)
+def test_the_line_counts(times: int, said: str) -> None:
+    """A person reads it."""
+    assert f"for the {said} time" in opening_line(times)
