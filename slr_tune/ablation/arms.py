@@ -201,7 +201,8 @@ def _named(
     resolved, own = look_up(config, path), look_up(baseline, path)
     if factor.name == "loss_weights" and is_recogniser(trainable):
         for term, weights in without_terms(own).items():
-            if all(abs(weights[key] - resolved[key]) < 1e-9 for key in weights):
+            # A file's decimals are rounded.
+            if all(abs(weights[key] - resolved[key]) < 1e-3 for key in weights):
                 return f"without {WEIGHT_NAMES.get(term, term)}"
     groups = isinstance(resolved, Mapping) and isinstance(own, Mapping)
     if groups and factor.name not in WHOLE_GROUPS:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from slr_tune.ablation.kinds import is_recogniser
-from slr_tune.space import ChoiceParameter, StudySpec
+from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, StudySpec
 from slr_tune.space.space import look_up
 
 _TEMPERATURES: list[dict[str, Any]] = [
@@ -53,7 +54,8 @@ def standard_levels(factor: str, config: Mapping[str, Any], spec: StudySpec) -> 
     if factor == "max_epochs":
         return sorted({max(1, round(int(value) * share)) for share in (1 / 2, 3 / 4, 1)})
     named = _by_name(factor, value, config) if is_recogniser(spec.trainable) else []
-    return named or _of_space(factor, spec) or _of_type(factor, value, spec) or _around(value)
+    found = named or _of_space(factor, spec) or _of_type(factor, value, spec) or _around(value)
+    return found or _of_range(factor, spec)
 
 
 def _by_name(factor: str, value: Any, config: Mapping[str, Any]) -> list[Any]:
@@ -117,6 +119,18 @@ def _annotation(factor: str, spec: StudySpec) -> Any:
         field = model.model_fields.get(key)
         model = None if field is None else field.annotation
     return model
+
+
+def _of_range(factor: str, spec: StudySpec) -> list[Any]:
+    """Both ends of what the space searches and the middle, for a number around which is nothing."""
+    for parameter in spec.space.parameters:
+        if isinstance(parameter, FloatParameter | IntParameter) and parameter.name == factor:
+            low, high = parameter.low, parameter.high
+            middle = math.sqrt(low * high) if parameter.log else (low + high) / 2
+            if isinstance(parameter, IntParameter):
+                return sorted({low, round(middle), high})
+            return [low, float(f"{middle:.3g}"), high]
+    return []
 
 
 def _around(value: Any) -> list[Any]:

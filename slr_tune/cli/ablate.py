@@ -132,8 +132,10 @@ def _print(result: Any, folder: Path) -> None:
         from slr_tune.report.ablation.words import path_sentence
 
         click.echo(f"\n{path_sentence(result)} Step by step, each the one that gained most:")
+        is_wer = result.main.measure == "WER"
         for step in result.steps:
-            click.echo(f"  {step.change}: {step.gain:+.2f}, to {step.mean:.2f}")
+            gain, mean = _signed(step.gain, is_wer), _figure(step.mean, is_wer)
+            click.echo(f"  {step.change}: {gain}, to {mean}")
     receipt = result.receipt
     click.echo(
         f"\n{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "

@@ -22,6 +22,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
+    from slr_tune.search.summary import value_text
     from slr_tune.study.record import record_of
     from slr_tune.study.view import load_study
 
@@ -33,9 +34,10 @@ def command(study: str | None, form: str, storage: str | None) -> None:
             f"study {view.spec.study!r} has no finished trial yet",
             hint="slr-tune show tells how its trials ended.",
         )
+    metric = view.spec.objective.metric
     click.echo(
         f"Study {view.spec.study!r}, trial {trial.number}: "
-        f"{view.spec.objective.metric} {trial.value:.2f}",
+        f"{metric} {value_text(trial.values[0], metric)}",
         err=True,
     )
     if form == "json":

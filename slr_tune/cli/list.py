@@ -44,7 +44,12 @@ def command(storage: str | None, as_json: bool) -> None:
             str(counts.get("PRUNED", 0)),
             str(counts.get("FAIL", 0)),
             str(counts.get("RUNNING", 0) + counts.get("WAITING", 0)),
-            "-" if study.best is None else f"{study.best:.2f}",
+            "-" if study.best is None else _figure(study.best),
             "-" if study.last_written is None else f"{study.last_written:%Y-%m-%d %H:%M}",
         )
     print_table(table)
+
+
+def _figure(value: float) -> str:
+    """A list holds studies of all metrics: two decimals of a WER, more of a small loss."""
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4g}"

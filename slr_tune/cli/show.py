@@ -51,6 +51,7 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
         short_names,
         summarise,
         summary_text,
+        value_text,
     )
     from slr_tune.study.view import trial_row
 
@@ -66,14 +67,14 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
     rows = [trial_row(trial) for trial in best[:top]]
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
     table = Table(box=None, padding=(0, 2, 0, 0))
-    shown = short_names(names)
+    shown, metric = short_names(names), view.spec.objective.metric
     for heading in ("trial", "value", "epochs", "ended by", *shown.values()):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         values = searched_values(view, row)
         table.add_row(
             str(row["number"]),
-            "-" if row["value"] is None else f"{row['value']:.2f}",
+            "-" if row["value"] is None else value_text(row["value"], metric),
             str(row["epochs"]),
             row["ended_by"] or row["state"].lower(),
             *(_cell(values.get(name)) for name in names),
@@ -87,6 +88,7 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
+    from slr_tune.search.summary import value_text
     from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
     from trainables.curve import CurveFile
@@ -106,7 +108,8 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
     click.echo(yaml.safe_dump({**row, "folder": str(folder)}, sort_keys=False).rstrip())
     metric = view.spec.objective.metric
     for point in curve:
-        click.echo(f"epoch {point['epoch']:3d}  {metric} {point.get(metric, float('nan')):.2f}")
+        value = value_text(point.get(metric, float("nan")), metric)
+        click.echo(f"epoch {point['epoch']:3d}  {metric} {value}")
     if error:
         click.echo(f"error:\n{error}")
 

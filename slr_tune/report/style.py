@@ -71,8 +71,10 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def points(value: float | None) -> str:
-    """A value of the metric: two digits after the point."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
+    """A value of the metric: two digits after the point, three significant ones of a small one."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.3g}" if 0 < abs(value) < 0.1 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
@@ -86,7 +88,7 @@ def duration(seconds: float) -> str:
 
 def metric_title(metric: str) -> str:
     """An axis title: the WER is in percent, of another metric the unit is its own."""
-    names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss, nats"}
+    names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss"}
     return names.get(metric, metric)
 
 

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from slr_tune.search.summary import flat
+from slr_tune.search.summary import flat, value_text
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 
@@ -29,6 +29,7 @@ class Snapshot:
     Attributes:
         states: Trials by state, Optuna's names.
         target: Trials asked for.
+        metric: What the values are.
         best: The best trial so far that has a value, None without.
         best_value: Its value.
         best_config: Its searched values by dotted name.
@@ -39,6 +40,7 @@ class Snapshot:
 
     states: Mapping[str, int]
     target: int
+    metric: str
     best: int | None
     best_value: float | None
     best_config: Mapping[str, Any]
@@ -120,6 +122,7 @@ class Progress:
         return Snapshot(
             states={name: count for name, count in states.items() if count},
             target=spec.budget.trials,
+            metric=spec.objective.metric,
             best=None if best is None else best.number,
             best_value=value,
             best_config={} if best is None else flat(spec.space.decode(best.params)),
@@ -144,7 +147,8 @@ class Progress:
     def _trial_line(self, trial: FrozenTrial, done: int) -> None:
         assert self._store is not None
         values = trial.intermediate_values
-        value = f"{values[max(values)]:.2f}" if values else "no value"
+        metric = self._store.spec.objective.metric
+        value = value_text(values[max(values)], metric) if values else "no value"
         self.message(
             f"[{done}/{self._store.spec.budget.trials}] trial {trial.number}: {value}, "
             f"{len(values)} epochs, {ended_by(trial)}"
@@ -161,7 +165,9 @@ def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
             values = trial.intermediate_values
             last = max(values, default=0)
             running.add_row(
-                f"trial {trial.number}", str(last), f"{values[last]:.2f}" if values else "-"
+                f"trial {trial.number}",
+                str(last),
+                value_text(values[last], snapshot.metric) if values else "-",
             )
     states = ", ".join(f"{count} {name.lower()}" for name, count in snapshot.states.items())
     lines = [
@@ -171,7 +177,8 @@ def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
     ]
     if snapshot.best_value is not None:
         config = ", ".join(f"{k}={_short(v)}" for k, v in snapshot.best_config.items())
-        lines.append(f"best {snapshot.best_value:.2f} (trial {snapshot.best}): {config}")
+        best = value_text(snapshot.best_value, snapshot.metric)
+        lines.append(f"best {best} (trial {snapshot.best}): {config}")
     return Group(running, *(Text(line) for line in lines))
 
 

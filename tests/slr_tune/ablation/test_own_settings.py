@@ -168,3 +168,12 @@ def test_a_path_without_a_way_ends_in_words(bench: Bench) -> None:
         walked(bench, plain(blind=True), plain(level=2.0))
     with pytest.raises(RunFailed, match="blind on"):
         walked(bench, plain(), plain(level=2.0, blind=True))
+
+
+def test_a_number_of_zero_takes_its_levels_from_the_range_that_is_searched(tmp_path: Path) -> None:
+    """A momentum of 0 has no third and no triple, but the space says what is worth a try."""
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE.replace("baseline: {level: 4.0}", "  lr: {float: [0.0, 0.5]}\n"))
+    path.write_text(path.read_text() + "baseline: {level: 4.0, lr: 0.0}\n")
+    design, _ = make_design(Request(path, factors=("lr",)))
+    assert [arm.name for arm in design.arms] == ["lr 0", "lr 0.25", "lr 0.5"]

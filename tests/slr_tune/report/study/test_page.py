@@ -100,7 +100,7 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     write_confirmed(view.folder, rows)
     facts = collect(view)
     said = verdict(facts)
-    assert said.startswith("Trial 3 won: dev loss, nats 0.86, 0.44 better than the baseline's 1.30")
+    assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.30")
     assert "On 2 fresh seeds its dev WER came to 22.00" in said
     assert "WER flattered its best by 3.00 points" in report_page(build_report(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
