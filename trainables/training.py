@@ -132,7 +132,7 @@ def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
     return CheckpointFolder(folder / "checkpoints", every=every)
 
 
-def whole_state(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
+def whole_state(run: Run, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """What a checkpoint holds: the run's state, and beside it the rows that mend its files.
 
     Raises:

@@ -33,6 +33,7 @@ from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
 from trainables.scoring import utterance_errors
 from trainables.stored_model import load_model
+from trainables.training import whole_state
 
 _NOT_WEIGHTS = ("optimizer", "helper")
 
@@ -231,7 +232,7 @@ def _own_state(job: StageJob) -> dict[str, Any] | None:
 def _store(run: Run, rows: Sequence[Mapping[str, float]], job: StageJob) -> None:
     """Stores an epoch: its weights where they may be needed, then the state that says so."""
     folder = Path(job.folder)
-    state = {**run.state_dict(), "rows": [dict(row) for row in rows]}
+    state = whole_state(run, rows)
     needed = epochs_needed(rows, job.rules) if job.scored else set()
     if len(rows) in needed:
         weights = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}
