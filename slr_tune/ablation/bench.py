@@ -35,7 +35,7 @@ from slr_tune.ablation.stage_worker import CountJob
 from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
 from trainables.curve import replace_file
 
-_VERSION = 1
+_VERSION = 2
 """Raised when a change of the training code gives other weights for the same settings."""
 UNTAUGHT = ("teacher", "student")
 

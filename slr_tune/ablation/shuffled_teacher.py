@@ -27,7 +27,8 @@ class ShuffledTeacherRun(DistillRun):
         """The same three terms, the teacher's part mixed up.
 
         Raises:
-            ConfigError: The features are augmented: the teacher then answers about each batch.
+            ConfigError: The features are augmented: the teacher then answers about each batch. Or
+                there is one utterance, and so no other.
         """
         objective = super()._make_objective(inputs)
         if isinstance(objective, DistillObjective):
@@ -36,15 +37,23 @@ class ShuffledTeacherRun(DistillRun):
                     "the shuffled teacher needs stored answers, and augmentation rules them out",
                     hint="Leave out --controls, or take a baseline without augmentation.",
                 )
-            order = generator(inputs.seed, 0, "shuffled teacher").permutation(
-                self.training_set.indices
-            )
+            if len(self.training_set.indices) < 2:
+                raise ConfigError(
+                    "the shuffled teacher needs a second utterance to answer about",
+                    hint="Train on more than one utterance, or leave out --controls.",
+                )
             objective._outputs = _Shuffled(
                 objective._outputs,
-                dict(zip(self.training_set.indices.tolist(), order.tolist(), strict=True)),
+                _others(self.training_set.indices, inputs.seed),
                 self.training_set.output_lengths,
             )
         return objective
+
+
+def _others(indices: NDArray[np.int64], seed: int) -> dict[int, int]:
+    """Another utterance for each: the next one in a circle of random order, never itself."""
+    circle = generator(seed, 0, "shuffled teacher").permutation(indices)
+    return dict(zip(circle.tolist(), np.roll(circle, -1).tolist(), strict=True))
 
 
 class _Shuffled:
