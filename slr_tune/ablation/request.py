@@ -257,7 +257,7 @@ def _choices(arms: Sequence[Arm], retune: str, budget: int) -> str:
     if most == 1:
         value = look_up(arms[0].config, retune.split("."))
         raise SlrTuneError(
-            f"--retune {retune}: there is no other value around {value}",
+            f"--retune {retune}: there is no other value around {value:g}",
             hint="Double and half are tried; take a baseline with a value above 0.",
         )
     return str(most) if least == most else f"{least} to {most}"
