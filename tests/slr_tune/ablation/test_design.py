@@ -11,7 +11,7 @@ import yaml
 
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.kinds import Kind
-from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.request import Request, _command, make_design
 from slr_tune.errors import SlrTuneError, SpecError, StudyError
 from slr_tune.space import load_spec
 
@@ -216,6 +216,9 @@ def test_the_command_names_the_database_but_for_its_password(space: Space, datab
     url = f"sqlite:///{database}"
     design, _ = make_design(Request(space(), factors=["dropout"], storage=url))
     assert f"--storage {url}" in design.command
+    server = Request(factors=["dropout"], storage="postgresql://me:secret@host/studies")
+    told = _command(server, design.spec)
+    assert "me:***@host/studies" in told and "secret" not in told
 
 
 @pytest.mark.parametrize(
