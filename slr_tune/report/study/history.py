@@ -86,7 +86,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "y": [round(trial.best_so_far[max(trial.best_so_far)], 3) for trial in members],
                 "customdata": [[trial.epochs, trial.reason] for trial in members],
                 "marker": _marker(key, 9 if len(drawn) < 300 else 5),
-                "hovertemplate": "trial %{x}: %{y:.2f}<br>%{customdata[0]} epochs, "
+                "hovertemplate": "trial %{x}: %{y:.4~g}<br>%{customdata[0]} epochs, "
                 "%{customdata[1]}<extra></extra>",
             }
         )
@@ -102,7 +102,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "x": [x for x, _ in line],
                 "y": [y for _, y in line],
                 "line": {"shape": "hv", "color": INK, "width": 2},
-                "hovertemplate": "best so far: %{y:.2f}<extra></extra>",
+                "hovertemplate": "best so far: %{y:.4~g}<extra></extra>",
             }
         )
     if facts.baseline is not None and facts.baseline.value is not None:
@@ -114,7 +114,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "x": [0, end],
                 "y": [facts.baseline.value] * 2,
                 "line": {"color": BASELINE, "width": 2, "dash": "dash"},
-                "hovertemplate": "baseline: %{y:.2f}<extra></extra>",
+                "hovertemplate": "baseline: %{y:.4~g}<extra></extra>",
             }
         )
     layout = {
@@ -163,7 +163,7 @@ def _curves(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "x": list(range(1, len(curve) + 1)),
                 "y": [round(value, 3) for value in curve],
                 "line": {"color": colour, "width": 3, "dash": dash},
-                "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+                "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.4~g}}<extra></extra>",
             }
         )
     length = facts.view.spec.budget.max_epochs
@@ -222,5 +222,5 @@ def _bundle(members: Sequence[TrialFacts], label: str, key: str, strength: float
         "opacity": strength,
         "line": {"color": ending.colour, "width": 1.3, "dash": ending.dash},
         "marker": {"symbol": ending.symbol, "size": 4, "color": ending.colour},
-        "hovertemplate": "trial %{customdata}, epoch %{x}: %{y:.2f}<extra></extra>",
+        "hovertemplate": "trial %{customdata}, epoch %{x}: %{y:.4~g}<extra></extra>",
     }

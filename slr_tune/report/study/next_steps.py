@@ -115,17 +115,20 @@ def _baseline_won(facts: StudyFacts) -> list[Step]:
 
 
 def _edges(facts: StudyFacts) -> list[Step]:
+    """One new study that widens all of them."""
     found = edges(facts)
-    steps = []
+    texts = []
     for edge in found:
         side = "upper" if edge.upper else "lower"
-        text = (
+        texts.append(
             f"{edge.parameter.name} is best at the {side} edge of its range (median of the best "
             f"{number(edge.at)}, range {number(float(edge.parameter.low))} to "
             f"{number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
         )
-        steps.append(Step("edge", text, _new_study(facts, {"--set": [edge.setting]})))
-    return steps
+    if not found:
+        return []
+    command = _new_study(facts, "wider", {"--set": [edge.setting for edge in found]})
+    return [Step("edge", " ".join(texts), command)]
 
 
 def _settled_options(facts: StudyFacts) -> list[Step]:
@@ -162,7 +165,7 @@ def _longer(facts: StudyFacts) -> list[Step]:
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
         f"they were cut short. Give them {wanted} epochs."
     )
-    return [Step("longer", text, _new_study(facts, {"--max-epochs": wanted}))]
+    return [Step("longer", text, _new_study(facts, "longer", {"--max-epochs": wanted}))]
 
 
 def _patience(facts: StudyFacts) -> list[Step]:
@@ -255,11 +258,12 @@ def _more(facts: StudyFacts, trials: int) -> str:
 
 
 def _later_rung(facts: StudyFacts, epoch: int) -> str:
-    return _new_study(facts, {"--set": [f"budget.grace_epochs={epoch}"]})
+    return _new_study(facts, "later", {"--set": [f"budget.grace_epochs={epoch}"]})
 
 
-def _new_study(facts: StudyFacts, changes: Mapping[str, Any]) -> str:
-    return facts.last_run.command(f"{facts.view.spec.study}-2", changes)
+def _new_study(facts: StudyFacts, suffix: str, changes: Mapping[str, Any]) -> str:
+    """A name for each kind of change: under one name a second change would be refused."""
+    return facts.last_run.command(f"{facts.view.spec.study}-{suffix}", changes)
 
 
 RULES: tuple[Callable[[StudyFacts], list[Step]], ...] = (

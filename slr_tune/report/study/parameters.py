@@ -256,7 +256,7 @@ def _slice(
                 "y": [round(values[trial.number], 2) for trial in members],
                 "customdata": [trial.number for trial in members],
                 "marker": marker,
-                "hovertemplate": "trial %{customdata}: %{y:.2f}<extra></extra>",
+                "hovertemplate": "trial %{customdata}: %{y:.4~g}<extra></extra>",
             }
         )
     axis: dict[str, Any] = {"title": {"text": variable.name, "standoff": 6}, "zeroline": False}

@@ -197,5 +197,5 @@ def _dots(
         "y": [round(trial.value or 0.0, 2) for trial in members],
         "customdata": [trial.number for trial in members],
         "marker": {"color": colour, "symbol": symbol, "size": 8 if len(members) < 200 else 5},
-        "hovertemplate": "trial %{customdata}: %{x:.2f}, then %{y:.2f}<extra></extra>",
+        "hovertemplate": "trial %{customdata}: %{x:.4~g}, then %{y:.4~g}<extra></extra>",
     }

@@ -134,13 +134,25 @@ def test_best_at_the_edge_of_its_range() -> None:
     (text,) = said(facts, "edge")
     assert text.startswith("learning_rate is best at the upper edge of its range")
     assert "widen it to 0.05." in text
-    assert text.endswith("--study told-2 --set 'space.learning_rate.float=[0.001, 0.05]'")
+    assert text.endswith("--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]'")
 
 
 def test_lower_edge_and_middle() -> None:
     """The other end; and a best in the middle gives no advice."""
     (text,) = said(facts_of([Told(FLAT), *at_rate([0.0011, 0.0012, 0.0013, 0.001])]), "edge")
     assert "lower edge" in text and "space.learning_rate.float=[0.0007, 0.03]" in text
+
+
+def test_two_edges_are_widened_in_one_new_study() -> None:
+    """Two studies would each keep one of the edges, and under one name the second is refused."""
+    both = [
+        Told(curve(10.0 + place), params={"learning_rate": 0.028, "patience": 24 - place % 2})
+        for place in range(5)
+    ]
+    (text,) = said(facts_of([Told(FLAT), *both]), "edge")
+    assert "learning_rate is best at the upper edge" in text
+    assert "patience is best at the upper edge" in text
+    assert text.count("--study told-wider") == 1 and text.count("--set") == 2
 
 
 def test_no_edge_where_the_best_lie_in_the_middle() -> None:
@@ -181,7 +193,7 @@ def test_runs_that_were_cut_short() -> None:
     """Still falling at the last epoch: more epochs. Best long before: none."""
     falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
     (text,) = said(facts_of(falling), "longer")
-    assert "Give them 14 epochs." in text and text.endswith("--study told-2 --max-epochs 14")
+    assert "Give them 14 epochs." in text and text.endswith("--study told-longer --max-epochs 14")
 
 
 def test_runs_that_were_long_enough() -> None:
