@@ -28,7 +28,7 @@ _PLOTS = """
 return [...document.querySelectorAll("[id^='user-defined-plot:']")]
     .filter(p => p.querySelector(".main-svg")).map(p => p.id.split(":")[1]);
 """
-_SECONDS = 40.0
+_SECONDS = 90.0
 
 
 @pytest.fixture
