@@ -15,8 +15,9 @@ import os
 import resource
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ RESULT = "slr"
 _OWN_ENDINGS = (None, "max_epochs", "patience", "nan")
 """What a run may say in `ended_by`; other words are the search's own."""
 
+_REPORT_SECONDS = 0.5
+"""Shorter epochs go to the driver several at a time: the way there and back takes 10 ms."""
+
 _BARRIER_SECONDS = 30.0
 _BARRIER_POLL_SECONDS = 0.02
 
@@ -56,6 +60,7 @@ class Assignment:
         folder: The trial's folder.
         metric: Column of the curve that the objective looks at.
         minimizes: Whether smaller values are better.
+        rungs: Epochs after which the driver decides whether the trial goes on.
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
@@ -71,6 +76,7 @@ class Assignment:
     folder: str
     metric: str
     minimizes: bool
+    rungs: Sequence[int]
     barrier: str
     workers: int
     modules: str
@@ -86,7 +92,11 @@ class Assignment:
 
 
 class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
-    """Drives a run an epoch a step and reports each row. Never raises for what a run does."""
+    """Drives a run and reports its rows. Never raises for what a run does.
+
+    A step is one epoch, or as many short ones as half a second holds, at most to the next rung:
+    where nothing is to be decided nobody has to be asked. Each epoch has its own checkpoint.
+    """
 
     _run: Run | None = None
     _warm_data: tuple[str, Dataset] | None = None
@@ -104,11 +114,12 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         return True
 
     def step(self) -> dict[str, Any]:
-        """One epoch; after a restart first the account of the epochs that the checkpoint holds."""
+        """Some epochs; after a restart first the account of those that the checkpoint holds."""
+        rows: list[dict[str, float]] = []
         try:
-            report = self._step()
+            report = self._step(rows)
         except Exception as error:
-            report = _failure(error)
+            report = {**_failure(error), "rows": _numbered(rows)}
         return {"epoch": len(self._rows), RESULT: json.dumps(report)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -167,20 +178,30 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._warm_data = (folder, open_dataset(Path(folder)))
         return self._warm_data[1]
 
-    def _step(self) -> dict[str, Any]:
+    def _step(self, rows: list[dict[str, float]]) -> dict[str, Any]:
+        """Adds each epoch to `rows` as soon as it is done."""
         if self._deferred is not None:
             raise self._deferred
         assert self._run is not None
         if self._history_due:
             self._history_due = False
             return self._report(self._rows, history=True)
+        end = time.monotonic() + _REPORT_SECONDS
+        while True:
+            rows.append(self._epoch())
+            asked = int(rows[-1]["epoch"]) in self._assignment.rungs
+            if asked or self._run.ended_by is not None or time.monotonic() >= end:
+                return self._report(rows)
+
+    def _epoch(self) -> dict[str, float]:
+        assert self._run is not None
         row = {key: float(value) for key, value in self._run.run_epoch().items()}
         improved = self._improves(row)
         self._rows.append(row)
         if self._run.ended_by != "nan":
             state = whole_state(self._run, self._rows)
             self._folder.save_state(state, epoch=self._run.epoch, improved=improved)
-        return self._report([row])
+        return row
 
     def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
         assert self._run is not None
@@ -194,7 +215,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             )
             ended_by = "error"
         return {
-            "rows": [{**row, "epoch": int(row["epoch"])} for row in rows],
+            "rows": _numbered(rows),
             "history": history,
             "ended_by": ended_by,
             "error": error,
@@ -216,6 +237,11 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         if not past:
             return True
         return value < min(past) if self._assignment.minimizes else value > max(past)
+
+
+def _numbered(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Rows as they are told, their epoch a whole number."""
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 
 def _check_run(run: Run) -> None:

@@ -187,7 +187,7 @@ class _Run:
         shutil.rmtree(barrier, ignore_errors=True)
         barrier.mkdir(parents=True)
         try:
-            self._tuner(recorder, scratch, self._assigner(barrier, data, teacher)).fit()
+            self._tuner(recorder, scratch, self._assigner(recorder, barrier, data, teacher)).fit()
         except (TuneError, RayError, OSError) as error:
             recorder.failure = recorder.failure or RunFailed(
                 f"Ray Tune stopped: {(str(error).splitlines() or [type(error).__name__])[0]}",
@@ -244,7 +244,7 @@ class _Run:
         )
 
     def _assigner(
-        self, barrier: Path, data: Any, teacher: Teacher | None
+        self, recorder: Recorder, barrier: Path, data: Any, teacher: Teacher | None
     ) -> Callable[[LiveTrial], Any]:
         from trainables.ray_adapter import Assignment
 
@@ -263,6 +263,7 @@ class _Run:
                 folder=str(trial_folder(self.spec.study, live.number)),
                 metric=self.spec.objective.metric,
                 minimizes=self.store.minimizes,
+                rungs=recorder.rungs.epochs,
                 barrier=str(barrier),
                 workers=meeting,
                 modules=os.getcwd(),

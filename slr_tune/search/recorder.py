@@ -30,10 +30,10 @@ ERRORS_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker sends after an epoch, or when it took a trial up.
+    """What a worker sends after some epochs, or when it took a trial up.
 
     Attributes:
-        rows: The newest row of the curve; all of them from epoch 1 where `history` is set.
+        rows: The newest rows of the curve; all of them from epoch 1 where `history` is set.
         history: Whether this is a run's account of itself after a restart, nothing trained.
         ended_by: The run's own reason to end, or "error", "oom", "disk_full"; None to go on.
         error: Text of the error.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from trainables.checkpoint import CheckpointFolder, load_checkpoint
 from trainables.protocol import RunInputs
 from trainables.ray_adapter import RESULT, Assignment, RayRun
 
-Start = Callable[[str], RayRun]
+Start = Callable[..., RayRun]
 
 
 class Converges(ToyRun):
@@ -70,14 +70,14 @@ class Uncounted:
 def start(tmp_path: Path) -> Start:
     """Takes up one trial; called again it stands for the next worker that does."""
 
-    def take_up(run: str) -> RayRun:
+    def take_up(run: str, rungs: Sequence[int] = (1, 2), **config: Any) -> RayRun:
         barrier = tmp_path / "barrier"
         barrier.mkdir(exist_ok=True)
         worker: RayRun = object.__new__(RayRun)  # Ray's own constructor sets up a session
         assignment = Assignment(
             number=0,
             trainable=f"{__name__}:{run}",
-            config=ToyConfig(max_epochs=3).model_dump(),
+            config=ToyConfig(max_epochs=3, **config).model_dump(),
             seed=0,
             data=None,
             teacher=None,
@@ -85,6 +85,7 @@ def start(tmp_path: Path) -> Start:
             folder=str(tmp_path / "trial"),
             metric="val/wer",
             minimizes=True,
+            rungs=rungs,
             barrier=str(barrier),
             workers=1,
             modules=os.getcwd(),
@@ -136,3 +137,38 @@ def test_rows_are_in_the_checkpoint(start: Start, tmp_path: Path) -> None:
     worker = start("ToyRun")
     rows = [row for _ in range(3) for row in step(worker)["rows"]]
     assert load_checkpoint(tmp_path / "trial/checkpoints/checkpoint_latest.pt")["rows"] == rows
+
+
+def test_short_epochs_are_told_together_up_to_the_next_rung(start: Start) -> None:
+    """At a rung the driver must be asked: an epoch more would be trained for nothing."""
+    worker = start("ToyRun", rungs=[2])
+    first, second = step(worker), step(worker)
+    assert [row["epoch"] for row in first["rows"]] == [1, 2] and first["ended_by"] is None
+    assert [row["epoch"] for row in second["rows"]] == [3] and second["ended_by"] == "max_epochs"
+
+
+def test_a_long_epoch_is_told_at_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches, and whoever stops the search, must not wait for the next one."""
+    monkeypatch.setattr("trainables.ray_adapter._REPORT_SECONDS", 0.02)
+    worker = start("ToyRun", rungs=[], milliseconds=30)
+    assert [[row["epoch"] for row in step(worker)["rows"]] for _ in range(2)] == [[1], [2]]
+
+
+def test_epochs_before_an_error_are_told_with_it(start: Start) -> None:
+    """They were trained, and an error after an epoch is another than one before the first."""
+    report = step(start("ToyRun", rungs=[], fault="error"))
+    assert [row["epoch"] for row in report["rows"]] == [1]
+    assert report["ended_by"] == "error" and "made to fail" in report["error"]
+
+
+def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Path) -> None:
+    """A worker that dies before it told them must not train them again."""
+    worker = start("ToyRun", rungs=[], kill_at=0)
+    saved: list[int] = []
+    save = worker._folder.save_state
+    worker._folder.save_state = lambda state, **more: (  # type: ignore[method-assign]
+        saved.append(more["epoch"]),
+        save(state, **more),
+    )[1]
+    step(worker)
+    assert saved == [1, 2, 3]
