@@ -75,23 +75,29 @@ def walk(
             for name in left
         }
         cells = bench.train(list(tries.values()), seeds)
-        by_name = {name: [c for c in cells if c.arm is arm] for name, arm in tries.items()}
-        means = {name: _mean(found, bench) for name, found in by_name.items()}
+        means = {
+            name: _mean([cell for cell in cells if cell.arm is arm], bench)
+            for name, arm in tries.items()
+        }
         best = min(left, key=lambda name: rank(means[name]))
         _check_value(tries[best].name, means[best], bench)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))
         step = PathStep(best, change, means[best] - before, means[best], others)
         path.steps = (*path.steps, step)
-        path.forward += by_name[best]
+        path.forward += [cell for cell in cells if cell.arm is tries[best]]
         path.tried += [cell for cell in cells if cell.arm is not tries[best]]
         current, before = tries[best].config, means[best]
         left.remove(best)
-    back = bench.train(_put_back(start, goal, trainable), seeds)
-    without = {cell.arm.name for cell in back if math.isnan(bench.value(cell.outcome))}
-    path.back = [cell for cell in back if cell.arm.name not in without]
-    path.tried += [cell for cell in back if cell.arm.name in without]
+    _walk_back(path, bench.train(_put_back(start, goal, trainable), seeds), bench)
     return path
+
+
+def _walk_back(path: Path, cells: Sequence[Cell], bench: Bench) -> None:
+    """Adds the best with each parameter put back; what has no value is told as tried."""
+    without = {cell.arm.name for cell in cells if math.isnan(bench.value(cell.outcome))}
+    path.back = [cell for cell in cells if cell.arm.name not in without]
+    path.tried += [cell for cell in cells if cell.arm.name in without]
 
 
 def changed_parameters(start: Mapping[str, Any], goal: Mapping[str, Any]) -> list[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.kinds import is_recogniser
-from slr_tune.ablation.statistics import compare, signed_points
-from slr_tune.ablation.statistics.components import VarianceComponents
-from slr_tune.ablation.statistics.power import critical_value
+from slr_tune.ablation.statistics import compare
 from slr_tune.errors import StudyError
 from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.search.jobs import Job, JobResult, run_jobs
@@ -28,6 +26,7 @@ from slr_tune.search.session import (
 )
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
+from slr_tune.search.winners_curse import Confirmed
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.openings import log_test_opening, opening_line
 from slr_tune.study.record import record_of
@@ -36,94 +35,6 @@ from trainables.curve import CurveFile
 
 _LOOKING = ".looking-at-test"
 """In the study's folder from the first look at test until it is over."""
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A configuration retrained on fresh seeds.
-
-    Attributes:
-        trial: Its number in the search.
-        name: "baseline", "best", "best 2" ...
-        claimed: Its dev WER in the search, percent; None where the file of its curve is gone.
-        wer: By split, WER of each seed, percent.
-        parameters: Numbers in the model.
-        verdicts: By split, what was shown of it against the first one; empty for that one.
-    """
-
-    trial: int
-    name: str
-    claimed: float | None
-    wer: Mapping[str, tuple[float, ...]]
-    parameters: int
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-
-    def mean(self, split: str) -> float:
-        """Mean over the seeds."""
-        return statistics.mean(self.wer[split])
-
-    def spread(self, split: str) -> float:
-        """Standard deviation over the seeds; NaN with one."""
-        values = self.wer[split]
-        return statistics.stdev(values) if len(values) > 1 else float("nan")
-
-
-@dataclass(frozen=True)
-class Curse:
-    """By how much a search flattered its trial.
-
-    Attributes:
-        points: Mean WER of the fresh seeds on dev less what the search claimed; above 0 the
-            search was lucky.
-        low: Lower end of the 95 % interval over the seeds; None with one seed.
-        high: Upper end.
-    """
-
-    points: float
-    low: float | None = None
-    high: float | None = None
-
-
-def winners_curse(entry: Confirmed) -> Curse | None:
-    """What the search's figure has to be corrected by; None where that is not known.
-
-    Claim and fresh seeds are of the same dev sentences, so the interval is over the seeds alone:
-    the claim is a number, not a sample.
-    """
-    if entry.claimed is None:
-        return None
-    values = entry.wer["dev"]
-    points = entry.mean("dev") - entry.claimed
-    if len(values) == 1:
-        return Curse(points)
-    seeds = len(values)
-    spread = statistics.variance(values) / seeds
-    components = VarianceComponents(spread, 0.0, seeds, seeds, float(seeds))
-    reach = critical_value(components) * components.standard_error
-    return Curse(points, points - reach, points + reach)
-
-
-def curse_line(entry: Confirmed) -> str:
-    """The winner's curse in one line."""
-    curse, seeds = winners_curse(entry), len(entry.wer["dev"])
-    plural = "seed" if seeds == 1 else "seeds"
-    title = f"Winner's curse, trial {entry.trial}:"
-    if curse is None:
-        return f"{title} not known, the curve of its search is gone."
-    said = (
-        f"{title} the search claimed {entry.claimed:.2f}, {seeds} "
-        f"fresh {plural} give {entry.mean('dev'):.2f}: {signed_points(curse.points, 2)} points"
-    )
-    if curse.low is None or curse.high is None:
-        return f"{said}. One seed says nothing of its spread."
-    interval = f"[{signed_points(curse.low, 2)}, {signed_points(curse.high, 2)}]"
-    if curse.low > 0:
-        verdict = "the search flattered it"
-    elif curse.high < 0:
-        verdict = "the search was unlucky with it"
-    else:
-        verdict = "no flattery shown"
-    return f"{said} {interval}: {verdict}."
 
 
 def confirm(
@@ -165,6 +76,8 @@ def confirm(
         )
     chosen = _choose(view, top)
     data = prepare(spec.data, cache_root()) if spec.data else None
+    splits = ("dev", "test") if with_test else ("dev",)
+    check_comparable(data, splits)
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
     fresh = fresh_seeds(seeds, search_seed=spec.seed)
     with ray_session(address=None, cpus=wanted_cores(needs)):
@@ -173,18 +86,9 @@ def confirm(
         teacher = find_teacher(
             spec, data, storage=storage, tell=tell, stopped=stopped, allow_weak=True
         )
-        jobs: dict[str, Job] = {}
-        for number, (name, _) in chosen.items():
-            record = record_of(view.trials[number])
-            assert record is not None  # finished trials have one
-            for seed in fresh:
-                jobs[_job_name(name, seed)] = training_job(
-                    spec.trainable,
-                    dict(record.config),
-                    seed=seed,
-                    data=data,
-                    teacher=_needed(teacher, spec.trainable),
-                )
+        if stopped():
+            return None
+        jobs = _jobs(view, chosen, fresh, data=data, teacher=teacher)
         run = partial(
             run_jobs,
             cpus=needs.cpus_per_trial,
@@ -198,7 +102,6 @@ def confirm(
             results = _look_at_test(view.folder, reason, jobs, results, run=run, tell=tell)
     if results is None:
         return None
-    splits = ("dev", "test") if with_test else ("dev",)
     entries = [
         _confirmed(number, name, claimed, results, seeds=fresh, splits=splits)
         for number, (name, claimed) in chosen.items()
@@ -208,6 +111,31 @@ def confirm(
         replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
         for entry in entries
     ]
+
+
+def _jobs(
+    view: StudyView,
+    chosen: Mapping[int, tuple[str, float | None]],
+    seeds: Sequence[int],
+    *,
+    data: Any,
+    teacher: Teacher | None,
+) -> dict[str, Job]:
+    """The trainings: each chosen trial with each seed."""
+    trainable = view.spec.trainable
+    jobs = {}
+    for number, (name, _) in chosen.items():
+        record = record_of(view.trials[number])
+        assert record is not None  # finished trials have one
+        for seed in seeds:
+            jobs[_job_name(name, seed)] = training_job(
+                trainable,
+                dict(record.config),
+                seed=seed,
+                data=data,
+                teacher=_needed(teacher, trainable),
+            )
+    return jobs
 
 
 def _look_at_test(
@@ -313,19 +241,3 @@ def _verdicts(
     signers = getattr(data, split).signers
     comparison = compare(errors, counts[first][0, :, 3], baseline=first, signers=signers)
     return {arm.name: arm.verdict.sentence for arm in comparison.arms if arm.verdict is not None}
-
-
-def confirm_row(entry: Confirmed) -> dict[str, Any]:
-    """As plain values for JSON."""
-    curse = winners_curse(entry)
-    return {
-        "trial": entry.trial,
-        "name": entry.name,
-        "claimed": entry.claimed,
-        "wer": {split: list(values) for split, values in entry.wer.items()},
-        "mean": {split: entry.mean(split) for split in entry.wer},
-        "standard_deviation": {split: entry.spread(split) for split in entry.wer},
-        "parameters": entry.parameters,
-        "winners_curse": None if curse is None else asdict(curse),
-        "verdicts": dict(entry.verdicts),
-    }
