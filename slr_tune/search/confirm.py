@@ -26,7 +26,7 @@ from slr_tune.search.session import (
 )
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
-from slr_tune.search.winners_curse import Confirmed
+from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.openings import log_test_opening, opening_line
 from slr_tune.study.record import record_of
@@ -47,7 +47,7 @@ def confirm(
     workers: int | None,
     tell: Callable[[str], None],
     stopped: Callable[[], bool],
-) -> list[Confirmed] | None:
+) -> list[ConfirmedTrial] | None:
     """Retrains the best trials and the baseline on seeds that the search never used.
 
     Args:
@@ -216,14 +216,14 @@ def _confirmed(
     *,
     seeds: Sequence[int],
     splits: Sequence[str],
-) -> Confirmed:
+) -> ConfirmedTrial:
     runs = [results[_job_name(name, seed)] for seed in seeds]
     wer = {split: tuple(run.wer(split) for run in runs) for split in splits}
-    return Confirmed(number, name, claimed, wer, runs[0].parameters)
+    return ConfirmedTrial(number, name, claimed, wer, runs[0].parameters)
 
 
 def _verdicts(
-    entries: Sequence[Confirmed],
+    entries: Sequence[ConfirmedTrial],
     results: Mapping[str, JobResult],
     data: Any,
     split: str,

@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from slr_tune.ablation.statistics import signed_points
 from slr_tune.ablation.statistics.components import VarianceComponents
 from slr_tune.ablation.statistics.power import critical_value
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A configuration retrained on fresh seeds.
-
-    Attributes:
-        trial: Its number in the search.
-        name: "baseline", "best", "best 2" ...
-        claimed: Its dev WER in the search, percent; None where the file of its curve is gone.
-        wer: By split, WER of each seed, percent.
-        parameters: Numbers in the model.
-        verdicts: By split, what was shown of it against the first one; empty for that one.
-    """
-
-    trial: int
-    name: str
-    claimed: float | None
-    wer: Mapping[str, tuple[float, ...]]
-    parameters: int
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-
-    def mean(self, split: str) -> float:
-        """Mean over the seeds."""
-        return statistics.mean(self.wer[split])
-
-    def spread(self, split: str) -> float:
-        """Standard deviation over the seeds; NaN with one."""
-        values = self.wer[split]
-        return statistics.stdev(values) if len(values) > 1 else float("nan")
+from slr_tune.study.confirmed import ConfirmedTrial
 
 
 @dataclass(frozen=True)
@@ -58,7 +28,7 @@ class Curse:
     high: float | None = None
 
 
-def winners_curse(entry: Confirmed) -> Curse | None:
+def winners_curse(entry: ConfirmedTrial) -> Curse | None:
     """What the search's figure has to be corrected by; None where that is not known.
 
     Claim and fresh seeds are of the same dev sentences, so the interval is over the seeds alone:
@@ -77,7 +47,7 @@ def winners_curse(entry: Confirmed) -> Curse | None:
     return Curse(points, points - reach, points + reach)
 
 
-def curse_line(entry: Confirmed) -> str:
+def curse_line(entry: ConfirmedTrial) -> str:
     """The winner's curse in one line."""
     curse, seeds = winners_curse(entry), len(entry.wer["dev"])
     plural = "seed" if seeds == 1 else "seeds"
@@ -100,7 +70,7 @@ def curse_line(entry: Confirmed) -> str:
     return f"{said} {interval}: {verdict}."
 
 
-def confirm_row(entry: Confirmed) -> dict[str, Any]:
+def confirm_row(entry: ConfirmedTrial) -> dict[str, Any]:
     """As plain values for JSON."""
     curse = winners_curse(entry)
     return {

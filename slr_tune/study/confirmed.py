@@ -23,6 +23,7 @@ class ConfirmedTrial:
         name: "baseline", "best", "best 2" ...
         claimed: Its dev WER in the search, percent; None where that was not known.
         wer: By split, WER of each seed, percent.
+        parameters: Numbers in the model; None where that was not known.
         verdicts: By split, what was shown of it against the first one; empty for that one.
     """
 
@@ -30,6 +31,7 @@ class ConfirmedTrial:
     name: str
     claimed: float | None
     wer: Mapping[str, tuple[float, ...]]
+    parameters: int | None = None
     verdicts: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self, split: str) -> float:
@@ -62,6 +64,7 @@ def read_confirmed(folder: Path) -> list[ConfirmedTrial]:
                 str(row["name"]),
                 None if row["claimed"] is None else float(row["claimed"]),
                 {split: tuple(map(float, values)) for split, values in row["wer"].items()},
+                row.get("parameters"),
                 {split: str(said) for split, said in row.get("verdicts", {}).items()},
             )
             for row in rows

@@ -15,12 +15,12 @@ from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
 from slr_tune.search.confirm import _choose, _look_at_test
 from slr_tune.search.jobs import Job, JobResult
-from slr_tune.search.winners_curse import Confirmed, confirm_row, curse_line, winners_curse
-from slr_tune.study.confirmed import read_confirmed, write_confirmed
+from slr_tune.search.winners_curse import confirm_row, curse_line, winners_curse
+from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed
 
 
-def entry(*wer: float, claimed: float = 11.0) -> Confirmed:
-    return Confirmed(7, "best", claimed, {"dev": wer}, 1)
+def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:
+    return ConfirmedTrial(7, "best", claimed, {"dev": wer}, 1)
 
 
 def test_interval_is_a_t_interval_over_the_seeds() -> None:
@@ -63,7 +63,7 @@ def test_a_claim_that_is_not_known_is_not_told() -> None:
     """The curve's file is gone, and with it the WER of a search that was after the loss."""
     view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=[LOSS], files=False)
     assert _choose(view, 1)[1] == ("best", None)
-    unknown = Confirmed(1, "best", None, {"dev": (31.0, 33.0)}, 1)
+    unknown = ConfirmedTrial(1, "best", None, {"dev": (31.0, 33.0)}, 1)
     assert curse_line(unknown) == (
         "Winner's curse, trial 1: not known, the curve of its search is gone."
     )
