@@ -22,6 +22,8 @@ def _lines(result: AblationResult) -> Iterator[str]:
     yield markdown_table(tables.comparison_table(main, result.seeds))
     if compared(main):
         yield from (f"![Differences with 95 % intervals]({NAME}.png)", "")
+    for table in result.crossing("dev"):
+        yield from _section(words.section_title(table), table, result)
     sentences = [row.sentence for row in main.rows if row.sentence]
     yield from _list("In words", [*sentences, *main.limits, *result.notes])
     if result.steps:
@@ -52,8 +54,6 @@ def _others(result: AblationResult) -> Iterator[str]:
     back, test = result.table(PUT_BACK), result.table(TEST)
     if back is not None:
         yield from _section("From the best trial, each parameter put back", back, result)
-    for table in result.crossing("dev"):
-        yield from _section(words.section_title(table), table, result)
     if test is not None:
         yield from _section("On the test split", test, result)
         for table in result.crossing("test"):

@@ -54,10 +54,10 @@ def ablation_page(result: AblationResult) -> str:
 def _sections(result: AblationResult) -> Iterator[Section]:
     main = result.main
     yield Section("", _comparison(main, result.seeds))
+    yield from _crossing(result)
     sentences = [row.sentence for row in main.rows if row.sentence]
     yield Section("In words", list_html([*sentences, *main.limits, *result.notes]))
     yield from _path(result)
-    yield from _crossing(result)
     yield from _others(result)
     yield from _training(result)
     yield Section("What the arms are", table_html(tables.arms_table(result)))
