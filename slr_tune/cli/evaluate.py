@@ -152,7 +152,7 @@ def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
         row["utterances_per_second"] = system.utterances_per_second
         if system is not systems[0]:
             difference = paired_difference(system.counts, systems[0].counts, split.signers)
-            row["minus_greedy"] = _difference_row(difference)
+            row["minus_greedy"] = None if difference is None else _difference_row(difference)
         rows.append(row)
     return rows
 

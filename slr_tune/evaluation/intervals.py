@@ -75,8 +75,13 @@ def drawn_units(signers: Sequence[str] | None) -> str:
 
 def paired_difference(
     counts: Counts, baseline: Counts, signers: Sequence[str] | None
-) -> Difference:
-    """WER of one system minus that of another on the same utterances, with interval and tests."""
+) -> Difference | None:
+    """WER of one system minus that of another on the same utterances, with interval and tests.
+
+    None where fewer than two utterances have words: one alone says nothing of others.
+    """
+    if np.count_nonzero(baseline[:, 3]) < 2:
+        return None
     found = compare(
         {"baseline": _as_arm(baseline), "system": _as_arm(counts)},
         baseline[:, 3],

@@ -108,16 +108,26 @@ def _around(best: BeamSettings, has_language_model: bool) -> Iterator[BeamSettin
 
 
 def _ranked(found: dict[BeamSettings, Tried]) -> tuple[Tried, ...]:
-    def key(tried: Tried) -> tuple[float, int, float, float]:
-        settings = tried.settings
-        errors = float(tried.decoded.counts[:, :3].sum())
-        return errors, settings.width, settings.lm_weight, abs(settings.gloss_bonus)
+    def key(tried: Tried) -> tuple[float, tuple[float, ...]]:
+        return float(tried.decoded.counts[:, :3].sum()), _size(tried)
 
     return tuple(sorted(found.values(), key=key))
 
 
+def _size(tried: Tried) -> tuple[float, ...]:
+    """Orders settings without a look at what they give, no two alike: small beam, weight, bonus."""
+    settings = tried.settings
+    bonus = settings.gloss_bonus
+    return settings.width, settings.lm_weight, abs(bonus), bonus
+
+
 def _held_out(tried: Sequence[Tried]) -> float:
-    """Each half of the utterances under the settings that are best on the other half."""
+    """Each half of the utterances under the settings that are best on the other half.
+
+    Among settings that are equal on the choosing half the smallest is taken. In the order of all
+    utterances it would be the one that is best on the half that it is measured on.
+    """
+    tried = sorted(tried, key=_size)
     errors = np.array([item.decoded.counts[:, :3].sum(axis=1) for item in tried])  # [K, N]
     words = tried[0].decoded.counts[:, 3]
     fold = np.arange(len(words)) % _FOLDS

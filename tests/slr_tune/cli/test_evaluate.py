@@ -138,3 +138,13 @@ def test_what_cannot_be_done_is_said(
     given = [item.format(studies=trained) for item in arguments]
     code, _, err = call("evaluate", *given)
     assert code == 2 and message in err
+
+
+def test_a_split_of_one_utterance(trained: Path, call: Call) -> None:
+    # Broken if the smallest split ended in a traceback: a difference is of two utterances or more.
+    folder, data = trained / "train" / "student", "{name: libras, train: 60, dev: 1, test: 4}"
+    code, out, _ = call("evaluate", folder, "--data", data, "--json")
+    assert code == 0
+    greedy, beam = json.loads(out)["systems"]
+    assert beam["minus_greedy"] is None and greedy["low"] == greedy["percent"] == greedy["high"]
+    assert call("evaluate", folder, "--data", data)[0] == 0

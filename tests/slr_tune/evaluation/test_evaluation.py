@@ -49,6 +49,7 @@ def test_paired_difference_is_that_of_the_ablation() -> None:
     rng = np.random.default_rng(2)
     ours, theirs = rng.binomial(10, 0.2, size=80), rng.binomial(10, 0.3, size=80)
     found = paired_difference(counts_of(ours.tolist()), counts_of(theirs.tolist()), None)
+    assert found is not None
     arms = {"base": theirs[None], "arm": ours[None]}
     expected = compare(arms, [10] * 80, baseline="base")["arm"].difference
     assert expected is not None and found == expected
@@ -79,3 +80,13 @@ def test_held_out_figure_by_hand() -> None:
     assert _held_out(tried) == pytest.approx(40.0)
     same = [Tried(BeamSettings(), Decoded("beam", ((),) * 4, counts_of([1] * 4), 1.0))]
     assert _held_out(same) == pytest.approx(10.0)
+
+
+def test_held_out_figure_among_equals() -> None:
+    # Broken if a tie on the choosing half went to what is best on the half to be measured: the
+    # large beam, which is the better one there, would give 5.
+    tried = [
+        Tried(BeamSettings(width), Decoded("beam", ((),) * 4, counts_of(errors), 1.0))
+        for width, errors in ((20, [0, 1, 0, 1]), (5, [1, 1, 1, 1]))
+    ]
+    assert _held_out(tried) == pytest.approx(10.0)
