@@ -72,17 +72,27 @@ def command(
         return 0
     click.echo(f"{named.path}\n{dataset.name} dev, {len(split)} utterances\n")
     _print(found, plain.wer, seconds)
-    click.echo("\n" + _evaluate_command(named, found.best.settings, model, lm_order))
+    options = _subject_options(named, data=data, storage=storage)
+    click.echo("\n" + _evaluate_command(options, found.best.settings, model, lm_order))
     return 0
 
 
-def _evaluate_command(named: Named, best: BeamSettings, model: str, lm_order: int) -> str:
-    """What evaluates the best."""
-    words = ["slr-tune", "evaluate"]
+def _subject_options(named: Named, *, data: str | None, storage: str | None) -> list[str]:
+    """What names the same checkpoint and data again."""
+    from sqlalchemy.engine import make_url
+
     if named.study is None:
-        words += [str(named.path)]
+        words = [str(named.path)]
     else:
-        words += ["--study", named.study, "--trial", str(named.trial)]
+        words = ["--study", named.study, "--trial", str(named.trial)]
+        if storage is not None:  # what is printed is copied to other places: not with the password
+            words += ["--storage", make_url(storage).render_as_string(hide_password=True)]
+    return words + ([] if data is None else ["--data", data])
+
+
+def _evaluate_command(subject: list[str], best: BeamSettings, model: str, lm_order: int) -> str:
+    """What evaluates the best."""
+    words = ["slr-tune", "evaluate", *subject]
     words += ["--lm", model] + (["--lm-order", str(lm_order)] if model == "train" else [])
     words += ["--beam-width", str(best.width)]
     words += [] if model == "none" else ["--lm-weight", f"{best.lm_weight:g}"]

@@ -48,3 +48,21 @@ def test_test_is_not_touched(trained: Path, call: Call) -> None:
     assert not (folder / "test_openings.log").exists()
     code, _, err = call("tune-decoder", folder, "--split", "test")
     assert code == 2 and "--split" in err
+
+
+def test_the_command_that_is_printed_is_of_the_same_data_and_database(
+    trained: Path, call: Call
+) -> None:
+    # Broken if a person who copies the last line saw a figure of other data, or was told that
+    # there is no such study.
+    from slr_tune.cli.tune_decoder import _subject_options
+    from slr_tune.evaluation.checkpoints import Named
+
+    folder, data = trained / "train" / "student", "{name: libras, train: 60, dev: 3, test: 4}"
+    out = call("tune-decoder", folder, "--data", data)[1]
+    words = shlex.split(out.splitlines()[-1])
+    assert words[words.index("--data") + 1] == data
+    assert json.loads(call(*words[1:], "--json")[1])["utterances"] == 3
+    named = Named(folder, "s/4", study="s", trial=4)
+    words = _subject_options(named, data=None, storage="postgresql://me:secret@host/db")
+    assert words == ["--study", "s", "--trial", "4", "--storage", "postgresql://me:***@host/db"]
