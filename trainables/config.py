@@ -198,6 +198,25 @@ class Decoding(Settings):
         return self
 
 
+def inherited(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays of a configuration that some settings are changed in, key by key.
+
+    A beam's settings do not outlive it: greedy decoding, which takes none, would be refused for
+    settings that nobody has given it.
+
+    Args:
+        config: A run's settings, as JSON.
+        changes: Nested settings that are to go over them.
+    """
+    own, wanted = config.get("decoding"), changes.get("decoding")
+    if not (isinstance(own, Mapping) and isinstance(wanted, Mapping)):
+        return dict(config)
+    if wanted.get("method") != "greedy":
+        return dict(config)
+    kept = {name: value for name, value in own.items() if name not in BEAM_DEFAULTS}
+    return {**config, "decoding": kept}
+
+
 class RunConfig(Settings):
     """Settings that every built-in run has."""
 

@@ -15,6 +15,7 @@ from slr_tune.space.space import merge
 from slr_tune.space.tree import kind_of
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
+from trainables.config import inherited
 from trainables.registry import config_class
 
 
@@ -97,7 +98,8 @@ def _file(path: Path, spec: StudySpec) -> Baseline:
     under = spec.baseline_config() or {**spec.fixed, "max_epochs": spec.budget.max_epochs}
     if _is_whole(given, spec.trainable):
         under = {name: value for name, value in under.items() if name != DECODING_GROUP}
-    return Baseline(f"file {path}", resolve(spec.trainable, merge(under, given), what=str(path)))
+    whole = merge(inherited(under, given), given)
+    return Baseline(f"file {path}", resolve(spec.trainable, whole, what=str(path)))
 
 
 def _is_whole(given: Mapping[str, Any], trainable: str) -> bool:

@@ -15,6 +15,7 @@ from slr_tune.space.problems import Problems
 from slr_tune.space.settings import Fault, Path
 from slr_tune.space.space import merge
 from slr_tune.space.tree import Entry, Node, Place, key_text
+from trainables.config import inherited
 
 
 def read_section(
@@ -119,7 +120,8 @@ def check_settings(
     plain = {} if node.value is None else node.plain()
     if note_unknown(model, plain, node, label, problems):
         return None
-    merged = merge(merge(settings.defaults_of(model), start or {}), plain)
+    kept = inherited(start or {}, plain)
+    merged = merge(merge(settings.defaults_of(model), kept), plain)
     if faults := settings.faults_of(model, merged):
         note_faults(faults, node, label, problems, known=settings.field_names(model))
         return None

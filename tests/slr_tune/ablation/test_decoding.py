@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
+from slr_tune.ablation.baseline import find_baseline
 from slr_tune.ablation.bench import Bench
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.kinds import Kind
@@ -88,3 +89,15 @@ def test_levels_of_the_file_are_taken(space: Callable[..., Path]) -> None:
         "greedy",
         "beam 7, LM 0.9, bonus 1.5",
     ]
+
+
+def test_a_greedy_file_over_a_beam_is_a_greedy_baseline(
+    beam_spec: StudySpec, tmp_path: Path
+) -> None:
+    # Broken if a file that says greedy were refused for the width of the search's own beam.
+    path = tmp_path / "greedy.yaml"
+    path.write_text("decoding: {method: greedy}\ndropout: 0.1\n")
+    config = find_baseline(str(path), beam_spec, None).config
+    assert "decoding" not in config and config["dropout"] == 0.1
+    path.write_text("decoding: {width: 7}\n")
+    assert find_baseline(str(path), beam_spec, None).config["decoding"] == {**BEAM, "width": 7}

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from slr_tune.cli import train_settings
 from slr_tune.cli.main import run
+from slr_tune.cli.train_settings import read_train_settings
+from slr_tune.errors import SpecError
+from trainables.config import StudentConfig
 
 DATA = "{name: libras, train: 12, dev: 4, test: 1}"
 SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", "device=cpu"]
@@ -65,6 +69,34 @@ def test_fine_tuning_has_the_settings_of_its_start(capsys: Any, tmp_path: Path) 
     code, out, err = train(*again, *options, capsys=capsys)
     assert code == 0 and "Weights taken from" in err
     assert json.loads(out)["config"] == start["config"] | changed
+
+
+@pytest.mark.parametrize("change", ["decoding.method=greedy", "decoding={method: greedy}"])
+def test_fine_tuning_may_go_over_to_greedy_decoding(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if a checkpoint of a beam search could be fine-tuned with a beam search alone: its
+    # width was held against a method that nobody had given a width.
+    beam = StudentConfig.model_validate({"hidden": 9, "decoding": {"width": 5}})
+    start = beam.model_dump(mode="json")
+    monkeypatch.setattr(train_settings, "_settings_of", lambda *_: start)
+
+    def config(*overrides: str) -> StudentConfig:
+        found = read_train_settings(
+            "student",
+            None,
+            overrides=overrides,
+            data=None,
+            teacher=None,
+            seed=None,
+            resume=tmp_path,
+        )
+        return StudentConfig.model_validate(found.config)
+
+    assert config(change) == StudentConfig(hidden=9)
+    assert config("decoding.lm_weight=0.1").decoding.width == 5
+    with pytest.raises(SpecError, match="method greedy takes no width"):
+        config("decoding={method: greedy, width: 3}")
 
 
 def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> None:
