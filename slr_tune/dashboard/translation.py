@@ -64,7 +64,7 @@ class Translation:
 def _distribution(column: Variable) -> BaseDistribution:
     if column.options:
         return CategoricalDistribution(column.options)
-    if all(part.whole for part in column.ranges):
+    if column.whole:
         return IntDistribution(int(column.low), int(column.high), log=column.log)
     return FloatDistribution(column.low, column.high, log=column.log)
 

@@ -87,13 +87,7 @@ def _cells(members: Sequence[Variable]) -> tuple[Ints, Ints]:
 
 def _free(members: Sequence[Variable]) -> Sequence[Variable]:
     """The members without the last weight of a simplex, which the others give."""
-    numbers = [member for member in members if not member.options]
-    if len(numbers) < 2 or len(numbers) != len(members):
-        return members
-    values = np.column_stack([member.values for member in numbers])
-    sums = values[np.isfinite(values).all(axis=1)].sum(axis=1)
-    is_simplex = len(sums) > 0 and bool(np.all(np.abs(sums - 1.0) < 1e-5))
-    return members[:-1] if is_simplex else members
+    return members[:-1] if all(member.simplex for member in members) else members
 
 
 def _cell(member: Variable) -> Ints:

@@ -264,27 +264,21 @@ def _rescale(
 ) -> None:
     """Moves the other weights of a simplex in proportion, so that the sum stays 1."""
     mine = variables[place]
-    others = [
-        i for i, v in enumerate(variables) if i != place and v.group == mine.group and _is_weight(v)
-    ]
-    if not others or not _is_weight(mine):
+    if not mine.simplex:
         return
-    block = design[:, :, [columns[i][0] for i in others]]
-    total = block.sum(axis=2, keepdims=True)
-    even = np.full_like(block, 1.0 / len(others))
-    shares = np.divide(block, total, out=even, where=total > 1e-9)
+    others = [
+        columns[i][0]
+        for i, variable in enumerate(variables)
+        if i != place and variable.group == mine.group and variable.simplex
+    ]
+    block = design[:, :, others]
+    there = block != _ABSENT  # a branch may have fewer weights than another
+    weights = np.where(there, block, 0.0)
+    total = weights.sum(axis=2, keepdims=True)
+    even = there / np.maximum(1, there.sum(axis=2, keepdims=True))
+    shares = np.divide(weights, total, out=even, where=total > 1e-9)
     left = 1.0 - design[:, :, columns[place][0]]
-    design[:, :, [columns[i][0] for i in others]] = shares * left[:, :, None]
-
-
-def _is_weight(variable: Variable) -> bool:
-    """Whether it is a weight of a simplex: the only columns whose group has no choice in it."""
-    return (
-        not variable.options
-        and variable.name.startswith(variable.group + ".")
-        and variable.ranges == (Range(0.0, 1.0),)
-        and not variable.conditional
-    )
+    design[:, :, others] = np.where(there, shares * left[:, :, None], _ABSENT)
 
 
 def _grid(variable: Variable, size: int) -> Floats:
@@ -295,7 +289,7 @@ def _grid(variable: Variable, size: int) -> Floats:
         grid = np.geomspace(low, high, size)
     else:
         grid = np.linspace(low, high, size)
-    return np.unique(np.round(grid)) if variable.ranges[0].whole else grid
+    return np.unique(np.round(grid)) if variable.whole else grid
 
 
 def _share(variable: Variable, values: Floats) -> Floats:

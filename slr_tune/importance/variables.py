@@ -60,6 +60,7 @@ class Variable:
         regime: (N,) which of `ranges` a trial's value was drawn from; -1 where it does not apply.
         ranges: Of a number, one for each branch that has it.
         options: Of a choice, its options as the file shows them; empty for a number.
+        simplex: Whether it is a weight, which sums to 1 with the others of its group.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Variable:
     regime: Ints
     ranges: tuple[Range, ...] = ()
     options: tuple[str, ...] = ()
+    simplex: bool = False
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -81,8 +83,13 @@ class Variable:
 
     @property
     def log(self) -> bool:
-        """Whether its scale is logarithmic."""
-        return any(part.log for part in self.ranges)
+        """Whether its scale is logarithmic: in every branch, as one may begin at 0."""
+        return bool(self.ranges) and all(part.log for part in self.ranges)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it takes whole numbers only."""
+        return bool(self.ranges) and all(part.whole for part in self.ranges)
 
     @property
     def low(self) -> float:
@@ -146,6 +153,7 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
                 _spread([value[weight] for value in decoded], rows, len(trials)),
                 regime,
                 (Range(0.0, 1.0),),
+                simplex=True,
             )
             for weight in parameter.weights
         ]
@@ -184,6 +192,7 @@ def _merged(one: Variable, other: Variable) -> Variable:
         values[mine] = codes[other.values[mine].astype(int)]
         regime = np.where(mine, other.regime, one.regime)
         return replace(one, values=values, regime=regime, options=options)
+    one = replace(one, simplex=one.simplex and other.simplex)
     values = np.where(other.active, other.values, one.values)
     if other.ranges[0] in one.ranges:
         number = one.ranges.index(other.ranges[0])
