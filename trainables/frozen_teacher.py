@@ -90,7 +90,8 @@ class FrozenTeacher:
         Returns:
             Logits and hidden states in 32 bits.
         """
-        with torch.no_grad():
+        # Not in the 16 bits of a student that asks: kept answers would be others than live ones.
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             features = features.to(self.device, torch.float16 if self.half else torch.float32)
             output = self._model.forward_with_hidden_states(features, lengths)
             return TeacherBatch(
