@@ -122,12 +122,37 @@ def run(arguments: list[str] | None = None) -> int:
             return 0
         click.echo(f"slr-tune: {_file_error(error)}", err=True)
         return EXIT_RUN_FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        click.echo(f"slr-tune: {_memory_error(error)}", err=True)
+        return EXIT_RUN_FAILED
     return result if isinstance(result, int) else 0
 
 
 def _file_error(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     return f"{place}{error.strerror or error}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """As `trainables.memory` tells it; torch is not imported to find that it cannot be meant."""
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from trainables.memory import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+def _memory_error(error: Exception) -> str:
+    """What was said first, and the way out."""
+    told = str(error).partition("\n")[0]
+    if "memory" not in told.lower():
+        told = f"out of memory: {told}".removesuffix(": ")
+    return (
+        f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; of a "
+        "distillation on a GPU, teacher_fp16 halves the teacher."
+    )
 
 
 if __name__ == "__main__":

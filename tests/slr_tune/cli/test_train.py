@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from slr_tune.cli import train_settings
 from slr_tune.cli.main import run
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.errors import SpecError
 from trainables.config import StudentConfig
+from trainables.ctc_run import CtcRun
 
 DATA = "{name: libras, train: 12, dev: 4, test: 1}"
 SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", "device=cpu"]
@@ -133,6 +135,43 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
 def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], said: str) -> None:
     code, out, err = train(*arguments, capsys=capsys)
     assert code == 2 and said in err and out == "" and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("out of memory with one utterance at a time in epoch 1: CUDA"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore of it."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["one utterance", "GPU", "CPU", "Python"],
+)
+def test_memory_that_runs_out_for_good_ends_in_one_message(
+    error: Exception, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if the commonest end of a large model were a traceback, or called bad input.
+    monkeypatch.setattr(CtcRun, "run_epoch", _raising(error))
+    code, out, err = train("student", *SMALL, "--set", "max_epochs=1", capsys=capsys)
+    assert (code, out) == (1, "") and "Traceback" not in err
+    told, hint = err.splitlines()
+    assert told.startswith("slr-tune: ") and "memory" in told and "truncate_frames" in hint
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if every RuntimeError were taken for too little memory.
+    monkeypatch.setattr(CtcRun, "run_epoch", _raising(RuntimeError("shapes differ")))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train("student", *SMALL, "--set", "max_epochs=1", capsys=capsys)
+
+
+def _raising(error: Exception) -> Any:
+    def run_epoch(run: CtcRun) -> dict[str, float]:
+        raise error
+
+    return run_epoch
 
 
 def test_another_run_in_the_folder_is_refused(capsys: Any, tmp_path: Path) -> None:
