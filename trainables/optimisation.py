@@ -43,7 +43,9 @@ class Precision:
         self.ignored = mixed and device.type != "cuda"
         self.dtype: torch.dtype | None = None
         if mixed and device.type == "cuda":
-            self.dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+            # Emulated, as on GPUs before Ampere, bfloat16 is slower than 32 bits.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            self.dtype = torch.bfloat16 if native else torch.float16
         self.scaler = torch.amp.GradScaler(
             device.type,
             enabled=self.dtype is torch.float16,
@@ -108,12 +110,14 @@ class Optimisation:
             group["lr"] = self.learning_rate(position)
         scaler.unscale_(self._optimiser)
         limit = self._config.clip_norm
-        norm = float(
-            nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
-        )
-        if norm < float("inf") or self._precision.scaled:
-            scaler.step(self._optimiser)
-            scaler.update()
+        try:
+            norm = float(
+                nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
+            )
+            if norm < float("inf") or self._precision.scaled:
+                scaler.step(self._optimiser)
+        finally:
+            scaler.update()  # Without it no step could follow one that ran out of memory.
         self._optimiser.zero_grad(set_to_none=True)
         return norm
 

@@ -120,11 +120,38 @@ def test_overflow_under_the_scaler_skips_the_step_and_lowers_the_scale() -> None
     assert again.state_dict()["scaler"]["scale"] == 512.0
 
 
+def test_step_that_ran_out_of_memory_can_be_made_again() -> None:
+    # Adam allocates its means in the first step. The scaler refuses a second `unscale_` before
+    # the first is done with, so the remedied epoch would have ended in an error.
+    weight = nn.Parameter(torch.tensor([2.0]))
+    steps = scaled_optimisation(weight)
+    before = steps.state_dict()
+
+    def out_of_memory(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = steps._optimiser.register_step_pre_hook(out_of_memory)
+    steps.backward((3.0 * weight).sum())
+    with pytest.raises(torch.OutOfMemoryError):
+        steps.step(1.0)
+    hook.remove()
+    steps.clear()
+    steps.load_state_dict(before)
+    steps.backward((3.0 * weight).sum())
+    assert steps.step(1.0) == pytest.approx(3.0)
+    assert float(weight.detach()) < 2.0
+
+
 @pytest.mark.parametrize(("bfloat16", "expected"), [(True, "bfloat16"), (False, "float16")])
 def test_gpu_takes_bfloat16_where_it_can(
     bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
+    # GPUs that only emulate bfloat16, slower than 32 bits, say that they support it unless asked.
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: bfloat16 or including_emulation,
+    )
     scalers: list[bool] = []
     monkeypatch.setattr(torch.amp, "GradScaler", lambda device, enabled: scalers.append(enabled))
     precision = Precision(torch.device("cuda"), mixed=True)
