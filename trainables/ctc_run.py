@@ -105,7 +105,7 @@ class CtcRun:
         twice as many to a step.
 
         Raises:
-            MemoryError: There is not even room for one utterance at a time.
+            MemoryError: There is not even room for one utterance at a time, of train or of dev.
             RuntimeError: The run has ended.
         """
         if self.ended_by is not None:
@@ -114,7 +114,7 @@ class CtcRun:
         before = self._learned_state()
         while True:
             try:
-                row = self._attempt()
+                trained = self._train()
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -123,6 +123,7 @@ class CtcRun:
             # Outside the handler: its traceback holds the tensors that there was no room for.
             self._use_less_memory(message)
             self._load_learned_state(before)
+        row = self._row(trained, None if trained is None else self._evaluate())
         row["seconds"] = time.perf_counter() - started
         self.rows.append(row)
         return dict(row)
@@ -204,8 +205,8 @@ class CtcRun:
         """What the objective learns beside the model; a module without parameters if nothing."""
         return self._objective.learned or nn.Identity()
 
-    def _attempt(self) -> dict[str, float]:
-        """Trains and evaluates the next epoch; leaves rows and counters alone."""
+    def _train(self) -> EpochResult | None:
+        """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
         epoch = self.epoch + 1
         trainer = Trainer(
             model=self.model,
@@ -219,10 +220,9 @@ class CtcRun:
         )
         try:
             with torch_stream(self._seed, epoch, "training"):
-                trained = trainer.run(epoch, split=self._split)
+                return trainer.run(epoch, split=self._split)
         except NotFinite:
-            return self._row(None, None)
-        return self._row(trained, self._evaluate())
+            return None
 
     def _evaluate(self) -> Evaluation:
         """Recognises dev, with fewer utterances at once where memory is short: same result."""
@@ -234,14 +234,19 @@ class CtcRun:
                     self._data.vocabulary,
                     device=self.device,
                     decoder=self._decoder,
-                    precision=self._precision,
                     utterances_at_once=self._evaluated_at_once,
                 )
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self._evaluated_at_once == 1:
+                if not is_out_of_memory(error):
                     raise
-            self._evaluated_at_once //= 2
+                message = str(error).partition("\n")[0]
             release(self.device)
+            if self._evaluated_at_once == 1:
+                raise MemoryError(
+                    f"out of memory with one utterance of dev at a time in epoch {self.epoch + 1}: "
+                    f"{message}"
+                )
+            self._evaluated_at_once //= 2
 
     def _row(self, trained: EpochResult | None, evaluation: Evaluation | None) -> dict[str, float]:
         epoch = self.epoch + 1

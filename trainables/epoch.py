@@ -78,13 +78,14 @@ class Trainer:
         self.model.train()
         totals = _Totals(self)
         groups = self.training_set.groups(seed=self.seed, epoch=epoch, split=split)
-        for number, group in enumerate(groups):
-            position = epoch - 1 + number / len(groups)
-            try:
+        try:
+            for number, group in enumerate(groups):
+                position = epoch - 1 + number / len(groups)
                 totals.add_step(self._step(group, totals, epoch=epoch, position=position))
-            except NotFinite:
-                self.optimisation.clear()
-                raise
+        finally:
+            # Of a group that was given up, for lack of memory too: what is tried next must not
+            # add to it.
+            self.optimisation.clear()
         last_position = epoch - 1 + (len(groups) - 1) / len(groups)
         return totals.result(self.optimisation.learning_rate(last_position))
 

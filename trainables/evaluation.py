@@ -14,7 +14,6 @@ from trainables.data import BLANK, Batch, Split, collate
 from trainables.decoding import BeamDecoder, greedy_decode
 from trainables.losses import ctc_loss
 from trainables.models import ModelOutput, Recogniser
-from trainables.optimisation import Precision
 from trainables.scoring import WerResult, corpus_wer
 
 UTTERANCES_AT_ONCE = 32
@@ -47,10 +46,12 @@ def evaluate(
     *,
     device: torch.device,
     decoder: BeamDecoder | None = None,
-    precision: Precision | None = None,
     utterances_at_once: int = UTTERANCES_AT_ONCE,
 ) -> Evaluation:
     """Recognises every utterance of a split, in eval mode; the model's mode is put back.
+
+    In 32 bits, also for a run that trains in 16: its figures are those of its checkpoint, whoever
+    looks at it.
 
     Args:
         model: On `device`.
@@ -58,7 +59,6 @@ def evaluate(
         vocabulary: Glosses by number, the blank first.
         device: Where to compute.
         decoder: Beam search; None for the likeliest class of every frame.
-        precision: As in training; None computes in 32 bits.
         utterances_at_once: Size of a batch.
     """
     sums = _Sums()
@@ -68,7 +68,7 @@ def evaluate(
     try:
         for indices in _batches(split.lengths, utterances_at_once):
             batch = collate(split, indices).to(device)
-            with torch.inference_mode(), (precision or Precision(device, mixed=False)).autocast():
+            with torch.inference_mode():
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
             sums.add(output, batch, np.flatnonzero(possible))

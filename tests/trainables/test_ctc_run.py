@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from trainables import ctc_run
 from trainables import epoch as epoch_module
 from trainables.checkpoint import save_checkpoint
 from trainables.curve import COLUMNS
+from trainables.data import collate
 from trainables.errors import CheckpointError, ConfigError
+from trainables.evaluation import evaluate
 
 DETERMINISTIC = {"dropout": 0.0, "weight_decay": 0.0}
 
@@ -177,6 +180,49 @@ def test_out_of_memory_redoes_the_epoch_from_its_start(
     assert_same_bits(resumed.state_dict(), remedied.state_dict())
 
 
+@pytest.mark.parametrize("where", ["forward", "backward"])
+def test_gradients_of_the_attempt_that_failed_are_forgotten(make_run: Any, where: str) -> None:
+    # Left in place, they would be added to the first step of the epoch's next attempt.
+    settings = {"accumulation": 2, "clip_norm": None, "max_epochs": 1, **DETERMINISTIC}
+    failing, expected = make_run(**settings), make_run(**settings)
+    expected.load_state_dict({**expected.state_dict(), "batch_split": 2})
+    calls: list[int] = []
+
+    def second_time(*_: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    if where == "forward":
+        failing.model.register_forward_pre_hook(second_time)
+    else:
+        # The first parameter is the last to get its gradient: the others have theirs by then.
+        next(failing.model.parameters()).register_hook(second_time)
+    rows = failing.run_epoch(), expected.run_epoch()
+    assert len(calls) > 2 and len(failing.facts()["remedies"]) == 1
+    assert rows[0]["train/gradient_norm"] == rows[1]["train/gradient_norm"]
+    assert torch.equal(weights(failing), weights(expected))
+
+
+def test_lack_of_memory_for_dev_does_not_halve_the_batch(
+    make_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Smaller batches are no remedy for it: the epoch would be trained again and again in vain,
+    # and the record would name remedies that were none.
+    run = make_run()
+    asked: list[int] = []
+
+    def hungry(*_: Any, utterances_at_once: int, **__: Any) -> None:
+        asked.append(utterances_at_once)
+        raise torch.OutOfMemoryError("CUDA out of memory.\nA second line")
+
+    monkeypatch.setattr(ctc_run, "evaluate", hungry)
+    with pytest.raises(MemoryError, match="one utterance of dev at a time in epoch 1: CUDA.*ory.$"):
+        run.run_epoch()
+    assert asked == [32, 16, 8, 4, 2, 1]
+    assert run.facts()["remedies"] == [] and run.state_dict()["batch_split"] == 1
+
+
 def test_no_room_for_a_single_utterance(make_run: Any) -> None:
     run = make_run()
     run.model.forward = Hungry(run, 0, torch.OutOfMemoryError)
@@ -256,3 +302,25 @@ def test_every_loss_can_be_computed_from_16_bits(make_run: Any, teacher_file: Pa
     assert one["train/loss"] != other["train/loss"]
     for name in COLUMNS[2:6]:
         assert other[name] == pytest.approx(one[name], rel=0.05), name
+
+
+def test_dev_is_measured_in_32_bits(make_run: Any, libras: Any) -> None:
+    # Whoever evaluates the checkpoint must find the figures of its training.
+    run = make_run(dropout=0.0)
+    run._precision.dtype = torch.bfloat16
+    row = run.run_epoch()
+    found = evaluate(run.model, libras.dev, libras.vocabulary, device=run.device)
+    assert (row["val/loss"], row["val/wer"]) == (found.loss, found.wer.wer_percent)
+
+
+def test_a_teacher_answers_alike_under_the_students_16_bits(
+    make_run: Any, teacher_file: Path, libras: Any
+) -> None:
+    # The cache is filled outside of them: with and without it a run would learn other targets.
+    run = make_run("distill", teacher=teacher_file, teacher_cache=False)
+    batch = collate(libras.train, [0, 1])
+    plain = run._objective._teacher(batch.features, batch.lengths, [0])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = run._objective._teacher(batch.features, batch.lengths, [0])
+    assert torch.equal(plain.logits, mixed.logits)
+    assert torch.equal(plain.hidden[0], mixed.hidden[0])
