@@ -69,8 +69,10 @@ class FusedModel:
         unigrams = self._factors[()]
         unigrams.setdefault(_END, 1.0)
         unigrams.setdefault(_UNKNOWN, math.exp(settings.gloss_bonus))
-        for gloss in range(1, len(vocabulary)):
-            unigrams.setdefault(gloss, unigrams[_UNKNOWN])
+        self._unlisted = frozenset(range(1, len(vocabulary))).difference(unigrams)
+        for factors in self._factors.values():
+            if _UNKNOWN in factors:
+                factors.update(dict.fromkeys(self._unlisted, factors[_UNKNOWN]))
         backoff = max([1.0, *self._backoffs.values()]) ** (self._length + 1)
         self.largest_factor = backoff * max(max(f.values()) for f in self._factors.values())
         self.start = self._history(())
@@ -100,8 +102,14 @@ class FusedModel:
         return max(math.exp(nats + self._settings.gloss_bonus * of_gloss), _SMALLEST)
 
     def _history(self, glosses: Classes) -> History:
-        """Collects the levels of a history; one shorter than the model sees begins with <s>."""
+        """Collects the levels of a history; one shorter than the model sees begins with <s>.
+
+        The model sees all glosses that it does not list as one. They stay apart in `glosses`: by
+        them the search tells which prefixes have the same future.
+        """
         seen = glosses if len(glosses) == self._length else (_BEGIN, *glosses)
+        if self._unlisted:
+            seen = tuple(_UNKNOWN if gloss in self._unlisted else gloss for gloss in seen)
         levels = []
         backoff = 1.0
         for start in range(len(seen) + 1):
