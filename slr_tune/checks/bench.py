@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel
 
 from slr_tune.checks.largest import largest_config
@@ -22,6 +23,7 @@ from trainables.config import RunConfig
 from trainables.ctc_run import CtcRun
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
+from trainables.optimisation import choose_device
 from trainables.protocol import RunInputs
 from trainables.registry import BUILT_IN_NAMES, config_class, run_class
 from trainables.soft_targets import SoftTargets
@@ -145,6 +147,10 @@ class Bench:
     def chosen(self, train: np.ndarray[Any, Any], dev: int = 2) -> Dataset:
         """Some training utterances, and the first of dev."""
         return subset(self.data, train=train, dev=np.arange(min(dev, len(self.data.dev))))
+
+    def device_of(self, config: Mapping[str, Any]) -> torch.device:
+        """Where a run of a configuration is tried."""
+        return choose_device(self._device or str(config["device"]))
 
     def build(self, config: Mapping[str, Any], data: Dataset) -> CtcRun:
         """The space's run at epoch 0."""

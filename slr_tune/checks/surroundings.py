@@ -86,7 +86,8 @@ def memory(bench: Bench) -> Finding:
     told = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
     told += f"of {config['batch_size']}"
     remedy = "Lower batch_size and raise accumulation, set truncate_frames, or narrow the space."
-    if config["device"] == "cpu" and free is not None and needed > free:
+    on_cpu = bench.device_of(config).type == "cpu"
+    if on_cpu and free is not None and needed > free:  # the step itself could end this process
         return "FAIL", f"{told}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
     longest = np.argsort(-bench.data.train.lengths, kind="stable")[: config["batch_size"]]
     run = bench.build({**config, "accumulation": 1}, bench.chosen(longest))
@@ -98,7 +99,7 @@ def memory(bench: Bench) -> Finding:
         size = remedies[-1]["batch_size"]
         return "NOTE", f"{told}; only in batches of {size}, which a run does by itself", remedy
     workers = wanted_workers(bench.spec.resources)
-    if run.device.type == "cpu" and free is not None and workers * peak > free + peak:
+    if on_cpu and free is not None and workers * peak > free + peak:
         told += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
         return "FAIL", told, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
     return "PASS", told, ""

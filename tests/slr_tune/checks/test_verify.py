@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_runs import small_spec
+import torch
+from small_runs import small_space, small_spec
 from toy_space import toy_spec
 
 from slr_tune.checks import surroundings
@@ -18,7 +19,7 @@ from slr_tune.checks.largest import largest_config
 from slr_tune.checks.result import Check, run_checks
 from slr_tune.checks.verify import quick_check, verify
 from slr_tune.errors import SlrTuneError
-from slr_tune.space import StudySpec
+from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
 from trainables.data import Dataset
@@ -141,6 +142,32 @@ def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     # Broken if the largest trial of a space ended the night by itself.
     monkeypatch.setattr(surroundings, "_free_memory", lambda: 1000)
     assert "free" in failing(small_spec(tmp_path))["memory"].found
+
+
+@pytest.mark.parametrize(
+    ("setting", "device", "has_gpu"),
+    [("cpu", None, True), ("auto", None, False), ("auto", "cpu", True)],
+)
+def test_no_step_is_tried_where_memory_cannot_be_enough(
+    setting: str,
+    device: str | None,
+    has_gpu: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Broken if the check itself were ended by the system: it did not see that auto is a CPU.
+    monkeypatch.setattr(surroundings, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(Bench, "build", _refused)
+    spec = load_spec(small_space(tmp_path), overrides=[f"fixed.device={setting}"])
+    bench = Bench(spec, storage=None, device=device)
+    (check,) = run_checks([("memory", lambda: surroundings.memory(bench))])
+    bench.close()
+    assert check.failed and "MiB, 0 free" in check.found
+
+
+def _refused(*_: Any) -> Any:
+    raise RuntimeError("a step is tried")
 
 
 def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
