@@ -71,10 +71,20 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def points(value: float | None) -> str:
-    """A value of the metric: two digits after the point, three significant ones of a small one."""
+    """A WER in percent: two digits after the point, three significant ones of a small one."""
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.3g}" if 0 < abs(value) < 0.1 else f"{value:.2f}"
+
+
+def metric_text(value: float | None, metric: str) -> str:
+    """A value of a metric: as `points` in percent, otherwise four significant digits."""
+    return points(value) if in_percent(metric) else number(value, 4)
+
+
+def plotted(value: float) -> float:
+    """A value for a figure: six significant digits, as decimals would flatten a small metric."""
+    return float(f"{value:.6g}")
 
 
 def duration(seconds: float) -> str:
@@ -90,6 +100,11 @@ def metric_title(metric: str) -> str:
     """An axis title: the WER is in percent, of another metric the unit is its own."""
     names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss"}
     return names.get(metric, metric)
+
+
+def in_percent(metric: str) -> bool:
+    """Whether its differences are percentage points."""
+    return metric_title(metric).endswith(", %")
 
 
 def value_axis(metric: str, values: Iterable[float]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
                     "arrayminus": down,
                     "color": colour,
                 },
-                "hovertemplate": "%{x}: %{y:.2f}<extra></extra>",
+                "hovertemplate": "%{x}: %{y:.4~g}<extra></extra>",
             }
         ]
     else:
@@ -157,7 +157,7 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
                 "x": at,
                 "y": list(marginal.mean),
                 "line": {"color": colour, "width": 2.2},
-                "hovertemplate": "%{x:.3g}: %{y:.2f}<extra></extra>",
+                "hovertemplate": "%{x:.3~g}: %{y:.4~g}<extra></extra>",
             },
         ]
     axis: dict[str, Any] = {"title": {"text": marginal.name, "standoff": 6}}
@@ -200,8 +200,8 @@ def interaction_figure(pair: Interaction, metric: str) -> Figure:
             "z": [list(column) for column in zip(*pair.values, strict=True)],
             "colorscale": SCALE,
             "colorbar": {"title": {"text": metric_title(metric), "side": "right"}, "thickness": 12},
-            "texttemplate": "%{z:.1f}",
-            "hovertemplate": f"{pair.one} %{{x}}<br>{pair.other} %{{y}}<br>%{{z:.2f}}"
+            "texttemplate": "%{z:.3~g}",
+            "hovertemplate": f"{pair.one} %{{x}}<br>{pair.other} %{{y}}<br>%{{z:.4~g}}"
             "<extra></extra>",
         }
     ]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from slr_tune.report.page import Column, Table
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
-from slr_tune.report.style import points
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,8 @@ def audit_part(facts: StudyFacts) -> Part | None:
             (
                 str(trial.number),
                 str(trial.spared_at),
-                points(trial.best_so_far.get(trial.spared_at or 0)),
-                points(trial.value) if trial.complete else f"({trial.reason})",
+                facts.said(trial.best_so_far.get(trial.spared_at or 0)),
+                facts.said(trial.value) if trial.complete else f"({trial.reason})",
                 _judged(found, trial),
             )
             for trial in found.spared[:50]

@@ -14,7 +14,7 @@ from slr_tune.ablation.kinds import known_recogniser
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.variables import Variable, variables_of
-from slr_tune.report.style import ending_key
+from slr_tune.report.style import ending_key, metric_text
 from slr_tune.search.rungs import rung_epochs
 from slr_tune.search.summary import baseline_trial
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
@@ -138,6 +138,10 @@ class StudyFacts:
         """Trials that ended by themselves, the best first."""
         done = [trial for trial in self.trials if trial.complete]
         return sorted(done, key=lambda trial: (self.sign * (trial.value or 0.0), trial.number))
+
+    def said(self, value: float | None) -> str:
+        """A value of the metric as it is written."""
+        return metric_text(value, self.metric)
 
     def at_epoch(self, epoch: int) -> dict[int, float]:
         """Value of each trial at an epoch, by number, as `importance.values_at` takes it."""

@@ -10,7 +10,7 @@ from slr_tune.report.page.figures import INK
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, metric_title, points, value_axis
+from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, metric_title, plotted, value_axis
 
 _MOST_POINTS = 3000
 _MOST_CURVES = 240
@@ -83,7 +83,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "mode": "markers",
                 "name": ending.label,
                 "x": [trial.number for trial in members],
-                "y": [round(trial.best_so_far[max(trial.best_so_far)], 3) for trial in members],
+                "y": [plotted(trial.best_so_far[max(trial.best_so_far)]) for trial in members],
                 "customdata": [[trial.epochs, trial.reason] for trial in members],
                 "marker": _marker(key, 9 if len(drawn) < 300 else 5),
                 "hovertemplate": "trial %{x}: %{y:.4~g}<br>%{customdata[0]} epochs, "
@@ -100,7 +100,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "mode": "lines",
                 "name": "best so far",
                 "x": [x for x, _ in line],
-                "y": [y for _, y in line],
+                "y": [plotted(y) for _, y in line],
                 "line": {"shape": "hv", "color": INK, "width": 2},
                 "hovertemplate": "best so far: %{y:.4~g}<extra></extra>",
             }
@@ -112,7 +112,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "mode": "lines",
                 "name": "baseline",
                 "x": [0, end],
-                "y": [facts.baseline.value] * 2,
+                "y": [plotted(facts.baseline.value)] * 2,
                 "line": {"color": BASELINE, "width": 2, "dash": "dash"},
                 "hovertemplate": "baseline: %{y:.4~g}<extra></extra>",
             }
@@ -126,7 +126,7 @@ def _history(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
         "yaxis": value_axis(facts.metric, [y for trace in traces for y in trace["y"]]),
         "legend": LEGEND,
     }
-    best = points(steps[-1][1]) if steps else "none"
+    best = facts.said(steps[-1][1]) if steps else "none"
     return Figure(traces, f"Points: {title} of each trial; the best is {best}.", layout, height=400)
 
 
@@ -161,7 +161,7 @@ def _curves(facts: StudyFacts, drawn: Sequence[TrialFacts]) -> Figure:
                 "mode": "lines",
                 "name": f"{name} (trial {trial.number})",
                 "x": list(range(1, len(curve) + 1)),
-                "y": [round(value, 3) for value in curve],
+                "y": [plotted(value) for value in curve],
                 "line": {"color": colour, "width": 3, "dash": dash},
                 "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.4~g}}<extra></extra>",
             }
@@ -209,7 +209,7 @@ def _bundle(members: Sequence[TrialFacts], label: str, key: str, strength: float
     for trial in members:
         curve = curve_of(trial)
         at += [*range(1, len(curve) + 1), None]
-        values += [*(round(value, 2) for value in curve), None]
+        values += [*(plotted(value) for value in curve), None]
         names += [*[trial.number] * len(curve), None]
     ending = ENDINGS[key]
     return {

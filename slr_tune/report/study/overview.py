@@ -6,7 +6,7 @@ from slr_tune.report.page import Column, Table
 from slr_tune.report.study.facts import StudyFacts
 from slr_tune.report.study.next_steps import Step
 from slr_tune.report.study.part import Part
-from slr_tune.report.style import ENDINGS, metric_title, number, points
+from slr_tune.report.style import ENDINGS, in_percent, metric_title, number, points
 from slr_tune.search.summary import searched_values
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.view import trial_row
@@ -16,22 +16,22 @@ _MOST_TRIALS = 100
 
 def verdict(facts: StudyFacts) -> str:
     """The one sentence a reader came for."""
-    best, metric = facts.best, metric_title(facts.metric)
+    best = facts.best
     if best is None or best.value is None:
         return _nothing_yet(facts)
     if not best.complete:
         return (
             f"No trial has run to its end; of the stopped ones trial {best.number} was best, "
-            f"{metric.replace(', %', '')} {points(best.value)} at epoch {best.epochs}."
+            f"{_with_unit(facts, best.value)} at epoch {best.epochs}."
         )
     claim = f"Trial {best.number} won: {_with_unit(facts, best.value)}"
-    unit = " points" if metric.endswith(", %") else ""
+    unit = " points" if in_percent(facts.metric) else ""
     gain = facts.gain
     if best is facts.baseline:
         return f"Nothing beat the baseline: {_with_unit(facts, best.value)} (trial {best.number})."
     if gain is not None and facts.baseline is not None:
-        claim += f", {points(gain)}{unit} better than the baseline's "
-        claim += points(facts.baseline.value)
+        claim += f", {facts.said(gain)}{unit} better than the baseline's "
+        claim += facts.said(facts.baseline.value)
     return f"{claim}. {_confirmation(facts)}"
 
 
@@ -84,7 +84,7 @@ def trials_part(facts: StudyFacts) -> Part | None:
     cells = [
         (
             str(trial.number),
-            points(trial.value),
+            facts.said(trial.value),
             str(trial.epochs),
             trial.reason + (f", spared at {trial.spared_at}" if trial.spared_at else ""),
             *(_cell(found.get(name)) for name in names),
@@ -178,7 +178,7 @@ def _best_part(facts: StudyFacts) -> Part:
     values = [searched_values(facts.view, trial_row(facts.view.trials[t.number])) for _, t in pairs]
     names = list(dict.fromkeys(name for found in values for name in found))
     rows = [
-        (metric_title(facts.metric), *(points(trial.value) for _, trial in pairs)),
+        (metric_title(facts.metric), *(facts.said(trial.value) for _, trial in pairs)),
         ("trial", *(str(trial.number) for _, trial in pairs)),
         ("epochs (best at)", *(f"{trial.epochs} ({trial.best_epoch})" for _, trial in pairs)),
         *((name, *(_cell(found.get(name)) for found in values)) for name in names),
@@ -190,9 +190,9 @@ def _best_part(facts: StudyFacts) -> Part:
 
 def _with_unit(facts: StudyFacts, value: float) -> str:
     name = metric_title(facts.metric)
-    if name.endswith(", %"):
+    if in_percent(facts.metric):
         return f"{name.removesuffix(', %')} {points(value)} %"
-    return f"{name} {points(value)}"
+    return f"{name} {facts.said(value)}"
 
 
 def _cell(value: object) -> str:

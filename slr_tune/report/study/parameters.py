@@ -12,7 +12,7 @@ from slr_tune.report.page.figures import INK
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, ENDINGS, metric_title, number, value_axis
+from slr_tune.report.style import BASELINE, ENDINGS, metric_title, number, plotted, value_axis
 
 _MOST_LINES = 400
 _MOST_DOTS = 1200
@@ -253,7 +253,7 @@ def _slice(
                 "mode": "markers",
                 "name": ending.label,
                 "x": [float(f"{x:.5g}") for x in at],
-                "y": [round(values[trial.number], 2) for trial in members],
+                "y": [plotted(values[trial.number]) for trial in members],
                 "customdata": [trial.number for trial in members],
                 "marker": marker,
                 "hovertemplate": "trial %{customdata}: %{y:.4~g}<extra></extra>",

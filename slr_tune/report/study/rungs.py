@@ -12,7 +12,7 @@ from slr_tune.importance.epochs import rank_correlation
 from slr_tune.report.page import PALETTE, Column, Figure, Table
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
-from slr_tune.report.style import BASELINE, LEGEND, metric_title, points
+from slr_tune.report.style import BASELINE, LEGEND, metric_title, plotted
 
 FEW = 5
 """Below so many trials a rank correlation says nothing."""
@@ -100,7 +100,7 @@ def rungs_part(facts: StudyFacts) -> Part | None:
                 str(row.stopped),
                 str(row.spared),
                 str(row.went_on),
-                points(row.best),
+                facts.said(row.best),
                 _said(row.next_rank, row.next_count),
                 _said(row.end_rank, row.end_count),
             )
@@ -193,8 +193,8 @@ def _dots(
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [round(trial.best_so_far[epoch], 2) for trial in members],
-        "y": [round(trial.value or 0.0, 2) for trial in members],
+        "x": [plotted(trial.best_so_far[epoch]) for trial in members],
+        "y": [plotted(trial.value or 0.0) for trial in members],
         "customdata": [trial.number for trial in members],
         "marker": {"color": colour, "symbol": symbol, "size": 8 if len(members) < 200 else 5},
         "hovertemplate": "trial %{customdata}: %{x:.4~g}, then %{y:.4~g}<extra></extra>",

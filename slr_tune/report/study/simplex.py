@@ -10,7 +10,7 @@ from slr_tune.report.page.figures import INK
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, SCALE, metric_title, points
+from slr_tune.report.style import BASELINE, SCALE, metric_title, plotted
 from slr_tune.space.simplex import SimplexParameter
 
 _MOST_DOTS = 1500
@@ -85,7 +85,7 @@ def _ternary(
             "name": "trials",
             "marker": {
                 "size": 11 if len(drawn) < 300 else 6,
-                "color": [round(values[trial.number], 2) for trial in ordered],
+                "color": [plotted(values[trial.number]) for trial in ordered],
                 "colorscale": SCALE,
                 "reversescale": not smaller,
                 "cmin": low,
@@ -100,7 +100,7 @@ def _ternary(
                     "yanchor": "top",
                 },
             },
-            "text": [f"trial {t.number}: {points(values[t.number])}" for t in ordered],
+            "text": [f"trial {t.number}: {facts.said(values[t.number])}" for t in ordered],
             "hovertemplate": f"%{{text}}<br>{one} %{{a:.2f}}, {two} %{{b:.2f}}, {three} %{{c:.2f}}"
             "<extra></extra>",
         }

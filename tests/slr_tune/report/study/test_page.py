@@ -100,10 +100,44 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     write_confirmed(view.folder, rows)
     facts = collect(view)
     said = verdict(facts)
-    assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.30")
+    assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
     assert "On 2 fresh seeds its dev WER came to 22.00" in said
     assert "WER flattered its best by 3.00 points" in report_page(build_report(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
+
+
+def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
+    """Losses, and accuracies below 1, became flat lines at a height that no trial had."""
+    ends = [20.0 + place / 40 for place in range(6)]  # losses of 0.9, 0.901 and so on
+    facts = facts_of(
+        [Told([60.0, 40.0, *[end] * 7]) for end in ends],
+        overrides=["objective.metric=val/loss"],
+    )
+    losses = {round(end / 25 + 0.1, 6) for end in ends}
+    assert len(losses) == 6
+    report = build_report(facts)
+    parts = {part.title: part for part in (*report.before, *report.after)}
+
+    def drawn(title: str, key: str) -> set[float]:
+        part = parts[title]
+        traces = [trace for figure in (*part.figures, *part.panels) for trace in figure.traces]
+        return {round(y, 6) for trace in traces for y in key_of(trace, key) if y is not None}
+
+    def key_of(trace: dict[str, Any], key: str) -> list[float]:
+        return trace.get(key) or (trace["marker"][key] if key in trace["marker"] else [])
+
+    for title in (
+        "How the search went",
+        "Learning curves",
+        "One parameter at a time",
+        "What ASHA did",
+    ):
+        assert losses <= drawn(title, "y"), title
+    triangle = "The blend of alpha, beta and gamma"
+    shades = parts[triangle].figures[0].traces[0]["marker"]["color"]
+    assert losses == {round(shade, 6) for shade in shades}
+    rows = parts["All trials"].tables[0].rows
+    assert {row[1] for row in rows} == {"0.9", "0.901", "0.902", "0.903", "0.904", "0.905"}
 
 
 def test_a_run_of_ones_own_is_not_told_to_be_confirmed(tmp_path: Path) -> None:
