@@ -42,7 +42,7 @@ class DistillRun(CtcRun):
         if inputs.teacher is not None and inputs.teacher.is_dir():
             soft_targets = SoftTargets(inputs.teacher)
             soft_targets.check_settings(self.config)
-            soft_targets.check_data(inputs.data, self.training_set)
+            soft_targets.check_data(inputs.data)
         elif inputs.teacher is not None:
             teacher = FrozenTeacher(
                 inputs.teacher, device=self.device, half=self.config.teacher_fp16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from trainables.curve import replace_file
 from trainables.data import Dataset, Split, collate
 from trainables.errors import CheckpointError, ConfigError, DataError
 from trainables.evaluation import UTTERANCES_AT_ONCE
-from trainables.soft_targets import FORMAT_VERSION, Probabilities
+from trainables.soft_targets import FORMAT_VERSION, Probabilities, file_digest
 from trainables.stored_model import StoredModel, vocabulary_difference
 
 _SHARD_BYTES = 256 * 2**20
@@ -184,7 +183,6 @@ class _Writer:
             return
         path = self._folder / self._name
         save_file(self._tensors, path)
-        with path.open("rb") as file:
-            self.digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        self.digests[path.name] = file_digest(path)
         self.size += path.stat().st_size
         self._tensors, self._bytes = {}, 0

@@ -25,7 +25,6 @@ from trainables.data import Dataset
 from trainables.errors import ConfigError, DataError
 from trainables.stored_model import vocabulary_difference
 from trainables.teacher_outputs import Arrays
-from trainables.training_set import TrainingSet
 
 FORMAT_VERSION = 1
 Probabilities = NDArray[np.float32]
@@ -98,33 +97,23 @@ class SoftTargets:
                 hint="Their frames could not be compared one by one.",
             )
 
-    def check_data(self, data: Dataset, training_set: TrainingSet) -> None:
-        """Checks that they are of a data set, and remembers its utterances.
+    def check_data(self, data: Dataset) -> None:
+        """Checks that they are of a data set, or the whole that it is a part of.
 
         Raises:
-            ConfigError: Another vocabulary, or an utterance that is missing or of another length.
+            ConfigError: They are of another vocabulary or of other data.
         """
         where = f"soft targets in {self.folder}"
         difference = vocabulary_difference(self._index["vocabulary"], data.vocabulary)
         if difference:
             raise ConfigError(f"{where}: {difference}", hint="Write them anew from this data.")
-        self._ids = data.train.ids
-        missing = [name for name in self._ids if name not in self._index["files"]]
-        if missing:
+        ours = data.part_of or data.hash
+        if self._index["data_hash"] != ours:
             raise ConfigError(
-                f"{where}: {len(missing)} training utterances are missing, first {missing[0]}",
+                f"{where}: they are of data {self._index['data_hash']}, this run has {ours}",
                 hint="Write them anew from this data.",
             )
-        if self._index["data_hash"] == data.hash:
-            return
-        for index in training_set.indices.tolist():
-            frames, wanted = len(self.of(index)[0]), int(training_set.output_lengths[index])
-            if frames != wanted:
-                raise ConfigError(
-                    f"{where}: utterance {self._ids[index]} has {frames} frames there and {wanted} "
-                    "here",
-                    hint="Write them anew from this data.",
-                )
+        self._ids = data.train.ids
 
     def of(self, index: int) -> Arrays:
         """Logits (T', C) of an utterance that soften to its targets at their temperature."""
@@ -141,9 +130,7 @@ class SoftTargets:
         """
         path = self.folder / self._index["files"][name]
         try:
-            if path.name not in self._open:
-                self._open[path.name] = safe_open(path, framework="numpy")
-            file = self._open[path.name]
+            file = self._opened(path)
             kept: Probabilities = file.get_tensor(name)
             if self._index["top_k"] is None:
                 return kept
@@ -153,6 +140,14 @@ class SoftTargets:
                 f"soft targets {path} are damaged: {error}", hint="Write them anew."
             ) from error
         return _spread(kept, classes, len(self._index["vocabulary"]))
+
+    def _opened(self, path: Path) -> Any:
+        """The file, compared with its digest when it is opened first."""
+        if path.name not in self._open:
+            if file_digest(path) != self._index["digests"][path.name]:
+                raise SafetensorError("its SHA-256 is not the one in the index")
+            self._open[path.name] = safe_open(path, framework="numpy")
+        return self._open[path.name]
 
 
 def read_index(folder: Path, split: str = "train") -> dict[str, Any]:
@@ -178,6 +173,12 @@ def read_index(folder: Path, split: str = "train") -> dict[str, Any]:
         )
     found: dict[str, Any] = index
     return found
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file of targets, as the index has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def index_hash(folder: Path, split: str = "train") -> str:

@@ -19,7 +19,6 @@ from slr_tune.space import StudySpec
 from slr_tune.space.points import Point
 from slr_tune.study.folders import cache_root
 from trainables.checkpoint import save_checkpoint
-from trainables.config import RunConfig
 from trainables.ctc_run import CtcRun
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
@@ -28,7 +27,6 @@ from trainables.protocol import RunInputs
 from trainables.registry import BUILT_IN_NAMES, config_class, run_class
 from trainables.soft_targets import SoftTargets
 from trainables.stored_model import StoredModel, load_model
-from trainables.training_set import TrainingSet
 
 
 class Bench:
@@ -124,7 +122,7 @@ class Bench:
         if self.teacher_file is None or not self.taught_by_files:
             raise Unavailable("the space names no soft targets")
         targets = SoftTargets(self.teacher_file)
-        targets.check_data(self.data, TrainingSet(self.data.train, _run_config(self.config)))
+        targets.check_data(self.data)
         return targets
 
     @cached_property
@@ -166,9 +164,3 @@ class Bench:
         inputs = RunInputs(data=data, seed=self.spec.seed, teacher=teacher, cache=cache)
         run: CtcRun = cls(settings, inputs)
         return run
-
-
-def _run_config(config: Mapping[str, Any]) -> RunConfig:
-    """What all built-in runs share of a configuration."""
-    known = {name: value for name, value in config.items() if name in RunConfig.model_fields}
-    return RunConfig.model_validate(known)

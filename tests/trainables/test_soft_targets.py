@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from trainables import soft_target_writer
-from trainables.data import Dataset
+from trainables.data import Dataset, prepare
+from trainables.data.subset import subset
 from trainables.errors import CheckpointError, ConfigError, DataError
 from trainables.frozen_teacher import FrozenTeacher
 from trainables.soft_target_writer import write_soft_targets
@@ -124,14 +126,34 @@ def test_what_files_cannot_answer_is_refused(
 
 
 def test_targets_of_other_data_are_refused(
-    make_run: Any, libras: Dataset, teacher_file: Path, targets: Path, tmp_path: Path
+    make_run: Any, libras: Dataset, targets: Path, tmp_path: Path
 ) -> None:
     # Broken if a student learnt about one utterance from the answers for another.
-    from trainables.data import prepare
-
     other = prepare({"name": "libras", "seed": 3, "train": 30, "dev": 6, "test": 1}, tmp_path)
-    with pytest.raises(ConfigError, match="utterance"):
+    with pytest.raises(ConfigError, match=f"of data {libras.hash}, this run has {other.hash}"):
         make_run("distill", teacher=targets, data=other, **AT_FOUR)
+
+
+def test_targets_of_other_features_of_the_same_utterances_are_refused(
+    make_run: Any, libras: Dataset, targets: Path
+) -> None:
+    # Same ids, same lengths: the answers would still be about other frames.
+    other = dataclasses.replace(libras, hash="another")
+    with pytest.raises(ConfigError, match="this run has another"):
+        make_run("distill", teacher=targets, data=other, **AT_FOUR)
+
+
+def test_some_of_the_utterances_learn_from_the_targets_of_all(
+    make_run: Any, libras: Dataset, targets: Path
+) -> None:
+    # What the checks before a search try out. Broken if they took it for other data, or gave an
+    # utterance the answers for the one that has its place in the whole.
+    some = subset(subset(libras, train=[9, 4, 2]), train=[1, 2])
+    run = make_run("distill", teacher=targets, data=some, **AT_FOUR)
+    expected = SoftTargets(targets).probabilities(libras.train.ids[2])
+    answered = run._objective._outputs.of(1)[0] / 4.0
+    np.testing.assert_allclose(np.exp(answered), expected, rtol=1e-5)
+    assert math.isfinite(run.run_epoch()["train/loss"])
 
 
 def test_a_student_of_the_glosses_alone_reads_nothing(make_run: Any, targets: Path) -> None:
@@ -154,6 +176,11 @@ def test_damaged_and_missing_files_are_told(
     next(broken.glob("*.safetensors")).write_bytes(b"0" * 100)
     with pytest.raises(DataError, match="damaged"):
         SoftTargets(broken).probabilities(libras.train.ids[0])
+    (file,) = targets.glob("*.safetensors")
+    (broken / file.name).write_bytes(file.read_bytes()[:-40] + bytes(40))  # readable, but not right
+    with pytest.raises(DataError, match="damaged: .*SHA-256") as caught:
+        make_run("distill", teacher=broken, **AT_FOUR).run_epoch()
+    assert caught.value.hint
     (broken / "train.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
         SoftTargets(broken)
@@ -169,8 +196,6 @@ def test_bad_requests_are_refused(libras: Dataset, teacher_file: Path, tmp_path:
         write_soft_targets(stored, libras, "train", folder, temperature=0, device=CPU)
     with pytest.raises(ConfigError, match="top_k=99"):
         write_soft_targets(stored, libras, "train", folder, temperature=1, top_k=99, device=CPU)
-    import dataclasses
-
     other = dataclasses.replace(stored, vocabulary=(*stored.vocabulary[:-1], "OTHER"))
     with pytest.raises(CheckpointError, match="does not fit"):
         write_soft_targets(other, libras, "train", folder, temperature=1, device=CPU)

@@ -131,6 +131,7 @@ class Dataset:
         warnings: What a user should know before trusting results on it.
         statistics: Of train, dev and test.
         facts: What only this kind of data has, such as the standardisation of Libras.
+        part_of: Hash of the whole where this is a part of another data set.
     """
 
     folder: Path
@@ -142,6 +143,7 @@ class Dataset:
     warnings: tuple[str, ...]
     statistics: tuple[SplitStatistics, ...]
     facts: Mapping[str, Any] = field(repr=False)
+    part_of: str | None = None
 
     @cached_property
     def train(self) -> Split:

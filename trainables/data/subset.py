@@ -24,7 +24,7 @@ def subset(data: Dataset, *, train: ArrayLike, dev: ArrayLike | None = None) -> 
     measured = trained if dev is None else take(data.dev, dev)
     chosen = (np.asarray(train).tolist(), None if dev is None else np.asarray(dev).tolist())
     digest = hashlib.sha256(f"{data.hash} {chosen}".encode()).hexdigest()
-    found = dataclasses.replace(data, hash=digest)
+    found = dataclasses.replace(data, hash=digest, part_of=data.part_of or data.hash)
     # What `train` and `dev` would open; a worker could not, so this data set is for one process.
     vars(found).update(train=trained, dev=measured)
     return found
