@@ -12,14 +12,13 @@ from typing import Any
 from slr_tune.report.study.audit import audit
 from slr_tune.report.study.edges import edges
 from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.rungs import rung_facts
+from slr_tune.report.study.rungs import WEAK_RANK, rung_facts
 from slr_tune.report.study.troubles import last_word
 from slr_tune.report.style import number
 from slr_tune.space.choices import ChoiceParameter
 
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
-WEAK_RANK = 0.3
 STILL_FALLING = 0.5
 DEAD_SHARE = 0.05
 OPTION_LUCK = 0.05
@@ -196,18 +195,18 @@ def _audit(facts: StudyFacts) -> list[Step]:
 
 
 def _weak_rung(facts: StudyFacts) -> list[Step]:
-    rows = [row for row in rung_facts(facts) if row.end_rank is not None]
-    if not rows or rows[0].end_count < 10 or (rows[0].end_rank or 0.0) >= WEAK_RANK:
+    rows = [(row, row.foretold) for row in rung_facts(facts) if row.foretold is not None]
+    if not rows or rows[0][0].end_count < 10 or rows[0][1].high >= WEAK_RANK:
         return []
-    first = rows[0]
-    better = next((row.epoch for row in rows[1:] if (row.end_rank or 0.0) >= WEAK_RANK), None)
-    later = better or 2 * first.epoch
+    first, found = rows[0]
+    better = (row.epoch for row, later in rows[1:] if later.correlation >= WEAK_RANK)
+    later = next(better, 2 * first.epoch)
     if later > facts.view.spec.budget.max_epochs:
         return []
     text = (
         f"The order at the first rung, epoch {first.epoch}, hardly foretells the end (rank "
-        f"correlation {first.end_rank:.2f} over {first.end_count} trials): first stop at epoch "
-        f"{later}."
+        f"correlation {first.end_rank:.2f} over {first.end_count} trials, of all trials at most "
+        f"{found.high:.2f}): first stop at epoch {later}."
     )
     return [Step("weak rung", text, _later_rung(facts, later))]
 

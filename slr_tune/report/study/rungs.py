@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slr_tune.importance.epochs import rank_correlation
+from slr_tune.importance.epochs import Foretold, foretold, rank_correlation
 from slr_tune.report.page import PALETTE, Column, Figure, Table
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
 from slr_tune.report.style import BASELINE, LEGEND, metric_title, plotted
 
+WEAK_RANK = 0.3
+"""An order that is surely correlated less with the last one is a poor reason to stop trials."""
 FEW = 5
 """Below so many trials a rank correlation says nothing."""
 
@@ -33,6 +35,7 @@ class RungFacts:
         next_count: How many those are.
         end_rank: The same with the last value, of trials that ended by themselves.
         end_count: How many those are.
+        foretold: What `end_rank` would be over all trials; None with too few.
     """
 
     epoch: int
@@ -44,6 +47,7 @@ class RungFacts:
     next_count: int
     end_rank: float | None
     end_count: int
+    foretold: Foretold | None
 
     @property
     def went_on(self) -> int:
@@ -72,6 +76,7 @@ def rung_facts(facts: StudyFacts) -> list[RungFacts]:
                 next_count,
                 end_rank,
                 end_count,
+                _foretold(values, ends),
             )
         )
     return found
@@ -107,7 +112,8 @@ def rungs_part(facts: StudyFacts) -> Part | None:
             for row in rows
         ],
         "Rank correlations are Spearman's, in brackets the trials behind them: those that reached "
-        "both places. ASHA let only good ones get there, so a low figure proves nothing. "
+        "both places. ASHA let only good ones get there, so a low figure proves nothing; the text "
+        "above takes that into account. "
         "The baseline cannot be stopped; spared are the trials of the pruning audit.",
     )
     panels = [panel for row in rows if (panel := _panel(facts, row))]
@@ -131,6 +137,13 @@ def _rank(one: dict[int, float], other: dict[int, float]) -> tuple[float | None,
     return rank_correlation(first, second), len(both)
 
 
+def _foretold(early: dict[int, float], ends: dict[int, float]) -> Foretold | None:
+    final = np.array([ends.get(number, math.nan) for number in early])
+    if np.isfinite(final).sum() < FEW:
+        return None
+    return foretold(np.array(list(early.values())), final)
+
+
 def _said(rank: float | None, count: int) -> str:
     return f"{rank:.2f} ({count})" if rank is not None else f"- ({count})" if count else "-"
 
@@ -141,21 +154,23 @@ def _rungs_text(facts: StudyFacts, rows: Sequence[RungFacts]) -> str:
         f"{first.entered} trials came to the first rung, at epoch {first.epoch}; "
         f"{first.stopped} ended there."
     )
-    if first.end_rank is not None:
-        foretells = (
-            "foretells the last one well"
-            if first.end_rank > 0.6
-            else "foretells the last one a little"
-            if first.end_rank > 0.3
-            else "says little of the last one"
-        )
-        text += (
-            f" Among those that ran to their end, the order there {foretells}: rank correlation "
-            f"{first.end_rank:.2f}."
-        )
-    else:
-        text += f" Too few ran on to tell whether epoch {first.epoch} foretells the end."
-    return text
+    found = first.foretold
+    if found is None:
+        return f"{text} Too few ran on to tell whether epoch {first.epoch} foretells the end."
+    return (
+        f"{text} {_foretells(found)}: of all trials the rank correlation is about "
+        f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], worked out from the "
+        f"{first.end_count} that ran to their end."
+    )
+
+
+def _foretells(found: Foretold) -> str:
+    """In words, where the interval allows them."""
+    if found.high < WEAK_RANK:
+        return "The order there says little of the last one"
+    if found.low > WEAK_RANK:
+        return "The order there foretells the last one"
+    return "Whether the order there foretells the last one is not settled"
 
 
 def _panel(facts: StudyFacts, row: RungFacts) -> Figure | None:

@@ -10,7 +10,7 @@ from generated_study import SPACE
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from slr_tune.importance import analyse, choose_epoch, values_at, variables_of
-from slr_tune.importance.epochs import corrected_correlation, rank_correlation
+from slr_tune.importance.epochs import corrected_correlation, foretold, rank_correlation
 from slr_tune.importance.marginals import Surrogate, best_region
 from slr_tune.importance.variables import Range, Variable
 from slr_tune.space import load_spec
@@ -69,6 +69,24 @@ def test_correlations_of_survivors_are_corrected() -> None:
     assert plain < 0.65
     assert corrected_correlation(early[kept], final[kept], early) == pytest.approx(0.8, abs=0.02)
     assert rank_correlation(early[:9], np.exp(early[:9])) == pytest.approx(1.0)
+
+
+def test_what_the_order_of_all_trials_would_foretell_is_worked_out_from_the_survivors() -> None:
+    """The best half of an early epoch shows a weaker order than all do; a few settle nothing."""
+    rng = np.random.default_rng(1)
+    early = rng.normal(size=4000)
+    final = 0.8 * early + 0.6 * rng.normal(size=4000)
+    whole = rank_correlation(early, final)
+    ran_on = np.where(early < 0.0, final, np.nan)
+    kept = np.isfinite(ran_on)
+    assert rank_correlation(early[kept], final[kept]) < whole - 0.15
+    found = foretold(np.exp(early), ran_on)  # ranks: the scale does not matter
+    assert found.correlation == pytest.approx(whole, abs=0.05)
+    assert found.low < found.correlation < found.high < found.low + 0.1
+    few = foretold(early[:24], ran_on[:24])
+    assert few.high - few.low > 0.5
+    none = foretold(np.ones(12), final[:12])
+    assert (none.low, none.high) == (-1.0, 1.0)
 
 
 def test_too_few_trials_say_so_and_how_many_are_needed() -> None:

@@ -14,6 +14,7 @@ from slr_tune.importance import Importance
 from slr_tune.importance.analysis import Bar
 from slr_tune.report.study.facts import StudyFacts, collect
 from slr_tune.report.study.next_steps import next_steps
+from slr_tune.report.study.rungs import rung_facts, rungs_part
 from slr_tune.space import difference, load_spec
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.manifest import write_manifest
@@ -226,12 +227,24 @@ def test_rung_that_foretells_nothing() -> None:
     """The order at epoch 1 is turned round at the end: stop later. In order: leave it."""
     turned = [Told([50.0 + n, *[30.0 - n] * 8]) for n in range(11)]
     (text,) = said(facts_of(turned), "weak rung")
-    assert "rank correlation -1.00 over 11 trials" in text
+    assert "rank correlation -1.00 over 11 trials, of all trials at most -1.00" in text
 
 
 def test_rung_that_foretells_the_end() -> None:
     """In the same order at the rung and at the end."""
     assert not said(facts_of([Told([50.0 + n, *[30.0 + n] * 8]) for n in range(11)]), "weak rung")
+
+
+def test_a_good_rung_whose_survivors_are_in_disorder() -> None:
+    """Of trials that ASHA let through the order is weak where that of all is good: say no more."""
+    through = [Told([50.0 + n, *[30.0 + (7 * n) % 12] * 8]) for n in range(12)]
+    stopped = [Told([70.0 + n], "asha") for n in range(30)]
+    facts = facts_of([*through, *stopped])
+    first = rung_facts(facts)[0]
+    assert first.end_rank is not None and first.end_rank < 0.3
+    assert not said(facts, "weak rung")
+    part = rungs_part(facts)
+    assert part is not None and "is not settled" in part.text[0]
 
 
 def bar(name: str, share: float, high: float) -> Bar:
