@@ -14,7 +14,6 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from trainables.data import Dataset, Split, collate
 from trainables.decoding import greedy_decode
 from trainables.errors import CheckpointError, DataError
 from trainables.evaluation import UTTERANCES_AT_ONCE
+from trainables.row_file import RowFile
 from trainables.stored_model import StoredModel, vocabulary_difference
 
 _VERSION = 1
@@ -137,25 +137,22 @@ def _create(folder: Path, stored: StoredModel, split: Split, *, device: torch.de
     lengths = model.output_lengths(torch.from_numpy(np.array(split.lengths))).numpy()
     starts = np.concatenate([[0], np.cumsum(lengths)])
     shape = (int(starts[-1]), len(stored.vocabulary))
-    file: np.memmap[Any, np.dtype[np.float16]] = np.lib.format.open_memmap(
-        partial / "scores.npy", mode="w+", dtype=np.float16, shape=shape
-    )
     greedy: list[list[int]] = [[]] * len(split)
     seconds = 0.0
     order = np.argsort(split.lengths, kind="stable")  # so that little is padded
-    for begin in range(0, len(order), UTTERANCES_AT_ONCE):
-        indices = order[begin : begin + UTTERANCES_AT_ONCE]
-        batch = collate(split, indices).to(device)
-        started = time.perf_counter()
-        with torch.inference_mode():
-            output = model(batch.features, batch.lengths)
-            log_probs = output.log_probs.float().cpu().numpy()  # [T', N, C]
-        seconds += time.perf_counter() - started
-        decoded = greedy_decode(log_probs, output.lengths)
-        for row, index in enumerate(indices.tolist()):
-            file[starts[index] : starts[index + 1]] = log_probs[: lengths[index], row]
-            greedy[index] = decoded[row]
-    file.flush()
+    with RowFile(partial / "scores.npy", dtype=np.float16, shape=shape) as file:
+        for begin in range(0, len(order), UTTERANCES_AT_ONCE):
+            indices = order[begin : begin + UTTERANCES_AT_ONCE]
+            batch = collate(split, indices).to(device)
+            started = time.perf_counter()
+            with torch.inference_mode():
+                output = model(batch.features, batch.lengths)
+                log_probs = output.log_probs.float().cpu().numpy()  # [T', N, C]
+            seconds += time.perf_counter() - started
+            decoded = greedy_decode(log_probs, output.lengths)
+            for row, index in enumerate(indices.tolist()):
+                file.write(int(starts[index]), log_probs[: lengths[index], row])
+                greedy[index] = decoded[row]
     content = {"starts": starts.tolist(), "greedy": greedy, "seconds": seconds}
     (partial / "index.json").write_text(json.dumps(content), encoding="utf-8")
     os.replace(partial, folder)

@@ -11,8 +11,9 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from trainables.errors import DataError
 from trainables.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.row_file import RowFile
 from trainables.training_set import TrainingSet
 
 Arrays = list[NDArray[np.float32]]
@@ -140,23 +142,16 @@ def _create(
     shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
     partial.mkdir()
     starts = np.concatenate([[0], np.cumsum(training_set.output_lengths)])
-    files: list[np.memmap[Any, np.dtype[np.float32]]] = []
-    for index in training_set.indices:
-        arrays = live.of(int(index))
-        if not files:
-            files = [
-                np.lib.format.open_memmap(
-                    partial / f"{number}.npy",
-                    mode="w+",
-                    dtype=np.float32,
-                    shape=(int(starts[-1]), array.shape[1]),
-                )
-                for number, array in enumerate(arrays)
-            ]
-        for file, array in zip(files, arrays, strict=True):
-            file[starts[index] : starts[index + 1]] = array
-    for file in files:
-        file.flush()
+    files: list[RowFile] = []
+    with ExitStack() as opened:
+        for index in training_set.indices.tolist():
+            arrays = live.of(index)
+            for array in arrays[len(files) :]:  # all of them the first time
+                shape = (int(starts[-1]), array.shape[1])
+                file = RowFile(partial / f"{len(files)}.npy", dtype=np.float32, shape=shape)
+                files.append(opened.enter_context(file))
+            for file, array in zip(files, arrays, strict=True):
+                file.write(int(starts[index]), array)
     index_file = {"arrays": len(files), "starts": starts.tolist(), "key": list(key)}
     (partial / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
     os.replace(partial, folder)

@@ -16,6 +16,7 @@ from trainables.data import Dataset, collate
 from trainables.errors import CheckpointError, DataError
 from trainables.evaluation import evaluate
 from trainables.log_probs import StoredLogProbs, stored_log_probs
+from trainables.row_file import RowFile
 from trainables.stored_model import StoredModel, load_model
 
 CPU = torch.device("cpu")
@@ -107,3 +108,15 @@ def test_a_cache_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be stored"):
         opened(stored, libras, tmp_path / "file")
+
+
+def test_full_disk_is_told(
+    stored: StoredModel, libras: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Written through a map of the file, it would end the process with SIGBUS and without a word.
+    def full(path: Path, **settings: Any) -> RowFile:
+        return RowFile(Path("/dev/full"), **settings)
+
+    monkeypatch.setattr(log_probs, "RowFile", full)
+    with pytest.raises(DataError, match="cannot be stored.*No space left"):
+        opened(stored, libras, tmp_path)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from trainables import teacher_outputs
 from trainables.data import Dataset, collate
 from trainables.errors import DataError
 from trainables.frozen_teacher import FrozenTeacher
+from trainables.row_file import RowFile
 from trainables.teacher_outputs import CachedOutputs, LiveOutputs, open_outputs, pad
 from trainables.training_set import TrainingSet
 
@@ -164,3 +166,19 @@ def test_unwritable_cache_is_told(live: LiveOutputs, make_run: Any, tmp_path: Pa
     (tmp_path / "teacher-outputs").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot be stored"):
         open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+
+
+def test_full_disk_is_told(
+    live: LiveOutputs, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Written through a map of the file, it would end the process with SIGBUS and without a word.
+    def full(path: Path, **settings: Any) -> RowFile:
+        return RowFile(Path("/dev/full"), **settings)
+
+    monkeypatch.setattr(teacher_outputs, "RowFile", full)
+    with pytest.raises(DataError, match="cannot be stored.*No space left") as caught:
+        open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+    assert "teacher_cache" in caught.value.hint
+    monkeypatch.undo()
+    cached = open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+    assert np.array_equal(cached.of(3)[0], live.of(3)[0])

@@ -1,0 +1,55 @@
+"""Writing an array that may be larger than memory, some rows at a time, for others to map."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+
+class RowFile:
+    """A numpy file (`.npy`) of a known shape; its rows may come in any order.
+
+    They are written, not put into a map of the file: a page of a map for which a full disk has no
+    room ends the process with SIGBUS, and nobody is told why.
+    """
+
+    def __init__(self, path: Path, *, dtype: DTypeLike, shape: tuple[int, int]) -> None:
+        """Begins the file.
+
+        Raises:
+            OSError: It cannot be written; so do the other methods.
+        """
+        self._dtype = np.dtype(dtype)
+        self._row_bytes = shape[1] * self._dtype.itemsize
+        self._file = path.open("wb")
+        described = np.lib.format.dtype_to_descr(self._dtype)
+        np.lib.format.write_array_header_1_0(
+            self._file, {"descr": described, "fortran_order": False, "shape": shape}
+        )
+        self._begin = self._file.tell()
+
+    def write(self, first: int, rows: NDArray[Any]) -> None:
+        """Writes rows (N, columns), the first of them at a place counted from 0."""
+        self._file.seek(self._begin + first * self._row_bytes)
+        self._file.write(rows.astype(self._dtype).tobytes())
+
+    def __enter__(self) -> RowFile:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the file; what is whole is on the disk then."""
+        with self._file:
+            if error is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
