@@ -16,6 +16,11 @@ OFFICIAL_COUNTS: dict[Subset, dict[str, int]] = {
     "si5": {"train": 4376, "dev": 111, "test": 180},
 }
 
+_MARKS = {
+    BLANK_NAME: "CTC's blank",
+    **dict.fromkeys(("<s>", "</s>", "<unk>", "<UNK>"), "a mark of language models"),
+}
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -117,8 +122,9 @@ def _utterance(where: str, row: list[str], problems: list[str]) -> Utterance | N
         return None
     if not glosses:
         problems.append(f"{where}: {name}: the annotation is empty")
-    if BLANK_NAME in glosses:
-        problems.append(f"{where}: {name}: {BLANK_NAME} is CTC's blank and cannot be a gloss")
+    for mark, meaning in _MARKS.items():
+        if mark in glosses:
+            problems.append(f"{where}: {name}: {mark} is {meaning} and cannot be a gloss")
     return Utterance(name, signer, glosses)
 
 

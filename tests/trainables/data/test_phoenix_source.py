@@ -13,6 +13,7 @@ from phoenix_layout import Layout, write_phoenix
 
 from trainables.data import Dataset, prepare
 from trainables.data.corpus import OFFICIAL_COUNTS, Utterance, subset_warnings
+from trainables.decoding.arpa import RESERVED
 from trainables.errors import DataError
 
 
@@ -207,6 +208,18 @@ def no_folder(layout: Layout) -> str:
 DEFECTS = (nan, inf, missing, wrong_width, unreadable, objects, too_long, duplicate)
 DEFECTS += (duplicate_across, empty_split, empty_file, empty_annotation, blank_as_gloss)
 DEFECTS += (missing_corpus, wrong_header, short_row, id_out_of_the_folder, not_utf8, no_folder)
+
+
+@pytest.mark.parametrize("mark", sorted({*RESERVED, "<UNK>"}))
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_marks_of_language_models_are_no_glosses(
+    layout: Layout, cache: Path, split: str, mark: str
+) -> None:
+    """Trained on, they would end every language model's estimation, hours later."""
+    layout.clips[split][2].glosses = ["NORD", mark]
+    layout.write_corpus(split)
+    expected = f"{split}.corpus.csv:4: {layout.clips[split][2].id}: {mark} is a mark of language"
+    assert expected in message(layout, cache)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: str(defect.__name__))
