@@ -22,12 +22,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def peak_bytes(device: torch.device) -> int:
-    """Most memory used so far, in bytes: of torch on a GPU, of the whole process on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+def peak_bytes(device: torch.device | None = None) -> int:
+    """Most memory used so far, in bytes: of torch on a GPU, of the whole process on a CPU.
+
+    Args:
+        device: None for the GPU where this process has used one.
+    """
+    if device is None or device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device)  # 0 where no GPU was used
+        if device is not None or peak:
+            return peak
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forget_peak() -> None:
+    """Measures anew from here on, on a GPU; a process has but one peak in its life."""
+    if torch.cuda.max_memory_allocated() > 0:  # else there may be no GPU
+        torch.cuda.reset_peak_memory_stats()
 
 
 def release(device: torch.device) -> None:

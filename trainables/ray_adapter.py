@@ -12,7 +12,6 @@ import errno
 import json
 import math
 import os
-import resource
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from ray.tune import Trainable
 from trainables.checkpoint import CheckpointFolder
 from trainables.data import Dataset, open_dataset
 from trainables.errors import CheckpointError, TrainablesError
+from trainables.memory import forget_peak, peak_bytes
 from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
 from trainables.training import whole_state
@@ -143,6 +143,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._rows: list[dict[str, float]] = []
         self._deferred: Exception | None = None
         self._history_due = False
+        forget_peak()  # of the trial before
         try:
             self._build(assignment)
         except Exception as error:
@@ -205,7 +206,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
         assert self._run is not None
-        facts = {"peak_memory_bytes": _peak_memory(), **self._run.facts()}
+        facts = {"peak_memory_bytes": peak_bytes(), **self._run.facts()}
         best = self._folder.best
         ended_by, error = self._run.ended_by, None
         if ended_by not in _OWN_ENDINGS:
@@ -287,10 +288,3 @@ def _failure(error: Exception) -> dict[str, Any]:
 def _disk_full(error: BaseException) -> bool:
     cause = error.__cause__ if isinstance(error, CheckpointError) else error
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _peak_memory() -> int:
-    """Bytes: of the GPU where one is in use, else of this process."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated() > 0:
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

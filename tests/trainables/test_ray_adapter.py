@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from toy_runs import ToyConfig, ToyRun
 
 from trainables.checkpoint import CheckpointFolder, load_checkpoint
+from trainables.memory import peak_bytes
 from trainables.protocol import RunInputs
 from trainables.ray_adapter import RESULT, Assignment, RayRun
 
@@ -159,6 +161,27 @@ def test_epochs_before_an_error_are_told_with_it(start: Start) -> None:
     report = step(start("ToyRun", rungs=[], fault="error"))
     assert [row["epoch"] for row in report["rows"]] == [1]
     assert report["ended_by"] == "error" and "made to fail" in report["error"]
+
+
+def test_the_peak_of_a_trial_is_its_own(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker outlives its trials: a small model after a large one must not look as large."""
+    gpu = {"peak": 0}
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda *_: gpu["peak"])
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: gpu.update(peak=0))
+    worker = start("ToyRun", rungs=[1])
+    gpu["peak"] = 5_000_000_000
+    assert step(worker)["facts"]["peak_memory_bytes"] == 5_000_000_000
+    worker.reset_config(worker._assignment.to_ray())
+    gpu["peak"] = max(gpu["peak"], 3000)
+    step(worker)  # what the first trial's checkpoint holds
+    assert step(worker)["facts"]["peak_memory_bytes"] == 3000
+
+
+def test_without_a_gpu_the_peak_is_the_processs(start: Start) -> None:
+    """In bytes, on every system: it is compared with the machine's memory."""
+    assert step(start("ToyRun"))["facts"]["peak_memory_bytes"] == pytest.approx(
+        peak_bytes(torch.device("cpu")), rel=0.1
+    )
 
 
 def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Path) -> None:
