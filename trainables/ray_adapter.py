@@ -26,8 +26,8 @@ from ray.tune import Trainable
 
 from trainables.checkpoint import CheckpointFolder
 from trainables.data import Dataset, open_dataset
-from trainables.errors import CheckpointError, TrainablesError
-from trainables.memory import forget_peak, peak_bytes
+from trainables.errors import TrainablesError
+from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
 from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
 from trainables.training import whole_state
@@ -143,8 +143,8 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._rows: list[dict[str, float]] = []
         self._deferred: Exception | None = None
         self._history_due = False
-        forget_peak()  # of the trial before
         try:
+            forget_peak()  # of the trial before
             self._build(assignment)
         except Exception as error:
             # Told with the first step: an actor that fails to start says less.
@@ -274,7 +274,7 @@ def _failure(error: Exception) -> dict[str, Any]:
     """What a run raised, as a report."""
     text = "".join(traceback.format_exception(error))
     ended_by = "error"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if is_out_of_memory(error):
         ended_by = "oom"
     elif isinstance(error, TrainablesError):
         text = str(error)
@@ -286,5 +286,5 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 
 def _disk_full(error: BaseException) -> bool:
-    cause = error.__cause__ if isinstance(error, CheckpointError) else error
+    cause = error.__cause__ if isinstance(error, TrainablesError) else error
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)

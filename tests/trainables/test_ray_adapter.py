@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import torch
 from toy_runs import ToyConfig, ToyRun
 
 from trainables.checkpoint import CheckpointFolder, load_checkpoint
+from trainables.errors import DataError
 from trainables.memory import peak_bytes
 from trainables.protocol import RunInputs
 from trainables.ray_adapter import RESULT, Assignment, RayRun
@@ -45,6 +47,20 @@ class KeyedRows(Keyed):
     """What it calls rows is no curve."""
 
     key = "rows"
+
+
+class NoRoom(ToyRun):
+    """Cannot be built: what it derives from its data has no room on the disk."""
+
+    def __init__(self, config: ToyConfig, inputs: RunInputs) -> None:
+        raise DataError("cannot be stored") from OSError(errno.ENOSPC, "No space left on device")
+
+
+class NoMemory(ToyRun):
+    """Says it as cuDNN and torch's CPU allocator do, with a plain RuntimeError."""
+
+    def run_epoch(self) -> dict[str, float]:
+        raise RuntimeError("cuDNN error: out of memory")
 
 
 class Uncounted:
@@ -161,6 +177,12 @@ def test_epochs_before_an_error_are_told_with_it(start: Start) -> None:
     report = step(start("ToyRun", rungs=[], fault="error"))
     assert [row["epoch"] for row in report["rows"]] == [1]
     assert report["ended_by"] == "error" and "made to fail" in report["error"]
+
+
+@pytest.mark.parametrize(("run", "ended_by"), [("NoRoom", "disk_full"), ("NoMemory", "oom")])
+def test_a_lack_of_room_is_told_as_such(start: Start, run: str, ended_by: str) -> None:
+    """A full disk ends the search, to go on later; as a mere error it would use up all trials."""
+    assert step(start(run))["ended_by"] == ended_by
 
 
 def test_the_peak_of_a_trial_is_its_own(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
