@@ -138,5 +138,5 @@ def _recommended(wers: Floats, epochs: Floats) -> int | None:
     winner = int(np.argmin(last))
     within = (loss <= TOLERANCE) & (wers[:, winner] - last[winner] <= TOLERANCE)
     good = len(within) - int(np.argmin(within[::-1])) if not within.all() else 0
-    # Patience beyond the last that changes anything is no recommendation but the run's length.
-    return good + 1 if epochs[good].mean() < epochs[-1].mean() or good == 0 else None
+    # One that saves nothing is no recommendation but the run's length.
+    return good + 1 if epochs[good].mean() < epochs[-1].mean() else None

@@ -72,6 +72,13 @@ def test_recommends_the_smallest_that_costs_nothing() -> None:
     assert math.isclose(found.saved, 0.4)
 
 
+def test_nothing_is_recommended_that_saves_nothing() -> None:
+    """Runs that improve at every epoch end where they do whatever their patience is."""
+    found = counterfactual([run(n, *(90.0 - 9 * e - n for e in range(9))) for n in range(4)])
+    assert found is not None and len(set(found.mean_epochs)) == 1
+    assert found.recommended is None and found.saved == 0.0
+
+
 def test_the_best_run_must_not_lose() -> None:
     """An average over many hides that the winner would have been cut off."""
     losers = [run(n, 60.0, *[61.0] * 9) for n in range(1, 120)]
