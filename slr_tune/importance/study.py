@@ -27,6 +27,7 @@ class StudyImportance:
     Attributes:
         study: Its name.
         metric: Its metric.
+        direction: "minimize" or "maximize".
         choice: The epoch, and why.
         main: Importance there.
         over_rungs: Importance at each epoch with enough trials, ascending.
@@ -38,6 +39,7 @@ class StudyImportance:
 
     study: str
     metric: str
+    direction: str
     choice: Choice
     main: Importance
     over_rungs: tuple[Importance, ...]
@@ -105,6 +107,7 @@ def study_importance(
     return StudyImportance(
         view.spec.study,
         view.spec.objective.metric,
+        view.spec.objective.direction,
         choice,
         main,
         tuple(over),

@@ -7,7 +7,7 @@ from slr_tune.importance.analysis import MIN_TRIALS
 from slr_tune.importance.marginals import Region
 from slr_tune.report.importance.figures import ordered_bars
 from slr_tune.report.page import Column, Table
-from slr_tune.report.style import number, points
+from slr_tune.report.style import in_percent, metric_text, number
 
 _LEAST_JOINT = 0.05
 """Share of a pair's variance below which it is not called an interaction."""
@@ -97,12 +97,14 @@ def region_table(found: StudyImportance) -> Table:
 def effect_table(found: StudyImportance) -> Table:
     """Marginal effects as numbers, the largest first."""
     rows = []
+    best_of = min if found.direction == "minimize" else max
     for marginal in sorted(found.marginals, key=lambda m: -m.swing):
-        place = marginal.mean.index(min(marginal.mean))
+        place = marginal.mean.index(best_of(marginal.mean))
         best = marginal.labels[place] if marginal.labels else number(marginal.at[place])
-        rows.append((marginal.name, points(marginal.swing), best))
+        rows.append((marginal.name, metric_text(marginal.swing, found.metric), best))
+    effect = "effect, points" if in_percent(found.metric) else "effect"
     return Table(
-        (Column("parameter"), Column("effect, points", True), Column("lowest at", True)),
+        (Column("parameter"), Column(effect, True), Column("best at", True)),
         rows,
         "Largest minus smallest expected value over the parameter's range, all else as in the "
         "trials.",
@@ -115,10 +117,11 @@ def interaction_text(found: StudyImportance) -> str:
     if pair is None:
         return "No pair of parameters has enough trials to be looked at together."
     share = pair.strength**2
+    unit = " points" if in_percent(found.metric) else ""
     measured = (
         f"{100 * share:.0f} % of the variance over the two is neither's alone, "
-        f"{points(pair.points)} points (standard deviation). Looked for among the six parameters "
-        "that matter most."
+        f"{metric_text(pair.points, found.metric)}{unit} (standard deviation). Looked for among "
+        "the six parameters that matter most."
     )
     if share < _LEAST_JOINT:
         return (

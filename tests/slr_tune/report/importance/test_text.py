@@ -1,0 +1,39 @@
+"""What importance says in words: in the metric's own direction and unit."""
+
+from __future__ import annotations
+
+import pytest
+
+from slr_tune.importance import Choice, Importance, StudyImportance
+from slr_tune.importance.marginals import Interaction, Marginal
+from slr_tune.report.importance.text import effect_table, interaction_text
+
+
+def found(metric: str, direction: str) -> StudyImportance:
+    marginal = Marginal(
+        "dropout", (0.1, 0.2, 0.3), (), (0.97, 0.974, 0.972), (0.0,) * 3, (1.0,) * 3, False
+    )
+    pair = Interaction("dropout", "width", 0.9, 0.0041, (0.1,), (1.0,), ((0.97,),))
+    main = Importance(3, "ped-anova", 60, 6, (), (), None, 200)
+    choice = Choice(3, "asked for", ())
+    return StudyImportance(
+        "toy", metric, direction, choice, main, (main,), (marginal,), pair, (), False
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "heading", "row"),
+    [
+        ("val/wer", "minimize", "effect, points", ("dropout", "0.004", "0.1")),
+        ("val/accuracy", "maximize", "effect", ("dropout", "0.004", "0.2")),
+    ],
+)
+def test_effects_are_told_in_the_direction_and_unit_of_the_metric(
+    metric: str, direction: str, heading: str, row: tuple[str, ...]
+) -> None:
+    """Of an accuracy the lowest place is the worst, and its unit is no point of the WER."""
+    table = effect_table(found(metric, direction))
+    assert [column.heading for column in table.columns] == ["parameter", heading, "best at"]
+    assert list(table.rows) == [row]
+    said = interaction_text(found(metric, direction))
+    assert ("0.0041 points" in said) == (metric == "val/wer") and "0.0041" in said
