@@ -34,7 +34,8 @@ class Audit:
     @property
     def rate(self) -> float | None:
         """Share of wrong stops, 0..1; None where none was audited to its end."""
-        return len(self.wrong) / len(self.finished) if self.finished and self.bar else None
+        judged = bool(self.finished) and self.bar is not None
+        return len(self.wrong) / len(self.finished) if judged else None
 
     @property
     def interval(self) -> tuple[float, float]:

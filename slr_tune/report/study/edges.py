@@ -118,6 +118,10 @@ def _wider(parameter: Number, *, upper: bool) -> float | None:
         return float(f"{(high + moved) if upper else (low - moved):.12g}")
     if parameter.log:
         rounded = _rounded(aim)
+        if parameter.kind == "int":
+            rounded = float(math.ceil(rounded) if upper else math.floor(rounded))
+            if rounded < 1:
+                return None  # 0 has no logarithm
     else:
         grid = 10.0 ** math.floor(math.log10((high - low) / 3)) / 2
         rounded = float(f"{round(aim / grid) * grid:.6g}")

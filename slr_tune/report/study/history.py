@@ -18,10 +18,11 @@ _MOST_CURVES = 240
 
 def history_part(facts: StudyFacts) -> Part | None:
     """None where no trial has a value."""
-    if not any(trial.best_so_far for trial in facts.trials):
+    able = [trial for trial in facts.trials if trial.best_so_far]
+    if not able:
         return None
-    drawn = shown(facts, [t for t in facts.trials if t.best_so_far], _MOST_POINTS)
-    text = [_history_text(facts), thinning_note(len(drawn), len(facts.trials))]
+    drawn = shown(facts, able, _MOST_POINTS)
+    text = [_history_text(facts), thinning_note(len(drawn), len(able))]
     return Part("How the search went", [t for t in text if t], figures=[_history(facts, drawn)])
 
 
@@ -36,7 +37,8 @@ def curves_part(facts: StudyFacts) -> Part | None:
         "that is still falling at its last epoch was cut short.",
         thinning_note(len(drawn), len(able)),
     ]
-    return Part("Learning curves", [t for t in text if t], figures=[_curves(facts, drawn)])
+    said = [t for t in text if t]
+    return Part("Learning curves", said, figures=[_curves(facts, drawn)], pictorial=True)
 
 
 def curve_of(trial: TrialFacts) -> tuple[float, ...]:

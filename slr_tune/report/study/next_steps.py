@@ -23,6 +23,8 @@ STILL_FALLING = 0.5
 DEAD_SHARE = 0.05
 OPTION_LUCK = 0.05
 ENOUGH_TRIALS = 50
+MOST_MORE = 10
+"""So many times the trials are the most that is worth asking for."""
 _LEAST_FINISHED = 4
 
 
@@ -94,6 +96,8 @@ def _nan_advice(facts: StudyFacts) -> str:
 def _confirm(facts: StudyFacts) -> list[Step]:
     if facts.best is None or facts.view.running or not facts.recogniser:
         return []
+    if not facts.best.complete:
+        return []  # confirm takes no trial that was stopped
     if facts.best.number in {row.trial for row in facts.confirmed}:
         return []
     text = "Retrain the best on fresh seeds before you quote its figure: it was chosen by it."
@@ -184,7 +188,10 @@ def _audit(facts: StudyFacts) -> list[Step]:
         return []
     if not found.winners and found.interval[0] < 0.2:
         return []
-    later = facts.view.spec.budget.grace_epochs * 2
+    budget = facts.view.spec.budget
+    later = min(2 * budget.grace_epochs, budget.max_epochs)
+    if later == budget.grace_epochs:
+        return []
     what = "would have won" if found.winners else "ended better than half of those let through"
     count = len(found.winners or found.wrong)
     text = (
@@ -228,21 +235,38 @@ def _dead(facts: StudyFacts) -> list[Step]:
 
 def _more_trials(facts: StudyFacts) -> list[Step]:
     found = facts.importance
-    if found is None or facts.view.running or found.main.trials >= ENOUGH_TRIALS:
+    if found is None or facts.view.running:
         return []
-    wanted = math.ceil(len(facts.trials) * ENOUGH_TRIALS / max(1, found.main.trials))
-    text = (
-        f"The {found.main.trials} trials that reached epoch {found.main.epoch} do not settle which "
-        f"parameter matters; {ENOUGH_TRIALS} would do."
+    main = found.main
+    if main.units and (len(main.units) == 1 or not main.units[0].unstable):
+        return []
+    needed = main.needed or 0
+    if not ENOUGH_TRIALS < needed <= MOST_MORE * main.trials:
+        needed = 0
+    wanted = needed or ENOUGH_TRIALS
+    if main.trials >= wanted:
+        return []
+    would = (
+        f"about {needed} would, if the difference is real"
+        if needed
+        else f"at least {ENOUGH_TRIALS} are advised"
     )
-    return [Step("more trials", text, _more(facts, wanted))]
+    text = (
+        f"The {main.trials} trials that reached epoch {main.epoch} do not settle which parameter "
+        f"matters most; {would}."
+    )
+    asked = math.ceil(len(facts.trials) * wanted / max(1, main.trials))
+    return [Step("more trials", text, _more(facts, asked))]
 
 
 def _ablate(facts: StudyFacts) -> list[Step]:
     found = facts.importance
     if found is None or not found.main.units or facts.best is None or facts.view.running:
         return []
-    name = found.main.units[0].name
+    first = found.main.units[0]
+    if first.share == 0.0:
+        return []
+    name = first.name
     text = f"Whether {name} makes the difference, or the seed, an ablation tells."
     command = f"slr-tune ablate --study {facts.view.spec.study} --factor {name}"
     return [Step("ablate", text, command)]

@@ -8,6 +8,7 @@ from slr_tune.report.study.next_steps import Step
 from slr_tune.report.study.part import Part
 from slr_tune.report.style import ENDINGS, in_percent, metric_title, number, points
 from slr_tune.search.summary import searched_values
+from slr_tune.search.winners_curse import curse_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.view import trial_row
 
@@ -156,9 +157,8 @@ def _confirmed_part(facts: StudyFacts) -> Part:
     text: list[str] = []
     best = confirmed_best(facts)
     if best is not None:
-        drop = 0.0 if best.claimed is None else best.mean("dev") - best.claimed
-        if drop > 0:
-            text.append(f"The search's own WER flattered its best by {points(drop)} points.")
+        if best.name != "baseline":  # which the search did not choose
+            text.append(curse_line(best))
         text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
     return Part("On fresh seeds", text, tables=[Table(columns, rows, caption)])
 

@@ -43,7 +43,8 @@ def parallel_part(facts: StudyFacts) -> Part | None:
     ]
     figure = _parallel(facts, drawn, values, epoch)
     wide = 92 * (len(facts.variables) + 1)
-    return Part("All parameters together", [t for t in text if t], figures=[figure], wide=wide)
+    said = [t for t in text if t]
+    return Part("All parameters together", said, figures=[figure], pictorial=True, wide=wide)
 
 
 def slices_part(facts: StudyFacts) -> Part | None:
@@ -63,7 +64,8 @@ def slices_part(facts: StudyFacts) -> Part | None:
     ]
     axis = _vertical(facts, [values[trial.number] for trial in able])
     panels = [_slice(drawn, values, variable, axis) for variable in facts.variables]
-    return Part("One parameter at a time", [t for t in text if t], panels=panels)
+    said = [t for t in text if t]
+    return Part("One parameter at a time", said, panels=panels, pictorial=True)
 
 
 def _legend(drawn: Sequence[TrialFacts]) -> str:

@@ -31,6 +31,7 @@ class Part:
         panels: Small figures side by side.
         tables: Tables.
         folded: Whether it opens on a click.
+        pictorial: Whether its text only explains its figures, so that it says nothing without them.
         wide: Pixels that the figures need; on a narrower screen they scroll. 0 where they adapt.
     """
 
@@ -41,6 +42,7 @@ class Part:
     panels: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
     folded: bool = False
+    pictorial: bool = False
     wide: int = 0
 
     def section(self) -> Section:
@@ -59,8 +61,8 @@ class Part:
         return Section(self.title, Markup("\n").join(parts), folded=self.folded)
 
     def markdown(self) -> str:
-        """As Markdown, without figures; empty for a part that has only them."""
-        if not self.items and not self.tables:
+        """As Markdown, without figures; empty for a part that says nothing without them."""
+        if self.pictorial:
             return ""
         lines = [f"## {self.title}", "", *(f"{text}\n" for text in self.text)]
         for text, command in self.items:

@@ -44,7 +44,8 @@ def simplex_parts(facts: StudyFacts) -> list[Part]:
         ]
         figure = _ternary(facts, parameter, drawn, values)
         title = f"The blend of {one}, {two} and {three}"
-        found.append(Part(title, [t for t in text if t], figures=[figure]))
+        said = [t for t in text if t]
+        found.append(Part(title, said, figures=[figure], pictorial=True))
     return found
 
 

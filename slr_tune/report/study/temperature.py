@@ -30,7 +30,8 @@ def temperature_part(facts: StudyFacts) -> Part | None:
         thinning_note(len(drawn), len(curves)),
     ]
     figure = _figure(facts, drawn, leaders, curves)
-    return Part("Temperature over the epochs", [t for t in text if t], figures=[figure])
+    said = [t for t in text if t]
+    return Part("Temperature over the epochs", said, figures=[figure], pictorial=True)
 
 
 def schedule(config: Mapping[str, Any]) -> list[float] | None:

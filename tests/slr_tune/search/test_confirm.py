@@ -70,7 +70,7 @@ def test_a_claim_that_is_not_known_is_not_told() -> None:
     row = json.loads(json.dumps(confirm_row(unknown), allow_nan=False))
     write_confirmed(view.folder, [row])
     assert read_confirmed(view.folder)[0].claimed is None
-    assert "WER flattered" not in report_page(build_report(collect(view)))
+    assert "not known, the curve of its search is gone" in report_page(build_report(collect(view)))
 
 
 SPACE = """

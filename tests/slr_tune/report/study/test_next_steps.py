@@ -93,6 +93,12 @@ def test_confirm_until_the_best_is_confirmed() -> None:
     assert not said(collect(view), "confirm")
 
 
+def test_a_stopped_trial_is_not_sent_to_confirm() -> None:
+    """`confirm` refuses a search in which no trial ran to its end."""
+    facts = facts_of([Told([90.0], "asha"), Told([80.0], "asha")])
+    assert facts.best is not None and not said(facts, "confirm")
+
+
 def test_baseline_that_was_not_beaten() -> None:
     """The search has to go on, or elsewhere."""
     (text,) = said(facts_of([Told(curve(10.0)), Told(FLAT)]), "baseline won")
@@ -167,6 +173,21 @@ def test_a_range_that_cannot_be_widened() -> None:
     assert not said(facts_of([Told(FLAT), *low]), "edge")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "wider"),
+    [(2, 10, "widen it to 1. "), (1, 64, None), (4, 60, "widen it to 3. ")],
+)
+def test_whole_numbers_are_widened_to_whole_numbers(low: int, high: int, wider: str | None) -> None:
+    """A bound of 1.5 in words was another one in the command, and 0 has no logarithm."""
+    best = [Told(curve(10.0 + n), params={"patience": low}) for n in range(5)]
+    space = f"space.patience={{int: [{low}, {high}], log: true}}"
+    found = said(facts_of([Told(FLAT), *best], baseline=False, overrides=[space]), "edge")
+    assert len(found) == (wider is not None)
+    if wider is not None:
+        assert wider in found[0]
+        assert f"space.patience.int=[{wider.split()[-1].rstrip('.')}, {high}]" in found[0]
+
+
 def test_edge_of_a_parameter_under_a_choice() -> None:
     """The place to widen is the branch's own, which `--set` must find."""
     hot = {"temperature.schedule": "cosine", "temperature.cosine.start": 7.9}
@@ -217,6 +238,14 @@ def test_audit_that_found_a_winner() -> None:
     assert text.endswith("--set budget.grace_epochs=2")
 
 
+@pytest.mark.parametrize(("grace", "later"), [(5, "9"), (9, None)])
+def test_audit_asks_for_no_grace_beyond_the_last_epoch(grace: int, later: str | None) -> None:
+    """A grace above max_epochs is refused."""
+    trials = [Told(FLAT), Told(curve(25.0)), Told([80.0, 50.0, *[15.0] * 7], spared=1)]
+    found = said(facts_of(trials, overrides=[f"budget.grace_epochs={grace}"]), "audit")
+    assert [text.rpartition("=")[2] for text in found] == ([] if later is None else [later])
+
+
 def test_audit_that_found_nothing() -> None:
     """The stop would have been right."""
     trials = [Told(FLAT), Told(curve(25.0)), Told([80.0, *[60.0] * 8], spared=1)]
@@ -251,9 +280,11 @@ def bar(name: str, share: float, high: float) -> Bar:
     return Bar(name, share, 0.0, high, 60, share, 0.0)
 
 
-def with_importance(facts: StudyFacts, trials: int, units: Sequence[Bar]) -> StudyFacts:
+def with_importance(
+    facts: StudyFacts, trials: int, units: Sequence[Bar], needed: int | None = None
+) -> StudyFacts:
     assert facts.importance is not None
-    main = Importance(3, "ped-anova", trials, 6, tuple(units), (), None, 200)
+    main = Importance(3, "ped-anova", trials, 6, tuple(units), (), needed, 200)
     return replace(facts, importance=replace(facts.importance, main=main))
 
 
@@ -267,7 +298,39 @@ def test_dead_parameters_more_trials_and_what_to_ablate() -> None:
     assert not said(many, "more trials")
     few = with_importance(facts, 20, units)
     assert not said(few, "dead parameter")
-    # Of 2 trials 20 "reached" the epoch here, so a tenth as many trials more would do.
-    assert said(few, "more trials")[0].endswith("--trials 5")
     unsure = with_importance(facts, 60, [bar("dropout", 0.01, 0.4)])
     assert not said(unsure, "dead parameter")
+
+
+def test_nothing_is_ablated_that_does_not_stand_out_from_chance() -> None:
+    """The verdict says that no parameter does."""
+    facts = facts_of([Told(FLAT), Told(curve(20.0))])
+    units = [bar("kd_blank", 0.0, 0.1), bar("dropout", 0.0, 0.1)]
+    assert not said(with_importance(facts, 60, units), "ablate")
+
+
+@pytest.mark.parametrize(
+    ("trials", "units", "unstable", "needed", "asked"),
+    [
+        (20, 2, False, None, None),  # settled, although few
+        (20, 1, True, None, None),  # nothing to tell it from
+        (5, 0, False, None, 20),  # too few for any figure
+        (20, 2, True, 30, 5),  # 30 would do for these two, and 50 are advised anyway
+        (20, 2, True, 120, 12),
+        (60, 2, True, 120, 4),  # enough for a figure, not for the order
+        (60, 2, True, 900, None),  # more than is worth running
+        (20, 2, True, 900, 5),
+        (60, 2, True, None, None),  # nobody knows how many
+    ],
+)
+def test_more_trials_only_where_the_order_is_not_settled(
+    trials: int, units: int, unstable: bool, needed: int | None, asked: int | None
+) -> None:
+    """The report's own verdict says whether it is, and how many trials would settle it.
+
+    Of 2 trials `trials` "reached" the epoch here, so the number asked for is as much smaller.
+    """
+    facts = facts_of([Told(FLAT), Told(curve(20.0))])
+    bars = [replace(bar(f"p{n}", 0.5, 0.9), unstable=unstable) for n in range(units)]
+    found = said(with_importance(facts, trials, bars, needed), "more trials")
+    assert [int(text.split("--trials ")[1]) for text in found] == ([] if asked is None else [asked])

@@ -17,7 +17,7 @@ from slr_tune.dashboard.notes import study_note
 from slr_tune.report.study.cost import costs
 from slr_tune.report.study.facts import StudyFacts, collect
 from slr_tune.report.study.files import write_report
-from slr_tune.report.study.history import running_best
+from slr_tune.report.study.history import history_part, running_best
 from slr_tune.report.study.overview import verdict
 from slr_tune.report.study.page import build_report, report_markdown, report_page
 from slr_tune.report.study.sampling import shown
@@ -87,7 +87,12 @@ def test_verdict_says_what_won_and_that_it_flatters() -> None:
         "On 2 fresh seeds it came to 22.00 ± 1.41, the baseline to 32.00."
     )
     page = report_page(build_report(facts))
-    assert "flattered its best by 3.00 points" in page and "This figure flatters" not in page
+    assert "This figure flatters" not in page
+    # Two seeds: t(1) at 97.5 % is 12.706, the standard error 1.
+    assert (
+        "the search claimed 19.00, 2 fresh seeds give 22.00: +3.00 points [-9.71, +15.71]: "
+        "no flattery shown."
+    ) in page
 
 
 def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
@@ -102,7 +107,7 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     said = verdict(facts)
     assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
     assert "On 2 fresh seeds its dev WER came to 22.00" in said
-    assert "WER flattered its best by 3.00 points" in report_page(build_report(facts))
+    assert "the search claimed 19.00, 2 fresh seeds give 22.00" in report_page(build_report(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
 
 
@@ -230,6 +235,20 @@ def test_running_best_by_hand() -> None:
     assert running_best(facts_of(SOME)) == [(0, 30.0), (2, 24.0), (3, 19.0)]
 
 
+def test_parts_that_have_only_words_are_in_the_markdown_too() -> None:
+    """No red flag, and nobody knows how good the stops were: both are worth reading."""
+    steady = [Told([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
+    text = report_markdown(build_report(facts_of([*steady, Told([90.0], "asha")])))
+    assert "## Was stopping right?" in text and "budget: {audit: 0.05}" in text
+    assert "## Red flags\n\nNone on the curves of 3 trials." in text
+
+
+def test_trials_without_an_epoch_are_not_counted_among_those_left_out() -> None:
+    """The note says which trials a figure leaves out; one without a value is in none."""
+    part = history_part(facts_of([*SOME, Told([], "error", error="boom")]))
+    assert part is not None and not any("are drawn" in text for text in part.text)
+
+
 def test_cost_by_hand() -> None:
     """9 epochs are the budget: two stopped at 1 saved 16, patience at 7 saved 2."""
     rows = {cost.ending: cost for cost in costs(facts_of(SOME))}
@@ -258,6 +277,7 @@ def test_markdown_has_the_tables_and_no_empty_part() -> None:
     text = report_markdown(build_report(facts_of(SOME)))
     assert "| baseline |" not in text.split("## The best configuration")[0]
     assert "## Patience" in text and "## Learning curves" not in text
+    assert "## How the search went" in text and "found in trial 3" in text
     assert "| nan | 1 | 4 | 3 | the loss is not a number |" in text
 
 

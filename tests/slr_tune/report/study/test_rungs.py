@@ -76,6 +76,14 @@ def test_wrong_stops_by_hand() -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_a_bar_of_nothing_is_a_bar() -> None:
+    """Where half of those let through end without an error, a spared one cannot be better."""
+    through = [Told([50.0, *[0.0] * 8]) for _ in range(3)]
+    found = audit(collect(tell_study([Told([50.0] * 9), *through, Told([90.0] * 9, spared=1)])))
+    assert found.bar == 0.0 and found.rate == 0.0
+
+
+@pytest.mark.usefixtures("database")
 def test_nothing_audited_says_so() -> None:
     """No figure where there is none, and the way to get one."""
     part = audit_part(collect(tell_study([Told([50.0] * 9), Told([60.0], "asha")])))
