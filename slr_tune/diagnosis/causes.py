@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,8 @@ from slr_tune.diagnosis.diagnostics import (
     FEATURES,
     GRADIENTS,
     LOG_PROBS,
-    Diagnostic,
 )
+from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import (
     ALL_BLANK,
     EARLY_PLATEAU,
@@ -24,52 +24,24 @@ from slr_tune.diagnosis.red_flags import (
     LOSS_GAP,
     NOT_A_NUMBER,
     OVERFITTING,
-    RedFlag,
     blank_grace,
 )
+from slr_tune.diagnosis.remedies import (
+    Step,
+    at_least,
+    at_most,
+    faster,
+    longer_warm_up,
+    remedy,
+    slower,
+)
 
-_LESS = 3.0
-"""From 3e-4 to 1e-4: the step of the learning rate that got a flat loss going."""
+COLLAPSED = "collapsed"
+"""How the collapse watch ends a trial: late by what the study's other trials have shown."""
+_ONE_UTTERANCE = "out of memory with one utterance"
+"""Of the error of a run that has no room for less; of train unless it names dev."""
 _NEAR_TEACHER = 2.0
 """WER points within which a student stands where its teacher stands."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known of a run.
-
-    Attributes:
-        diagnostics: Of its checkpoint; empty where there is none.
-        flags: Of its curve.
-        config: Its settings.
-        epoch: Epochs that it ran.
-        wer: Dev WER, percent; NaN where it is not known.
-        teacher_wer: Its teacher's; NaN likewise.
-        ended_by: As its record says; None where there is none.
-        error: Text of the error that ended it.
-    """
-
-    diagnostics: Sequence[Diagnostic]
-    flags: Sequence[RedFlag]
-    config: Mapping[str, Any]
-    epoch: int
-    wer: float = math.nan
-    teacher_wer: float = math.nan
-    ended_by: str | None = None
-    error: str = ""
-
-    def bad(self, name: str) -> Diagnostic | None:
-        """A diagnostic, where it found something wrong."""
-        return next((item for item in self.diagnostics if item.name == name and item.bad), None)
-
-    def flag(self, *names: str) -> RedFlag | None:
-        """The first red flag of these names."""
-        return next((flag for flag in self.flags if flag.name in names), None)
-
-    def setting(self, name: str, default: float) -> float:
-        """A number of the configuration."""
-        value = self.config.get(name)
-        return default if value is None else float(value)
 
 
 @dataclass(frozen=True)
@@ -111,7 +83,7 @@ def too_early(evidence: Evidence) -> bool:
     """Whether a run is so young that blanks are no sign: all CTC models begin with them."""
     length = int(evidence.config.get("max_epochs", 100))
     names = {item.name for item in evidence.diagnostics if item.bad}
-    young = evidence.epoch <= blank_grace(length)
+    young = evidence.epoch <= blank_grace(length) and evidence.ended_by != COLLAPSED
     return young and not evidence.flags and names <= {BLANKS, DECODING, ENTROPY} and bool(names)
 
 
@@ -133,13 +105,8 @@ def _diverged(evidence: Evidence) -> Cause | None:
     if not (flag or scores or not_finite or evidence.ended_by == "nan"):
         return None
     told = flag.text if flag else scores.found if scores else "a gradient is not finite"
-    settings = {"learning_rate": _lower(evidence), "clip_norm": 1.0}
-    return Cause(
-        "diverged",
-        f"The training left the numbers: {told}.",
-        "Take a third of the learning rate and clip the gradient harder.",
-        settings,
-    )
+    steps = slower(evidence), at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
+    return Cause("diverged", f"The training left the numbers: {told}.", *remedy(*steps))
 
 
 def _vanishing(evidence: Evidence) -> Cause | None:
@@ -147,13 +114,14 @@ def _vanishing(evidence: Evidence) -> Cause | None:
     if found is None or (found.value is not None and math.isnan(found.value)):
         return None
     layers = int(evidence.setting("layers", 1))
-    settings: dict[str, Any] = {"layers": layers - 1} if layers > 1 else {}
-    settings |= {"dropout": 0.1, "learning_rate_schedule.warmup_epochs": _warm_up(evidence)}
     return Cause(
         "vanishing gradients",
         f"A layer gets no gradient, so what lies below it does not learn: {found.found}.",
-        "Take a layer off, drop less out, and warm up longer.",
-        settings,
+        *remedy(
+            Step("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
+            at_most(evidence, "dropout", 0.1, "drop less out"),
+            longer_warm_up(evidence),
+        ),
     )
 
 
@@ -173,20 +141,16 @@ def _decoder(evidence: Evidence) -> Cause | None:
 
 def _collapsed(evidence: Evidence) -> Cause | None:
     found, flag = evidence.bad(BLANKS), evidence.flag(ALL_BLANK)
-    if (found is None and flag is None) or too_early(evidence):
+    watched = evidence.ended_by == COLLAPSED
+    if not (found or flag or watched) or too_early(evidence):
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
-    told = found.found if found else flag.text if flag else ""
-    settings = {
-        "learning_rate": _lower(evidence),
-        "learning_rate_schedule.warmup_epochs": _warm_up(evidence),
-    }
+    told = evidence.error if watched else found.found if found else flag.text if flag else ""
     return Cause(
         "collapsed to blanks",
-        f"The model names next to nothing: {told}.",
-        "Take a third of the learning rate, with a longer warm-up.",
-        settings,
+        f"The model names next to nothing: {told or 'the collapse watch ended it'}.",
+        *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
 
@@ -194,11 +158,14 @@ def _overfitted(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(OVERFITTING, LOSS_GAP)
     if flag is None:
         return None
-    settings: dict[str, Any] = {"dropout": 0.5, "weight_decay": 1e-3}
-    advice = "Regularise: dropout 0.5 and weight decay 1e-3."
-    if evidence.setting("dropout", 0.0) >= 0.5:
-        settings = {"weight_decay": 1e-3, "label_smoothing": 0.1, "augmentation.noise": 0.1}
-        advice = "Dropout is high already: smooth the labels, add noise, and decay the weights."
+    decay = at_least(evidence, "weight_decay", 1e-3, "decay the weights more")
+    steps = [at_least(evidence, "dropout", 0.5, "drop half out"), decay]
+    if not steps[0].settings:
+        steps = [decay, at_least(evidence, "label_smoothing", 0.1, "smooth the labels")]
+        if not _may_read_soft_targets(evidence):
+            steps.append(at_least(evidence, "augmentation.noise", 0.1, "add noise"))
+    otherwise = "It is regularised already: take a smaller model, or more data."
+    advice, settings = remedy(*steps, otherwise=otherwise)
     return Cause("overfitting", f"The model learns train by heart: {flag.text}.", advice, settings)
 
 
@@ -207,14 +174,21 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
     distance = evidence.wer - evidence.teacher_wer
     if not abs(distance) <= _NEAR_TEACHER or not evidence.flag(EARLY_PLATEAU, FLAT_LOSS, HIGH_WER):
         return None
-    settings = {
-        "loss_weights": "{alpha: 0.8, beta: 0.15, gamma: 0.05}",
-        "label_smoothing": 0.1,
-    }
+    weights = "{alpha: 0.8, beta: 0.15, gamma: 0.05}"
+    if evidence.setting("loss_weights.gamma", 0.1) == 0:  # soft targets have no hidden states
+        weights = "{alpha: 0.8, beta: 0.2, gamma: 0.0}"
+    listens = evidence.setting("loss_weights.alpha", 0.7) >= 0.8
+    advice, settings = remedy(
+        Step("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
+        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+        otherwise="Find a better teacher.",
+    )
+    if settings:
+        advice = f"{advice[:-1]}; or find a better teacher."
     return Cause(
         "stuck at its teacher",
         f"The student stands at {evidence.wer:.1f}, its teacher at {evidence.teacher_wer:.1f}.",
-        "Listen more to the soft targets and smooth the labels; or find a better teacher.",
+        advice,
         settings,
     )
 
@@ -223,14 +197,12 @@ def _standing_still(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(FLAT_LOSS, EARLY_PLATEAU)
     if flag is None:
         return None
-    settings: dict[str, Any] = {"learning_rate": _lower(evidence)}
-    if evidence.ended_by == "patience":
-        settings["patience"] = max(30, 2 * int(evidence.setting("patience", 15)))
+    patience = max(30, 2 * int(evidence.setting("patience", 15)))
+    waits = {"patience": patience} if evidence.ended_by == "patience" else {}
     return Cause(
         "learns no more",
         f"The training stands still at a bad WER: {flag.text}.",
-        "Take a third of the learning rate" + ("." if len(settings) == 1 else " and wait longer."),
-        settings,
+        *remedy(slower(evidence), Step("wait longer", waits)),
     )
 
 
@@ -239,11 +211,12 @@ def _too_slow(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(HIGH_WER)
     if flag is None or len(evidence.flags) > 1:
         return None
+    advice, settings = remedy(faster(evidence))
     return Cause(
         "learns too slowly",
         f"The loss still falls, but late: {flag.text}.",
-        "Take three times the learning rate; if that diverges, give the run more epochs.",
-        {"learning_rate": evidence.setting("learning_rate", 3e-4) * _LESS},
+        f"{advice} If that diverges, give the run more epochs.",
+        settings,
     )
 
 
@@ -251,23 +224,18 @@ def _guessing(evidence: Evidence) -> Cause | None:
     found = evidence.bad(ENTROPY)
     if found is None or too_early(evidence):
         return None
+    advice, settings = remedy(faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out"))
     return Cause(
         "guessing",
         f"The model is as unsure as if it guessed: {found.found}.",
-        "It has learnt next to nothing: see whether slr-tune overfit can learn five utterances.",
-        {"learning_rate": evidence.setting("learning_rate", 1e-3) * _LESS, "dropout": 0.1},
+        f"{advice} See whether slr-tune overfit can learn five utterances.",
+        settings,
     )
 
 
 def _ended_badly(evidence: Evidence) -> Cause | None:
     if evidence.ended_by == "oom":
-        size, steps = (
-            int(evidence.setting("batch_size", 16)),
-            int(evidence.setting("accumulation", 1)),
-        )
-        settings = {"batch_size": max(1, size // 4), "accumulation": steps * min(4, size)}
-        said = "Quarter the batches and step after four of them."
-        return Cause("out of memory", "The run did not fit into memory.", said, settings)
+        return _out_of_memory(evidence)
     if evidence.ended_by not in ("error", "killed"):
         return None
     lines = [line for line in evidence.error.strip().splitlines() if line] or ["no text"]
@@ -275,17 +243,39 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
     return Cause("error", f"The run ended by {evidence.ended_by}: {last}.", "Mend what it says.")
 
 
-def _lower(evidence: Evidence) -> float:
-    return evidence.setting("learning_rate", 3e-4) / _LESS
+def _out_of_memory(evidence: Evidence) -> Cause:
+    told = "The run did not fit into memory."
+    size = int(evidence.setting("batch_size", 16))
+    if (
+        size == 1 or _ONE_UTTERANCE in evidence.error
+    ):  # a built-in run has halved its batches itself
+        hidden = int(evidence.setting("hidden", 1))
+        settings = {"hidden": hidden // 2} if hidden > 1 else {}
+        said = "Not even one utterance fits: take a smaller model"
+        # Dev is never cut, and soft targets are of whole utterances.
+        whole = f"{_ONE_UTTERANCE} of dev" in evidence.error or _may_read_soft_targets(evidence)
+        said += "." if whole else ", or cut long ones: truncate_frames."
+        return Cause("out of memory", told, said, settings)
+    smaller, times = max(1, size // 4), min(4, size)
+    settings = {
+        "batch_size": smaller,
+        "accumulation": times * int(evidence.setting("accumulation", 1)),
+    }
+    said = f"Take batches of {smaller}, and {times} times as many to a step."
+    return Cause("out of memory", told, said, settings)
 
 
-def _warm_up(evidence: Evidence) -> float:
-    """A tenth of the run, at most ten epochs; twice what it is where it is that long already."""
-    length = evidence.setting("max_epochs", 100)
-    schedule = evidence.config.get("learning_rate_schedule") or {}
-    now = float(schedule.get("warmup_epochs", 0.0))
-    wanted = min(10.0, max(1.0, round(length / 10)))
-    return wanted if wanted > now else 2 * now
+def _may_read_soft_targets(evidence: Evidence) -> bool:
+    """Whether a student may learn from its teacher's files, as far as its settings say.
+
+    These are of unchanged frames, so it would be refused with augmentation. That a live teacher may
+    have the same settings costs one remedy of several.
+    """
+    return (
+        evidence.setting("loss_weights.alpha", 0.0) > 0
+        and evidence.setting("loss_weights.gamma", 0.0) == 0
+        and (evidence.config.get("temperature") or {}).get("schedule") == "constant"
+    )
 
 
 def _unexplained(evidence: Evidence) -> Cause | None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.diagnosis.causes import Cause, Evidence, likely_causes, too_early
+from slr_tune.diagnosis.causes import Cause, likely_causes, too_early
 from slr_tune.diagnosis.diagnostics import Diagnostic
+from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 
 Row = Mapping[str, float]

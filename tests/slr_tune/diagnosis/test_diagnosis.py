@@ -16,9 +16,10 @@ from small_runs import saved, small_run
 
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis import subject as subject_module
-from slr_tune.diagnosis.causes import Cause, Evidence, likely_causes
+from slr_tune.diagnosis.causes import Cause, likely_causes
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients
+from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.page import diagnosis_page, diagnosis_text
 from slr_tune.diagnosis.red_flags import RedFlag
 from slr_tune.diagnosis.scores import Scores

@@ -61,7 +61,7 @@ def test_every_trial_has_to_be_there_whole(
 ) -> None:
     # Broken if a search that lost a trial to a kill were called as good as one that lost none.
     trials = [trial_of(tmp_path, number) for number in range(kills.TRIALS - 1)]
-    trials.append(trial_of(tmp_path, kills.TRIALS - 1, **last))  # type: ignore[arg-type]
+    trials.append(trial_of(tmp_path, kills.TRIALS - 1, **last))
     found = SimpleNamespace(trials=trials, folder=tmp_path)
     monkeypatch.setattr(view, "load_study", lambda name, storage: found)
     journal = tmp_path / "journal"

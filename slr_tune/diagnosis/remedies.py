@@ -1,0 +1,77 @@
+"""Changes of settings that go the way they are meant to from where a run stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slr_tune.diagnosis.evidence import Evidence
+
+_FACTOR = 3.0
+"""From 3e-4 to 1e-4: the step of the learning rate that got a flat loss going."""
+_USUAL_RATE = 3e-4
+_RATE = "learning_rate"
+_LOWEST_RATE = "learning_rate_schedule.min_learning_rate"
+_WARM_UP = "learning_rate_schedule.warmup_epochs"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a remedy.
+
+    Attributes:
+        text: What to do, as it stands in a sentence.
+        settings: What does it, by dotted name; empty where the run stands there already.
+    """
+
+    text: str
+    settings: Mapping[str, Any]
+
+
+def remedy(*steps: Step, otherwise: str = "") -> tuple[str, dict[str, Any]]:
+    """The steps that change something, as a sentence and as settings.
+
+    Args:
+        steps: What usually helps.
+        otherwise: The sentence where nothing would change.
+    """
+    moving = [step for step in steps if step.settings]
+    settings = {name: value for step in moving for name, value in step.settings.items()}
+    if not moving:
+        return otherwise, settings
+    *first, last = (step.text for step in moving)
+    said = f"{', '.join(first)} and {last}" if first else last
+    return f"{said[0].upper()}{said[1:]}.", settings
+
+
+def at_most(evidence: Evidence, name: str, value: float, text: str) -> Step:
+    """Lowers a setting to a value, never raises it."""
+    return Step(text, {name: value} if evidence.setting(name, math.inf) > value else {})
+
+
+def at_least(evidence: Evidence, name: str, value: float, text: str) -> Step:
+    """Raises a setting to a value, never lowers it."""
+    return Step(text, {name: value} if evidence.setting(name, -math.inf) < value else {})
+
+
+def slower(evidence: Evidence) -> Step:
+    """A third of the learning rate, and of where it falls to if that would lie above."""
+    rate = evidence.setting(_RATE, _USUAL_RATE) / _FACTOR
+    lowest = evidence.setting(_LOWEST_RATE, 0.0)
+    settings = {_RATE: rate} | ({_LOWEST_RATE: lowest / _FACTOR} if lowest > rate else {})
+    return Step("take a third of the learning rate", settings)
+
+
+def faster(evidence: Evidence) -> Step:
+    """Three times the learning rate."""
+    rate = evidence.setting(_RATE, _USUAL_RATE) * _FACTOR
+    return Step("take three times the learning rate", {_RATE: rate})
+
+
+def longer_warm_up(evidence: Evidence) -> Step:
+    """A tenth of the run, at most ten epochs; twice what it is where it is that long already."""
+    length, now = evidence.setting("max_epochs", 100), evidence.setting(_WARM_UP, 0.0)
+    wanted = min(10.0, max(1.0, round(length / 10)))
+    return Step("warm up longer", {_WARM_UP: wanted if wanted > now else 2 * now})

@@ -1,0 +1,226 @@
+"""Remedies start from where a run stands: none turns a setting the other way, or is refused."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_runs import saved, small_run
+
+from slr_tune.cli.train_settings import read_train_settings
+from slr_tune.diagnosis import red_flags
+from slr_tune.diagnosis.causes import Cause, likely_causes
+from slr_tune.diagnosis.diagnosis import diagnose
+from slr_tune.diagnosis.diagnostics import BLANKS, ENTROPY, FEATURES, GRADIENTS, Diagnostic
+from slr_tune.diagnosis.evidence import Evidence
+from slr_tune.diagnosis.red_flags import RedFlag
+from trainables import ctc_run
+from trainables.config import DistillConfig
+from trainables.data import Dataset
+from trainables.soft_target_writer import write_soft_targets
+from trainables.soft_targets import SoftTargets
+from trainables.stored_model import load_model
+
+SOFT: dict[str, Any] = {
+    "loss_weights": {"alpha": 0.5, "beta": 0.5, "gamma": 0.0},
+    "temperature": {"schedule": "constant", "start": 4.0, "end": None, "milestones": []},
+    "dropout": 0.6,
+}
+"""What a student of soft targets has to have, and a dropout that is high already."""
+
+
+def cause_of(config: Mapping[str, Any], *signs: str, **known: Any) -> Cause:
+    """The first cause of a run of 100 epochs with these red flags or bad diagnostics."""
+    measured = (ENTROPY, GRADIENTS)
+    bad = [Diagnostic(name, "bad", "seen", "", value=0.0) for name in signs if name in measured]
+    flags = [RedFlag(name, 50, "seen") for name in signs if name not in measured]
+    return likely_causes(Evidence(bad, flags, {"max_epochs": 100, **config}, 60, **known))[0]
+
+
+@pytest.mark.parametrize(
+    ("sign", "config", "settings", "advice"),
+    [
+        (
+            "not a number",
+            {"learning_rate": 0.3, "clip_norm": 0.5},
+            {"learning_rate": 0.1},
+            "Take a third of the learning rate.",
+        ),
+        (
+            "not a number",
+            {"learning_rate": 0.3, "clip_norm": None},
+            {"learning_rate": 0.1, "clip_norm": 1.0},
+            "Take a third of the learning rate and clip the gradient harder.",
+        ),
+        (
+            GRADIENTS,
+            {"layers": 1, "dropout": 0.05},
+            {"learning_rate_schedule.warmup_epochs": 10.0},
+            "Warm up longer.",
+        ),
+        (
+            GRADIENTS,
+            {"layers": 3, "dropout": 0.4, "learning_rate_schedule": {"warmup_epochs": 12.0}},
+            {"layers": 2, "dropout": 0.1, "learning_rate_schedule.warmup_epochs": 24.0},
+            "Take a layer off, drop less out and warm up longer.",
+        ),
+        (
+            "overfitting",
+            {"dropout": 0.2, "weight_decay": 1e-2},
+            {"dropout": 0.5},
+            "Drop half out.",
+        ),
+        (
+            "overfitting",
+            {"dropout": 0.6, "weight_decay": 1e-2, "label_smoothing": 0.05},
+            {"label_smoothing": 0.1, "augmentation.noise": 0.1},
+            "Smooth the labels and add noise.",
+        ),
+        (
+            "overfitting",
+            {
+                "dropout": 0.6,
+                "weight_decay": 1e-3,
+                "label_smoothing": 0.2,
+                "augmentation": {"noise": 0.3},
+            },
+            {},
+            "It is regularised already: take a smaller model, or more data.",
+        ),
+        (
+            ENTROPY,
+            {"learning_rate": 0.1, "dropout": 0.05},
+            {"learning_rate": 0.3},
+            "Take three times the learning rate. See whether slr-tune overfit can learn five "
+            "utterances.",
+        ),
+        (
+            "flat loss",
+            {"learning_rate": 0.3, "learning_rate_schedule": {"min_learning_rate": 0.2}},
+            {"learning_rate": 0.1, "learning_rate_schedule.min_learning_rate": 0.2 / 3},
+            "Take a third of the learning rate.",
+        ),
+    ],
+)
+def test_a_remedy_never_goes_the_other_way(
+    sign: str, config: dict[str, Any], settings: dict[str, float], advice: str
+) -> None:
+    # Broken if "clip harder" raised the limit, or a sentence told of what its settings leave out.
+    cause = cause_of(config, sign)
+    assert cause.advice == advice
+    assert cause.settings == pytest.approx(settings)
+
+
+def test_a_student_that_listens_already_is_not_told_to_listen_less() -> None:
+    # Broken if the users' shares were given to a run that has gone further.
+    near = {"wer": 51.0, "teacher_wer": 50.1}
+    further = {"loss_weights": {"alpha": 0.9, "beta": 0.05, "gamma": 0.05}}
+    cause = cause_of(further, "early plateau", **near)
+    assert cause.settings == {"label_smoothing": 0.1}
+    cause = cause_of({**further, "label_smoothing": 0.2}, "early plateau", **near)
+    assert (cause.name, cause.settings) == ("stuck at its teacher", {})
+    assert cause.advice == "Find a better teacher."
+
+
+def test_a_trial_that_the_collapse_watch_ended() -> None:
+    # Broken if the one trial that a search gave up as all blank were told to be too young to judge,
+    # or in good health.
+    told = "blank on 99.2 % of dev's frames at epoch 5; three quarters of the others by epoch 2"
+    rows = [{"epoch": epoch, "val/wer": 100.0, "val/blank_rate": 0.992} for epoch in range(1, 6)]
+    found = [Diagnostic(BLANKS, "bad", "seen", ""), Diagnostic(FEATURES, "ok", "seen", "")]
+    for diagnostics in ([], found):
+        diagnosis = diagnose(
+            "x",
+            diagnostics=diagnostics,
+            rows=rows,
+            config={"max_epochs": 24, "learning_rate": 0.3},
+            ended_by="collapsed",
+            error=told,
+        )
+        assert [cause.name for cause in diagnosis.causes] == ["collapsed to blanks"]
+        assert told in diagnosis.verdict
+        assert diagnosis.causes[0].settings["learning_rate"] == pytest.approx(0.1)
+
+
+def test_a_run_without_room_for_one_utterance_is_not_given_smaller_batches(
+    known: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if the remedy were batches that cannot be smaller, or that the run has tried itself; or
+    # to cut the utterances of train where those of dev are too long.
+    alone = cause_of({"batch_size": 1, "hidden": 48}, ended_by="oom")
+    assert alone.settings == {"hidden": 24} and "truncate_frames" in alone.advice
+    for name, helps in (("forward", True), ("evaluate", False)):
+        run = small_run(known, batch_size=4, hidden=8)
+        with monkeypatch.context() as patch:
+            patch.setattr(run.model if name == "forward" else ctc_run, name, _out_of_memory)
+            with pytest.raises(MemoryError) as caught:
+                run.run_epoch()
+        config = run.config.model_dump(mode="json")
+        cause = cause_of(config, ended_by="oom", error=str(caught.value))
+        assert cause.settings == {"hidden": 4}
+        assert ("truncate_frames" in cause.advice) is helps
+    batches = cause_of({"batch_size": 3, "accumulation": 2}, ended_by="oom")
+    assert batches.settings == {"batch_size": 1, "accumulation": 6}
+    assert batches.advice == "Take batches of 1, and 3 times as many to a step."
+
+
+def _out_of_memory(*_: object, **__: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.fixture(scope="module")
+def targets(sentences: Dataset, root: Path) -> SoftTargets:
+    """Soft targets at temperature 4."""
+    teacher = load_model(saved(small_run(sentences, "teacher"), root / "teacher.pt", epochs=0))
+    folder, cpu = root / "targets", torch.device("cpu")
+    write_soft_targets(teacher, sentences, "train", folder, temperature=4.0, device=cpu)
+    return SoftTargets(folder)
+
+
+@pytest.mark.parametrize("sign", ["overfitting", "early plateau"])
+def test_a_student_of_soft_targets_can_take_its_remedy(sign: str, targets: SoftTargets) -> None:
+    # Broken if the advice were refused: files hold no hidden states, and no frames with noise.
+    wer, theirs = (51.0, 50.1) if sign == "early plateau" else (20.0, math.nan)
+    cause = cause_of(SOFT, sign, wer=wer, teacher_wer=theirs)
+    assert cause.settings
+    given = {**SOFT, **cause.settings}
+    overrides = [f"{key}={value}".replace("None", "null") for key, value in given.items()]
+    read = read_train_settings(
+        "distill", None, overrides=overrides, data=None, teacher=None, seed=None
+    )
+    targets.check_settings(DistillConfig.model_validate(read.config))
+
+
+def test_a_student_of_a_live_teacher_gets_all_of_it() -> None:
+    # Broken if every distillation were treated as one of soft targets.
+    live = {**SOFT, "loss_weights": {"alpha": 0.5, "beta": 0.4, "gamma": 0.1}}
+    assert "augmentation.noise" in cause_of(live, "overfitting").settings
+    plateau = cause_of(live, "early plateau", wer=51.0, teacher_wer=50.1)
+    assert "gamma: 0.05" in plateau.settings["loss_weights"]
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        red_flags.NOT_A_NUMBER,
+        red_flags.ALL_BLANK,
+        red_flags.LOSS_GAP,
+        red_flags.OVERFITTING,
+        red_flags.EARLY_PLATEAU,
+        red_flags.FLAT_LOSS,
+        red_flags.HIGH_WER,
+    ],
+)
+def test_the_documented_table_names_the_cause_of_each_flag(flag: str) -> None:
+    # Broken if a reader of the docs did the opposite of what the command says.
+    page = Path(__file__).parents[3] / "docs" / "diagnosis.md"
+    table = page.read_text().split("| cause | told by | remedy |")[1].split("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    told_by = {row[0]: row[1] for row in rows}
+    named = [cause for cause, signs in told_by.items() if re.search(rf"\b{flag}\b", signs)]
+    assert named == [cause_of({}, flag).name]
