@@ -147,7 +147,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _memory_error(error: Exception) -> str:
     """What was said first, and the way out."""
     told = str(error).partition("\n")[0]
-    if "memory" not in told.lower():
+    if "out of memory" not in told.lower():
         told = f"out of memory: {told}".removesuffix(": ")
     return (
         f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; of a "
