@@ -22,7 +22,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
-    from slr_tune.search.summary import value_text
+    from slr_tune.report.style import metric_text
     from slr_tune.study.record import record_of
     from slr_tune.study.view import load_study
 
@@ -37,7 +37,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     metric = view.spec.objective.metric
     click.echo(
         f"Study {view.spec.study!r}, trial {trial.number}: "
-        f"{metric} {value_text(trial.values[0], metric)}",
+        f"{metric} {metric_text(trial.values[0], metric)}",
         err=True,
     )
     if form == "json":

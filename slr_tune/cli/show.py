@@ -46,12 +46,12 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
+    from slr_tune.report.style import metric_text
     from slr_tune.search.summary import (
         searched_values,
         short_names,
         summarise,
         summary_text,
-        value_text,
     )
     from slr_tune.study.view import trial_row
 
@@ -74,7 +74,7 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
         values = searched_values(view, row)
         table.add_row(
             str(row["number"]),
-            "-" if row["value"] is None else value_text(row["value"], metric),
+            "-" if row["value"] is None else metric_text(row["value"], metric),
             str(row["epochs"]),
             row["ended_by"] or row["state"].lower(),
             *(_cell(values.get(name)) for name in names),
@@ -88,7 +88,7 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
-    from slr_tune.search.summary import value_text
+    from slr_tune.report.style import metric_text
     from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
     from trainables.curve import CurveFile
@@ -108,7 +108,7 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
     click.echo(yaml.safe_dump({**row, "folder": str(folder)}, sort_keys=False).rstrip())
     metric = view.spec.objective.metric
     for point in curve:
-        value = value_text(point.get(metric, float("nan")), metric)
+        value = metric_text(point.get(metric, float("nan")), metric)
         click.echo(f"epoch {point['epoch']:3d}  {metric} {value}")
     if error:
         click.echo(f"error:\n{error}")

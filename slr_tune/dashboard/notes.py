@@ -11,7 +11,8 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from slr_tune.ablation.kinds import known_recogniser
-from slr_tune.search.summary import flat, searched_values, summarise, value_text
+from slr_tune.report.style import metric_text
+from slr_tune.search.summary import flat, searched_values, summarise
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
 from slr_tune.study.record import record_of
@@ -164,9 +165,9 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if best is None:
         return ""
     metric = facts["metric"]
-    text = f"**Best so far**: {value_text(best['value'], metric)} (trial {best['number']}"
+    text = f"**Best so far**: {metric_text(best['value'], metric)} (trial {best['number']}"
     if baseline is not None and baseline["value"] is not None:
-        text += f"; baseline {value_text(baseline['value'], metric)}"
+        text += f"; baseline {metric_text(baseline['value'], metric)}"
     text += "). It was chosen by its own figure and flatters"
     if not known_recogniser(view.spec.trainable):
         return f"{text}."

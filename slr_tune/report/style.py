@@ -71,10 +71,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def points(value: float | None) -> str:
-    """A WER in percent: two digits after the point, three significant ones of a small one."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.3g}" if 0 < abs(value) < 0.1 else f"{value:.2f}"
+    """A WER in percent: two digits after the point."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
 
 
 def metric_text(value: float | None, metric: str) -> str:

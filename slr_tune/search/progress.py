@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from slr_tune.search.summary import flat, value_text
+from slr_tune.report.style import metric_text
+from slr_tune.search.summary import flat
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 
@@ -148,7 +149,7 @@ class Progress:
         assert self._store is not None
         values = trial.intermediate_values
         metric = self._store.spec.objective.metric
-        value = value_text(values[max(values)], metric) if values else "no value"
+        value = metric_text(values[max(values)], metric) if values else "no value"
         self.message(
             f"[{done}/{self._store.spec.budget.trials}] trial {trial.number}: {value}, "
             f"{len(values)} epochs, {ended_by(trial)}"
@@ -167,7 +168,7 @@ def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
             running.add_row(
                 f"trial {trial.number}",
                 str(last),
-                value_text(values[last], snapshot.metric) if values else "-",
+                metric_text(values[last], snapshot.metric) if values else "-",
             )
     states = ", ".join(f"{count} {name.lower()}" for name, count in snapshot.states.items())
     lines = [
@@ -177,7 +178,7 @@ def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
     ]
     if snapshot.best_value is not None:
         config = ", ".join(f"{k}={_short(v)}" for k, v in snapshot.best_config.items())
-        best = value_text(snapshot.best_value, snapshot.metric)
+        best = metric_text(snapshot.best_value, snapshot.metric)
         lines.append(f"best {best} (trial {snapshot.best}): {config}")
     return Group(running, *(Text(line) for line in lines))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from slr_tune.report.style import metric_text
 from slr_tune.study.record import ATTRIBUTE, ended_by
 from slr_tune.study.view import StudyView, trial_row
 
@@ -88,21 +89,16 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
 def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
     best, baseline = facts["best"], facts["baseline"]
     metric = facts["metric"]
-    lines = [f"Best {metric}: {value_text(best['value'], metric)} (trial {best['number']})."]
+    lines = [f"Best {metric}: {metric_text(best['value'], metric)} (trial {best['number']})."]
     if baseline is not None and baseline["value"] is not None:
-        lines[0] = lines[0][:-1] + f", baseline {value_text(baseline['value'], metric)} (trial 0)"
+        lines[0] = lines[0][:-1] + f", baseline {metric_text(baseline['value'], metric)} (trial 0)"
         gain = facts["difference"] if not view.minimizes else -facts["difference"]
         if best["number"] == baseline["number"]:
             lines[0] += ": nothing beat the baseline."
         else:
-            lines[0] += f": better by {value_text(gain, metric)}."
+            lines[0] += f": better by {metric_text(gain, metric)}."
     lines += [f"  {name}: {_short(value)}" for name, value in searched_values(view, best).items()]
     return lines
-
-
-def value_text(value: float, metric: str) -> str:
-    """A WER, percent, with two decimals; any other metric with four significant digits."""
-    return f"{value:.2f}" if metric.endswith("wer") else f"{value:.4g}"
 
 
 def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
