@@ -32,11 +32,20 @@ class RowFile:
             self._file, {"descr": described, "fortran_order": False, "shape": shape}
         )
         self._begin = self._file.tell()
+        self._end = self._begin + shape[0] * self._row_bytes
 
     def write(self, first: int, rows: NDArray[Any]) -> None:
         """Writes rows (N, columns), the first of them at a place counted from 0."""
         self._file.seek(self._begin + first * self._row_bytes)
         self._file.write(rows.astype(self._dtype).tobytes())
+
+    def complete(self) -> None:
+        """Says that all rows are written which there are; the others are zeros.
+
+        Without it a file whose last rows are missing is too short to be mapped.
+        """
+        self._file.flush()
+        self._file.truncate(self._end)
 
     def __enter__(self) -> RowFile:
         """Itself."""

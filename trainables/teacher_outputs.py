@@ -152,6 +152,8 @@ def _create(
                 files.append(opened.enter_context(file))
             for file, array in zip(files, arrays, strict=True):
                 file.write(int(starts[index]), array)
+        for file in files:
+            file.complete()  # the last utterance may be one that cannot be learned
     index_file = {"arrays": len(files), "starts": starts.tolist(), "key": list(key)}
     (partial / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
     os.replace(partial, folder)

@@ -38,6 +38,15 @@ def test_a_file_that_lacks_its_end_cannot_be_opened(tmp_path: Path) -> None:
         np.load(tmp_path / "rows.npy", mmap_mode="r")
 
 
+def test_a_file_that_is_said_to_be_complete_may_lack_rows(tmp_path: Path) -> None:
+    # The last utterance of the data may be one that cannot be learned, and has no answers.
+    with RowFile(tmp_path / "rows.npy", dtype=np.float32, shape=(4, 2)) as file:
+        file.write(1, np.ones((1, 2)))
+        file.complete()
+    found = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    assert found[:, 0].tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
 def test_nothing_is_mapped_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A map is what a full disk ends with SIGBUS.
     def refused(*_: object, **__: object) -> None:
