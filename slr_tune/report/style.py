@@ -129,6 +129,15 @@ def log_ticks(values: Sequence[float]) -> list[float]:
     return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
 
 
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Plotly's logarithmic axis of a small figure: few ticks, written like all other numbers."""
+    low, high = min(values), max(values)
+    steps = (1, 3) if high < 100 * low else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{step * 10.0**power:.3g}") for power in powers for step in steps]
+    return {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
+
+
 def grid_html(figures: Iterable[Markup], *, minimum: int = 300) -> Markup:
     """Figures side by side where there is room, below each other where there is none."""
     opening = Markup(

@@ -8,7 +8,7 @@ from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Interaction, Marginal
 from slr_tune.report.page import DASHES, PALETTE, SYMBOLS, Figure
-from slr_tune.report.style import SCALE, metric_title, number
+from slr_tune.report.style import SCALE, log_axis, metric_title, number
 
 BAR = PALETTE[0]
 PART = PALETTE[5]
@@ -162,7 +162,7 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
         ]
     axis: dict[str, Any] = {"title": {"text": marginal.name, "standoff": 6}}
     if marginal.log:
-        axis |= {"type": "log", "dtick": 1}
+        axis |= log_axis([float(place) for place in at])
     if marginal.labels:
         axis |= {"type": "category", "range": [-0.5, len(marginal.labels) - 0.5]}
     layout = {

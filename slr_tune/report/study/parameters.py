@@ -12,7 +12,15 @@ from slr_tune.report.page.figures import INK
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, ENDINGS, metric_title, number, plotted, value_axis
+from slr_tune.report.style import (
+    BASELINE,
+    ENDINGS,
+    log_axis,
+    metric_title,
+    number,
+    plotted,
+    value_axis,
+)
 
 _MOST_LINES = 400
 _MOST_DOTS = 1200
@@ -267,7 +275,7 @@ def _slice(
         axis |= {"tickvals": list(range(count)), "ticktext": list(variable.options)}
         axis |= {"range": [-0.5, count - 0.5], "showgrid": False}
     elif variable.log:
-        axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
+        axis |= log_axis([variable.low, variable.high])
     layout = {
         "xaxis": axis,
         "yaxis": vertical,
