@@ -89,13 +89,8 @@ def confirm(
         if stopped():
             return None
         jobs = _jobs(view, chosen, fresh, data=data, teacher=teacher)
-        run = partial(
-            run_jobs,
-            cpus=needs.cpus_per_trial,
-            gpus=needs.gpus_per_trial,
-            tell=tell,
-            stopped=stopped,
-        )
+        cpus, gpus = needs.cpus_per_trial, needs.gpus_per_trial
+        run = partial(run_jobs, cpus=cpus, gpus=gpus, tell=tell, stopped=stopped)
         results = run(jobs)
         if results is not None and with_test:
             reason = f"confirm --top {top} --seeds {seeds}"
@@ -106,7 +101,19 @@ def confirm(
         _confirmed(number, name, claimed, results, seeds=fresh, splits=splits)
         for number, (name, claimed) in chosen.items()
     ]
-    verdicts = {split: _verdicts(entries, results, data, split, fresh) for split in splits}
+    return _with_verdicts(entries, results, data, splits=splits, seeds=fresh)
+
+
+def _with_verdicts(
+    entries: Sequence[ConfirmedTrial],
+    results: Mapping[str, JobResult],
+    data: Any,
+    *,
+    splits: Sequence[str],
+    seeds: Sequence[int],
+) -> list[ConfirmedTrial]:
+    """Adds what was shown of each against the first, by split."""
+    verdicts = {split: _verdicts(entries, results, data, split, seeds) for split in splits}
     return [
         replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
         for entry in entries
