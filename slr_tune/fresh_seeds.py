@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import islice
 
 FIRST = 1000
 """Far from the seeds that people give a search, which are small numbers."""
@@ -10,10 +10,5 @@ FIRST = 1000
 
 def fresh_seeds(number: int, *, search_seed: int) -> tuple[int, ...]:
     """So many seeds from 1000 up, the search's own left out."""
-    found: list[int] = []
-    for seed in count(FIRST):
-        if len(found) == number:
-            break
-        if seed != search_seed:
-            found.append(seed)
-    return tuple(found)
+    seeds = (seed for seed in range(FIRST, FIRST + number + 1) if seed != search_seed)
+    return tuple(islice(seeds, number))

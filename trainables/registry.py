@@ -28,6 +28,8 @@ _METHODS = ("run_epoch", "state_dict", "load_state_dict", "facts")
 
 BUILT_IN_NAMES = tuple(_BUILT_IN)
 """Names of the runs that come with the project."""
+UNTAUGHT = ("teacher", "student")
+"""Those of them that no teacher teaches."""
 
 
 def run_class(name: str) -> type[Run]:

@@ -34,10 +34,10 @@ from slr_tune.ablation.stage_files import (
 from slr_tune.ablation.stage_worker import CountJob
 from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
 from trainables.curve import replace_file
+from trainables.registry import UNTAUGHT
 
 _VERSION = 2
 """Raised when a change of the training code gives other weights for the same settings."""
-UNTAUGHT = ("teacher", "student")
 
 
 class Interrupted(Exception):

@@ -39,21 +39,22 @@ class Crossing:
         """Arms by level of one factor, over those levels of the other that each was run with."""
         levels = self.levels(place)
 
-        def arm(level: str, other: str) -> str | None:
-            return self.cells.get((level, other) if place == 0 else (other, level))
+        def cell(level: str, other: str) -> tuple[str, str]:
+            return (level, other) if place == 0 else (other, level)
 
-        others = [o for o in self.levels(1 - place) if all(arm(level, o) for level in levels)]
-        return {level: [name for o in others if (name := arm(level, o))] for level in levels}
+        others = self.levels(1 - place)
+        others = [o for o in others if all(cell(level, o) in self.cells for level in levels)]
+        return {level: [self.cells[cell(level, o)] for o in others] for level in levels}
 
     def pairs(self) -> dict[str, tuple[list[str], list[str]]]:
         """By pair of levels: the two arms whose errors are added, and the two to subtract."""
         found = {}
         for a in self.levels(0)[1:]:
             for b in self.levels(1)[1:]:
-                names = [self.cells.get(cell) for cell in ((a, b), self.own)]
-                apart = [self.cells.get(cell) for cell in ((a, self.own[1]), (self.own[0], b))]
-                if all(names) and all(apart):
-                    found[f"{a} with {b}"] = ([n for n in names if n], [n for n in apart if n])
+                four = ((a, b), self.own, (a, self.own[1]), (self.own[0], b))
+                if all(cell in self.cells for cell in four):
+                    both, neither, first, second = (self.cells[cell] for cell in four)
+                    found[f"{a} with {b}"] = ([both, neither], [first, second])
         return found
 
 

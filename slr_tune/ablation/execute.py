@@ -15,6 +15,7 @@ from slr_tune.ablation.stage_files import StageRecord, read_record, usable
 from slr_tune.ablation.stage_worker import CountJob, StageJob
 from slr_tune.ablation.stages import Plan, PlannedRun, Stage
 from slr_tune.errors import RunFailed
+from trainables.registry import UNTAUGHT
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3
@@ -216,7 +217,7 @@ class Execution:
         if longest.measure.scored:
             # Who ends when is decided from the curve, for each run by its own rule.
             config |= {"patience": config["max_epochs"], "min_delta": 0.0}
-        teacher = None if stage.representative.trainable in _UNTAUGHT else self.place.teacher
+        teacher = None if stage.representative.trainable in UNTAUGHT else self.place.teacher
         return StageJob(
             id=stage.id,
             folder=str(self._folders[stage.id]),
@@ -250,9 +251,6 @@ class Execution:
 
     def _goes_on(self, stage: Stage, run: PlannedRun) -> bool:
         return self._records[stage.id].end(run.rule) is None
-
-
-_UNTAUGHT = ("teacher", "student")
 
 
 def count_errors(jobs: Sequence[CountJob], pool: Pool, *, stopped: Callable[[], bool]) -> bool:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import make_url
-
 from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
 from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
 from slr_tune.ablation.factors import Factor, find_factor, full_name, known_factors
@@ -21,6 +19,7 @@ from slr_tune.errors import SlrTuneError, StorageMissing, StudyChanged, StudyMis
 from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.space import StudySpec, difference, load_spec
 from slr_tune.space.space import look_up
+from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView, load_study
 
 TUNING_SEED = 900
@@ -213,7 +212,7 @@ def _command(request: Request, spec: StudySpec) -> str:
     if request.retune:
         words += ["--retune", request.retune, "--budget", str(request.budget)]
     if request.storage:
-        words += ["--storage", make_url(request.storage).render_as_string(hide_password=True)]
+        words += ["--storage", shown_url(request.storage)]
     return shlex.join(words)
 
 

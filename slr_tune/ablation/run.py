@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.assemble import Measured, Part, assemble
-from slr_tune.ablation.bench import UNTAUGHT, Bench, Interrupted
+from slr_tune.ablation.bench import Bench, Interrupted
 from slr_tune.ablation.execute import Place
 from slr_tune.ablation.path import walk
 from slr_tune.ablation.pool import Pool, RayPool
@@ -29,21 +29,15 @@ from slr_tune.ablation.result import (
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
-from slr_tune.search.session import (
-    possible_workers,
-    ray_session,
-    wanted_cores,
-    wanted_workers,
-)
+from slr_tune.search.session import workers_session
 from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
-from slr_tune.study.openings import log_test_opening, opening_line
+from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
+from trainables.registry import UNTAUGHT
 
 _STAGES = ".stages"
 """Below the study's ablations: what is trained is shared by all of them."""
-_LOOKING = ".looking-at-test"
-"""In an ablation's folder from the first look at test until its figures are told."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +73,16 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
 
     spec = design.spec
     folder = ablation_folder(spec.study, design.name)
-    mark = folder / _LOOKING
+    mark = folder / LOOKING
     with _locked(spec.study):
         data = prepare(spec.data, cache_root()) if spec.data else None
         if data is not None and design.measure.scored:
             check_comparable(data, ["dev", "test"] if request.with_test else ["dev"])
         needs = resources(spec, request)
-        cores = wanted_cores(needs)
-        with ray_session(address=request.address, cpus=cores), ExitStack() as stack:
-            # Ray would wait without a word for a GPU that is not there.
-            possible_workers(needs, wanted_workers(needs))
+        with workers_session(needs, address=request.address) as workers, ExitStack() as stack:
             # Before the workers start: they hold the cores that its training would need.
             teacher = _teacher(spec, data, request, talk)
-            pool = stack.enter_context(_trainers(needs))
+            pool = stack.enter_context(_trainers(needs, workers))
             bench = Bench(
                 _place(spec, data, teacher),
                 pool,
@@ -180,10 +171,10 @@ def _place(spec: StudySpec, data: Any, teacher: Teacher | None) -> Place:
 
 
 @contextmanager
-def _trainers(needs: Resources) -> Iterator[Pool]:
+def _trainers(needs: Resources, workers: int) -> Iterator[Pool]:
     """Warm workers in the Ray session that is open."""
     pool = RayPool(
-        workers=possible_workers(needs, wanted_workers(needs)),
+        workers=workers,
         cpus=needs.cpus_per_trial,
         gpus=needs.gpus_per_trial,
         modules=os.getcwd(),

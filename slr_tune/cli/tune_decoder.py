@@ -79,14 +79,13 @@ def command(
 
 def _subject_options(named: Named, *, data: str | None, storage: str | None) -> list[str]:
     """What names the same checkpoint and data again."""
-    from sqlalchemy.engine import make_url
+    from slr_tune.study.storage import shown_url
 
     if named.study is None:
         words = [str(named.path)]
     else:
         words = ["--study", named.study, "--trial", str(named.trial)]
-        if storage is not None:  # what is printed is copied to other places: not with the password
-            words += ["--storage", make_url(storage).render_as_string(hide_password=True)]
+        words += [] if storage is None else ["--storage", shown_url(storage)]
     return words + ([] if data is None else ["--data", data])
 
 

@@ -18,23 +18,16 @@ from slr_tune.ablation.statistics import compare
 from slr_tune.errors import StudyError
 from slr_tune.fresh_seeds import fresh_seeds
 from slr_tune.search.jobs import Job, JobResult, run_jobs
-from slr_tune.search.session import (
-    possible_workers,
-    ray_session,
-    wanted_cores,
-    wanted_workers,
-)
+from slr_tune.search.session import workers_session
 from slr_tune.search.summary import baseline_trial
 from slr_tune.search.teacher import Teacher, find_teacher, training_job
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.folders import cache_root, trial_folder
-from slr_tune.study.openings import log_test_opening, opening_line
+from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from trainables.curve import CurveFile
-
-_LOOKING = ".looking-at-test"
-"""In the study's folder from the first look at test until it is over."""
+from trainables.registry import UNTAUGHT
 
 
 def confirm(
@@ -80,9 +73,7 @@ def confirm(
     check_comparable(data, splits)
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
     fresh = fresh_seeds(seeds, search_seed=spec.seed)
-    with ray_session(address=None, cpus=wanted_cores(needs)):
-        # Ray would wait without a word for a GPU that is not there.
-        possible_workers(needs, wanted_workers(needs))
+    with workers_session(needs, address=None):
         teacher = find_teacher(
             spec, data, storage=storage, tell=tell, stopped=stopped, allow_weak=True
         )
@@ -159,7 +150,7 @@ def _look_at_test(
     Returns:
         The results with test beside dev; None when stopped.
     """
-    mark = folder / _LOOKING
+    mark = folder / LOOKING
     tell(opening_line(log_test_opening(folder, reason, mark=mark)))
     found = run(
         {
@@ -208,7 +199,7 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
 
 
 def _needed(teacher: Teacher | None, trainable: str) -> Teacher | None:
-    return teacher if trainable not in ("teacher", "student") else None
+    return teacher if trainable not in UNTAUGHT else None
 
 
 def _job_name(name: str, seed: int) -> str:

@@ -18,13 +18,7 @@ from slr_tune.search.interrupt import interrupt_flag
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import tpe
-from slr_tune.search.session import (
-    possible_workers,
-    prepare_environment,
-    ray_session,
-    wanted_cores,
-    wanted_workers,
-)
+from slr_tune.search.session import prepare_environment, workers_session
 from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
@@ -134,13 +128,11 @@ class _Run:
         self.options = options
         self.progress = progress
         self.asked = asked
-        self.workers = wanted_workers(store.spec.resources)
 
     def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
         self.progress.message("Starting Ray")
-        cores = wanted_cores(self.spec.resources)
-        with ray_session(address=self.options.address, cpus=cores):
-            self.workers = possible_workers(self.spec.resources, self.workers)
+        resources = self.spec.resources
+        with workers_session(resources, address=self.options.address) as self.workers:
             teacher = find_teacher(
                 self.spec,
                 data,

@@ -75,6 +75,23 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         ray.shutdown()
 
 
+@contextmanager
+def workers_session(resources: Resources, *, address: str | None) -> Iterator[int]:
+    """A Ray session for trainings, for the time of a block; gives how many it holds at a time.
+
+    Args:
+        resources: What a training needs, and how many are to go side by side.
+        address: Of a running cluster, None to start Ray on this machine.
+
+    Raises:
+        RunFailed: As `ray_session`; or it does not hold even one: Ray would wait without a word.
+    """
+    wanted = wanted_workers(resources)
+    cores = math.ceil(wanted * resources.cpus_per_trial)
+    with ray_session(address=address, cpus=cores):
+        yield _possible_workers(resources, wanted)
+
+
 def wanted_workers(resources: Resources) -> int:
     """As asked for; "auto" is one for each trial's share of this machine's cores."""
     if resources.workers != "auto":
@@ -83,17 +100,7 @@ def wanted_workers(resources: Resources) -> int:
     return max(1, int((count or 1) / resources.cpus_per_trial))
 
 
-def wanted_cores(resources: Resources) -> int:
-    """CPU cores that a Ray session for so many trials must offer."""
-    return math.ceil(wanted_workers(resources) * resources.cpus_per_trial)
-
-
-def possible_workers(resources: Resources, wanted: int) -> int:
-    """How many trials the Ray session holds at a time.
-
-    Raises:
-        RunFailed: Not even one.
-    """
+def _possible_workers(resources: Resources, wanted: int) -> int:
     import ray
 
     offered = ray.cluster_resources()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 FILE = "test_openings.log"
+LOOKING = ".looking-at-test"
+"""A mark in the folder of what looks, from the first look at test until its figures are told."""
 
 
 def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> int:

@@ -82,9 +82,14 @@ def storage_errors(url: URL | str) -> Iterator[None]:
         raise storage_error(url, error) from error
 
 
+def shown_url(url: URL | str) -> str:
+    """A database's URL for a person: what is printed is copied to other places, so no password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
 def storage_error(url: URL | str, error: Exception) -> StorageError:
     """The `StorageError` that tells a person what the database said."""
-    shown = make_url(url).render_as_string(hide_password=True)
+    shown = shown_url(url)
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
     return StorageError(

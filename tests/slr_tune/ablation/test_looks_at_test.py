@@ -22,9 +22,8 @@ pytestmark = pytest.mark.usefixtures("database")
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Ray."""
-    monkeypatch.setattr(module, "ray_session", lambda **options: nullcontext())
-    monkeypatch.setattr(module, "possible_workers", lambda needs, wanted: wanted)
-    monkeypatch.setattr(module, "_trainers", lambda needs: nullcontext(LocalPool()))
+    monkeypatch.setattr(module, "workers_session", lambda needs, **options: nullcontext(1))
+    monkeypatch.setattr(module, "_trainers", lambda needs, workers: nullcontext(LocalPool()))
 
 
 @pytest.mark.usefixtures("in_this_process")
