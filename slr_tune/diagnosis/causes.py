@@ -246,9 +246,8 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
 def _out_of_memory(evidence: Evidence) -> Cause:
     told = "The run did not fit into memory."
     size = int(evidence.setting("batch_size", 16))
-    if (
-        size == 1 or _ONE_UTTERANCE in evidence.error
-    ):  # a built-in run has halved its batches itself
+    # A built-in run has halved its batches itself.
+    if size == 1 or _ONE_UTTERANCE in evidence.error:
         hidden = int(evidence.setting("hidden", 1))
         settings = {"hidden": hidden // 2} if hidden > 1 else {}
         said = "Not even one utterance fits: take a smaller model"

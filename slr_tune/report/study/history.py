@@ -65,8 +65,8 @@ def _history_text(facts: StudyFacts) -> str:
         return "No trial has run to its end yet; the points are their best values so far."
     last = steps[-1][0]
     since = len(facts.trials) - 1 - last
-    tail = f"none of the {since} after it was better" if since > 1 else "it is the newest"
-    tail = "the one after it was not better" if since == 1 else tail
+    few = {0: "it is the newest", 1: "the one after it was not better"}
+    tail = few.get(since, f"none of the {since} after it was better")
     return (
         f"The best value was found in trial {last}; {tail}. A stopped trial stands at its best "
         "value until then, which is of an earlier epoch and not comparable with a finished one's."
