@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.protocol import RunInputs
-from trainables.student import StudentRun
+from trainables.runs.supervised import StudentRun
 
 
 class CountedRun(StudentRun):

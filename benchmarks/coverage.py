@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, stdtrit
 
-from slr_tune.ablation.statistics.bootstrap import difference_distribution, resampled_totals
-from slr_tune.ablation.statistics.components import unit_totals, variance_components
-from slr_tune.ablation.statistics.multiplicity import holm
+from slr_tune.statistics.bootstrap import difference_distribution, resampled_totals
+from slr_tune.statistics.components import unit_totals, variance_components
+from slr_tune.statistics.multiplicity import holm
 
 METHODS = ("this project", "naive nested", "utterances only", "t over seeds")
 _INSERTIONS = 0.1  # insertions for each substitution or deletion

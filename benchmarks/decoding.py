@@ -51,7 +51,7 @@ from trainables.decoding import (
     write_arpa,
 )
 from trainables.decoding.reference import ReferenceBeamDecoder
-from trainables.scoring import corpus_wer
+from trainables.scoring.wer import corpus_wer
 
 CLASSES = 1230
 FRAMES = 150

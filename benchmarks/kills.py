@@ -137,10 +137,10 @@ def ancestors(pid: int) -> list[int]:
 
 def judge(journal: Path, *, kills: int) -> int:
     """Prints what is left; 1 where something is not as it must be."""
-    from slr_tune.search.rungs import Rungs, rung_epochs
     from slr_tune.study.record import record_of
+    from slr_tune.study.rungs import Rungs, rung_epochs
     from slr_tune.study.view import load_study
-    from trainables.curve import CurveFile
+    from trainables.files.curve import CurveFile
 
     view = load_study("kills", None)
     states = Counter(trial.state.name for trial in view.trials)

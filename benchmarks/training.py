@@ -29,17 +29,17 @@ import numpy as np
 import torch
 
 from slr_tune.space import load_spec
-from trainables.checkpoint import save_checkpoint
 from trainables.config import DistillConfig, TeacherConfig
 from trainables.data import Dataset, collate, prepare
-from trainables.distill import DistillRun
-from trainables.evaluation import evaluate
-from trainables.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.files.checkpoint import save_checkpoint
 from trainables.losses import ctc_loss, feature_matching_loss, framewise_kd_loss
 from trainables.models import bilstm
 from trainables.protocol import RunInputs
-from trainables.teacher import TeacherRun
-from trainables.teacher_outputs import pad
+from trainables.runs.distill import DistillRun
+from trainables.runs.evaluation import evaluate
+from trainables.runs.supervised import TeacherRun
+from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.teaching.teacher_outputs import pad
 
 SPACE = Path(__file__).parent.parent / "search_spaces" / "distill.yaml"
 TRAINED_UTTERANCES = 600

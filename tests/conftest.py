@@ -55,7 +55,7 @@ def database(studies: Path, empty_database: Path) -> Path:
 @pytest.fixture(scope="session")
 def ray_two_cores() -> Iterator[None]:
     """The one Ray session of the test run."""
-    from slr_tune.search.session import ray_session
+    from slr_tune.training.session import ray_session
 
     with ray_session(address=None, cpus=2):
         yield

@@ -24,13 +24,13 @@ from typing import Any
 import torch
 from ray.tune import Trainable
 
-from trainables.checkpoint import CheckpointFolder
 from trainables.data import Dataset, open_dataset
 from trainables.errors import TrainablesError
+from trainables.files.checkpoint import CheckpointFolder
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
 from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
-from trainables.training import whole_state
+from trainables.runs.training import whole_state
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""

@@ -20,9 +20,9 @@ from trainables.errors import ConfigError
 from trainables.protocol import Run
 
 _BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
-    "teacher": ("trainables.teacher", "TeacherRun", TeacherConfig),
-    "student": ("trainables.student", "StudentRun", StudentConfig),
-    "distill": ("trainables.distill", "DistillRun", DistillConfig),
+    "teacher": ("trainables.runs.supervised", "TeacherRun", TeacherConfig),
+    "student": ("trainables.runs.supervised", "StudentRun", StudentConfig),
+    "distill": ("trainables.runs.distill", "DistillRun", DistillConfig),
 }
 _METHODS = ("run_epoch", "state_dict", "load_state_dict", "facts")
 

@@ -9,14 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.ablation.result import ArmRow, ResultTable, number
-from slr_tune.ablation.statistics import (
-    ArmResult,
-    Comparison,
-    ErrorCounts,
-    compare,
-    overall,
-)
 from slr_tune.errors import SlrTuneError
+from slr_tune.statistics import ArmResult, Comparison, ErrorCounts, compare, overall
 
 Counts = Mapping[str, Sequence[NDArray[np.int64]]]
 """By arm, for each seed int64 (utterances, 4): substitutions, deletions, insertions, words."""

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slr_tune.ablation.factors import Factor
-from slr_tune.ablation.kinds import (
+from slr_tune.ablation.levels import WEIGHT_NAMES, without_terms
+from slr_tune.ablation.naming import beam_text, level_text
+from slr_tune.errors import Problem, SlrTuneError, SpecError
+from slr_tune.space import settings, with_level
+from slr_tune.space.space import MISSING, look_up
+from slr_tune.training.kinds import (
     DECODING_GROUP,
     Kind,
     beam_of,
@@ -16,11 +21,6 @@ from slr_tune.ablation.kinds import (
     is_recogniser,
     own_beam,
 )
-from slr_tune.ablation.levels import WEIGHT_NAMES, without_terms
-from slr_tune.ablation.naming import beam_text, level_text
-from slr_tune.errors import Problem, SlrTuneError, SpecError
-from slr_tune.space import settings, with_level
-from slr_tune.space.space import MISSING, look_up
 from trainables.registry import config_class
 
 BASELINE = "baseline"

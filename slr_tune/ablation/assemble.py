@@ -18,10 +18,10 @@ from slr_tune.ablation.crossing import (
     crossing_tables,
     crossing_verdict,
 )
+from slr_tune.ablation.design import Design
 from slr_tune.ablation.metric_table import metric_table
 from slr_tune.ablation.naming import change_text
 from slr_tune.ablation.receipt import make_receipt
-from slr_tune.ablation.request import Design
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
@@ -38,8 +38,8 @@ from slr_tune.ablation.result import (
     number,
 )
 from slr_tune.ablation.setting import setting_lines
-from slr_tune.search.summary import flat
-from slr_tune.search.teacher import Teacher
+from slr_tune.study.summary import flat
+from slr_tune.training.teacher import Teacher
 
 _TABLED = (MAIN, RETUNED, FORWARD, PUT_BACK)
 

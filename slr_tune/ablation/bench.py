@@ -20,20 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.ablation.arms import Arm
-from slr_tune.ablation.epoch_keys import prefix_names
-from slr_tune.ablation.execute import Execution, Place, RunOutcome, Tally, count_errors
-from slr_tune.ablation.pool import Pool
-from slr_tune.ablation.replay import best_epoch
-from slr_tune.ablation.stage_files import (
+from slr_tune.training.epoch_keys import prefix_names
+from slr_tune.training.execute import Execution, Place, RunOutcome, Tally, count_errors
+from slr_tune.training.pool import Pool
+from slr_tune.training.replay import best_epoch
+from slr_tune.training.stage_files import (
     StageRecord,
     counts_file,
     load_counts,
     read_record,
     weights_file,
 )
-from slr_tune.ablation.stage_worker import CountJob
-from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
-from trainables.curve import replace_file
+from slr_tune.training.stages import WER, Measure, Plan, PlannedRun, make_plan
+from slr_tune.training.worker import CountJob
+from trainables.files.curve import replace_file
 from trainables.registry import UNTAUGHT
 
 _VERSION = 2

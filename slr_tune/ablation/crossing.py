@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from slr_tune.ablation.analysis import Counts, result_table
 from slr_tune.ablation.metric_table import metric_table
 from slr_tune.ablation.result import INTERACTION, MAIN_EFFECT, ArmRow, ResultTable
-from slr_tune.ablation.statistics import holm, signed_points
+from slr_tune.statistics import holm, signed_points
 
 _APART = "apart"
 

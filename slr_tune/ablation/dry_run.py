@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from slr_tune.ablation.arms import BASELINE, Arm
 from slr_tune.ablation.bench import planned_runs
-from slr_tune.ablation.kinds import Kind
+from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import changed_parameters, runs_at_most
 from slr_tune.ablation.receipt import makespan, tree_lines
-from slr_tune.ablation.request import TUNING_SEED, Design, Request
+from slr_tune.ablation.request import Request
 from slr_tune.ablation.retune import candidates
 from slr_tune.ablation.run import resources
-from slr_tune.ablation.stages import WER, Measure, Plan, PlannedRun, make_plan
-from slr_tune.search.session import wanted_workers
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
+from slr_tune.training.kinds import Kind
+from slr_tune.training.session import wanted_workers
+from slr_tune.training.stages import WER, Measure, Plan, PlannedRun, make_plan
 
 
 @dataclass(frozen=True)

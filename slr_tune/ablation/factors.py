@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from slr_tune.ablation.kinds import (
+from slr_tune.ablation.levels import standard_levels
+from slr_tune.errors import SlrTuneError
+from slr_tune.space import StudySpec, settings, with_level
+from slr_tune.training.kinds import (
     DECODING_GROUP,
     Kind,
     decoding_settings,
     is_recogniser,
     kind_of,
 )
-from slr_tune.ablation.levels import standard_levels
-from slr_tune.errors import SlrTuneError
-from slr_tune.space import StudySpec, settings, with_level
 from trainables.registry import config_class
 
 ALIASES = {

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from slr_tune.ablation.kinds import is_recogniser
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, StudySpec
 from slr_tune.space.space import look_up
+from slr_tune.training.kinds import is_recogniser
 
 _TEMPERATURES: list[dict[str, Any]] = [
     {"schedule": "constant", "start": 1.0},

@@ -10,10 +10,10 @@ from dataclasses import replace
 from scipy.special import stdtr, stdtrit
 
 from slr_tune.ablation.result import ArmRow, ResultTable
-from slr_tune.ablation.statistics import Outcome, Verdict, holm, overall, p_text
-from slr_tune.ablation.statistics.components import VarianceComponents
-from slr_tune.ablation.statistics.power import more_runs, smallest_detectable
 from slr_tune.errors import RunFailed
+from slr_tune.statistics import Outcome, Verdict, holm, overall, p_text
+from slr_tune.statistics.components import VarianceComponents
+from slr_tune.statistics.power import more_runs, smallest_detectable
 
 _LEVEL = 0.05
 _ROUNDING = 1e-9

@@ -8,11 +8,11 @@ from typing import Any
 
 from slr_tune.ablation.arms import Arm
 from slr_tune.ablation.bench import Bench, Cell, run_name
-from slr_tune.ablation.epoch_keys import depends_on_length
-from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.result import Receipt, StageRow
-from slr_tune.ablation.stage_files import read_record
-from slr_tune.ablation.stages import Plan
+from slr_tune.training.epoch_keys import depends_on_length
+from slr_tune.training.kinds import Kind
+from slr_tune.training.stage_files import read_record
+from slr_tune.training.stages import Plan
 from trainables.registry import BUILT_IN_NAMES
 
 _UNSHARED = ("Nothing was shared, as --no-share asks.",)

@@ -14,10 +14,9 @@ from filelock import FileLock, Timeout
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.assemble import Measured, Part, assemble
 from slr_tune.ablation.bench import Bench, Interrupted
-from slr_tune.ablation.execute import Place
+from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import walk
-from slr_tune.ablation.pool import Pool, RayPool
-from slr_tune.ablation.request import TUNING_SEED, Design, Request
+from slr_tune.ablation.request import Request
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
@@ -29,11 +28,13 @@ from slr_tune.ablation.result import (
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
-from slr_tune.search.session import workers_session
-from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
 from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
+from slr_tune.training.execute import Place
+from slr_tune.training.pool import Pool, RayPool
+from slr_tune.training.session import workers_session
+from slr_tune.training.teacher import Teacher, find_teacher
 from trainables.registry import UNTAUGHT
 
 _STAGES = ".stages"

@@ -8,8 +8,8 @@ from importlib import metadata
 from typing import Any
 
 from slr_tune.ablation.bench import Bench, Cell
-from slr_tune.ablation.request import Design
-from slr_tune.search.teacher import Teacher
+from slr_tune.ablation.design import Design
+from slr_tune.training.teacher import Teacher
 
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 

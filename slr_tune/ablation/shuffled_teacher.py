@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import DistillConfig
-from trainables.distill import DistillObjective, DistillRun
 from trainables.errors import ConfigError
-from trainables.objective import Objective
 from trainables.protocol import RunInputs
+from trainables.runs.distill import DistillObjective, DistillRun
+from trainables.runs.objective import Objective
 from trainables.seeding import generator
-from trainables.teacher_outputs import Arrays, TeacherOutputs
+from trainables.teaching.teacher_outputs import Arrays, TeacherOutputs
 
 
 class ShuffledTeacherRun(DistillRun):

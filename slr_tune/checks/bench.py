@@ -14,19 +14,19 @@ from pydantic import BaseModel
 
 from slr_tune.checks.largest import largest_config
 from slr_tune.checks.result import Unavailable
-from slr_tune.search.teacher import known_trainings
 from slr_tune.space import StudySpec
 from slr_tune.space.points import Point
 from slr_tune.study.folders import cache_root
-from trainables.checkpoint import save_checkpoint
-from trainables.ctc_run import CtcRun
+from slr_tune.training.teacher import known_trainings
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
-from trainables.optimisation import choose_device
+from trainables.files.checkpoint import save_checkpoint
+from trainables.files.stored_model import StoredModel, load_model
 from trainables.protocol import RunInputs
 from trainables.registry import BUILT_IN_NAMES, config_class, run_class
-from trainables.soft_targets import SoftTargets
-from trainables.stored_model import StoredModel, load_model
+from trainables.runs.ctc_run import CtcRun
+from trainables.runs.optimisation import choose_device
+from trainables.teaching.soft_targets import SoftTargets
 
 
 class Bench:

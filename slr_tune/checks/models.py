@@ -13,8 +13,8 @@ from slr_tune.checks.largest import model_parameters, probed_configs
 from slr_tune.checks.result import Finding, counted
 from trainables.config import DistillConfig
 from trainables.data import collate
-from trainables.frozen_teacher import FrozenTeacher
-from trainables.optimisation import choose_device
+from trainables.runs.optimisation import choose_device
+from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
 

@@ -23,11 +23,11 @@ from slr_tune.diagnosis.scores import score_split
 from slr_tune.diagnosis.subject import greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
-from trainables.ctc_run import CtcRun
 from trainables.data import Dataset, Split
 from trainables.data.subset import subset
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
+from trainables.runs.ctc_run import CtcRun
 
 WARM_UP = 50
 DROPOUT = 0.1

@@ -14,13 +14,13 @@ import numpy as np
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import estimated_bytes, model_parameters
 from slr_tune.checks.result import Finding, Unavailable, counted
-from slr_tune.search.rungs import rung_epochs
-from slr_tune.search.session import wanted_workers
 from slr_tune.study.folders import studies_root
+from slr_tune.study.rungs import rung_epochs
+from slr_tune.training.session import wanted_workers
 from trainables.data import Dataset, Split
+from trainables.files.stored_model import load_model
 from trainables.memory import peak_bytes
-from trainables.scoring import utterance_errors
-from trainables.stored_model import load_model
+from trainables.scoring.wer import utterance_errors
 
 _BYTES = 4
 _OF_STATE = 3
@@ -160,7 +160,7 @@ def worth(bench: Bench) -> Finding:
         missing = "teacher" if teacher is None else "student without teacher"
         told = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
         return "NOTE", told, ""
-    from slr_tune.search.teacher import wer_difference_interval
+    from slr_tune.training.teacher import wer_difference_interval
 
     counts = [_dev_counts(path, bench.data) for path in (teacher, reference)]
     errors = [item[:, :3].sum(axis=1) for item in counts]
@@ -204,7 +204,7 @@ def _dev_counts(path: Path, data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]
     import torch
 
     from slr_tune.study.folders import cache_root
-    from trainables.log_probs import stored_log_probs
+    from trainables.teaching.log_probs import stored_log_probs
 
     scores = stored_log_probs(
         load_model(path), data, "dev", cache=cache_root(), device=torch.device("cpu")

@@ -71,7 +71,8 @@ def command(space: Path | None, **options: Any) -> int:
     SPACE is the search-space file; without it the stored study is taken. Given again after a stop
     or a crash, the same command goes on where it was.
     """
-    from slr_tune.ablation.request import Request, make_design
+    from slr_tune.ablation.design import make_design
+    from slr_tune.ablation.request import Request
 
     as_json, dry = options.pop("as_json"), options.pop("dry_run")
     share = not options.pop("no_share")
@@ -93,7 +94,7 @@ def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
     from slr_tune.ablation.run import Talk, run_ablation
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.report.ablation import write_report
-    from slr_tune.search.interrupt import interrupt_flag
+    from slr_tune.training.interrupt import interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)

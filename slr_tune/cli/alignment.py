@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainables.score_files import Edit, count_errors
+from trainables.scoring import Edit, count_errors
 
 _LINE = 100
 _ROWS = ("REF ", "HYP ", "    ")

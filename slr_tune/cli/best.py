@@ -22,9 +22,9 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
-    from slr_tune.report.style import metric_text
     from slr_tune.study.record import record_of
     from slr_tune.study.view import load_study
+    from slr_tune.text import metric_text
 
     view = load_study(study, storage)
     trial = view.best()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trainables.config import Decoding
     from trainables.data import Dataset
     from trainables.decoding import BeamSettings
-    from trainables.stored_model import StoredModel
+    from trainables.files.stored_model import StoredModel
 
 data_option = click.option(
     "--data",
@@ -89,7 +89,7 @@ def opened(
 ) -> tuple[Named, StoredModel, Dataset]:
     """The checkpoint that a person names, its model, and the data it is of."""
     from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
-    from trainables.stored_model import load_model
+    from trainables.files.stored_model import load_model
 
     named = find_checkpoint(checkpoint, study=study, trial=trial, storage=storage)
     stored = load_model(named.path)
@@ -119,7 +119,7 @@ def chosen_beam(
     from slr_tune.errors import SlrTuneError
     from trainables.config import Decoding
     from trainables.decoding import BeamSettings
-    from trainables.own_decoder import beam_settings
+    from trainables.decoding.configured import beam_settings
 
     own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
     assert own is not None

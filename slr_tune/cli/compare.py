@@ -69,7 +69,7 @@ def command(
     if as_json:
         _echo_json(found)
     elif as_csv:
-        from slr_tune.comparison.tables import csv_text
+        from slr_tune.report.comparison import csv_text
 
         click.echo(csv_text(found), nl=False)
     else:
@@ -87,7 +87,7 @@ def _measured(
     from slr_tune.comparison.measure import measure
     from slr_tune.comparison.systems import common_data, find_systems, trained_elsewhere
     from slr_tune.evaluation.decode import language_model
-    from trainables.optimisation import choose_device
+    from trainables.runs.optimisation import choose_device
 
     _check(options)
     systems = find_systems(given, storage=storage)
@@ -152,7 +152,7 @@ def _tuned(
 ) -> BeamSettings:
     from slr_tune.evaluation.tuning import tune
     from slr_tune.study.folders import cache_root
-    from trainables.log_probs import stored_log_probs
+    from trainables.teaching.log_probs import stored_log_probs
 
     scores = stored_log_probs(system.stored, data, "dev", cache=cache_root(), device=device)
     found = tune(scores, data.dev, data.vocabulary, language_model=model)
@@ -172,14 +172,14 @@ def _log_openings(systems: Sequence[System]) -> None:
 
 
 def _echo_json(found: Comparison) -> None:
-    from slr_tune.comparison.tables import json_rows
+    from slr_tune.report.comparison import json_rows
 
     facts = {"data": found.data, "splits": list(found.splits), "device": found.device}
     echo_json({**facts, "limits": list(found.limits), "systems": json_rows(found)})
 
 
 def _echo_tables(found: Comparison, *, latex: bool) -> None:
-    from slr_tune.comparison.tables import differences_table, systems_table
+    from slr_tune.report.comparison import differences_table, systems_table
     from slr_tune.report.page import latex_table, markdown_table
 
     tables = {"systems": systems_table(found), "differences": differences_table(found)}

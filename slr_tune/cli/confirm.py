@@ -37,12 +37,12 @@ def command(
 
     The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
     """
+    from slr_tune.ablation.confirm import confirm
+    from slr_tune.ablation.winners_curse import confirm_row
     from slr_tune.cli.main import EXIT_INTERRUPTED
-    from slr_tune.search.confirm import confirm
-    from slr_tune.search.interrupt import interrupt_flag
-    from slr_tune.search.winners_curse import confirm_row
     from slr_tune.study.confirmed import write_confirmed
     from slr_tune.study.view import load_study
+    from slr_tune.training.interrupt import interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)
@@ -75,8 +75,8 @@ def command(
 def _print(entries: list[Any]) -> None:
     from rich.table import Table
 
+    from slr_tune.ablation.winners_curse import curse_line
     from slr_tune.cli.tables import print_table
-    from slr_tune.search.winners_curse import curse_line
 
     splits = list(entries[0].wer)
     table = Table(box=None, padding=(0, 2, 0, 0))

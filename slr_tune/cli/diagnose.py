@@ -42,8 +42,8 @@ def command(
     Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A
     trial without a checkpoint is judged by its curve. Test is left alone.
     """
-    from slr_tune.diagnosis.page import diagnosis_json, diagnosis_page, diagnosis_text
     from slr_tune.diagnosis.subject import examine, find_subject
+    from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page, diagnosis_text
 
     subject = find_subject(checkpoint, study=study, trial=trial, storage=storage)
     found = examine(subject, data=data)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slr_tune.search.rungs import rung_epochs
 from slr_tune.space import StudySpec
+from slr_tune.study.rungs import rung_epochs
 
 
 def describe(spec: StudySpec) -> dict[str, Any]:

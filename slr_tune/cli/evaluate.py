@@ -17,12 +17,12 @@ from slr_tune.cli.checkpoint_options import (
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 if TYPE_CHECKING:
-    from slr_tune.ablation.statistics import Difference
     from slr_tune.evaluation.checkpoints import Named
     from slr_tune.evaluation.decode import Decoded
     from slr_tune.evaluation.mistakes import Mistakes
+    from slr_tune.statistics import Difference
     from trainables.data import Dataset, Split
-    from trainables.stored_model import StoredModel
+    from trainables.files.stored_model import StoredModel
 
 
 @click.command(
@@ -66,8 +66,8 @@ def command(
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
     95 %, by a bootstrap over utterances, or over signers where they are known.
     """
-    from slr_tune.evaluation.intervals import drawn_units
     from slr_tune.evaluation.mistakes import find_mistakes
+    from slr_tune.statistics.wer_interval import drawn_units
 
     named, stored, dataset = opened(
         checkpoint, study=study, trial=trial, storage=storage, data=data
@@ -107,8 +107,8 @@ def _decode(
     from slr_tune.evaluation.decode import beam, confident, frames_of, greedy, language_model
     from slr_tune.study.folders import cache_root
     from trainables.decoding import BeamDecoder
-    from trainables.log_probs import check_fits, stored_log_probs
-    from trainables.optimisation import choose_device
+    from trainables.runs.optimisation import choose_device
+    from trainables.teaching.log_probs import check_fits, stored_log_probs
 
     check_fits(stored, dataset)
     model = language_model(options["model"], dataset, order=options["lm_order"])
@@ -144,7 +144,7 @@ def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
     """A row a decoder, as JSON."""
     from dataclasses import asdict
 
-    from slr_tune.evaluation.intervals import paired_difference, wer_with_interval
+    from slr_tune.statistics.wer_interval import paired_difference, wer_with_interval
 
     rows = []
     for system in systems:
@@ -170,7 +170,7 @@ def _difference_row(difference: Difference) -> dict[str, Any]:
 
 def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
     """Mistakes of the beam search, as JSON."""
-    from trainables.score_files import count_errors
+    from trainables.scoring import count_errors
 
     worst = [
         {
@@ -192,8 +192,8 @@ def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
 def _print_systems(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from slr_tune.ablation.statistics import p_text
     from slr_tune.cli.tables import print_table
+    from slr_tune.statistics import p_text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("decoder")

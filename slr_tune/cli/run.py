@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+if TYPE_CHECKING:
+    from slr_tune.space import StudySpec
 
 
 @click.command(
@@ -95,11 +98,17 @@ def _typed() -> dict[str, Any]:
     return typed
 
 
+def _quick_check(spec: StudySpec, storage: str | None) -> str:
+    from slr_tune.checks.verify import quick_check
+
+    return quick_check(spec, storage=storage)
+
+
 def _search(spec: Any, options: dict[str, Any]) -> int:
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.search.engine import RunOptions, run_search
     from slr_tune.search.progress import Progress
-    from slr_tune.search.summary import summarise, summary_text
+    from slr_tune.study.summary import summarise, summary_text
     from slr_tune.study.view import load_study
 
     with Progress() as progress:
@@ -108,7 +117,7 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
             options["address"],
             options["allow_weak_teacher"],
             options["collapse_watch"],
-            options["verify"],
+            _quick_check if options["verify"] else None,
             _typed(),
         )
         outcome = run_search(spec, run_options, progress)

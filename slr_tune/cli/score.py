@@ -10,7 +10,7 @@ import click
 from slr_tune.cli.options import echo_json, examples, json_option
 
 if TYPE_CHECKING:
-    from trainables.score_files import Score
+    from trainables.scoring import Score
 
 
 @click.command(
@@ -37,7 +37,7 @@ def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool)
     Against STM and with --phoenix the errors are counted as sclite counts them, else as few as
     turn REF into HYP. The two seldom differ; where they do, both are said.
     """
-    from trainables.score_files import counted_like_sclite, read_pairs, score
+    from trainables.scoring import counted_like_sclite, read_pairs, score
 
     pairs = read_pairs(hyp, ref, phoenix=phoenix)
     like_sclite = counted_like_sclite(ref, phoenix=phoenix)

@@ -46,14 +46,14 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
     from rich.table import Table
 
     from slr_tune.cli.tables import print_table
-    from slr_tune.report.style import metric_text
-    from slr_tune.search.summary import (
+    from slr_tune.study.summary import (
         searched_values,
         short_names,
         summarise,
         summary_text,
     )
     from slr_tune.study.view import trial_row
+    from slr_tune.text import metric_text
 
     if as_json:
         rows = [trial_row(trial) for trial in view.trials]
@@ -88,10 +88,10 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
-    from slr_tune.report.style import metric_text
     from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
-    from trainables.curve import CurveFile
+    from slr_tune.text import metric_text
+    from trainables.files.curve import CurveFile
 
     if not 0 <= number < len(view.trials):
         raise StudyError(

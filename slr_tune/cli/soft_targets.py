@@ -66,8 +66,8 @@ def command(
     A distillation reads the folder in place of the teacher: --teacher FOLDER with slr-tune train,
     or teacher: {soft_targets: FOLDER} in a search space.
     """
-    from trainables.optimisation import choose_device
-    from trainables.soft_target_writer import write_soft_targets
+    from trainables.runs.optimisation import choose_device
+    from trainables.teaching.soft_target_writer import write_soft_targets
 
     named, stored, dataset = opened(
         checkpoint, study=study, trial=trial, storage=storage, data=data

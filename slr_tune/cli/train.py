@@ -15,7 +15,7 @@ from slr_tune.cli.options import echo_json, examples, json_option
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
-    from trainables.ctc_run import CtcRun
+    from trainables.runs.ctc_run import CtcRun
 
 _EXIT_RUN_FAILED = 1
 _EXIT_INTERRUPTED = 130
@@ -123,8 +123,8 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
 
 def _drive(run: CtcRun, folder: Path) -> bool:
     """Trains to the end; returns whether somebody asked to stop before it."""
-    from slr_tune.search.interrupt import interrupt_flag
-    from trainables.training import train as drive
+    from slr_tune.training.interrupt import interrupt_flag
+    from trainables.runs.training import train as drive
 
     told = 0
     with interrupt_flag(_tell) as asked:
@@ -158,7 +158,7 @@ def _line(row: Mapping[str, float], max_epochs: int) -> str:
 
 def _summary(run: CtcRun, folder: Path) -> dict[str, Any]:
     """What a script reads."""
-    from trainables.training import checkpoints
+    from trainables.runs.training import checkpoints
 
     wers = [row["val/wer"] for row in run.rows]
     best = run.best_wer

@@ -103,7 +103,7 @@ def read_train_settings(
 
 def _settings_of(checkpoint: Path, model: type[BaseModel]) -> dict[str, Any]:
     """A checkpoint's settings as far as the run has them too."""
-    from trainables.checkpoint import load_checkpoint
+    from trainables.files.checkpoint import load_checkpoint
 
     stored = load_checkpoint(checkpoint).get("config")
     known = stored if isinstance(stored, Mapping) else {}

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from slr_tune.ablation.statistics import Difference, ErrorCounts, compare
 from slr_tune.comparison.systems import System
 from slr_tune.evaluation.decode import Decoded, beam, frames_of, greedy
-from slr_tune.evaluation.intervals import Wer, wer_with_interval
+from slr_tune.statistics import Difference, ErrorCounts, compare
+from slr_tune.statistics.wer_interval import Wer, wer_with_interval
 from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split, collate
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
-from trainables.log_probs import stored_log_probs
+from trainables.teaching.log_probs import stored_log_probs
 
 DECODERS = ("greedy", "beam")
 _TIMED = 40

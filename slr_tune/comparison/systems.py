@@ -8,12 +8,12 @@ from pathlib import Path
 
 from slr_tune.errors import SlrTuneError
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data
-from trainables.checkpoint import load_checkpoint
-from trainables.curve import CurveFile
 from trainables.data import Dataset
 from trainables.errors import CheckpointError
-from trainables.log_probs import check_fits
-from trainables.stored_model import StoredModel, load_model, vocabulary_difference
+from trainables.files.checkpoint import load_checkpoint
+from trainables.files.curve import CurveFile
+from trainables.files.stored_model import StoredModel, load_model, vocabulary_difference
+from trainables.teaching.log_probs import check_fits
 
 
 @dataclass(frozen=True)

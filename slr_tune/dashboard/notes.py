@@ -10,14 +10,14 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from slr_tune.ablation.kinds import known_recogniser
-from slr_tune.report.style import metric_text
-from slr_tune.search.summary import flat, searched_values, summarise
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
 from slr_tune.study.record import record_of
+from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
-from trainables.curve import replace_file
+from slr_tune.text import metric_text
+from slr_tune.training.kinds import known_recogniser
+from trainables.files.curve import replace_file
 
 FILE = "dashboard.json"
 """In a study's folder: notes that were typed in the dashboard."""

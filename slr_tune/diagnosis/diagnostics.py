@@ -22,7 +22,7 @@ from slr_tune.diagnosis.scores import Scores, score_split
 from trainables.data import Dataset, Split, collate
 from trainables.losses import ctc_loss
 from trainables.models import Recogniser
-from trainables.scoring import corpus_wer
+from trainables.scoring.wer import corpus_wer
 
 FEATURES = "features"
 LOG_PROBS = "log-probs"

@@ -67,8 +67,8 @@ def red_flags(rows: Sequence[Row], *, max_epochs: int | None = None) -> list[Red
     """Finds what is wrong on a curve.
 
     Args:
-        rows: The curve, `epoch` ascending, columns as `trainables.curve` names them. One that is
-            missing or NaN is not judged.
+        rows: The curve, `epoch` ascending, columns as `trainables.files.curve` names them. One that
+            is missing or NaN is not judged.
         max_epochs: Length of the run that was meant; None for one of a hundred epochs.
 
     Returns:

@@ -20,14 +20,14 @@ from slr_tune.diagnosis.diagnostics import LOG_PROBS, Decode, Diagnostic, diagno
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
-from trainables.checkpoint import load_checkpoint
-from trainables.curve import CurveFile
 from trainables.data import Dataset
 from trainables.decoding import greedy_decode
+from trainables.decoding.configured import decoder_of
 from trainables.errors import CheckpointError, DataError
-from trainables.own_decoder import decoder_of
+from trainables.files.checkpoint import load_checkpoint
+from trainables.files.curve import CurveFile
+from trainables.files.stored_model import StoredModel, load_model
 from trainables.registry import BUILT_IN_NAMES, config_class
-from trainables.stored_model import StoredModel, load_model
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _teacher_file(subject: Subject) -> str:
 
 
 def _check_fits(stored: StoredModel, data: Dataset) -> None:
-    from trainables.log_probs import check_fits
+    from trainables.teaching.log_probs import check_fits
 
     check_fits(stored, data)
     if not len(data.dev):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.evaluation.intervals import Counts
+from slr_tune.statistics.wer_interval import Counts
 from trainables.data import Dataset, Split
 from trainables.decoding import (
     BeamDecoder,
@@ -19,9 +19,9 @@ from trainables.decoding import (
     greedy_decode,
     read_arpa,
 )
-from trainables.log_probs import StoredLogProbs
-from trainables.own_decoder import training_language_model
-from trainables.scoring import utterance_errors
+from trainables.decoding.configured import training_language_model
+from trainables.scoring.wer import utterance_errors
+from trainables.teaching.log_probs import StoredLogProbs
 
 Glosses = tuple[str, ...]
 Frames = NDArray[np.float32]

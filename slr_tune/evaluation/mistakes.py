@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainables.score_files import Edit, count_errors
-from trainables.score_files.alignment import align_by_least_errors
+from trainables.scoring import Edit, count_errors
+from trainables.scoring.alignment import align_by_least_errors
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from slr_tune.importance.analysis import MIN_TRIALS, NAMES, Importance, analyse
 from slr_tune.importance.epochs import Choice, choose_epoch, values_at
 from slr_tune.importance.marginals import Interaction, Marginal, Region, Surrogate, best_region
 from slr_tune.importance.variables import Variable, variables_of
-from slr_tune.search.rungs import rung_epochs
+from slr_tune.study.rungs import rung_epochs
 from slr_tune.study.view import StudyView
 
 Floats = NDArray[np.float64]

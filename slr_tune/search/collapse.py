@@ -17,7 +17,7 @@ import numpy as np
 
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.store import StudyStore
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 WatchMode = Literal["off", "report", "stop"]
 """What happens to a collapsed trial: nothing, a line for a person, an end as FAIL `collapsed`."""

@@ -14,12 +14,9 @@ from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.search.collapse import CollapseWatch, WatchMode
-from slr_tune.search.interrupt import interrupt_flag
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import tpe
-from slr_tune.search.session import prepare_environment, workers_session
-from slr_tune.search.teacher import Teacher, find_teacher
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.lock import StudyLock
@@ -27,6 +24,9 @@ from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
+from slr_tune.training.interrupt import interrupt_flag
+from slr_tune.training.session import prepare_environment, workers_session
+from slr_tune.training.teacher import Teacher, find_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class RunOptions:
         address: Ray cluster, None for this machine.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         collapse_watch: What happens to a trial that is all blank long past its peers.
-        verify: Begin with the quick checks of the space.
+        check: Checks of the space to begin with, None for none. Takes the space and the database,
+            returns a line to show, raises what refuses the space.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -48,7 +49,7 @@ class RunOptions:
     address: str | None = None
     allow_weak_teacher: bool = False
     collapse_watch: WatchMode = "off"
-    verify: bool = False
+    check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -104,11 +105,8 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunO
 
 def _check(spec: StudySpec, options: RunOptions, progress: Progress) -> None:
     """Refuses a space that cannot work, before Ray starts."""
-    if not options.verify:
-        return
-    from slr_tune.checks.verify import quick_check
-
-    progress.message(quick_check(spec, storage=options.storage))
+    if options.check is not None:
+        progress.message(options.check(spec, options.storage))
 
 
 class _Run:

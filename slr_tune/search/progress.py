@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from slr_tune.report.style import metric_text
-from slr_tune.search.summary import flat
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
+from slr_tune.study.summary import flat
+from slr_tune.text import metric_text
 
 _DRAW_SECONDS = 1.0
 _LINE_SECONDS = 30.0

@@ -16,10 +16,10 @@ from optuna.trial import TrialState
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.audit import is_audited
 from slr_tune.search.collapse import CollapseWatch
-from slr_tune.search.rungs import Rungs, rung_epochs
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
+from slr_tune.study.rungs import Rungs, rung_epochs
 from slr_tune.study.store import LiveTrial, StudyStore
 
 logger = logging.getLogger(__name__)

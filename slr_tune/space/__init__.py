@@ -4,7 +4,7 @@ Imports neither torch, ray nor optuna: a wrong file is refused at once.
 """
 
 from slr_tune.space.choices import ChoiceParameter, FixedParameter
-from slr_tune.space.factors import with_level
+from slr_tune.space.factor_levels import with_level
 from slr_tune.space.identity import difference
 from slr_tune.space.load import load_spec
 from slr_tune.space.numbers import FloatParameter, IntParameter
@@ -14,7 +14,7 @@ from slr_tune.space.sections import Budget, Objective, Resources
 from slr_tune.space.simplex import SimplexParameter
 from slr_tune.space.space import Misfit, Space
 from slr_tune.space.spec import StudySpec
-from slr_tune.space.teacher import TeacherSpec
+from slr_tune.space.teacher_section import TeacherSpec
 
 __all__ = [
     "Budget",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from slr_tune.errors import SpecError
 from slr_tune.space import settings
 from slr_tune.space.check_space import SpaceCheck
-from slr_tune.space.factors import read_baseline, read_factors
+from slr_tune.space.factor_levels import read_baseline, read_factors
 from slr_tune.space.known_settings import known_space, read_fixed, resolve_fixed
 from slr_tune.space.nearest import nearest_or_all
 from slr_tune.space.overrides import apply_options, apply_overrides
@@ -31,7 +31,7 @@ from slr_tune.space.sections import (
 )
 from slr_tune.space.space import Space
 from slr_tune.space.spec import StudySpec
-from slr_tune.space.teacher import read_teacher
+from slr_tune.space.teacher_section import read_teacher
 from slr_tune.space.tree import Node, key_text, kind_of
 
 SECTIONS = tuple(field.name for field in fields(StudySpec) if field.name != "path")

@@ -14,9 +14,9 @@ from slr_tune.space.parameter import show
 from slr_tune.space.problems import Problems
 from slr_tune.space.report import dotted, place_of, read_section
 from slr_tune.space.tree import Node
-from trainables.curve import COLUMNS
 from trainables.data.config import check_data_spec
 from trainables.errors import TrainablesError
+from trainables.files.curve import COLUMNS
 from trainables.registry import BUILT_IN_NAMES, config_class
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

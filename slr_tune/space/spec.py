@@ -15,7 +15,7 @@ from slr_tune.space.parameters import from_json
 from slr_tune.space.points import RunSettings
 from slr_tune.space.sections import Budget, Objective, Resources
 from slr_tune.space.space import Space
-from slr_tune.space.teacher import TeacherSpec
+from slr_tune.space.teacher_section import TeacherSpec
 from trainables.registry import config_class
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainables.curve import replace_file
+from trainables.files.curve import replace_file
 
 FILE = "confirm.json"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.early_stopping import stale_epochs
+from trainables.runs.early_stopping import stale_epochs
 
 Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
-from trainables.curve import CurveFile, EventFile
+from trainables.files.curve import CurveFile, EventFile
 
 RETRY_LIMIT = 3
 """Starts of a trial that bring no new epoch before it is given up as `killed`."""

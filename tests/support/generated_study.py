@@ -14,14 +14,14 @@ from optuna.distributions import distribution_to_json
 from optuna.storages._rdb import models
 from sqlalchemy import insert
 
-from slr_tune.search.rungs import Rungs, rung_epochs
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import ATTRIBUTE, TrialRecord, state_for
+from slr_tune.study.rungs import Rungs, rung_epochs
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
-from trainables.curve import COLUMNS
+from trainables.files.curve import COLUMNS
 
 SPACE = Path(__file__).parents[2] / "search_spaces" / "distill.yaml"
 _START = datetime(2026, 1, 5, 8)

@@ -9,15 +9,15 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from slr_tune.search.rungs import Rungs, rung_epochs
 from slr_tune.space import load_spec
 from slr_tune.space.points import Point
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord, state_for
+from slr_tune.study.rungs import Rungs, rung_epochs
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
 from slr_tune.study.view import StudyView, load_study
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 SPACE = Path(__file__).parents[2] / "search_spaces" / "distill.yaml"
 

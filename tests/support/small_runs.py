@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from slr_tune.space import StudySpec, load_spec
-from trainables.checkpoint import save_checkpoint
-from trainables.ctc_run import CtcRun
 from trainables.data import Dataset
+from trainables.files.checkpoint import save_checkpoint
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
+from trainables.runs.ctc_run import CtcRun
 
 FEW = "{name: libras, train: 18, dev: 8, test: 4}"
 """The `data:` section."""

@@ -64,7 +64,7 @@ def make_run(libras: Dataset, tmp_path: Path) -> MakeRun:
 @pytest.fixture(scope="session")
 def teacher_file(libras: Dataset, shared: Path) -> Path:
     """A teacher of one epoch: what it says is poor, but it says it always alike."""
-    from trainables.checkpoint import save_checkpoint
+    from trainables.files.checkpoint import save_checkpoint
 
     cls: Any = run_class("teacher")
     config = cls.config_class(**{**SMALL, "layers": 2, "hidden": 5})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 
 # Where conftest.py lies is on no path with importlib mode, so its helpers come as a fixture.
 AUGMENTED = {"augmentation": {"time_jitter": 0.2, "noise": 0.1, "mixup": 0.2}}

@@ -13,8 +13,8 @@ import pytest
 import torch
 from toy_runs import ToyConfig, ToyRun
 
-from trainables.checkpoint import CheckpointFolder, load_checkpoint
 from trainables.errors import DataError
+from trainables.files.checkpoint import CheckpointFolder, load_checkpoint
 from trainables.memory import peak_bytes
 from trainables.protocol import RunInputs
 from trainables.ray_adapter import RESULT, Assignment, RayRun

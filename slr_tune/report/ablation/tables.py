@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slr_tune.ablation.result import AblationResult, ArmFacts, ArmRow, Receipt, ResultTable
 from slr_tune.report.ablation import words
 from slr_tune.report.page import Column, Table
-from slr_tune.report.style import number
+from slr_tune.text import number
 
 _MOST_SEEDS = 5
 """Seeds that have a column of their own in the main table; more are given as a range."""

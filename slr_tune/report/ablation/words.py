@@ -14,8 +14,8 @@ from slr_tune.ablation.result import (
     Receipt,
     ResultTable,
 )
-from slr_tune.ablation.statistics import measured, p_text, signed_points
-from slr_tune.report.style import duration, metric_title, number, points
+from slr_tune.statistics import measured, p_text, signed_points
+from slr_tune.text import duration, metric_title, number, points
 
 BETTER, WORSE, SAME = "shown better", "shown worse", "identical"
 

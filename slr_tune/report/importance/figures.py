@@ -8,7 +8,8 @@ from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Interaction, Marginal
 from slr_tune.report.page import DASHES, PALETTE, SYMBOLS, Figure
-from slr_tune.report.style import SCALE, log_axis, metric_title, number
+from slr_tune.report.style import SCALE, log_axis
+from slr_tune.text import metric_title, number
 
 BAR = PALETTE[0]
 PART = PALETTE[5]

@@ -16,7 +16,7 @@ from slr_tune.report.importance.figures import (
 )
 from slr_tune.report.page import PALETTE
 from slr_tune.report.printing import LINES, MARKERS, new_figure, save
-from slr_tune.report.style import metric_title
+from slr_tune.text import metric_title
 
 _COLUMNS = 4
 

@@ -7,7 +7,7 @@ from slr_tune.importance.analysis import MIN_TRIALS
 from slr_tune.importance.marginals import Region
 from slr_tune.report.importance.figures import ordered_bars
 from slr_tune.report.page import Column, Table
-from slr_tune.report.style import in_percent, metric_text, number
+from slr_tune.text import in_percent, metric_text, number
 
 _LEAST_JOINT = 0.05
 """Share of a pair's variance below which it is not called an interaction."""

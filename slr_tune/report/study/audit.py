@@ -7,8 +7,8 @@ import statistics
 from dataclasses import dataclass
 
 from slr_tune.report.page import Column, Table
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 
 
 @dataclass(frozen=True)

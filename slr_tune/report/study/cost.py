@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slr_tune.report.page import Column, Figure, Table
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.part import Part
-from slr_tune.report.style import ENDINGS, LEGEND, duration
+from slr_tune.report.style import ENDINGS, LEGEND
+from slr_tune.text import duration
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,21 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.ablation.kinds import known_recogniser
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.variables import Variable, variables_of
-from slr_tune.report.style import ending_key, metric_text
-from slr_tune.search.rungs import rung_epochs
-from slr_tune.search.summary import baseline_trial
+from slr_tune.report.style import ending_key
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
 from slr_tune.study.record import RungEntry, TrialRecord, ended_by, record_of
+from slr_tune.study.rungs import rung_epochs
+from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
-from trainables.curve import CurveFile
+from slr_tune.text import metric_text
+from slr_tune.training.kinds import known_recogniser
+from trainables.files.curve import CurveFile
 
 LEAST_LEADERS = 5
 """The best tenth of a small study is one trial, which does not say where to look."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import INK
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, metric_title, plotted, value_axis
+from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, plotted, value_axis
+from slr_tune.text import metric_title
 
 _MOST_POINTS = 3000
 _MOST_CURVES = 240

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import Column, Table
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts
 from slr_tune.report.study.next_steps import Step
-from slr_tune.report.study.part import Part
-from slr_tune.report.style import ENDINGS, in_percent, metric_title, number, points
-from slr_tune.search.summary import searched_values
-from slr_tune.search.winners_curse import curse_line
+from slr_tune.report.style import ENDINGS
 from slr_tune.study.confirmed import ConfirmedTrial
+from slr_tune.study.summary import searched_values
 from slr_tune.study.view import trial_row
+from slr_tune.text import in_percent, metric_title, number, points
 
 _MOST_TRIALS = 100
 

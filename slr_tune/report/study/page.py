@@ -8,6 +8,7 @@ from slr_tune.report.importance.page import importance_sections
 from slr_tune.report.importance.text import share_table
 from slr_tune.report.importance.text import verdict as importance_verdict
 from slr_tune.report.page import Section, render_page
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.cost import cost_part
 from slr_tune.report.study.facts import StudyFacts
@@ -15,7 +16,6 @@ from slr_tune.report.study.history import curves_part, history_part
 from slr_tune.report.study.next_steps import Step, next_steps
 from slr_tune.report.study.overview import overview_parts, subtitle, trials_part, verdict
 from slr_tune.report.study.parameters import parallel_part, slices_part
-from slr_tune.report.study.part import Part
 from slr_tune.report.study.patience import patience_part
 from slr_tune.report.study.rungs import rungs_part
 from slr_tune.report.study.simplex import simplex_parts

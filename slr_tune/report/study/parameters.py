@@ -9,18 +9,11 @@ from typing import Any
 from slr_tune.importance.variables import Variable
 from slr_tune.report.page import PALETTE, Figure
 from slr_tune.report.page.figures import INK
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import (
-    BASELINE,
-    ENDINGS,
-    log_axis,
-    metric_title,
-    number,
-    plotted,
-    value_axis,
-)
+from slr_tune.report.style import BASELINE, ENDINGS, log_axis, plotted, value_axis
+from slr_tune.text import metric_title, number
 
 _MOST_LINES = 400
 _MOST_DOTS = 1200

@@ -6,10 +6,11 @@ from typing import Any
 
 from slr_tune.report.page import PALETTE, Column, Figure, Table
 from slr_tune.report.page.figures import INK
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.part import Part
-from slr_tune.report.style import LEGEND, metric_title, points
+from slr_tune.report.style import LEGEND
 from slr_tune.study.patience import TOLERANCE, Patience
+from slr_tune.text import metric_title, points
 
 _MOST_RUNS = 40
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from slr_tune.importance.epochs import Foretold, foretold, rank_correlation
 from slr_tune.report.page import PALETTE, Column, Figure, Table
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
-from slr_tune.report.style import BASELINE, LEGEND, metric_title, plotted
+from slr_tune.report.style import BASELINE, LEGEND, plotted
+from slr_tune.text import metric_title
 
 WEAK_RANK = 0.3
 """An order that is surely correlated less with the last one is a poor reason to stop trials."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import INK
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, SCALE, metric_title, plotted
+from slr_tune.report.style import BASELINE, SCALE, plotted
 from slr_tune.space.simplex import SimplexParameter
+from slr_tune.text import metric_title
 
 _MOST_DOTS = 1500
 

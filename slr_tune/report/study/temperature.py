@@ -7,11 +7,11 @@ from typing import Any
 
 from slr_tune.report.page import PALETTE, Figure
 from slr_tune.report.page.figures import INK
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 from slr_tune.report.study.sampling import shown, thinning_note
 from slr_tune.report.style import BASELINE, LEGEND
-from trainables.schedules import temperature_at
+from trainables.runs.schedules import temperature_at
 
 _MOST_LINES = 150
 _OTHER = "rgba(128,138,148,0.4)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from slr_tune.report.page import Column, Table
+from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.part import Part
 
 _MOST_ROWS = 200
 _MOST_NUMBERS = 8

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from slr_tune.ablation.bench import Bench
-from slr_tune.ablation.execute import Place
-from slr_tune.ablation.pool import LocalPool
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.training.execute import Place
+from slr_tune.training.pool import LocalPool
 from trainables.data import Dataset, prepare
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
@@ -70,7 +70,7 @@ def libras(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="session")
 def teacher_file(libras: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A teacher of one epoch: what it says is poor, but it says it always alike."""
-    from trainables.checkpoint import save_checkpoint
+    from trainables.files.checkpoint import save_checkpoint
 
     cls: Any = run_class("teacher")
     config = cls.config_class(layers=1, hidden=5, projection=5, batch_size=6, device="cpu")
@@ -113,7 +113,7 @@ def make_bench(
 @pytest.fixture
 def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Every epoch that is really trained in this process: (seed, epoch), in their order."""
-    from trainables.ctc_run import CtcRun
+    from trainables.runs.ctc_run import CtcRun
 
     trained: list[tuple[int, int]] = []
     original = CtcRun.run_epoch

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from slr_tune.ablation.analysis import check_comparable
-from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.design import make_design
+from slr_tune.ablation.request import Request
 from slr_tune.ablation.run import Talk, run_ablation
-from slr_tune.ablation.statistics import compare
 from slr_tune.errors import SlrTuneError
+from slr_tune.statistics import compare
 
 
 @pytest.mark.parametrize(

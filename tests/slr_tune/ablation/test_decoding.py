@@ -12,8 +12,8 @@ from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
 from slr_tune.ablation.baseline import find_baseline
 from slr_tune.ablation.bench import Bench
 from slr_tune.ablation.factors import find_factor
-from slr_tune.ablation.kinds import Kind
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.training.kinds import Kind
 
 MakeBench = Callable[..., Bench]
 # A bonus this large makes any model insert: what is measured greedily shows.

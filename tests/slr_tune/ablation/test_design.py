@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from slr_tune.ablation.design import _command, make_design
 from slr_tune.ablation.factors import find_factor
-from slr_tune.ablation.kinds import Kind
-from slr_tune.ablation.request import Request, _command, make_design
+from slr_tune.ablation.request import Request
 from slr_tune.errors import SlrTuneError, SpecError, StudyError
 from slr_tune.space import load_spec
+from slr_tune.training.kinds import Kind
 
 SHIPPED = Path(__file__).parents[3] / "search_spaces" / "distill.yaml"
 Space = Callable[..., Path]

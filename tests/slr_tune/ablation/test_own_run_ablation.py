@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from toy_space import write_toy_space
 
+from slr_tune.ablation.design import make_design
 from slr_tune.ablation.metric_table import metric_table
-from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.request import Request
 from slr_tune.ablation.result_files import read_result
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed, SlrTuneError

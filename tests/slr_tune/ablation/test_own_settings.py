@@ -13,15 +13,16 @@ from sparse_runs import SparseConfig
 
 from slr_tune.ablation.arms import Arm
 from slr_tune.ablation.bench import Bench
+from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
-from slr_tune.ablation.execute import Place
 from slr_tune.ablation.path import Path as Walked
 from slr_tune.ablation.path import walk
-from slr_tune.ablation.pool import LocalPool
-from slr_tune.ablation.replay import best_epoch
-from slr_tune.ablation.request import Request, make_design
-from slr_tune.ablation.stages import Measure
+from slr_tune.ablation.request import Request
 from slr_tune.errors import RunFailed
+from slr_tune.training.execute import Place
+from slr_tune.training.pool import LocalPool
+from slr_tune.training.replay import best_epoch
+from slr_tune.training.stages import Measure
 
 RUN = "sparse_runs:SparseRun"
 LOSS = Measure("loss", minimize=True, scored=False)

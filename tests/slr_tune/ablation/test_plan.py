@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slr_tune.ablation.epoch_keys import depends_on_length, epoch_key
 from slr_tune.ablation.receipt import makespan
-from slr_tune.ablation.stages import Plan, PlannedRun, make_plan
+from slr_tune.training.epoch_keys import depends_on_length, epoch_key
+from slr_tune.training.stages import Plan, PlannedRun, make_plan
 from trainables.config import DistillConfig
-from trainables.schedules import temperature_at
+from trainables.runs.schedules import temperature_at
 
 LENGTH = 8
 

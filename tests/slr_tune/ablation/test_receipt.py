@@ -10,12 +10,13 @@ import pytest
 
 from slr_tune.ablation.arms import Arm, factorial, one_at_a_time, resolve
 from slr_tune.ablation.bench import Bench
+from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.factors import Factor
-from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.receipt import make_receipt
-from slr_tune.ablation.request import Request, make_design
+from slr_tune.ablation.request import Request
 from slr_tune.space import StudySpec
+from slr_tune.training.kinds import Kind
 
 DERIVED = "slr_tune.ablation.shuffled_teacher:ShuffledTeacherRun"
 """A recogniser that is derived from a built-in run."""

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
 from slr_tune.ablation.bench import Bench, Cell
-from slr_tune.ablation.execute import RunOutcome
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.retune import candidates, retuned
-from slr_tune.ablation.stages import WER
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.training.execute import RunOutcome
+from slr_tune.training.stages import WER
 
 
 class DecodedBench(Bench):

@@ -14,14 +14,14 @@ import pytest
 from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
 from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.factors import Factor, find_factor
-from slr_tune.ablation.kinds import Kind
 from slr_tune.ablation.receipt import make_receipt
-from slr_tune.ablation.stage_files import weights_file
 from slr_tune.space import StudySpec
-from trainables.ctc_run import CtcRun
+from slr_tune.training.kinds import Kind
+from slr_tune.training.stage_files import weights_file
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
-from trainables.training import train
+from trainables.runs.ctc_run import CtcRun
+from trainables.runs.training import train
 
 EPOCHS = 6
 SEEDS = (1000, 1001)

@@ -43,7 +43,7 @@ def test_with_one_utterance_there_is_no_other(
     libras: Dataset, teacher_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would be taught by its own answers, and the control would say nothing."""
-    from trainables.training_set import TrainingSet
+    from trainables.runs.training_set import TrainingSet
 
     made = TrainingSet.__init__
 

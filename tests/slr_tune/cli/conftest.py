@@ -29,7 +29,7 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainables.data import prepare
     from trainables.protocol import RunInputs
     from trainables.registry import run_class
-    from trainables.training import train_to_end
+    from trainables.runs.training import train_to_end
 
     root = tmp_path_factory.mktemp("trained")
     data = prepare(DATA, root / ".cache")

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 
-from slr_tune.ablation.statistics import compare as compare_arms
-from trainables.curve import CurveFile
+from slr_tune.statistics import compare as compare_arms
 from trainables.data import prepare
-from trainables.evaluation import evaluate
-from trainables.scoring import utterance_errors
-from trainables.stored_model import load_model
+from trainables.files.curve import CurveFile
+from trainables.files.stored_model import load_model
+from trainables.runs.evaluation import evaluate
+from trainables.scoring.wer import utterance_errors
 
 Call = Callable[..., tuple[int, str, str]]
 DATA = {"name": "libras", "train": 60, "dev": 8, "test": 4}

@@ -12,8 +12,8 @@ from small_runs import saved, small_run, small_spec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
-from trainables.checkpoint import save_checkpoint
 from trainables.data import prepare
+from trainables.files.checkpoint import save_checkpoint
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 Call = Callable[..., tuple[int, str, str]]
 

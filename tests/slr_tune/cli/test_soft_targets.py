@@ -11,12 +11,12 @@ from small_runs import saved, small_run, small_spec
 
 from slr_tune.checks.verify import verify
 from slr_tune.errors import SpecError
-from slr_tune.search.jobs import JobResult
-from slr_tune.search.teacher import _soft_teacher
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root
+from slr_tune.training.jobs import JobResult
+from slr_tune.training.teacher import _soft_teacher
 from trainables.data import prepare
-from trainables.soft_targets import index_hash
+from trainables.teaching.soft_targets import index_hash
 
 Call = Callable[..., tuple[int, str, str]]
 

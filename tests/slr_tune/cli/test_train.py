@@ -16,7 +16,7 @@ from slr_tune.cli.main import run
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.errors import SpecError
 from trainables.config import StudentConfig
-from trainables.ctc_run import CtcRun
+from trainables.runs.ctc_run import CtcRun
 
 DATA = "{name: libras, train: 12, dev: 4, test: 1}"
 SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", "device=cpu"]

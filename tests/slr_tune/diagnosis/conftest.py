@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from small_runs import small_run
 
-from trainables.checkpoint import save_checkpoint
-from trainables.curve import CurveFile
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
+from trainables.files.checkpoint import save_checkpoint
+from trainables.files.curve import CurveFile
 
 QUICK: dict[str, Any] = {
     "hidden": 24,

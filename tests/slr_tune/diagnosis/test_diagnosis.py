@@ -20,14 +20,14 @@ from slr_tune.diagnosis.causes import Cause, likely_causes
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients
 from slr_tune.diagnosis.evidence import Evidence
-from slr_tune.diagnosis.page import diagnosis_page, diagnosis_text
 from slr_tune.diagnosis.red_flags import RedFlag
 from slr_tune.diagnosis.scores import Scores
 from slr_tune.diagnosis.subject import examine, find_subject, greedy
+from slr_tune.report.diagnosis import diagnosis_page, diagnosis_text
 from trainables.config import StudentConfig
 from trainables.data import Dataset
 from trainables.data.subset import subset, take
-from trainables.stored_model import load_model
+from trainables.files.stored_model import load_model
 
 Store = Callable[..., Path]
 

@@ -19,12 +19,12 @@ from slr_tune.diagnosis.diagnosis import diagnose
 from slr_tune.diagnosis.diagnostics import BLANKS, ENTROPY, FEATURES, GRADIENTS, Diagnostic
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import RedFlag
-from trainables import ctc_run
 from trainables.config import DistillConfig
 from trainables.data import Dataset
-from trainables.soft_target_writer import write_soft_targets
-from trainables.soft_targets import SoftTargets
-from trainables.stored_model import load_model
+from trainables.files.stored_model import load_model
+from trainables.runs import ctc_run
+from trainables.teaching.soft_target_writer import write_soft_targets
+from trainables.teaching.soft_targets import SoftTargets
 
 SOFT: dict[str, Any] = {
     "loss_weights": {"alpha": 0.5, "beta": 0.5, "gamma": 0.0},

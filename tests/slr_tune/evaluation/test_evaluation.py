@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slr_tune.ablation.statistics import compare
 from slr_tune.evaluation.decode import Decoded
-from slr_tune.evaluation.intervals import drawn_units, paired_difference, wer_with_interval
 from slr_tune.evaluation.mistakes import find_mistakes
 from slr_tune.evaluation.tuning import Tried, _held_out
+from slr_tune.statistics import compare
+from slr_tune.statistics.wer_interval import drawn_units, paired_difference, wer_with_interval
 from trainables.decoding import BeamSettings
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from report_studies import Told, tell_study
 
+from slr_tune.ablation.confirm import _choose, _look_at_test
+from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
-from slr_tune.search.confirm import _choose, _look_at_test
-from slr_tune.search.jobs import Job, JobResult
-from slr_tune.search.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed
+from slr_tune.training.jobs import Job, JobResult
 
 
 def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:

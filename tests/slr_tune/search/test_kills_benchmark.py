@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from slr_tune.study import view
 from slr_tune.study.record import ATTRIBUTE, TrialRecord
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import RETRY_LIMIT, open_store
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 Make = Callable[..., Recorder]
 

@@ -22,7 +22,7 @@ from slr_tune.study.record import record_of
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
-from trainables.curve import CurveFile
+from trainables.files.curve import CurveFile
 
 pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slr_tune.study.patience import FinishedRun, counterfactual, end_epochs
-from trainables.early_stopping import verdict
+from trainables.runs.early_stopping import verdict
 
 wers = st.lists(st.floats(0, 100).map(lambda value: round(value, 1)), min_size=1, max_size=20)
 

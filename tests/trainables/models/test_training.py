@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.errors import ConfigError
+from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 
 AUGMENTED = {"augmentation": {"time_jitter": 0.2, "noise": 0.1}}
 CONVOLUTIONAL = ("inception", "mobilenet")

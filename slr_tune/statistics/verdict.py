@@ -1,0 +1,247 @@
+"""What was shown, as one sentence a thesis can quote. Written by rules, not by taste."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from slr_tune.statistics.difference import Difference
+from slr_tune.statistics.power import MOST_SEEDS
+
+LEVEL = 0.05
+"""A difference is shown where its Holm p-value is below this and its interval leaves out zero."""
+_MOST_NAMED = 4
+"""Arms that a sentence names; of more it names three and counts the others."""
+_MOST_UNITS = 100_000
+"""Utterances (or signers) above which the number itself says nothing any more."""
+
+
+class Outcome(StrEnum):
+    """The five verdicts there are."""
+
+    BETTER = "shown better"
+    WORSE = "shown worse"
+    NOT_SHOWN = "not shown"
+    ONE_SEED = "not shown, one seed"
+    IDENTICAL = "identical"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome and the sentence that says it.
+
+    Attributes:
+        outcome: What was shown.
+        sentence: The same with its figures.
+        difference: They come from; None where there is none to quote.
+    """
+
+    outcome: Outcome
+    sentence: str
+    difference: Difference | None = field(default=None, repr=False, compare=False)
+
+
+def judge(
+    arm: str, baseline: str, difference: Difference, *, family: int, unit: str = "utterances"
+) -> Verdict:
+    """Decides and writes the verdict on one arm.
+
+    Args:
+        arm: The arm as it is called in the report, such as `constant 3`.
+        baseline: The baseline's name.
+        difference: The arm minus the baseline.
+        family: Comparisons that were corrected for together.
+        unit: What was resampled: `utterances` or `signers`.
+
+    Returns:
+        The outcome with its sentence.
+    """
+    outcome, sentence = _judge(f"{arm} against {baseline}", difference, family, unit)
+    return Verdict(outcome, sentence, difference)
+
+
+def _judge(pair: str, difference: Difference, family: int, unit: str) -> tuple[Outcome, str]:
+    runs = _runs(difference, unit)
+    if difference.identical:
+        same = "the runs made the same errors, so the difference is zero by construction"
+        return Outcome.IDENTICAL, f"Identical: {pair}: {same}, {runs}."
+    if difference.components.seeds == 1:
+        return Outcome.ONE_SEED, _one_seed(pair, difference, unit)
+    seen = f"{pair}: {difference_text(difference)}, {runs}"
+    holm = p_text(difference.holm_p)
+    if difference.leaves_out_zero and difference.holm_p < LEVEL:
+        outcome = Outcome.BETTER if difference.points < 0 else Outcome.WORSE
+        p_name = "Holm p" if family > 1 else "p"
+        return outcome, f"{outcome.capitalize()}: {seen}, {p_name} {holm}."
+    reasons = [f"Not shown: {seen}."]
+    if difference.leaves_out_zero:
+        reasons.append(
+            f"Its own interval leaves out zero, but among {family} comparisons "
+            f"chance does that too often (Holm p {holm})."
+        )
+    return Outcome.NOT_SHOWN, " ".join([*reasons, _what_would_show(difference, unit)])
+
+
+def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
+    """The first sentences of a report: what was shown, and of how many arms nothing was.
+
+    Args:
+        baseline: The baseline's name.
+        verdicts: The verdict on each other arm, by name, at least one.
+
+    Returns:
+        Such as `Shown worse than step 4 -> 3: constant 1 (+5.2 points [+3.0, +7.4]). Not shown to
+        differ: the other 3 arms.`
+    """
+    named = {
+        outcome: [name for name, verdict in verdicts.items() if verdict.outcome is outcome]
+        for outcome in Outcome
+    }
+    better, worse = named[Outcome.BETTER], named[Outcome.WORSE]
+    same = named[Outcome.IDENTICAL]
+    still_open = named[Outcome.NOT_SHOWN] + named[Outcome.ONE_SEED]
+    sentences = []
+    if better:
+        sentences.append(f"Shown better than {baseline}: {_listed(better, verdicts)}.")
+    if worse:
+        than = "" if better else f" than {baseline}"
+        sentences.append(f"Shown worse{than}: {_listed(worse, verdicts)}.")
+    if sentences and still_open:
+        several = f"the other {len(still_open)} arms"
+        which = still_open[0] if len(still_open) == 1 else several
+        sentences.append(f"Not shown to differ: {which}.")
+    elif still_open:
+        sentences += _nothing_shown(baseline, {name: verdicts[name] for name in still_open})
+    if same:
+        arms = same[0] if len(same) == 1 else f"{len(same)} arms"
+        sentences.append(f"The same errors as {baseline}: {arms}.")
+    return " ".join(sentences)
+
+
+def _listed(names: list[str], verdicts: Mapping[str, Verdict]) -> str:
+    """The arms with their differences, the largest first; the rest of many as a number."""
+    differences = {name: verdicts[name].difference for name in names}
+    sizes = {name: 0.0 if d is None else abs(d.points) for name, d in differences.items()}
+    ordered = sorted(names, key=lambda name: -sizes[name])
+    kept = ordered if len(ordered) <= _MOST_NAMED else ordered[: _MOST_NAMED - 1]
+    texts = []
+    for name in kept:
+        difference = differences[name]
+        texts.append(name if difference is None else f"{name} ({difference_text(difference)})")
+    rest = len(ordered) - len(kept)
+    return "; ".join(texts) + (f"; and {rest} more" if rest else "")
+
+
+def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Nothing was: what was seen, and what these runs could have shown."""
+    arms = next(iter(verdicts)) if len(verdicts) == 1 else f"any of {len(verdicts)} arms"
+    sentences = [f"Not shown: that {arms} differs from {baseline}."]
+    found = {name: verdict.difference for name, verdict in verdicts.items() if verdict.difference}
+    if any(verdict.outcome is Outcome.ONE_SEED for verdict in verdicts.values()):
+        return [*sentences, "One seed says nothing about other seeds: run at least 3."]
+    if not found:
+        return sentences
+    name, clearest = min(found.items(), key=lambda item: item[1].p_value)
+    seen = f"The clearest difference is that of {name}, {difference_text(clearest)}"
+    if clearest.leaves_out_zero:
+        seen += f", which is not enough among {len(verdicts)} comparisons"
+    return [*sentences, f"{seen}; {clearest.components.seeds} seeds would show {_could(found)}."]
+
+
+def _could(found: Mapping[str, Difference]) -> str:
+    """`differences of about 2.0 to 4.9 points`: what such runs show in four studies of five."""
+    sizes = [one.smallest_detectable for one in found.values() if one.smallest_detectable]
+    if not sizes:
+        return "no difference of any size"
+    low, high = f"{min(sizes):.1f}", f"{max(sizes):.1f}"
+    return (
+        f"differences of about {low} points"
+        if low == high
+        else (f"differences of about {low} to {high} points, by the arm")
+    )
+
+
+def difference_text(difference: Difference) -> str:
+    """`-0.8 points [-2.9, +1.2]`, with as many decimals as the sign of its ends needs."""
+    points, interval = measured(difference.points, difference.low, difference.high)
+    return f"{points} points {interval}"
+
+
+def measured(points: float, low: float, high: float) -> tuple[str, str]:
+    """A difference and its interval in words: `-0.8` and `[-2.9, +1.2]`.
+
+    One decimal, or up to three so that an interval which leaves out zero does not seem to touch it.
+    """
+    decimals = _decimals(points, low, high)
+    interval = f"[{signed_points(low, decimals)}, {signed_points(high, decimals)}]"
+    return signed_points(points, decimals), interval
+
+
+def signed_points(value: float, decimals: int = 1) -> str:
+    """A difference with its sign; what rounds to zero has none."""
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0.0 else text
+
+
+def p_text(p_value: float) -> str:
+    """`= 0.013`, or `< 0.001`; more decimals where three would hide the side of 0.05."""
+    if p_value < 0.001:
+        return "< 0.001"
+    decimals = 3
+    while (p_value < LEVEL) != (round(p_value, decimals) < LEVEL):
+        decimals += 1
+    return f"= {p_value:.{decimals}f}"
+
+
+def _decimals(*shown: float) -> int:
+    """1, or up to 3 where fewer would round a number to zero."""
+    for decimals in (1, 2):
+        if all(value == 0.0 or round(value, decimals) != 0.0 for value in shown):
+            return decimals
+    return 3
+
+
+def _runs(difference: Difference, unit: str) -> str:
+    """`3 seeds`, and the signers where they were resampled."""
+    number = difference.components.seeds
+    seeds = "1 seed" if number == 1 else f"{number} seeds"
+    return seeds if unit == "utterances" else f"{seeds}, {difference.components.units} {unit}"
+
+
+def _one_seed(pair: str, difference: Difference, unit: str) -> str:
+    """One seed shows nothing, whatever its interval."""
+    points, interval = measured(difference.points, difference.low, difference.high)
+    return (
+        f"Not shown: {pair}: {points} points, one seed. "
+        f"Other {unit} could move this run to {interval}; "
+        "what another seed would give is not known. Run at least 3."
+    )
+
+
+def _what_would_show(difference: Difference, unit: str) -> str:
+    """The way out: more seeds, more utterances, or what these runs could have shown."""
+    more = difference.more
+    if more is None:
+        shown = difference.smallest_detectable or 0.0
+        return f"These runs could have shown {shown:.1f} points or more."
+    if more.seeds is not None:
+        seeds = max(more.seeds, 1)
+        plural = "seed" if seeds == 1 else "seeds"
+        return f"About {seeds} more {plural} would settle a difference of that size."
+    if more.units is not None:
+        needed = f"at least {_two_digits(more.units):,} are needed"
+        if more.units > _MOST_UNITS:
+            needed = f"more than {_MOST_UNITS:,} are needed"
+        return (
+            "No number of seeds would settle a difference of that size on "
+            f"{difference.components.units:,} {unit}: {needed}."
+        )
+    return f"Not even {MOST_SEEDS:,} more seeds would settle a difference of that size."
+
+
+def _two_digits(number: int) -> int:
+    """Rounded up to two significant digits: an estimate must not look exact."""
+    unit = 10 ** max(len(str(number)) - 2, 0)
+    rounded: int = -(-number // unit) * unit
+    return rounded

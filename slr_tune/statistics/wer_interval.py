@@ -1,0 +1,96 @@
+"""How far a WER, and a difference of two, may lie from what other utterances would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slr_tune.statistics import Difference, ErrorCounts, compare
+from slr_tune.statistics.bootstrap import resampled_totals
+from slr_tune.statistics.components import block_index, unit_totals
+
+_RESAMPLES = 10_000
+Counts = NDArray[np.int64]
+"""(N, 4): substitutions, deletions, insertions, words of each utterance."""
+
+
+@dataclass(frozen=True)
+class Wer:
+    """A corpus WER with its 95 % interval, percent.
+
+    Attributes:
+        percent: Errors per hundred words.
+        low: Lower end.
+        high: Upper end.
+        substitutions: Count.
+        deletions: Count.
+        insertions: Count.
+        words: Of the references.
+    """
+
+    percent: float
+    low: float
+    high: float
+    substitutions: int
+    deletions: int
+    insertions: int
+    words: int
+
+    def text(self) -> str:
+        """For a table: `18.33 [16.20, 20.55]`."""
+        return f"{self.percent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
+    """The WER of a split, its interval by a bootstrap over utterances, or signers where known.
+
+    Args:
+        counts: int64 (N, 4).
+        signers: Signer of each utterance, None where they are not known.
+
+    Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance
+    evaluation", ICASSP.
+    """
+    blocks = None if signers is None else block_index(signers, len(counts))
+    if blocks is not None and blocks.max() == 0:
+        blocks = None  # one signer cannot be drawn anew
+    errors = unit_totals(counts[:, :3].sum(axis=1), blocks)
+    words = unit_totals(counts[:, 3], blocks)
+    totals = resampled_totals(np.column_stack([errors, words]), resamples=_RESAMPLES, seed=0)
+    drawn = totals[totals[:, 1] > 0]
+    low, high = np.percentile(100 * drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    substitutions, deletions, insertions, total = (int(value) for value in counts.sum(axis=0))
+    percent = 100 * (substitutions + deletions + insertions) / total
+    return Wer(percent, float(low), float(high), substitutions, deletions, insertions, total)
+
+
+def drawn_units(signers: Sequence[str] | None) -> str:
+    """What the bootstrap draws, in words: utterances, or signers where there are several."""
+    number = 0 if signers is None else len(set(signers))
+    return f"signers ({number} here)" if number > 1 else "utterances"
+
+
+def paired_difference(
+    counts: Counts, baseline: Counts, signers: Sequence[str] | None
+) -> Difference | None:
+    """WER of one system minus that of another on the same utterances, with interval and tests.
+
+    None where fewer than two utterances have words: one alone says nothing of others.
+    """
+    if np.count_nonzero(baseline[:, 3]) < 2:
+        return None
+    found = compare(
+        {"baseline": _as_arm(baseline), "system": _as_arm(counts)},
+        baseline[:, 3],
+        baseline="baseline",
+        signers=signers,
+    )["system"].difference
+    assert found is not None  # only the baseline has none
+    return found
+
+
+def _as_arm(counts: Counts) -> ErrorCounts:
+    return ErrorCounts(counts[None, :, 0], counts[None, :, 1], counts[None, :, 2])

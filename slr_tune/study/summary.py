@@ -1,0 +1,156 @@
+"""What a search found, as plain values for a script and as text for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from slr_tune.study.record import ATTRIBUTE, ended_by
+from slr_tune.study.view import StudyView, trial_row
+from slr_tune.text import metric_text
+
+
+def summarise(view: StudyView) -> dict[str, Any]:
+    """What a study holds: counts, best and baseline, epochs run and epochs a full grid would cost.
+
+    Returns:
+        JSON-able values; WER and differences in points (percent of words) where the metric is one.
+    """
+    best, baseline = view.best(), baseline_trial(view)
+    counts = Counter(ended_by(trial) for trial in view.trials)
+    states = Counter(trial.state.name for trial in view.trials)
+    difference = None
+    if best is not None and baseline is not None and baseline.values:
+        difference = best.values[0] - baseline.values[0]
+    return {
+        "study": view.spec.study,
+        "metric": view.spec.objective.metric,
+        "trials": len(view.trials),
+        "states": dict(states),
+        "ended_by": dict(counts),
+        "best": None if best is None else trial_row(best),
+        "baseline": None if baseline is None else trial_row(baseline),
+        "difference": difference,
+        "epochs": sum(len(trial.intermediate_values) for trial in view.trials),
+        "epochs_unpruned": len(view.trials) * view.spec.budget.max_epochs,
+        "seconds": round(sum(_seconds(trial) for trial in view.trials), 1),
+    }
+
+
+def baseline_trial(view: StudyView) -> FrozenTrial | None:
+    """The trial of the space's baseline, which is the first; None where the space has none."""
+    if view.spec.baseline is None or not view.trials:
+        return None
+    return view.trials[0]
+
+
+def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
+    """The summary in words: what won, by how much, what it cost, what to do next."""
+    facts = summarise(view)
+    lines = [_headline(view, facts)]
+    if facts["best"] is not None:
+        lines += _best_lines(view, facts)
+    if teacher_wer is not None:
+        lines.append(_teacher_line(teacher_wer, facts))
+    lines.append(
+        f"Cost: {facts['epochs']} epochs of {facts['epochs_unpruned']} without stopping, "
+        f"{_duration(facts['seconds'])} of training."
+    )
+    if facts["best"] is not None:
+        lines.append(
+            "The best of a search is chosen by its own figure, with one seed, so it flatters. "
+            "Retrain it with fresh seeds before you quote it."
+        )
+        lines.append(f"Configuration: slr-tune best {view.spec.study}")
+    return "\n".join(lines)
+
+
+def _teacher_line(wer: float, facts: Mapping[str, Any]) -> str:
+    """The teacher's figure, and the student's as a multiple of it: what distillation aims at."""
+    if facts["metric"] != "val/wer" or facts["best"] is None or wer == 0:
+        return f"Teacher: {wer:.2f} on dev."
+    share = facts["best"]["value"] / wer
+    return f"Teacher: {wer:.2f} on dev; the best trial has {share:.2f} times that."
+
+
+def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
+    states = facts["states"]
+    words = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    parts = [f"{states[key]} {word}" for key, word in words.items() if key in states]
+    open_ones = states.get("RUNNING", 0) + states.get("WAITING", 0)
+    if open_ones:
+        parts.append(f"{open_ones} not finished")
+    return f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
+
+
+def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
+    best, baseline = facts["best"], facts["baseline"]
+    metric = facts["metric"]
+    lines = [f"Best {metric}: {metric_text(best['value'], metric)} (trial {best['number']})."]
+    if baseline is not None and baseline["value"] is not None:
+        lines[0] = lines[0][:-1] + f", baseline {metric_text(baseline['value'], metric)} (trial 0)"
+        gain = facts["difference"] if not view.minimizes else -facts["difference"]
+        if best["number"] == baseline["number"]:
+            lines[0] += ": nothing beat the baseline."
+        else:
+            lines[0] += f": better by {metric_text(gain, metric)}."
+    lines += [f"  {name}: {_short(value)}" for name, value in searched_values(view, best).items()]
+    return lines
+
+
+def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the space in a trial's row, by their dotted names in the file's own terms.
+
+    What the space fixes is left out: it is the same in every trial.
+    """
+    params = row["params"]
+    if not params:
+        return {}
+    values = flat(view.spec.space.decode(params))
+    return {name: value for name, value in values.items() if not isinstance(value, list)}
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The shortest endings of dotted names that still tell them apart, by full name."""
+    full = list(names)
+    result = {}
+    for name in full:
+        parts = name.split(".")
+        endings = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+        result[name] = next(
+            ending
+            for ending in endings
+            if sum(other == ending or other.endswith(f".{ending}") for other in full) == 1
+        )
+    return result
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name."""
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{name}.")
+        else:
+            result[name] = value
+    return result
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    return float((trial.user_attrs.get(ATTRIBUTE) or {}).get("seconds", 0.0))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

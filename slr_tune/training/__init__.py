@@ -1,0 +1,1 @@
+"""Training outside a search: jobs, stages, the pool of workers, the teacher."""

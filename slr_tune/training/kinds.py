@@ -1,0 +1,100 @@
+"""What a factor's change costs: training, a look at a curve that is there, or decoding again.
+
+Found from where a setting enters the run, not declared: the stopping settings are those that the
+rule of early stopping takes, the decoding settings those of the beam search. All else is trained.
+
+A run may recognise dev by a beam search while it trains (`decoding` in its configuration). Which
+epoch is its best, and when it ends, goes by that; its arms are measured by the same decoder, but
+for those that a decoding factor decodes otherwise, with the weights that are there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from trainables.config import Decoding
+from trainables.errors import TrainablesError
+from trainables.registry import BUILT_IN_NAMES, run_class
+from trainables.runs.early_stopping import verdict
+
+DECODING_GROUP = "decoding"
+"""The decoder as a whole, also as a factor: greedy against a beam search."""
+
+
+class Kind(StrEnum):
+    """How the runs of a factor's levels are had."""
+
+    TRAINED = "trained"
+    STOPPING = "stopping"
+    DECODING = "decoding"
+
+
+def stopping_settings() -> frozenset[str]:
+    """Settings that say when a run ends: what the rule takes beside the curve."""
+    parameters = inspect.signature(verdict).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def decoding_settings() -> dict[str, str]:
+    """Settings of the beam search by the factor's name; the width is called `beam_width`."""
+    from trainables.decoding.settings import BeamSettings
+
+    names = [field.name for field in dataclasses.fields(BeamSettings)]
+    return {"beam_width" if name == "width" else name: name for name in names}
+
+
+def beam_of(decoding: Mapping[str, Any]) -> dict[str, float]:
+    """Settings of the beam search that a group `decoding` names; empty for greedy decoding.
+
+    Raises:
+        pydantic.ValidationError: The group is refused.
+    """
+    from trainables.decoding.configured import beam_settings
+
+    settings = beam_settings(Decoding.model_validate(decoding))
+    return {} if settings is None else dataclasses.asdict(settings)
+
+
+def own_beam(config: Mapping[str, Any]) -> dict[str, float]:
+    """Settings of the beam search that a run recognises dev by; empty for greedy decoding."""
+    own = config.get(DECODING_GROUP)  # greedy decoding is in no configuration
+    return beam_of(own) if isinstance(own, Mapping) else {}
+
+
+@cache
+def is_recogniser(trainable: str) -> bool:
+    """Whether a run is a recogniser that is built in or derived from one.
+
+    Only of those it is known what a setting does when, and what they recognise in each utterance.
+    """
+    if trainable in BUILT_IN_NAMES:
+        return True
+    from trainables.runs.ctc_run import CtcRun
+
+    return issubclass(run_class(trainable), CtcRun)
+
+
+def known_recogniser(trainable: str) -> bool:
+    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
+
+    Returns:
+        False too where the run cannot be imported.
+    """
+    try:
+        return is_recogniser(trainable)
+    except TrainablesError:
+        return False
+
+
+def kind_of(factor: str, trainable: str) -> Kind:
+    """The kind of a factor, from its dotted name; of a user's own run all is trained."""
+    if not is_recogniser(trainable):
+        return Kind.TRAINED
+    if factor == DECODING_GROUP or factor in decoding_settings():
+        return Kind.DECODING
+    return Kind.STOPPING if factor in stopping_settings() else Kind.TRAINED

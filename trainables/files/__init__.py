@@ -1,0 +1,1 @@
+"""What runs write: checkpoints, curves and arrays, each written so that a crash loses nothing."""

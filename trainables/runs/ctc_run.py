@@ -1,0 +1,313 @@
+"""A training run of a CTC recogniser, an epoch at a time: what all built-in runs share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from trainables.config import RunConfig
+from trainables.data import Dataset
+from trainables.decoding.configured import decoder_of
+from trainables.errors import CheckpointError
+from trainables.files.stored_model import SHAPING, load_model, vocabulary_difference
+from trainables.memory import is_out_of_memory, peak_bytes, release
+from trainables.models import build_model
+from trainables.protocol import RunInputs
+from trainables.runs.curve_row import curve_row
+from trainables.runs.early_stopping import verdict
+from trainables.runs.epoch import EpochResult, NotFinite, Trainer
+from trainables.runs.evaluation import UTTERANCES_AT_ONCE, Evaluation, evaluate
+from trainables.runs.objective import CtcObjective, Objective
+from trainables.runs.optimisation import Optimisation, Precision, choose_device
+from trainables.runs.training_set import TrainingSet
+from trainables.seeding import torch_stream
+
+
+class CtcRun:
+    """Trains a recogniser on glosses; the base of teacher, student and distillation.
+
+    The state after an epoch is a function of settings, data and seed alone, so that a run that
+    goes straight through, one that is resumed and one that is forked agree to the bit on a CPU.
+
+    Attributes:
+        config: The settings.
+        device: Where it computes.
+        model: The recogniser, on `device`.
+        training_set: Training utterances as this run uses them.
+        rows: The curve so far.
+    """
+
+    trainable: ClassVar[str]
+    config_class: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: RunConfig, inputs: RunInputs) -> None:
+        """Builds the run at epoch 0.
+
+        Raises:
+            TrainablesError: Configuration, data and teacher do not fit together.
+        """
+        self.config = config
+        self.device = choose_device(config.device)
+        self.rows: list[dict[str, float]] = []
+        self._data: Dataset = inputs.data
+        self._seed = inputs.seed
+        self._precision = Precision(self.device, mixed=config.mixed_precision)
+        self._split = 1  # parts that each batch is cut into, doubled when memory runs out
+        self._evaluated_at_once = UTTERANCES_AT_ONCE
+        self._remedies: list[dict[str, Any]] = []
+        self._started_from: str | None = None
+        self.training_set = TrainingSet(self._data.train, config)
+        self._decoder = decoder_of(config.decoding, self._data)
+        with torch_stream(self._seed, 0, "model"):
+            self.model = build_model(
+                config,
+                input_size=self._data.feature_size,
+                classes=len(self._data.vocabulary),
+            ).to(self.device)
+        self._objective = self._make_objective(inputs)
+        self._optimisation = Optimisation(
+            [*self.model.parameters(), *self._helper.parameters()],
+            config,
+            precision=self._precision,
+        )
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished so far."""
+        return len(self.rows)
+
+    @property
+    def ended_by(self) -> str | None:
+        """None while there is more to do, else "max_epochs", "patience" or "nan"."""
+        return verdict(
+            [row["val/wer"] for row in self.rows],
+            patience=self.config.patience,
+            min_delta=self.config.min_delta,
+            max_epochs=self.config.max_epochs,
+        )
+
+    @property
+    def best_wer(self) -> float | None:
+        """Lowest dev WER so far, percent; None before the first epoch."""
+        wers = [row["val/wer"] for row in self.rows if not math.isnan(row["val/wer"])]
+        return min(wers, default=None)
+
+    def run_epoch(self) -> dict[str, float]:
+        """Trains one more epoch and returns its row of the curve.
+
+        Where memory runs out the epoch starts again from its beginning with batches cut in half,
+        twice as many to a step.
+
+        Raises:
+            MemoryError: There is not even room for one utterance at a time, of train or of dev.
+            RuntimeError: The run has ended.
+        """
+        if self.ended_by is not None:
+            raise RuntimeError(f"the run has ended by {self.ended_by} after {self.epoch} epochs")
+        started = time.perf_counter()
+        before = self._learned_state()
+        while True:
+            try:
+                trained = self._train()
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                message = str(error).partition("\n")[0]
+            # Outside the handler: its traceback holds the tensors that there was no room for.
+            self._use_less_memory(message)
+            self._load_learned_state(before)
+        row = self._row(trained, None if trained is None else self._evaluate())
+        row["seconds"] = time.perf_counter() - started
+        self.rows.append(row)
+        return dict(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state: tensors and plain containers, copied."""
+        return {
+            **self._learned_state(),
+            "trainable": self.trainable,
+            "epoch": self.epoch,
+            "best_wer": self.best_wer,
+            "rows": [dict(row) for row in self.rows],
+            "config": self.config.model_dump(mode="json"),
+            "vocabulary": list(self._data.vocabulary),
+            "feature_size": self._data.feature_size,
+            "data_hash": self._data.hash,
+            "teacher_hash": self._objective.facts().get("teacher_hash"),
+            "started_from": self._started_from,
+            "seed": self._seed,
+            "batch_split": self._split,
+            "remedies": [dict(remedy) for remedy in self._remedies],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state; settings stay those of this run's own configuration.
+
+        Raises:
+            CheckpointError: The state is of another model or of other data.
+        """
+        try:
+            self._check_same(state["config"], state["vocabulary"], state["feature_size"])
+            if state["data_hash"] != self._data.hash:
+                raise CheckpointError(
+                    f"data: the checkpoint was trained on {state['data_hash']}, "
+                    f"this run has {self._data.hash}"
+                )
+            self._load_learned_state(state)
+            self._split = int(state["batch_split"])
+            self._started_from = state["started_from"]
+            self._remedies = [dict(remedy) for remedy in state["remedies"]]
+            self.rows = [{**row, "epoch": int(row["epoch"])} for row in state["rows"]]
+        except KeyError as error:
+            raise CheckpointError(
+                f"the checkpoint lacks {error}", hint="It is not one of a built-in run."
+            ) from error
+
+    def load_weights(self, path: Path) -> None:
+        """Starts from the weights of a checkpoint, at epoch 0 with a fresh optimiser.
+
+        Raises:
+            CheckpointError: The file cannot be used, or is of another model.
+        """
+        stored = load_model(path)
+        settings = stored.config.model_dump(mode="json")
+        self._check_same(settings, stored.vocabulary, stored.feature_size)
+        self.model.load_state_dict(stored.model.state_dict())
+        self._started_from = stored.content_hash
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth recording beside the curve, JSON only."""
+        warnings = list(self.training_set.warnings)
+        if self._precision.ignored:
+            warnings.append("mixed_precision is ignored: it needs a GPU")
+        return {
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "device": str(self.device),
+            "peak_memory_bytes": peak_bytes(self.device),
+            "remedies": [dict(remedy) for remedy in self._remedies],
+            "warnings": warnings,
+            **self._objective.facts(),
+        }
+
+    def _make_objective(self, inputs: RunInputs) -> Objective:
+        """What this run minimises; `config`, `model` and `training_set` are there already."""
+        return CtcObjective(label_smoothing=self.config.label_smoothing)
+
+    @property
+    def _helper(self) -> nn.Module:
+        """What the objective learns beside the model; a module without parameters if nothing."""
+        return self._objective.learned or nn.Identity()
+
+    def _train(self) -> EpochResult | None:
+        """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
+        epoch = self.epoch + 1
+        trainer = Trainer(
+            model=self.model,
+            objective=self._objective,
+            optimisation=self._optimisation,
+            precision=self._precision,
+            training_set=self.training_set,
+            data=self._data,
+            device=self.device,
+            seed=self._seed,
+        )
+        try:
+            with torch_stream(self._seed, epoch, "training"):
+                return trainer.run(epoch, split=self._split)
+        except NotFinite:
+            return None
+
+    def _evaluate(self) -> Evaluation:
+        """Recognises dev, with fewer utterances at once where memory is short: same result."""
+        while True:
+            try:
+                return evaluate(
+                    self.model,
+                    self._data.dev,
+                    self._data.vocabulary,
+                    device=self.device,
+                    decoder=self._decoder,
+                    utterances_at_once=self._evaluated_at_once,
+                )
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                message = str(error).partition("\n")[0]
+            release(self.device)
+            if self._evaluated_at_once == 1:
+                raise MemoryError(
+                    f"out of memory with one utterance of dev at a time in epoch {self.epoch + 1}: "
+                    f"{message}"
+                )
+            self._evaluated_at_once //= 2
+
+    def _row(self, trained: EpochResult | None, evaluation: Evaluation | None) -> dict[str, float]:
+        epoch = self.epoch + 1
+        return curve_row(
+            epoch,
+            trained,
+            evaluation,
+            temperature=self._objective.temperature(epoch),
+            best_before=self.best_wer,
+        )
+
+    def _use_less_memory(self, message: str) -> None:
+        """Cuts batches in half, twice as many to a step."""
+        release(self.device)
+        if self._split >= self.config.batch_size:
+            raise MemoryError(
+                f"out of memory with one utterance at a time in epoch {self.epoch + 1}: {message}"
+            )
+        self._split *= 2
+        self._remedies.append(
+            {
+                "epoch": self.epoch + 1,
+                "remedy": "batch halved, accumulation doubled",
+                "batch_size": math.ceil(self.config.batch_size / self._split),
+                "accumulation": self.config.accumulation * self._split,
+                "message": message,
+            }
+        )
+
+    def _learned_state(self) -> dict[str, Any]:
+        """Weights and the optimiser's state, copied to the CPU."""
+        return {
+            "model": _copied(self.model.state_dict()),
+            "helper": _copied(self._helper.state_dict()),
+            "optimizer": self._optimisation.state_dict(),
+        }
+
+    def _load_learned_state(self, state: Mapping[str, Any]) -> None:
+        for name, module in (("model", self.model), ("helper", self._helper)):
+            try:
+                module.load_state_dict(state[name])
+            except RuntimeError as error:
+                raise CheckpointError(f"{name}: the weights do not fit: {error}") from None
+        self._optimisation.load_state_dict(state["optimizer"])
+
+    def _check_same(self, config: Mapping[str, Any], vocabulary: Any, feature_size: int) -> None:
+        """Refuses a state of another model, naming what differs."""
+        ours = self.config.model_dump(mode="json")
+        pairs = [(name, config[name], ours[name]) for name in SHAPING]
+        pairs.append(("feature_size", feature_size, self._data.feature_size))
+        difference = vocabulary_difference(vocabulary, self._data.vocabulary)
+        if difference:
+            raise CheckpointError(f"vocabulary of the checkpoint: {difference}")
+        for name, theirs, wanted in pairs:
+            if theirs != wanted:
+                raise CheckpointError(
+                    f"{name}: the checkpoint has {theirs}, this run {wanted}",
+                    hint="Only a run of the same model and data can go on from it.",
+                )
+
+
+def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU that later training does not change."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -1,0 +1,201 @@
+"""The student of a teacher: soft targets, glosses and hidden states, weighted on a simplex."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from trainables.config import DistillConfig
+from trainables.data import Batch
+from trainables.errors import ConfigError
+from trainables.losses import (
+    FeatureProjection,
+    feature_matching_loss,
+    framewise_kd_loss,
+    matched_layers,
+)
+from trainables.models import ModelOutput, Recogniser
+from trainables.protocol import RunInputs
+from trainables.runs.ctc_run import CtcRun
+from trainables.runs.objective import DISTILLATION, FEATURE_MATCHING, Objective, Term, ctc_term
+from trainables.runs.schedules import temperature_at
+from trainables.runs.training_set import TrainingSet
+from trainables.seeding import torch_stream
+from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.teaching.soft_targets import SoftTargets
+from trainables.teaching.teacher_outputs import LiveOutputs, TeacherOutputs, open_outputs, pad
+
+
+class DistillRun(CtcRun):
+    """Trains the student on alpha T^2 KL + beta CTC + gamma feature matching."""
+
+    trainable = "distill"
+    config_class = DistillConfig
+    config: DistillConfig
+
+    def _make_objective(self, inputs: RunInputs) -> Objective:
+        """The three terms, with the teacher they need; a folder holds its soft targets instead."""
+        teacher = soft_targets = None
+        if inputs.teacher is not None and inputs.teacher.is_dir():
+            soft_targets = SoftTargets(inputs.teacher)
+            soft_targets.check_settings(self.config)
+            soft_targets.check_data(inputs.data)
+        elif inputs.teacher is not None:
+            teacher = FrozenTeacher(
+                inputs.teacher, device=self.device, half=self.config.teacher_fp16
+            )
+            teacher.check_fits(
+                vocabulary=inputs.data.vocabulary,
+                feature_size=inputs.data.feature_size,
+                subsampling=self.config.subsampling,
+            )
+        return DistillObjective(
+            self.config,
+            self.model,
+            teacher,
+            training_set=self.training_set,
+            inputs=inputs,
+            soft_targets=soft_targets,
+        )
+
+
+class DistillObjective:
+    """The loss of a distillation. A term of weight 0 is not computed, nor what only it needs."""
+
+    def __init__(
+        self,
+        config: DistillConfig,
+        student: Recogniser,
+        teacher: FrozenTeacher | None,
+        *,
+        training_set: TrainingSet,
+        inputs: RunInputs,
+        soft_targets: SoftTargets | None = None,
+    ) -> None:
+        """Connects student and teacher, or the soft targets that stand for it.
+
+        Raises:
+            ConfigError: A term needs a teacher and there is none.
+        """
+        self._config = config
+        self._weights = config.loss_weights
+        self._teacher = teacher
+        self._soft_targets = soft_targets
+        self._outputs: TeacherOutputs | None = soft_targets
+        self._pairs: tuple[tuple[int, int], ...] = ()
+        self.learned: nn.Module | None = None
+        if soft_targets is not None or (self._weights.alpha == 0 and self._weights.gamma == 0):
+            return
+        if teacher is None:
+            raise ConfigError(
+                "distill needs a teacher unless loss_weights.beta is 1",
+                hint="Give --teacher FILE, or teacher: {train: teacher} in a search space.",
+            )
+        if self._weights.gamma > 0:
+            self._match(student, teacher, seed=inputs.seed)
+        if not config.augmentation.active:
+            self._outputs = self._open(teacher, training_set, inputs)
+
+    def terms(
+        self, model: Recogniser, batch: Batch, *, epoch: int
+    ) -> tuple[ModelOutput, Sequence[Term]]:
+        """The terms whose weight is above 0."""
+        weights = self._weights
+        forward = model.forward_with_hidden_states if weights.gamma > 0 else model
+        output: ModelOutput = forward(batch.features, batch.lengths)
+        found: list[Term] = []
+        if weights.alpha > 0 or weights.gamma > 0:
+            answer = self._ask(batch)
+            if weights.alpha > 0:
+                found.append(self._soft_term(output, answer, epoch=epoch))
+            if weights.gamma > 0:
+                found.append(self._feature_term(output, answer))
+        if weights.beta > 0:
+            smoothing = self._config.label_smoothing
+            found.append(ctc_term(output, batch, weight=weights.beta, label_smoothing=smoothing))
+        return output, found
+
+    def temperature(self, epoch: int) -> float:
+        """Softening at an epoch; NaN where alpha is 0, as it has no effect then."""
+        if self._weights.alpha == 0:
+            return float("nan")
+        settings = self._config.temperature
+        return temperature_at(
+            epoch,
+            schedule=settings.schedule,
+            start=settings.start,
+            end=settings.end,
+            milestones=settings.milestones,
+            max_epochs=self._config.max_epochs,
+        )
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the teacher is."""
+        if self._soft_targets is not None:
+            return self._soft_targets.facts()
+        if self._teacher is None:
+            return {}
+        stored = self._teacher.stored
+        return {
+            "teacher_hash": stored.content_hash,
+            "teacher_wer": None if math.isnan(stored.wer) else stored.wer,
+            "teacher_parameters": stored.parameters,
+        }
+
+    def _match(self, student: Recogniser, teacher: FrozenTeacher, *, seed: int) -> None:
+        """Pairs the hidden layers and builds the maps between their widths."""
+        self._pairs = matched_layers(
+            len(student.hidden_sizes), len(teacher.hidden_sizes), which=self._config.feature_layers
+        )
+        with torch_stream(seed, 0, "feature projection"):
+            self.learned = FeatureProjection(
+                [student.hidden_sizes[ours] for ours, _ in self._pairs],
+                [teacher.hidden_sizes[theirs] for _, theirs in self._pairs],
+            ).to(next(student.parameters()).device)
+
+    @property
+    def _teacher_layers(self) -> list[int]:
+        """Teacher's hidden layers that are compared with one of the student's."""
+        return [theirs for _, theirs in self._pairs]
+
+    def _open(
+        self, teacher: FrozenTeacher, training_set: TrainingSet, inputs: RunInputs
+    ) -> TeacherOutputs:
+        """The teacher's answers on unchanged frames."""
+        live = LiveOutputs(teacher, training_set, layers=self._teacher_layers)
+        if not self._config.teacher_cache:
+            return live
+        key = (
+            teacher.stored.content_hash,
+            teacher.arithmetic,
+            inputs.data.hash,
+            f"layers {self._teacher_layers}",
+            f"truncate {self._config.truncate_frames}",
+        )
+        return open_outputs(live, training_set, key=key, cache=inputs.cache)
+
+    def _ask(self, batch: Batch) -> TeacherBatch:
+        """The teacher's answers for a batch; about the very frames if they were changed."""
+        if self._outputs is not None:
+            return pad(self._outputs, batch.indices.tolist(), device=batch.features.device)
+        assert self._teacher is not None  # construction refuses terms that lack their teacher
+        return self._teacher(batch.features, batch.lengths, self._teacher_layers)
+
+    def _soft_term(self, output: ModelOutput, answer: TeacherBatch, *, epoch: int) -> Term:
+        loss = framewise_kd_loss(
+            output.logits.float(),
+            answer.logits,
+            output.lengths,
+            temperature=self.temperature(epoch),
+            kd_blank=self._config.kd_blank,
+        )
+        return Term(DISTILLATION, loss, self._weights.alpha, per_frame=True)
+
+    def _feature_term(self, output: ModelOutput, answer: TeacherBatch) -> Term:
+        assert self.learned is not None  # _match built it, as gamma > 0
+        ours = self.learned([output.hidden[layer] for layer, _ in self._pairs])
+        loss = feature_matching_loss(ours, answer.hidden, output.lengths)
+        return Term(FEATURE_MATCHING, loss, self._weights.gamma, per_frame=True)

@@ -1,0 +1,171 @@
+"""One epoch of training: every utterance once, in groups of batches that make one step each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainables.data import Batch, Dataset
+from trainables.decoding import greedy_decode
+from trainables.models import ModelOutput, Recogniser
+from trainables.runs.objective import Objective, Sizes, Term
+from trainables.runs.optimisation import Optimisation, Precision
+from trainables.runs.training_set import Group, TrainingSet
+from trainables.scoring.wer import corpus_wer
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a gradient is NaN or infinite; the weights are as they were before it."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What an epoch of training gave.
+
+    Attributes:
+        loss: Weighted sum of the components.
+        components: Each term of the loss, unweighted, mean over the epoch.
+        learning_rate: Of the last step.
+        gradient_norm: Before clipping, mean over the steps.
+        wer: Of the training utterances as the model saw them, percent.
+    """
+
+    loss: float
+    components: Mapping[str, float]
+    learning_rate: float
+    gradient_norm: float
+    wer: float
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What an epoch of training needs.
+
+    Attributes:
+        model: On `device`.
+        objective: What is minimised.
+        optimisation: Of the model's parameters and those that the objective learns.
+        precision: What the forward pass is computed in.
+        training_set: The utterances.
+        data: Their vocabulary and glosses.
+        device: Where to compute.
+        seed: All randomness comes from it and the epoch.
+    """
+
+    model: Recogniser
+    objective: Objective
+    optimisation: Optimisation
+    precision: Precision
+    training_set: TrainingSet
+    data: Dataset
+    device: torch.device
+    seed: int
+
+    def run(self, epoch: int, *, split: int) -> EpochResult:
+        """Trains on every utterance once. torch's global generators must be set.
+
+        Args:
+            epoch: From 1.
+            split: Parts that each batch is cut into to save memory; the steps stay the same.
+
+        Raises:
+            NotFinite: The loss or the gradient left the numbers.
+        """
+        self.model.train()
+        totals = _Totals(self)
+        groups = self.training_set.groups(seed=self.seed, epoch=epoch, split=split)
+        try:
+            for number, group in enumerate(groups):
+                position = epoch - 1 + number / len(groups)
+                totals.add_step(self._step(group, totals, epoch=epoch, position=position))
+        finally:
+            # Of a group that was given up, for lack of memory too: what is tried next must not
+            # add to it.
+            self.optimisation.clear()
+        last_position = epoch - 1 + (len(groups) - 1) / len(groups)
+        return totals.result(self.optimisation.learning_rate(last_position))
+
+    def _step(
+        self,
+        group: Group,
+        totals: _Totals,
+        *,
+        epoch: int,
+        position: float,
+    ) -> float:
+        """One step of the optimiser over a group of batches; returns the gradient's norm."""
+        batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
+        sizes = [self._sizes(batch) for batch in batches]
+        whole = sum(sizes[1:], sizes[0])
+        for batch, size in zip(batches, sizes, strict=True):
+            with self.precision.autocast():
+                output, terms = self.objective.terms(self.model, batch.to(self.device), epoch=epoch)
+            # Each term is a mean over its batch; what counts is the mean over the group, whatever
+            # the sizes of its batches.
+            loss = torch.stack([_share(term, size, whole) for term in terms]).sum()
+            if not math.isfinite(float(loss.detach())):
+                raise NotFinite(f"the loss is {float(loss.detach())} in epoch {epoch}")
+            self.optimisation.backward(loss)
+            totals.add_batch(batch, size, output, terms)
+        norm = self.optimisation.step(position)
+        if not (math.isfinite(norm) or self.precision.scaled):
+            raise NotFinite(f"the gradient's norm is {norm} in epoch {epoch}")
+        return norm
+
+    def _sizes(self, batch: Batch) -> Sizes:
+        frames = int(self.model.output_lengths(batch.lengths).sum())
+        return Sizes(utterances=len(batch.lengths), frames=frames)
+
+
+def _share(term: Term, size: Sizes, whole: Sizes) -> Tensor:
+    """What a term of a batch adds to the loss of its group."""
+    return term.weight * term.value * (term.count(size) / term.count(whole))
+
+
+class _Totals:
+    """Sums over an epoch."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._split = trainer.data.train
+        self._vocabulary = trainer.data.vocabulary
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._weights: dict[str, float] = {}
+        self._norms: list[float] = []
+        self._hypotheses: list[list[str]] = []
+        self._references: list[Sequence[str]] = []
+
+    def add_batch(
+        self, batch: Batch, size: Sizes, output: ModelOutput, terms: Sequence[Term]
+    ) -> None:
+        """Adds the losses of a batch, and what was recognised in it."""
+        for term in terms:
+            count = term.count(size)
+            self._sums[term.name] = (
+                self._sums.get(term.name, 0.0) + float(term.value.detach()) * count
+            )
+            self._counts[term.name] = self._counts.get(term.name, 0) + count
+            self._weights[term.name] = term.weight
+        for glosses in greedy_decode(output.log_probs, output.lengths):
+            self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])
+        self._references += [self._split.references[index] for index in batch.indices.tolist()]
+
+    def add_step(self, norm: float) -> None:
+        """Adds a step's gradient norm; one that the scaler skipped is not finite."""
+        if math.isfinite(norm):
+            self._norms.append(norm)
+
+    def result(self, learning_rate: float) -> EpochResult:
+        """The means."""
+        components = {name: total / self._counts[name] for name, total in self._sums.items()}
+        return EpochResult(
+            loss=sum(self._weights[name] * value for name, value in components.items()),
+            components=components,
+            learning_rate=learning_rate,
+            gradient_norm=sum(self._norms) / len(self._norms) if self._norms else math.nan,
+            wer=corpus_wer(self._hypotheses, self._references).wer_percent,
+        )

@@ -1,0 +1,139 @@
+"""How well a model recognises a split: by the likeliest class of every frame, or by a beam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainables.data import BLANK, Batch, Split, collate
+from trainables.decoding import BeamDecoder, greedy_decode
+from trainables.losses import ctc_loss
+from trainables.models import ModelOutput, Recogniser
+from trainables.scoring.wer import WerResult, corpus_wer
+
+UTTERANCES_AT_ONCE = 32
+"""Not a setting: it changes nothing but speed and memory."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model makes of a split.
+
+    Attributes:
+        wer: Errors of the whole split.
+        loss: CTC, mean over the utterances that CTC can align; NaN if there are none.
+        blank_rate: Share of frames on which the blank is likeliest, 0..1.
+        entropy_ratio: Mean entropy of a frame's distribution over that of the uniform one, 0..1.
+        hypotheses: Recognised glosses of each utterance, in the split's order.
+    """
+
+    wer: WerResult
+    loss: float
+    blank_rate: float
+    entropy_ratio: float
+    hypotheses: tuple[tuple[str, ...], ...]
+
+
+def evaluate(
+    model: Recogniser,
+    split: Split,
+    vocabulary: Sequence[str],
+    *,
+    device: torch.device,
+    decoder: BeamDecoder | None = None,
+    utterances_at_once: int = UTTERANCES_AT_ONCE,
+) -> Evaluation:
+    """Recognises every utterance of a split, in eval mode; the model's mode is put back.
+
+    In 32 bits, also for a run that trains in 16: its figures are those of its checkpoint, whoever
+    looks at it.
+
+    Args:
+        model: On `device`.
+        split: Utterances with their glosses.
+        vocabulary: Glosses by number, the blank first.
+        device: Where to compute.
+        decoder: Beam search; None for the likeliest class of every frame.
+        utterances_at_once: Size of a batch.
+    """
+    sums = _Sums()
+    hypotheses: list[tuple[str, ...]] = [()] * len(split)
+    training = model.training
+    model.eval()
+    try:
+        for indices in _batches(split.lengths, utterances_at_once):
+            batch = collate(split, indices).to(device)
+            with torch.inference_mode():
+                output: ModelOutput = model(batch.features, batch.lengths)
+            possible = split.frames_needed[indices] <= output.lengths.numpy()
+            sums.add(output, batch, np.flatnonzero(possible))
+            decoded = _decoded(output, decoder)
+            for index, glosses in zip(indices, decoded, strict=True):
+                hypotheses[int(index)] = tuple(vocabulary[gloss] for gloss in glosses)
+    finally:
+        model.train(training)
+    return Evaluation(
+        wer=corpus_wer(hypotheses, split.references),
+        loss=sums.loss,
+        blank_rate=sums.blank / sums.frames,
+        entropy_ratio=sums.entropy / sums.frames / math.log(len(vocabulary)),
+        hypotheses=tuple(hypotheses),
+    )
+
+
+def _decoded(output: ModelOutput, decoder: BeamDecoder | None) -> list[list[int]]:
+    """Classes of each utterance of a batch."""
+    if decoder is None:
+        return greedy_decode(output.log_probs, output.lengths)
+    log_probs = output.log_probs.float().cpu().numpy()  # [T, N, C]
+    lengths = output.lengths.tolist()
+    return decoder.decode_batch(log_probs[:end, row] for row, end in enumerate(lengths))
+
+
+class _Sums:
+    """Totals over the batches of a split."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.blank = 0.0
+        self.entropy = 0.0
+        self._loss = 0.0
+        self._alignable = 0
+
+    @property
+    def loss(self) -> float:
+        return self._loss / self._alignable if self._alignable else math.nan
+
+    def add(self, output: ModelOutput, batch: Batch, possible: NDArray[np.int64]) -> None:
+        """Adds a batch; the loss only of those rows that CTC can align."""
+        log_probs = output.log_probs.float()  # [T, N, C]
+        time = torch.arange(len(log_probs), device=log_probs.device)
+        real = time[:, None] < output.lengths.to(log_probs.device)[None, :]  # [T, N]
+        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
+        self.frames += int(real.sum())
+        self.blank += int((log_probs.argmax(dim=-1) == BLANK)[real].sum())
+        self.entropy += float(entropy[real].double().sum())
+        if not len(possible):
+            return
+        rows = torch.from_numpy(possible)
+        targets = torch.split(batch.targets, batch.target_lengths.tolist())
+        loss = ctc_loss(
+            log_probs[:, rows.to(log_probs.device)],
+            torch.cat([targets[row] for row in possible]),
+            output.lengths[rows],
+            batch.target_lengths[rows],
+        )
+        self._loss += float(loss) * len(possible)
+        self._alignable += len(possible)
+
+
+def _batches(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """The utterances by length, so that little is padded."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,163 @@
+"""One step of the optimiser, and the precision it is computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config import RunConfig
+from trainables.errors import CheckpointError, ConfigError
+from trainables.runs.schedules import learning_rate_factor
+
+_OPTIMISERS: dict[str, type[torch.optim.Adam]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def choose_device(name: str) -> torch.device:
+    """Finds the device that a setting means; auto takes a GPU where there is one.
+
+    Raises:
+        ConfigError: cuda is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ConfigError(
+            "device: cuda, but torch finds no GPU here",
+            hint="Use auto or cpu, or install a driver.",
+        )
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+class Precision:
+    """16-bit arithmetic where it is asked for and there is a GPU: bfloat16, else float16 scaled."""
+
+    def __init__(self, device: torch.device, *, mixed: bool) -> None:
+        """Chooses the type that the device can do."""
+        self.device = device
+        self.ignored = mixed and device.type != "cuda"
+        self.dtype: torch.dtype | None = None
+        if mixed and device.type == "cuda":
+            # Emulated, as on GPUs before Ampere, bfloat16 is slower than 32 bits.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            self.dtype = torch.bfloat16 if native else torch.float16
+        self.scaler = torch.amp.GradScaler(
+            device.type,
+            enabled=self.dtype is torch.float16,
+        )
+
+    @property
+    def scaled(self) -> bool:
+        """Whether gradients may overflow as a matter of course: the scaler then skips the step."""
+        return self.scaler.is_enabled()
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context that a forward pass runs in."""
+        return torch.autocast(self.device.type, dtype=self.dtype) if self.dtype else nullcontext()
+
+
+class Optimisation:
+    """Optimiser, learning rate and clipping over a set of parameters.
+
+    Nothing but Adam's running means (and the scaler) is state: the learning rate is a function of
+    the position in the run.
+    """
+
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], config: RunConfig, *, precision: Precision
+    ) -> None:
+        """Builds the optimiser named in the settings."""
+        self._parameters = list(parameters)
+        self._config = config
+        self._precision = precision
+        self._optimiser = _OPTIMISERS[config.optimizer](
+            self._parameters,
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
+
+    def learning_rate(self, position: float) -> float:
+        """Rate at a position, counted in finished epochs (3.25: a quarter into epoch 4)."""
+        schedule = self._config.learning_rate_schedule
+        return self._config.learning_rate * learning_rate_factor(
+            position,
+            name=schedule.name,
+            warmup_epochs=schedule.warmup_epochs,
+            max_epochs=self._config.max_epochs,
+            min_factor=schedule.min_learning_rate / self._config.learning_rate,
+            restart_epochs=schedule.restart_epochs,
+            restart_factor=schedule.restart_factor,
+        )
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds a share of the group's loss to the gradients."""
+        torch.autograd.backward(self._precision.scaler.scale(loss))
+
+    def step(self, position: float) -> float:
+        """Changes the parameters by the gathered gradients, and clears those.
+
+        Returns:
+            Norm of the gradient before clipping. Where it is not finite nothing is changed.
+        """
+        scaler = self._precision.scaler
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.learning_rate(position)
+        scaler.unscale_(self._optimiser)
+        limit = self._config.clip_norm
+        try:
+            norm = float(
+                nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
+            )
+            if norm < float("inf") or self._precision.scaled:
+                scaler.step(self._optimiser)
+        finally:
+            scaler.update()  # Without it no step could follow one that ran out of memory.
+        self._optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    def clear(self) -> None:
+        """Forgets gradients of a group that was given up."""
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adam's running means by the parameter's number, copied; and the scaler's state."""
+        state = self._optimiser.state_dict()["state"]
+        return {
+            "name": self._config.optimizer,
+            "moments": {
+                index: {name: _copied(value) for name, value in moments.items()}
+                for index, moments in state.items()
+            },
+            "scaler": dict(self._precision.scaler.state_dict()),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up running means; rates and decays stay those of this run's settings.
+
+        Raises:
+            CheckpointError: The state is of other parameters.
+        """
+        moments = state["moments"]
+        for index, values in moments.items():
+            known = self._parameters[index] if index < len(self._parameters) else None
+            if known is None or values["exp_avg"].shape != known.shape:
+                raise CheckpointError("optimizer: the checkpoint's state is of other parameters")
+        content = self._optimiser.state_dict()
+        content["state"] = {
+            index: {name: _copied(value) for name, value in values.items()}
+            for index, values in moments.items()
+        }
+        self._optimiser.load_state_dict(content)
+        if self._precision.scaled and state["scaler"]:
+            self._precision.scaler.load_state_dict(state["scaler"])
+
+
+def _copied(value: Any) -> Any:
+    """A copy on the CPU: two runs that took up one state must not share its memory."""
+    return value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value

@@ -1,0 +1,225 @@
+"""Driving a run to its end without any search: curve, TensorBoard and checkpoints in a folder."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+from pydantic import BaseModel
+
+from trainables.errors import ConfigError
+from trainables.files.checkpoint import CheckpointFolder
+from trainables.files.curve import CurveFile, EventFile
+from trainables.protocol import Run, RunInputs
+from trainables.runs.ctc_run import CtcRun
+
+Row = dict[str, float]
+
+_MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
+"""Settings that do not change what a run computes, so it may go on with others."""
+
+_IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
+"""What a built-in run's state says of where it comes from, beside its settings."""
+
+_OUR_KEYS = ("rows", "format_version")
+"""Of a checkpoint. The built-in runs keep the same rows themselves."""
+
+
+def train(
+    run: Run,
+    folder: Path | None = None,
+    *,
+    metric: str = "val/wer",
+    direction: Literal["minimize", "maximize"] = "minimize",
+    checkpoint_every: int = 0,
+) -> Iterator[Row]:
+    """Trains until the run has ended, and yields the row of each epoch that it trained.
+
+    In the folder lie `curve.csv`, TensorBoard events and `checkpoints/`. Each epoch is stored
+    before its row is yielded, the latest checkpoint last: stopped anywhere, the same call goes on
+    after the last stored epoch, and ends with the same bits as if it had never been stopped.
+
+    Args:
+        run: At epoch 0.
+        folder: Where to store; None stores nothing.
+        metric: Column that says which epoch is best.
+        direction: Whether small or large values of it are.
+        checkpoint_every: Keep a checkpoint each that many epochs; 0 for none.
+
+    Yields:
+        Rows of the curve, the first after what the folder already holds.
+
+    Raises:
+        ConfigError: The folder cannot be written to, or holds a run with other settings, seed,
+            data or teacher.
+        CheckpointError: The folder holds a run of another model, or cannot be written to.
+    """
+    store = None if folder is None else _Store(folder, every=checkpoint_every)
+    rows = [] if store is None else store.take_up(run)
+    while run.ended_by is None:
+        row = run.run_epoch()
+        improved = _improves(row, rows, metric=metric, direction=direction)
+        rows.append(row)
+        if store is not None:
+            store.save(run, rows, improved=improved)
+        yield row
+
+
+def train_to_end(
+    run_class: type[Run],
+    config: BaseModel,
+    inputs: RunInputs,
+    folder: Path,
+    *,
+    report: Callable[[Row], None] | None = None,
+) -> Path:
+    """Trains a run, or goes on with one that was stopped, and returns its best checkpoint.
+
+    Of several processes that ask for one folder one trains, and the others wait for it.
+
+    Args:
+        run_class: What to train.
+        config: Its settings.
+        inputs: Its data, seed and teacher.
+        folder: Where it is stored; one that has ended is only looked up.
+        report: Told each new row.
+
+    Returns:
+        `checkpoint_best.pt` of the run.
+
+    Raises:
+        ConfigError: The loss left the numbers before an epoch was done.
+        TrainablesError: As `train` and the run itself.
+    """
+    run = run_class(config, inputs)
+    every = int(getattr(config, "checkpoint_every", 0))
+    with _locked(folder):
+        for row in train(run, folder, checkpoint_every=every):
+            if report is not None:
+                report(row)
+    best = checkpoints(folder).best
+    if not best.exists():
+        raise ConfigError(
+            f"the training in {folder} ended by {run.ended_by} in epoch {run.epoch} "
+            "and has no checkpoint",
+            hint="Lower learning_rate, or set clip_norm.",
+        )
+    return best
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder against other processes; the system frees the lock of one that dies."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
+    """The checkpoints in the folder of a run."""
+    return CheckpointFolder(folder / "checkpoints", every=every)
+
+
+def whole_state(run: Run, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """What a checkpoint holds: the run's state, and beside it the rows that mend its files.
+
+    Raises:
+        ConfigError: A user's run has a key of its own under which something else would be stored.
+    """
+    state = run.state_dict()
+    taken = [] if isinstance(run, CtcRun) else [name for name in _OUR_KEYS if name in state]
+    if taken:
+        raise ConfigError(
+            f"the run's state has a key {taken[0]!r}, which checkpoints use themselves",
+            hint="Give it another name in state_dict and load_state_dict.",
+        )
+    return {**state, "rows": [dict(row) for row in rows]}
+
+
+class _Store:
+    """A run's files."""
+
+    def __init__(self, folder: Path, *, every: int) -> None:
+        # Found out now, not after the first epoch.
+        try:
+            (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+        self._folder = folder
+        self._checkpoints = checkpoints(folder, every=every)
+        self._curve = CurveFile(folder / "curve.csv")
+        self._events = EventFile(folder)
+
+    def take_up(self, run: Run) -> list[Row]:
+        """Brings a run to where its files are, and the files to where its checkpoint is."""
+        state = self._checkpoints.load_latest()
+        rows: list[Row] = []
+        if state is not None:
+            _check_same_run(self._folder, state, run)
+            run.load_state_dict(state)
+            rows = [dict(row) for row in state["rows"]]
+        if rows or self._curve.path.exists():
+            self._curve.repair(rows)
+            self._events.repair(rows)
+        return rows
+
+    def save(self, run: Run, rows: Sequence[Row], *, improved: bool) -> None:
+        """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
+        self._curve.append(rows[-1])
+        self._events.append(rows[-1])
+        state = whole_state(run, rows)
+        self._checkpoints.save_state(state, epoch=run.epoch, improved=improved)
+
+
+def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) -> bool:
+    """Whether a row is the best so far; NaN never is."""
+    if metric not in row:
+        raise ConfigError(
+            f"the run's rows have no column {metric!r}", hint=f"They have: {', '.join(row)}."
+        )
+    sign = 1.0 if direction == "minimize" else -1.0
+    past = [sign * old[metric] for old in earlier if not math.isnan(old[metric])]
+    return sign * row[metric] < min(past, default=math.inf)
+
+
+def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:
+    """Refuses to go on with a run that was started otherwise."""
+    ours = run.state_dict()
+    differences = [
+        f"{name}: {old!r} in the folder, {new!r} now"
+        for name, old, new in _differences(_identity(state), _identity(ours))
+    ]
+    if differences:
+        raise ConfigError(
+            f"{folder} holds another run:\n  " + "\n  ".join(differences),
+            hint="Choose another folder, or delete this one to start anew.",
+        )
+
+
+def _identity(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a run the one it is, flat; of a user's own run only what it offers."""
+    flat = {name: state.get(name) for name in _IDENTITY}
+    settings = state.get("config")
+    if isinstance(settings, Mapping):
+        flat |= {name: value for name, value in settings.items() if name not in _MAY_CHANGE}
+    return flat
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield name, old.get(name), new.get(name)
