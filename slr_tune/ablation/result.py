@@ -111,10 +111,10 @@ class ResultTable:
     rows: tuple[ArmRow, ...]
     verdict: str
     seeds: int
-    utterances: int | None
-    words: int | None
-    signers: int | None
-    resamples: int | None
+    utterances: int | None = None
+    words: int | None = None
+    signers: int | None = None
+    resamples: int | None = None
     limits: tuple[str, ...] = ()
     measure: str = "WER"
     minimize: bool = True
@@ -160,8 +160,8 @@ class RunRow:
 
 
 @dataclass(frozen=True)
-class ArmFacts:
-    """What an arm is.
+class ArmDescription:
+    """An arm in words and figures.
 
     Attributes:
         part: Role of the table it was made for.
@@ -183,7 +183,7 @@ class ArmFacts:
 
 
 @dataclass(frozen=True)
-class BaselineFacts:
+class Baseline:
     """What every arm is compared with.
 
     Attributes:
@@ -289,10 +289,10 @@ class AblationResult:
     title: str
     verdict: str
     tables: tuple[ResultTable, ...]
-    arms: tuple[ArmFacts, ...]
+    arms: tuple[ArmDescription, ...]
     runs: tuple[RunRow, ...]
     seeds: tuple[int, ...]
-    baseline: BaselineFacts
+    baseline: Baseline
     receipt: Receipt
     setting: Mapping[str, str]
     command: str

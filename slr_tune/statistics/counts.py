@@ -37,6 +37,12 @@ class ErrorCounts:
         if len(shapes) != 1:
             raise ValueError(f"substitutions, deletions and insertions differ in shape: {shapes}")
 
+    @classmethod
+    def of_runs(cls, runs: npt.ArrayLike) -> ErrorCounts:
+        """From the counts of each run, (seeds, utterances, 4) with the words last."""
+        stacked = np.asarray(runs)
+        return cls(stacked[:, :, 0], stacked[:, :, 1], stacked[:, :, 2])
+
     @property
     def errors(self) -> IntArray:
         """Errors of all three kinds, (seeds, utterances)."""

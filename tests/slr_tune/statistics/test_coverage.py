@@ -21,7 +21,7 @@ STUDIES = 400
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     """`benchmarks/coverage.py` as a module: the benchmarks are scripts, not a package."""
-    path = Path(__file__).parents[4] / "benchmarks" / "coverage.py"
+    path = Path(__file__).parents[3] / "benchmarks" / "coverage.py"
     spec = importlib.util.spec_from_file_location("coverage_benchmark", path)
     assert spec is not None
     assert spec.loader is not None

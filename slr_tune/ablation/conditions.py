@@ -1,4 +1,4 @@
-"""In which setting a result holds: what a reader must know before quoting it."""
+"""Under which conditions a result holds: what a reader must know before quoting it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from slr_tune.training.teacher import Teacher
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
 
-def setting_lines(
+def conditions(
     design: Design, bench: Bench, teacher: Teacher | None, cells: Sequence[Cell]
 ) -> dict[str, str]:
     """Label and text: data, run, teacher, budget, seeds, decoding, versions."""
