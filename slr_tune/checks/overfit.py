@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.checks.bench import Bench
-from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics
-from slr_tune.diagnosis.scores import score_split
-from slr_tune.diagnosis.subject import greedy
+from slr_tune.checks.shared_inputs import CheckInputs
+from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics, score_split
+from slr_tune.diagnosis.find_run import greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.data import Dataset, Split
@@ -85,31 +84,29 @@ def overfit(
     Raises:
         SlrTuneError: The run is a user's own, or no utterance can be learnt at all.
     """
-    bench = Bench(spec, storage=None, device=None)
+    inputs = CheckInputs(spec, storage=None, device=None)
     try:
-        if not bench.built_in:
+        if not inputs.built_in:
             raise SlrTuneError(
                 f"overfit knows the inside of built-in runs only, not of {spec.trainable}",
                 hint="Give your run a few utterances of its data and see whether it learns them.",
             )
-        few = _few(bench, utterances)
-        config = _config(bench.config, len(few.train), epochs, learning_rate)
+        few = _few(inputs, utterances)
+        config = _config(inputs.config, len(few.train), epochs, learning_rate)
         return _learn(_student(config, few, spec), few, report)
     finally:
-        bench.close()
+        inputs.close()
 
 
-def _few(bench: Bench, count: int) -> Dataset:
-    train = bench.data.train
-    frames = -(-train.lengths // int(bench.config["subsampling"]))
-    possible = np.flatnonzero(frames >= train.frames_needed)
+def _few(inputs: CheckInputs, count: int) -> Dataset:
+    possible = inputs.alignable
     if not len(possible):
         raise SlrTuneError(
             f"no training utterance has the frames that CTC needs for its glosses at subsampling "
-            f"{bench.config['subsampling']}",
+            f"{inputs.config['subsampling']}",
             hint="Lower subsampling: nothing can be learnt like this.",
         )
-    return subset(bench.data, train=possible[:count])
+    return subset(inputs.data, train=possible[:count])
 
 
 def _config(
@@ -158,7 +155,7 @@ def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
 
 
 def _wrong(run: CtcRun, few: Dataset) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    found = greedy(score_split(run.model, few.train).log_probs)
+    found = greedy(score_split(run.model, few.train))
     hypotheses = [tuple(few.vocabulary[index] for index in classes) for classes in found]
     rows = zip(few.train.ids, few.train.references, hypotheses, strict=True)
     return [(name, signed, given) for name, signed, given in rows if signed != given]

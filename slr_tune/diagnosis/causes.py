@@ -27,7 +27,7 @@ from slr_tune.diagnosis.red_flags import (
     blank_grace,
 )
 from slr_tune.diagnosis.remedies import (
-    Step,
+    RemedyStep,
     at_least,
     at_most,
     faster,
@@ -118,7 +118,7 @@ def _vanishing(evidence: Evidence) -> Cause | None:
         "vanishing gradients",
         f"A layer gets no gradient, so what lies below it does not learn: {found.found}.",
         *remedy(
-            Step("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
+            RemedyStep("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
             at_most(evidence, "dropout", 0.1, "drop less out"),
             longer_warm_up(evidence),
         ),
@@ -165,8 +165,8 @@ def _overfitted(evidence: Evidence) -> Cause | None:
         if not _may_read_soft_targets(evidence):
             steps.append(at_least(evidence, "augmentation.noise", 0.1, "add noise"))
     otherwise = "It is regularised already: take a smaller model, or more data."
-    advice, settings = remedy(*steps, otherwise=otherwise)
-    return Cause("overfitting", f"The model learns train by heart: {flag.text}.", advice, settings)
+    text = f"The model learns train by heart: {flag.text}."
+    return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))
 
 
 def _at_its_teacher(evidence: Evidence) -> Cause | None:
@@ -179,7 +179,7 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
         weights = "{alpha: 0.8, beta: 0.2, gamma: 0.0}"
     listens = evidence.setting("loss_weights.alpha", 0.7) >= 0.8
     advice, settings = remedy(
-        Step("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
+        RemedyStep("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
         at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
         otherwise="Find a better teacher.",
     )
@@ -202,7 +202,7 @@ def _standing_still(evidence: Evidence) -> Cause | None:
     return Cause(
         "learns no more",
         f"The training stands still at a bad WER: {flag.text}.",
-        *remedy(slower(evidence), Step("wait longer", waits)),
+        *remedy(slower(evidence), RemedyStep("wait longer", waits)),
     )
 
 
@@ -211,12 +211,10 @@ def _too_slow(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(HIGH_WER)
     if flag is None or len(evidence.flags) > 1:
         return None
-    advice, settings = remedy(faster(evidence))
     return Cause(
         "learns too slowly",
         f"The loss still falls, but late: {flag.text}.",
-        f"{advice} If that diverges, give the run more epochs.",
-        settings,
+        *remedy(faster(evidence), then="If that diverges, give the run more epochs."),
     )
 
 
@@ -224,12 +222,11 @@ def _guessing(evidence: Evidence) -> Cause | None:
     found = evidence.bad(ENTROPY)
     if found is None or too_early(evidence):
         return None
-    advice, settings = remedy(faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out"))
+    steps = faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out")
     return Cause(
         "guessing",
         f"The model is as unsure as if it guessed: {found.found}.",
-        f"{advice} See whether slr-tune overfit can learn five utterances.",
-        settings,
+        *remedy(*steps, then="See whether slr-tune overfit can learn five utterances."),
     )
 
 

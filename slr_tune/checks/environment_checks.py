@@ -7,40 +7,44 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 
-from slr_tune.checks.bench import Bench
-from slr_tune.checks.largest import estimated_bytes, model_parameters
+from slr_tune.checks.largest_config import estimated_bytes, model_parameters
 from slr_tune.checks.result import Finding, Unavailable, counted
+from slr_tune.checks.shared_inputs import CheckInputs
+from slr_tune.diagnosis.diagnostics import not_finite
+from slr_tune.errors import StudyMissing
+from slr_tune.evaluation.decode import scored_split
+from slr_tune.space import difference
+from slr_tune.statistics.wer_interval import Counts
 from slr_tune.study.folders import studies_root
 from slr_tune.study.rungs import rung_epochs
+from slr_tune.study.storage import storage_url
+from slr_tune.study.view import load_study
 from slr_tune.training.session import wanted_workers
+from slr_tune.training.teacher import wer_difference_interval
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
 from trainables.memory import peak_bytes
-from trainables.scoring.wer import utterance_errors
 
 _BYTES = 4
 _OF_STATE = 3
 """A checkpoint holds the weights and Adam's two means."""
 _MIB = 2**20
+_SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
 
 
-def data(bench: Bench) -> Finding:
+def data(inputs: CheckInputs) -> Finding:
     """The data can be read, every value is finite, and dev is not in train."""
-    found = bench.data
+    found = inputs.data
     train, dev = found.train, found.dev
     for split in (train, dev):
-        bad = [split.ids[i] for i in range(len(split)) if not np.isfinite(split.frames(i)).all()]
-        if bad:
-            return (
-                "FAIL",
-                f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
-                f"first {bad[0]}",
-                "slr-tune prepare lists them; extract their features again.",
-            )
+        if bad := not_finite(split):
+            told = f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
+            remedy = "slr-tune prepare lists them; extract their features again."
+            return "FAIL", f"{told}first {bad[0]}", remedy
     shared = sorted(set(train.ids) & set(dev.ids))
     if shared:
         return "FAIL", f"{len(shared)} ids are in train and dev, first {shared[0]}", _SPLIT_AGAIN
@@ -54,43 +58,33 @@ def data(bench: Bench) -> Finding:
     sizes = ", ".join(f"{item.name} {item.sentences}" for item in found.statistics)
     text = f"{found.name}: {sizes} utterances, {len(found.vocabulary) - 1} glosses, "
     text += f"{found.feature_size} features; dev is not in train"
-    unusable = _unusable(bench, found)
-    if found.warnings or unusable:
-        return "NOTE", "\n".join([text, *found.warnings, *unusable]), ""
-    return "PASS", text, ""
-
-
-_SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
+    notes = list(found.warnings)
+    short = len(train) - len(inputs.alignable) if inputs.built_in else 0
+    if short:
+        notes.append(
+            f"{short} training utterances are too short for subsampling and will be left out"
+        )
+    return ("NOTE" if notes else "PASS"), "\n".join([text, *notes]), ""
 
 
 def _digest(split: Split, utterance: int) -> bytes:
     return hashlib.sha256(np.ascontiguousarray(split.frames(utterance)).data).digest()
 
 
-def _unusable(bench: Bench, found: Dataset) -> list[str]:
-    """Training utterances that CTC cannot align at the baseline's frame rate."""
-    if not bench.built_in:
-        return []
-    frames = -(-found.train.lengths // int(bench.config["subsampling"]))
-    short = int((frames < found.train.frames_needed).sum())
-    told = f"{short} training utterances are too short for subsampling and will be left out"
-    return [told] if short else []
-
-
-def memory(bench: Bench) -> Finding:
+def memory(inputs: CheckInputs) -> Finding:
     """A real step of the largest configuration fits."""
-    bench.needs_built_in()
-    config = bench.largest
-    needed, free = estimated_bytes(config, bench.data), _free_memory()
-    parameters, _ = model_parameters(config, bench.data)
+    inputs.needs_built_in()
+    config = inputs.largest
+    needed, free = estimated_bytes(config, inputs.data), _free_memory()
+    parameters, _ = model_parameters(config, inputs.data)
     told = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
     told += f"of {config['batch_size']}"
     remedy = "Lower batch_size and raise accumulation, set truncate_frames, or narrow the space."
-    on_cpu = bench.device_of(config).type == "cpu"
+    on_cpu = inputs.device_of(config).type == "cpu"
     if on_cpu and free is not None and needed > free:  # the step itself could end this process
         return "FAIL", f"{told}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
-    longest = np.argsort(-bench.data.train.lengths, kind="stable")[: config["batch_size"]]
-    run = bench.build({**config, "accumulation": 1}, bench.chosen(longest))
+    longest = np.argsort(-inputs.data.train.lengths, kind="stable")[: config["batch_size"]]
+    run = inputs.build({**config, "accumulation": 1}, inputs.chosen(longest))
     run.run_epoch()
     remedies = run.facts()["remedies"]
     peak = peak_bytes(run.device)
@@ -98,71 +92,63 @@ def memory(bench: Bench) -> Finding:
     if remedies:
         size = remedies[-1]["batch_size"]
         return "NOTE", f"{told}; only in batches of {size}, which a run does by itself", remedy
-    workers = wanted_workers(bench.spec.resources)
+    workers = wanted_workers(inputs.spec.resources)
     if on_cpu and free is not None and workers * peak > free + peak:
         told += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
         return "FAIL", told, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
     return "PASS", told, ""
 
 
-def disk(bench: Bench) -> Finding:
+def disk(inputs: CheckInputs) -> Finding:
     """There is room for checkpoints and the teacher's outputs."""
     folder = studies_root()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    if not bench.built_in:
-        told = f"{_size(free)} free in {folder}; what {bench.spec.trainable} will need is not known"
+    if not inputs.built_in:
+        told = (
+            f"{_size(free)} free in {folder}; what {inputs.spec.trainable} will need is not known"
+        )
         return "NOTE", told, ""
-    needed = _disk_bytes(bench)
+    needed = _disk_bytes(inputs)
     told = f"{_size(needed)} at most in {folder}, {_size(free)} free"
     if needed > free:
-        return (
-            "FAIL",
-            told,
-            "Free some space, set SLR_TUNE_STUDIES to another disk, or set "
-            + ("checkpoint_every: 0 and teacher_cache: false."),
-        )
+        remedy = "Free some space, set SLR_TUNE_STUDIES to another disk, or set "
+        return "FAIL", told, f"{remedy}checkpoint_every: 0 and teacher_cache: false."
     return "PASS", told, ""
 
 
-def storage(bench: Bench) -> Finding:
+def storage(inputs: CheckInputs) -> Finding:
     """The database can be written, and the study in it is of this space."""
-    from slr_tune.errors import StudyMissing
-    from slr_tune.space import difference
-    from slr_tune.study.storage import storage_url
-    from slr_tune.study.view import load_study
-
-    url = storage_url(bench.storage)
+    url = storage_url(inputs.storage)
     if url.startswith("sqlite:///"):
-        _check_writable(Path(url.removeprefix("sqlite:///")))
-        if not Path(url.removeprefix("sqlite:///")).exists():
+        database = Path(url.removeprefix("sqlite:///"))
+        _check_writable(database)
+        if not database.exists():
             return "PASS", f"{url} will be made", ""
-    name = bench.spec.study
+    name = inputs.spec.study
     try:
-        view = load_study(name, bench.storage)
+        view = load_study(name, inputs.storage)
     except StudyMissing:
         return "PASS", f"{url}; study {name!r} is new", ""
-    lines = difference(view.spec.identity(), bench.spec.identity())
+    lines = difference(view.spec.identity(), inputs.spec.identity())
     if lines:
         told = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
         return "FAIL", told, "Give the study another name: --study NAME, or study: in the file."
     return "PASS", f"{url}; study {name!r} has {len(view.trials)} trials already", ""
 
 
-def worth(bench: Bench) -> Finding:
+def worth(inputs: CheckInputs) -> Finding:
     """The teacher is better than the baseline student that it is to teach."""
-    if bench.spec.teacher is None:
+    if inputs.spec.teacher is None:
         return "PASS", "no teacher", ""
-    teacher, reference = bench.trained
-    if bench.taught_by_files:
+    teacher, reference = inputs.trained
+    if inputs.taught_by_files:
         raise Unavailable("of the teacher there are only its soft targets")
     if teacher is None or reference is None:
         missing = "teacher" if teacher is None else "student without teacher"
         told = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
         return "NOTE", told, ""
-    from slr_tune.training.teacher import wer_difference_interval
-
-    counts = [_dev_counts(path, bench.data) for path in (teacher, reference)]
+    counts = [_dev_counts(path, inputs.data) for path in (teacher, reference)]
     errors = [item[:, :3].sum(axis=1) for item in counts]
     words = counts[0][:, 3]
     wers = [100 * item.sum() / words.sum() for item in errors]
@@ -174,63 +160,54 @@ def worth(bench: Bench) -> Finding:
     return ("PASS" if wers[0] <= wers[1] else "NOTE"), told, ""
 
 
-def cost(bench: Bench) -> Finding:
+def cost(inputs: CheckInputs) -> Finding:
     """What the search will take, from a measured epoch of the baseline."""
-    bench.needs_built_in()
+    inputs.needs_built_in()
     batches = 3
-    count = min(batches * int(bench.config["batch_size"]), len(bench.data.train))
+    count = min(batches * int(inputs.config["batch_size"]), len(inputs.data.train))
     rng = np.random.default_rng(0)
-    part = np.sort(rng.permutation(len(bench.data.train))[:count])
-    share = bench.data.train.lengths[part].sum() / bench.data.train.lengths.sum()
-    few = bench.chosen(part, dev=max(1, round(share * len(bench.data.dev))))
-    run = bench.build({**bench.config, "max_epochs": 2, "patience": 2}, few)
+    part = np.sort(rng.permutation(len(inputs.data.train))[:count])
+    share = inputs.data.train.lengths[part].sum() / inputs.data.train.lengths.sum()
+    few = inputs.chosen(part, dev=max(1, round(share * len(inputs.data.dev))))
+    run = inputs.build({**inputs.config, "max_epochs": 2, "patience": 2}, few)
     first = run.run_epoch()["seconds"]
     second = run.run_epoch()["seconds"] if run.ended_by is None else first
     epoch = second / share
-    budget, workers = bench.spec.budget, wanted_workers(bench.spec.resources)
+    budget, workers = inputs.spec.budget, wanted_workers(inputs.spec.resources)
     most = budget.trials * budget.max_epochs
-    likely = _expected_epochs(bench)
+    likely = _expected_epochs(inputs)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
     told = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
     told += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
     told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
-    told += f"disk {_size(_disk_bytes(bench))} at most"
-    if bench.spec.teacher is not None and bench.trained[0] is None:
+    told += f"disk {_size(_disk_bytes(inputs))} at most"
+    if inputs.spec.teacher is not None and inputs.trained[0] is None:
         told += "; and the teacher's training before"
     return "PASS", told, ""
 
 
-def _dev_counts(path: Path, data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]]:
-    import torch
-
-    from slr_tune.study.folders import cache_root
-    from trainables.teaching.log_probs import stored_log_probs
-
-    scores = stored_log_probs(
-        load_model(path), data, "dev", cache=cache_root(), device=torch.device("cpu")
-    )
-    glosses = [[data.vocabulary[index] for index in classes] for classes in scores.greedy]
-    return utterance_errors(glosses, data.dev.references)
+def _dev_counts(path: Path, data: Dataset) -> Counts:
+    return scored_split(load_model(path), data, "dev", device=torch.device("cpu")).greedy().counts
 
 
-def _disk_bytes(bench: Bench) -> int:
+def _disk_bytes(inputs: CheckInputs) -> int:
     """Checkpoints of all trials, and the teacher's outputs on train."""
-    spec, config = bench.spec, bench.largest
-    parameters, _ = model_parameters(config, bench.data)
+    spec, config = inputs.spec, inputs.largest
+    parameters, _ = model_parameters(config, inputs.data)
     every = int(config["checkpoint_every"])
     kept = 2 + (spec.budget.max_epochs // every if every else 0)
     total = spec.budget.trials * kept * parameters * _BYTES * _OF_STATE
-    if spec.teacher is not None and config.get("teacher_cache") and not bench.taught_by_files:
-        frames = int((-(-bench.data.train.lengths // int(config["subsampling"]))).sum())
-        widths = bench.teacher.model.hidden_sizes
+    if spec.teacher is not None and config.get("teacher_cache") and not inputs.taught_by_files:
+        frames = int((-(-inputs.data.train.lengths // int(config["subsampling"]))).sum())
+        widths = inputs.teacher.model.hidden_sizes
         hidden = sum(widths) if config.get("feature_layers") == "all" else widths[-1]
-        total += frames * (len(bench.data.vocabulary) + hidden) * _BYTES
+        total += frames * (len(inputs.data.vocabulary) + hidden) * _BYTES
     return total
 
 
-def _expected_epochs(bench: Bench) -> float:
+def _expected_epochs(inputs: CheckInputs) -> float:
     """Epochs of all trials if each rung lets its share go on; the baseline runs to its end."""
-    budget = bench.spec.budget
+    budget = inputs.spec.budget
     rungs = rung_epochs(
         grace_epochs=budget.grace_epochs,
         reduction_factor=budget.reduction_factor,

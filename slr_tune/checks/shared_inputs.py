@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from slr_tune.checks.largest import largest_config
+from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Unavailable
 from slr_tune.space import StudySpec
 from slr_tune.space.points import Point
@@ -29,7 +30,7 @@ from trainables.runs.optimisation import choose_device
 from trainables.teaching.soft_targets import SoftTargets
 
 
-class Bench:
+class CheckInputs:
     """The space, its data, its teacher, and small runs of it."""
 
     def __init__(self, spec: StudySpec, *, storage: str | None, device: str | None) -> None:
@@ -142,7 +143,14 @@ class Bench:
         order = np.argsort(train.lengths < needed, kind="stable")
         return self.chosen(order[:2])
 
-    def chosen(self, train: np.ndarray[Any, Any], dev: int = 2) -> Dataset:
+    @property
+    def alignable(self) -> NDArray[np.int64]:
+        """Training utterances that CTC can align at the baseline's frame rate."""
+        train = self.data.train
+        frames = -(-train.lengths // int(self.config["subsampling"]))
+        return np.flatnonzero(frames >= train.frames_needed)
+
+    def chosen(self, train: NDArray[np.int64], dev: int = 2) -> Dataset:
         """Some training utterances, and the first of dev."""
         return subset(self.data, train=train, dev=np.arange(min(dev, len(self.data.dev))))
 
