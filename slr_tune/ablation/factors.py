@@ -165,7 +165,7 @@ def standard_levels(factor: str, config: Mapping[str, Any], spec: StudySpec) -> 
         spec: The search, for choices and for `max_epochs`.
 
     Returns:
-        Values, or mappings for a group; none where no default makes sense. Of a user's own run a
+        Values, or mappings for a group; none where no default makes sense. Of a custom run a
         setting may be called as a built-in one and mean something else: there its type and its
         value say what levels it has.
     """

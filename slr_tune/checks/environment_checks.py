@@ -42,9 +42,9 @@ def data(inputs: CheckInputs) -> Finding:
     train, dev = found.train, found.dev
     for split in (train, dev):
         if bad := not_finite(split):
-            told = f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
+            text = f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
             remedy = "slr-tune prepare lists them; extract their features again."
-            return "FAIL", f"{told}first {bad[0]}", remedy
+            return "FAIL", f"{text}first {bad[0]}", remedy
     shared = sorted(set(train.ids) & set(dev.ids))
     if shared:
         return "FAIL", f"{len(shared)} ids are in train and dev, first {shared[0]}", _SPLIT_AGAIN
@@ -53,8 +53,8 @@ def data(inputs: CheckInputs) -> Finding:
     leaked = [(name, other) for name, other in twins if other is not None]
     if leaked:
         name, other = leaked[0]
-        told = f"{len(leaked)} utterances of dev have the frames of one of train, first {name}"
-        return "FAIL", f"{told} = {other}", _SPLIT_AGAIN
+        text = f"{len(leaked)} utterances of dev have the frames of one of train, first {name}"
+        return "FAIL", f"{text} = {other}", _SPLIT_AGAIN
     sizes = ", ".join(f"{item.name} {item.sentences}" for item in found.statistics)
     text = f"{found.name}: {sizes} utterances, {len(found.vocabulary) - 1} glosses, "
     text += f"{found.feature_size} features; dev is not in train"
@@ -77,26 +77,26 @@ def memory(inputs: CheckInputs) -> Finding:
     config = inputs.largest
     needed, free = estimated_bytes(config, inputs.data), _free_memory()
     parameters, _ = model_parameters(config, inputs.data)
-    told = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
-    told += f"of {config['batch_size']}"
+    text = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
+    text += f"of {config['batch_size']}"
     remedy = "Lower batch_size and raise accumulation, set truncate_frames, or narrow the space."
     on_cpu = inputs.device_of(config).type == "cpu"
     if on_cpu and free is not None and needed > free:  # the step itself could end this process
-        return "FAIL", f"{told}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
+        return "FAIL", f"{text}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
     longest = np.argsort(-inputs.data.train.lengths, kind="stable")[: config["batch_size"]]
     run = inputs.build({**config, "accumulation": 1}, inputs.chosen(longest))
     run.run_epoch()
     remedies = run.facts()["remedies"]
     peak = peak_bytes(run.device)
-    told += f": one step on the longest utterances, peak {peak / _MIB:,.0f} MiB"
+    text += f": one step on the longest utterances, peak {peak / _MIB:,.0f} MiB"
     if remedies:
         size = remedies[-1]["batch_size"]
-        return "NOTE", f"{told}; only in batches of {size}, which a run does by itself", remedy
+        return "NOTE", f"{text}; only in batches of {size}, which a run does by itself", remedy
     workers = wanted_workers(inputs.spec.resources)
     if on_cpu and free is not None and workers * peak > free + peak:
-        told += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
-        return "FAIL", told, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
-    return "PASS", told, ""
+        text += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
+        return "FAIL", text, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
+    return "PASS", text, ""
 
 
 def disk(inputs: CheckInputs) -> Finding:
@@ -105,16 +105,16 @@ def disk(inputs: CheckInputs) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if not inputs.built_in:
-        told = (
+        text = (
             f"{_size(free)} free in {folder}; what {inputs.spec.trainable} will need is not known"
         )
-        return "NOTE", told, ""
+        return "NOTE", text, ""
     needed = _disk_bytes(inputs)
-    told = f"{_size(needed)} at most in {folder}, {_size(free)} free"
+    text = f"{_size(needed)} at most in {folder}, {_size(free)} free"
     if needed > free:
         remedy = "Free some space, set SLR_TUNE_STUDIES to another disk, or set "
-        return "FAIL", told, f"{remedy}checkpoint_every: 0 and teacher_cache: false."
-    return "PASS", told, ""
+        return "FAIL", text, f"{remedy}checkpoint_every: 0 and teacher_cache: false."
+    return "PASS", text, ""
 
 
 def storage(inputs: CheckInputs) -> Finding:
@@ -132,8 +132,8 @@ def storage(inputs: CheckInputs) -> Finding:
         return "PASS", f"{url}; study {name!r} is new", ""
     lines = difference(view.spec.identity(), inputs.spec.identity())
     if lines:
-        told = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
-        return "FAIL", told, "Give the study another name: --study NAME, or study: in the file."
+        text = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
+        return "FAIL", text, "Give the study another name: --study NAME, or study: in the file."
     return "PASS", f"{url}; study {name!r} has {len(view.trials)} trials already", ""
 
 
@@ -146,18 +146,18 @@ def worth(inputs: CheckInputs) -> Finding:
         raise Unavailable("of the teacher there are only its soft targets")
     if teacher is None or reference is None:
         missing = "teacher" if teacher is None else "student without teacher"
-        told = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
-        return "NOTE", told, ""
+        text = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
+        return "NOTE", text, ""
     counts = [_dev_counts(path, inputs.data) for path in (teacher, reference)]
     errors = [item[:, :3].sum(axis=1) for item in counts]
     words = counts[0][:, 3]
     wers = [100 * item.sum() / words.sum() for item in errors]
     low, high = wer_difference_interval(errors[0], errors[1], words)
-    told = f"teacher {wers[0]:.2f}, student without teacher {wers[1]:.2f} on dev: "
-    told += f"{wers[0] - wers[1]:+.2f} [{low:+.2f}, {high:+.2f}]"
+    text = f"teacher {wers[0]:.2f}, student without teacher {wers[1]:.2f} on dev: "
+    text += f"{wers[0] - wers[1]:+.2f} [{low:+.2f}, {high:+.2f}]"
     if low > 0:
-        return "FAIL", told, "Train the teacher longer or larger, or take the student as teacher."
-    return ("PASS" if wers[0] <= wers[1] else "NOTE"), told, ""
+        return "FAIL", text, "Train the teacher longer or larger, or take the student as teacher."
+    return ("PASS" if wers[0] <= wers[1] else "NOTE"), text, ""
 
 
 def cost(inputs: CheckInputs) -> Finding:
@@ -177,13 +177,13 @@ def cost(inputs: CheckInputs) -> Finding:
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(inputs)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
-    told = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
-    told += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
-    told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
-    told += f"disk {_size(_disk_bytes(inputs))} at most"
+    text = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
+    text += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
+    text += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
+    text += f"disk {_size(_disk_bytes(inputs))} at most"
     if inputs.spec.teacher is not None and inputs.trained[0] is None:
-        told += "; and the teacher's training before"
-    return "PASS", told, ""
+        text += "; and the teacher's training before"
+    return "PASS", text, ""
 
 
 def _dev_counts(path: Path, data: Dataset) -> Counts:

@@ -13,6 +13,7 @@ from slr_tune.checks.result import Finding, counted
 from slr_tune.checks.shared_inputs import CheckInputs
 from trainables.config import DistillConfig
 from trainables.data import collate
+from trainables.models import ModelOutput
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -30,8 +31,8 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
         config = inputs.teacher_config
         assert config is not None  # a teacher that is named by a file or a study is there
         parameters, _ = model_parameters(config, inputs.data)
-        told = f"run trains it first: {_shape(config)}, {parameters:,} parameters"
-        return "PASS", told, ""
+        text = f"run trains it first: {_shape(config)}, {parameters:,} parameters"
+        return "PASS", text, ""
     stored = inputs.teacher
     config = stored.config.model_dump(mode="json")
     found = (
@@ -161,7 +162,7 @@ def _subsamplings(inputs: CheckInputs) -> set[int]:
     return values or {int(inputs.config["subsampling"])}
 
 
-def _problem(output: Any, *, classes: int) -> str:
+def _problem(output: ModelOutput, *, classes: int) -> str:
     """What is wrong with a model's output, empty if nothing is."""
     if output.log_probs.shape[2] != classes:
         return f"log-probs have {output.log_probs.shape[2]} classes for {classes}"

@@ -11,22 +11,21 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.checks.shared_inputs import CheckInputs
-from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics, score_split
+from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics
 from slr_tune.diagnosis.find_run import greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.data import Dataset, Split
 from trainables.data.subset import subset
-from trainables.protocol import RunInputs
-from trainables.registry import run_class
+from trainables.registry import config_class
 from trainables.runs.ctc_run import CtcRun
+from trainables.runs.evaluation import evaluate
 
 WARM_UP = 50
 DROPOUT = 0.1
@@ -82,7 +81,7 @@ def overfit(
         report: Told of every epoch.
 
     Raises:
-        SlrTuneError: The run is a user's own, or no utterance can be learnt at all.
+        SlrTuneError: The run is a custom one, or no utterance can be learnt at all.
     """
     inputs = CheckInputs(spec, storage=None, device=None)
     try:
@@ -93,7 +92,7 @@ def overfit(
             )
         few = _few(inputs, utterances)
         config = _config(inputs.config, len(few.train), epochs, learning_rate)
-        return _learn(_student(config, few, spec), few, report)
+        return _learn(_student(config, few, inputs), few, report)
     finally:
         inputs.close()
 
@@ -130,13 +129,11 @@ def _config(
     }
 
 
-def _student(config: dict[str, Any], few: Dataset, spec: StudySpec) -> CtcRun:
+def _student(config: dict[str, Any], few: Dataset, inputs: CheckInputs) -> CtcRun:
     """The model, to be trained on the glosses alone."""
-    cls: Any = run_class("student")
-    known = {name: v for name, v in config.items() if name in cls.config_class.model_fields}
-    inputs = RunInputs(data=few, seed=spec.seed, teacher=None, cache=Path())
-    run: CtcRun = cls(cls.config_class.model_validate(known), inputs)
-    return run
+    fields = config_class("student").model_fields
+    known = {name: value for name, value in config.items() if name in fields}
+    return inputs.build_run("student", known, few, teacher=None)
 
 
 def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
@@ -155,9 +152,8 @@ def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
 
 
 def _wrong(run: CtcRun, few: Dataset) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    found = greedy(score_split(run.model, few.train))
-    hypotheses = [tuple(few.vocabulary[index] for index in classes) for classes in found]
-    rows = zip(few.train.ids, few.train.references, hypotheses, strict=True)
+    found = evaluate(run.model, few.train, few.vocabulary, device=run.device)
+    rows = zip(few.train.ids, few.train.references, found.hypotheses, strict=True)
     return [(name, signed, given) for name, signed, given in rows if signed != given]
 
 

@@ -59,7 +59,7 @@ class CheckInputs:
         """For checks that look inside of a run.
 
         Raises:
-            Unavailable: The run is a user's own.
+            Unavailable: The run is a custom one.
         """
         if not self.built_in:
             raise Unavailable(f"the inside of {self.spec.trainable} is not known here")
@@ -107,7 +107,7 @@ class CheckInputs:
         if known is not None:
             return known
         assert self.teacher_config is not None  # only a teacher to be trained is not there
-        run = self._build(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
+        run = self.build_run(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
         path = Path(self._scratch.name) / "teacher.pt"
         save_checkpoint(path, run.state_dict())
         return path
@@ -160,11 +160,12 @@ class CheckInputs:
 
     def build(self, config: Mapping[str, Any], data: Dataset) -> CtcRun:
         """The space's run at epoch 0."""
-        return self._build(self.spec.trainable, config, data, teacher=self.teacher_file)
+        return self.build_run(self.spec.trainable, config, data, teacher=self.teacher_file)
 
-    def _build(
+    def build_run(
         self, trainable: str, config: Mapping[str, Any], data: Dataset, *, teacher: Path | None
     ) -> CtcRun:
+        """A run at epoch 0; the files that it writes go away with these inputs."""
         cls: Any = run_class(trainable)
         device = {} if self._device is None else {"device": self._device}
         settings: BaseModel = cls.config_class.model_validate({**config, **device})

@@ -104,9 +104,9 @@ def _diverged(evidence: Evidence) -> Cause | None:
     flag, scores = evidence.flag(NOT_A_NUMBER), evidence.bad(LOG_PROBS)
     if not (flag or scores or not_finite or evidence.ended_by == "nan"):
         return None
-    told = flag.text if flag else scores.found if scores else "a gradient is not finite"
+    seen = flag.text if flag else scores.found if scores else "a gradient is not finite"
     steps = slower(evidence), at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
-    return Cause("diverged", f"The training left the numbers: {told}.", *remedy(*steps))
+    return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
 
 
 def _vanishing(evidence: Evidence) -> Cause | None:
@@ -146,10 +146,10 @@ def _collapsed(evidence: Evidence) -> Cause | None:
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
-    told = evidence.error if watched else found.found if found else flag.text if flag else ""
+    seen = evidence.error if watched else found.found if found else flag.text if flag else ""
     return Cause(
         "collapsed to blanks",
-        f"The model names next to nothing: {told or 'the collapse watch ended it'}.",
+        f"The model names next to nothing: {seen or 'the collapse watch ended it'}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
@@ -241,24 +241,24 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
 
 
 def _out_of_memory(evidence: Evidence) -> Cause:
-    told = "The run did not fit into memory."
+    text = "The run did not fit into memory."
     size = int(evidence.setting("batch_size", 16))
     # A built-in run has halved its batches itself.
     if size == 1 or _ONE_UTTERANCE in evidence.error:
         hidden = int(evidence.setting("hidden", 1))
         settings = {"hidden": hidden // 2} if hidden > 1 else {}
-        said = "Not even one utterance fits: take a smaller model"
+        advice = "Not even one utterance fits: take a smaller model"
         # Dev is never cut, and soft targets are of whole utterances.
         whole = f"{_ONE_UTTERANCE} of dev" in evidence.error or _may_read_soft_targets(evidence)
-        said += "." if whole else ", or cut long ones: truncate_frames."
-        return Cause("out of memory", told, said, settings)
+        advice += "." if whole else ", or cut long ones: truncate_frames."
+        return Cause("out of memory", text, advice, settings)
     smaller, times = max(1, size // 4), min(4, size)
     settings = {
         "batch_size": smaller,
         "accumulation": times * int(evidence.setting("accumulation", 1)),
     }
-    said = f"Take batches of {smaller}, and {times} times as many to a step."
-    return Cause("out of memory", told, said, settings)
+    advice = f"Take batches of {smaller}, and {times} times as many to a step."
+    return Cause("out of memory", text, advice, settings)
 
 
 def _may_read_soft_targets(evidence: Evidence) -> bool:
@@ -279,10 +279,10 @@ def _unexplained(evidence: Evidence) -> Cause | None:
     bad = [item for item in evidence.diagnostics if item.bad]
     if not bad or too_early(evidence) or any(rule(evidence) for rule in _RULES[:-1]):
         return None
-    told = "; ".join(f"{item.name}: {item.found}" for item in bad)
+    seen = "; ".join(f"{item.name}: {item.found}" for item in bad)
     return Cause(
         "unusual output",
-        f"Something is off: {told}.",
+        f"Something is off: {seen}.",
         "See the worst utterances with slr-tune evaluate.",
     )
 

@@ -127,8 +127,8 @@ def examine(run: FoundRun, *, data: str | None) -> Diagnosis:
     )
     epoch = int(run.state.get("epoch", 0))
     if found and rows and epoch != rows[-1]["epoch"]:
-        told = f"The diagnostics are of the checkpoint, epoch {epoch}; the curve goes on."
-        diagnosis = dataclasses.replace(diagnosis, notes=(told, *diagnosis.notes))
+        text = f"The diagnostics are of the checkpoint, epoch {epoch}; the curve goes on."
+        diagnosis = dataclasses.replace(diagnosis, notes=(text, *diagnosis.notes))
     if not diagnosis.causes or run.trainable not in BUILT_IN_NAMES:
         return diagnosis
     command = _train_command(run, diagnosis.causes[0], dataset)
@@ -141,8 +141,8 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
     if run.checkpoint is None:
         return [], None
     if not all(bool(torch.isfinite(value).all()) for value in state.get("model", {}).values()):
-        told = "the checkpoint holds weights that are not finite"
-        return [Diagnostic(LOG_PROBS, "bad", told, "all finite")], None
+        text = "the checkpoint holds weights that are not finite"
+        return [Diagnostic(LOG_PROBS, "bad", text, "all finite")], None
     if "vocabulary" not in state:
         return [], None
     stored = load_model(run.checkpoint.path)

@@ -43,8 +43,8 @@ def remedy(*steps: RemedyStep, otherwise: str = "", then: str = "") -> tuple[str
     if not moving:
         return f"{otherwise} {then}".strip(), settings
     *first, last = (step.text for step in moving)
-    said = f"{', '.join(first)} and {last}" if first else last
-    return f"{said[0].upper()}{said[1:]}. {then}".strip(), settings
+    text = f"{', '.join(first)} and {last}" if first else last
+    return f"{text[0].upper()}{text[1:]}. {then}".strip(), settings
 
 
 def at_most(evidence: Evidence, name: str, value: float, text: str) -> RemedyStep:

@@ -183,6 +183,6 @@ def read_data(text: str) -> Mapping[str, Any]:
     node, problems = parse_value(text, Place(0, 0, 0, f"--data {text}"))
     plain = None if node is None else node.plain()
     if problems or not isinstance(plain, str | dict):
-        said = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"
-        raise SlrTuneError(said, hint="For example --data libras.")
+        message = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"
+        raise SlrTuneError(message, hint="For example --data libras.")
     return {"name": plain} if isinstance(plain, str) else plain
