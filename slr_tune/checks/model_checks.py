@@ -14,6 +14,7 @@ from slr_tune.checks.shared_inputs import CheckInputs
 from trainables.config import DistillConfig
 from trainables.data import collate
 from trainables.models import ModelOutput
+from trainables.registry import run_class
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -31,8 +32,7 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
         config = inputs.teacher_config
         assert config is not None  # a teacher that is named by a file or a study is there
         parameters, _ = model_parameters(config, inputs.data)
-        text = f"run trains it first: {_shape(config)}, {parameters:,} parameters"
-        return "PASS", text, ""
+        return "PASS", f"run trains it first: {_shape(config)}, {parameters:,} parameters", ""
     stored = inputs.teacher
     config = stored.config.model_dump(mode="json")
     found = (
@@ -50,18 +50,13 @@ def configuration(inputs: CheckInputs) -> Finding:
     source = "baseline" if spec.baseline is not None else "middle of the space"
     found = f"{len(spec.space.names)} parameters to search; tried here: the {source}"
     if spec.baseline is None:
-        return (
-            "NOTE",
-            found,
-            "A baseline: section is tried first, and is what gains are gains over.",
-        )
+        remedy = "A baseline: section is tried first, and is what gains are gains over."
+        return "NOTE", found, remedy
     return "PASS", found, ""
 
 
 def modules(inputs: CheckInputs) -> Finding:
     """The run and what it stands on can be imported."""
-    from trainables.registry import run_class
-
     cls = run_class(inputs.spec.trainable)
     device = choose_device(str(inputs.config.get("device", "auto")))
     return "PASS", f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}", ""
@@ -99,15 +94,13 @@ def forward(inputs: CheckInputs) -> Finding:
     run.model.eval()
     with torch.no_grad():
         output = run.model.forward_with_hidden_states(batch.features, batch.lengths)
-    problem = _problem(output, classes=len(inputs.data.vocabulary))
-    if problem:
+    if problem := _problem(output, classes=len(inputs.data.vocabulary)):
         return "FAIL", f"the student's {problem}", "The features may be far from scale 1."
     shape = tuple(output.log_probs.shape)
     found = f"log-probs {list(shape)}, {counted(len(output.hidden), 'hidden state')}"
     if inputs.spec.teacher is not None and not inputs.taught_by_files:
         teacher = FrozenTeacher(inputs.teacher.path, device=run.device, half=False)
-        layers = range(len(teacher.hidden_sizes))
-        answer = teacher(batch.features, batch.lengths, list(layers))
+        answer = teacher(batch.features, batch.lengths, [*range(len(teacher.hidden_sizes))])
         if not bool(torch.isfinite(answer.logits).all()):
             return "FAIL", "the teacher's logits are not finite", "Train it anew."
         found += (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +84,7 @@ def overfit(
     Raises:
         SlrTuneError: The run is a custom one, or no utterance can be learnt at all.
     """
-    inputs = CheckInputs(spec, storage=None, device=None)
-    try:
+    with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
         if not inputs.built_in:
             raise SlrTuneError(
                 f"overfit knows the inside of built-in runs only, not of {spec.trainable}",
@@ -93,8 +93,6 @@ def overfit(
         few = _few(inputs, utterances)
         config = _config(inputs.config, len(few.train), epochs, learning_rate)
         return _learn(_student(config, few, inputs), few, report)
-    finally:
-        inputs.close()
 
 
 def _few(inputs: CheckInputs, count: int) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 from slr_tune.checks import environment_checks, model_checks
@@ -44,12 +45,10 @@ def verify(spec: StudySpec, *, storage: str | None, quick: bool = False) -> list
         quick: Leave out what takes long: every value of the data, a step of the largest
             configuration, the comparison of teacher and student, the cost. No GPU is touched.
     """
-    inputs = CheckInputs(spec, storage=storage, device="cpu" if quick else None)
-    try:
+    device = "cpu" if quick else None
+    with closing(CheckInputs(spec, storage=storage, device=device)) as inputs:
         checks = [(name, partial(check, inputs)) for name, check in (_QUICK if quick else _FULL)]
         return run_checks(checks)
-    finally:
-        inputs.close()
 
 
 def quick_check(spec: StudySpec, *, storage: str | None) -> str:

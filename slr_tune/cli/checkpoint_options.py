@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,7 +125,6 @@ class DecoderOptions:
             SlrTuneError: A weight is given to a language model that is not there.
         """
         from trainables.config import Decoding
-        from trainables.decoding import BeamSettings
         from trainables.decoding.configured import beam_settings
 
         usual = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
@@ -135,12 +134,14 @@ class DecoderOptions:
                 f"--lm-weight {self.lm_weight:g} needs a language model",
                 hint="Give --lm train or an ARPA file, or leave out the weight.",
             )
-        weight, bonus = (usual.lm_weight, usual.gloss_bonus) if has_language_model else (0.0, 0.0)
-        return BeamSettings(
-            usual.width if self.beam_width is None else self.beam_width,
-            weight if self.lm_weight is None else self.lm_weight,
-            bonus if self.gloss_bonus is None else self.gloss_bonus,
-        )
+        if not has_language_model:
+            usual = replace(usual, lm_weight=0.0, gloss_bonus=0.0)
+        given: dict[str, Any] = {
+            "width": self.beam_width,
+            "lm_weight": self.lm_weight,
+            "gloss_bonus": self.gloss_bonus,
+        }
+        return replace(usual, **{name: v for name, v in given.items() if v is not None})
 
 
 def options_as(

@@ -56,30 +56,31 @@ def judge(
     Returns:
         The outcome with its sentence.
     """
-    outcome, sentence = _judge(f"{arm} against {baseline}", difference, family, unit)
-    return Verdict(outcome, sentence, difference)
-
-
-def _judge(pair: str, difference: Difference, family: int, unit: str) -> tuple[Outcome, str]:
-    runs = _runs(difference, unit)
+    outcome = Outcome.ONE_SEED if difference.components.seeds == 1 else _outcome(difference)
     if difference.identical:
+        outcome = Outcome.IDENTICAL
+    pair = f"{arm} against {baseline}"
+    return Verdict(outcome, _sentence(outcome, pair, difference, family, unit), difference)
+
+
+def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, unit: str) -> str:
+    runs = _runs(difference, unit)
+    if outcome is Outcome.IDENTICAL:
         same = "the runs made the same errors, so the difference is zero by construction"
-        return Outcome.IDENTICAL, f"Identical: {pair}: {same}, {runs}."
-    if difference.components.seeds == 1:
-        return Outcome.ONE_SEED, _one_seed(pair, difference, unit)
+        return f"Identical: {pair}: {same}, {runs}."
+    if outcome is Outcome.ONE_SEED:
+        return _one_seed(pair, difference, unit)
     seen = f"{pair}: {difference_text(difference)}, {runs}"
     holm = p_text(difference.holm_p)
-    outcome = _outcome(difference)
     if difference.shown:
-        p_name = "Holm p" if family > 1 else "p"
-        return outcome, f"{outcome.capitalize()}: {seen}, {p_name} {holm}."
+        return f"{outcome.capitalize()}: {seen}, {'Holm p' if family > 1 else 'p'} {holm}."
     reasons = [f"Not shown: {seen}."]
     if difference.leaves_out_zero:
         reasons.append(
             f"Its own interval leaves out zero, but among {family} comparisons "
             f"chance does that too often (Holm p {holm})."
         )
-    return outcome, " ".join([*reasons, _what_would_show(difference, unit)])
+    return " ".join([*reasons, _what_would_show(difference, unit)])
 
 
 def _outcome(difference: Difference, *, minimize: bool = True) -> Outcome:
