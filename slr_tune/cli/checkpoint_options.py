@@ -61,7 +61,7 @@ beam_options = (
 
 
 @dataclass(frozen=True)
-class CheckpointOptions:
+class ChosenCheckpoint:
     """Options that name a checkpoint and the data it is used on.
 
     Attributes:
@@ -78,7 +78,7 @@ class CheckpointOptions:
     data: str | None
     storage: str | None
 
-    def open(self) -> tuple[Named, StoredModel, Dataset]:
+    def opened(self) -> tuple[Named, StoredModel, Dataset]:
         """The checkpoint, its model, and the data."""
         from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
         from trainables.files.stored_model import load_model
@@ -145,7 +145,7 @@ class DecoderOptions:
 
 
 def options_as(
-    name: str, kind: type[CheckpointOptions | DecoderOptions], *options: Decorator
+    name: str, kind: type[ChosenCheckpoint | DecoderOptions], *options: Decorator
 ) -> Decorator:
     """Options, in the order of the help, that a command takes as one object.
 
@@ -170,7 +170,7 @@ def options_as(
 
 checkpoint_options = options_as(
     "chosen",
-    CheckpointOptions,
+    ChosenCheckpoint,
     click.argument("checkpoint", required=False),
     click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
     click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),

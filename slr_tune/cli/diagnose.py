@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.checkpoint_options import CheckpointOptions, checkpoint_options
+from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 _FILE = "diagnosis.html"
@@ -29,7 +29,7 @@ _FILE = "diagnosis.html"
 @storage_option
 @json_option
 def command(
-    chosen: CheckpointOptions,
+    chosen: ChosenCheckpoint,
     out: Path | None,
     as_json: bool,
 ) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.checkpoint_options import (
-    CheckpointOptions,
+    ChosenCheckpoint,
     DecoderOptions,
     beam_options,
     checkpoint_options,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 @storage_option
 @json_option
 def command(
-    chosen: CheckpointOptions,
+    chosen: ChosenCheckpoint,
     split: str,
     decoder: DecoderOptions,
     confidence: float | None,
@@ -69,7 +69,7 @@ def command(
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units
 
-    named, stored, dataset = chosen.open()
+    named, stored, dataset = chosen.opened()
     beam, name = _beam(stored, dataset, decoder)
     # All that can be refused has been: what is logged is a look.
     log_opening(named, split, "evaluate")

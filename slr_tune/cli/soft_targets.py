@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.checkpoint_options import CheckpointOptions, checkpoint_options, log_opening
+from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options, log_opening
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 _MIB = 2**20
@@ -50,7 +50,7 @@ _MIB = 2**20
 @storage_option
 @json_option
 def command(
-    chosen: CheckpointOptions,
+    chosen: ChosenCheckpoint,
     out: Path,
     temperature: float,
     split: str,
@@ -65,7 +65,7 @@ def command(
     from trainables.runs.optimisation import choose_device
     from trainables.teaching.soft_target_writer import write_soft_targets
 
-    named, stored, dataset = chosen.open()
+    named, stored, dataset = chosen.opened()
     written = write_soft_targets(
         stored,
         dataset,

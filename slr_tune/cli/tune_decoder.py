@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.checkpoint_options import (
-    CheckpointOptions,
+    ChosenCheckpoint,
     DecoderOptions,
     checkpoint_options,
     lm_options,
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 @options_as("decoder", DecoderOptions, *lm_options)
 @storage_option
 @json_option
-def command(chosen: CheckpointOptions, decoder: DecoderOptions, as_json: bool) -> int:
+def command(chosen: ChosenCheckpoint, decoder: DecoderOptions, as_json: bool) -> int:
     """Chooses the settings of the beam search for CHECKPOINT on dev. Nothing is trained."""
     from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.tuning import tune
 
-    named, stored, dataset = chosen.open()
+    named, stored, dataset = chosen.opened()
     model = decoder.language_model(dataset)
     scored = scored_split(stored, dataset, "dev")
     started = time.perf_counter()
@@ -78,7 +78,7 @@ def _subject_options(named: Named, *, data: str | None, storage: str | None) -> 
 
 
 def _evaluate_command(
-    named: Named, best: BeamSettings, chosen: CheckpointOptions, decoder: DecoderOptions
+    named: Named, best: BeamSettings, chosen: ChosenCheckpoint, decoder: DecoderOptions
 ) -> str:
     """What evaluates the best."""
     same = _subject_options(named, data=chosen.data, storage=chosen.storage)
