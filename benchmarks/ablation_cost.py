@@ -22,8 +22,7 @@ from pathlib import Path
 
 from slr_tune.ablation.arms import Arm, factorial, one_at_a_time
 from slr_tune.ablation.dry_run import plan_of
-from slr_tune.ablation.factors import Factor
-from slr_tune.ablation.levels import without_terms
+from slr_tune.ablation.factors import Factor, without_terms
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.training.kinds import Kind
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from slr_tune.ablation.analysis import result_table
+from slr_tune.ablation.analysis import ErrorRuns
 from slr_tune.ablation.crossing import Crossing, crossing_tables
 from slr_tune.ablation.result import MAIN
 
@@ -77,9 +77,9 @@ def main() -> None:
     )
     for _ in range(options.studies):
         counts = simulate(rng)
-        first, second, inter = crossing_tables(counts, CROSSING, split="dev", signers=None)
+        first, second, inter = crossing_tables(ErrorRuns(counts), CROSSING)
         pair = {name: counts[name] for name in ("a0 b0", "a0 b1")}
-        alone = result_table(pair, role=MAIN, baseline="a0 b0", split="dev", title="", signers=None)
+        alone = ErrorRuns(pair).table(role=MAIN, baseline="a0 b0", title="")
         row = second.row("b1")
         assert row.low is not None and row.high is not None
         said = (

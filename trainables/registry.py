@@ -11,12 +11,13 @@ import importlib
 import os
 import sys
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from trainables.config import DistillConfig, RunConfig, StudentConfig, TeacherConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, TrainablesError
 from trainables.protocol import Run
 
 _BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
@@ -55,6 +56,34 @@ def config_class(name: str) -> type[BaseModel]:
         ConfigError: As `run_class`.
     """
     return _BUILT_IN[name][2] if name in _BUILT_IN else _own_class(name).config_class
+
+
+@cache
+def is_recogniser(name: str) -> bool:
+    """Whether a run is a recogniser that is built in or derived from one.
+
+    Only of those it is known what a setting does when, and what they recognise in each utterance.
+
+    Raises:
+        ConfigError: As `run_class`.
+    """
+    if name in _BUILT_IN:
+        return True
+    from trainables.runs.ctc_run import CtcRun
+
+    return issubclass(run_class(name), CtcRun)
+
+
+def known_recogniser(name: str) -> bool:
+    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
+
+    Returns:
+        False too where the run cannot be imported.
+    """
+    try:
+        return is_recogniser(name)
+    except TrainablesError:
+        return False
 
 
 def _own_class(name: str) -> type[Run]:

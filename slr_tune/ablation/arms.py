@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from slr_tune.ablation.factors import Factor
-from slr_tune.ablation.levels import WEIGHT_NAMES, without_terms
+from slr_tune.ablation.factors import WEIGHT_NAMES, Factor, without_terms
 from slr_tune.ablation.naming import beam_text, level_text
 from slr_tune.errors import Problem, SlrTuneError, SpecError
 from slr_tune.space import settings, with_level
@@ -17,15 +16,14 @@ from slr_tune.training.kinds import (
     DECODING_GROUP,
     Kind,
     beam_of,
+    configured_beam,
     decoding_settings,
-    is_recogniser,
-    own_beam,
 )
-from trainables.registry import config_class
+from trainables.registry import config_class, is_recogniser
 
 BASELINE = "baseline"
 WHOLE_GROUPS = ("temperature", "loss_weights")
-"""Groups whose levels have a name of their own as a whole."""
+"""Groups whose levels are named as a whole."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Arm:
         """Settings of the beam search that it is measured by; None for greedy decoding."""
         if self.decoding is not None:
             return self.decoding or None
-        return own_beam(self.config) or None if is_recogniser(self.trainable) else None
+        return configured_beam(self.config) or None if is_recogniser(self.trainable) else None
 
 
 def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str, Any]:
@@ -78,27 +76,44 @@ def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str,
     return checked
 
 
+def make_arms(
+    baseline: Mapping[str, Any],
+    factors: Sequence[Factor],
+    *,
+    trainable: str,
+    crossed: bool,
+    controls: bool,
+) -> list[Arm]:
+    """The baseline and the arms of some factors, one at a time or crossed, and control arms.
+
+    Raises:
+        SlrTuneError: As the functions for each kind of arm.
+    """
+    arms = [Arm(BASELINE, baseline, trainable)]
+    if factors:
+        arms = (factorial if crossed else one_at_a_time)(baseline, factors, trainable=trainable)
+    return arms + (control_arms(baseline, trainable=trainable) if controls else [])
+
+
 def one_at_a_time(
     baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
 ) -> list[Arm]:
     """The baseline, and an arm for every level of every factor that differs from it.
 
-    With one factor the baseline bears the name of its own level.
+    With one factor the baseline bears the name of its level.
 
     Raises:
         SpecError: A level is refused by the trainable.
         SlrTuneError: No level differs from the baseline.
     """
-    single = len(factors) == 1
-    name = _own_level(factors[0], baseline) if single else BASELINE
-    arms = [Arm(name, baseline, trainable, _own_levels(factors, baseline))]
+    arms = [_baseline_arm(baseline, factors, trainable)]
+    if len(factors) == 1:
+        arms = [replace(arms[0], name=_baseline_level(factors[0], baseline))]
     for factor in factors:
-        own = len(arms)
+        before = len(arms)
         for level in factor.levels:
-            arm = _arm(baseline, [(factor, level)], trainable=trainable)
-            if not any(_same(arm, other) for other in arms):
-                arms.append(arm)
-        if len(arms) == own:
+            _add(arms, _arm(baseline, [(factor, level)], trainable=trainable))
+        if len(arms) == before:
             raise SlrTuneError(
                 f"factor {factor.name}: every level is the baseline's",
                 hint="Give other levels in the search-space file, section factors.",
@@ -109,18 +124,29 @@ def one_at_a_time(
 def factorial(
     baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
 ) -> list[Arm]:
-    """The baseline, and all combinations of all levels, the baseline's own levels among them.
+    """The baseline, and all combinations of all levels, the baseline's levels among them.
 
     Raises:
         SpecError: A combination is refused by the trainable.
     """
     choices = [[(factor, level) for level in (MISSING, *factor.levels)] for factor in factors]
-    arms = [Arm(BASELINE, baseline, trainable, _own_levels(factors, baseline))]
+    arms = [_baseline_arm(baseline, factors, trainable)]
     for chosen in itertools.product(*choices):
-        arm = _arm(baseline, chosen, trainable=trainable)
-        if not any(_same(arm, other) for other in arms):
-            arms.append(arm)
+        _add(arms, _arm(baseline, chosen, trainable=trainable))
     return _unique_names(arms)
+
+
+def _baseline_arm(baseline: Mapping[str, Any], factors: Sequence[Factor], trainable: str) -> Arm:
+    levels = {factor.name: _baseline_level(factor, baseline) for factor in factors}
+    return Arm(BASELINE, baseline, trainable, levels)
+
+
+def _add(arms: list[Arm], arm: Arm) -> None:
+    """Adds an arm unless one of another name is the same."""
+    for other in arms:
+        if (arm.config, arm.trainable, arm.beam) == (other.config, other.trainable, other.beam):
+            return
+    arms.append(arm)
 
 
 def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
@@ -156,7 +182,7 @@ def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
 def _arm(
     baseline: Mapping[str, Any], chosen: Sequence[tuple[Factor, Any]], *, trainable: str
 ) -> Arm:
-    """The baseline at some levels; MISSING stands for its own, as None may be a level."""
+    """The baseline at some levels; MISSING stands for what it has, as None may be a level."""
     config = dict(baseline)
     decoding: dict[str, float] | None = None
     kinds = set()
@@ -166,7 +192,7 @@ def _arm(
         if factor.name == DECODING_GROUP:
             decoding = beam_of(level)
         elif factor.kind is Kind.DECODING:
-            under = decoding or own_beam(baseline) or _plain_beam()
+            under = decoding or configured_beam(baseline) or _plain_beam()
             decoding = {**under, decoding_settings()[factor.name]: level}
         else:
             config = with_level(config, factor.name, level)
@@ -177,8 +203,7 @@ def _arm(
         for factor, level in chosen
     }
     name = " + ".join(levels.values())
-    order = [Kind.TRAINED, Kind.STOPPING, Kind.DECODING]
-    kind = next((kind for kind in order if kind in kinds), Kind.TRAINED)
+    kind = next((kind for kind in Kind if kind in kinds), Kind.TRAINED)
     return Arm(name, checked, trainable, levels, kind, decoding)
 
 
@@ -192,52 +217,44 @@ def _named(
 ) -> str:
     """A level's name, of a group only what differs from the baseline."""
     if level is MISSING:
-        return _own_level(factor, baseline)
+        return _baseline_level(factor, baseline)
     if factor.name == DECODING_GROUP:
         return beam_text(beam_of(level))
     if factor.kind is Kind.DECODING:
         return level_text(factor.name, level)
     path = factor.name.split(".")
-    resolved, own = look_up(config, path), look_up(baseline, path)
+    new, old = look_up(config, path), look_up(baseline, path)
     if factor.name == "loss_weights" and is_recogniser(trainable):
-        for term, weights in without_terms(own).items():
+        for term, weights in without_terms(old).items():
             # A file's decimals are rounded.
-            if all(abs(weights[key] - resolved[key]) < 1e-3 for key in weights):
+            if all(abs(weights[key] - new[key]) < 1e-3 for key in weights):
                 return f"without {WEIGHT_NAMES.get(term, term)}"
-    groups = isinstance(resolved, Mapping) and isinstance(own, Mapping)
+    groups = isinstance(new, Mapping) and isinstance(old, Mapping)
     if groups and factor.name not in WHOLE_GROUPS:
-        resolved = {key: value for key, value in resolved.items() if own.get(key) != value} or own
-    return level_text(factor.name, resolved)
+        new = {key: value for key, value in new.items() if old.get(key) != value} or old
+    return level_text(factor.name, new)
 
 
-def _own_levels(factors: Sequence[Factor], baseline: Mapping[str, Any]) -> dict[str, str]:
-    return {factor.name: _own_level(factor, baseline) for factor in factors}
-
-
-def _own_level(factor: Factor, baseline: Mapping[str, Any]) -> str:
+def _baseline_level(factor: Factor, baseline: Mapping[str, Any]) -> str:
     """The baseline's level, of a group only what some level changes."""
     if factor.kind is Kind.DECODING:
-        beam = own_beam(baseline)
+        beam = configured_beam(baseline)
         if factor.name == DECODING_GROUP or not beam:
             return beam_text(beam)
         return level_text(factor.name, beam[decoding_settings()[factor.name]])
-    own = look_up(baseline, factor.name.split("."))
-    if isinstance(own, Mapping) and factor.name not in WHOLE_GROUPS:
+    value = look_up(baseline, factor.name.split("."))
+    if isinstance(value, Mapping) and factor.name not in WHOLE_GROUPS:
         levels = [level for level in factor.levels if isinstance(level, Mapping)]
         changed = [
-            key for key in own if any(level.get(key, own[key]) != own[key] for level in levels)
+            key for key in value if any(lv.get(key, value[key]) != value[key] for lv in levels)
         ]
-        own = {key: own[key] for key in changed} or own
-    return level_text(factor.name, own)
+        value = {key: value[key] for key in changed} or value
+    return level_text(factor.name, value)
 
 
 def _plain_beam() -> dict[str, float]:
     """What a decoding factor changes where the baseline has no beam: one without language model."""
     return beam_of({"lm_weight": 0.0, "gloss_bonus": 0.0})
-
-
-def _same(one: Arm, other: Arm) -> bool:
-    return (one.config, one.trainable, one.beam) == (other.config, other.trainable, other.beam)
 
 
 def _unique_names(arms: Sequence[Arm]) -> list[Arm]:

@@ -1,35 +1,59 @@
-"""The baseline of an ablation: the best trial, the space's own, or a file."""
+"""The study that an ablation is of, and its baseline: the best trial, the space's, or a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slr_tune.ablation.arms import resolve
-from slr_tune.errors import Problem, SpecError, StudyError
-from slr_tune.space import StudySpec, read_yaml
+from slr_tune.ablation.result import Baseline
+from slr_tune.errors import (
+    Problem,
+    SpecError,
+    StorageMissing,
+    StudyChanged,
+    StudyError,
+    StudyMissing,
+)
+from slr_tune.space import StudySpec, difference, load_spec, read_yaml
 from slr_tune.space.space import merge
 from slr_tune.space.tree import kind_of
 from slr_tune.study.record import record_of
-from slr_tune.study.view import StudyView
-from slr_tune.training.kinds import DECODING_GROUP, is_recogniser
+from slr_tune.study.view import StudyView, load_study
+from slr_tune.training.kinds import DECODING_GROUP
 from trainables.config import inherited
-from trainables.registry import config_class
+from trainables.registry import config_class, is_recogniser
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What every arm is compared with.
+def find_study(
+    space: Path | None, study: str | None, storage: str | None
+) -> tuple[StudySpec, StudyView | None]:
+    """The search of a file, or of a stored study, and what is stored of it.
 
-    Attributes:
-        source: Where it comes from, in words.
-        config: Its whole configuration.
+    Args:
+        space: Search-space file, None to take the stored study's.
+        study: Name of the study, None for the file's, or the one written last.
+        storage: Database URL, None for the default.
+
+    Raises:
+        SlrTuneError: There is none, or the file is not what the study was made with.
     """
-
-    source: str
-    config: Mapping[str, Any]
+    if space is None:
+        view = load_study(study, storage)
+        return view.spec, view
+    spec = load_spec(space, study=study)
+    try:
+        stored = load_study(spec.study, storage)
+    except (StudyMissing, StorageMissing):
+        return spec, None  # there was no search yet
+    changes = difference(stored.spec.identity(), spec.identity())
+    if changes:
+        raise StudyChanged(
+            f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(changes),
+            hint="Choose another name with --study, or undo the change.",
+        )
+    return spec, stored
 
 
 def find_baseline(choice: str | None, spec: StudySpec, view: StudyView | None) -> Baseline:
@@ -49,7 +73,8 @@ def find_baseline(choice: str | None, spec: StudySpec, view: StudyView | None) -
     if choice == "space":
         return Baseline("the search space's baseline", _space_baseline(spec))
     if choice == "best":
-        return _best(spec, view)
+        number, config = best_config(spec, view)
+        return Baseline(f"trial {number}, the best of study {spec.study}", config)
     return _file(Path(choice), spec)
 
 
@@ -77,11 +102,6 @@ def _space_baseline(spec: StudySpec) -> dict[str, Any]:
             hint="Use --baseline best, or add a section baseline to the file.",
         )
     return config
-
-
-def _best(spec: StudySpec, view: StudyView | None) -> Baseline:
-    number, config = best_config(spec, view)
-    return Baseline(f"trial {number}, the best of study {spec.study}", config)
 
 
 def _file(path: Path, spec: StudySpec) -> Baseline:

@@ -23,11 +23,10 @@ from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.training.fresh_seeds import fresh_seeds
 from slr_tune.training.jobs import Job, JobResult, run_jobs
-from slr_tune.training.kinds import is_recogniser
 from slr_tune.training.session import workers_session
 from slr_tune.training.teacher import Teacher, find_teacher, training_job
 from trainables.files.curve import CurveFile
-from trainables.registry import UNTAUGHT
+from trainables.registry import UNTAUGHT, is_recogniser
 
 
 def confirm(

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
-from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
-from slr_tune.ablation.factors import Factor, find_factor, full_name, known_factors
-from slr_tune.ablation.request import Request, check_request, check_retune
+from slr_tune.ablation.arms import Arm, make_arms
+from slr_tune.ablation.baseline import best_config, find_baseline, find_study
+from slr_tune.ablation.factors import (
+    ALIASES,
+    Factor,
+    find_factor,
+    full_name,
+    known_factors,
+    overlap,
+)
+from slr_tune.ablation.result import Baseline
 from slr_tune.ablation.retune import candidates
-from slr_tune.errors import SlrTuneError, StorageMissing, StudyChanged, StudyMissing
-from slr_tune.space import StudySpec, difference, load_spec
+from slr_tune.errors import SlrTuneError
+from slr_tune.space import Resources, StudySpec
 from slr_tune.space.space import look_up
 from slr_tune.study.storage import shown_url
-from slr_tune.study.view import StudyView, load_study
+from slr_tune.study.view import StudyView
 from slr_tune.training.fresh_seeds import fresh_seeds
-from slr_tune.training.kinds import is_recogniser
 from slr_tune.training.stages import WER, Measure
+from trainables.registry import is_recogniser
 
 TUNING_SEED = 900
 """Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""
@@ -27,79 +35,217 @@ TUNING_SEED = 900
 
 @dataclass(frozen=True)
 class Design:
-    """What is compared.
+    """What is compared, and how it is trained.
 
     Attributes:
         spec: The search.
+        view: Its stored study, None where it was not run yet.
         baseline: What arms are compared with.
         goal: Configuration of the best trial, for a path; else None.
-        factors: With their levels.
-        arms: The baseline first; for a path the baseline alone.
-        seeds: In their order.
-        retune: Setting that each level may tune for itself.
+        factors: Factors with their levels.
+        arms: Arms, the baseline first; for a path the baseline alone.
+        seeds: Seeds in their order.
         crossed: Whether two factors are crossed.
+        controls: Whether there are control arms.
+        retune: Setting that each level may tune for itself.
+        budget: Values that it may try.
         measure: What runs are judged by.
-        name: Of the ablation's folder.
-        title: For a person.
-        command: That reproduces it.
-        notes: What a reader must know.
+        with_test: Whether to open the test split.
+        share: Whether runs share what they agree in.
+        storage: Database URL, None for the default.
+        address: Ray cluster, None for this machine.
+        resources: Needs of a training, and how many go side by side.
+        command: Command that reproduces the result.
+        notes: Sentences that a reader must know.
     """
 
     spec: StudySpec
+    view: StudyView | None
     baseline: Baseline
     goal: Mapping[str, Any] | None
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
-    retune: str | None
     crossed: bool
+    controls: bool
+    retune: str | None
+    budget: int
     measure: Measure
-    name: str
-    title: str
+    with_test: bool
+    share: bool
+    storage: str | None
+    address: str | None
+    resources: Resources
     command: str
     notes: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """Name of the ablation's folder."""
+        if self.goal is not None:
+            return "path"
+        factors = ("-x-" if self.crossed else "+").join(factor.name for factor in self.factors)
+        name = "+".join(filter(None, (factors, "controls" if self.controls else "")))
+        return name if self.retune is None else f"{name}-retune-{self.retune}"
 
-def make_design(request: Request) -> tuple[Design, StudyView | None]:
+    @property
+    def title(self) -> str:
+        """Heading for a person."""
+        if self.goal is not None:
+            return "From the baseline to the best trial, one parameter at a time"
+        names = [factor.name for factor in self.factors] + ["controls"] * self.controls
+        return f"Ablation of {(' x ' if self.crossed else ', ').join(names)}"
+
+
+def make_design(
+    space: Path | None = None,
+    *,
+    study: str | None = None,
+    factors: Sequence[str] = (),
+    baseline: str | None = None,
+    seeds: int = 3,
+    factorial: bool = False,
+    controls: bool = False,
+    path: bool = False,
+    retune: str | None = None,
+    budget: int = 3,
+    share: bool = True,
+    with_test: bool = False,
+    storage: str | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+) -> Design:
     """Finds the study, the baseline and the arms.
+
+    Args:
+        space: Search-space file, None to take the stored study's.
+        study: Name of the study, None for the file's, or the one written last.
+        factors: Names of factors as typed.
+        baseline: `best`, `space`, a file, or None.
+        seeds: How many.
+        factorial: Cross two factors.
+        controls: Add control arms.
+        path: Walk from the baseline to the best trial.
+        retune: Setting that each level may tune for itself, None for none.
+        budget: Values that it may try.
+        share: Whether runs share what they agree in.
+        with_test: Open the test split.
+        storage: Database URL, None for the default.
+        address: Ray cluster, None for this machine.
+        workers: Trainings side by side, None for the study's.
 
     Raises:
         SlrTuneError: Something that was asked for is not there, or contradicts something else.
     """
-    check_request(request)
-    spec, view = _find_study(request)
-    baseline = find_baseline(request.baseline, spec, view)
-    factors = tuple(find_factor(name, baseline.config, spec) for name in request.factors)
-    goal = best_config(spec, view)[1] if request.path else None
-    arms = tuple(_arms(request, spec, baseline, factors))
-    retune = request.retune
-    if retune is not None:
-        retune = full_name(retune, known_factors(baseline.config, spec.trainable))
-        check_retune(retune, baseline.config)
-    notes = _notes(request, factors, retune=retune, arms=arms)
-    design = Design(
+    _check_options(factors, factorial=factorial, controls=controls, path=path, retune=retune)
+    spec, view = find_study(space, study, storage)
+    start = find_baseline(baseline, spec, view)
+    found = tuple(find_factor(name, start.config, spec) for name in factors)
+    goal = best_config(spec, view)[1] if path else None
+    arms = make_arms(
+        start.config, found, trainable=spec.trainable, crossed=factorial, controls=controls
+    )
+    tuned = None if retune is None else _retuned_setting(retune, start.config, spec.trainable)
+    notes = _notes(found, arms, path=path, retune=tuned, budget=budget)
+    options: dict[str, str | int | bool | Sequence[str] | None] = {
+        "study": spec.study,
+        "factor": factors,
+        "baseline": baseline,
+        "seeds": seeds,
+        "factorial": factorial,
+        "controls": controls,
+        "path": path,
+        "test": with_test,
+        "no-share": not share,
+        "retune": retune,
+        "budget": budget if retune else None,
+    }
+    return Design(
         spec=spec,
-        baseline=baseline,
+        view=view,
+        baseline=start,
         goal=goal,
-        factors=factors,
-        arms=arms,
-        seeds=fresh_seeds(request.seeds, search_seed=spec.seed),
-        retune=retune,
-        crossed=request.factorial,
-        measure=_measure(spec, request),
-        name=_name(request, factors, retune),
-        title=_title(request, factors),
-        command=_command(request, spec),
+        factors=found,
+        arms=tuple(arms),
+        seeds=fresh_seeds(seeds, search_seed=spec.seed),
+        crossed=factorial,
+        controls=controls,
+        retune=tuned,
+        budget=budget,
+        measure=_measure(spec, with_test=with_test),
+        with_test=with_test,
+        share=share,
+        storage=storage,
+        address=address,
+        resources=spec.resources if workers is None else replace(spec.resources, workers=workers),
+        command=_command(space, options, storage),
         notes=tuple(notes),
     )
-    return design, view
 
 
-def _measure(spec: StudySpec, request: Request) -> Measure:
+def _check_options(
+    factors: Sequence[str], *, factorial: bool, controls: bool, path: bool, retune: str | None
+) -> None:
+    """Refuses options that contradict each other."""
+    names = [ALIASES.get(name, name) for name in factors]
+    tuned = ALIASES.get(retune, retune) if retune is not None else ""
+    twice = [name for name in names if names.count(name) > 1]
+    changed = [name for name in names if tuned and overlap(name, tuned)]
+    faults = (
+        (
+            path and (factors or factorial or controls),
+            "--path walks by itself and takes no factors",
+            "Give --path alone, or --factor without it.",
+        ),
+        (
+            not (path or factors or controls),
+            "nothing to ablate",
+            "Give --factor temperature, for example, or --path.",
+        ),
+        (twice, f"--factor {''.join(twice[:1])} is given twice", "Leave out one of the two."),
+        (
+            factorial and len(names) != 2,
+            f"--factorial crosses two factors, not {len(names)}",
+            "For example --factor temperature --factor kd_blank --factorial.",
+        ),
+        (
+            factorial and len(names) == 2 and overlap(*names),
+            f"--factorial: {' and '.join(names)} change the same setting",
+            "Cross factors that have none in common.",
+        ),
+        (
+            retune is not None and (path or not names),
+            "--retune needs a --factor",
+            "--factor kd_blank --retune lr.",
+        ),
+        (
+            changed,
+            f"--retune {tuned}: it would change the levels of the factor {''.join(changed[:1])}",
+            "Retune a setting that is no part of a factor.",
+        ),
+    )
+    for wrong, message, hint in faults:
+        if wrong:
+            raise SlrTuneError(message, hint=hint)
+
+
+def _retuned_setting(name: str, config: Mapping[str, Any], trainable: str) -> str:
+    """Full name of the setting that each arm tunes; one without a number is refused."""
+    name = full_name(name, known_factors(config, trainable))
+    value = look_up(config, name.split("."))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SlrTuneError(
+            f"--retune {name}: not a setting with a number",
+            hint="For example --retune learning_rate, or lr for short.",
+        )
+    return name
+
+
+def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     """Errors of utterances where the run can tell them, else the objective's metric."""
     if is_recogniser(spec.trainable):
         return WER
-    if request.with_test:
+    if with_test:
         raise SlrTuneError(
             f"--test: the run {spec.trainable} tells no errors on a test split",
             hint="Leave out --test.",
@@ -108,76 +254,30 @@ def _measure(spec: StudySpec, request: Request) -> Measure:
     return Measure(objective.metric, minimize=objective.direction == "minimize", scored=False)
 
 
-def _find_study(request: Request) -> tuple[StudySpec, StudyView | None]:
-    if request.space is None:
-        view = load_study(request.study, request.storage)
-        return view.spec, view
-    spec = load_spec(request.space, study=request.study)
-    try:
-        stored = load_study(spec.study, request.storage)
-    except (StudyMissing, StorageMissing):
-        return spec, None  # there was no search yet
-    changes = difference(stored.spec.identity(), spec.identity())
-    if changes:
-        raise StudyChanged(
-            f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(changes),
-            hint="Choose another name with --study, or undo the change.",
-        )
-    return spec, stored
-
-
-def _arms(
-    request: Request, spec: StudySpec, baseline: Baseline, factors: Sequence[Factor]
-) -> list[Arm]:
-    config, trainable = baseline.config, spec.trainable
-    if request.factorial:
-        arms = factorial(config, factors, trainable=trainable)
-    elif factors:
-        arms = one_at_a_time(config, factors, trainable=trainable)
-    else:
-        arms = [Arm("baseline", config, trainable)]
-    if request.controls:
-        arms += control_arms(config, trainable=trainable)
-    return arms
-
-
-def _name(request: Request, factors: Sequence[Factor], retune: str | None) -> str:
-    if request.path:
-        return "path"
-    glue = "-x-" if request.factorial else "+"
-    parts = [glue.join(factor.name for factor in factors)] if factors else []
-    parts += ["controls"] if request.controls else []
-    name = "+".join(parts)
-    return name if retune is None else f"{name}-retune-{retune}"
-
-
-def _title(request: Request, factors: Sequence[Factor]) -> str:
-    if request.path:
-        return "From the baseline to the best trial, one parameter at a time"
-    names = [factor.name for factor in factors] + (["controls"] if request.controls else [])
-    return f"Ablation of {(' x ' if request.factorial else ', ').join(names)}"
-
-
-def _command(request: Request, spec: StudySpec) -> str:
-    words = ["slr-tune", "ablate"]
-    words += [str(request.space)] if request.space is not None else []
-    words += ["--study", spec.study]
-    for name in request.factors:
-        words += ["--factor", name]
-    words += ["--baseline", request.baseline] if request.baseline else []
-    words += ["--seeds", str(request.seeds)]
-    flags = {"--factorial": request.factorial, "--controls": request.controls}
-    flags |= {"--path": request.path, "--test": request.with_test, "--no-share": not request.share}
-    words += [flag for flag, on in flags.items() if on]
-    if request.retune:
-        words += ["--retune", request.retune, "--budget", str(request.budget)]
-    if request.storage:
-        words += ["--storage", shown_url(request.storage)]
-    return shlex.join(words)
+def _command(
+    space: Path | None,
+    options: Mapping[str, str | int | bool | Sequence[str] | None],
+    storage: str | None,
+) -> str:
+    """The command with those options that are given, the password of the database left out."""
+    words = ["slr-tune", "ablate"] + ([] if space is None else [str(space)])
+    for name, value in options.items():
+        if isinstance(value, bool):
+            words += [f"--{name}"] * value
+        elif isinstance(value, str | int):
+            words += [f"--{name}", str(value)]
+        else:
+            words += [word for item in value or () for word in (f"--{name}", item)]
+    return shlex.join(words + (["--storage", shown_url(storage)] if storage else []))
 
 
 def _notes(
-    request: Request, factors: Sequence[Factor], *, retune: str | None, arms: Sequence[Arm]
+    factors: Sequence[Factor],
+    arms: Sequence[Arm],
+    *,
+    path: bool,
+    retune: str | None,
+    budget: int,
 ) -> list[str]:
     """What the figures alone do not say.
 
@@ -191,7 +291,7 @@ def _notes(
             f"The levels of {', '.join(standard)} are slr-tune's own; "
             "a section factors in the search-space file replaces them."
         )
-    if request.path:
+    if path:
         notes.append(
             "The order of the steps was chosen on the runs that measure it, so a single step "
             "flatters a little; the whole way does not."
@@ -199,7 +299,7 @@ def _notes(
     if retune is not None:
         notes.append(
             f"Each arm, the baseline too, chose its {retune} among "
-            f"{_choices(arms, retune, request.budget)} values with seed {TUNING_SEED}, which is "
+            f"{_choices(arms, retune, budget)} values with seed {TUNING_SEED}, which is "
             "not among those that are compared."
         )
     return notes

@@ -11,9 +11,7 @@ from slr_tune.ablation.bench import planned_runs
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import changed_parameters, runs_at_most
 from slr_tune.ablation.receipt import makespan, tree_lines
-from slr_tune.ablation.request import Request
 from slr_tune.ablation.retune import candidates
-from slr_tune.ablation.run import resources
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from slr_tune.training.kinds import Kind
@@ -46,20 +44,20 @@ class DryRun:
     workers: int
 
 
-def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
+def dry_run(design: Design) -> DryRun:
     """Plans, and trains nothing."""
-    workers = wanted_workers(resources(design.spec, request))
-    per_epoch = _seconds_per_epoch(view)
+    workers = wanted_workers(design.resources)
+    per_epoch = _seconds_per_epoch(design.view)
     if design.goal is not None:
         return _path(design, workers, per_epoch)
-    plan = plan_of(design.arms, design.seeds, share=request.share, measure=design.measure)
+    plan = plan_of(design.arms, design.seeds, share=design.share, measure=design.measure)
     runs, asked, run = len(plan.runs), plan.epochs_asked, plan.epochs_planned
     seconds = None if per_epoch is None else makespan(plan, workers, seconds_per_epoch=per_epoch)
     if design.retune is not None:
         tries = [
-            found for arm in design.arms for found in candidates(arm, design.retune, request.budget)
+            found for arm in design.arms for found in candidates(arm, design.retune, design.budget)
         ]
-        tuning = plan_of(tries, [TUNING_SEED], share=request.share, measure=design.measure)
+        tuning = plan_of(tries, [TUNING_SEED], share=design.share, measure=design.measure)
         # Each arm is then trained again with what it chose, at most as often as before.
         asked = 2 * asked + tuning.epochs_asked
         runs = 2 * runs + len(tuning.runs)
@@ -69,7 +67,7 @@ def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
     labels = {run.name: arm.name for run, arm in _first_seed(plan, design)}
     tree = tree_lines(plan, design.seeds[0], labels)
     names = tuple(arm.name for arm in design.arms)
-    again = [arm.name for arm in design.arms if arm.kind is Kind.DECODING and request.share]
+    again = [arm.name for arm in design.arms if arm.kind is Kind.DECODING and design.share]
     return DryRun(names, tuple(tree), tuple(again), runs, asked, run, seconds, workers)
 
 

@@ -100,7 +100,7 @@ class ResultTable:
         signers: Signers that were resampled as blocks; None where utterances were.
         resamples: Of the bootstrap; None where there was none.
         limits: What the intervals do not cover, sentences.
-        measure: What the figures are: "WER", or the name of the metric of a user's own run.
+        measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
     """
 
@@ -111,10 +111,10 @@ class ResultTable:
     rows: tuple[ArmRow, ...]
     verdict: str
     seeds: int
-    utterances: int | None
-    words: int | None
-    signers: int | None
-    resamples: int | None
+    utterances: int | None = None
+    words: int | None = None
+    signers: int | None = None
+    resamples: int | None = None
     limits: tuple[str, ...] = ()
     measure: str = "WER"
     minimize: bool = True
@@ -135,8 +135,8 @@ class RunRow:
         epochs: It trained, its share of what others trained with it included.
         best_epoch: It is measured at; None where it has none.
         ended_by: "max_epochs", "patience" or "nan".
-        errors: By split: substitutions, deletions, insertions, reference words. Empty for a run of
-            a user's own, which does not say them.
+        errors: By split: substitutions, deletions, insertions, reference words. Empty for a custom
+            run, which does not say them.
         value: Its metric on dev at the best epoch; None without one.
         parameters: Numbers in the model; None where the run does not say.
         curve: Columns of its curve by their names, a value an epoch; None where there is none.
@@ -160,8 +160,8 @@ class RunRow:
 
 
 @dataclass(frozen=True)
-class ArmFacts:
-    """What an arm is.
+class ArmDescription:
+    """An arm in words and figures.
 
     Attributes:
         part: Role of the table it was made for.
@@ -183,7 +183,7 @@ class ArmFacts:
 
 
 @dataclass(frozen=True)
-class BaselineFacts:
+class Baseline:
     """What every arm is compared with.
 
     Attributes:
@@ -289,10 +289,10 @@ class AblationResult:
     title: str
     verdict: str
     tables: tuple[ResultTable, ...]
-    arms: tuple[ArmFacts, ...]
+    arms: tuple[ArmDescription, ...]
     runs: tuple[RunRow, ...]
     seeds: tuple[int, ...]
-    baseline: BaselineFacts
+    baseline: Baseline
     receipt: Receipt
     setting: Mapping[str, str]
     command: str

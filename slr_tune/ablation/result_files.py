@@ -48,9 +48,9 @@ def read_result(folder: Path) -> AblationResult:
             raise ValueError(f"it is not of schema {SCHEMA}")
         result: AblationResult = TypeAdapter(AblationResult).validate_python(content)
     except (OSError, ValueError, ValidationError) as error:
-        said = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise SlrTuneError(
-            f"{path} cannot be read: {said}", hint="slr-tune ablate writes it anew."
+            f"{path} cannot be read: {reason}", hint="slr-tune ablate writes it anew."
         ) from error
     return result
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from slr_tune.ablation.analysis import check_comparable
-from slr_tune.ablation.assemble import Measured, Part, assemble
 from slr_tune.ablation.bench import Bench, Interrupted
+from slr_tune.ablation.build_result import Measured, Part, build_result
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import walk
-from slr_tune.ablation.request import Request
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
@@ -59,7 +58,7 @@ def ablation_folder(study: str, name: str) -> Path:
     return study_folder(study) / "ablations" / name
 
 
-def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[AblationResult, Path]:
+def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
     """Trains what is missing, compares, and writes `result.json` and `runs.csv`.
 
     Returns:
@@ -78,45 +77,36 @@ def run_ablation(design: Design, request: Request, talk: Talk) -> tuple[Ablation
     with _locked(spec.study):
         data = prepare(spec.data, cache_root()) if spec.data else None
         if data is not None and design.measure.scored:
-            check_comparable(data, ["dev", "test"] if request.with_test else ["dev"])
-        needs = resources(spec, request)
-        with workers_session(needs, address=request.address) as workers, ExitStack() as stack:
+            check_comparable(data, ["dev", "test"] if design.with_test else ["dev"])
+        needs = design.resources
+        with workers_session(needs, address=design.address) as workers, ExitStack() as stack:
             # Before the workers start: they hold the cores that its training would need.
-            teacher = _teacher(spec, data, request, talk)
+            teacher = _teacher(design, data, talk)
             pool = stack.enter_context(_trainers(needs, workers))
             bench = Bench(
                 _place(spec, data, teacher),
                 pool,
                 data=data,
                 teacher_hash=None if teacher is None else teacher.hash,
-                share=request.share,
+                share=design.share,
                 tell=talk.tell,
                 stopped=talk.stopped,
                 measure=design.measure,
             )
-            parts, steps = _train(design, request, bench)
+            parts, steps = _train(design, bench)
             measured = [_measure(part, bench) for part in parts]
-            if request.with_test:
+            if design.with_test:
                 # All that can be refused has been, and all is trained: what is logged is a look.
                 times = log_test_opening(study_folder(spec.study), design.command, mark=mark)
                 talk.tell(opening_line(times))
                 measured = [_with_test(found, bench) for found in measured]
-    result = assemble(design, measured, bench=bench, steps=steps, teacher=teacher)
+    result = build_result(design, measured, bench=bench, steps=steps, teacher=teacher)
     write_result(folder, result)
     mark.unlink(missing_ok=True)
     return read_result(folder), folder
 
 
-def resources(spec: StudySpec, request: Request) -> Resources:
-    """What a training needs, and how many go side by side."""
-    if request.workers is None:
-        return spec.resources
-    return replace(spec.resources, workers=request.workers)
-
-
-def _train(
-    design: Design, request: Request, bench: Bench
-) -> tuple[list[Part], tuple[PathStep, ...]]:
+def _train(design: Design, bench: Bench) -> tuple[list[Part], tuple[PathStep, ...]]:
     """All runs that the design asks for."""
     trainable, seeds = design.spec.trainable, design.seeds
     if design.goal is not None:
@@ -126,7 +116,7 @@ def _train(
         return [forward, back, Part("tried", "", path.tried)], path.steps
     parts = [Part(MAIN, design.title, bench.train(design.arms, seeds))]
     if design.retune is not None:
-        tuned = retuned(bench, design.arms, design.retune, budget=request.budget, seed=TUNING_SEED)
+        tuned = retuned(bench, design.arms, design.retune, budget=design.budget, seed=TUNING_SEED)
         title = f"{design.title}, each arm with a {design.retune} of its own"
         parts.append(Part(RETUNED, title, bench.train(tuned.arms, seeds)))
         parts.append(Part("tuning", "", tuned.tried))
@@ -146,13 +136,14 @@ def _with_test(measured: Measured, bench: Bench) -> Measured:
     return Measured(part, {**measured.counts, "test": bench.counts(part.cells, "test")})
 
 
-def _teacher(spec: StudySpec, data: Any, request: Request, talk: Talk) -> Teacher | None:
+def _teacher(design: Design, data: Any, talk: Talk) -> Teacher | None:
+    spec = design.spec
     if spec.teacher is None or spec.trainable in UNTAUGHT:
         return None
     teacher = find_teacher(
         spec,
         data,
-        storage=request.storage,
+        storage=design.storage,
         tell=talk.tell,
         stopped=talk.stopped,
         allow_weak=True,

@@ -10,24 +10,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.checks.bench import Bench
+from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics
-from slr_tune.diagnosis.scores import score_split
-from slr_tune.diagnosis.subject import greedy
+from slr_tune.diagnosis.find_run import greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.data import Dataset, Split
 from trainables.data.subset import subset
-from trainables.protocol import RunInputs
-from trainables.registry import run_class
+from trainables.registry import config_class
 from trainables.runs.ctc_run import CtcRun
+from trainables.runs.evaluation import evaluate
 
 WARM_UP = 50
 DROPOUT = 0.1
@@ -83,33 +82,28 @@ def overfit(
         report: Told of every epoch.
 
     Raises:
-        SlrTuneError: The run is a user's own, or no utterance can be learnt at all.
+        SlrTuneError: The run is a custom one, or no utterance can be learnt at all.
     """
-    bench = Bench(spec, storage=None, device=None)
-    try:
-        if not bench.built_in:
+    with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
+        if not inputs.built_in:
             raise SlrTuneError(
                 f"overfit knows the inside of built-in runs only, not of {spec.trainable}",
                 hint="Give your run a few utterances of its data and see whether it learns them.",
             )
-        few = _few(bench, utterances)
-        config = _config(bench.config, len(few.train), epochs, learning_rate)
-        return _learn(_student(config, few, spec), few, report)
-    finally:
-        bench.close()
+        few = _few(inputs, utterances)
+        config = _config(inputs.config, len(few.train), epochs, learning_rate)
+        return _learn(_student(config, few, inputs), few, report)
 
 
-def _few(bench: Bench, count: int) -> Dataset:
-    train = bench.data.train
-    frames = -(-train.lengths // int(bench.config["subsampling"]))
-    possible = np.flatnonzero(frames >= train.frames_needed)
+def _few(inputs: CheckInputs, count: int) -> Dataset:
+    possible = inputs.alignable
     if not len(possible):
         raise SlrTuneError(
             f"no training utterance has the frames that CTC needs for its glosses at subsampling "
-            f"{bench.config['subsampling']}",
+            f"{inputs.config['subsampling']}",
             hint="Lower subsampling: nothing can be learnt like this.",
         )
-    return subset(bench.data, train=possible[:count])
+    return subset(inputs.data, train=possible[:count])
 
 
 def _config(
@@ -133,13 +127,11 @@ def _config(
     }
 
 
-def _student(config: dict[str, Any], few: Dataset, spec: StudySpec) -> CtcRun:
+def _student(config: dict[str, Any], few: Dataset, inputs: CheckInputs) -> CtcRun:
     """The model, to be trained on the glosses alone."""
-    cls: Any = run_class("student")
-    known = {name: v for name, v in config.items() if name in cls.config_class.model_fields}
-    inputs = RunInputs(data=few, seed=spec.seed, teacher=None, cache=Path())
-    run: CtcRun = cls(cls.config_class.model_validate(known), inputs)
-    return run
+    fields = config_class("student").model_fields
+    known = {name: value for name, value in config.items() if name in fields}
+    return inputs.build_run("student", known, few, teacher=None)
 
 
 def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
@@ -158,9 +150,8 @@ def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
 
 
 def _wrong(run: CtcRun, few: Dataset) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    found = greedy(score_split(run.model, few.train).log_probs)
-    hypotheses = [tuple(few.vocabulary[index] for index in classes) for classes in found]
-    rows = zip(few.train.ids, few.train.references, hypotheses, strict=True)
+    found = evaluate(run.model, few.train, few.vocabulary, device=run.device)
+    rows = zip(few.train.ids, few.train.references, found.hypotheses, strict=True)
     return [(name, signed, given) for name, signed, given in rows if signed != given]
 
 

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
-from slr_tune.checks import models, surroundings
-from slr_tune.checks.bench import Bench
+from slr_tune.checks import environment_checks, model_checks
 from slr_tune.checks.result import Check, Finding, run_checks
+from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 
-_Checker = Callable[[Bench], Finding]
+_Checker = Callable[[CheckInputs], Finding]
 
 _QUICK: tuple[tuple[str, _Checker], ...] = (
-    ("teacher checkpoint", models.teacher_checkpoint),
-    ("configuration", models.configuration),
-    ("modules", models.modules),
-    ("architectures", models.architectures),
-    ("forward pass", models.forward),
-    ("loss", models.loss),
-    ("disk", surroundings.disk),
+    ("teacher checkpoint", model_checks.teacher_checkpoint),
+    ("configuration", model_checks.configuration),
+    ("modules", model_checks.modules),
+    ("architectures", model_checks.architectures),
+    ("forward pass", model_checks.forward),
+    ("loss", model_checks.loss),
+    ("disk", environment_checks.disk),
 )
 """The database is left out: a search opens it next, and tells more of what is wrong."""
 
 _FULL: tuple[tuple[str, _Checker], ...] = (
     *_QUICK[:-1],
-    ("data", surroundings.data),
-    ("memory", surroundings.memory),
+    ("data", environment_checks.data),
+    ("memory", environment_checks.memory),
     _QUICK[-1],
-    ("storage", surroundings.storage),
-    ("teacher against baseline", surroundings.worth),
-    ("cost", surroundings.cost),
+    ("storage", environment_checks.storage),
+    ("teacher against baseline", environment_checks.worth),
+    ("cost", environment_checks.cost),
 )
 
 
@@ -44,12 +45,10 @@ def verify(spec: StudySpec, *, storage: str | None, quick: bool = False) -> list
         quick: Leave out what takes long: every value of the data, a step of the largest
             configuration, the comparison of teacher and student, the cost. No GPU is touched.
     """
-    bench = Bench(spec, storage=storage, device="cpu" if quick else None)
-    try:
-        checks = [(name, partial(check, bench)) for name, check in (_QUICK if quick else _FULL)]
+    device = "cpu" if quick else None
+    with closing(CheckInputs(spec, storage=storage, device=device)) as inputs:
+        checks = [(name, partial(check, inputs)) for name, check in (_QUICK if quick else _FULL)]
         return run_checks(checks)
-    finally:
-        bench.close()
 
 
 def quick_check(spec: StudySpec, *, storage: str | None) -> str:

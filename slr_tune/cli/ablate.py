@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+
+if TYPE_CHECKING:
+    from slr_tune.ablation.design import Design
 
 
 @click.command(
@@ -63,33 +67,61 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
 @click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: the study's]")
 @click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
 @storage_option
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, train nothing.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would be trained, train nothing.")
 @json_option
-def command(space: Path | None, **options: Any) -> int:
+def command(
+    space: Path | None,
+    factors: tuple[str, ...],
+    study: str | None,
+    baseline: str | None,
+    seeds: int,
+    factorial: bool,
+    controls: bool,
+    path: bool,
+    retune: str | None,
+    budget: int,
+    no_share: bool,
+    with_test: bool,
+    workers: int | None,
+    address: str | None,
+    storage: str | None,
+    dry: bool,
+    as_json: bool,
+) -> int:
     """Changes one factor at a time, with paired seeds, and says which differences are real.
 
     SPACE is the search-space file; without it the stored study is taken. Given again after a stop
     or a crash, the same command goes on where it was.
     """
     from slr_tune.ablation.design import make_design
-    from slr_tune.ablation.request import Request
 
-    as_json, dry = options.pop("as_json"), options.pop("dry_run")
-    share = not options.pop("no_share")
-    request = Request(space=space, share=share, **options)
-    design, view = make_design(request)
+    design = make_design(
+        space,
+        study=study,
+        factors=factors,
+        baseline=baseline,
+        seeds=seeds,
+        factorial=factorial,
+        controls=controls,
+        path=path,
+        retune=retune,
+        budget=budget,
+        share=not no_share,
+        with_test=with_test,
+        storage=storage,
+        address=address,
+        workers=workers,
+    )
     if dry:
-        from dataclasses import asdict
-
         from slr_tune.ablation.dry_run import dry_run, dry_text
 
-        plan = dry_run(design, request, view)
+        plan = dry_run(design)
         echo_json(asdict(plan)) if as_json else click.echo(dry_text(plan, design))
         return 0
-    return _ablate(design, request, as_json=as_json)
+    return _ablate(design, as_json=as_json)
 
 
-def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
+def _ablate(design: Design, *, as_json: bool) -> int:
     from slr_tune.ablation.bench import Interrupted
     from slr_tune.ablation.run import Talk, run_ablation
     from slr_tune.cli.main import EXIT_INTERRUPTED
@@ -105,15 +137,13 @@ def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
     )
     with interrupt_flag(tell) as asked:
         try:
-            result, folder = run_ablation(design, request, Talk(tell, asked.is_set))
+            result, folder = run_ablation(design, Talk(tell, asked.is_set))
         except Interrupted:
             tell("Interrupted. What was trained is kept; the same command goes on.")
             return EXIT_INTERRUPTED
     tell("Writing the report")
     paths = write_report(result, folder)
     if as_json:
-        from dataclasses import asdict
-
         files = [folder / "result.json", folder / "runs.csv", *paths]
         echo_json({**asdict(result), "folder": str(folder), "files": [str(path) for path in files]})
     else:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from slr_tune.errors import SlrTuneError
+
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
     from trainables.config import Decoding
     from trainables.data import Dataset
-    from trainables.decoding import BeamSettings
+    from trainables.decoding import BeamSettings, NgramModel
     from trainables.files.stored_model import StoredModel
+
+Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 
 data_option = click.option(
     "--data",
@@ -40,100 +46,136 @@ lm_options = (
         help="Glosses of an n-gram, with --lm train.",
     ),
 )
-_OWN = "[default: as the checkpoint was trained with, or {}]"
+_AS_TRAINED = "[default: as the checkpoint was trained with, or {}]"
 beam_options = (
-    click.option("--beam-width", type=click.IntRange(min=1), help=_OWN.format(10)),
+    click.option("--beam-width", type=click.IntRange(min=1), help=_AS_TRAINED.format(10)),
     *lm_options,
-    click.option("--lm-weight", type=click.FloatRange(min=0), help=_OWN.format(0.9)),
+    click.option("--lm-weight", type=click.FloatRange(min=0), help=_AS_TRAINED.format(0.9)),
     click.option(
         "--gloss-bonus",
         type=click.FloatRange(-100, 100),
         help="Nats for each gloss, against a language model's liking for short sentences. "
-        + _OWN.format("1.5; 0 with --lm none"),
+        + _AS_TRAINED.format("1.5; 0 with --lm none"),
     ),
 )
 
 
-def with_options(
-    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Several options as one decorator, in the order of the help."""
+@dataclass(frozen=True)
+class ChosenCheckpoint:
+    """Options that name a checkpoint and the data it is used on.
 
-    def add_all(command: Callable[..., Any]) -> Callable[..., Any]:
+    Attributes:
+        checkpoint: CHECKPOINT, a file, a run's folder, or a study.
+        study: `--study` in its place.
+        trial: `--trial` of the study.
+        data: `--data`, None for those that the checkpoint is of.
+        storage: `--storage`.
+    """
+
+    checkpoint: str | None
+    study: str | None
+    trial: int | None
+    data: str | None
+    storage: str | None
+
+    def opened(self) -> tuple[Named, StoredModel, Dataset]:
+        """The checkpoint, its model, and the data."""
+        from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
+        from trainables.files.stored_model import load_model
+
+        named = find_checkpoint(
+            self.checkpoint, study=self.study, trial=self.trial, storage=self.storage
+        )
+        stored = load_model(named.path)
+        return named, stored, find_data(stored.data_hash, named, self.data)
+
+
+@dataclass(frozen=True)
+class DecoderOptions:
+    """Options of a beam search.
+
+    Attributes:
+        model: `--lm`.
+        lm_order: `--lm-order`.
+        beam_width: `--beam-width`.
+        lm_weight: `--lm-weight`.
+        gloss_bonus: `--gloss-bonus`.
+    """
+
+    model: str
+    lm_order: int
+    beam_width: int | None = None
+    lm_weight: float | None = None
+    gloss_bonus: float | None = None
+
+    def language_model(self, data: Dataset) -> NgramModel | None:
+        """The language model, where there is one."""
+        from slr_tune.evaluation.decode import language_model
+
+        return language_model(self.model, data, order=self.lm_order)
+
+    def settings(self, decoding: Decoding, *, has_language_model: bool) -> BeamSettings:
+        """The beam search; what the options leave open is as in training, or customary.
+
+        Args:
+            decoding: Of the checkpoint's configuration.
+            has_language_model: Without one there is nothing that a bonus would have to make up for.
+
+        Raises:
+            SlrTuneError: A weight is given to a language model that is not there.
+        """
+        from trainables.config import Decoding
+        from trainables.decoding.configured import beam_settings
+
+        usual = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
+        assert usual is not None
+        if self.lm_weight and not has_language_model:
+            raise SlrTuneError(
+                f"--lm-weight {self.lm_weight:g} needs a language model",
+                hint="Give --lm train or an ARPA file, or leave out the weight.",
+            )
+        if not has_language_model:
+            usual = replace(usual, lm_weight=0.0, gloss_bonus=0.0)
+        given: dict[str, Any] = {
+            "width": self.beam_width,
+            "lm_weight": self.lm_weight,
+            "gloss_bonus": self.gloss_bonus,
+        }
+        return replace(usual, **{name: v for name, v in given.items() if v is not None})
+
+
+def options_as(
+    name: str, kind: type[ChosenCheckpoint | DecoderOptions], *options: Decorator
+) -> Decorator:
+    """Options, in the order of the help, that a command takes as one object.
+
+    Args:
+        name: Argument of the command that takes it.
+        kind: Its class; each field that an option gives is taken from it.
+        options: What click is told.
+    """
+
+    def add_all(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def with_object(**given: Any) -> int:
+            taken = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
+            return command(**{name: kind(**taken)}, **given)
+
         for add in reversed(options):
-            command = add(command)
-        return command
+            add(with_object)
+        return with_object
 
     return add_all
 
 
-def checkpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """CHECKPOINT, or --study and --trial; and --data."""
-    for add in (
-        data_option,
-        click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
-        click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
-        click.argument("checkpoint", required=False),
-    ):
-        command = add(command)
-    return command
-
-
-def opened(
-    checkpoint: str | None,
-    *,
-    study: str | None,
-    trial: int | None,
-    storage: str | None,
-    data: str | None,
-) -> tuple[Named, StoredModel, Dataset]:
-    """The checkpoint that a person names, its model, and the data it is of."""
-    from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
-    from trainables.files.stored_model import load_model
-
-    named = find_checkpoint(checkpoint, study=study, trial=trial, storage=storage)
-    stored = load_model(named.path)
-    return named, stored, find_data(stored.data_hash, named, data)
-
-
-def chosen_beam(
-    decoding: Decoding,
-    *,
-    has_language_model: bool,
-    width: int | None,
-    lm_weight: float | None,
-    gloss_bonus: float | None,
-) -> BeamSettings:
-    """The beam search that options ask for; what they leave open is as in training, or customary.
-
-    Args:
-        decoding: Of the checkpoint's configuration.
-        has_language_model: Without one there is nothing that a bonus would have to make up for.
-        width: `--beam-width`.
-        lm_weight: `--lm-weight`.
-        gloss_bonus: `--gloss-bonus`.
-
-    Raises:
-        SlrTuneError: A weight is given to a language model that is not there.
-    """
-    from slr_tune.errors import SlrTuneError
-    from trainables.config import Decoding
-    from trainables.decoding import BeamSettings
-    from trainables.decoding.configured import beam_settings
-
-    own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
-    assert own is not None
-    if lm_weight and not has_language_model:
-        raise SlrTuneError(
-            f"--lm-weight {lm_weight:g} needs a language model",
-            hint="Give --lm train or an ARPA file, or leave out the weight.",
-        )
-    weight, bonus = (own.lm_weight, own.gloss_bonus) if has_language_model else (0.0, 0.0)
-    return BeamSettings(
-        own.width if width is None else width,
-        weight if lm_weight is None else lm_weight,
-        bonus if gloss_bonus is None else gloss_bonus,
-    )
+checkpoint_options = options_as(
+    "chosen",
+    ChosenCheckpoint,
+    click.argument("checkpoint", required=False),
+    click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
+    click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
+    data_option,
+)
 
 
 def log_opening(named: Named, split: str, command: str) -> None:

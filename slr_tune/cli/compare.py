@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from slr_tune.cli.checkpoint_options import (
+    DecoderOptions,
     beam_options,
-    chosen_beam,
     data_option,
     log_opening,
-    with_options,
+    options_as,
 )
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
-    import torch
-
-    from slr_tune.comparison.measure import Comparison
+    from slr_tune.comparison.measure import SystemComparison
     from slr_tune.comparison.systems import System
     from trainables.data import Dataset
     from trainables.decoding import BeamSettings, NgramModel
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 @click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
 @click.option("--test", "with_test", is_flag=True, help="Open test too; it is logged.")
 @data_option
-@with_options(*beam_options)
+@options_as("decoder", DecoderOptions, *beam_options)
 @click.option(
     "--tune-beam",
     is_flag=True,
@@ -51,11 +49,12 @@ def command(
     systems: Sequence[str],
     with_test: bool,
     data: str | None,
+    decoder: DecoderOptions,
+    tune_beam: bool,
     latex: bool,
     as_csv: bool,
     as_json: bool,
     storage: str | None,
-    **options: Any,
 ) -> int:
     """Compares trained systems with the first one: parameters, size, speed, cost and WER.
 
@@ -65,7 +64,9 @@ def command(
     """
     if latex + as_csv + as_json > 1:
         raise SlrTuneError("--latex, --csv and --json exclude each other")
-    found = _measured(systems, with_test, data, storage, options)
+    if tune_beam:
+        _check_nothing_set(decoder)
+    found = _measured(systems, data, storage, decoder, tune_beam=tune_beam, with_test=with_test)
     if as_json:
         _echo_json(found)
     elif as_csv:
@@ -77,19 +78,30 @@ def command(
     return 0
 
 
+def _check_nothing_set(decoder: DecoderOptions) -> None:
+    """Refuses settings that the tuning would override."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("beam_width", "lm_weight", "gloss_bonus")
+        if getattr(decoder, name) is not None
+    ]
+    if given:
+        raise SlrTuneError(f"--tune-beam chooses {' and '.join(given)} itself: give one or other")
+
+
 def _measured(
     given: Sequence[str],
-    with_test: bool,
     data_text: str | None,
     storage: str | None,
-    options: dict[str, Any],
-) -> Comparison:
+    decoder: DecoderOptions,
+    *,
+    tune_beam: bool,
+    with_test: bool,
+) -> SystemComparison:
     from slr_tune.comparison.measure import measure
     from slr_tune.comparison.systems import common_data, find_systems, trained_elsewhere
-    from slr_tune.evaluation.decode import language_model
     from trainables.runs.optimisation import choose_device
 
-    _check(options)
     systems = find_systems(given, storage=storage)
     data = common_data(systems, data_text)
     if others := trained_elsewhere(systems, data):
@@ -98,64 +110,31 @@ def _measured(
             "this dev or test may have been in the training, which no WER would survive.",
             err=True,
         )
-    model = language_model(options["model"], data, order=options["lm_order"])
-    device = choose_device("auto")
-    beams = _beams(systems, data, model, device, options)
+    model = decoder.language_model(data)
+    beams = [
+        _tuned(system, data, model)
+        if tune_beam
+        else decoder.settings(system.stored.config.decoding, has_language_model=model is not None)
+        for system in systems
+    ]
     if with_test:
         _log_openings(systems)
-    splits = ("dev", "test") if with_test else ("dev",)
     return measure(
         systems,
         beams,
         data,
-        splits=splits,
+        splits=("dev", "test") if with_test else ("dev",),
         language_model=model,
-        device=device,
-        tuned=options["tune_beam"],
+        device=choose_device("auto"),
+        tuned=tune_beam,
     )
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Refuses settings that the tuning would override."""
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in ("beam_width", "lm_weight", "gloss_bonus")
-        if options[name] is not None
-    ]
-    if options["tune_beam"] and given:
-        raise SlrTuneError(f"--tune-beam chooses {' and '.join(given)} itself: give one or other")
-
-
-def _beams(
-    systems: Sequence[System],
-    data: Dataset,
-    model: NgramModel | None,
-    device: torch.device,
-    options: dict[str, Any],
-) -> list[BeamSettings]:
-    if options["tune_beam"]:
-        return [_tuned(system, data, model, device) for system in systems]
-    return [
-        chosen_beam(
-            system.stored.config.decoding,
-            has_language_model=model is not None,
-            width=options["beam_width"],
-            lm_weight=options["lm_weight"],
-            gloss_bonus=options["gloss_bonus"],
-        )
-        for system in systems
-    ]
-
-
-def _tuned(
-    system: System, data: Dataset, model: NgramModel | None, device: torch.device
-) -> BeamSettings:
+def _tuned(system: System, data: Dataset, model: NgramModel | None) -> BeamSettings:
+    from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.tuning import tune
-    from slr_tune.study.folders import cache_root
-    from trainables.teaching.log_probs import stored_log_probs
 
-    scores = stored_log_probs(system.stored, data, "dev", cache=cache_root(), device=device)
-    found = tune(scores, data.dev, data.vocabulary, language_model=model)
+    found = tune(scored_split(system.stored, data, "dev"), language_model=model)
     click.echo(
         f"{system.name}: beam chosen on dev, WER {found.best.decoded.wer:.2f}; chosen on one half "
         f"of dev and measured on the other {found.held_out_wer:.2f}",
@@ -171,14 +150,14 @@ def _log_openings(systems: Sequence[System]) -> None:
         log_opening(named, "test", "compare")
 
 
-def _echo_json(found: Comparison) -> None:
+def _echo_json(found: SystemComparison) -> None:
     from slr_tune.report.comparison import json_rows
 
     facts = {"data": found.data, "splits": list(found.splits), "device": found.device}
     echo_json({**facts, "limits": list(found.limits), "systems": json_rows(found)})
 
 
-def _echo_tables(found: Comparison, *, latex: bool) -> None:
+def _echo_tables(found: SystemComparison, *, latex: bool) -> None:
     from slr_tune.report.comparison import differences_table, systems_table
     from slr_tune.report.page import latex_table, markdown_table
 

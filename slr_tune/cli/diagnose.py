@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.checkpoint_options import checkpoint_options
+from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 _FILE = "diagnosis.html"
@@ -29,12 +29,8 @@ _FILE = "diagnosis.html"
 @storage_option
 @json_option
 def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
+    chosen: ChosenCheckpoint,
     out: Path | None,
-    storage: str | None,
     as_json: bool,
 ) -> int:
     """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
@@ -42,12 +38,14 @@ def command(
     Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A
     trial without a checkpoint is judged by its curve. Test is left alone.
     """
-    from slr_tune.diagnosis.subject import examine, find_subject
+    from slr_tune.diagnosis.find_run import examine, find_run
     from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page, diagnosis_text
 
-    subject = find_subject(checkpoint, study=study, trial=trial, storage=storage)
-    found = examine(subject, data=data)
-    path = out or subject.folder / _FILE
+    run = find_run(
+        chosen.checkpoint, study=chosen.study, trial=chosen.trial, storage=chosen.storage
+    )
+    found = examine(run, data=chosen.data)
+    path = out or run.folder / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(diagnosis_page(found), encoding="utf-8")
     echo_json(diagnosis_json(found)) if as_json else click.echo(diagnosis_text(found))

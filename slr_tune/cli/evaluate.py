@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.checkpoint_options import (
+    ChosenCheckpoint,
+    DecoderOptions,
     beam_options,
     checkpoint_options,
-    chosen_beam,
     log_opening,
-    opened,
-    with_options,
+    options_as,
 )
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 if TYPE_CHECKING:
-    from slr_tune.evaluation.checkpoints import Named
     from slr_tune.evaluation.decode import Decoded
     from slr_tune.evaluation.mistakes import Mistakes
     from slr_tune.statistics import Difference
     from trainables.data import Dataset, Split
+    from trainables.decoding import BeamDecoder
     from trainables.files.stored_model import StoredModel
 
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 )
 @checkpoint_options
 @click.option("--split", type=click.Choice(["dev", "test"]), default="dev", show_default=True)
-@with_options(*beam_options)
+@options_as("decoder", DecoderOptions, *beam_options)
 @click.option(
     "--confidence",
     type=click.FloatRange(max=0),
@@ -53,91 +53,76 @@ if TYPE_CHECKING:
 @storage_option
 @json_option
 def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
-    storage: str | None,
+    chosen: ChosenCheckpoint,
+    split: str,
+    decoder: DecoderOptions,
+    confidence: float | None,
+    most: int,
     as_json: bool,
-    **options: Any,
 ) -> int:
     """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
     95 %, by a bootstrap over utterances, or over signers where they are known.
     """
+    from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units
 
-    named, stored, dataset = opened(
-        checkpoint, study=study, trial=trial, storage=storage, data=data
-    )
-    systems, seconds = _decode(named, stored, dataset, options)
-    split: Split = getattr(dataset, options["split"])
-    rows = _rows(systems, split)
-    mistakes = find_mistakes(systems[-1].hypotheses, split.references, most=max(options["most"], 5))
-    model_seconds = seconds / len(split)
+    named, stored, dataset = chosen.opened()
+    beam, name = _beam(stored, dataset, decoder)
+    # All that can be refused has been: what is logged is a look.
+    log_opening(named, split, "evaluate")
+    scored = scored_split(stored, dataset, split)
+    systems = [scored.greedy()]
+    if confidence is not None:
+        systems.append(scored.confident(confidence))
+    systems.append(scored.beam(beam, name))
+    utterances = scored.split
+    rows = _rows(systems, utterances)
+    mistakes = find_mistakes(systems[-1].hypotheses, utterances.references, most=max(most, 5))
+    model_seconds = scored.scores.seconds / len(utterances)
     if as_json:
         facts: dict[str, Any] = {
             "checkpoint": str(named.path),
             "data": dataset.name,
-            "split": split.name,
+            "split": split,
+            "epoch": stored.epoch,
+            "parameters": stored.parameters,
+            "utterances": len(utterances),
+            "model_seconds_per_utterance": model_seconds,
         }
-        facts |= {"epoch": stored.epoch, "parameters": stored.parameters}
-        facts |= {"utterances": len(split), "model_seconds_per_utterance": model_seconds}
-        echo_json({**facts, "systems": rows, **_listed(mistakes, split, most=options["most"])})
+        echo_json({**facts, "systems": rows, **_listed(mistakes, utterances, most=most)})
         return 0
     click.echo(
         f"{named.path}\n{stored.parameters:,} parameters, epoch {stored.epoch}; {dataset.name} "
-        f"{split.name}, {len(split)} utterances; model {1000 * model_seconds:.1f} ms an utterance\n"
+        f"{split}, {len(utterances)} utterances; model {1000 * model_seconds:.1f} ms an utterance\n"
     )
     _print_systems(rows)
     click.echo(
-        f"\nThe intervals are of these weights on other {drawn_units(split.signers)}. "
+        f"\nThe intervals are of these weights on other {drawn_units(utterances.signers)}. "
         "What another seed would give they do not say."
     )
-    _print_mistakes(systems[-1].name, mistakes, split, most=options["most"])
+    _print_mistakes(systems[-1].name, mistakes, utterances, most=most)
     return 0
 
 
-def _decode(
-    named: Named, stored: StoredModel, dataset: Dataset, options: dict[str, Any]
-) -> tuple[list[Decoded], float]:
-    """All decoders on one set of scores, and the seconds that the model took for these."""
-    from slr_tune.evaluation.decode import beam, confident, frames_of, greedy, language_model
-    from slr_tune.study.folders import cache_root
+def _beam(
+    stored: StoredModel, dataset: Dataset, decoder: DecoderOptions
+) -> tuple[BeamDecoder, str]:
+    """The beam search that the options ask for, and its name."""
     from trainables.decoding import BeamDecoder
-    from trainables.runs.optimisation import choose_device
-    from trainables.teaching.log_probs import check_fits, stored_log_probs
+    from trainables.teaching.log_probs import check_fits
 
     check_fits(stored, dataset)
-    model = language_model(options["model"], dataset, order=options["lm_order"])
-    settings = chosen_beam(
-        stored.config.decoding,
-        has_language_model=model is not None,
-        width=options["beam_width"],
-        lm_weight=options["lm_weight"],
-        gloss_bonus=options["gloss_bonus"],
-    )
-    decoder = BeamDecoder(stored.vocabulary, settings, language_model=model)
-    # All that can be refused has been: what is logged is a look.
-    log_opening(named, options["split"], "evaluate")
-    scores = stored_log_probs(
-        stored, dataset, options["split"], cache=cache_root(), device=choose_device("auto")
-    )
-    split = getattr(dataset, options["split"])
+    model = decoder.language_model(dataset)
+    settings = decoder.settings(stored.config.decoding, has_language_model=model is not None)
     name = f"beam {settings.width}"
     if model is not None:
         name += f", LM {settings.lm_weight:g}"
     if settings.gloss_bonus:
         name += f", bonus {settings.gloss_bonus:g}"
-    systems = [greedy(scores, split, stored.vocabulary)]
-    if options["confidence"] is not None:
-        threshold = options["confidence"]
-        systems.append(confident(scores, split, stored.vocabulary, threshold=threshold))
-    utterances = frames_of(scores)
-    systems.append(beam(utterances, split, stored.vocabulary, decoder=decoder, name=name))
-    return systems, scores.seconds
+    return BeamDecoder(stored.vocabulary, settings, language_model=model), name
 
 
 def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:

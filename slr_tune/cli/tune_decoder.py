@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.checkpoint_options import checkpoint_options, lm_options, opened, with_options
+from slr_tune.cli.checkpoint_options import (
+    ChosenCheckpoint,
+    DecoderOptions,
+    checkpoint_options,
+    lm_options,
+    options_as,
+)
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
 
 if TYPE_CHECKING:
@@ -25,38 +31,21 @@ if TYPE_CHECKING:
     ),
 )
 @checkpoint_options
-@with_options(*lm_options)
+@options_as("decoder", DecoderOptions, *lm_options)
 @storage_option
 @json_option
-def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
-    model: str,
-    lm_order: int,
-    storage: str | None,
-    as_json: bool,
-) -> int:
+def command(chosen: ChosenCheckpoint, decoder: DecoderOptions, as_json: bool) -> int:
     """Chooses the settings of the beam search for CHECKPOINT on dev. Nothing is trained."""
-    from slr_tune.evaluation.decode import greedy, language_model
+    from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.tuning import tune
-    from slr_tune.study.folders import cache_root
-    from trainables.runs.optimisation import choose_device
-    from trainables.teaching.log_probs import stored_log_probs
 
-    named, stored, dataset = opened(
-        checkpoint, study=study, trial=trial, storage=storage, data=data
-    )
-    ngrams = language_model(model, dataset, order=lm_order)
-    scores = stored_log_probs(
-        stored, dataset, "dev", cache=cache_root(), device=choose_device("auto")
-    )
-    split = dataset.dev
+    named, stored, dataset = chosen.opened()
+    model = decoder.language_model(dataset)
+    scored = scored_split(stored, dataset, "dev")
     started = time.perf_counter()
-    found = tune(scores, split, stored.vocabulary, language_model=ngrams)
+    found = tune(scored, language_model=model)
     seconds = time.perf_counter() - started
-    plain = greedy(scores, split, stored.vocabulary)
+    plain = scored.greedy()
     if as_json:
         echo_json(
             {
@@ -70,10 +59,9 @@ def command(
             }
         )
         return 0
-    click.echo(f"{named.path}\n{dataset.name} dev, {len(split)} utterances\n")
+    click.echo(f"{named.path}\n{dataset.name} dev, {len(dataset.dev)} utterances\n")
     _print(found, plain.wer, seconds)
-    options = _subject_options(named, data=data, storage=storage)
-    click.echo("\n" + _evaluate_command(options, found.best.settings, model, lm_order))
+    click.echo("\n" + _evaluate_command(named, found.best.settings, chosen, decoder))
     return 0
 
 
@@ -89,10 +77,13 @@ def _subject_options(named: Named, *, data: str | None, storage: str | None) -> 
     return words + ([] if data is None else ["--data", data])
 
 
-def _evaluate_command(subject: list[str], best: BeamSettings, model: str, lm_order: int) -> str:
+def _evaluate_command(
+    named: Named, best: BeamSettings, chosen: ChosenCheckpoint, decoder: DecoderOptions
+) -> str:
     """What evaluates the best."""
-    words = ["slr-tune", "evaluate", *subject]
-    words += ["--lm", model] + (["--lm-order", str(lm_order)] if model == "train" else [])
+    same = _subject_options(named, data=chosen.data, storage=chosen.storage)
+    words, model = ["slr-tune", "evaluate", *same], decoder.model
+    words += ["--lm", model] + (["--lm-order", str(decoder.lm_order)] if model == "train" else [])
     words += ["--beam-width", str(best.width)]
     words += [] if model == "none" else ["--lm-weight", f"{best.lm_weight:g}"]
     return shlex.join([*words, "--gloss-bonus", f"{best.gloss_bonus:g}"])

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 
 from slr_tune.comparison.systems import System
-from slr_tune.evaluation.decode import Decoded, beam, frames_of, greedy
-from slr_tune.statistics import Difference, ErrorCounts, compare
+from slr_tune.evaluation.decode import Decoded, scored_split
+from slr_tune.statistics import Comparison, Difference, ErrorCounts, compare
 from slr_tune.statistics.wer_interval import Wer, wer_with_interval
-from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split, collate
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
-from trainables.teaching.log_probs import stored_log_probs
 
 DECODERS = ("greedy", "beam")
 _TIMED = 40
@@ -28,7 +26,7 @@ Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSystem:
     """What is known of one system.
 
     Attributes:
@@ -47,7 +45,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemComparison:
     """All of it.
 
     Attributes:
@@ -63,7 +61,7 @@ class Comparison:
 
     data: str
     splits: tuple[str, ...]
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredSystem, ...]
     signers: Mapping[str, bool]
     limits: tuple[str, ...]
     timed: int
@@ -80,7 +78,7 @@ def measure(
     language_model: NgramModel | None,
     device: torch.device,
     tuned: bool = False,
-) -> Comparison:
+) -> SystemComparison:
     """Measures everything; the model of a checkpoint runs over a split once in its life.
 
     Args:
@@ -97,18 +95,15 @@ def measure(
     ]
     found: dict[Cell, list[Decoded]] = {}
     for name in splits:
-        split: Split = getattr(data, name)
         for system, decoder in zip(systems, decoders, strict=True):
-            scores = stored_log_probs(system.stored, data, name, cache=cache_root(), device=device)
-            plain = greedy(scores, split, data.vocabulary)
-            beamed = beam(frames_of(scores), split, data.vocabulary, decoder=decoder)
-            found.setdefault((name, "greedy"), []).append(plain)
-            found.setdefault((name, "beam"), []).append(beamed)
+            scored = scored_split(system.stored, data, name, device=device)
+            found.setdefault((name, "greedy"), []).append(scored.greedy())
+            found.setdefault((name, "beam"), []).append(scored.beam(decoder))
     names = [system.name for system in systems]
     families = {cell: _compared(names, runs, data, cell[0]) for cell, runs in found.items()}
     latency = _latencies(systems, decoders, data.dev, device=device)
     measured = tuple(
-        Measured(
+        MeasuredSystem(
             system,
             beams[place],
             latency[place],
@@ -118,18 +113,18 @@ def measure(
             },
             {
                 cell: difference
-                for cell, (differences, _) in families.items()
-                if (difference := differences.get(system.name)) is not None
+                for cell, family in families.items()
+                if (difference := family[system.name].difference) is not None
             },
         )
         for place, system in enumerate(systems)
     )
-    return Comparison(
+    return SystemComparison(
         data=data.name,
         splits=tuple(splits),
         measured=measured,
         signers={name: getattr(data, name).signers is not None for name in splits},
-        limits=tuple(dict.fromkeys(line for _, limits in families.values() for line in limits)),
+        limits=tuple(dict.fromkeys(line for family in families.values() for line in family.limits)),
         timed=min(_TIMED, len(data.dev)),
         device=_device_text(device),
         tuned=tuned,
@@ -138,17 +133,11 @@ def measure(
 
 def _compared(
     names: Sequence[str], runs: Sequence[Decoded], data: Dataset, split: str
-) -> tuple[dict[str, Difference], tuple[str, ...]]:
-    """Differences to the first by name, Holm over the others, and the limits of it all."""
-    arms = {}
-    for name, run in zip(names, runs, strict=True):
-        counts = run.counts[None]  # [1, N, 4]: one run of each system
-        arms[name] = ErrorCounts(counts[:, :, 0], counts[:, :, 1], counts[:, :, 2])
+) -> Comparison:
+    """All systems with the first; Holm over the others."""
+    arms = {n: ErrorCounts.of_runs([run.counts]) for n, run in zip(names, runs, strict=True)}
     words = runs[0].counts[:, 3]
-    signers = getattr(data, split).signers
-    family = compare(arms, words, baseline=names[0], signers=signers)
-    differences = {arm.name: arm.difference for arm in family.arms if arm.difference is not None}
-    return differences, family.limits
+    return compare(arms, words, baseline=names[0], signers=getattr(data, split).signers)
 
 
 def _latencies(

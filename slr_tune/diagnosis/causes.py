@@ -27,7 +27,7 @@ from slr_tune.diagnosis.red_flags import (
     blank_grace,
 )
 from slr_tune.diagnosis.remedies import (
-    Step,
+    RemedyStep,
     at_least,
     at_most,
     faster,
@@ -104,9 +104,9 @@ def _diverged(evidence: Evidence) -> Cause | None:
     flag, scores = evidence.flag(NOT_A_NUMBER), evidence.bad(LOG_PROBS)
     if not (flag or scores or not_finite or evidence.ended_by == "nan"):
         return None
-    told = flag.text if flag else scores.found if scores else "a gradient is not finite"
+    seen = flag.text if flag else scores.found if scores else "a gradient is not finite"
     steps = slower(evidence), at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
-    return Cause("diverged", f"The training left the numbers: {told}.", *remedy(*steps))
+    return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
 
 
 def _vanishing(evidence: Evidence) -> Cause | None:
@@ -118,7 +118,7 @@ def _vanishing(evidence: Evidence) -> Cause | None:
         "vanishing gradients",
         f"A layer gets no gradient, so what lies below it does not learn: {found.found}.",
         *remedy(
-            Step("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
+            RemedyStep("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
             at_most(evidence, "dropout", 0.1, "drop less out"),
             longer_warm_up(evidence),
         ),
@@ -146,10 +146,10 @@ def _collapsed(evidence: Evidence) -> Cause | None:
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
-    told = evidence.error if watched else found.found if found else flag.text if flag else ""
+    seen = evidence.error if watched else found.found if found else flag.text if flag else ""
     return Cause(
         "collapsed to blanks",
-        f"The model names next to nothing: {told or 'the collapse watch ended it'}.",
+        f"The model names next to nothing: {seen or 'the collapse watch ended it'}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
@@ -165,8 +165,8 @@ def _overfitted(evidence: Evidence) -> Cause | None:
         if not _may_read_soft_targets(evidence):
             steps.append(at_least(evidence, "augmentation.noise", 0.1, "add noise"))
     otherwise = "It is regularised already: take a smaller model, or more data."
-    advice, settings = remedy(*steps, otherwise=otherwise)
-    return Cause("overfitting", f"The model learns train by heart: {flag.text}.", advice, settings)
+    text = f"The model learns train by heart: {flag.text}."
+    return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))
 
 
 def _at_its_teacher(evidence: Evidence) -> Cause | None:
@@ -179,7 +179,7 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
         weights = "{alpha: 0.8, beta: 0.2, gamma: 0.0}"
     listens = evidence.setting("loss_weights.alpha", 0.7) >= 0.8
     advice, settings = remedy(
-        Step("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
+        RemedyStep("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
         at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
         otherwise="Find a better teacher.",
     )
@@ -202,7 +202,7 @@ def _standing_still(evidence: Evidence) -> Cause | None:
     return Cause(
         "learns no more",
         f"The training stands still at a bad WER: {flag.text}.",
-        *remedy(slower(evidence), Step("wait longer", waits)),
+        *remedy(slower(evidence), RemedyStep("wait longer", waits)),
     )
 
 
@@ -211,12 +211,10 @@ def _too_slow(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(HIGH_WER)
     if flag is None or len(evidence.flags) > 1:
         return None
-    advice, settings = remedy(faster(evidence))
     return Cause(
         "learns too slowly",
         f"The loss still falls, but late: {flag.text}.",
-        f"{advice} If that diverges, give the run more epochs.",
-        settings,
+        *remedy(faster(evidence), then="If that diverges, give the run more epochs."),
     )
 
 
@@ -224,12 +222,11 @@ def _guessing(evidence: Evidence) -> Cause | None:
     found = evidence.bad(ENTROPY)
     if found is None or too_early(evidence):
         return None
-    advice, settings = remedy(faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out"))
+    steps = faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out")
     return Cause(
         "guessing",
         f"The model is as unsure as if it guessed: {found.found}.",
-        f"{advice} See whether slr-tune overfit can learn five utterances.",
-        settings,
+        *remedy(*steps, then="See whether slr-tune overfit can learn five utterances."),
     )
 
 
@@ -244,24 +241,24 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
 
 
 def _out_of_memory(evidence: Evidence) -> Cause:
-    told = "The run did not fit into memory."
+    text = "The run did not fit into memory."
     size = int(evidence.setting("batch_size", 16))
     # A built-in run has halved its batches itself.
     if size == 1 or _ONE_UTTERANCE in evidence.error:
         hidden = int(evidence.setting("hidden", 1))
         settings = {"hidden": hidden // 2} if hidden > 1 else {}
-        said = "Not even one utterance fits: take a smaller model"
+        advice = "Not even one utterance fits: take a smaller model"
         # Dev is never cut, and soft targets are of whole utterances.
         whole = f"{_ONE_UTTERANCE} of dev" in evidence.error or _may_read_soft_targets(evidence)
-        said += "." if whole else ", or cut long ones: truncate_frames."
-        return Cause("out of memory", told, said, settings)
+        advice += "." if whole else ", or cut long ones: truncate_frames."
+        return Cause("out of memory", text, advice, settings)
     smaller, times = max(1, size // 4), min(4, size)
     settings = {
         "batch_size": smaller,
         "accumulation": times * int(evidence.setting("accumulation", 1)),
     }
-    said = f"Take batches of {smaller}, and {times} times as many to a step."
-    return Cause("out of memory", told, said, settings)
+    advice = f"Take batches of {smaller}, and {times} times as many to a step."
+    return Cause("out of memory", text, advice, settings)
 
 
 def _may_read_soft_targets(evidence: Evidence) -> bool:
@@ -282,10 +279,10 @@ def _unexplained(evidence: Evidence) -> Cause | None:
     bad = [item for item in evidence.diagnostics if item.bad]
     if not bad or too_early(evidence) or any(rule(evidence) for rule in _RULES[:-1]):
         return None
-    told = "; ".join(f"{item.name}: {item.found}" for item in bad)
+    seen = "; ".join(f"{item.name}: {item.found}" for item in bad)
     return Cause(
         "unusual output",
-        f"Something is off: {told}.",
+        f"Something is off: {seen}.",
         "See the worst utterances with slr-tune evaluate.",
     )
 

@@ -66,13 +66,13 @@ def diagnose(
         ended_by: As its record says.
         error: Text of the error that ended it.
     """
-    length = config.get("max_epochs")
+    wers = [float(row.get("val/wer", math.nan)) for row in rows]
     evidence = Evidence(
         diagnostics=diagnostics,
-        flags=red_flags(rows, max_epochs=length),
+        flags=red_flags(rows, max_epochs=config.get("max_epochs")),
         config=config,
         epoch=int(rows[-1]["epoch"]) if rows else 0,
-        wer=_best_wer(rows),
+        wer=min((wer for wer in wers if not math.isnan(wer)), default=math.nan),
         teacher_wer=teacher_wer,
         ended_by=ended_by,
         error=error,
@@ -112,8 +112,3 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     first, last = rows[0], rows[-1]
     text = f"The training loss began at {first['train/loss']:.2f} and is {last['train/loss']:.2f}"
     return [f"{text} after {int(last['epoch'])} epochs."]
-
-
-def _best_wer(rows: Sequence[Row]) -> float:
-    wers = [float(row.get("val/wer", math.nan)) for row in rows]
-    return min((wer for wer in wers if not math.isnan(wer)), default=math.nan)

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from slr_tune.diagnosis.red_flags import MOST_BLANK
-from slr_tune.diagnosis.scores import Scores, score_split
-from trainables.data import Dataset, Split, collate
+from trainables.data import BLANK, Dataset, Split, collate
 from trainables.losses import ctc_loss
 from trainables.models import Recogniser
+from trainables.runs.evaluation import UTTERANCES_AT_ONCE
 from trainables.scoring.wer import corpus_wer
 
 FEATURES = "features"
@@ -47,8 +48,10 @@ MOST_WER_SHIFT = 5.0
 _DECODING_BOUND = f"{FEWEST_WORDS} to {MOST_WORDS} words; at most {100 * MOST_LIKELIER:.0f} %"
 _GRADIENT_UTTERANCES = 16
 
-Decode = Callable[[Sequence[NDArray[np.float32]]], Sequence[Sequence[int]]]
-"""From log-probabilities (T', C) of each utterance to classes."""
+Scores = Sequence[NDArray[np.float32]]
+"""Natural log-probabilities (T', C) of each utterance."""
+Decode = Callable[[Scores], Sequence[Sequence[int]]]
+"""From log-probabilities to classes."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,10 @@ def diagnostics(
     ]
 
 
+def _judged(name: str, fine: bool, found: str, bound: str, value: float | None) -> Diagnostic:
+    return Diagnostic(name, "ok" if fine else "bad", found, bound, value)
+
+
 def _left_out(because: str, *names: str) -> list[Diagnostic]:
     return [Diagnostic(name, "unknown", f"left out: {because} are not valid", "") for name in names]
 
@@ -117,46 +124,46 @@ def _left_out(because: str, *names: str) -> list[Diagnostic]:
 def _features(data: Dataset) -> Diagnostic:
     bound = "all finite"
     for split in (data.train, data.dev):
-        bad = [split.ids[i] for i in range(len(split)) if not np.isfinite(split.frames(i)).all()]
-        if bad:
+        if bad := not_finite(split):
             found = f"{len(bad)} of {len(split)} utterances of {split.name} hold NaN or infinity, "
             return Diagnostic(FEATURES, "bad", f"{found}first {bad[0]}", bound, float(len(bad)))
     count = len(data.train) + len(data.dev)
     return Diagnostic(FEATURES, "ok", f"all values of {count} utterances are finite", bound, 0.0)
 
 
+def not_finite(split: Split) -> list[str]:
+    """Utterances whose features hold NaN or infinity."""
+    return [split.ids[i] for i in range(len(split)) if not np.isfinite(split.frames(i)).all()]
+
+
 def _log_probs(scores: Scores) -> Diagnostic:
     bound = "finite, each frame sums to 1"
-    frames = np.concatenate(scores.log_probs)
+    frames = np.concatenate(scores)
     if not np.isfinite(frames).all():
         share = 100 * float(np.mean(~np.isfinite(frames).all(axis=1)))
         return Diagnostic(LOG_PROBS, "bad", f"{share:.1f} % of the frames are not finite", bound)
     off = float(np.abs(np.exp(frames.astype(np.float64)).sum(axis=1) - 1).max())
-    status: Literal["ok", "bad"] = "ok" if off < 1e-3 else "bad"
-    return Diagnostic(
-        LOG_PROBS, status, f"the sum over classes is within {off:.1g} of 1", bound, off
-    )
+    found = f"the sum over classes is within {off:.1g} of 1"
+    return _judged(LOG_PROBS, off < 1e-3, found, bound, off)
 
 
 def _entropy(scores: Scores) -> Diagnostic:
-    frames = np.concatenate(scores.log_probs).astype(np.float64)
+    frames = np.concatenate(scores).astype(np.float64)
     entropy = float(-(np.exp(frames) * frames).sum(axis=1).mean())
     ratio = entropy / math.log(frames.shape[1])
     found = f"{ratio:.3f} of the entropy of a uniform guess over {frames.shape[1]} classes"
-    status: Literal["ok", "bad"] = "ok" if ratio < MOST_ENTROPY else "bad"
-    return Diagnostic(ENTROPY, status, found, f"below {MOST_ENTROPY}", ratio)
+    return _judged(ENTROPY, ratio < MOST_ENTROPY, found, f"below {MOST_ENTROPY}", ratio)
 
 
 def _blanks(scores: Scores, dev: Split) -> Diagnostic:
     """Blank rate; where frames outnumber glosses tenfold, most of them are blank by right."""
-    frames = sum(len(frames) for frames in scores.log_probs)
-    rate = sum(int((item.argmax(axis=1) == 0).sum()) for item in scores.log_probs) / frames
+    best = np.concatenate(scores).argmax(axis=1)
+    frames, rate = len(best), float(np.mean(best == BLANK))
     words = sum(map(len, dev.references))
     bound = max(MOST_BLANK, 1 - 0.5 * words / frames)
     found = f"{100 * rate:.1f} % of dev's frames are blank; one frame a gloss would be "
     found += f"{100 * (1 - words / frames):.1f} %"
-    status: Literal["ok", "bad"] = "ok" if rate < bound else "bad"
-    return Diagnostic(BLANKS, status, found, f"below {100 * bound:.1f} %", rate)
+    return _judged(BLANKS, rate < bound, found, f"below {100 * bound:.1f} %", rate)
 
 
 def _gradients(model: Recogniser, train: Split) -> Diagnostic:
@@ -170,8 +177,8 @@ def _gradients(model: Recogniser, train: Split) -> Diagnostic:
     if not all(map(math.isfinite, norms.values())):
         return Diagnostic(GRADIENTS, "bad", f"not finite: {listed}", bound, math.nan)
     least = min(norms, key=lambda name: norms[name])
-    status: Literal["ok", "bad"] = "bad" if norms[least] < VANISHING else "ok"
-    return Diagnostic(GRADIENTS, status, f"root mean square: {listed}", bound, norms[least])
+    fine = norms[least] >= VANISHING
+    return _judged(GRADIENTS, fine, f"root mean square: {listed}", bound, norms[least])
 
 
 def layer_gradients(model: Recogniser, train: Split) -> dict[str, float]:
@@ -188,13 +195,13 @@ def layer_gradients(model: Recogniser, train: Split) -> dict[str, float]:
     indices = np.flatnonzero(frames >= train.frames_needed)[:_GRADIENT_UTTERANCES]
     if not len(indices):
         return {}
-    own = copy.deepcopy(model).eval().requires_grad_(True)
+    copied = copy.deepcopy(model).eval().requires_grad_(True)
     batch = collate(train, indices)
-    output = own(batch.features, batch.lengths)
+    output = copied(batch.features, batch.lengths)
     loss = ctc_loss(output.log_probs, batch.targets, output.lengths, batch.target_lengths)
     torch.autograd.backward(loss)
     squares: dict[str, list[Tensor]] = {}
-    for name, parameter in own.named_parameters():
+    for name, parameter in copied.named_parameters():
         if parameter.grad is not None:
             squares.setdefault(_layer(name), []).append(parameter.grad.double().square().flatten())
     return {name: float(torch.cat(parts).mean().sqrt()) for name, parts in squares.items()}
@@ -217,10 +224,10 @@ def _decoding(
     knows better than its decoder says: wrong blank, repeats that are not merged, another
     vocabulary.
     """
-    hypotheses = decode(scores.log_probs)
+    hypotheses = decode(scores)
     ratio = sum(map(len, hypotheses)) / max(1, sum(map(len, data.dev.references)))
     references = [data.dev.target(index).tolist() for index in range(len(data.dev))]
-    signed, given = scores.log_likelihoods(references), scores.log_likelihoods(hypotheses)
+    signed, given = log_likelihoods(scores, references), log_likelihoods(scores, hypotheses)
     margin = FAR_LIKELIER * np.array([len(classes) for classes in references])
     known = np.isfinite(signed)
     likelier = float(np.mean((signed > given + margin)[known])) if known.any() else 0.0
@@ -233,4 +240,42 @@ def _decoding(
         found += f"; the dev WER is {wer:.1f} here and was {recorded_wer:.1f} in training"
         return Diagnostic(DECODING, "bad", found, _DECODING_BOUND, 1.0)
     fits = FEWEST_WORDS <= ratio <= MOST_WORDS and likelier <= MOST_LIKELIER
-    return Diagnostic(DECODING, "ok" if fits else "bad", found, _DECODING_BOUND, likelier)
+    return _judged(DECODING, fits, found, _DECODING_BOUND, likelier)
+
+
+def score_split(model: Recogniser, split: Split) -> Scores:
+    """Runs a model in eval mode over a split, on the device that it is on."""
+    device = next(model.parameters()).device
+    order = np.argsort(split.lengths, kind="stable")  # so that little is padded
+    found: list[NDArray[np.float32]] = [np.empty((0, 0), dtype=np.float32)] * len(split)
+    model.eval()
+    for begin in range(0, len(order), UTTERANCES_AT_ONCE):
+        indices = order[begin : begin + UTTERANCES_AT_ONCE]
+        batch = collate(split, indices).to(device)
+        with torch.inference_mode():
+            output = model(batch.features, batch.lengths)
+        log_probs = output.log_probs.float().cpu().numpy()  # [T', N, C]
+        ends = zip(indices.tolist(), output.lengths.tolist(), strict=True)
+        for row, (index, length) in enumerate(ends):
+            found[index] = log_probs[:length, row].copy()
+    return found
+
+
+def log_likelihoods(scores: Scores, sequences: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """Log-likelihood of a class sequence for each utterance, over all its alignments.
+
+    Returns:
+        float64 (N,); minus infinity where a sequence has no alignment.
+    """
+    found = []
+    for frames, classes in zip(scores, sequences, strict=True):
+        loss = functional.ctc_loss(
+            torch.from_numpy(frames)[:, None].double(),
+            torch.tensor([classes], dtype=torch.int64).reshape(1, -1),
+            torch.tensor([len(frames)]),
+            torch.tensor([len(classes)]),
+            blank=BLANK,
+            reduction="sum",
+        )
+        found.append(-float(loss))
+    return np.array(found)

@@ -102,18 +102,14 @@ def training_ctc(row: Row) -> float:
 
 def _not_a_number(rows: Sequence[Row]) -> RedFlag | None:
     for row in rows:
-        for column in ("train/loss", "val/loss", "val/wer"):
-            if column in row and math.isinf(_value(row, column)):
-                return _nan_flag(row, column)
+        bad = [c for c in ("train/loss", "val/loss", "val/wer") if math.isinf(_value(row, c))]
         both = ("train/loss", "val/wer")
         if all(column in row and math.isnan(_value(row, column)) for column in both):
-            return _nan_flag(row, "train/loss")
+            bad.append("train/loss")
+        if bad:
+            text = f"{bad[0]} is no finite number at epoch {int(row['epoch'])}"
+            return RedFlag(NOT_A_NUMBER, int(row["epoch"]), text)
     return None
-
-
-def _nan_flag(row: Row, column: str) -> RedFlag:
-    text = f"{column} is no finite number at epoch {int(row['epoch'])}"
-    return RedFlag(NOT_A_NUMBER, int(row["epoch"]), text)
 
 
 def _all_blank(rows: Sequence[Row], length: int) -> RedFlag | None:

@@ -18,7 +18,7 @@ _WARM_UP = "learning_rate_schedule.warmup_epochs"
 
 
 @dataclass(frozen=True)
-class Step:
+class RemedyStep:
     """A part of a remedy.
 
     Attributes:
@@ -30,48 +30,49 @@ class Step:
     settings: Mapping[str, Any]
 
 
-def remedy(*steps: Step, otherwise: str = "") -> tuple[str, dict[str, Any]]:
+def remedy(*steps: RemedyStep, otherwise: str = "", then: str = "") -> tuple[str, dict[str, Any]]:
     """The steps that change something, as a sentence and as settings.
 
     Args:
         steps: What usually helps.
         otherwise: The sentence where nothing would change.
+        then: A sentence that follows in any case.
     """
     moving = [step for step in steps if step.settings]
     settings = {name: value for step in moving for name, value in step.settings.items()}
     if not moving:
-        return otherwise, settings
+        return f"{otherwise} {then}".strip(), settings
     *first, last = (step.text for step in moving)
-    said = f"{', '.join(first)} and {last}" if first else last
-    return f"{said[0].upper()}{said[1:]}.", settings
+    text = f"{', '.join(first)} and {last}" if first else last
+    return f"{text[0].upper()}{text[1:]}. {then}".strip(), settings
 
 
-def at_most(evidence: Evidence, name: str, value: float, text: str) -> Step:
+def at_most(evidence: Evidence, name: str, value: float, text: str) -> RemedyStep:
     """Lowers a setting to a value, never raises it."""
-    return Step(text, {name: value} if evidence.setting(name, math.inf) > value else {})
+    return RemedyStep(text, {name: value} if evidence.setting(name, math.inf) > value else {})
 
 
-def at_least(evidence: Evidence, name: str, value: float, text: str) -> Step:
+def at_least(evidence: Evidence, name: str, value: float, text: str) -> RemedyStep:
     """Raises a setting to a value, never lowers it."""
-    return Step(text, {name: value} if evidence.setting(name, -math.inf) < value else {})
+    return RemedyStep(text, {name: value} if evidence.setting(name, -math.inf) < value else {})
 
 
-def slower(evidence: Evidence) -> Step:
+def slower(evidence: Evidence) -> RemedyStep:
     """A third of the learning rate, and of where it falls to if that would lie above."""
     rate = evidence.setting(_RATE, _USUAL_RATE) / _FACTOR
     lowest = evidence.setting(_LOWEST_RATE, 0.0)
     settings = {_RATE: rate} | ({_LOWEST_RATE: lowest / _FACTOR} if lowest > rate else {})
-    return Step("take a third of the learning rate", settings)
+    return RemedyStep("take a third of the learning rate", settings)
 
 
-def faster(evidence: Evidence) -> Step:
+def faster(evidence: Evidence) -> RemedyStep:
     """Three times the learning rate."""
     rate = evidence.setting(_RATE, _USUAL_RATE) * _FACTOR
-    return Step("take three times the learning rate", {_RATE: rate})
+    return RemedyStep("take three times the learning rate", {_RATE: rate})
 
 
-def longer_warm_up(evidence: Evidence) -> Step:
+def longer_warm_up(evidence: Evidence) -> RemedyStep:
     """A tenth of the run, at most ten epochs; twice what it is where it is that long already."""
     length, now = evidence.setting("max_epochs", 100), evidence.setting(_WARM_UP, 0.0)
     wanted = min(10.0, max(1.0, round(length / 10)))
-    return Step("warm up longer", {_WARM_UP: wanted if wanted > now else 2 * now})
+    return RemedyStep("warm up longer", {_WARM_UP: wanted if wanted > now else 2 * now})

@@ -12,7 +12,9 @@ import yaml
 from slr_tune.errors import SlrTuneError, StudyError
 from slr_tune.space.reader import parse_value
 from slr_tune.space.tree import Place
-from slr_tune.study.folders import cache_root
+from slr_tune.study.folders import cache_root, trial_folder
+from slr_tune.study.manifest import FILE
+from slr_tune.study.view import load_study
 from trainables.data import Dataset, open_dataset, prepare
 from trainables.errors import CheckpointError, DataError
 
@@ -44,10 +46,24 @@ class Named:
     @property
     def record_folder(self) -> Path:
         """Where openings of test are logged: the study's folder, else the run's."""
-        for folder in self.path.absolute().parents:
-            if (folder / "study.yaml").is_file():
-                return folder
-        return self.run_folder
+        return _study_folder(self.path) or self.run_folder
+
+
+def _study_folder(path: Path) -> Path | None:
+    """The nearest folder above a path that a study has written its manifest into."""
+    return next((f for f in path.absolute().parents if (f / FILE).is_file()), None)
+
+
+def manifest_section(path: Path, name: str) -> Mapping[str, Any]:
+    """A section of the manifest of the study that a file is of; empty where there is none."""
+    folder = _study_folder(path)
+    try:
+        text = "" if folder is None else (folder / FILE).read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError):
+        return {}
+    section = content.get(name) if isinstance(content, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def find_checkpoint(
@@ -99,9 +115,6 @@ def _of_folder(folder: Path) -> Named:
 
 
 def _of_study(study: str | None, trial: int | None, storage: str | None) -> Named:
-    from slr_tune.study.folders import trial_folder
-    from slr_tune.study.view import load_study
-
     view = load_study(study, storage)
     name = view.spec.study
     if trial is None:
@@ -149,7 +162,7 @@ def find_data(data_hash: str, named: Named, given: str | None) -> Dataset:
     folder = cache_root() / "data" / data_hash
     if data_hash and folder.is_dir():
         return open_dataset(folder)
-    for section in (_section_of_study(named), {"name": "libras"}):
+    for section in (manifest_section(named.path, "data"), {"name": "libras"}):
         if section:
             data = prepare(section, cache_root())
             if data.hash == data_hash:
@@ -170,15 +183,6 @@ def read_data(text: str) -> Mapping[str, Any]:
     node, problems = parse_value(text, Place(0, 0, 0, f"--data {text}"))
     plain = None if node is None else node.plain()
     if problems or not isinstance(plain, str | dict):
-        said = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"
-        raise SlrTuneError(said, hint="For example --data libras.")
+        message = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"
+        raise SlrTuneError(message, hint="For example --data libras.")
     return {"name": plain} if isinstance(plain, str) else plain
-
-
-def _section_of_study(named: Named) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load((named.record_folder / "study.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return {}
-    section = content.get("data") if isinstance(content, dict) else None
-    return section if isinstance(section, dict) else {}

@@ -1,16 +1,19 @@
-"""Decoding stored scores in several ways, and what each gives."""
+"""Decoding a model's scores on a split in several ways, and what each gives."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from slr_tune.statistics.wer_interval import Counts
+from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split
 from trainables.decoding import (
     BeamDecoder,
@@ -20,10 +23,13 @@ from trainables.decoding import (
     read_arpa,
 )
 from trainables.decoding.configured import training_language_model
+from trainables.files.stored_model import StoredModel
+from trainables.runs.optimisation import choose_device
 from trainables.scoring.wer import utterance_errors
-from trainables.teaching.log_probs import StoredLogProbs
+from trainables.teaching.log_probs import StoredLogProbs, stored_log_probs
 
 Glosses = tuple[str, ...]
+Classes = Sequence[Sequence[int]]
 Frames = NDArray[np.float32]
 
 
@@ -72,55 +78,74 @@ def language_model(choice: str, data: Dataset, *, order: int) -> NgramModel | No
     return read_arpa(Path(choice).expanduser())
 
 
-def greedy(scores: StoredLogProbs, split: Split, vocabulary: Sequence[str]) -> Decoded:
-    """The likeliest class of every frame, as the model gave it in 32 bits."""
-    utterances = frames_of(scores)
-    started = time.process_time()
-    for frames in utterances:
-        greedy_decode(frames[:, None, :], np.array([len(frames)]))
-    seconds = time.process_time() - started
-    return _decoded("greedy", scores.greedy, split, vocabulary, seconds)
+@dataclass(frozen=True)
+class ScoredSplit:
+    """A split with a model's scores of it.
+
+    Attributes:
+        split: Utterances with their glosses.
+        vocabulary: Glosses by class.
+        scores: Log-probabilities of every utterance.
+    """
+
+    split: Split
+    vocabulary: Sequence[str]
+    scores: StoredLogProbs
+
+    @cached_property
+    def utterances(self) -> list[Frames]:
+        """Log-probabilities (T', C) of each utterance in 32 bits, in which decoders reckon."""
+        scores = self.scores
+        return [np.asarray(scores.of(index), dtype=np.float32) for index in range(len(scores))]
+
+    def greedy(self) -> Decoded:
+        """The likeliest class of every frame, as the model gave it in 32 bits."""
+
+        def decode(utterances: list[Frames]) -> Classes:
+            for frames in utterances:
+                greedy_decode(frames[:, None, :], np.array([len(frames)]))
+            return self.scores.greedy
+
+        return self._timed("greedy", decode)
+
+    def confident(self, threshold: float) -> Decoded:
+        """Glosses that reach a log-probability, whatever the blank's is."""
+
+        def decode(frames: Frames) -> Sequence[int]:
+            length = np.array([len(frames)])
+            return confident_decode(frames[:, None, :], length, threshold=threshold)[0]
+
+        return self._timed(f"confidence {threshold:g}", lambda found: [*map(decode, found)])
+
+    def beam(self, decoder: BeamDecoder, name: str = "beam") -> Decoded:
+        """Prefix beam search."""
+        return self._timed(name, decoder.decode_batch)
+
+    def _timed(self, name: str, decode: Callable[[list[Frames]], Classes]) -> Decoded:
+        utterances = self.utterances
+        started = time.process_time()
+        classes = decode(utterances)
+        seconds = time.process_time() - started
+        hypotheses = tuple(tuple(self.vocabulary[index] for index in item) for item in classes)
+        counts = utterance_errors(hypotheses, self.split.references)
+        return Decoded(name, hypotheses, counts, seconds)
 
 
-def confident(
-    scores: StoredLogProbs, split: Split, vocabulary: Sequence[str], *, threshold: float
-) -> Decoded:
-    """Glosses that reach a log-probability, whatever the blank's is."""
-    utterances = frames_of(scores)
-    started = time.process_time()
-    classes = [
-        confident_decode(frames[:, None, :], np.array([len(frames)]), threshold=threshold)[0]
-        for frames in utterances
-    ]
-    seconds = time.process_time() - started
-    return _decoded(f"confidence {threshold:g}", classes, split, vocabulary, seconds)
+def scored_split(
+    stored: StoredModel, data: Dataset, name: str, *, device: torch.device | None = None
+) -> ScoredSplit:
+    """A model's scores on a split; it runs over the split once in its life.
 
+    Args:
+        stored: The model.
+        data: The data set.
+        name: "train", "dev" or "test".
+        device: Where to compute, None for the fastest.
 
-def beam(
-    utterances: Sequence[Frames],
-    split: Split,
-    vocabulary: Sequence[str],
-    *,
-    decoder: BeamDecoder,
-    name: str = "beam",
-) -> Decoded:
-    """Prefix beam search over what `frames_of` gives."""
-    started = time.process_time()
-    classes = decoder.decode_batch(utterances)
-    return _decoded(name, classes, split, vocabulary, time.process_time() - started)
-
-
-def frames_of(scores: StoredLogProbs) -> list[Frames]:
-    """Log-probabilities (T', C) of each utterance in 32 bits, in which decoders reckon."""
-    return [np.asarray(scores.of(index), dtype=np.float32) for index in range(len(scores))]
-
-
-def _decoded(
-    name: str,
-    classes: Sequence[Sequence[int]],
-    split: Split,
-    vocabulary: Sequence[str],
-    seconds: float,
-) -> Decoded:
-    hypotheses = tuple(tuple(vocabulary[index] for index in utterance) for utterance in classes)
-    return Decoded(name, hypotheses, utterance_errors(hypotheses, split.references), seconds)
+    Raises:
+        CheckpointError: The model does not fit the data.
+        DataError: The cache cannot be written.
+    """
+    device = device or choose_device("auto")
+    scores = stored_log_probs(stored, data, name, cache=cache_root(), device=device)
+    return ScoredSplit(getattr(data, name), data.vocabulary, scores)

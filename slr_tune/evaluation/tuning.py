@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from slr_tune.evaluation.decode import Decoded, beam, frames_of
-from trainables.data import Split
+from slr_tune.evaluation.decode import Decoded, ScoredSplit
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel
-from trainables.teaching.log_probs import StoredLogProbs
 
 WEIGHTS = (0.0, 0.3, 0.6, 0.9, 1.2, 1.6)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)
 WIDTHS = (5, 10, 20)
-_STEPS = (0.15, 0.5)
-"""Of weight and bonus around the best of the grid."""
+_WEIGHT_STEP = 0.15
+_BONUS_STEP = 0.5
+"""Steps around the best of the grid."""
 _MOST_WALKS = 6
 _FOLDS = 2
 
@@ -48,63 +48,43 @@ class Tuning:
         return self.tried[0]
 
 
-def tune(
-    scores: StoredLogProbs,
-    split: Split,
-    vocabulary: Sequence[str],
-    *,
-    language_model: NgramModel | None,
-    widths: Sequence[int] = WIDTHS,
-    report: Callable[[Tried], None] = lambda tried: None,
-) -> Tuning:
+def tune(scored: ScoredSplit, *, language_model: NgramModel | None) -> Tuning:
     """Tries a grid of weights and bonuses, then finer steps from its best, then other widths.
 
     Args:
-        scores: Of the split.
-        split: Dev, to choose by.
-        vocabulary: Glosses by class.
+        scored: Dev, to choose by.
         language_model: Over glosses; without one, no weight is tried.
-        widths: Beams to try at the end.
-        report: Told of each setting.
     """
     found: dict[BeamSettings, Tried] = {}
-    utterances = frames_of(scores)
-    has_language_model = language_model is not None
 
-    def attempt(settings: BeamSettings) -> None:
-        if settings not in found:
-            decoder = BeamDecoder(vocabulary, settings, language_model=language_model)
-            decoded = beam(utterances, split, vocabulary, decoder=decoder)
-            found[settings] = Tried(settings, decoded)
-            report(found[settings])
+    def best_with(tried: Iterable[BeamSettings]) -> BeamSettings:
+        for settings in tried:
+            if settings not in found:
+                decoder = BeamDecoder(scored.vocabulary, settings, language_model=language_model)
+                found[settings] = Tried(settings, scored.beam(decoder))
+        return _ranked(found)[0].settings
 
-    for settings in _grid(has_language_model):
-        attempt(settings)
-    best = _ranked(found)[0].settings
+    weights: Sequence[float] = (0.0,) if language_model is None else WEIGHTS
+    best = best_with(_settings(weights, BONUSES))
     for _ in range(_MOST_WALKS):
-        for settings in _around(best, has_language_model):
-            attempt(settings)
-        if _ranked(found)[0].settings == best:
+        before = best
+        if language_model is not None:
+            weights = tuple(max(0.0, w) for w in _around(best.lm_weight, _WEIGHT_STEP))
+        best = best_with(_settings(weights, _around(best.gloss_bonus, _BONUS_STEP)))
+        if best == before:
             break
-        best = _ranked(found)[0].settings
-    for width in widths:
-        attempt(BeamSettings(width, best.lm_weight, best.gloss_bonus))
+    best_with(BeamSettings(width, best.lm_weight, best.gloss_bonus) for width in WIDTHS)
     ranked = _ranked(found)
     return Tuning(ranked, _held_out(ranked))
 
 
-def _grid(has_language_model: bool) -> Iterator[BeamSettings]:
-    for weight in WEIGHTS if has_language_model else (0.0,):
-        for bonus in BONUSES:
-            yield BeamSettings(lm_weight=weight, gloss_bonus=bonus)
+def _settings(weights: Iterable[float], bonuses: Iterable[float]) -> Iterator[BeamSettings]:
+    for weight, bonus in itertools.product(weights, bonuses):
+        yield BeamSettings(lm_weight=weight, gloss_bonus=bonus)
 
 
-def _around(best: BeamSettings, has_language_model: bool) -> Iterator[BeamSettings]:
-    for weight_step in (-1, 0, 1) if has_language_model else (0,):
-        for bonus_step in (-1, 0, 1):
-            weight = max(0.0, round(best.lm_weight + weight_step * _STEPS[0], 6))
-            bonus = round(best.gloss_bonus + bonus_step * _STEPS[1], 6)
-            yield BeamSettings(lm_weight=weight, gloss_bonus=bonus)
+def _around(value: float, step: float) -> tuple[float, ...]:
+    return tuple(round(value + steps * step, 6) for steps in (-1, 0, 1))
 
 
 def _ranked(found: dict[BeamSettings, Tried]) -> tuple[Tried, ...]:

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from slr_tune.ablation.naming import beam_text
-from slr_tune.comparison.measure import DECODERS, Comparison, Measured
+from slr_tune.comparison.measure import DECODERS, MeasuredSystem, SystemComparison
 from slr_tune.report.page import Column, Table
 from slr_tune.statistics import p_text
 
 _MIB = 2**20
 
 
-def systems_table(found: Comparison) -> Table:
+def systems_table(found: SystemComparison) -> Table:
     """A row a system: size, speed, cost and WER."""
     columns = [
         Column("system"),
@@ -31,7 +31,7 @@ def systems_table(found: Comparison) -> Table:
     return Table(columns, [_system_cells(entry, found) for entry in found.measured], _what(found))
 
 
-def differences_table(found: Comparison) -> Table:
+def differences_table(found: SystemComparison) -> Table:
     """A row for each system but the first, split and decoder."""
     first = found.measured[0].system.name
     columns = [
@@ -60,7 +60,7 @@ def differences_table(found: Comparison) -> Table:
     return Table(columns, rows, caption.strip())
 
 
-def csv_text(found: Comparison) -> str:
+def csv_text(found: SystemComparison) -> str:
     """One line a system, numbers in full."""
     rows = [_flat(entry) for entry in json_rows(found)]
     text = io.StringIO()
@@ -72,7 +72,7 @@ def csv_text(found: Comparison) -> str:
     return text.getvalue()
 
 
-def json_rows(found: Comparison) -> list[dict[str, Any]]:
+def json_rows(found: SystemComparison) -> list[dict[str, Any]]:
     """A system an entry."""
     rows = []
     for entry in found.measured:
@@ -96,7 +96,7 @@ def json_rows(found: Comparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _system_cells(entry: Measured, found: Comparison) -> list[str]:
+def _system_cells(entry: MeasuredSystem, found: SystemComparison) -> list[str]:
     seconds, epochs = entry.system.training()
     return [
         entry.system.name,
@@ -116,7 +116,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _what(found: Comparison) -> str:
+def _what(found: SystemComparison) -> str:
     """The caption: what was measured, and how."""
     texts = [beam_text(asdict(entry.beam)) for entry in found.measured]
     named = zip(found.measured, texts, strict=True)
@@ -137,7 +137,7 @@ def _what(found: Comparison) -> str:
     )
 
 
-def _wer(entry: Measured, split: str, decoder: str) -> dict[str, Any]:
+def _wer(entry: MeasuredSystem, split: str, decoder: str) -> dict[str, Any]:
     row: dict[str, Any] = asdict(entry.wer[split, decoder])
     difference = entry.differences.get((split, decoder))
     if difference is not None:

@@ -46,6 +46,7 @@ from scipy.special import gammaincinv, stdtr
 
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.counts import FloatArray
+from slr_tune.statistics.power import bisected
 
 _CHUNK = 500
 """Resamples drawn at a time: bounds memory to a few megabytes."""
@@ -110,10 +111,9 @@ class DifferenceDistribution:
             low -= high - low
         while self.below(high) < probability:
             high += high - low
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2.0
-            low, high = (middle, high) if self.below(middle) < probability else (low, middle)
-        return (low + high) / 2.0
+        return bisected(
+            lambda points: self.below(points) < probability, low, high, halvings=_BISECTIONS
+        )
 
 
 def resampled_totals(columns: FloatArray, *, resamples: int, seed: int) -> FloatArray:

@@ -37,6 +37,12 @@ class ErrorCounts:
         if len(shapes) != 1:
             raise ValueError(f"substitutions, deletions and insertions differ in shape: {shapes}")
 
+    @classmethod
+    def of_runs(cls, runs: npt.ArrayLike) -> ErrorCounts:
+        """From the counts of each run, (seeds, utterances, 4) with the words last."""
+        stacked = np.asarray(runs)
+        return cls(stacked[:, :, 0], stacked[:, :, 1], stacked[:, :, 2])
+
     @property
     def errors(self) -> IntArray:
         """Errors of all three kinds, (seeds, utterances)."""
@@ -102,19 +108,12 @@ def corpus_wer(counts: ErrorCounts | npt.ArrayLike, words: Sequence[int] | IntAr
     lengths = words_of(words, errors.shape[1])
     total = int(lengths.sum())
     per_seed = 100.0 * errors.sum(axis=1) / total
-    substitutions, deletions, insertions = None, None, None
+    parts: dict[str, float | None] = dict.fromkeys(("substitutions", "deletions", "insertions"))
     if isinstance(counts, ErrorCounts):
         runs = total * len(errors)
-        substitutions = float(100.0 * counts.substitutions.sum() / runs)
-        deletions = float(100.0 * counts.deletions.sum() / runs)
-        insertions = float(100.0 * counts.insertions.sum() / runs)
+        parts = {kind: float(100.0 * getattr(counts, kind).sum() / runs) for kind in parts}
     return CorpusWer(
-        percent=float(per_seed.mean()),
-        substitutions=substitutions,
-        deletions=deletions,
-        insertions=insertions,
-        per_seed=tuple(per_seed.tolist()),
-        words=total,
+        percent=float(per_seed.mean()), per_seed=tuple(per_seed.tolist()), words=total, **parts
     )
 
 

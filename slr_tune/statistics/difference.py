@@ -8,10 +8,15 @@ from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.mapsswe import Mapsswe
 from slr_tune.statistics.power import MoreRuns
 
+LEVEL = 0.05
+"""A difference is shown where its Holm p-value is below this and its interval leaves out zero."""
+
 
 @dataclass(frozen=True)
 class Difference:
     """An arm minus the baseline, in points of WER: below 0 the arm is better.
+
+    Of another metric in its unit; what cannot be told from the seeds alone is then NaN.
 
     Attributes:
         points: The difference of the mean WERs.
@@ -47,3 +52,8 @@ class Difference:
     def leaves_out_zero(self) -> bool:
         """Whether zero lies outside the interval."""
         return self.low > 0.0 or self.high < 0.0
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is shown at all."""
+        return self.leaves_out_zero and self.holm_p < LEVEL

@@ -57,15 +57,13 @@ def critical_value(components: VarianceComponents, *, alpha: float = 0.05) -> fl
     if share == 1.0:
         return float(stdtrit(components.seed_df, upper))
     unit = np.sqrt(1.0 - share) * stdtrit(components.unit_df, _EVEN)
-    low, high = (
-        0.0,
-        2.0 * float(stdtrit(components.seed_df, upper) + stdtrit(components.unit_df, upper)),
-    )
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        covered = float(np.mean(stdtr(components.seed_df, (middle - unit) / np.sqrt(share))))
-        low, high = (middle, high) if covered < upper else (low, middle)
-    return components.drawn_in * (low + high) / 2.0
+    highest = 2.0 * float(stdtrit(components.seed_df, upper) + stdtrit(components.unit_df, upper))
+
+    def too_low(value: float) -> bool:
+        covered = np.mean(stdtr(components.seed_df, (value - unit) / np.sqrt(share)))
+        return float(covered) < upper
+
+    return components.drawn_in * bisected(too_low, 0.0, highest, halvings=_HALVINGS)
 
 
 def smallest_detectable(components: VarianceComponents, *, alpha: float = 0.05) -> float | None:
@@ -149,11 +147,21 @@ def _first(enough: Callable[[int], bool], start: int, reach: int) -> int:
 
 def _equivalent_df(critical: float, *, alpha: float) -> float:
     """Degrees of freedom at which the two-sided t quantile equals `critical`."""
-    low, high = np.log(0.5), np.log(_NORMAL_DF)
-    if stdtrit(_NORMAL_DF, 1.0 - alpha / 2.0) >= critical:
+    upper = 1.0 - alpha / 2.0
+    if stdtrit(_NORMAL_DF, upper) >= critical:
         return _NORMAL_DF
-    for _ in range(_HALVINGS):
+    log_df = bisected(
+        lambda value: bool(stdtrit(np.exp(value), upper) > critical),
+        np.log(0.5),
+        np.log(_NORMAL_DF),
+        halvings=_HALVINGS,
+    )
+    return float(np.exp(log_df))
+
+
+def bisected(too_low: Callable[[float], bool], low: float, high: float, *, halvings: int) -> float:
+    """Where `too_low`, true at `low` and false at `high`, changes its answer."""
+    for _ in range(halvings):
         middle = (low + high) / 2.0
-        wide = stdtrit(np.exp(middle), 1.0 - alpha / 2.0) > critical
-        low, high = (middle, high) if wide else (low, middle)
-    return float(np.exp((low + high) / 2.0))
+        low, high = (middle, high) if too_low(middle) else (low, middle)
+    return (low + high) / 2.0

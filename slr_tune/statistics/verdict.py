@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from slr_tune.statistics.difference import Difference
+from slr_tune.statistics.difference import LEVEL, Difference
 from slr_tune.statistics.power import MOST_SEEDS
 
-LEVEL = 0.05
-"""A difference is shown where its Holm p-value is below this and its interval leaves out zero."""
 _MOST_NAMED = 4
 """Arms that a sentence names; of more it names three and counts the others."""
 _MOST_UNITS = 100_000
@@ -57,30 +56,114 @@ def judge(
     Returns:
         The outcome with its sentence.
     """
-    outcome, sentence = _judge(f"{arm} against {baseline}", difference, family, unit)
-    return Verdict(outcome, sentence, difference)
-
-
-def _judge(pair: str, difference: Difference, family: int, unit: str) -> tuple[Outcome, str]:
-    runs = _runs(difference, unit)
+    outcome = Outcome.ONE_SEED if difference.components.seeds == 1 else _outcome(difference)
     if difference.identical:
+        outcome = Outcome.IDENTICAL
+    pair = f"{arm} against {baseline}"
+    return Verdict(outcome, _sentence(outcome, pair, difference, family, unit), difference)
+
+
+def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, unit: str) -> str:
+    runs = _runs(difference, unit)
+    if outcome is Outcome.IDENTICAL:
         same = "the runs made the same errors, so the difference is zero by construction"
-        return Outcome.IDENTICAL, f"Identical: {pair}: {same}, {runs}."
-    if difference.components.seeds == 1:
-        return Outcome.ONE_SEED, _one_seed(pair, difference, unit)
+        return f"Identical: {pair}: {same}, {runs}."
+    if outcome is Outcome.ONE_SEED:
+        return _one_seed(pair, difference, unit)
     seen = f"{pair}: {difference_text(difference)}, {runs}"
     holm = p_text(difference.holm_p)
-    if difference.leaves_out_zero and difference.holm_p < LEVEL:
-        outcome = Outcome.BETTER if difference.points < 0 else Outcome.WORSE
-        p_name = "Holm p" if family > 1 else "p"
-        return outcome, f"{outcome.capitalize()}: {seen}, {p_name} {holm}."
+    if difference.shown:
+        return f"{outcome.capitalize()}: {seen}, {'Holm p' if family > 1 else 'p'} {holm}."
     reasons = [f"Not shown: {seen}."]
     if difference.leaves_out_zero:
         reasons.append(
             f"Its own interval leaves out zero, but among {family} comparisons "
             f"chance does that too often (Holm p {holm})."
         )
-    return Outcome.NOT_SHOWN, " ".join([*reasons, _what_would_show(difference, unit)])
+    return " ".join([*reasons, _what_would_show(difference, unit)])
+
+
+def _outcome(difference: Difference, *, minimize: bool = True) -> Outcome:
+    if not difference.shown:
+        return Outcome.NOT_SHOWN
+    return Outcome.BETTER if (difference.points < 0) == minimize else Outcome.WORSE
+
+
+def judge_metric(
+    arm: str, baseline: str, difference: Difference, *, metric: str, minimize: bool
+) -> Verdict:
+    """The verdict on an arm whose runs tell nothing but a number, as `paired_t` compares them.
+
+    Args:
+        arm: The arm as it is called in the report.
+        baseline: The baseline's name.
+        difference: The arm minus the baseline.
+        metric: Name of what is compared.
+        minimize: Whether smaller values are better.
+    """
+    pair, seeds = f"{arm} against {baseline}", difference.components.seeds
+    size = f"{difference.points:+.3g} in {metric}"
+    if difference.identical:
+        return Verdict(Outcome.IDENTICAL, f"Identical: {pair}: the runs have equal values.")
+    if seeds == 1:
+        return Verdict(Outcome.ONE_SEED, f"Not shown: {pair}: {size}, one seed.")
+    if math.isnan(difference.holm_p):
+        sentence = (
+            f"Not shown: {pair}: {size} in each of {seeds} seeds. They do "
+            "not spread, so there is no telling how far other seeds would."
+        )
+        return Verdict(Outcome.NOT_SHOWN, sentence)
+    outcome = _outcome(difference, minimize=minimize)
+    sentence = (
+        f"{outcome.capitalize()}: {pair}: {size} [{difference.low:+.3g}, {difference.high:+.3g}], "
+        f"{seeds} seeds, Holm p {p_text(difference.holm_p)}."
+    )
+    if difference.more is not None and difference.more.seeds is not None:
+        sentence += f" About {difference.more.seeds} more seeds would settle such a difference."
+    return Verdict(outcome, sentence)
+
+
+def judge_interaction(
+    pair: str,
+    points: float,
+    interval: tuple[float, float] | None,
+    *,
+    holm_p: float,
+    seeds: int,
+    measure: str,
+) -> tuple[bool, str]:
+    """Whether two levels do more together than apart is shown, and the sentence that says it.
+
+    Args:
+        pair: The two levels as they are called in the report.
+        points: The effect together, less the effects apart.
+        interval: Its 95 % interval, None where there is none.
+        holm_p: p-value after Holm's correction over all pairs.
+        seeds: Seeds of every arm.
+        measure: "WER", or the name of the metric.
+    """
+    digits, unit = (1, "points") if measure == "WER" else (3, f"in {measure}")
+    text, shown, one = f"{signed_points(points, digits)} {unit}", False, ", one seed" * (seeds == 1)
+    if interval is not None:
+        low, high = interval
+        shown = seeds > 1 and holm_p < LEVEL and (low > 0 or high < 0)
+        text += f" [{signed_points(low, digits)}, {signed_points(high, digits)}]"
+    outcome = "Shown" if shown else "Not shown"
+    return shown, f"{outcome}: {pair}: {text} more than apart{one}."
+
+
+def overall_interaction(shown: Sequence[str]) -> str:
+    """Whether two factors depend on each other, from the pairs of levels that were shown to."""
+    if shown:
+        return f"The effects depend on each other, shown for: {', '.join(shown)}."
+    return "Not shown: that the effect of one factor depends on the level of the other."
+
+
+def family_verdict(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
+    """What is said of all arms of a table: the sentence on the only one, or `overall`."""
+    if len(verdicts) == 1:
+        return next(iter(verdicts.values())).sentence
+    return overall(baseline, verdicts) if verdicts else "There is nothing to compare."
 
 
 def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:

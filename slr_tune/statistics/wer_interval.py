@@ -83,14 +83,10 @@ def paired_difference(
     if np.count_nonzero(baseline[:, 3]) < 2:
         return None
     found = compare(
-        {"baseline": _as_arm(baseline), "system": _as_arm(counts)},
+        {"baseline": ErrorCounts.of_runs([baseline]), "system": ErrorCounts.of_runs([counts])},
         baseline[:, 3],
         baseline="baseline",
         signers=signers,
     )["system"].difference
     assert found is not None  # only the baseline has none
     return found
-
-
-def _as_arm(counts: Counts) -> ErrorCounts:
-    return ErrorCounts(counts[None, :, 0], counts[None, :, 1], counts[None, :, 2])

@@ -14,12 +14,10 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from trainables.config import Decoding
-from trainables.errors import TrainablesError
-from trainables.registry import BUILT_IN_NAMES, run_class
+from trainables.registry import is_recogniser
 from trainables.runs.early_stopping import verdict
 
 DECODING_GROUP = "decoding"
@@ -27,7 +25,7 @@ DECODING_GROUP = "decoding"
 
 
 class Kind(StrEnum):
-    """How the runs of a factor's levels are had."""
+    """How the runs of a factor's levels are had, the costliest first."""
 
     TRAINED = "trained"
     STOPPING = "stopping"
@@ -60,39 +58,14 @@ def beam_of(decoding: Mapping[str, Any]) -> dict[str, float]:
     return {} if settings is None else dataclasses.asdict(settings)
 
 
-def own_beam(config: Mapping[str, Any]) -> dict[str, float]:
+def configured_beam(config: Mapping[str, Any]) -> dict[str, float]:
     """Settings of the beam search that a run recognises dev by; empty for greedy decoding."""
-    own = config.get(DECODING_GROUP)  # greedy decoding is in no configuration
-    return beam_of(own) if isinstance(own, Mapping) else {}
-
-
-@cache
-def is_recogniser(trainable: str) -> bool:
-    """Whether a run is a recogniser that is built in or derived from one.
-
-    Only of those it is known what a setting does when, and what they recognise in each utterance.
-    """
-    if trainable in BUILT_IN_NAMES:
-        return True
-    from trainables.runs.ctc_run import CtcRun
-
-    return issubclass(run_class(trainable), CtcRun)
-
-
-def known_recogniser(trainable: str) -> bool:
-    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
-
-    Returns:
-        False too where the run cannot be imported.
-    """
-    try:
-        return is_recogniser(trainable)
-    except TrainablesError:
-        return False
+    decoding = config.get(DECODING_GROUP)  # greedy decoding is in no configuration
+    return beam_of(decoding) if isinstance(decoding, Mapping) else {}
 
 
 def kind_of(factor: str, trainable: str) -> Kind:
-    """The kind of a factor, from its dotted name; of a user's own run all is trained."""
+    """The kind of a factor, from its dotted name; of a custom run all is trained."""
     if not is_recogniser(trainable):
         return Kind.TRAINED
     if factor == DECODING_GROUP or factor in decoding_settings():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from slr_tune.ablation.analysis import result_table
+from slr_tune.ablation.analysis import ErrorRuns
 from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.result import (
     FORWARD,
@@ -16,8 +16,8 @@ from slr_tune.ablation.result import (
     RETUNED,
     TEST,
     AblationResult,
-    ArmFacts,
-    BaselineFacts,
+    ArmDescription,
+    Baseline,
     PathStep,
     Receipt,
     ResultTable,
@@ -98,7 +98,7 @@ def factorial_result() -> AblationResult:
     dev = draw({names[cell]: rate for cell, rate in rates.items()})
     own = (first[0], second[0])
     crossing = Crossing(("temperature", "kd_blank"), names, own)
-    crossed = crossing_tables(dev, crossing, split="dev", signers=None)
+    crossed = crossing_tables(ErrorRuns(dev), crossing)
     made = result([table(dev, MAIN, names[own]), *crossed], {MAIN: (dev, None)})
     made = dataclasses.replace(made, verdict=crossing_verdict(crossed))
     levels = {name: {"temperature": a, "kd_blank": b} for (a, b), name in names.items()}
@@ -123,9 +123,7 @@ def path_result() -> AblationResult:
 
 def table(counts: Counts, role: str, baseline: str, *, split: str = "dev") -> ResultTable:
     """The statistics of drawn errors."""
-    return result_table(
-        counts, role=role, baseline=baseline, split=split, title="Arms", signers=None
-    )
+    return ErrorRuns(counts, split).table(role=role, baseline=baseline, title="Arms")
 
 
 def result(
@@ -141,7 +139,9 @@ def result(
     for role, (dev, test) in parts.items():
         for number, (name, counts) in enumerate(dev.items()):
             changes = () if number == 0 else ("temperature.schedule: step -> constant",)
-            arms.append(ArmFacts(role, name, "trained", {"temperature": name}, changes, {"x": 1}))
+            arms.append(
+                ArmDescription(role, name, "trained", {"temperature": name}, changes, {"x": 1})
+            )
             for place, seed in enumerate(seeds):
                 errors = {"dev": _totals(counts[place])}
                 errors |= {} if test is None else {"test": _totals(test[name][place])}
@@ -164,7 +164,7 @@ def result(
         arms=tuple(arms),
         runs=tuple(runs),
         seeds=seeds,
-        baseline=BaselineFacts("the best trial of the study, number 7", {"dropout": 0.2}),
+        baseline=Baseline("the best trial of the study, number 7", {"dropout": 0.2}),
         receipt=Receipt(
             epochs_asked=asked,
             epochs_run=asked - 20,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slr_tune.ablation.result import AblationResult, ArmFacts, ArmRow, Receipt, ResultTable
+from slr_tune.ablation.result import AblationResult, ArmDescription, ArmRow, Receipt, ResultTable
 from slr_tune.report.ablation import words
 from slr_tune.report.page import Column, Table
 from slr_tune.text import number
@@ -234,7 +234,7 @@ def setting_table(result: AblationResult) -> Table:
     return Table((Column("what"), Column("which")), rows)
 
 
-def _arms_of_main(result: AblationResult) -> list[ArmFacts]:
+def _arms_of_main(result: AblationResult) -> list[ArmDescription]:
     return [facts for facts in result.arms if facts.part == result.main.role]
 
 

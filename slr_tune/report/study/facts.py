@@ -23,8 +23,8 @@ from slr_tune.study.rungs import rung_epochs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
-from slr_tune.training.kinds import known_recogniser
 from trainables.files.curve import CurveFile
+from trainables.registry import known_recogniser
 
 LEAST_LEADERS = 5
 """The best tenth of a small study is one trial, which does not say where to look."""

@@ -10,7 +10,6 @@ import pytest
 
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.design import make_design
-from slr_tune.ablation.request import Request
 from slr_tune.ablation.run import Talk, run_ablation
 from slr_tune.errors import SlrTuneError
 from slr_tune.statistics import compare
@@ -56,9 +55,8 @@ def test_one_utterance_of_dev_is_refused_before_training(space: Callable[..., Pa
     """No teacher is trained and no worker started: it takes a second."""
     path = space()
     path.write_text(path.read_text().replace("dev: 8", "dev: 1"))
-    request = Request(path, factors=["kd_blank"])
-    design, _ = make_design(request)
+    design = make_design(path, factors=["kd_blank"])
     said: list[str] = []
     with pytest.raises(SlrTuneError, match="dev has 1 utterance with words"):
-        run_ablation(design, request, Talk(said.append, lambda: False))
+        run_ablation(design, Talk(said.append, lambda: False))
     assert said == []

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from ablation_results import draw
 
-from slr_tune.ablation.analysis import result_table
-from slr_tune.ablation.crossing import (
-    Crossing,
-    crossing_metric_tables,
-    crossing_tables,
-    crossing_verdict,
-)
+from slr_tune.ablation.analysis import ErrorRuns, MetricRuns
+from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT
 
 FIRST, SECOND = ("a0", "a1", "a2"), ("b0", "b1")
@@ -31,7 +26,7 @@ def rates(second: float = -0.03, together: float = 0.0) -> dict[str, float]:
 def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
     """Difference and mean by hand; the interval is narrower than that of one cell."""
     counts = draw(rates(), seeds=3)
-    first, second, _ = crossing_tables(counts, CROSSING, split="dev", signers=None)
+    first, second, _ = crossing_tables(ErrorRuns(counts), CROSSING)
     assert [t.title for t in (first, second)] == [
         "first, over 2 levels of second",
         "second, over 3 levels of first",
@@ -50,9 +45,7 @@ def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
     by_hand = np.mean([wer(f"a2 {b}") - wer(f"a0 {b}") for b in SECOND])
     assert row_first.difference == pytest.approx(by_hand)
 
-    cells = result_table(
-        counts, role=MAIN, baseline="a0 b0", split="dev", title="", signers=None
-    ).row("a0 b1")
+    cells = ErrorRuns(counts).table(role=MAIN, baseline="a0 b0", title="").row("a0 b1")
     assert row.low is not None and row.high is not None and cells.low is not None
     assert cells.high is not None and row.high - row.low < cells.high - cells.low
 
@@ -60,8 +53,8 @@ def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
 def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> None:
     """What a factorial is for: every run says something of both factors."""
     counts = draw(rates(second=-0.02), seeds=3, utterances=120, seed=4)
-    cells = result_table(counts, role=MAIN, baseline="a0 b0", split="dev", title="", signers=None)
-    tables = crossing_tables(counts, CROSSING, split="dev", signers=None)
+    cells = ErrorRuns(counts).table(role=MAIN, baseline="a0 b0", title="")
+    tables = crossing_tables(ErrorRuns(counts), CROSSING)
     assert not any("shown better" in row.outcome for row in cells.rows)
     assert tables[1].row("b1").outcome == "shown better"
     assert all(row.outcome == "not shown" for row in tables[0].rows[1:])
@@ -74,7 +67,7 @@ def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> Non
 def test_an_interaction_is_the_effect_together_less_the_effects_apart() -> None:
     """By hand, and shown for the one pair that has it."""
     counts = draw(rates(together=0.2), seeds=3)
-    table = crossing_tables(counts, CROSSING, split="dev", signers=None)[-1]
+    table = crossing_tables(ErrorRuns(counts), CROSSING)[-1]
     assert table.role == INTERACTION and [row.name for row in table.rows] == [
         "a1 with b1",
         "a2 with b1",
@@ -93,7 +86,7 @@ def test_an_interaction_is_the_effect_together_less_the_effects_apart() -> None:
 def test_one_seed_shows_nothing() -> None:
     """However large the interaction: another seed may have none."""
     counts = draw(rates(second=-0.1, together=0.3), seeds=1)
-    for table in crossing_tables(counts, CROSSING, split="dev", signers=None):
+    for table in crossing_tables(ErrorRuns(counts), CROSSING):
         assert all(not row.outcome.startswith("shown") for row in table.rows)
 
 
@@ -103,7 +96,7 @@ def test_a_level_that_lacks_a_cell_is_compared_over_what_all_have() -> None:
     crossing = Crossing(("first", "second"), cells, ("a0", "b0"))
     assert crossing.by_level(0) == {"a0": ["a0 b0"], "a1": ["a1 b0"], "a2": ["a2 b0"]}
     assert crossing.by_level(1) == {"b0": ["a0 b0", "a1 b0"], "b1": ["a0 b1", "a1 b1"]}
-    tables = crossing_tables(draw(rates()), crossing, split="dev", signers=None)
+    tables = crossing_tables(ErrorRuns(draw(rates())), crossing)
     assert [table.title for table in tables[:-1]] == ["second, over 2 levels of first"]
 
 
@@ -114,7 +107,7 @@ def test_runs_that_tell_a_number_are_crossed_too() -> None:
         name: list(2.0 + (b == "b1") * 0.5 + ((a, b) == ("a2", "b1")) * 0.3 + noise[place])
         for place, ((a, b), name) in enumerate(CELLS.items())
     }
-    first, second, inter = crossing_metric_tables(values, CROSSING, metric="score", minimize=False)
+    first, second, inter = crossing_tables(MetricRuns(values, "score", False), CROSSING)
     assert (first.role, second.role, inter.role) == (MAIN_EFFECT, MAIN_EFFECT, INTERACTION)
     assert second.row("b1").difference == pytest.approx(0.6, abs=0.03)
     assert second.row("b1").outcome == "shown better"

@@ -11,7 +11,6 @@ import yaml
 
 from slr_tune.ablation.design import _command, make_design
 from slr_tune.ablation.factors import find_factor
-from slr_tune.ablation.request import Request
 from slr_tune.errors import SlrTuneError, SpecError, StudyError
 from slr_tune.space import load_spec
 from slr_tune.training.kinds import Kind
@@ -22,9 +21,8 @@ Space = Callable[..., Path]
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def names(request: Request) -> list[str]:
-    design, _ = make_design(request)
-    return [arm.name for arm in design.arms]
+def names(space: Path, **options: Any) -> list[str]:
+    return [arm.name for arm in make_design(space, **options).arms]
 
 
 @pytest.mark.parametrize(
@@ -49,12 +47,12 @@ def test_every_standard_factor_has_levels_without_a_section_factors(
     space: Space, factor: str, expected: list[str]
 ) -> None:
     """The table tonight must not need a file to be written first; the baseline is no level."""
-    assert names(Request(space(), factors=[factor]))[1:] == expected
+    assert names(space(), factors=[factor])[1:] == expected
 
 
 def test_weights_are_renormalised(space: Space) -> None:
     """0.7 / 0.2 / 0.1 without soft targets is 2/3 and 1/3: a sum below 1 would train less."""
-    design, _ = make_design(Request(space(), factors=["loss_weights"]))
+    design = make_design(space(), factors=["loss_weights"])
     (arm,) = [arm for arm in design.arms if arm.name == "without soft targets"]
     assert arm.config["loss_weights"] == pytest.approx({"alpha": 0, "beta": 2 / 3, "gamma": 1 / 3})
 
@@ -62,10 +60,10 @@ def test_weights_are_renormalised(space: Space) -> None:
 def test_levels_of_the_file_go_before_the_standard_ones(space: Space) -> None:
     """Who writes levels wants those; and the report must not call them slr-tune's own."""
     path = space(more="factors: {dropout: [0.1], patience: [2]}")
-    design, _ = make_design(Request(path, factors=["dropout"]))
+    design = make_design(path, factors=["dropout"])
     assert [arm.name for arm in design.arms] == ["dropout 0.3", "dropout 0.1"]
     assert design.notes == ()
-    standard, _ = make_design(Request(path, factors=["kd_blank"]))
+    standard = make_design(path, factors=["kd_blank"])
     assert any("slr-tune's own" in note for note in standard.notes)
 
 
@@ -94,7 +92,7 @@ def test_kinds_are_found(factor: str, kind: Kind) -> None:
 def test_an_unknown_factor_lists_the_known_ones_nearest_first(space: Space) -> None:
     """A misspelling must not cost a look into the code."""
     with pytest.raises(SlrTuneError) as caught:
-        make_design(Request(space(), factors=["temprature"]))
+        make_design(space(), factors=["temprature"])
     assert "'temprature'" in caught.value.message
     assert caught.value.hint.startswith("Known, nearest first: temperature, ")
     for name in ("patience", "beam_width", "loss_weights", "learning_rate"):
@@ -120,7 +118,7 @@ def test_what_contradicts_is_refused_before_anything_is_trained(
 ) -> None:
     """A night is lost if it is found out in the morning."""
     with pytest.raises(SlrTuneError, match=said) as caught:
-        make_design(Request(space(), **changes))
+        make_design(space(), **changes)
     assert caught.value.hint
 
 
@@ -128,13 +126,13 @@ def test_a_file_may_be_the_baseline(space: Space, tmp_path: Path) -> None:
     """What it leaves out is as in the search; what it misspells is refused by name."""
     path = tmp_path / "mine.yaml"
     path.write_text("dropout: 0.05\n")
-    design, _ = make_design(Request(space(), factors=["patience"], baseline=str(path)))
+    design = make_design(space(), factors=["patience"], baseline=str(path))
     assert design.baseline.config["dropout"] == 0.05
     assert design.baseline.config["learning_rate"] == 0.03
     assert "mine.yaml" in design.baseline.source
     path.write_text("dropuot: 0.05\n")
     with pytest.raises(SlrTuneError, match="dropuot"):
-        make_design(Request(space(), factors=["patience"], baseline=str(path)))
+        make_design(space(), factors=["patience"], baseline=str(path))
 
 
 def test_a_whole_configuration_as_the_baseline_keeps_its_decoder(
@@ -148,7 +146,7 @@ def test_a_whole_configuration_as_the_baseline_keeps_its_decoder(
 
     def beam(**written: Any) -> Any:
         path.write_text(yaml.safe_dump(written))
-        design, _ = make_design(Request(searched, factors=["patience"], baseline=str(path)))
+        design = make_design(searched, factors=["patience"], baseline=str(path))
         return design.arms[0].beam
 
     greedy = {name: value for name, value in config.items() if name != "decoding"}
@@ -165,13 +163,12 @@ def test_a_file_of_something_else_is_refused_as_the_baseline(
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(SpecError, match=f"mine.yaml: must be a mapping of settings, not {kind}"):
-        make_design(Request(space(), factors=["patience"], baseline=str(path)))
+        make_design(space(), factors=["patience"], baseline=str(path))
 
 
 def test_a_factorial_has_every_combination_once(space: Space) -> None:
     """Three patiences beside the own one, crossed with two kinds of blank: 4 x 2 cells."""
-    request = Request(space(), factors=["patience", "kd_blank"], factorial=True)
-    design, _ = make_design(request)
+    design = make_design(space(), factors=["patience", "kd_blank"], factorial=True)
     assert len(design.arms) == 8
     assert len({tuple(arm.levels.values()) for arm in design.arms}) == 8
     assert design.name == "patience-x-kd_blank"
@@ -182,23 +179,23 @@ def test_control_arms(space: Space) -> None:
 
     Without soft targets there is nothing to control for, and a student has no teacher.
     """
-    design, _ = make_design(Request(space(), controls=True))
+    design = make_design(space(), controls=True)
     plain, smooth, shuffled = design.arms[1:]
     assert plain.config["loss_weights"] == {"alpha": 0.0, "beta": 1.0, "gamma": 0.0}
     assert plain.config["patience"] == plain.config["max_epochs"]
     assert smooth.config["label_smoothing"] == 0.1 and smooth.config["loss_weights"]["alpha"] == 0
     assert shuffled.config == design.baseline.config and "shuffled" in shuffled.trainable
     with pytest.raises(SlrTuneError, match="control arms need"):
-        make_design(Request(space(trainable="student"), controls=True))
+        make_design(space(trainable="student"), controls=True)
 
 
 def test_a_space_that_was_never_searched_is_ablated(space: Space, database: Path) -> None:
     """On a fresh checkout there is no database: the example of --help ended in an error."""
     database.unlink()
-    design, view = make_design(Request(space(), factors=["dropout"]))
-    assert view is None and len(design.arms) > 1
+    design = make_design(space(), factors=["dropout"])
+    assert design.view is None and len(design.arms) > 1
     with pytest.raises(StudyError, match="no finished trial"):
-        make_design(Request(space(), factors=["dropout"], baseline="best"))
+        make_design(space(), factors=["dropout"], baseline="best")
 
 
 def test_a_study_of_that_name_that_cannot_be_read_is_no_missing_one(
@@ -209,16 +206,15 @@ def test_a_study_of_that_name_that_cannot_be_read_is_no_missing_one(
 
     optuna.create_study(study_name="tiny", storage=f"sqlite:///{database}")
     with pytest.raises(StudyError, match="was not made by slr-tune"):
-        make_design(Request(space(), factors=["dropout"]))
+        make_design(space(), factors=["dropout"])
 
 
 def test_the_command_names_the_database_but_for_its_password(space: Space, database: Path) -> None:
     """It stands in the report: it must reproduce it, and the report may be shown around."""
     url = f"sqlite:///{database}"
-    design, _ = make_design(Request(space(), factors=["dropout"], storage=url))
+    design = make_design(space(), factors=["dropout"], storage=url)
     assert f"--storage {url}" in design.command
-    server = Request(factors=["dropout"], storage="postgresql://me:secret@host/studies")
-    told = _command(server, design.spec)
+    told = _command(None, {"factor": ["dropout"]}, "postgresql://me:secret@host/studies")
     assert "me:***@host/studies" in told and "secret" not in told
 
 
@@ -239,7 +235,7 @@ def test_two_names_of_one_setting_are_refused(
 ) -> None:
     """An arm that left its own level, or a factor crossed with itself, would be reported."""
     with pytest.raises(SlrTuneError, match=said) as caught:
-        make_design(Request(space(), **changes))
+        make_design(space(), **changes)
     assert caught.value.hint
 
 
@@ -247,7 +243,7 @@ def test_the_note_on_retuning_counts_the_values_that_there_are(space: Space) -> 
     """Double of a patience may be more than the run takes, and of 0 there is no double."""
 
     def note(**changes: Any) -> str:
-        design, _ = make_design(Request(space(), factors=["kd_blank"], budget=3, **changes))
+        design = make_design(space(), factors=["kd_blank"], budget=3, **changes)
         (said,) = [note for note in design.notes if "chose its" in note]
         return said
 

@@ -12,7 +12,6 @@ import pytest
 from slr_tune.ablation import run as module
 from slr_tune.ablation.bench import Interrupted
 from slr_tune.ablation.design import make_design
-from slr_tune.ablation.request import Request
 from slr_tune.ablation.run import Talk, run_ablation
 from slr_tune.study.openings import log_test_opening, opening_line
 from slr_tune.training.pool import LocalPool
@@ -33,13 +32,12 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
 ) -> None:
     """Logged at the start, a training that is stopped and gone on with would be many looks."""
     path = space(trainable="student")
-    request = Request(path, factors=["label_smoothing"], seeds=1, with_test=True)
-    design, _ = make_design(request)
+    design = make_design(path, factors=["label_smoothing"], seeds=1, with_test=True)
     log = studies / "tiny" / "test_openings.log"
     told: list[str] = []
 
     def ablate(stopped: Callable[[], bool]) -> Any:
-        return run_ablation(design, request, Talk(told.append, stopped))[0]
+        return run_ablation(design, Talk(told.append, stopped))[0]
 
     with pytest.raises(Interrupted):
         ablate(lambda: True)

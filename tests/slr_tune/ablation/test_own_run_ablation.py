@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 from toy_space import write_toy_space
 
+from slr_tune.ablation.analysis import MetricRuns
 from slr_tune.ablation.design import make_design
-from slr_tune.ablation.metric_table import metric_table
-from slr_tune.ablation.request import Request
+from slr_tune.ablation.result import ResultTable
 from slr_tune.ablation.result_files import read_result
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed, SlrTuneError
 
 
+def metric_table(values: dict[str, list[float]], metric: str, *, minimize: bool) -> ResultTable:
+    runs = MetricRuns(values, metric, minimize)
+    return runs.table(role="main", baseline="base", title="")
+
+
 def test_paired_t_by_hand() -> None:
     """Differences 1, 2, 3: mean 2, standard error 1/sqrt(3), t(2) at 97.5 % 4.3027."""
     values = {"base": [1.0, 1.0, 1.0], "arm": [2.0, 3.0, 4.0], "same": [1.0, 1.0, 1.0]}
-    table = metric_table(
-        values, role="main", baseline="base", title="", metric="loss", minimize=True
-    )
+    table = metric_table(values, "loss", minimize=True)
     arm, same = table.row("arm"), table.row("same")
     assert arm.difference == 2.0 and arm.difference_per_seed == (1.0, 2.0, 3.0)
     assert arm.low == pytest.approx(2 - 4.3027 / 3**0.5, abs=1e-4)
@@ -34,9 +37,7 @@ def test_paired_t_by_hand() -> None:
 def test_larger_is_worse_or_better_as_the_objective_says(minimize: bool, outcome: str) -> None:
     """The wrong sign would recommend the worse setting."""
     values = {"base": [1.0, 1.1, 0.9], "arm": [3.0, 3.2, 2.8]}
-    table = metric_table(
-        values, role="main", baseline="base", title="", metric="m", minimize=minimize
-    )
+    table = metric_table(values, "m", minimize=minimize)
     assert table.row("arm").outcome == outcome
     chance = table.row("arm").probability_of_improvement
     assert chance is not None and (chance < 0.5) == minimize
@@ -50,9 +51,7 @@ def test_larger_is_worse_or_better_as_the_objective_says(minimize: bool, outcome
 def test_equal_differences_are_no_proof(arm: list[float]) -> None:
     """Two whole numbers that both grow by one do so by chance; without spread p would be 0."""
     values = {"base": [7.0, 5.0] if arm[0] == 8.0 else [6.0, 4.0], "arm": arm}
-    table = metric_table(
-        values, role="main", baseline="base", title="", metric="errors", minimize=True
-    )
+    table = metric_table(values, "errors", minimize=True)
     row = table.row("arm")
     assert (row.difference, row.outcome) == (pytest.approx(1.0), "not shown")
     assert (row.low, row.high, row.p_value, row.holm_p) == (None, None, None, None)
@@ -63,7 +62,7 @@ def test_equal_differences_are_no_proof(arm: list[float]) -> None:
 def test_equal_differences_take_no_share_of_holms_correction() -> None:
     """They are no test: the arm that has one is corrected as if it were alone."""
     values = {"base": [1.0, 2.0, 3.0], "arm": [2.0, 3.5, 4.4], "even": [2.0, 3.0, 4.0]}
-    table = metric_table(values, role="main", baseline="base", title="", metric="m", minimize=True)
+    table = metric_table(values, "m", minimize=True)
     arm = table.row("arm")
     assert arm.holm_p == arm.p_value is not None and table.row("even").holm_p is None
 
@@ -72,7 +71,7 @@ def test_a_run_without_a_value_cannot_be_compared() -> None:
     """A NaN would make every figure of the table one."""
     values = {"base": [1.0, 1.0], "arm": [1.0, float("nan")]}
     with pytest.raises(RunFailed, match="arm"):
-        metric_table(values, role="main", baseline="base", title="", metric="m", minimize=True)
+        metric_table(values, "m", minimize=True)
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
@@ -103,6 +102,6 @@ def test_what_needs_errors_of_utterances_is_refused(tmp_path: Path) -> None:
     """A decoder and a test split are nothing to a run that recognises no sentence."""
     space = write_toy_space(tmp_path)
     with pytest.raises(SlrTuneError, match="no factor 'beam_width'"):
-        make_design(Request(space, factors=["beam_width"]))
+        make_design(space, factors=["beam_width"])
     with pytest.raises(SlrTuneError, match="--test"):
-        make_design(Request(space, factors=["level"], with_test=True))
+        make_design(space, factors=["level"], with_test=True)

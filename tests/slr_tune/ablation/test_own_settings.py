@@ -17,7 +17,6 @@ from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.path import Path as Walked
 from slr_tune.ablation.path import walk
-from slr_tune.ablation.request import Request
 from slr_tune.errors import RunFailed
 from slr_tune.training.execute import Place
 from slr_tune.training.pool import LocalPool
@@ -62,7 +61,7 @@ def arms_of(tmp_path: Path) -> Callable[..., list[str]]:
     def names(*factors: str, more: str = "", crossed: bool = False) -> list[str]:
         path = tmp_path / "sparse.yaml"
         path.write_text(SPACE + more)
-        design, _ = make_design(Request(path, factors=factors, factorial=crossed))
+        design = make_design(path, factors=factors, factorial=crossed)
         return [arm.name for arm in design.arms]
 
     return names
@@ -85,9 +84,8 @@ def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
     """It has no such setting to be looked up: two arms of six epochs with three seeds."""
     path = tmp_path / "sparse.yaml"
     path.write_text(SPACE + "factors: {level: [1.0]}\n")
-    request = Request(path, factors=["level"])
-    design, view = make_design(request)
-    plan = dry_run(design, request, view)
+    design = make_design(path, factors=["level"])
+    plan = dry_run(design)
     assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (6, 36, 36)
     assert "36 epochs asked for" in dry_text(plan, design)
 
@@ -127,7 +125,7 @@ def test_an_own_setting_with_a_short_name_can_be_retuned(tmp_path: Path) -> None
     """`lr` is short for `learning_rate` only where there is one."""
     path = tmp_path / "sparse.yaml"
     path.write_text(SPACE)
-    design, _ = make_design(Request(path, factors=["temperature"], retune="lr"))
+    design = make_design(path, factors=["temperature"], retune="lr")
     assert design.retune == "lr"
 
 
@@ -176,5 +174,5 @@ def test_a_number_of_zero_takes_its_levels_from_the_range_that_is_searched(tmp_p
     path = tmp_path / "sparse.yaml"
     path.write_text(SPACE.replace("baseline: {level: 4.0}", "  lr: {float: [0.0, 0.5]}\n"))
     path.write_text(path.read_text() + "baseline: {level: 4.0, lr: 0.0}\n")
-    design, _ = make_design(Request(path, factors=("lr",)))
+    design = make_design(path, factors=("lr",))
     assert [arm.name for arm in design.arms] == ["lr 0", "lr 0.25", "lr 0.5"]

@@ -14,7 +14,6 @@ from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.factors import Factor
 from slr_tune.ablation.receipt import make_receipt
-from slr_tune.ablation.request import Request
 from slr_tune.space import StudySpec
 from slr_tune.training.kinds import Kind
 
@@ -63,9 +62,8 @@ def test_a_plan_without_sharing_decodes_nothing_again(
     space: Callable[..., Path], share: bool
 ) -> None:
     """Each arm is then trained for itself, those of another decoder too."""
-    request = Request(space(trainable="student"), factors=["beam_width"], share=share)
-    design, view = make_design(request)
-    plan = dry_run(design, request, view)
+    design = make_design(space(trainable="student"), factors=["beam_width"], share=share)
+    plan = dry_run(design)
     assert (plan.epochs_run < plan.epochs_asked) == share
     assert ("Decoded again, nothing trained: beam_width 1" in dry_text(plan, design)) == share
 

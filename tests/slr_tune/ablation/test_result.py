@@ -13,9 +13,9 @@ import pytest
 from slr_tune.ablation.result import (
     MAIN,
     AblationResult,
-    ArmFacts,
+    ArmDescription,
     ArmRow,
-    BaselineFacts,
+    Baseline,
     PathStep,
     Receipt,
     ResultTable,
@@ -46,10 +46,10 @@ def example() -> AblationResult:
         title="Ablation of dropout",
         verdict="Not shown.",
         tables=(table,),
-        arms=(ArmFacts(MAIN, "b", "trained", {"f": "b"}, ("f: a -> b",), {"f": [1, 2.5]}),),
+        arms=(ArmDescription(MAIN, "b", "trained", {"f": "b"}, ("f: a -> b",), {"f": [1, 2.5]}),),
         runs=(run, dataclasses.replace(run, arm="own", errors={}, value=None)),
         seeds=(1000,),
-        baseline=BaselineFacts("a file", {"f": {"g": "a", "h": None}}),
+        baseline=Baseline("a file", {"f": {"g": "a", "h": None}}),
         receipt=Receipt(2, 1, 1, 2, 0.5, ("x",), (StageRow("id", 1, 1, ("b, seed 1000",), 0.5),)),
         setting={"data": "libras"},
         command="slr-tune ablate",
@@ -71,7 +71,7 @@ def test_a_curve_has_no_clock_in_it_and_no_nan() -> None:
 
 def test_not_finite_numbers_are_refused(tmp_path: Path) -> None:
     """A NaN would be written as something that no other reader of JSON takes."""
-    bad = dataclasses.replace(example(), baseline=BaselineFacts("", {"f": math.inf}))
+    bad = dataclasses.replace(example(), baseline=Baseline("", {"f": math.inf}))
     with pytest.raises(ValueError):
         write_result(tmp_path, bad)
     assert not (tmp_path / "result.json").exists()

@@ -12,8 +12,8 @@ import pytest
 from small_runs import small_spec
 from toy_space import toy_spec
 
-from slr_tune.checks.bench import Bench
 from slr_tune.checks.overfit import overfit
+from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import SlrTuneError
 from trainables.data import Dataset
 from trainables.data.subset import take
@@ -68,7 +68,7 @@ def test_data_that_cannot_be_learnt_is_named(
     twin = take(data.train, [0, 0, 2])
     train = dataclasses.replace(twin, references=train.references, ids=("a", "b", "c"))
     train.features[train.offsets[2] :] = 1.0
-    monkeypatch.setattr(Bench, "data", with_train(data, train))
+    monkeypatch.setattr(CheckInputs, "data", with_train(data, train))
     found = overfit(spec, utterances=3, epochs=4)
     assert "utterances a and b have the same frames and different glosses" in found.obstacles
     assert any("utterance c: all its frames are alike" in item for item in found.obstacles)
@@ -80,7 +80,7 @@ def test_features_that_are_no_numbers(
     # Broken if NaN features ended in a traceback instead of their name.
     train = take(data.train, [0, 1])
     train.features[3] = np.nan
-    monkeypatch.setattr(Bench, "data", with_train(data, train))
+    monkeypatch.setattr(CheckInputs, "data", with_train(data, train))
     found = overfit(spec, utterances=2, epochs=4)
     assert not found.learnt and found.epochs == 1
     assert found.obstacles[0] == "utterance train-00000 holds NaN or infinite features"
@@ -93,7 +93,7 @@ def test_utterances_too_short_for_ctc(
     # Broken if an impossible task were tried for 2,000 epochs.
     short = take(data.train, [0])
     short = dataclasses.replace(short, features=short.features[:2], offsets=np.array([0, 2]))
-    monkeypatch.setattr(Bench, "data", with_train(data, short))
+    monkeypatch.setattr(CheckInputs, "data", with_train(data, short))
     with pytest.raises(SlrTuneError, match="no training utterance has the frames") as caught:
         overfit(spec)
     assert "Lower subsampling" in caught.value.hint

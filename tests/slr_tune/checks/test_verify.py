@@ -13,10 +13,10 @@ import torch
 from small_runs import small_space, small_spec
 from toy_space import toy_spec
 
-from slr_tune.checks import surroundings
-from slr_tune.checks.bench import Bench
-from slr_tune.checks.largest import largest_config
+from slr_tune.checks import environment_checks
+from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Check, run_checks
+from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.checks.verify import quick_check, verify
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec, load_spec
@@ -106,7 +106,7 @@ def test_huge_features_fail_the_loss(
     # Broken if a search started on features that no model can learn from.
     few = take(data.train, [0, 1])
     few.features[:] = np.nan
-    monkeypatch.setattr(Bench, "few", _with_train(data, few))
+    monkeypatch.setattr(CheckInputs, "few", _with_train(data, few))
     failed = failing(small_spec(tmp_path), quick=True)
     assert "not finite" in failed["loss"].found and "prepare" in failed["loss"].remedy
 
@@ -115,18 +115,18 @@ def test_nan_features_and_a_leak_fail_the_data(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Broken if dev measured utterances of train, or a NaN were found in the night.
-    bench = Bench(small_spec(tmp_path), storage=None, device="cpu")
+    inputs = CheckInputs(small_spec(tmp_path), storage=None, device="cpu")
     whole = take(data.train, range(len(data.train)))
     whole.features[5] = np.inf
-    monkeypatch.setattr(Bench, "data", _with_train(data, whole))
-    (check,) = run_checks([("data", lambda: surroundings.data(bench))])
+    monkeypatch.setattr(CheckInputs, "data", _with_train(data, whole))
+    (check,) = run_checks([("data", lambda: environment_checks.data(inputs))])
     assert check.failed and whole.ids[0] in check.found
 
     copied = take(data.dev, [3, 1])
-    monkeypatch.setattr(Bench, "data", _with_train(data, copied, ids=("a", "b")))
-    (check,) = run_checks([("data", lambda: surroundings.data(bench))])
+    monkeypatch.setattr(CheckInputs, "data", _with_train(data, copied, ids=("a", "b")))
+    (check,) = run_checks([("data", lambda: environment_checks.data(inputs))])
     assert check.failed and "2 utterances of dev have the frames of one of train" in check.found
-    bench.close()
+    inputs.close()
 
 
 def _with_train(data: Dataset, train: Any, *, ids: tuple[str, ...] | None = None) -> Dataset:
@@ -140,7 +140,7 @@ def _with_train(data: Dataset, train: Any, *, ids: tuple[str, ...] | None = None
 
 def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Broken if the largest trial of a space ended the night by itself.
-    monkeypatch.setattr(surroundings, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(environment_checks, "_free_memory", lambda: 1000)
     assert "free" in failing(small_spec(tmp_path))["memory"].found
 
 
@@ -156,13 +156,13 @@ def test_no_step_is_tried_where_memory_cannot_be_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Broken if the check itself were ended by the system: it did not see that auto is a CPU.
-    monkeypatch.setattr(surroundings, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(environment_checks, "_free_memory", lambda: 1000)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    monkeypatch.setattr(Bench, "build", _refused)
+    monkeypatch.setattr(CheckInputs, "build", _refused)
     spec = load_spec(small_space(tmp_path), overrides=[f"fixed.device={setting}"])
-    bench = Bench(spec, storage=None, device=device)
-    (check,) = run_checks([("memory", lambda: surroundings.memory(bench))])
-    bench.close()
+    inputs = CheckInputs(spec, storage=None, device=device)
+    (check,) = run_checks([("memory", lambda: environment_checks.memory(inputs))])
+    inputs.close()
     assert check.failed and "MiB, 0 free" in check.found
 
 
@@ -173,7 +173,7 @@ def _refused(*_: Any) -> Any:
 def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Broken if checkpoints filled the disk half-way.
     full = shutil.disk_usage(tmp_path)._replace(free=1)
-    monkeypatch.setattr(surroundings.shutil, "disk_usage", lambda path: full)
+    monkeypatch.setattr(environment_checks.shutil, "disk_usage", lambda path: full)
     assert "SLR_TUNE_STUDIES" in failing(small_spec(tmp_path), quick=True)["disk"].remedy
 
 
@@ -201,10 +201,12 @@ def test_a_teacher_worse_than_the_student(
     # Broken if days were spent on learning from the worse of two.
     other = teacher.with_name("student.pt")
     shutil.copy(teacher, other)
-    monkeypatch.setattr(Bench, "trained", (teacher, other))
+    monkeypatch.setattr(CheckInputs, "trained", (teacher, other))
     errors = {teacher: 9, other: 1}
     monkeypatch.setattr(
-        surroundings, "_dev_counts", lambda path, data: np.array([[errors[path], 0, 0, 10]] * 8)
+        environment_checks,
+        "_dev_counts",
+        lambda path, data: np.array([[errors[path], 0, 0, 10]] * 8),
     )
     failed = failing(taught())
     assert "+80.00 [+80.00, +80.00]" in failed["teacher against baseline"].found
@@ -234,7 +236,7 @@ def test_the_quick_checks_refuse_with_all_failures(
     assert quick_check(spec, storage=None).startswith("Checked: teacher checkpoint, configuration")
     teacher.unlink()
     full = shutil.disk_usage("/")._replace(free=1)
-    monkeypatch.setattr(surroundings.shutil, "disk_usage", lambda path: full)
+    monkeypatch.setattr(environment_checks.shutil, "disk_usage", lambda path: full)
     with pytest.raises(SlrTuneError, match=r"\[FAIL\] teacher checkpoint") as caught:
         quick_check(spec, storage=None)
     assert "--no-verify" in caught.value.hint

@@ -15,14 +15,13 @@ import torch
 from small_runs import saved, small_run
 
 from slr_tune.cli.train_settings import read_train_settings
-from slr_tune.diagnosis import subject as subject_module
+from slr_tune.diagnosis import find_run as find_run_module
 from slr_tune.diagnosis.causes import Cause, likely_causes
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
-from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients
+from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients, log_likelihoods
 from slr_tune.diagnosis.evidence import Evidence
+from slr_tune.diagnosis.find_run import examine, find_run, greedy
 from slr_tune.diagnosis.red_flags import RedFlag
-from slr_tune.diagnosis.scores import Scores
-from slr_tune.diagnosis.subject import examine, find_subject, greedy
 from slr_tune.report.diagnosis import diagnosis_page, diagnosis_text
 from trainables.config import StudentConfig
 from trainables.data import Dataset
@@ -37,8 +36,8 @@ def of(known: Dataset, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Diagnos
     """Diagnoses a checkpoint on the few sentences, or on others."""
 
     def examined(path: Path, data: Dataset = known) -> Diagnosis:
-        monkeypatch.setattr(subject_module, "find_data", lambda *_: data)
-        return examine(find_subject(str(path), study=None, trial=None, storage=None), data=None)
+        monkeypatch.setattr(find_run_module, "find_data", lambda *_: data)
+        return examine(find_run(str(path), study=None, trial=None, storage=None), data=None)
 
     return examined
 
@@ -249,11 +248,11 @@ def test_likelihoods_agree_with_a_sum_over_all_paths() -> None:
         merged = [c for i, c in enumerate(path) if i == 0 or c != path[i - 1]]
         if [c for c in merged if c] == [2, 1]:
             total += math.exp(sum(float(frames[i, c]) for i, c in enumerate(path)))
-    scores = Scores((frames, frames))
-    found = scores.log_likelihoods([[2, 1], []])
+    scores = (frames, frames)
+    found = log_likelihoods(scores, [[2, 1], []])
     assert found[0] == pytest.approx(math.log(total), rel=1e-6)
     assert found[1] == pytest.approx(float(frames[:, 0].sum()), rel=1e-6)
-    assert scores.log_likelihoods([[1, 1, 1], [1]])[0] == -math.inf
+    assert log_likelihoods(scores, [[1, 1, 1], [1]])[0] == -math.inf
 
 
 def test_the_command_trains_the_same_run_but_for_the_remedy(

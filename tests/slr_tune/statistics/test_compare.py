@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slr_tune.statistics import Comparison, Difference, ErrorCounts, Outcome, compare
+from slr_tune.statistics import Comparison, Difference, ErrorCounts, compare
+from slr_tune.statistics.verdict import Outcome
 
 STUDIES = st.tuples(st.integers(1, 4), st.integers(5, 30), st.integers(0, 10_000))
 

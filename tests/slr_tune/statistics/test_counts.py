@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from slr_tune.statistics import ErrorCounts, corpus_wer
+from slr_tune.statistics import ErrorCounts
+from slr_tune.statistics.counts import corpus_wer
 
 
 def test_wer_is_all_errors_over_all_words() -> None:

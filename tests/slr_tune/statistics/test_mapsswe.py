@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from slr_tune.statistics import mapsswe
+from slr_tune.statistics.mapsswe import mapsswe
 
 
 def test_by_hand() -> None:

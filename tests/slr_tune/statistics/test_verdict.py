@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
-from slr_tune.statistics import (
-    Difference,
-    MoreRuns,
-    Outcome,
-    VarianceComponents,
-    Verdict,
-    overall,
-    p_text,
-    signed_points,
-)
-from slr_tune.statistics.verdict import difference_text, judge
+from slr_tune.statistics import Difference, Verdict, p_text, signed_points
+from slr_tune.statistics.components import VarianceComponents
+from slr_tune.statistics.power import MoreRuns
+from slr_tune.statistics.verdict import Outcome, difference_text, judge, overall
 
 
 def difference(seeds: int = 3, units: int = 150, **changed: Any) -> Difference:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from slr_tune.checks.largest import largest_config
+from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Unavailable
 from slr_tune.space import StudySpec
 from slr_tune.space.points import Point
@@ -29,7 +30,7 @@ from trainables.runs.optimisation import choose_device
 from trainables.teaching.soft_targets import SoftTargets
 
 
-class Bench:
+class CheckInputs:
     """The space, its data, its teacher, and small runs of it."""
 
     def __init__(self, spec: StudySpec, *, storage: str | None, device: str | None) -> None:
@@ -58,7 +59,7 @@ class Bench:
         """For checks that look inside of a run.
 
         Raises:
-            Unavailable: The run is a user's own.
+            Unavailable: The run is a custom one.
         """
         if not self.built_in:
             raise Unavailable(f"the inside of {self.spec.trainable} is not known here")
@@ -106,7 +107,7 @@ class Bench:
         if known is not None:
             return known
         assert self.teacher_config is not None  # only a teacher to be trained is not there
-        run = self._build(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
+        run = self.build_run(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
         path = Path(self._scratch.name) / "teacher.pt"
         save_checkpoint(path, run.state_dict())
         return path
@@ -142,7 +143,14 @@ class Bench:
         order = np.argsort(train.lengths < needed, kind="stable")
         return self.chosen(order[:2])
 
-    def chosen(self, train: np.ndarray[Any, Any], dev: int = 2) -> Dataset:
+    @property
+    def alignable(self) -> NDArray[np.int64]:
+        """Training utterances that CTC can align at the baseline's frame rate."""
+        train = self.data.train
+        frames = -(-train.lengths // int(self.config["subsampling"]))
+        return np.flatnonzero(frames >= train.frames_needed)
+
+    def chosen(self, train: NDArray[np.int64], dev: int = 2) -> Dataset:
         """Some training utterances, and the first of dev."""
         return subset(self.data, train=train, dev=np.arange(min(dev, len(self.data.dev))))
 
@@ -152,11 +160,12 @@ class Bench:
 
     def build(self, config: Mapping[str, Any], data: Dataset) -> CtcRun:
         """The space's run at epoch 0."""
-        return self._build(self.spec.trainable, config, data, teacher=self.teacher_file)
+        return self.build_run(self.spec.trainable, config, data, teacher=self.teacher_file)
 
-    def _build(
+    def build_run(
         self, trainable: str, config: Mapping[str, Any], data: Dataset, *, teacher: Path | None
     ) -> CtcRun:
+        """A run at epoch 0; the files that it writes go away with these inputs."""
         cls: Any = run_class(trainable)
         device = {} if self._device is None else {"device": self._device}
         settings: BaseModel = cls.config_class.model_validate({**config, **device})

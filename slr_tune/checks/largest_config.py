@@ -34,16 +34,14 @@ def largest_config(spec: StudySpec, data: Dataset) -> dict[str, Any]:
     """
     params: dict[str, Any] = {}
     best = _config(spec, params)
-    most = _estimate(best, data)
+    most = estimated_bytes(best, data)
     for _ in range(_ROUNDS):
         before = most
-        for parameter in spec.space.parameters:
-            for _, value in parameter.probes() if parameter.keys else ():
-                option = parameter.encode(value)
-                config = _config(spec, {**params, **option})
-                size = _estimate(config, data)
-                if size > most:
-                    best, most, params = config, size, {**params, **option}
+        for option in _options(spec):
+            config = _config(spec, {**params, **option})
+            size = estimated_bytes(config, data)
+            if size > most:
+                best, most, params = config, size, {**params, **option}
         if most == before:
             break
     return best
@@ -52,14 +50,15 @@ def largest_config(spec: StudySpec, data: Dataset) -> dict[str, Any]:
 def probed_configs(spec: StudySpec) -> Iterator[dict[str, Any]]:
     """The middle of the space, and each parameter's ends from there, one at a time."""
     yield _config(spec, {})
+    for option in _options(spec):
+        yield _config(spec, option)
+
+
+def _options(spec: StudySpec) -> Iterator[dict[str, Any]]:
+    """Each parameter at each of its ends."""
     for parameter in spec.space.parameters:
         for _, value in parameter.probes() if parameter.keys else ():
-            yield _config(spec, parameter.encode(value))
-
-
-def estimated_bytes(config: Mapping[str, Any], data: Dataset) -> int:
-    """A rough figure for the memory of a training step, without the libraries' own."""
-    return _estimate(config, data)
+            yield parameter.encode(value)
 
 
 def model_parameters(config: Mapping[str, Any], data: Dataset) -> tuple[int, tuple[int, ...]]:
@@ -78,7 +77,8 @@ def _config(spec: StudySpec, params: Mapping[str, Any]) -> dict[str, Any]:
     return spec.config_for(spec.space.suggest(Point(params)))
 
 
-def _estimate(config: Mapping[str, Any], data: Dataset) -> int:
+def estimated_bytes(config: Mapping[str, Any], data: Dataset) -> int:
+    """A rough figure for the memory of a training step, without the libraries' own."""
     parameters, widths = model_parameters(config, data)
     longest = max(split.longest for split in data.statistics[:2])
     if config["truncate_frames"] is not None:

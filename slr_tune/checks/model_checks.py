@@ -8,31 +8,32 @@ from typing import Any
 import numpy as np
 import torch
 
-from slr_tune.checks.bench import Bench
-from slr_tune.checks.largest import model_parameters, probed_configs
+from slr_tune.checks.largest_config import model_parameters, probed_configs
 from slr_tune.checks.result import Finding, counted
+from slr_tune.checks.shared_inputs import CheckInputs
 from trainables.config import DistillConfig
 from trainables.data import collate
+from trainables.models import ModelOutput
+from trainables.registry import run_class
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
 
 
-def teacher_checkpoint(bench: Bench) -> Finding:
+def teacher_checkpoint(inputs: CheckInputs) -> Finding:
     """The teacher is there, whole, of a known size and WER; or can be trained."""
-    spec = bench.spec.teacher
+    spec = inputs.spec.teacher
     if spec is None:
-        return "PASS", f"{bench.spec.trainable} needs no teacher", ""
-    if bench.taught_by_files:
-        return _soft_targets(bench)
-    if bench.trained[0] is None:
-        config = bench.teacher_config
+        return "PASS", f"{inputs.spec.trainable} needs no teacher", ""
+    if inputs.taught_by_files:
+        return _soft_targets(inputs)
+    if inputs.trained[0] is None:
+        config = inputs.teacher_config
         assert config is not None  # a teacher that is named by a file or a study is there
-        parameters, _ = model_parameters(config, bench.data)
-        told = f"run trains it first: {_shape(config)}, {parameters:,} parameters"
-        return "PASS", told, ""
-    stored = bench.teacher
+        parameters, _ = model_parameters(config, inputs.data)
+        return "PASS", f"run trains it first: {_shape(config)}, {parameters:,} parameters", ""
+    stored = inputs.teacher
     config = stored.config.model_dump(mode="json")
     found = (
         f"{stored.path}: {_shape(config)}, {stored.parameters:,} parameters, "
@@ -43,70 +44,63 @@ def teacher_checkpoint(bench: Bench) -> Finding:
     return "PASS", f"{found}, dev WER {stored.wer:.2f}", ""
 
 
-def configuration(bench: Bench) -> Finding:
+def configuration(inputs: CheckInputs) -> Finding:
     """The file is valid; `load_spec` has tried every bound."""
-    spec = bench.spec
+    spec = inputs.spec
     source = "baseline" if spec.baseline is not None else "middle of the space"
     found = f"{len(spec.space.names)} parameters to search; tried here: the {source}"
     if spec.baseline is None:
-        return (
-            "NOTE",
-            found,
-            "A baseline: section is tried first, and is what gains are gains over.",
-        )
+        remedy = "A baseline: section is tried first, and is what gains are gains over."
+        return "NOTE", found, remedy
     return "PASS", found, ""
 
 
-def modules(bench: Bench) -> Finding:
+def modules(inputs: CheckInputs) -> Finding:
     """The run and what it stands on can be imported."""
-    from trainables.registry import run_class
-
-    cls = run_class(bench.spec.trainable)
-    device = choose_device(str(bench.config.get("device", "auto")))
+    cls = run_class(inputs.spec.trainable)
+    device = choose_device(str(inputs.config.get("device", "auto")))
     return "PASS", f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}", ""
 
 
-def architectures(bench: Bench) -> Finding:
+def architectures(inputs: CheckInputs) -> Finding:
     """Teacher and student agree in vocabulary, features and frame rate, in the whole space."""
-    bench.needs_built_in()
-    parameters, _ = model_parameters(bench.config, bench.data)
-    student = f"student {_shape(bench.config)}, {parameters:,} parameters"
-    if bench.spec.teacher is None:
+    inputs.needs_built_in()
+    parameters, _ = model_parameters(inputs.config, inputs.data)
+    student = f"student {_shape(inputs.config)}, {parameters:,} parameters"
+    if inputs.spec.teacher is None:
         return "PASS", student.removeprefix("student "), ""
-    if bench.taught_by_files:
-        for config in probed_configs(bench.spec):
-            bench.soft_targets.check_settings(DistillConfig.model_validate(config))
+    if inputs.taught_by_files:
+        for config in probed_configs(inputs.spec):
+            inputs.soft_targets.check_settings(DistillConfig.model_validate(config))
         return "PASS", f"{student}; every setting fits the soft targets", ""
-    teacher = FrozenTeacher(bench.teacher.path, device=torch.device("cpu"), half=False)
-    for subsampling in _subsamplings(bench):
+    teacher = FrozenTeacher(inputs.teacher.path, device=torch.device("cpu"), half=False)
+    for subsampling in _subsamplings(inputs):
         teacher.check_fits(
-            vocabulary=bench.data.vocabulary,
-            feature_size=bench.data.feature_size,
+            vocabulary=inputs.data.vocabulary,
+            feature_size=inputs.data.feature_size,
             subsampling=subsampling,
         )
-    theirs = bench.teacher.config.model_dump(mode="json")
-    same = all(theirs[name] == bench.config[name] for name in _SHAPE)
+    theirs = inputs.teacher.config.model_dump(mode="json")
+    same = all(theirs[name] == inputs.config[name] for name in _SHAPE)
     kind = "the same architecture: self-distillation" if same else f"teacher {_shape(theirs)}"
-    return "PASS", f"{student}; {kind}; {len(bench.data.vocabulary) - 1} glosses", ""
+    return "PASS", f"{student}; {kind}; {len(inputs.data.vocabulary) - 1} glosses", ""
 
 
-def forward(bench: Bench) -> Finding:
+def forward(inputs: CheckInputs) -> Finding:
     """Both models start and give log-probabilities and hidden states."""
-    bench.needs_built_in()
-    run = bench.build(bench.config, bench.few)
-    batch = collate(bench.few.train, np.arange(len(bench.few.train))).to(run.device)
+    inputs.needs_built_in()
+    run = inputs.build(inputs.config, inputs.few)
+    batch = collate(inputs.few.train, np.arange(len(inputs.few.train))).to(run.device)
     run.model.eval()
     with torch.no_grad():
         output = run.model.forward_with_hidden_states(batch.features, batch.lengths)
-    problem = _problem(output, classes=len(bench.data.vocabulary))
-    if problem:
+    if problem := _problem(output, classes=len(inputs.data.vocabulary)):
         return "FAIL", f"the student's {problem}", "The features may be far from scale 1."
     shape = tuple(output.log_probs.shape)
     found = f"log-probs {list(shape)}, {counted(len(output.hidden), 'hidden state')}"
-    if bench.spec.teacher is not None and not bench.taught_by_files:
-        teacher = FrozenTeacher(bench.teacher.path, device=run.device, half=False)
-        layers = range(len(teacher.hidden_sizes))
-        answer = teacher(batch.features, batch.lengths, list(layers))
+    if inputs.spec.teacher is not None and not inputs.taught_by_files:
+        teacher = FrozenTeacher(inputs.teacher.path, device=run.device, half=False)
+        answer = teacher(batch.features, batch.lengths, [*range(len(teacher.hidden_sizes))])
         if not bool(torch.isfinite(answer.logits).all()):
             return "FAIL", "the teacher's logits are not finite", "Train it anew."
         found += (
@@ -115,10 +109,10 @@ def forward(bench: Bench) -> Finding:
     return "PASS", found, ""
 
 
-def loss(bench: Bench) -> Finding:
+def loss(inputs: CheckInputs) -> Finding:
     """One epoch over two utterances: the loss and the gradient are finite."""
-    bench.needs_built_in()
-    run = bench.build({**bench.config, "batch_size": 2, "accumulation": 1}, bench.few)
+    inputs.needs_built_in()
+    run = inputs.build({**inputs.config, "batch_size": 2, "accumulation": 1}, inputs.few)
     row = run.run_epoch()
     parts = {
         name.rpartition("/")[2]: value
@@ -136,13 +130,13 @@ def loss(bench: Bench) -> Finding:
     return "PASS", f"{listed}; gradient norm {row['train/gradient_norm']:.3g}", ""
 
 
-def _soft_targets(bench: Bench) -> Finding:
+def _soft_targets(inputs: CheckInputs) -> Finding:
     """A teacher's soft targets: readable, and of these utterances."""
-    targets = bench.soft_targets
-    frames = sum(len(targets.probabilities(name)) for name in bench.data.train.ids)
+    targets = inputs.soft_targets
+    frames = sum(len(targets.probabilities(name)) for name in inputs.data.train.ids)
     wer = targets.facts()["teacher_wer"]
     found = f"soft targets in {targets.folder}: temperature {targets.temperature:g}, {frames:,} "
-    found += f"frames of {len(bench.data.train)} utterances"
+    found += f"frames of {len(inputs.data.train)} utterances"
     return "PASS", found + ("" if wer is None else f", teacher's dev WER {wer:.2f}"), ""
 
 
@@ -154,14 +148,14 @@ def _shape(config: dict[str, Any]) -> str:
     )
 
 
-def _subsamplings(bench: Bench) -> set[int]:
+def _subsamplings(inputs: CheckInputs) -> set[int]:
     """Every frame rate that a trial may have."""
-    searched = [p for p in bench.spec.space.parameters if p.path == ("subsampling",)]
+    searched = [p for p in inputs.spec.space.parameters if p.path == ("subsampling",)]
     values = {int(value) for parameter in searched for _, value in parameter.probes()}
-    return values or {int(bench.config["subsampling"])}
+    return values or {int(inputs.config["subsampling"])}
 
 
-def _problem(output: Any, *, classes: int) -> str:
+def _problem(output: ModelOutput, *, classes: int) -> str:
     """What is wrong with a model's output, empty if nothing is."""
     if output.log_probs.shape[2] != classes:
         return f"log-probs have {output.log_probs.shape[2]} classes for {classes}"

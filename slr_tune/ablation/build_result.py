@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.ablation.analysis import result_table
+from slr_tune.ablation.analysis import Counts, ErrorRuns, MetricRuns, Runs
 from slr_tune.ablation.arms import WHOLE_GROUPS, Arm
 from slr_tune.ablation.bench import Bench, Cell
-from slr_tune.ablation.crossing import (
-    Crossing,
-    crossing_metric_tables,
-    crossing_tables,
-    crossing_verdict,
-)
+from slr_tune.ablation.conditions import conditions
+from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.design import Design
-from slr_tune.ablation.metric_table import metric_table
 from slr_tune.ablation.naming import change_text
 from slr_tune.ablation.receipt import make_receipt
 from slr_tune.ablation.result import (
@@ -29,15 +24,13 @@ from slr_tune.ablation.result import (
     RETUNED,
     TEST,
     AblationResult,
-    ArmFacts,
-    BaselineFacts,
+    ArmDescription,
     PathStep,
     ResultTable,
     RunRow,
     curve_columns,
     number,
 )
-from slr_tune.ablation.setting import setting_lines
 from slr_tune.study.summary import flat
 from slr_tune.training.teacher import Teacher
 
@@ -75,10 +68,10 @@ class Measured:
     """
 
     part: Part
-    counts: Mapping[str, Mapping[str, Sequence[NDArray[np.int64]]]]
+    counts: Mapping[str, Counts]
 
 
-def assemble(
+def build_result(
     design: Design,
     measured: Sequence[Measured],
     *,
@@ -101,9 +94,9 @@ def assemble(
         arms=tuple(arms),
         runs=tuple(runs),
         seeds=design.seeds,
-        baseline=BaselineFacts(design.baseline.source, dict(design.baseline.config)),
+        baseline=design.baseline,
         receipt=make_receipt(bench, [arm for entry in measured for arm in entry.part.arms]),
-        setting=setting_lines(design, bench, teacher, measured[0].part.cells),
+        setting=conditions(design, bench, teacher, measured[0].part.cells),
         command=design.command,
         steps=steps,
         notes=design.notes,
@@ -114,37 +107,28 @@ def _tables(entry: Measured, design: Design, bench: Bench) -> list[ResultTable]:
     part = entry.part
     if part.role not in _TABLED:
         return []
-    baseline = part.arms[0].name
     crossing = _crossing(part, design)
-    if not entry.counts:
-        values = {
-            arm.name: [bench.value(cell.outcome) for cell in part.cells if cell.arm is arm]
-            for arm in part.arms
-        }
-        metric, minimize = bench.measure.metric, bench.measure.minimize
-        table = metric_table(
-            values,
-            role=part.role,
-            baseline=baseline,
-            title=part.title,
-            metric=metric,
-            minimize=minimize,
-        )
-        found = [_with_notes(table, part)]
-        if crossing is not None:
-            found += crossing_metric_tables(values, crossing, metric=metric, minimize=minimize)
-        return found
     found = []
-    for split, counts in entry.counts.items():
-        role = part.role if split == "dev" else TEST
-        signers = getattr(bench.data, split).signers
-        table = result_table(
-            counts, role=role, baseline=baseline, split=split, title=part.title, signers=signers
-        )
+    for runs in _compared_runs(entry, bench):
+        role = part.role if runs.split == "dev" else TEST
+        table = runs.table(role=role, baseline=part.arms[0].name, title=part.title)
         found.append(_with_notes(table, part))
         if crossing is not None:
-            found += crossing_tables(counts, crossing, split=split, signers=signers)
+            found += crossing_tables(runs, crossing)
     return found
+
+
+def _compared_runs(entry: Measured, bench: Bench) -> list[Runs]:
+    """The runs of a part on each split, by their errors or by their metric."""
+    if entry.counts:
+        return [
+            ErrorRuns(counts, split, getattr(bench.data, split).signers)
+            for split, counts in entry.counts.items()
+        ]
+    values: dict[str, list[float]] = {}
+    for cell in entry.part.cells:
+        values.setdefault(cell.arm.name, []).append(bench.value(cell.outcome))
+    return [MetricRuns(values, bench.measure.metric, bench.measure.minimize)]
 
 
 def _crossing(part: Part, design: Design) -> Crossing | None:
@@ -154,8 +138,7 @@ def _crossing(part: Part, design: Design) -> Crossing | None:
     first, second = (factor.name for factor in design.factors)
     crossed = [arm for arm in part.arms if first in arm.levels and second in arm.levels]
     cells = {(arm.levels[first], arm.levels[second]): arm.name for arm in crossed}
-    own = (crossed[0].levels[first], crossed[0].levels[second])
-    return Crossing((first, second), cells, own)
+    return Crossing((first, second), cells, (crossed[0].levels[first], crossed[0].levels[second]))
 
 
 def _with_notes(table: ResultTable, part: Part) -> ResultTable:
@@ -179,8 +162,8 @@ def _verdict(tables: Sequence[ResultTable], design: Design) -> str:
     return f"{verdict} Each arm with a {design.retune} of its own: {tuned.verdict}"
 
 
-def _facts(role: str, arm: Arm, baseline: Arm) -> ArmFacts:
-    return ArmFacts(
+def _facts(role: str, arm: Arm, baseline: Arm) -> ArmDescription:
+    return ArmDescription(
         part=role,
         name=arm.name,
         kind=str(arm.kind),

@@ -1,0 +1,80 @@
+"""Under which conditions a result holds: what a reader must know before quoting it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.design import Design
+from slr_tune.training.teacher import Teacher
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+_PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
+
+
+def conditions(
+    design: Design, bench: Bench, teacher: Teacher | None, cells: Sequence[Cell]
+) -> dict[str, str]:
+    """Label and text: data, run, teacher, budget, seeds, decoding, versions."""
+    config, measure = design.baseline.config, bench.measure
+    lines = {} if bench.data is None else {"Data": _data(design, bench.data)}
+    lines["Run"] = _run(design.spec.trainable, config, cells[0].outcome.facts.get("parameters"))
+    if teacher is not None:
+        lines["Teacher"] = _teacher(design, teacher)
+    lines["Budget"] = f"at most {config['max_epochs']} epochs"
+    lines["Budget"] += f", patience {config['patience']}" if "patience" in config else ""
+    seeds = ", ".join(map(str, design.seeds))
+    lines["Seeds"] = f"{seeds}, the same for every arm; the search used none of them"
+    if measure.scored:
+        decoded = any(cell.arm.decoding is not None for cell in cells)
+        how = "decoded as the table says" if decoded else _decoder(config)
+        lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
+    else:
+        best = "lowest" if measure.minimize else "highest"
+        lines["Measured"] = f"{measure.metric} of the epoch where it is {best}"
+    devices = {str(cell.outcome.facts.get("device", "")) for cell in cells} - {""}
+    if devices:
+        lines["Device"] = ", ".join(sorted(devices))
+    versions = [f"{name} {metadata.version(name)}" for name in _PACKAGES]
+    lines["Versions"] = ", ".join([f"Python {platform.python_version()}", *versions])
+    return lines
+
+
+def _data(design: Design, data: Dataset) -> str:
+    splits = f"{len(data.train)} training and {len(data.dev)} dev utterances"
+    settings = design.spec.data
+    more = {k: v for k, v in settings.items() if k in ("subset", "seed") and v is not None}
+    listed = "".join(f", {key} {value}" for key, value in more.items())
+    return f"{settings.get('name')}{listed}: {splits}, hash {data.hash[:12]}"
+
+
+def _run(trainable: str, config: Mapping[str, Any], parameters: int | None) -> str:
+    parts = [trainable]
+    if "architecture" in config:
+        parts.append(f"{config['architecture']}, {config['layers']} x {config['hidden']}")
+    if parameters:
+        parts.append(f"{parameters:,} parameters")
+    return ", ".join(parts)
+
+
+def _teacher(design: Design, teacher: Teacher) -> str:
+    source, origin = design.spec.teacher, ""
+    if source is not None:
+        known = {"train": "trained for the study"}
+        origin = known.get(source.kind, f"{source.kind} {source.value}")
+    return (
+        f"{origin}, dev WER {teacher.wer:.2f}, {teacher.parameters:,} parameters, "
+        f"hash {teacher.hash[:12]}"
+    )
+
+
+def _decoder(config: Mapping[str, Any]) -> str:
+    settings = config.get("decoding")
+    if not settings:
+        return "greedy"
+    return "beam search: " + ", ".join(f"{key} {value}" for key, value in settings.items())
