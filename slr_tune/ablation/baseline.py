@@ -9,9 +9,7 @@ from typing import Any
 
 from slr_tune.ablation.arms import resolve
 from slr_tune.errors import Problem, SpecError, StudyError
-from slr_tune.space import StudySpec, read_yaml
-from slr_tune.space.space import merge
-from slr_tune.space.tree import kind_of
+from slr_tune.space import StudySpec, kind_of, merge, read_yaml
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from slr_tune.training.kinds import DECODING_GROUP, is_recogniser

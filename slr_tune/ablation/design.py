@@ -13,8 +13,7 @@ from slr_tune.ablation.factors import Factor, find_factor, full_name, known_fact
 from slr_tune.ablation.request import Request, check_request, check_retune
 from slr_tune.ablation.retune import candidates
 from slr_tune.errors import SlrTuneError, StorageMissing, StudyChanged, StudyMissing
-from slr_tune.space import StudySpec, difference, load_spec
-from slr_tune.space.space import look_up
+from slr_tune.space import StudySpec, difference, load_spec, look_up
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView, load_study
 from slr_tune.training.fresh_seeds import fresh_seeds

@@ -9,7 +9,7 @@ from typing import Any
 
 from slr_tune.ablation.levels import standard_levels
 from slr_tune.errors import SlrTuneError
-from slr_tune.space import StudySpec, settings, with_level
+from slr_tune.space import StudySpec, faults_of, with_level
 from slr_tune.training.kinds import (
     DECODING_GROUP,
     Kind,
@@ -93,9 +93,7 @@ def _possible(name: str, config: Mapping[str, Any], spec: StudySpec) -> list[Any
     if kind_of(name, spec.trainable) is Kind.DECODING:
         return levels
     model = config_class(spec.trainable)
-    return [
-        level for level in levels if not settings.faults_of(model, with_level(config, name, level))
-    ]
+    return [level for level in levels if not faults_of(model, with_level(config, name, level))]
 
 
 def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:

@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, StudySpec
-from slr_tune.space.space import look_up
+from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, StudySpec, look_up
 from slr_tune.training.kinds import is_recogniser
 
 _TEMPERATURES: list[dict[str, Any]] = [

@@ -9,7 +9,7 @@ from typing import Any
 
 from slr_tune.ablation.factors import ALIASES
 from slr_tune.errors import SlrTuneError
-from slr_tune.space.space import look_up
+from slr_tune.space import look_up
 from slr_tune.training.kinds import DECODING_GROUP, decoding_settings
 
 

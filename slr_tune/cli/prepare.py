@@ -72,11 +72,9 @@ def _section(data: str, features: str | None, subset: str | None) -> Mapping[str
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:
     from slr_tune.errors import Problem, SpecError
-    from slr_tune.space.problems import Problems
-    from slr_tune.space.reader import read_yaml
-    from slr_tune.space.sections import read_data
+    from slr_tune.space import ProblemList, read_data, read_yaml
 
-    problems = Problems()
+    problems = ProblemList()
     section = read_data(read_yaml(path), None, problems)
     if problems:
         raise SpecError(problems.sorted())

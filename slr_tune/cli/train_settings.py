@@ -10,11 +10,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from slr_tune.errors import SpecError
-from slr_tune.space.overrides import apply_options, apply_overrides
-from slr_tune.space.problems import Problems
-from slr_tune.space.reader import parse_value, read_yaml
-from slr_tune.space.report import check_settings
-from slr_tune.space.tree import Node, Place, kind_of
+from slr_tune.space import (
+    Node,
+    ProblemList,
+    SourcePlace,
+    apply_options,
+    apply_overrides,
+    check_settings,
+    kind_of,
+    parse_value,
+    read_yaml,
+)
 from trainables.data.config import check_data_spec
 from trainables.registry import config_class
 
@@ -69,8 +75,8 @@ def read_train_settings(
         SpecError: Anything is wrong; all of it is listed.
         CheckpointError: There is no such checkpoint.
     """
-    problems = Problems()
-    root = Node(Place(0, 0, 0, ""), {}) if path is None else read_yaml(path)
+    problems = ProblemList()
+    root = Node(SourcePlace(0, 0, 0, ""), {}) if path is None else read_yaml(path)
     if not isinstance(root.value, dict):
         problems.add(root, "", f"must be a mapping of settings, not {kind_of(root)}")
         raise SpecError(problems.sorted())
@@ -110,27 +116,28 @@ def _settings_of(checkpoint: Path, model: type[BaseModel]) -> dict[str, Any]:
     return {key: value for key, value in known.items() if key in model.model_fields}
 
 
-def _data_node(text: str | None, problems: Problems) -> Node | None:
+def _data_node(text: str | None, problems: ProblemList) -> Node | None:
     """The option's value: a name, or a mapping as YAML."""
     if text is None:
         return None
-    node, found = parse_value(text, Place(_LAST, 0, 0, f"--data {text}"))
-    problems.extend(found)
+    place = SourcePlace(_LAST, 0, 0, f"--data {text}")
+    node, found = parse_value(text, place)
+    problems.extend(place, found)
     return node
 
 
-def _data(node: Node | None, problems: Problems) -> dict[str, Any]:
+def _data(node: Node | None, problems: ProblemList) -> dict[str, Any]:
     """The data set with its defaults; Libras where none is named."""
     plain: Any = {"name": "libras"} if node is None or node.value is None else node.plain()
     spec, found = check_data_spec({"name": plain} if isinstance(plain, str) else plain)
     for problem in found:
-        at = node or Place(_LAST, 0, 0, "")
+        at = node or SourcePlace(_LAST, 0, 0, "")
         label = f"data.{problem.key}" if problem.key else "data"
         problems.add(at, label, problem.message, problem.hint)
     return {} if spec is None else spec.model_dump(mode="json")
 
 
-def _teacher(trainable: str, node: Node | None, problems: Problems) -> Path | None:
+def _teacher(trainable: str, node: Node | None, problems: ProblemList) -> Path | None:
     """The teacher's file; whether it is needed is for the run to say."""
     if node is None or node.value is None:
         return None
@@ -147,7 +154,7 @@ def _teacher(trainable: str, node: Node | None, problems: Problems) -> Path | No
     return None
 
 
-def _seed(node: Node | None, problems: Problems) -> int:
+def _seed(node: Node | None, problems: ProblemList) -> int:
     """The seed, 0 where none is given."""
     value = 0 if node is None or node.value is None else node.value
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

@@ -11,18 +11,54 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.space.choices import ChoiceParameter
-from slr_tune.space.parameter import Parameter, show
+from pydantic import BaseModel
+
+from slr_tune.space.parameters import ChoiceParameter, Parameter, SimplexParameter
 from slr_tune.space.parse_space import ParsedSpace
-from slr_tune.space.points import Point, RunSettings
-from slr_tune.space.problems import Problems
-from slr_tune.space.report import advice, place_of
-from slr_tune.space.settings import Fault, Path, related
-from slr_tune.space.space import MISSING, Space, look_up
-from slr_tune.space.tree import Node, Place, key_text
+from slr_tune.space.problems import ProblemList, dotted, note_faults, note_unknown
+from slr_tune.space.space import Point, Space
+from slr_tune.space.validation import Fault, RunSettings
+from slr_tune.space.values import MISSING, Path, look_up, nested, related, show
+from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text
+
+MAX_EPOCHS: Path = ("max_epochs",)
+"""The one setting that a file gives elsewhere: as `budget.max_epochs`."""
 
 _CORNERS = 64
 """Random corners that are tried."""
+
+
+def known_space(parsed: ParsedSpace, model: type[BaseModel], problems: ProblemList) -> Space:
+    """Notes parameters that the trainable has no setting for; the space without them."""
+    known = []
+    places = dict(parsed.paths)
+    for parameter in parsed.space.parameters:
+        entry = parsed.entries[parameter.name]
+        if parameter.path == MAX_EPOCHS:
+            said = "is set by budget.max_epochs and cannot be searched"
+            hint = "Search patience instead."
+            problems.add(entry.place, "space.max_epochs", said, hint)
+        elif not _note_unknown_parameter(parameter, entry, places, model, problems):
+            known.append(parameter)
+    return Space(tuple(known))
+
+
+def _note_unknown_parameter(
+    parameter: Parameter,
+    entry: MappingEntry,
+    places: dict[Path, MappingEntry],
+    model: type[BaseModel],
+    problems: ProblemList,
+) -> bool:
+    """Whether the trainable lacks a setting of a parameter; told once of all branches."""
+    weights = parameter.weights if isinstance(parameter, SimplexParameter) else ()
+    paths = [(*parameter.path, weight) for weight in weights] or [parameter.path]
+    values = nested((path, None) for path in paths)
+
+    def place_of(path: Path) -> SourcePlace:
+        return places.setdefault(path, entry).place
+
+    return bool(note_unknown(model, values, place_of, "space", problems))
 
 
 @dataclass
@@ -43,7 +79,7 @@ class SpaceCheck:
     space: Space
     run: RunSettings
     start: Mapping[str, Any]
-    problems: Problems
+    problems: ProblemList
 
     @property
     def reference(self) -> dict[str, Any]:
@@ -85,12 +121,11 @@ class SpaceCheck:
 
     def _way_to(self, parameter: Parameter) -> dict[str, Any]:
         """Choices under which a parameter applies."""
-        by_name = {known.name: known for known in self.space.parameters}
+        by_name = self.space.by_name
         params: dict[str, Any] = {}
-        when = parameter.when
-        while when is not None and when.choice in by_name:
-            params |= by_name[when.choice].encode(when.branch)
-            when = by_name[when.choice].when
+        for needed in self.space.conditions(parameter):
+            if needed.choice in by_name:
+                params |= by_name[needed.choice].encode(needed.branch)
         return params
 
     def _note_probe(
@@ -99,35 +134,34 @@ class SpaceCheck:
         place, name = self._place_of_probe(parameter, index), f"space.{parameter.name}"
         said = f"{label}={show(value)}" if label in ("low", "high", "fixed") else label
         if fault.path == parameter.path and not fault.sentence:
-            self.problems.add(place, name, f"{said} {fault.rule}", advice(fault))
+            self.problems.add(place, name, f"{said} {fault.rule}", fault.hint)
         else:
             near = fault.path in (parameter.path, parameter.path[:-1])
             at = "" if near else f"{'.'.join(fault.path)}: "
             self.problems.add(place, name, f"{said} is refused: {at}{fault.message}")
 
-    def _place_of_probe(self, parameter: Parameter, index: int) -> Place:
+    def _place_of_probe(self, parameter: Parameter, index: int) -> SourcePlace:
         """The bound or option itself where it stands in the file."""
         node = self.parsed.entries[parameter.name].node
         range_node = node.child(parameter.kind)
         if isinstance(parameter, ChoiceParameter) and range_node and range_node.entries:
             key = key_text(parameter.options[index])
-            return place_of(node, (parameter.kind, key), of_key=True)
+            return node.place_of((parameter.kind, key), of_key=True)
         is_list = parameter.kind in ("float", "int", "choice")
-        return place_of(node, (parameter.kind, str(index)) if is_list else (parameter.kind,))
+        return node.place_of((parameter.kind, str(index)) if is_list else (parameter.kind,))
 
     def _note_reference(self, fault: Fault) -> None:
         """Notes what is wrong with the baseline, with what is fixed, or with what is left out."""
         for section in ("baseline", "fixed") if self.start else ("fixed",):
             node = self.root.child(section)
             if node and look_up(node.plain(), fault.path) is not MISSING:
-                label = ".".join((section, *fault.path))
-                self.problems.add(place_of(node, fault.path), label, fault.message, advice(fault))
+                note_faults([fault], node, section, self.problems)
                 return
-        dotted = ".".join(fault.path)
         hint = "Give it under fixed or space." if fault.message == "is missing" else ""
-        self.problems.add(self._nearest_place(fault.path), dotted, fault.message, hint)
+        place = self._nearest_place(fault.path)
+        self.problems.add(place, dotted("", fault.path), fault.message, hint)
 
-    def _nearest_place(self, path: Path) -> Place:
+    def _nearest_place(self, path: Path) -> SourcePlace:
         """The part of the file that a setting which it does not name has to do with."""
         for parameter in self.space.parameters:
             if path and related(path, parameter.path):
@@ -145,9 +179,9 @@ class SpaceCheck:
                 params |= parameter.encode(rng.choice(parameter.probes())[1])
             if faults := self._faults_at(params):
                 node = self.root.child("space") or self.root
-                at = "".join(f"{key}." for key in faults[0].path)[:-1]
+                at = f"{dotted('', faults[0].path)}: " if faults[0].path else ""
                 values = show(self.space.suggest(Point(params)))
-                said = f"{at + ': ' if at else ''}{faults[0].message}; refused are {values}"
+                said = f"{at}{faults[0].message}; refused are {values}"
                 self.problems.add(node, "space", said, "Narrow one of the ranges.")
                 return
 

@@ -12,10 +12,9 @@ from typing import Any, Self
 from slr_tune.errors import Problem, SpecError
 from slr_tune.space.identity import SCHEMA
 from slr_tune.space.parameters import from_json
-from slr_tune.space.points import RunSettings
-from slr_tune.space.sections import Budget, Objective, Resources
+from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec
 from slr_tune.space.space import Space
-from slr_tune.space.teacher_section import TeacherSpec
+from slr_tune.space.validation import RunSettings
 from trainables.registry import config_class
 
 
@@ -44,7 +43,7 @@ class StudySpec:
     trainable: str
     data: dict[str, Any]
     teacher: TeacherSpec | None
-    objective: Objective
+    objective: ObjectiveSpec
     budget: Budget
     resources: Resources
     fixed: dict[str, Any]
@@ -134,7 +133,7 @@ class StudySpec:
                 trainable=given["trainable"],
                 data=given["data"],
                 teacher=None if teacher is None else TeacherSpec(**teacher),
-                objective=Objective(**given["objective"]),
+                objective=ObjectiveSpec(**given["objective"]),
                 budget=Budget(trials=trials, **given["budget"]),
                 resources=Resources(**recent.get("resources", {})),
                 fixed=given["fixed"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,33 +14,66 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from slr_tune.space.parameter import show
+from slr_tune.space.values import Path, merge, show
 
-Path = tuple[str, ...]
+QUOTED_NUMBER = "Write the number without quotes, underscores or spaces."
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that a model refuses.
+    """One thing that a model or a space refuses.
 
     Attributes:
         path: Keys and list positions down to the value.
-        rule: What was broken: "must be at least 1", or a sentence of the model's own.
+        rule: What was broken: "must be at least 1", or a sentence that says it all.
         value: The value that broke it.
-        sentence: The rule says it all: the value need not be added.
-        unknown: The key itself is not known.
+        sentence: Whether the rule says it all: the value need not be added.
+        of_key: Whether the key itself should not be there.
+        hint: The way out, may be empty.
     """
 
     path: Path
     rule: str
     value: Any = None
     sentence: bool = False
-    unknown: bool = False
+    of_key: bool = False
+    hint: str = ""
 
     @property
     def message(self) -> str:
         """The rule and the value."""
         return self.rule if self.sentence else f"{self.rule}, not {show(self.value)}"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What makes a configuration out of a trial's values, and judges it.
+
+    Attributes:
+        model: The trainable's class of settings.
+        fixed: Every setting beside the values.
+        max_epochs: From the budget.
+    """
+
+    model: type[BaseModel]
+    fixed: Mapping[str, Any]
+    max_epochs: int
+
+    def config(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration, not checked."""
+        return merge({**self.fixed, "max_epochs": self.max_epochs}, values)
+
+    def faults(self, values: Mapping[str, Any]) -> list[Fault]:
+        """What the trainable refuses in the configuration."""
+        return faults_of(self.model, self.config(values))
+
+    def resolve(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The checked configuration as JSON.
+
+        Raises:
+            pydantic.ValidationError: As listed by `faults`.
+        """
+        return as_json(self.model, self.config(values))
 
 
 def faults_of(kind: Any, plain: Any) -> list[Fault]:
@@ -87,6 +122,16 @@ def validated(kind: Any, plain: Any) -> Any:
     return TypeAdapter(kind).validate_json(json.dumps(plain))
 
 
+def as_json(model: type[BaseModel], plain: Any) -> dict[str, Any]:
+    """The checked settings of a model as JSON.
+
+    Raises:
+        ValidationError: As listed by `faults_of`.
+    """
+    checked: BaseModel = validated(model, plain)
+    return checked.model_dump(mode="json", warnings=False)
+
+
 def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
     """Default settings as JSON; fields without a default are left out.
 
@@ -104,11 +149,11 @@ def unknown_keys(
     Pydantic tells only where a model forbids extra keys; a user's model often ignores them.
 
     Args:
-        kinds: Models or dataclasses that the mapping may be for.
+        kinds: Models that the mapping may be for.
         values: Nested mapping.
         prefix: Path of the mapping.
     """
-    fields = _fields(kinds)
+    fields = fields_of(kinds)
     is_open = any(_allows_extra(kind) for kind in kinds)
     for key, value in values.items():
         if key not in fields:
@@ -123,7 +168,7 @@ def is_group(model: type[BaseModel], path: Path) -> bool:
     kinds: tuple[Any, ...] = (model,)
     annotation: Any = model
     for key in path:
-        fields = _fields(kinds)
+        fields = fields_of(kinds)
         if key not in fields:
             return any(_allows_extra(kind) for kind in kinds)
         annotation = fields[key]
@@ -139,19 +184,7 @@ def owner(model: type[BaseModel], path: Path) -> str:
     return path[-2] if len(path) > 1 else model.__name__
 
 
-def related(one: Path, other: Path) -> bool:
-    """Whether one of two paths leads through the other, or they are the same."""
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
-
-
-def field_names(kind: Any) -> list[str]:
-    """Names of the fields of a model or dataclass, none for other types."""
-    is_known = dataclasses.is_dataclass(kind) or hasattr(kind, "model_fields")
-    return list(_fields((kind,))) if is_known else []
-
-
-def _fields(kinds: tuple[Any, ...]) -> dict[str, Any]:
+def fields_of(kinds: tuple[Any, ...]) -> dict[str, Any]:
     """Names and annotations of the fields of models and dataclasses."""
     fields: dict[str, Any] = {}
     for kind in kinds:
@@ -217,7 +250,7 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     if kind == "missing":
         return Fault(path, "is missing", sentence=True)
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return Fault(path, "is not known", sentence=True, unknown=True)
+        return Fault(path, "is not known", sentence=True, of_key=True)
     if kind in ("value_error", "assertion_error"):
         return Fault(path, str(context.get("error", details["msg"])), sentence=True)
     if kind in _RULES:
@@ -252,4 +285,15 @@ def _merged(faults: Iterator[Fault]) -> list[Fault]:
         elif fault.rule not in first.rule.split(" or "):
             rule = f"{first.rule} or {fault.rule.removeprefix('must be ')}"
             by_path[fault.path] = dataclasses.replace(first, rule=rule)
-    return list(by_path.values())
+    return [dataclasses.replace(fault, hint=_hint(fault)) for fault in by_path.values()]
+
+
+def _hint(fault: Fault) -> str:
+    """A way out for values that YAML or a habit makes wrong."""
+    if "true or false" in fault.rule and isinstance(fault.value, str):
+        return "Write true or false; yes, no, on and off are texts here."
+    if isinstance(fault.value, str) and re.fullmatch(r"[-+.]?[0-9][-+0-9_.,eE ]*", fault.value):
+        return QUOTED_NUMBER
+    if isinstance(fault.value, float) and "whole number" in fault.rule:
+        return f"For example {math.floor(fault.value)}."
+    return ""

@@ -7,6 +7,8 @@ file of settings needs none of them, and each can make it mean something else th
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +16,27 @@ from typing import Any
 
 import yaml
 
-from slr_tune.errors import Problem, SpecError
-from slr_tune.space.nearest import did_you_mean
-from slr_tune.space.parameter import Scalar
-from slr_tune.space.scalars import plain_scalar
-from slr_tune.space.tree import Entry, Found, Node, Place, key_text, kind_of
+from slr_tune.errors import Problem, SpecError, did_you_mean
+from slr_tune.space.values import Scalar
+from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text, kind_of
 
 MAX_CHARACTERS = 200_000
 MAX_DEPTH = 30
+
+MAX_INT = 2**53
+"""Beyond it a whole number is no longer exact in JSON and in a database's floats."""
+
+_LONGEST_NUMBER = 100
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INTS = (
+    (re.compile(r"[-+]?[0-9]+"), 10),
+    (re.compile(r"0o[0-7]+"), 8),
+    (re.compile(r"0x[0-9a-fA-F]+"), 16),
+)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 _SYNTAX_HINTS = (
     ("'\\t'", "YAML takes spaces only: replace the tab."),
@@ -32,6 +47,9 @@ _SYNTAX_HINTS = (
     ("while scanning a quoted", "A quotation mark is not closed."),
     ("found unexpected end of stream", "A quotation mark or bracket is not closed."),
 )
+
+Found = list[tuple[SourcePlace, Problem]]
+"""Problems with their places, so that they can be sorted."""
 
 
 def read_yaml(path: Path) -> Node:
@@ -54,19 +72,18 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise SpecError([Problem(str(path), "no such file", _nearest_file(path))]) from None
+        problem = Problem(str(path), "no such file", _nearest_file(path))
     except UnicodeDecodeError as error:
         before = content[: error.start]
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         where = f"{path}:{before.count(bytes([10])) + 1}:{column}"
-        hint = "Save the file as UTF-8."
-        raise SpecError([Problem(where, "this is no UTF-8 text", hint)]) from None
+        problem = Problem(where, "this is no UTF-8 text", "Save the file as UTF-8.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Problem(str(path), f"cannot be read: {reason}")]) from None
-    return text
+        problem = Problem(str(path), f"cannot be read: {reason}")
+    raise SpecError([problem])
 
 
 def _nearest_file(path: Path) -> str:
@@ -79,37 +96,61 @@ def _nearest_file(path: Path) -> str:
     return near or (f"The folder has {', '.join(sorted(names)[:10])}." if names else "")
 
 
-def parse_yaml(text: str, source: str, *, order: int = 0) -> tuple[Node | None, Found]:
+def parse_yaml(text: str, source: str) -> tuple[Node | None, Found]:
     """Parses a text.
 
     Args:
         text: YAML.
         source: How places name it.
-        order: Sorts its places before or after those of other sources.
 
     Returns:
         The tree, None where the syntax is broken; and every problem with its place.
     """
-    builder = _Builder(source, order)
+    builder = _Builder(source)
     return builder.build(text), builder.problems
 
 
-def parse_value(text: str, place: Place) -> tuple[Node | None, Found]:
+def parse_value(text: str, place: SourcePlace) -> tuple[Node | None, list[Problem]]:
     """Parses the value of an override by the same rules; every part gets the override's place."""
-    node, problems = parse_yaml(text, place.source)
     if not text.strip():
         return Node(place, None), []
-    moved = [(place, Problem(str(place), problem.message, problem.hint)) for _, problem in problems]
-    return (None if node is None else _at(node, place)), moved
+    node, found = parse_yaml(text, place.source)
+    problems = [Problem(str(place), problem.message, problem.hint) for _, problem in found]
+    return (None if node is None else _at(node, place)), problems
 
 
-def _at(node: Node, place: Place) -> Node:
+def _at(node: Node, place: SourcePlace) -> Node:
     if isinstance(node.value, dict):
-        entries = {key: Entry(place, _at(entry.node, place)) for key, entry in node.value.items()}
-        return Node(place, entries)
+        entries = node.value.items()
+        return Node(place, {k: MappingEntry(place, _at(entry.node, place)) for k, entry in entries})
     if isinstance(node.value, list):
         return Node(place, [_at(item, place) for item in node.value])
     return Node(place, node.value)
+
+
+def plain_scalar(text: str) -> Scalar:
+    """The value of a text without quotes: null, truth value, number, or the text.
+
+    Raises:
+        ValueError: A number that is not finite or has thousands of digits.
+
+    Source: YAML 1.2.2, section 10.3.2, core schema.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    for pattern, base in _INTS:
+        if pattern.fullmatch(text):
+            whole = int(text, base)
+            if abs(whole) > MAX_INT:
+                raise ValueError(f"{text} is too large for a whole number")
+            return whole
+    if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and math.isinf(float(text))):
+        raise ValueError(f"{text} is not a finite number")
+    return float(text) if _FLOAT.fullmatch(text) else text
 
 
 class _Stop(Exception):
@@ -119,9 +160,8 @@ class _Stop(Exception):
 class _Builder:
     """Builds the tree from PyYAML's events, which carry marks and resolve nothing."""
 
-    def __init__(self, source: str, order: int) -> None:
+    def __init__(self, source: str) -> None:
         self.source = source
-        self.order = order
         self.problems: Found = []
 
     def build(self, text: str) -> Node | None:
@@ -153,7 +193,7 @@ class _Builder:
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             column = error.position - before.rfind("\n")
-            place = Place(self.order, before.count("\n") + 1, column, self.source)
+            place = SourcePlace(0, before.count("\n") + 1, column, self.source)
             self._stop(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -188,8 +228,8 @@ class _Builder:
             return Node(place, items)
         return Node(place, self._scalar(event, place))
 
-    def _entries(self, events: Iterator[Any], depth: int) -> dict[Scalar, Entry]:
-        entries: dict[Scalar, Entry] = {}
+    def _entries(self, events: Iterator[Any], depth: int) -> dict[Scalar, MappingEntry]:
+        entries: dict[Scalar, MappingEntry] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = self._node(event, events, depth + 1)
             value = self._node(next(events), events, depth + 1)
@@ -202,10 +242,10 @@ class _Builder:
                 said = f"{key_text(key.value)}: given a second time, first on line {first.line}"
                 self._note(key.place, said, "Remove one of the two.")
             else:
-                entries[key.value] = Entry(key.place, value)
+                entries[key.value] = MappingEntry(key.place, value)
         return entries
 
-    def _scalar(self, event: Any, place: Place) -> Scalar:
+    def _scalar(self, event: Any, place: SourcePlace) -> Scalar:
         text: str = event.value
         for character in text:
             if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
@@ -214,21 +254,20 @@ class _Builder:
         if event.style is not None:
             return text
         try:
-            value = plain_scalar(text)
+            return plain_scalar(text)
         except ValueError as error:
             self._note(place, str(error))
             return 0
-        return value
 
-    def _start(self) -> Place:
-        return Place(self.order, 1, 1, self.source)
+    def _start(self) -> SourcePlace:
+        return SourcePlace(0, 1, 1, self.source)
 
-    def _place(self, mark: Any) -> Place:
-        return Place(self.order, mark.line + 1, mark.column + 1, self.source)
+    def _place(self, mark: Any) -> SourcePlace:
+        return SourcePlace(0, mark.line + 1, mark.column + 1, self.source)
 
-    def _note(self, place: Place, message: str, hint: str = "") -> None:
+    def _note(self, place: SourcePlace, message: str, hint: str = "") -> None:
         self.problems.append((place, Problem(str(place), message, hint)))
 
-    def _stop(self, place: Place, message: str, hint: str = "") -> None:
+    def _stop(self, place: SourcePlace, message: str, hint: str = "") -> None:
         self._note(place, message, hint)
         raise _Stop
