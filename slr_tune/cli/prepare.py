@@ -72,12 +72,11 @@ def _section(data: str, features: str | None, subset: str | None) -> Mapping[str
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:
     from slr_tune.errors import Problem, SpecError
-    from slr_tune.space import ProblemList, read_data, read_yaml
+    from slr_tune.space import FileSection, ProblemList, read_data, read_yaml
 
     problems = ProblemList()
-    section = read_data(read_yaml(path), None, problems)
-    if problems:
-        raise SpecError(problems.sorted())
+    section = read_data(FileSection(read_yaml(path), "", problems), None)
+    problems.raise_any()
     if not section:
         hint = "Add for example data: {name: libras}."
         raise SpecError([Problem(str(path), "has no section data", hint)])

@@ -17,7 +17,7 @@ from slr_tune.space.parameters import (
     TrialLike,
     from_json,
 )
-from slr_tune.space.problems import ProblemList, check_settings
+from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec, read_data
 from slr_tune.space.space import Point, Space
 from slr_tune.space.spec import StudySpec
@@ -32,6 +32,7 @@ __all__ = [
     "ChoiceParameter",
     "Condition",
     "Fault",
+    "FileSection",
     "FixedParameter",
     "FloatParameter",
     "IntParameter",
@@ -49,7 +50,6 @@ __all__ = [
     "TrialLike",
     "apply_options",
     "apply_overrides",
-    "check_settings",
     "difference",
     "faults_of",
     "from_json",

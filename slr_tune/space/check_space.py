@@ -15,11 +15,11 @@ from pydantic import BaseModel
 
 from slr_tune.space.parameters import ChoiceParameter, Parameter, SimplexParameter
 from slr_tune.space.parse_space import ParsedSpace
-from slr_tune.space.problems import ProblemList, dotted, note_faults, note_unknown
+from slr_tune.space.problems import FileSection
 from slr_tune.space.space import Point, Space
-from slr_tune.space.validation import Fault, RunSettings
-from slr_tune.space.values import MISSING, Path, look_up, nested, related, show
-from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text
+from slr_tune.space.validation import Fault, faults_of, unknown_keys
+from slr_tune.space.values import MISSING, Path, look_up, merge, nested, related, show
+from slr_tune.space.yaml_tree import SourcePlace, key_text
 
 MAX_EPOCHS: Path = ("max_epochs",)
 """The one setting that a file gives elsewhere: as `budget.max_epochs`."""
@@ -28,75 +28,62 @@ _CORNERS = 64
 """Random corners that are tried."""
 
 
-def known_space(parsed: ParsedSpace, model: type[BaseModel], problems: ProblemList) -> Space:
+def known_space(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -> Space:
     """Notes parameters that the trainable has no setting for; the space without them."""
     known = []
-    places = dict(parsed.paths)
+    places = dict(parsed.paths)  # a setting that several branches misspell is told once
+    section = FileSection(root.node, "space", root.problems)
     for parameter in parsed.space.parameters:
         entry = parsed.entries[parameter.name]
         if parameter.path == MAX_EPOCHS:
             said = "is set by budget.max_epochs and cannot be searched"
-            hint = "Search patience instead."
-            problems.add(entry.place, "space.max_epochs", said, hint)
-        elif not _note_unknown_parameter(parameter, entry, places, model, problems):
+            section.refuse(said, "Search patience instead.", path=MAX_EPOCHS, at=entry.place)
+            continue
+        weights = parameter.weights if isinstance(parameter, SimplexParameter) else ()
+        paths = [(*parameter.path, weight) for weight in weights] or [parameter.path]
+        unknown = list(unknown_keys((model,), nested((path, None) for path in paths)))
+        for path, names in unknown:
+            section.refuse_key(model, path, names, at=places.setdefault(path, entry).place)
+        if not unknown:
             known.append(parameter)
     return Space(tuple(known))
 
 
-def _note_unknown_parameter(
-    parameter: Parameter,
-    entry: MappingEntry,
-    places: dict[Path, MappingEntry],
-    model: type[BaseModel],
-    problems: ProblemList,
-) -> bool:
-    """Whether the trainable lacks a setting of a parameter; told once of all branches."""
-    weights = parameter.weights if isinstance(parameter, SimplexParameter) else ()
-    paths = [(*parameter.path, weight) for weight in weights] or [parameter.path]
-    values = nested((path, None) for path in paths)
-
-    def place_of(path: Path) -> SourcePlace:
-        return places.setdefault(path, entry).place
-
-    return bool(note_unknown(model, values, place_of, "space", problems))
-
-
 @dataclass
 class SpaceCheck:
-    """A space, its trainable, and where problems go.
+    """A space and its trainable.
 
     Attributes:
-        root: The file's tree.
+        root: The file.
         parsed: Places of the parameters.
         space: The parameters that the trainable knows.
-        run: Makes and judges configurations.
+        model: The trainable's class of settings.
+        fixed: Every setting beside the values of a trial.
         start: The baseline's parameters, empty without one.
-        problems: Gets what is refused.
     """
 
-    root: Node
+    root: FileSection
     parsed: ParsedSpace
     space: Space
-    run: RunSettings
+    model: type[BaseModel]
+    fixed: Mapping[str, Any]
     start: Mapping[str, Any]
-    problems: ProblemList
 
-    @property
-    def reference(self) -> dict[str, Any]:
-        """Values of the baseline, or of the middle of the space."""
-        return self.space.suggest(Point(self.start))
+    def config(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration, not checked, of some parameters; others are in their middle."""
+        return merge(self.fixed, self.space.suggest(Point(params)))
 
     def check(self) -> None:
         """Notes everything that the trainable refuses."""
         refused = [parameter for parameter in self.space.parameters if self._probe(parameter)]
-        for fault in self.run.faults(self.reference):
+        for fault in self._faults_at(self.start):
             if not any(related(fault.path, parameter.path) for parameter in refused):
                 self._note_reference(fault)
-        if not self.problems:
+        if not self.root.problems:
             self._try_corners()
 
     def _faults_at(self, params: Mapping[str, Any]) -> list[Fault]:
-        return self.run.faults(self.space.suggest(Point(params)))
+        return faults_of(self.model, self.config(params))
 
     def _probe(self, parameter: Parameter) -> bool:
         """Tries the ends of one parameter; whether any was refused."""
@@ -131,14 +118,16 @@ class SpaceCheck:
     def _note_probe(
         self, parameter: Parameter, index: int, label: str, value: Any, fault: Fault
     ) -> None:
-        place, name = self._place_of_probe(parameter, index), f"space.{parameter.name}"
         said = f"{label}={show(value)}" if label in ("low", "high", "fixed") else label
+        hint = ""
         if fault.path == parameter.path and not fault.sentence:
-            self.problems.add(place, name, f"{said} {fault.rule}", fault.hint)
+            said, hint = f"{said} {fault.rule}", fault.hint
         else:
             near = fault.path in (parameter.path, parameter.path[:-1])
             at = "" if near else f"{'.'.join(fault.path)}: "
-            self.problems.add(place, name, f"{said} is refused: {at}{fault.message}")
+            said = f"{said} is refused: {at}{fault.message}"
+        place = self._place_of_probe(parameter, index)
+        self.root.refuse(said, hint, path=("space", parameter.name), at=place)
 
     def _place_of_probe(self, parameter: Parameter, index: int) -> SourcePlace:
         """The bound or option itself where it stands in the file."""
@@ -152,24 +141,22 @@ class SpaceCheck:
 
     def _note_reference(self, fault: Fault) -> None:
         """Notes what is wrong with the baseline, with what is fixed, or with what is left out."""
-        for section in ("baseline", "fixed") if self.start else ("fixed",):
-            node = self.root.child(section)
+        for name in ("baseline", "fixed") if self.start else ("fixed",):
+            node = self.root.node.child(name)
             if node and look_up(node.plain(), fault.path) is not MISSING:
-                note_faults([fault], node, section, self.problems)
+                FileSection(node, name, self.root.problems).refuse_faults([fault])
                 return
         hint = "Give it under fixed or space." if fault.message == "is missing" else ""
         place = self._nearest_place(fault.path)
-        self.problems.add(place, dotted("", fault.path), fault.message, hint)
+        self.root.refuse(fault.message, hint, path=fault.path, at=place)
 
     def _nearest_place(self, path: Path) -> SourcePlace:
         """The part of the file that a setting which it does not name has to do with."""
         for parameter in self.space.parameters:
             if path and related(path, parameter.path):
                 return self.parsed.entries[parameter.name].place
-        for section in ("fixed", "space"):
-            if node := self.root.child(section):
-                return node.place
-        return self.root.place
+        section = "fixed" if self.root.node.child("fixed") else "space"
+        return self.root.node.place_of((section,))
 
     def _try_corners(self) -> None:
         rng = random.Random(0)  # the same corners each time: the same file, the same verdict
@@ -178,11 +165,10 @@ class SpaceCheck:
             for parameter in self.space.parameters:
                 params |= parameter.encode(rng.choice(parameter.probes())[1])
             if faults := self._faults_at(params):
-                node = self.root.child("space") or self.root
-                at = f"{dotted('', faults[0].path)}: " if faults[0].path else ""
+                at = f"{'.'.join(faults[0].path)}: " if faults[0].path else ""
                 values = show(self.space.suggest(Point(params)))
                 said = f"{at}{faults[0].message}; refused are {values}"
-                self.problems.add(node, "space", said, "Narrow one of the ranges.")
+                self.root.refuse(said, "Narrow one of the ranges.", path=("space",))
                 return
 
 

@@ -14,7 +14,7 @@ from slr_tune.space import validation
 from slr_tune.space.check_space import SpaceCheck, known_space
 from slr_tune.space.overrides import apply_options, apply_overrides
 from slr_tune.space.parse_space import parse_space
-from slr_tune.space.problems import ProblemList, read_section
+from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.sections import (
     Resources,
     StudyName,
@@ -26,7 +26,6 @@ from slr_tune.space.sections import (
 )
 from slr_tune.space.space import Space
 from slr_tune.space.spec import StudySpec
-from slr_tune.space.validation import RunSettings
 from slr_tune.space.value_sections import (
     read_baseline,
     read_factors,
@@ -34,7 +33,7 @@ from slr_tune.space.value_sections import (
     resolve_fixed,
 )
 from slr_tune.space.yaml_reader import parse_yaml, read_text
-from slr_tune.space.yaml_tree import Node, key_text, kind_of
+from slr_tune.space.yaml_tree import key_text, kind_of
 
 SECTIONS = tuple(field.name for field in fields(StudySpec) if field.name != "path")
 """Names of the sections of a file."""
@@ -83,28 +82,28 @@ def load_spec(
         ("seed",): ("--seed", seed),
     }
     root = apply_options(apply_overrides(root, overrides, problems), options)
-    spec = _read_spec(root, path, problems)
+    spec = _read_spec(FileSection(root, "", problems), path)
     if spec is None or problems:
         raise SpecError(problems.sorted())
     return spec
 
 
-def _read_spec(root: Node, path: Path, problems: ProblemList) -> StudySpec | None:
+def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     """Reads section by section; what is wrong in one does not hide what is in the next.
 
     Returns:
         The spec, None where a section could not be read.
     """
-    _check_names(root, problems)
-    study = read_section(root, "study", StudyName, problems)
-    trainable, model = read_trainable(root, problems)
-    data = read_data(root, trainable, problems)
-    teacher = read_teacher(root, trainable, problems)
-    objective = read_objective(root, trainable, problems)
-    budget = read_budget(root, problems)
-    resources = read_section(root, "resources", Resources, problems, default=Resources())
-    seed = read_section(root, "seed", Seed, problems, default=0)
-    searched = _read_searched(root, model, budget.max_epochs if budget else 1, problems)
+    _check_names(root)
+    study = root.read("study", StudyName)
+    trainable, model = read_trainable(root)
+    data = read_data(root, trainable)
+    teacher = read_teacher(root, trainable)
+    objective = read_objective(root, trainable)
+    budget = read_budget(root)
+    resources = root.read("resources", Resources, default=Resources())
+    seed = root.read("seed", Seed, default=0)
+    searched = _read_searched(root, model, budget.max_epochs if budget else 1)
     if study is None or trainable is None or objective is None or budget is None:
         return None
     if resources is None or seed is None or searched is None:
@@ -116,39 +115,40 @@ def _read_spec(root: Node, path: Path, problems: ProblemList) -> StudySpec | Non
     )  # fmt: skip
 
 
-def _check_names(root: Node, problems: ProblemList) -> None:
-    for key, entry in root.entries.items():
+def _check_names(root: FileSection) -> None:
+    for key, entry in root.node.entries.items():
+        name = key_text(key)
         if key not in SECTIONS:
-            hint = nearest_or_all(key_text(key), SECTIONS)
-            problems.add(entry.place, key_text(key), "is no section of the file", hint)
+            hint = nearest_or_all(name, SECTIONS)
+            root.refuse("is no section of the file", hint, path=(name,), at=entry.place)
         elif key in _MAPPINGS and not isinstance(entry.node.value, dict | None):
-            problems.add(entry.node, key_text(key), f"must be a mapping, not {kind_of(entry.node)}")
+            root.refuse(f"must be a mapping, not {kind_of(entry.node)}", path=(name,))
 
 
 def _read_searched(
-    root: Node, model: type[BaseModel] | None, max_epochs: int, problems: ProblemList
+    root: FileSection, model: type[BaseModel] | None, max_epochs: int
 ) -> tuple[Space, dict[str, Any], dict[str, Any] | None, dict[str, list[Any]]] | None:
     """Space, fixed settings, baseline and factors, tried on the trainable."""
-    node = root.child("space")
+    node = root.node.child("space")
     if node is None:
-        problems.add(root, "space", "is missing")
+        root.refuse("is missing", path=("space",))
         return None
 
     def is_group(path: tuple[str, ...]) -> bool:
         return model is None or validation.is_group(model, path)
 
-    parsed = parse_space(node, is_group, problems)
+    parsed = parse_space(node, is_group, root.problems)
     space = parsed.space
     if space.parameters and not space.names:
         said = "has nothing to search: every parameter in it is fixed"
-        problems.add(node, "space", said, "Move them to fixed, and search another.")
-    known = space if model is None else known_space(parsed, model, problems)
-    baseline = read_baseline(root, parsed, known, problems)
+        root.refuse(said, "Move them to fixed, and search another.", path=("space",))
+    known = space if model is None else known_space(root, parsed, model)
+    baseline = read_baseline(root, parsed, known)
     if model is None:
         return None
-    fixed = resolve_fixed(read_fixed(root, parsed, model, problems), space, model)
+    fixed = resolve_fixed(read_fixed(root, parsed, model), space, model)
     start = {} if baseline is None else space.encode(baseline)
-    run = RunSettings(model, fixed, max_epochs)
-    check = SpaceCheck(root, parsed, known, run, start, problems)
+    whole = {**fixed, "max_epochs": max_epochs}
+    check = SpaceCheck(root, parsed, known, model, whole, start)
     check.check()
-    return space, fixed, baseline, read_factors(root, check, problems)
+    return space, fixed, baseline, read_factors(root, check)

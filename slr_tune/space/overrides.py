@@ -47,7 +47,7 @@ def apply_options(root: Node, options: Mapping[tuple[str, ...], tuple[str, Any]]
 
     Args:
         root: The tree; not changed.
-        options: Path in the tree -> (option, value), the value None where it was not given.
+        options: Path in the tree -> (option, value or its tree), None where it was not given.
 
     Returns:
         The new tree.
@@ -56,7 +56,8 @@ def apply_options(root: Node, options: Mapping[tuple[str, ...], tuple[str, Any]]
     for path, (option, value) in options.items():
         if value is not None:
             place = SourcePlace(_ORDER, 0, 0, f"{option} {value}")
-            root = _put(root, list(path), Node(place, value), ignored, ())
+            node = value if isinstance(value, Node) else Node(place, value)
+            root = _put(root, list(path), node, ignored, ())
     return root
 
 

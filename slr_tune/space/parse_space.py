@@ -8,18 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from slr_tune.errors import did_you_mean
-from slr_tune.space.parameters import (
-    KINDS,
-    ChoiceParameter,
-    Condition,
-    FixedParameter,
-    FloatParameter,
-    IntParameter,
-    Parameter,
-    SimplexParameter,
-    tidy,
-)
-from slr_tune.space.problems import ProblemList, distinct_items
+from slr_tune.space.parameters import KINDS, Condition, Parameter, tidy
+from slr_tune.space.problems import FileSection, ProblemList, dotted
 from slr_tune.space.space import Space
 from slr_tune.space.validation import QUOTED_NUMBER
 from slr_tune.space.values import Path, Scalar, is_number, related, same, show
@@ -62,7 +52,7 @@ def parse_space(node: Node, is_group: Callable[[Path], bool], problems: ProblemL
         problems.add(node, "space", said, "For example space: {dropout: {float: [0.0, 0.5]}}.")
     parser.group(node, _Scope())
     parsed = ParsedSpace(Space(tuple(parser.parameters)), parser.entries, parser.paths)
-    _note_clashes(parsed, problems)
+    _refuse_clashes(parsed, problems)
     return parsed
 
 
@@ -89,122 +79,82 @@ class _Parser:
         """Reads a mapping of parameters."""
         for key, entry in node.entries.items():
             if isinstance(key, str) and key:
-                self._one(key, entry, scope)
+                self._one(entry, _Scope((*scope.path, key), (*scope.prefix, key), scope.when))
             else:
                 said = f"a name must be a text, not {key_text(key) or 'empty'}"
-                self.problems.add(entry.place, ".".join(("space", *scope.prefix)), said)
+                self.problems.add(entry.place, dotted("space", scope.prefix), said)
 
-    def _one(self, key: str, entry: MappingEntry, scope: _Scope) -> None:
+    def _one(self, entry: MappingEntry, scope: _Scope) -> None:
         """Reads a parameter, or a group of them."""
-        node, path, names = entry.node, (*scope.path, key), (*scope.prefix, key)
-        label = ".".join(("space", *names))
-        self.paths.setdefault(path, entry)
+        node = entry.node
+        section = FileSection(node, dotted("space", scope.prefix), self.problems)
+        self.paths.setdefault(scope.path, entry)
+        kinds = [kind for kind in KINDS if kind in node.entries]
         if not node.entries:
             value = show(node.plain()) if node.value not in (None, {}) else "VALUE"
             said = f"a parameter is a mapping with its kind and range, not {kind_of(node)}"
-            self.problems.add(node, label, said, _EXAMPLE % value)
-            return
-        kinds = [kind for kind in KINDS if kind in node.entries]
-        if len(kinds) > 1:
-            said = f"has {len(kinds)} kinds, {' and '.join(kinds)}"
-            self.problems.add(node, label, said, "Keep one of them.")
+            section.refuse(said, _EXAMPLE % value)
+        elif len(kinds) > 1:
+            section.refuse(f"has {len(kinds)} kinds, {' and '.join(kinds)}", "Keep one of them.")
         elif kinds:
-            self._parameter(key, kinds[0], entry, scope)
-        elif self._lacks_kind(node, path):
-            self._note_no_kind(node, label)
+            self._parameter(kinds[0], section, entry, scope)
+        elif self.is_group(scope.path) and not any(
+            _nearest_kind(key) and not below.node.entries for key, below in node.entries.items()
+        ):
+            self.group(node, scope)
         else:
-            self.group(node, _Scope(path, names, scope.when))
+            _refuse_without_kind(section)
 
-    def _lacks_kind(self, node: Node, path: Path) -> bool:
-        """Whether a mapping without a kind was meant to have one, rather than to be a group."""
-        return not self.is_group(path) or any(
-            _nearest_kind(key) and not entry.node.entries for key, entry in node.entries.items()
-        )
-
-    def _note_no_kind(self, node: Node, label: str) -> None:
-        for key, entry in node.entries.items():
-            if hint := _nearest_kind(key):
-                said = f"{key_text(key)} is no kind of parameter"
-                self.problems.add(entry.place, label, said, hint)
-                return
-        keys = ", ".join(map(key_text, node.entries))
-        hint = f"Known: {', '.join(KINDS)}."
-        self.problems.add(node, label, f"needs a kind of parameter, and has only {keys}", hint)
-
-    def _parameter(self, key: str, kind: str, entry: MappingEntry, scope: _Scope) -> None:
-        """Reads a parameter whose kind is known."""
-        node, name = entry.node, ".".join((*scope.prefix, key))
-        self._note_beside(kind, node, f"space.{name}")
-        where: dict[str, Any] = {"name": name, "path": (*scope.path, key), "when": scope.when}
-        value = node.entries[kind].node
-        if kind == "choice":
-            self._choice(value, entry, scope, where)
-        elif kind == "simplex":
-            self._simplex(value, entry, where)
-        elif kind == "fixed":
-            self._add(FixedParameter(value=value.plain(), **where), entry)
-        elif number := _read_number(kind, node, where, self.problems):
-            self._add(number, entry)
-
-    def _note_beside(self, kind: str, node: Node, label: str) -> None:
-        known = (kind, *_BESIDE.get(kind, ()))
-        for key, entry in node.entries.items():
-            if key not in known:
-                said = f"is not known beside {kind}"
-                hint = did_you_mean(str(key), known[1:]) or "Remove it."
-                self.problems.add(entry.place, f"{label}.{key_text(key)}", said, hint)
-
-    def _add(self, parameter: Parameter, entry: MappingEntry) -> None:
-        if parameter.name in self.entries:
-            first = self.entries[parameter.name].place
-            said = f"is a name that line {first.line} has too"
-            self.problems.add(entry.place, f"space.{parameter.name}", said, "Rename the branch.")
-            return
-        self.entries[parameter.name] = entry
-        self.parameters.append(parameter)
-
-    def _simplex(self, value: Node, entry: MappingEntry, where: dict[str, Any]) -> None:
-        names = [item.value for item in value.items]
-        label = f"space.{where['name']}"
-        if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
-            said = f"simplex takes the names of at least two weights, not {_list_text(value)}"
-            self.problems.add(value, label, said, "For example {simplex: [alpha, beta, gamma]}.")
-        elif len(set(names)) < len(names):
-            self.problems.add(value, label, f"simplex names a weight twice: {_list_text(value)}")
-        else:
-            self._add(SimplexParameter(weights=tuple(map(str, names)), **where), entry)
-
-    def _choice(
-        self, value: Node, entry: MappingEntry, scope: _Scope, where: dict[str, Any]
+    def _parameter(
+        self, kind: str, section: FileSection, entry: MappingEntry, scope: _Scope
     ) -> None:
-        name = where["name"]
-        if value.items:
-            items = distinct_items(value, f"space.{name}", "option", self.problems)
-            options = tuple(item.plain() for item in items)
-            self._add(ChoiceParameter(options=options, **where), entry)
-        elif value.entries:
-            self._add(ChoiceParameter(options=tuple(value.entries), **where), entry)
-            self._branches_of(value, name, scope.path, scope.prefix or where["path"])
+        """Reads a parameter whose kind is known."""
+        name, value = ".".join(scope.prefix), section.node.entries[kind].node
+        known = (kind, *_BESIDE.get(kind, ()))
+        for key, beside in section.node.entries.items():
+            if key not in known:
+                hint = did_you_mean(str(key), known[1:]) or "Remove it."
+                said, path = f"is not known beside {kind}", (key_text(key),)
+                section.refuse(said, hint, path=path, at=beside.place)
+        given = _READERS[kind](kind, section, value)
+        if given is None:
+            return
+        if name in self.entries:
+            said = f"is a name that line {self.entries[name].place.line} has too"
+            section.refuse(said, "Rename the branch.", at=entry.place)
         else:
-            found = "an empty list" if value.value in ([], {}) else kind_of(value)
-            said = f"choice takes a list of options, not {found}"
-            self.problems.add(value, f"space.{name}", said, "For example {choice: [keep, drop]}.")
+            self.entries[name] = entry
+            parameter = KINDS[kind](name=name, path=scope.path, when=scope.when, **given)
+            self.parameters.append(parameter)
+        if kind == "choice":
+            self._branches(name, value, section, scope)
 
-    def _branches_of(self, value: Node, name: str, path: Path, prefix: Path) -> None:
+    def _branches(self, name: str, value: Node, section: FileSection, scope: _Scope) -> None:
         """Reads the parameters under each option; they sit beside the choice, not below it."""
+        path, prefix = scope.path[:-1], scope.prefix[:-1] or scope.path
         for branch, entry in value.entries.items():
             text = key_text(branch)
-            if entry.node.value is not None and not isinstance(entry.node.value, dict):
+            if not isinstance(entry.node.value, dict | None):
                 said = f"a branch is a mapping of parameters, not {kind_of(entry.node)}"
                 hint = f"Without any: {text}: {{}}."
-                self.problems.add(entry.node, f"space.{name}.{text}", said, hint)
+                section.refuse(said, hint, path=(text,), at=entry.node)
             self.group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
 
 
-def _note_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
+def _refuse_without_kind(section: FileSection) -> None:
+    for key, entry in section.node.entries.items():
+        if hint := _nearest_kind(key):
+            section.refuse(f"{key_text(key)} is no kind of parameter", hint, at=entry.place)
+            return
+    keys = ", ".join(map(key_text, section.node.entries))
+    hint = f"Known: {', '.join(KINDS)}."
+    section.refuse(f"needs a kind of parameter, and has only {keys}", hint)
+
+
+def _refuse_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
     """Notes parameters that share a name in the study, or set the same setting at once."""
 
-    def note(parameter: Parameter, other: Parameter, said: str) -> None:
+    def refuse(parameter: Parameter, other: Parameter, said: str) -> None:
         line = parsed.entries[other.name].place.line
         message = f"{said} space.{other.name}" + (f" on line {line}" if line else "")
         place = parsed.entries[parameter.name].place
@@ -214,11 +164,11 @@ def _note_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
     for i, parameter in enumerate(parameters):
         for key in parameter.keys:
             if (other := owners.setdefault(key, parameter)) is not parameter:
-                note(parameter, other, f"has the name {key} in the study, as")
+                refuse(parameter, other, f"has the name {key} in the study, as")
         for other in parameters[:i]:
             at_once = not _exclusive(parsed.space, parameter, other)
             if at_once and related(parameter.path, other.path):
-                note(parameter, other, "sets the same setting as")
+                refuse(parameter, other, "sets the same setting as")
 
 
 def _exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
@@ -227,31 +177,26 @@ def _exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
     return any(not same(mine[choice], theirs[choice]) for choice in mine.keys() & theirs.keys())
 
 
-def _read_number(
-    kind: str, node: Node, where: dict[str, Any], problems: ProblemList
-) -> FloatParameter | IntParameter | None:
-    """Reads `{float: [low, high], log: true}`; None where something is wrong with it.
-
-    Args:
-        kind: "float" or "int".
-        node: The parameter: a mapping with its kind as a key.
-        where: Its name, path and condition.
-        problems: Gets what is wrong.
-    """
-    label = f"space.{where['name']}"
-    bounds, log, step = node.entries[kind].node, node.child("log"), node.child("step")
-    parts = dict(zip(("low", "high"), bounds.items, strict=False))
+def _read_number(kind: str, section: FileSection, bounds: Node) -> dict[str, Any] | None:
+    """Low, high, log and step of `{float: [low, high], log: true}`; None where one is wrong."""
+    log, step = section.node.child("log"), section.node.child("step")
+    parts: dict[str, Node] = {}
     good = len(bounds.items) == 2
-    if not good:
-        parts = {}
+    if good:
+        parts["low"], parts["high"] = bounds.items
+    else:
         said = f"{kind} takes [low, high], not {_list_text(bounds)}"
-        problems.add(bounds, label, said, f"For example {{{kind}: [1, 4]}}.")
+        section.refuse(said, f"For example {{{kind}: [1, 4]}}.", at=bounds)
     if step is not None:
         parts["step"] = step
     for name, part in parts.items():
-        good = _is_number_part(name, part, kind, label, problems) and good
+        if said := _number_misfit(kind, name, part.value):
+            is_quoted = isinstance(part.value, str) and part.value[:1].isdigit()
+            hint = QUOTED_NUMBER if is_quoted else ""
+            section.refuse(f"{name} {said}, not {kind_of(part)}", hint, at=part)
+            good = False
     if log is not None and not isinstance(log.value, bool):
-        problems.add(log, label, f"log must be true or false, not {kind_of(log)}")
+        section.refuse(f"log must be true or false, not {kind_of(log)}", at=log)
         good = False
     if not good:
         return None
@@ -259,26 +204,16 @@ def _read_number(
     is_log = log is not None and log.value is True
     said, hint = _range_misfit(kind, given, is_log)
     if said:
-        problems.add(node, label, said, hint)
+        section.refuse(said, hint)
         return None
-    if kind == "int":
-        return IntParameter(**given, log=is_log, **where)
-    numbers: dict[str, Any] = {name: float(value) for name, value in given.items()}
-    return FloatParameter(**numbers, log=is_log, **where)
+    number = int if kind == "int" else float
+    return {"log": is_log, **{name: number(value) for name, value in given.items()}}
 
 
-def _is_number_part(name: str, node: Node, kind: str, label: str, problems: ProblemList) -> bool:
-    """Whether low, high or step is the number that it must be; notes where it is not."""
-    value: Any = node.value
+def _number_misfit(kind: str, name: str, value: Any) -> str:
     if not is_number(value, whole=kind == "int"):
-        said = "must be a whole number" if kind == "int" else "must be a number"
-    elif name == "step" and value <= 0:
-        said = "must be above 0"
-    else:
-        return True
-    hint = QUOTED_NUMBER if isinstance(value, str) and value[:1].isdigit() else ""
-    problems.add(node, label, f"{name} {said}, not {kind_of(node)}", hint)
-    return False
+        return "must be a whole number" if kind == "int" else "must be a number"
+    return "must be above 0" if name == "step" and value <= 0 else ""
 
 
 def _range_misfit(kind: str, given: dict[str, Any], log: bool) -> tuple[str, str]:
@@ -304,6 +239,44 @@ def _range_misfit(kind: str, given: dict[str, Any], log: bool) -> tuple[str, str
         hint = f"high could be {' or '.join(f'{value:g}' for value in near if value > low)}."
         return f"high={high} is not low={low} plus a whole number of steps of {step}", hint
     return "", ""
+
+
+def _read_choice(kind: str, section: FileSection, value: Node) -> dict[str, Any] | None:
+    if value.items:
+        items = FileSection(value, section.label, section.problems).distinct_items("option")
+        return {"options": tuple(item.plain() for item in items)}
+    if value.entries:
+        return {"options": tuple(value.entries)}
+    found = "an empty list" if value.value in ([], {}) else kind_of(value)
+    said = f"choice takes a list of options, not {found}"
+    section.refuse(said, "For example {choice: [keep, drop]}.", at=value)
+    return None
+
+
+def _read_simplex(kind: str, section: FileSection, value: Node) -> dict[str, Any] | None:
+    names = [item.value for item in value.items]
+    if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
+        said = f"simplex takes the names of at least two weights, not {_list_text(value)}"
+        section.refuse(said, "For example {simplex: [alpha, beta, gamma]}.", at=value)
+    elif len(set(names)) < len(names):
+        section.refuse(f"simplex names a weight twice: {_list_text(value)}", at=value)
+    else:
+        return {"weights": tuple(names)}
+    return None
+
+
+def _read_fixed(kind: str, section: FileSection, value: Node) -> dict[str, Any]:
+    return {"value": value.plain()}
+
+
+_READERS: dict[str, Callable[[str, FileSection, Node], dict[str, Any] | None]] = {
+    "float": _read_number,
+    "int": _read_number,
+    "choice": _read_choice,
+    "simplex": _read_simplex,
+    "fixed": _read_fixed,
+}
+"""What reads the range of a parameter: from its kind, its part of the file and the kind's value."""
 
 
 def _list_text(node: Node) -> str:

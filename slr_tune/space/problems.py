@@ -1,15 +1,16 @@
-"""Problems of a file, collected so that all are told at once; and checks that note them."""
+"""Problems of a file, collected so that all are told at once; and the parts that are checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from slr_tune.errors import Problem, SpecError, nearest_or_all
 from slr_tune.space import validation
-from slr_tune.space.validation import Fault, fields_of, unknown_keys
+from slr_tune.space.validation import Fault
 from slr_tune.space.values import Path, merge, same, show
 from slr_tune.space.yaml_reader import Found
 from slr_tune.space.yaml_tree import Node, SourcePlace
@@ -59,136 +60,140 @@ class ProblemList:
             raise SpecError(self.sorted())
 
 
-def read_section(
-    root: Node,
-    key: str,
-    kind: Any,
-    problems: ProblemList,
-    *,
-    default: Any = None,
-    label: str = "",
-) -> Any:
-    """Reads one section of a mapping.
+@dataclass(frozen=True)
+class FileSection:
+    """A part of a file that is being read.
 
-    Args:
-        root: The mapping.
-        key: The section.
-        kind: Dataclass, model or type that it must be.
-        problems: Gets what is wrong.
-        default: Value of a section that is not there; None where it must be.
-        label: Name of the section in the file, the key where it is at the top.
-
-    Returns:
-        The section as `kind`, None where something is wrong with it.
-    """
-    node, label = root.child(key), label or key
-    if node is None or node.value is None:
-        if default is None:
-            problems.add(node or root, label, "is missing")
-        return default
-    plain = node.plain()
-    if faults := validation.faults_of(kind, plain):
-        note_faults(faults, node, label, problems, kind=kind)
-        return None
-    return validation.validated(kind, plain)
-
-
-def note_faults(
-    faults: Iterable[Fault], node: Node, label: str, problems: ProblemList, *, kind: Any = None
-) -> None:
-    """Notes faults of a part of the file at their places.
-
-    Args:
-        faults: What was refused.
+    Attributes:
         node: The part.
-        label: Its name in the file: "budget"; empty for the whole.
-        problems: Gets them.
-        kind: Dataclass whose fields are suggested for a key that it does not know.
+        label: Its name in the file: "budget", "space.dropout"; empty for the whole.
+        problems: Gets what is wrong with it.
     """
-    for fault in faults:
-        hint = fault.hint
-        if kind and fault.of_key and len(fault.path) == 1:
-            hint = nearest_or_all(fault.path[0], fields_of((kind,)))
-        place = node.place_of(fault.path, of_key=fault.of_key)
-        problems.add(place, dotted(label, fault.path), fault.message, hint)
 
+    node: Node
+    label: str
+    problems: ProblemList
 
-def note_unknown(
-    model: type[BaseModel],
-    values: Mapping[str, Any],
-    place_of: Callable[[Path], SourcePlace],
-    label: str,
-    problems: ProblemList,
-) -> list[Path]:
-    """Notes keys that a model has no setting for.
+    def child(self, key: str) -> FileSection | None:
+        """The part under a key, None where there is none or it is null."""
+        node = self.node.child(key)
+        if node is None or node.value is None:
+            return None
+        return FileSection(node, dotted(self.label, (key,)), self.problems)
 
-    Args:
-        model: Class of settings.
-        values: Nested values from the top of the configuration.
-        place_of: Gives the place of a key.
-        label: Name of their section.
-        problems: Gets the keys.
+    def refuse(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        path: Path = (),
+        at: Node | SourcePlace | None = None,
+    ) -> None:
+        """Notes a problem.
 
-    Returns:
-        Paths of the keys.
-    """
-    unknown = list(unknown_keys((model,), values))
-    for path, names in unknown:
+        Args:
+            message: What is wrong, with the value and the rule.
+            hint: The way out.
+            path: Keys from this part down to what is wrong.
+            at: The place, or the node whose place it is; None for that of the path's value.
+        """
+        at = self.node.place_of(path) if at is None else at
+        self.problems.add(at, dotted(self.label, path), message, hint)
+
+    def read(self, key: str, kind: Any, *, default: Any = None) -> Any:
+        """Reads the part under a key.
+
+        Args:
+            key: The key.
+            kind: Dataclass, model or type that the part must be.
+            default: Value where there is no such part; None where there must be one.
+
+        Returns:
+            The part as `kind`, None where something is wrong with it.
+        """
+        section = self.child(key)
+        if section is None:
+            if default is None:
+                self.refuse("is missing", path=(key,))
+            return default
+        plain = section.node.plain()
+        if faults := validation.faults_of(kind, plain):
+            section.refuse_faults(faults, kind=kind)
+            return None
+        return validation.validated(kind, plain)
+
+    def settings(
+        self, model: type[BaseModel], *, start: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The part as settings, put over a model's defaults and checked.
+
+        Args:
+            model: Class of settings.
+            start: Settings between the defaults and the part's, such as another run's.
+
+        Returns:
+            Every setting as JSON, None where something is wrong.
+        """
+        plain = self.node.plain() or {}
+        if self.refuse_unknown(model, plain):
+            return None
+        kept = inherited(start or {}, plain)
+        merged = merge(merge(validation.defaults_of(model), kept), plain)
+        if faults := validation.faults_of(model, merged):
+            self.refuse_faults(faults)
+            return None
+        return validation.as_json(model, merged)
+
+    def distinct_items(self, noun: str) -> list[Node]:
+        """Items of a list, each once; notes those that are given again, such as an "option"."""
+        distinct: list[Node] = []
+        for item in self.node.items:
+            if any(same(item.plain(), other.plain()) for other in distinct):
+                said = f"the {noun} {show(item.plain())} is given twice"
+                self.refuse(said, "Remove one of the two.", at=item)
+            else:
+                distinct.append(item)
+        return distinct
+
+    def refuse_faults(self, faults: Iterable[Fault], *, kind: Any = None) -> None:
+        """Notes faults at their places.
+
+        Args:
+            faults: What was refused.
+            kind: Dataclass whose fields are suggested for a key that it does not know.
+        """
+        for fault in faults:
+            hint = fault.hint
+            if kind and fault.of_key and len(fault.path) == 1:
+                hint = nearest_or_all(fault.path[0], validation.fields_of((kind,)))
+            at = self.node.place_of(fault.path, of_key=fault.of_key)
+            self.refuse(fault.message, hint, path=fault.path, at=at)
+
+    def refuse_unknown(
+        self, model: type[BaseModel], values: Mapping[str, Any], *, skip: int = 0
+    ) -> list[Path]:
+        """Notes keys that a model has no setting for.
+
+        Args:
+            model: Class of settings.
+            values: Nested values from the top of the configuration.
+            skip: Keys at the front of a path that lead to the part and are not in it.
+
+        Returns:
+            Paths of the keys.
+        """
+        unknown = list(validation.unknown_keys((model,), values))
+        for path, names in unknown:
+            at = self.node.place_of(path[skip:], of_key=True)
+            self.refuse_key(model, path, names, at=at)
+        return [path for path, _ in unknown]
+
+    def refuse_key(
+        self, model: type[BaseModel], path: Path, names: Sequence[str], *, at: SourcePlace
+    ) -> None:
+        """Notes a key that is none of a model's names."""
         said = f"is not a setting of {validation.owner(model, path)}"
-        problems.add(place_of(path), dotted(label, path), said, nearest_or_all(path[-1], names))
-    return [path for path, _ in unknown]
-
-
-def check_settings(
-    model: type[BaseModel],
-    node: Node | None,
-    label: str,
-    problems: ProblemList,
-    *,
-    start: Mapping[str, Any] | None = None,
-) -> dict[str, Any] | None:
-    """Settings put over a model's defaults and checked.
-
-    Args:
-        model: Class of settings.
-        node: The settings as a mapping, None or null for none.
-        label: Name of their section in the file; empty where they are the file.
-        problems: Gets what is wrong.
-        start: Settings between the defaults and the node's, such as another run's.
-
-    Returns:
-        Every setting as JSON, None where something is wrong.
-    """
-    at = node or Node(SourcePlace(0, 0, 0, label), {})
-    plain = at.plain() or {}
-    if note_unknown(model, plain, lambda path: at.place_of(path, of_key=True), label, problems):
-        return None
-    kept = inherited(start or {}, plain)
-    merged = merge(merge(validation.defaults_of(model), kept), plain)
-    if faults := validation.faults_of(model, merged):
-        note_faults(faults, at, label, problems)
-        return None
-    return validation.as_json(model, merged)
-
-
-def distinct_items(node: Node, label: str, noun: str, problems: ProblemList) -> list[Node]:
-    """Items of a list that no item before them equals; notes the others.
-
-    Args:
-        node: The list.
-        label: Its name in the file.
-        noun: What an item is: "option".
-        problems: Gets what is given twice.
-    """
-    distinct: list[Node] = []
-    for item in node.items:
-        value = item.plain()
-        if any(same(value, other.plain()) for other in distinct):
-            said = f"the {noun} {show(value)} is given twice"
-            problems.add(item, label, said, "Remove one of the two.")
-        else:
-            distinct.append(item)
-    return distinct
+        self.refuse(said, nearest_or_all(path[-1], names), path=path, at=at)
 
 
 def dotted(label: str, path: Path) -> str:

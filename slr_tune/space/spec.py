@@ -14,7 +14,8 @@ from slr_tune.space.identity import SCHEMA
 from slr_tune.space.parameters import from_json
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec
 from slr_tune.space.space import Space
-from slr_tune.space.validation import RunSettings
+from slr_tune.space.validation import as_json, faults_of
+from slr_tune.space.values import merge
 from trainables.registry import config_class
 
 
@@ -63,10 +64,11 @@ class StudySpec:
         Raises:
             SpecError: The trainable refuses the configuration.
         """
-        run = RunSettings(config_class(self.trainable), self.fixed, self.budget.max_epochs)
-        if faults := run.faults(values):
+        model = config_class(self.trainable)
+        config = merge({**self.fixed, "max_epochs": self.budget.max_epochs}, values)
+        if faults := faults_of(model, config):
             raise SpecError([Problem(".".join(f.path), f.message) for f in faults])
-        return run.resolve(values)
+        return as_json(model, config)
 
     def baseline_config(self) -> dict[str, Any] | None:
         """The whole configuration of the baseline, None without one."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from slr_tune.space.values import Path, merge, show
+from slr_tune.space.values import Path, show
 
 QUOTED_NUMBER = "Write the number without quotes, underscores or spaces."
 
@@ -43,37 +43,6 @@ class Fault:
     def message(self) -> str:
         """The rule and the value."""
         return self.rule if self.sentence else f"{self.rule}, not {show(self.value)}"
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What makes a configuration out of a trial's values, and judges it.
-
-    Attributes:
-        model: The trainable's class of settings.
-        fixed: Every setting beside the values.
-        max_epochs: From the budget.
-    """
-
-    model: type[BaseModel]
-    fixed: Mapping[str, Any]
-    max_epochs: int
-
-    def config(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration, not checked."""
-        return merge({**self.fixed, "max_epochs": self.max_epochs}, values)
-
-    def faults(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What the trainable refuses in the configuration."""
-        return faults_of(self.model, self.config(values))
-
-    def resolve(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The checked configuration as JSON.
-
-        Raises:
-            pydantic.ValidationError: As listed by `faults`.
-        """
-        return as_json(self.model, self.config(values))
 
 
 def faults_of(kind: Any, plain: Any) -> list[Fault]:

@@ -12,46 +12,24 @@ from slr_tune.space import validation
 from slr_tune.space.check_space import MAX_EPOCHS, SpaceCheck
 from slr_tune.space.parameters import ChoiceParameter, Condition
 from slr_tune.space.parse_space import ParsedSpace
-from slr_tune.space.problems import (
-    ProblemList,
-    distinct_items,
-    dotted,
-    note_faults,
-    note_unknown,
-)
+from slr_tune.space.problems import FileSection
 from slr_tune.space.space import Space
-from slr_tune.space.values import (
-    Path,
-    leaves,
-    merge,
-    nested,
-    related,
-    show,
-    with_level,
-    without,
-)
-from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text, kind_of
+from slr_tune.space.values import Path, leaves, merge, nested, related, show, with_level, without
+from slr_tune.space.yaml_tree import SourcePlace, key_text, kind_of
 
 
-def read_fixed(
-    root: Node, parsed: ParsedSpace, model: type[BaseModel], problems: ProblemList
-) -> dict[str, Any]:
+def read_fixed(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -> dict[str, Any]:
     """The file's fixed settings, less what is unknown, searched, or given elsewhere."""
-    node = root.child("fixed")
-    if node is None or not node.entries:
+    fixed = root.child("fixed")
+    if fixed is None or not fixed.node.entries:
         return {}
-    fixed = node
-
-    def place_of(path: Path) -> SourcePlace:
-        return fixed.place_of(path, of_key=True)
-
-    plain: dict[str, Any] = node.plain()
-    refused = set(note_unknown(model, plain, place_of, "fixed", problems))
+    plain: dict[str, Any] = fixed.node.plain()
+    refused = set(fixed.refuse_unknown(model, plain))
     for path in leaves(plain):
         twice = _given_elsewhere(path, parsed)
         if twice and path not in refused:
-            said = f"is given as {twice} too"
-            problems.add(place_of(path), dotted("fixed", path), said, "Remove one of the two.")
+            at, said = fixed.node.place_of(path, of_key=True), f"is given as {twice} too"
+            fixed.refuse(said, "Remove one of the two.", path=path, at=at)
             refused.add(path)
     return without(plain, refused)
 
@@ -87,21 +65,18 @@ def _always_set(space: Space, path: Path, when: Condition | None) -> bool:
     )
 
 
-def read_baseline(
-    root: Node, parsed: ParsedSpace, known: Space, problems: ProblemList
-) -> dict[str, Any] | None:
+def read_baseline(root: FileSection, parsed: ParsedSpace, known: Space) -> dict[str, Any] | None:
     """The baseline with the space's fixed values; None without one or where it is not in the space.
 
     Nothing is said of parameters that could not be read or are not known to the trainable: their
     own problems come first.
     """
-    node = root.child("baseline")
-    if node is None or not isinstance(node.value, dict):
+    baseline = root.child("baseline")
+    if baseline is None or not isinstance(baseline.node.value, dict):
         return None
-    values = node.plain()
+    values = baseline.node.plain()
     misfits = parsed.space.misfits(values)
-    told = [fault for fault in misfits if not _has_own_problem(fault.path, parsed, known)]
-    note_faults(told, node, "baseline", problems)
+    baseline.refuse_faults(f for f in misfits if not _has_own_problem(f.path, parsed, known))
     return None if misfits else parsed.space.decode(parsed.space.encode(values))
 
 
@@ -116,59 +91,48 @@ def _has_own_problem(path: Path, parsed: ParsedSpace, known: Space) -> bool:
     )
 
 
-def read_factors(root: Node, check: SpaceCheck, problems: ProblemList) -> dict[str, list[Any]]:
+def read_factors(root: FileSection, check: SpaceCheck) -> dict[str, list[Any]]:
     """The factors; each level is tried in the baseline, or in the middle of the space."""
-    node = root.child("factors")
+    node = root.node.child("factors")
     factors: dict[str, list[Any]] = {}
     for key, entry in (node.entries if node else {}).items():
         name = key_text(key)
-        if _is_factor(name, entry, check.run.model, problems):
+        factor = FileSection(entry.node, f"factors.{name}", root.problems)
+        if _is_factor(name, factor, entry.place, check.model):
             factors[name] = entry.node.plain()
-            _check_levels(name, entry.node, check, problems)
+            _check_levels(name, factor, check)
     return factors
 
 
-def _is_factor(
-    name: str, entry: MappingEntry, model: type[BaseModel], problems: ProblemList
-) -> bool:
+def _is_factor(name: str, factor: FileSection, place: SourcePlace, model: type[BaseModel]) -> bool:
     """Notes what is wrong with a factor as a whole; whether nothing is."""
-    label, path = f"factors.{name}", tuple(name.split("."))
+    path = tuple(name.split("."))
     unknown = list(validation.unknown_keys((model,), nested([(path, None)])))
     for bad, names in unknown:
         said = f"{'.'.join(bad)} is not a setting of {validation.owner(model, bad)}"
-        problems.add(entry.place, label, said, nearest_or_all(bad[-1], names))
+        factor.refuse(said, nearest_or_all(bad[-1], names), at=place)
     if not unknown and len(path) > 1 and not validation.is_group(model, path[:-1]):
-        problems.add(entry.place, label, f"{'.'.join(path[:-1])} is a single setting")
+        factor.refuse(f"{'.'.join(path[:-1])} is a single setting", at=place)
         return False
-    if not entry.node.items:
-        said = f"must be a list of levels, not {kind_of(entry.node)}"
-        problems.add(entry.node, label, said, f"For example {name}: [LEVEL, LEVEL].")
+    if not factor.node.items:
+        said = f"must be a list of levels, not {kind_of(factor.node)}"
+        factor.refuse(said, f"For example {name}: [LEVEL, LEVEL].")
         return False
     return not unknown
 
 
-def _check_levels(name: str, node: Node, check: SpaceCheck, problems: ProblemList) -> None:
-    usual = {fault.path for fault in check.run.faults(check.reference)}
-    for item in distinct_items(node, f"factors.{name}", "level", problems):
-        _check_level(name, item, usual, check, problems)
-
-
-def _check_level(
-    name: str, item: Node, usual: set[Path], check: SpaceCheck, problems: ProblemList
-) -> None:
-    factor, level = tuple(name.split(".")), item.plain()
-
-    def key_place(path: Path) -> SourcePlace:
-        return item.place_of(path[len(factor) :], of_key=True)
-
-    values = nested([(factor, level)])
-    if note_unknown(check.run.model, values, key_place, "factors", problems):
-        return
-    # The level replaces what is fixed too, as it does in an ablation.
-    whole = with_level(check.run.config(check.reference), name, level)
-    for fault in validation.faults_of(check.run.model, whole):
-        if fault.path not in usual:
-            inside = related(fault.path, factor)
-            said = fault.message if inside else f"with {name}={show(level)}: {fault.message}"
-            place = item.place_of(fault.path[len(factor) :] if inside else ())
-            problems.add(place, dotted("factors", fault.path), said)
+def _check_levels(name: str, factor: FileSection, check: SpaceCheck) -> None:
+    path = tuple(name.split("."))
+    config = check.config(check.start)
+    usual = {fault.path for fault in validation.faults_of(check.model, config)}
+    for item in factor.distinct_items("level"):
+        level, section = item.plain(), FileSection(item, "factors", factor.problems)
+        if section.refuse_unknown(check.model, nested([(path, level)]), skip=len(path)):
+            continue
+        # The level replaces what is fixed too, as it does in an ablation.
+        for fault in validation.faults_of(check.model, with_level(config, name, level)):
+            if fault.path not in usual:
+                inside = related(fault.path, path)
+                said = fault.message if inside else f"with {name}={show(level)}: {fault.message}"
+                place = item.place_of(fault.path[len(path) :] if inside else ())
+                section.refuse(said, path=fault.path, at=place)
