@@ -52,8 +52,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"slr_tune.cli.{cmd_name.replace('-', '_')}")
-        command = getattr(module, "command", None) or getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -22,12 +22,13 @@ _EXIT_INTERRUPTED = 130
 
 
 @click.command(
+    name="train",
     epilog=examples(
         "slr-tune train teacher",
         "slr-tune train student --set hidden=64 --set max_epochs=40",
         "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
         "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
-    )
+    ),
 )
 @click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
 @click.option(
@@ -58,7 +59,7 @@ _EXIT_INTERRUPTED = 130
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
 @json_option
-def train(
+def command(
     trainable: str,
     config: Path | None,
     overrides: tuple[str, ...],

@@ -4,7 +4,6 @@ Imports neither torch, ray nor optuna: a wrong file is refused at once.
 """
 
 from slr_tune.space.identity import difference
-from slr_tune.space.load import load_spec
 from slr_tune.space.overrides import apply_options, apply_overrides
 from slr_tune.space.parameters import (
     ChoiceParameter,
@@ -20,7 +19,7 @@ from slr_tune.space.parameters import (
 from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec, read_data
 from slr_tune.space.space import Point, Space
-from slr_tune.space.spec import StudySpec
+from slr_tune.space.spec import StudySpec, load_spec
 from slr_tune.space.validation import Fault, faults_of, validated
 from slr_tune.space.values import MISSING, look_up, merge, show, with_level
 from slr_tune.space.yaml_reader import parse_value, read_yaml

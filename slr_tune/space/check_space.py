@@ -120,7 +120,7 @@ class SpaceCheck:
     ) -> None:
         said = f"{label}={show(value)}" if label in ("low", "high", "fixed") else label
         hint = ""
-        if fault.path == parameter.path and not fault.sentence:
+        if fault.path == parameter.path and fault.value is not MISSING:
             said, hint = f"{said} {fault.rule}", fault.hint
         else:
             near = fault.path in (parameter.path, parameter.path[:-1])

@@ -23,21 +23,6 @@ _BESIDE = {"float": ("log", "step"), "int": ("log", "step")}
 _EXAMPLE = "For example {float: [0.0, 0.5]}; a value that is not searched is {fixed: %s}."
 
 
-@dataclass(frozen=True)
-class ParsedSpace:
-    """A space and where its parts stand.
-
-    Attributes:
-        space: The parameters that could be read.
-        entries: Entry of each parameter by its flat name.
-        paths: Entry of each parameter and group by its path; the first where branches share it.
-    """
-
-    space: Space
-    entries: dict[str, MappingEntry]
-    paths: dict[Path, MappingEntry]
-
-
 def parse_space(node: Node, is_group: Callable[[Path], bool], problems: ProblemList) -> ParsedSpace:
     """Reads the section.
 
@@ -46,12 +31,11 @@ def parse_space(node: Node, is_group: Callable[[Path], bool], problems: ProblemL
         is_group: Whether a path of the configuration leads to a mapping of settings.
         problems: Gets what is wrong.
     """
-    parser = _Parser(is_group, problems)
+    parsed = ParsedSpace(is_group, problems)
     if not node.entries:
         said = f"must be a mapping of parameters, not {kind_of(node)}"
         problems.add(node, "space", said, "For example space: {dropout: {float: [0.0, 0.5]}}.")
-    parser.group(node, _Scope())
-    parsed = ParsedSpace(Space(tuple(parser.parameters)), parser.entries, parser.paths)
+    parsed.read_group(node, _Scope())
     _refuse_clashes(parsed, problems)
     return parsed
 
@@ -66,8 +50,16 @@ class _Scope:
 
 
 @dataclass
-class _Parser:
-    """Walks the section and keeps what it finds."""
+class ParsedSpace:
+    """A space and where its parts stand.
+
+    Attributes:
+        is_group: Whether a path of the configuration leads to a mapping of settings.
+        problems: Gets what is wrong.
+        parameters: The parameters that could be read.
+        entries: Entry of each parameter by its flat name.
+        paths: Entry of each parameter and group by its path; the first where branches share it.
+    """
 
     is_group: Callable[[Path], bool]
     problems: ProblemList
@@ -75,7 +67,12 @@ class _Parser:
     entries: dict[str, MappingEntry] = field(default_factory=dict)
     paths: dict[Path, MappingEntry] = field(default_factory=dict)
 
-    def group(self, node: Node, scope: _Scope) -> None:
+    @property
+    def space(self) -> Space:
+        """The space of these parameters."""
+        return Space(tuple(self.parameters))
+
+    def read_group(self, node: Node, scope: _Scope) -> None:
         """Reads a mapping of parameters."""
         for key, entry in node.entries.items():
             if isinstance(key, str) and key:
@@ -101,7 +98,7 @@ class _Parser:
         elif self.is_group(scope.path) and not any(
             _nearest_kind(key) and not below.node.entries for key, below in node.entries.items()
         ):
-            self.group(node, scope)
+            self.read_group(node, scope)
         else:
             _refuse_without_kind(section)
 
@@ -138,7 +135,7 @@ class _Parser:
                 said = f"a branch is a mapping of parameters, not {kind_of(entry.node)}"
                 hint = f"Without any: {text}: {{}}."
                 section.refuse(said, hint, path=(text,), at=entry.node)
-            self.group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
+            self.read_group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
 
 
 def _refuse_without_kind(section: FileSection) -> None:
@@ -153,6 +150,7 @@ def _refuse_without_kind(section: FileSection) -> None:
 
 def _refuse_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
     """Notes parameters that share a name in the study, or set the same setting at once."""
+    space = parsed.space
 
     def refuse(parameter: Parameter, other: Parameter, said: str) -> None:
         line = parsed.entries[other.name].place.line
@@ -160,13 +158,13 @@ def _refuse_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
         place = parsed.entries[parameter.name].place
         problems.add(place, f"space.{parameter.name}", message, "Keep one of them.")
 
-    parameters, owners = parsed.space.parameters, dict[str, Parameter]()
-    for i, parameter in enumerate(parameters):
+    owners: dict[str, Parameter] = {}
+    for i, parameter in enumerate(space.parameters):
         for key in parameter.keys:
             if (other := owners.setdefault(key, parameter)) is not parameter:
                 refuse(parameter, other, f"has the name {key} in the study, as")
-        for other in parameters[:i]:
-            at_once = not _exclusive(parsed.space, parameter, other)
+        for other in space.parameters[:i]:
+            at_once = not _exclusive(space, parameter, other)
             if at_once and related(parameter.path, other.path):
                 refuse(parameter, other, "sets the same setting as")
 

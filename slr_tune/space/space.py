@@ -93,10 +93,9 @@ class Space:
         for parameter, value in applying:
             if value is not MISSING:
                 if message := parameter.misfit(value):
-                    found.append(Fault(parameter.path, message, sentence=True))
+                    found.append(Fault(parameter.path, message))
             elif parameter.keys:
-                example = _example(parameter)
-                found.append(Fault(parameter.path, "is missing", sentence=True, hint=example))
+                found.append(Fault(parameter.path, "is missing", hint=_example(parameter)))
         known = {parameter.path for parameter, _ in applying}
         return found + [self._extra(path) for path in _beside(values, known)]
 
@@ -129,7 +128,7 @@ class Space:
             near = did_you_mean(path[-1], sorted(names))
             said = "is not a parameter of the space"
             hint = near or "Search it under space, or move it to fixed."
-        return Fault(path, said, sentence=True, of_key=True, hint=hint)
+        return Fault(path, said, of_key=True, hint=hint)
 
 
 class Point:

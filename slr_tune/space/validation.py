@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from slr_tune.space.values import Path, show
+from slr_tune.space.values import MISSING, Path, show
 
 QUOTED_NUMBER = "Write the number without quotes, underscores or spaces."
 
@@ -26,23 +26,21 @@ class Fault:
     Attributes:
         path: Keys and list positions down to the value.
         rule: What was broken: "must be at least 1", or a sentence that says it all.
-        value: The value that broke it.
-        sentence: Whether the rule says it all: the value need not be added.
+        value: The value that broke the rule; MISSING where the rule says it all.
         of_key: Whether the key itself should not be there.
         hint: The way out, may be empty.
     """
 
     path: Path
     rule: str
-    value: Any = None
-    sentence: bool = False
+    value: Any = MISSING
     of_key: bool = False
     hint: str = ""
 
     @property
     def message(self) -> str:
         """The rule and the value."""
-        return self.rule if self.sentence else f"{self.rule}, not {show(self.value)}"
+        return self.rule if self.value is MISSING else f"{self.rule}, not {show(self.value)}"
 
 
 def faults_of(kind: Any, plain: Any) -> list[Fault]:
@@ -217,11 +215,11 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     path = _path(details, plain)
     kind, context = details["type"], details.get("ctx", {})
     if kind == "missing":
-        return Fault(path, "is missing", sentence=True)
+        return Fault(path, "is missing")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return Fault(path, "is not known", sentence=True, of_key=True)
+        return Fault(path, "is not known", of_key=True)
     if kind in ("value_error", "assertion_error"):
-        return Fault(path, str(context.get("error", details["msg"])), sentence=True)
+        return Fault(path, str(context.get("error", details["msg"])))
     if kind in _RULES:
         limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
         return Fault(path, _RULES[kind].format(**limits), details["input"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +152,8 @@ def plain_scalar(text: str) -> Scalar:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-class _Stop(Exception):
-    """The syntax is broken; the problem has been noted."""
+class _TooDeep(Exception):
+    """The text is nested too deep; the problem has been noted."""
 
 
 class _Builder:
@@ -169,32 +168,15 @@ class _Builder:
         if len(text) > MAX_CHARACTERS:
             self._note(self._start(), f"the file has more than {MAX_CHARACTERS} characters")
             return None
-        try:
-            events = self._events(text)
-            next(events)  # the stream's start
-            if isinstance(next(events), yaml.StreamEndEvent):
-                self._note(self._start(), "the file is empty")
-                return None
-            node = self._node(next(events), events, 0)
-            next(events)  # the document's end
-            after = next(events)
-            if not isinstance(after, yaml.StreamEndEvent):
-                self._note(self._place(after.start_mark), "a second document", "Keep only one.")
-            return node
-        except _Stop:
-            return None
-
-    def _events(self, text: str) -> Iterator[Any]:
         loader = None
         try:
             loader = yaml.SafeLoader(text)
-            while loader.check_event():
-                yield loader.get_event()  # type: ignore[no-untyped-call]
+            return self._document(loader)
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             column = error.position - before.rfind("\n")
             place = SourcePlace(0, before.count("\n") + 1, column, self.source)
-            self._stop(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
+            self._note(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             start = error.context_mark
@@ -202,16 +184,33 @@ class _Builder:
             context = f"{error.context}{begun}" if error.context else ""
             said = ", ".join(part for part in (context, error.problem) if part)
             hint = next((hint for part, hint in _SYNTAX_HINTS if part in said), "")
-            self._stop(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
+            self._note(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
         except (ValueError, OverflowError) as error:
             # PyYAML's own conversions, such as the character of "\UFFFFFFFF".
             place = self._place(loader.get_mark()) if loader else self._start()
-            self._stop(place, f"not YAML: {error}")
+            self._note(place, f"not YAML: {error}")
+        except _TooDeep:
+            pass
+        return None
 
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+    def _document(self, loader: Any) -> Node | None:
+        loader.get_event()  # the stream's start
+        if isinstance(loader.get_event(), yaml.StreamEndEvent):
+            self._note(self._start(), "the file is empty")
+            return None
+        node = self._node(loader, 0)
+        loader.get_event()  # the document's end
+        after = loader.get_event()
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._note(self._place(after.start_mark), "a second document", "Keep only one.")
+        return node
+
+    def _node(self, loader: Any, depth: int) -> Node:
+        event = loader.get_event()
         place = self._place(event.start_mark)
         if depth > MAX_DEPTH:
-            self._stop(place, f"nested more than {MAX_DEPTH} levels deep")
+            self._note(place, f"nested more than {MAX_DEPTH} levels deep")
+            raise _TooDeep
         if isinstance(event, yaml.AliasEvent):
             self._note(place, f"*{event.anchor}: aliases are refused", "Write the value out.")
             return Node(place, None)
@@ -220,22 +219,23 @@ class _Builder:
         if event.tag is not None:
             self._note(place, f"the tag {event.tag} is refused", "Write the plain value.")
         if isinstance(event, yaml.MappingStartEvent):
-            return Node(place, self._entries(events, depth))
+            return Node(place, self._entries(loader, depth))
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                items.append(self._node(event, events, depth + 1))
+            while not loader.check_event(yaml.SequenceEndEvent):
+                items.append(self._node(loader, depth + 1))
+            loader.get_event()
             return Node(place, items)
         return Node(place, self._scalar(event, place))
 
-    def _entries(self, events: Iterator[Any], depth: int) -> dict[Scalar, MappingEntry]:
+    def _entries(self, loader: Any, depth: int) -> dict[Scalar, MappingEntry]:
         entries: dict[Scalar, MappingEntry] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
-            key = self._node(event, events, depth + 1)
-            value = self._node(next(events), events, depth + 1)
+        while not loader.check_event(yaml.MappingEndEvent):
+            style = getattr(loader.peek_event(), "style", None)
+            key, value = self._node(loader, depth + 1), self._node(loader, depth + 1)
             if isinstance(key.value, list | dict):
                 self._note(key.place, f"a key must be a single word, not {kind_of(key)}")
-            elif key.value == "<<" and event.style is None:
+            elif key.value == "<<" and style is None:
                 self._note(key.place, "<<: merge keys are refused", "Write the keys out.")
             elif key.value in entries:
                 first = entries[key.value].place
@@ -243,6 +243,7 @@ class _Builder:
                 self._note(key.place, said, "Remove one of the two.")
             else:
                 entries[key.value] = MappingEntry(key.place, value)
+        loader.get_event()
         return entries
 
     def _scalar(self, event: Any, place: SourcePlace) -> Scalar:
@@ -267,7 +268,3 @@ class _Builder:
 
     def _note(self, place: SourcePlace, message: str, hint: str = "") -> None:
         self.problems.append((place, Problem(str(place), message, hint)))
-
-    def _stop(self, place: SourcePlace, message: str, hint: str = "") -> None:
-        self._note(place, message, hint)
-        raise _Stop
