@@ -36,7 +36,6 @@ COMMANDS = {
 """Help of each command, so that `--help` imports none; its module has its name."""
 
 EXIT_RUN_FAILED = 1
-EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
@@ -112,11 +111,12 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.stderr.close()
-            return 0
-        click.echo(f"slr-tune: {_file_error(error)}", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"slr-tune: {place}{error.strerror or error}", err=True)
         return EXIT_RUN_FAILED
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
@@ -124,11 +124,6 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"slr-tune: {_memory_error(error)}", err=True)
         return EXIT_RUN_FAILED
     return result if isinstance(result, int) else 0
-
-
-def _file_error(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

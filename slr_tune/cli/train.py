@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
     from trainables.runs.ctc_run import CtcRun
 
-_EXIT_RUN_FAILED = 1
-_EXIT_INTERRUPTED = 130
-
 
 @click.command(
     name="train",
@@ -74,6 +71,7 @@ def command(
 
     Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
     """
+    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings
 
     settings = read_train_settings(
@@ -92,8 +90,8 @@ def command(
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if interrupted:
         click.echo("Interrupted. The same command goes on where it stopped.", err=True)
-        return _EXIT_INTERRUPTED
-    return _EXIT_RUN_FAILED if run.ended_by == "nan" else 0
+        return EXIT_INTERRUPTED
+    return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
 
 def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:

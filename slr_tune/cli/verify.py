@@ -47,9 +47,9 @@ def command(
     if as_json:
         rows = [asdict(check) for check in checks]
         echo_json({"space": str(space), "study": spec.study, "failed": failed, "checks": rows})
-        return _EXIT_FAILED if failed else 0
-    for check in checks:
-        click.echo(str(check))
-    count = len(checks)
-    click.echo(f"{failed} of {count} checks failed." if failed else f"{count} checks, none failed.")
+    else:
+        for check in checks:
+            click.echo(str(check))
+        said = f"{failed} of {len(checks)} checks failed."
+        click.echo(said if failed else f"{len(checks)} checks, none failed.")
     return _EXIT_FAILED if failed else 0

@@ -87,13 +87,16 @@ class SpaceCheck:
 
     def _probe(self, parameter: Parameter) -> bool:
         """Tries the ends of one parameter; whether any was refused."""
-        params = {**self.start, **self._way_to(parameter)}
-        before = set(map(_key, self._faults_at(params)))
+        params, by_name = dict(self.start), self.space.by_name
+        for needed in self.space.conditions(parameter):
+            if needed.choice in by_name:
+                params |= by_name[needed.choice].encode(needed.branch)
+        before = {(fault.path, fault.rule) for fault in self._faults_at(params)}
         refused = False
         for i, (label, value) in enumerate(parameter.probes()):
             for fault in self._faults_at(params | parameter.encode(value)):
                 own = fault.path[: len(parameter.path)] == parameter.path
-                if own or not (self._below(parameter, fault) or _key(fault) in before):
+                if own or not (self._below(parameter, fault) or (fault.path, fault.rule) in before):
                     self._note_probe(parameter, i, label, value, fault)
                     refused = True
         return refused
@@ -105,15 +108,6 @@ class SpaceCheck:
             for parameter in self.space.parameters
             if parameter.when is not None and parameter.when.choice == choice.name
         )
-
-    def _way_to(self, parameter: Parameter) -> dict[str, Any]:
-        """Choices under which a parameter applies."""
-        by_name = self.space.by_name
-        params: dict[str, Any] = {}
-        for needed in self.space.conditions(parameter):
-            if needed.choice in by_name:
-                params |= by_name[needed.choice].encode(needed.branch)
-        return params
 
     def _note_probe(
         self, parameter: Parameter, index: int, label: str, value: Any, fault: Fault
@@ -170,7 +164,3 @@ class SpaceCheck:
                 said = f"{at}{faults[0].message}; refused are {values}"
                 self.root.refuse(said, "Narrow one of the ranges.", path=("space",))
                 return
-
-
-def _key(fault: Fault) -> tuple[Path, str]:
-    return fault.path, fault.rule
