@@ -20,7 +20,7 @@ from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec, read_data
 from slr_tune.space.space import Point, Space
 from slr_tune.space.spec import StudySpec, load_spec
-from slr_tune.space.validation import Fault, faults_of, validated
+from slr_tune.space.validation import faults_of, validated
 from slr_tune.space.values import MISSING, look_up, merge, show, with_level
 from slr_tune.space.yaml_reader import parse_value, read_yaml
 from slr_tune.space.yaml_tree import Node, SourcePlace, kind_of
@@ -30,7 +30,6 @@ __all__ = [
     "Budget",
     "ChoiceParameter",
     "Condition",
-    "Fault",
     "FileSection",
     "FixedParameter",
     "FloatParameter",

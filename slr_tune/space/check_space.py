@@ -18,10 +18,10 @@ from slr_tune.space.parse_space import ParsedSpace
 from slr_tune.space.problems import FileSection
 from slr_tune.space.space import Point, Space
 from slr_tune.space.validation import Fault, faults_of, unknown_keys
-from slr_tune.space.values import MISSING, Path, look_up, merge, nested, related, show
+from slr_tune.space.values import MISSING, KeyPath, look_up, merge, nested, related, show
 from slr_tune.space.yaml_tree import SourcePlace, key_text
 
-MAX_EPOCHS: Path = ("max_epochs",)
+MAX_EPOCHS: KeyPath = ("max_epochs",)
 """The one setting that a file gives elsewhere: as `budget.max_epochs`."""
 
 _CORNERS = 64
@@ -144,7 +144,7 @@ class SpaceCheck:
         place = self._nearest_place(fault.path)
         self.root.refuse(fault.message, hint, path=fault.path, at=place)
 
-    def _nearest_place(self, path: Path) -> SourcePlace:
+    def _nearest_place(self, path: KeyPath) -> SourcePlace:
         """The part of the file that a setting which it does not name has to do with."""
         for parameter in self.space.parameters:
             if path and related(path, parameter.path):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from slr_tune.space.values import Path, Scalar, is_number, same, show
+from slr_tune.space.values import KeyPath, Scalar, is_number, same, show
 
 STEP_TOLERANCE = 1e-8
 """How far from a whole number of steps a value may lie, in steps; the same as Optuna's."""
@@ -69,7 +69,7 @@ class Parameter(ABC):
 
     kind: ClassVar[str]
     name: str
-    path: Path
+    path: KeyPath
     when: Condition | None = None
 
     @property

@@ -12,7 +12,7 @@ from slr_tune.space.parameters import KINDS, Condition, Parameter, tidy
 from slr_tune.space.problems import FileSection, ProblemList, dotted
 from slr_tune.space.space import Space
 from slr_tune.space.validation import QUOTED_NUMBER
-from slr_tune.space.values import Path, Scalar, is_number, related, same, show
+from slr_tune.space.values import KeyPath, Scalar, is_number, related, same, show
 from slr_tune.space.yaml_tree import MappingEntry, Node, key_text, kind_of
 
 _MOST_STEPS = 1e9
@@ -23,7 +23,9 @@ _BESIDE = {"float": ("log", "step"), "int": ("log", "step")}
 _EXAMPLE = "For example {float: [0.0, 0.5]}; a value that is not searched is {fixed: %s}."
 
 
-def parse_space(node: Node, is_group: Callable[[Path], bool], problems: ProblemList) -> ParsedSpace:
+def parse_space(
+    node: Node, is_group: Callable[[KeyPath], bool], problems: ProblemList
+) -> ParsedSpace:
     """Reads the section.
 
     Args:
@@ -44,8 +46,8 @@ def parse_space(node: Node, is_group: Callable[[Path], bool], problems: ProblemL
 class _Scope:
     """Where in the space we are: path in the configuration, prefix of names, condition."""
 
-    path: Path = ()
-    prefix: Path = ()
+    path: KeyPath = ()
+    prefix: KeyPath = ()
     when: Condition | None = None
 
 
@@ -61,11 +63,11 @@ class ParsedSpace:
         paths: Entry of each parameter and group by its path; the first where branches share it.
     """
 
-    is_group: Callable[[Path], bool]
+    is_group: Callable[[KeyPath], bool]
     problems: ProblemList
     parameters: list[Parameter] = field(default_factory=list)
     entries: dict[str, MappingEntry] = field(default_factory=dict)
-    paths: dict[Path, MappingEntry] = field(default_factory=dict)
+    paths: dict[KeyPath, MappingEntry] = field(default_factory=dict)
 
     @property
     def space(self) -> Space:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from slr_tune.errors import Problem, SpecError, nearest_or_all
 from slr_tune.space import validation
 from slr_tune.space.validation import Fault
-from slr_tune.space.values import Path, merge, same, show
+from slr_tune.space.values import KeyPath, merge, same, show
 from slr_tune.space.yaml_reader import Found
 from slr_tune.space.yaml_tree import Node, SourcePlace
 from trainables.config import inherited
@@ -86,7 +86,7 @@ class FileSection:
         message: str,
         hint: str = "",
         *,
-        path: Path = (),
+        path: KeyPath = (),
         at: Node | SourcePlace | None = None,
     ) -> None:
         """Notes a problem.
@@ -171,7 +171,7 @@ class FileSection:
 
     def refuse_unknown(
         self, model: type[BaseModel], values: Mapping[str, Any], *, skip: int = 0
-    ) -> list[Path]:
+    ) -> list[KeyPath]:
         """Notes keys that a model has no setting for.
 
         Args:
@@ -189,13 +189,13 @@ class FileSection:
         return [path for path, _ in unknown]
 
     def refuse_key(
-        self, model: type[BaseModel], path: Path, names: Sequence[str], *, at: SourcePlace
+        self, model: type[BaseModel], path: KeyPath, names: Sequence[str], *, at: SourcePlace
     ) -> None:
         """Notes a key that is none of a model's names."""
         said = f"is not a setting of {validation.owner(model, path)}"
         self.refuse(said, nearest_or_all(path[-1], names), path=path, at=at)
 
 
-def dotted(label: str, path: Path) -> str:
+def dotted(label: str, path: KeyPath) -> str:
     """A section's name and a path in it as one name: "budget.trials"."""
     return ".".join((label, *path) if label else path)

@@ -15,7 +15,7 @@ from typing import Any
 from slr_tune.errors import Problem, SpecError, did_you_mean
 from slr_tune.space.parameters import ChoiceParameter, Condition, Parameter, TrialLike
 from slr_tune.space.validation import Fault
-from slr_tune.space.values import MISSING, Path, look_up, nested, same, show
+from slr_tune.space.values import MISSING, KeyPath, look_up, nested, same, show
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Space:
                 chosen[parameter.name] = read(parameter)
                 yield parameter, chosen[parameter.name]
 
-    def _extra(self, path: Path) -> Fault:
+    def _extra(self, path: KeyPath) -> Fault:
         """What to say of a key that no parameter which applies accounts for."""
         needs = [p.when for p in self.parameters if p.path == path and p.when is not None]
         if needs:
@@ -164,7 +164,9 @@ def _example(parameter: Parameter) -> str:
     return f"Give it a value, for example {show(parameter.probes()[0][1])}."
 
 
-def _beside(values: Mapping[str, Any], known: set[Path], prefix: Path = ()) -> Iterator[Path]:
+def _beside(
+    values: Mapping[str, Any], known: set[KeyPath], prefix: KeyPath = ()
+) -> Iterator[KeyPath]:
     """Paths of values that are neither known, nor inside a known one, nor on the way to one."""
     for key, value in values.items():
         path = (*prefix, key)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from slr_tune.space.values import MISSING, Path, show
+from slr_tune.space.values import MISSING, KeyPath, show
 
 QUOTED_NUMBER = "Write the number without quotes, underscores or spaces."
 
@@ -31,7 +31,7 @@ class Fault:
         hint: The way out, may be empty.
     """
 
-    path: Path
+    path: KeyPath
     rule: str
     value: Any = MISSING
     of_key: bool = False
@@ -109,8 +109,8 @@ def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def unknown_keys(
-    kinds: tuple[Any, ...], values: Mapping[str, Any], prefix: Path = ()
-) -> Iterator[tuple[Path, list[str]]]:
+    kinds: tuple[Any, ...], values: Mapping[str, Any], prefix: KeyPath = ()
+) -> Iterator[tuple[KeyPath, list[str]]]:
     """Keys that no model has a field for, each with the fields there are.
 
     Pydantic tells only where a model forbids extra keys; a user's model often ignores them.
@@ -118,7 +118,7 @@ def unknown_keys(
     Args:
         kinds: Models that the mapping may be for.
         values: Nested mapping.
-        prefix: Path of the mapping.
+        prefix: KeyPath of the mapping.
     """
     fields = fields_of(kinds)
     is_open = any(_allows_extra(kind) for kind in kinds)
@@ -130,7 +130,7 @@ def unknown_keys(
             yield from unknown_keys(below, value, (*prefix, key))
 
 
-def is_group(model: type[BaseModel], path: Path) -> bool:
+def is_group(model: type[BaseModel], path: KeyPath) -> bool:
     """Whether a path leads to a mapping of settings rather than to one setting."""
     kinds: tuple[Any, ...] = (model,)
     annotation: Any = model
@@ -146,7 +146,7 @@ def is_group(model: type[BaseModel], path: Path) -> bool:
     )
 
 
-def owner(model: type[BaseModel], path: Path) -> str:
+def owner(model: type[BaseModel], path: KeyPath) -> str:
     """What a setting belongs to: its group, or the trainable's class of settings."""
     return path[-2] if len(path) > 1 else model.__name__
 
@@ -227,7 +227,7 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     return Fault(path, said[:1].lower() + said[1:], details["input"])
 
 
-def _path(details: ErrorDetails, plain: Any) -> Path:
+def _path(details: ErrorDetails, plain: Any) -> KeyPath:
     """The error's location without the names of union members, which are no keys."""
     path: list[str] = []
     here = plain
@@ -244,7 +244,7 @@ def _path(details: ErrorDetails, plain: Any) -> Path:
 
 def _merged(faults: Iterator[Fault]) -> list[Fault]:
     """One fault a value: the members of a union each complain of it."""
-    by_path: dict[Path, Fault] = {}
+    by_path: dict[KeyPath, Fault] = {}
     for fault in faults:
         first = by_path.get(fault.path)
         if first is None:

@@ -14,7 +14,7 @@ from slr_tune.space.parameters import ChoiceParameter, Condition
 from slr_tune.space.parse_space import ParsedSpace
 from slr_tune.space.problems import FileSection
 from slr_tune.space.space import Space
-from slr_tune.space.values import Path, leaves, merge, nested, related, show, with_level, without
+from slr_tune.space.values import KeyPath, leaves, merge, nested, related, show, with_level, without
 from slr_tune.space.yaml_tree import SourcePlace, key_text, kind_of
 
 
@@ -34,7 +34,7 @@ def read_fixed(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -
     return without(plain, refused)
 
 
-def _given_elsewhere(path: Path, parsed: ParsedSpace) -> str:
+def _given_elsewhere(path: KeyPath, parsed: ParsedSpace) -> str:
     if path == MAX_EPOCHS:
         return "budget.max_epochs"
     for parameter in parsed.space.parameters:
@@ -53,7 +53,7 @@ def resolve_fixed(fixed: Mapping[str, Any], space: Space, model: type[BaseModel]
     return without(merge(validation.defaults_of(model), fixed), always | {MAX_EPOCHS})
 
 
-def _always_set(space: Space, path: Path, when: Condition | None) -> bool:
+def _always_set(space: Space, path: KeyPath, when: Condition | None) -> bool:
     """Whether each trial that meets a condition sets a path, whatever else it chooses."""
     here = [parameter for parameter in space.parameters if parameter.when == when]
     if any(parameter.path == path for parameter in here):
@@ -80,7 +80,7 @@ def read_baseline(root: FileSection, parsed: ParsedSpace, known: Space) -> dict[
     return None if misfits else parsed.space.decode(parsed.space.encode(values))
 
 
-def _has_own_problem(path: Path, parsed: ParsedSpace, known: Space) -> bool:
+def _has_own_problem(path: KeyPath, parsed: ParsedSpace, known: Space) -> bool:
     """Whether the file's space has something not in `known` at a path, or misspelt beside it."""
     good = {parameter.path for parameter in known.parameters}
     bad = [given for given in parsed.paths if not any(related(given, other) for other in good)]

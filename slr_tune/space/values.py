@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Scalar = str | int | float | bool | None
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """Keys, and positions in lists as text, down to a value."""
 
 MISSING = object()
@@ -29,7 +29,7 @@ def is_number(value: Any, *, whole: bool = False) -> bool:
     return not isinstance(value, bool) and isinstance(value, int if whole else int | float)
 
 
-def related(one: Path, other: Path) -> bool:
+def related(one: KeyPath, other: KeyPath) -> bool:
     """Whether one of two paths leads through the other, or they are the same."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
@@ -48,14 +48,14 @@ def look_up(values: Mapping[str, Any], path: Iterable[str]) -> Any:
     return here
 
 
-def put(values: dict[str, Any], path: Path, value: Any) -> None:
+def put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
     """Sets the value at a path, making the mappings on the way."""
     for key in path[:-1]:
         values = values.setdefault(key, {})
     values[path[-1]] = value
 
 
-def nested(flat: Iterable[tuple[Path, Any]]) -> dict[str, Any]:
+def nested(flat: Iterable[tuple[KeyPath, Any]]) -> dict[str, Any]:
     """Values with their paths as one nested mapping."""
     values: dict[str, Any] = {}
     for path, value in flat:
@@ -63,9 +63,9 @@ def nested(flat: Iterable[tuple[Path, Any]]) -> dict[str, Any]:
     return values
 
 
-def leaves(plain: Mapping[str, Any]) -> list[Path]:
+def leaves(plain: Mapping[str, Any]) -> list[KeyPath]:
     """Paths of everything in a nested mapping that is no mapping itself, or an empty one."""
-    paths: list[Path] = []
+    paths: list[KeyPath] = []
     for key, value in plain.items():
         below = leaves(value) if isinstance(value, Mapping) and value else [()]
         paths += [(key, *path) for path in below]
@@ -83,7 +83,7 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def without(plain: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+def without(plain: Mapping[str, Any], paths: Iterable[KeyPath]) -> dict[str, Any]:
     """A copy without some paths, and without the mappings that this empties."""
     dropped = set(paths)
     result: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.space.values import Path, Scalar
+from slr_tune.space.values import KeyPath, Scalar
 
 
 @dataclass(frozen=True, order=True)
@@ -67,7 +67,7 @@ class Node:
         entry = self.entry(key)
         return entry.node if entry else None
 
-    def place_of(self, path: Path, *, of_key: bool = False) -> SourcePlace:
+    def place_of(self, path: KeyPath, *, of_key: bool = False) -> SourcePlace:
         """The place of what a path leads to, or of the last part on the way that is there.
 
         Args:
