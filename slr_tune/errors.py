@@ -14,10 +14,14 @@ TrainablesError (of the runs)         exit code 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from trainables.errors import TrainablesError
+
+_MOST_NAMES = 30
+"""Names listed where none is near."""
 
 
 class SlrTuneError(TrainablesError):
@@ -83,3 +87,23 @@ class RunFailed(SlrTuneError):
     """The run could not go on. What was finished is stored; the same command resumes it."""
 
     exit_code = 1
+
+
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """`Did you mean dropout?`, empty where no known name is near.
+
+    Args:
+        name: As it was written.
+        known: What it could have been.
+        cutoff: How alike the two must be, from 0 to 1, as `difflib` has it.
+    """
+    lowered = {known_name.lower(): known_name for known_name in known}
+    near = get_close_matches(name.lower(), lowered, n=1, cutoff=cutoff)
+    return f"Did you mean {lowered[near[0]]}?" if near else ""
+
+
+def nearest_or_all(name: str, known: Iterable[str]) -> str:
+    """The nearest name, or what is known where none is near."""
+    names = list(known)
+    more = ", ..." if len(names) > _MOST_NAMES else ""
+    return did_you_mean(name, names) or f"Known: {', '.join(names[:_MOST_NAMES])}{more}."

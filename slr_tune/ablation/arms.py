@@ -10,8 +10,7 @@ from typing import Any
 from slr_tune.ablation.factors import WEIGHT_NAMES, Factor, without_terms
 from slr_tune.ablation.naming import beam_text, level_text
 from slr_tune.errors import Problem, SlrTuneError, SpecError
-from slr_tune.space import settings, with_level
-from slr_tune.space.space import MISSING, look_up
+from slr_tune.space import MISSING, faults_of, look_up, validated, with_level
 from slr_tune.training.kinds import (
     DECODING_GROUP,
     Kind,
@@ -69,10 +68,10 @@ def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str,
         SpecError: The trainable refuses them.
     """
     model = config_class(trainable)
-    faults = settings.faults_of(model, plain)
+    faults = faults_of(model, plain)
     if faults:
         raise SpecError([Problem(f"{what}: {'.'.join(f.path)}", f.message) for f in faults])
-    checked: dict[str, Any] = settings.validated(model, plain).model_dump(mode="json")
+    checked: dict[str, Any] = validated(model, plain).model_dump(mode="json")
     return checked
 
 

@@ -21,8 +21,7 @@ from slr_tune.ablation.factors import (
 from slr_tune.ablation.result import Baseline
 from slr_tune.ablation.retune import candidates
 from slr_tune.errors import SlrTuneError
-from slr_tune.space import Resources, StudySpec
-from slr_tune.space.space import look_up
+from slr_tune.space import Resources, StudySpec, look_up
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
 from slr_tune.training.fresh_seeds import fresh_seeds

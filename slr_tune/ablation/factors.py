@@ -16,10 +16,10 @@ from slr_tune.space import (
     FloatParameter,
     IntParameter,
     StudySpec,
-    settings,
+    faults_of,
+    look_up,
     with_level,
 )
-from slr_tune.space.space import look_up
 from slr_tune.training.kinds import DECODING_GROUP, Kind, decoding_settings, kind_of
 from trainables.registry import config_class, is_recogniser
 
@@ -121,9 +121,7 @@ def _possible(name: str, config: Mapping[str, Any], spec: StudySpec) -> list[Any
     if kind_of(name, spec.trainable) is Kind.DECODING:
         return levels
     model = config_class(spec.trainable)
-    return [
-        level for level in levels if not settings.faults_of(model, with_level(config, name, level))
-    ]
+    return [level for level in levels if not faults_of(model, with_level(config, name, level))]
 
 
 def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:

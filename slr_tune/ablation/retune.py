@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from slr_tune.ablation.arms import Arm, resolve
 from slr_tune.ablation.naming import number_text
 from slr_tune.errors import SpecError
-from slr_tune.space import with_level
-from slr_tune.space.space import look_up
+from slr_tune.space import look_up, with_level
 
 if TYPE_CHECKING:
     from slr_tune.ablation.bench import Bench, Cell

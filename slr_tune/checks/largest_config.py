@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from slr_tune.space import StudySpec
-from slr_tune.space.points import Point
+from slr_tune.space import Point, StudySpec
 from trainables.config import RunConfig
 from trainables.data import Dataset
 from trainables.models import build_model

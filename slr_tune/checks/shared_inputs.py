@@ -15,8 +15,7 @@ from pydantic import BaseModel
 
 from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Unavailable
-from slr_tune.space import StudySpec
-from slr_tune.space.points import Point
+from slr_tune.space import Point, StudySpec
 from slr_tune.study.folders import cache_root
 from slr_tune.training.teacher import known_trainings
 from trainables.data import Dataset, prepare

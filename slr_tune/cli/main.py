@@ -12,34 +12,30 @@ import click
 from slr_tune.cli.options import examples
 from trainables.errors import TrainablesError
 
-# name: (module, help). The help stands here so that `--help` imports no command.
 COMMANDS = {
-    "run": ("slr_tune.cli.run", "Search a space, or go on with a search."),
-    "list": ("slr_tune.cli.list", "List the studies."),
-    "show": ("slr_tune.cli.show", "Show a study, or one trial of it."),
-    "best": ("slr_tune.cli.best", "Print the best configuration of a study."),
-    "report": ("slr_tune.cli.report", "Say what a study found, on one page."),
-    "importance": ("slr_tune.cli.importance", "Say which parameters matter."),
-    "dashboard": ("slr_tune.cli.dashboard", "Look at the studies in a browser."),
-    "confirm": ("slr_tune.cli.confirm", "Retrain the best on fresh seeds: the honest figure."),
-    "ablate": ("slr_tune.cli.ablate", "Change one factor at a time: is the difference real?"),
-    "train": ("slr_tune.cli.train", "Train one teacher, student or distillation."),
-    "evaluate": ("slr_tune.cli.evaluate", "Recognise dev or test, greedy and with a beam."),
-    "tune-decoder": ("slr_tune.cli.tune_decoder", "Choose the beam search's settings on dev."),
-    "compare": ("slr_tune.cli.compare", "Put trained systems into one table."),
-    "soft-targets": (
-        "slr_tune.cli.soft_targets",
-        "Write what a teacher says, for a student to read.",
-    ),
-    "prepare": ("slr_tune.cli.prepare", "Pack a data set, and check every value of it."),
-    "verify": ("slr_tune.cli.verify", "Check all that a search needs before it costs a night."),
-    "overfit": ("slr_tune.cli.overfit", "See whether the model can learn five utterances."),
-    "diagnose": ("slr_tune.cli.diagnose", "Say what is wrong with a run, and what mends it."),
-    "score": ("slr_tune.cli.score", "Score a file of glosses against its references."),
+    "run": "Search a space, or go on with a search.",
+    "list": "List the studies.",
+    "show": "Show a study, or one trial of it.",
+    "best": "Print the best configuration of a study.",
+    "report": "Say what a study found, on one page.",
+    "importance": "Say which parameters matter.",
+    "dashboard": "Look at the studies in a browser.",
+    "confirm": "Retrain the best on fresh seeds: the honest figure.",
+    "ablate": "Change one factor at a time: is the difference real?",
+    "train": "Train one teacher, student or distillation.",
+    "evaluate": "Recognise dev or test, greedy and with a beam.",
+    "tune-decoder": "Choose the beam search's settings on dev.",
+    "compare": "Put trained systems into one table.",
+    "soft-targets": "Write what a teacher says, for a student to read.",
+    "prepare": "Pack a data set, and check every value of it.",
+    "verify": "Check all that a search needs before it costs a night.",
+    "overfit": "See whether the model can learn five utterances.",
+    "diagnose": "Say what is wrong with a run, and what mends it.",
+    "score": "Score a file of glosses against its references.",
 }
+"""Help of each command, so that `--help` imports none; its module has its name."""
 
 EXIT_RUN_FAILED = 1
-EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
@@ -54,15 +50,14 @@ class LazyGroup(click.Group):
         """Imports a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
-        command = getattr(module, "command", None) or getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
+        module = importlib.import_module(f"slr_tune.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -116,11 +111,12 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.stderr.close()
-            return 0
-        click.echo(f"slr-tune: {_file_error(error)}", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"slr-tune: {place}{error.strerror or error}", err=True)
         return EXIT_RUN_FAILED
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
@@ -128,11 +124,6 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"slr-tune: {_memory_error(error)}", err=True)
         return EXIT_RUN_FAILED
     return result if isinstance(result, int) else 0
-
-
-def _file_error(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{error.strerror or error}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

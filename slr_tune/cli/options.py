@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,6 +15,11 @@ storage_option = click.option(
     "[default: $SLR_TUNE_STORAGE, or sqlite in the studies folder]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
+
+
+def set_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--set KEY=VALUE`, as `overrides`, with a help text."""
+    return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
 
 
 def examples(*lines: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,8 @@ def command(data: str, features: str | None, subset: str | None, as_json: bool) 
     from slr_tune.study.folders import cache_root
     from trainables.data import prepare
 
-    with _Progress() as progress:
-        dataset = prepare(_section(data, features, subset), cache_root(), progress=progress.update)
+    with _progress_bar() as update:
+        dataset = prepare(_section(data, features, subset), cache_root(), progress=update)
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
@@ -72,14 +73,11 @@ def _section(data: str, features: str | None, subset: str | None) -> Mapping[str
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:
     from slr_tune.errors import Problem, SpecError
-    from slr_tune.space.problems import Problems
-    from slr_tune.space.reader import read_yaml
-    from slr_tune.space.sections import read_data
+    from slr_tune.space import FileSection, ProblemList, read_data, read_yaml
 
-    problems = Problems()
-    section = read_data(read_yaml(path), None, problems)
-    if problems:
-        raise SpecError(problems.sorted())
+    problems = ProblemList()
+    section = read_data(FileSection(read_yaml(path), "", problems), None)
+    problems.raise_any()
     if not section:
         hint = "Add for example data: {name: libras}."
         raise SpecError([Problem(str(path), "has no section data", hint)])
@@ -97,26 +95,16 @@ def _only(root: Path) -> str:
     raise click.UsageError(f"{root / 'features'} {found}")
 
 
-class _Progress:
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr while utterances are packed; nothing where stderr is not a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
 
-    def __enter__(self) -> _Progress:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self._bar = Progress(
-            console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-        )
-        self._task = self._bar.add_task("Checking and packing", total=None)
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def update(self, done: int, total: int) -> None:
-        """Moves the bar."""
-        self._bar.update(self._task, completed=done, total=total)
+    hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
+        task = bar.add_task("Checking and packing", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print(dataset: Dataset) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import echo_json, examples, json_option, set_option, storage_option
 
 if TYPE_CHECKING:
+    from slr_tune.search.collapse import WatchMode
+    from slr_tune.search.engine import RunOptions
     from slr_tune.space import StudySpec
 
 
@@ -29,13 +31,7 @@ if TYPE_CHECKING:
 @storage_option
 @click.option("--workers", type=int, help="Trials side by side. [default: the file's]")
 @click.option("--seed", type=int, help="Of the sampler and the runs. [default: the file's]")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set budget.trials=5 --set fixed.batch_size=8.",
-)
+@set_option("Change the file: --set budget.trials=5 --set fixed.batch_size=8.")
 @click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
 @click.option(
     "--allow-weak-teacher",
@@ -56,7 +52,22 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
-def command(space: Path, **options: Any) -> int:
+def command(
+    space: Path,
+    trials: int | None,
+    max_epochs: int | None,
+    study: str | None,
+    storage: str | None,
+    workers: int | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    address: str | None,
+    allow_weak_teacher: bool,
+    collapse_watch: WatchMode,
+    verify: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Searches SPACE, a YAML file, until its study has the trials asked for.
 
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
@@ -66,19 +77,21 @@ def command(space: Path, **options: Any) -> int:
 
     spec = load_spec(
         space,
-        overrides=options["overrides"],
-        study=options["study"],
-        trials=options["trials"],
-        max_epochs=options["max_epochs"],
-        workers=options["workers"],
-        seed=options["seed"],
+        overrides=overrides,
+        study=study,
+        trials=trials,
+        max_epochs=max_epochs,
+        workers=workers,
+        seed=seed,
     )
-    if options["dry_run"]:
-        from slr_tune.cli.dry_run import describe, describe_text
-
-        echo_json(describe(spec)) if options["as_json"] else click.echo(describe_text(spec))
+    if dry_run:
+        echo_json(_plan(spec)) if as_json else click.echo(_plan_text(spec))
         return 0
-    return _search(spec, options)
+    from slr_tune.search.engine import RunOptions
+
+    check = _quick_check if verify else None
+    options = RunOptions(storage, address, allow_weak_teacher, collapse_watch, check, _typed())
+    return _search(spec, options, as_json=as_json)
 
 
 def _typed() -> dict[str, Any]:
@@ -98,37 +111,66 @@ def _typed() -> dict[str, Any]:
     return typed
 
 
+def _plan(spec: StudySpec) -> dict[str, Any]:
+    """What would be run: identity, budget, rungs, resources, the baseline's configuration."""
+    from slr_tune.study.rungs import rung_epochs
+
+    budget = spec.budget
+    rungs = rung_epochs(
+        grace_epochs=budget.grace_epochs,
+        reduction_factor=budget.reduction_factor,
+        max_epochs=budget.max_epochs,
+    )
+    return {
+        **spec.identity(),
+        "trials": budget.trials,
+        "rungs": list(rungs),
+        "epochs_at_most": budget.trials * budget.max_epochs,
+        "parameters": list(spec.space.names),
+        "baseline_config": spec.baseline_config(),
+    }
+
+
+def _plan_text(spec: StudySpec) -> str:
+    """The same for a person."""
+    plan, budget = _plan(spec), spec.budget
+    lines = [
+        f"{spec.study}: {spec.trainable} on {spec.data.get('name', 'no data')}, "
+        f"{spec.objective.direction} {spec.objective.metric}",
+        f"{budget.trials} trials of at most {budget.max_epochs} epochs; ASHA stops trials at "
+        f"epochs {', '.join(map(str, plan['rungs'])) or 'none'} "
+        f"and lets the best 1/{budget.reduction_factor} go on",
+        f"searched: {', '.join(plan['parameters'])}",
+        "first trial: " + ("the baseline" if spec.baseline is not None else "suggested"),
+    ]
+    if spec.teacher is not None:
+        lines.append(f"teacher: {spec.teacher.kind} {spec.teacher.value}")
+    return "\n".join(lines)
+
+
 def _quick_check(spec: StudySpec, storage: str | None) -> str:
     from slr_tune.checks.verify import quick_check
 
     return quick_check(spec, storage=storage)
 
 
-def _search(spec: Any, options: dict[str, Any]) -> int:
+def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
-    from slr_tune.search.engine import RunOptions, run_search
+    from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
     from slr_tune.study.view import load_study
 
     with Progress() as progress:
-        run_options = RunOptions(
-            options["storage"],
-            options["address"],
-            options["allow_weak_teacher"],
-            options["collapse_watch"],
-            _quick_check if options["verify"] else None,
-            _typed(),
-        )
-        outcome = run_search(spec, run_options, progress)
-    view = load_study(spec.study, options["storage"])
+        outcome = run_search(spec, options, progress)
+    view = load_study(spec.study, options.storage)
     if outcome.started == 0 and not outcome.interrupted:
         click.echo(
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
             f"For more: --trials {len(view.trials) + 6}",
             err=True,
         )
-    if options["as_json"]:
+    if as_json:
         echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer

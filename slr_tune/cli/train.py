@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import echo_json, examples, json_option, set_option
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
     from trainables.runs.ctc_run import CtcRun
 
-_EXIT_RUN_FAILED = 1
-_EXIT_INTERRUPTED = 130
-
 
 @click.command(
+    name="train",
     epilog=examples(
         "slr-tune train teacher",
         "slr-tune train student --set hidden=64 --set max_epochs=40",
         "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
         "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
-    )
+    ),
 )
 @click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
 @click.option(
@@ -35,13 +33,7 @@ _EXIT_INTERRUPTED = 130
     type=click.Path(path_type=Path),
     help="YAML file of the run's settings; data:, teacher: and seed: may stand beside them.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.",
-)
+@set_option("Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.")
 @click.option(
     "--data",
     metavar="NAME",
@@ -64,32 +56,42 @@ _EXIT_INTERRUPTED = 130
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
 @json_option
-def train(trainable: str, **options: Any) -> int:
+def command(
+    trainable: str,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    data: str | None,
+    teacher: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    seed: int | None,
+    as_json: bool,
+) -> int:
     """Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
 
     Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
     """
+    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings
 
     settings = read_train_settings(
         trainable,
-        options["config"],
-        overrides=options["overrides"],
-        data=options["data"],
-        teacher=options["teacher"],
-        seed=options["seed"],
-        resume=options["resume"],
+        config,
+        overrides=overrides,
+        data=data,
+        teacher=teacher,
+        seed=seed,
+        resume=resume,
     )
-    resume: Path | None = options["resume"]
-    folder: Path = options["out"] or _default_folder(settings, resume)
+    folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)
     interrupted = _drive(run, folder)
     summary = _summary(run, folder)
-    echo_json(summary) if options["as_json"] else click.echo(_summary_text(summary))
+    echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if interrupted:
         click.echo("Interrupted. The same command goes on where it stopped.", err=True)
-        return _EXIT_INTERRUPTED
-    return _EXIT_RUN_FAILED if run.ended_by == "nan" else 0
+        return EXIT_INTERRUPTED
+    return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
 
 def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:

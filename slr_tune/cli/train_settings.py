@@ -9,12 +9,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from slr_tune.errors import SpecError
-from slr_tune.space.overrides import apply_options, apply_overrides
-from slr_tune.space.problems import Problems
-from slr_tune.space.reader import parse_value, read_yaml
-from slr_tune.space.report import check_settings
-from slr_tune.space.tree import Node, Place, kind_of
+from slr_tune.space import (
+    FileSection,
+    Node,
+    ProblemList,
+    SourcePlace,
+    apply_options,
+    apply_overrides,
+    kind_of,
+    parse_value,
+    read_yaml,
+)
 from trainables.data.config import check_data_spec
 from trainables.registry import config_class
 
@@ -69,35 +74,30 @@ def read_train_settings(
         SpecError: Anything is wrong; all of it is listed.
         CheckpointError: There is no such checkpoint.
     """
-    problems = Problems()
-    root = Node(Place(0, 0, 0, ""), {}) if path is None else read_yaml(path)
+    problems = ProblemList()
+    root = Node(SourcePlace(0, 0, 0, ""), {}) if path is None else read_yaml(path)
     if not isinstance(root.value, dict):
         problems.add(root, "", f"must be a mapping of settings, not {kind_of(root)}")
-        raise SpecError(problems.sorted())
-    root = apply_overrides(root, overrides, problems)
-    root = apply_options(
-        root,
-        {
-            ("teacher",): ("--teacher", None if teacher is None else str(teacher)),
-            ("seed",): ("--seed", seed),
-        },
-    )
-    beside = {key: root.child(key) for key in _BESIDE}
-    settings = Node(
-        root.place, {key: entry for key, entry in root.entries.items() if key not in _BESIDE}
-    )
+    problems.raise_any()
+    options: dict[tuple[str, ...], tuple[str, Any]] = {
+        ("teacher",): ("--teacher", None if teacher is None else str(teacher)),
+        ("seed",): ("--seed", seed),
+        ("data",): ("--data", _parsed_data(data, problems)),
+    }
+    root = apply_options(apply_overrides(root, overrides, problems), options)
+    entries = {key: entry for key, entry in root.entries.items() if key not in _BESIDE}
     model = config_class(trainable)
     start = {} if resume is None else _settings_of(resume, model)
-    config = check_settings(model, settings, "", problems, start=start)
+    config = FileSection(Node(root.place, entries), "", problems).settings(model, start=start)
+    whole = FileSection(root, "", problems)
     found = TrainSettings(
         trainable=trainable,
         config=config or {},
-        data=_data(_data_node(data, problems) or beside["data"], problems),
-        teacher=_teacher(trainable, beside["teacher"], problems),
-        seed=_seed(beside["seed"], problems),
+        data=_data(whole),
+        teacher=_teacher(trainable, whole.child("teacher")),
+        seed=_seed(whole.child("seed")),
     )
-    if problems:
-        raise SpecError(problems.sorted())
+    problems.raise_any()
     return found
 
 
@@ -110,48 +110,50 @@ def _settings_of(checkpoint: Path, model: type[BaseModel]) -> dict[str, Any]:
     return {key: value for key, value in known.items() if key in model.model_fields}
 
 
-def _data_node(text: str | None, problems: Problems) -> Node | None:
+def _parsed_data(text: str | None, problems: ProblemList) -> Node | None:
     """The option's value: a name, or a mapping as YAML."""
     if text is None:
         return None
-    node, found = parse_value(text, Place(_LAST, 0, 0, f"--data {text}"))
-    problems.extend(found)
+    place = SourcePlace(_LAST, 0, 0, f"--data {text}")
+    node, found = parse_value(text, place)
+    problems.extend(place, found)
     return node
 
 
-def _data(node: Node | None, problems: Problems) -> dict[str, Any]:
+def _data(whole: FileSection) -> dict[str, Any]:
     """The data set with its defaults; Libras where none is named."""
-    plain: Any = {"name": "libras"} if node is None or node.value is None else node.plain()
+    data = whole.child("data")
+    plain: Any = "libras" if data is None else data.node.plain()
     spec, found = check_data_spec({"name": plain} if isinstance(plain, str) else plain)
     for problem in found:
-        at = node or Place(_LAST, 0, 0, "")
-        label = f"data.{problem.key}" if problem.key else "data"
-        problems.add(at, label, problem.message, problem.hint)
+        path = ("data", problem.key) if problem.key else ("data",)
+        whole.refuse(problem.message, problem.hint, path=path, at=whole.node.place_of(path[:1]))
     return {} if spec is None else spec.model_dump(mode="json")
 
 
-def _teacher(trainable: str, node: Node | None, problems: Problems) -> Path | None:
+def _teacher(trainable: str, teacher: FileSection | None) -> Path | None:
     """The teacher's file; whether it is needed is for the run to say."""
-    if node is None or node.value is None:
+    if teacher is None:
         return None
-    plain = node.plain()
+    plain = teacher.node.plain()
     if isinstance(plain, dict) and set(plain) == {"checkpoint"}:
         plain = plain["checkpoint"]
     if trainable != "distill":
-        problems.add(node, "teacher", f"a {trainable} learns from no teacher", "Remove it.")
+        teacher.refuse(f"a {trainable} learns from no teacher", "Remove it.")
     elif isinstance(plain, str) and plain:
         return Path(plain).expanduser()
     else:
         hint = "For example teacher: studies/train/teacher/checkpoints/checkpoint_best.pt."
-        problems.add(node, "teacher", "must be the path of a checkpoint", hint)
+        teacher.refuse("must be the path of a checkpoint", hint)
     return None
 
 
-def _seed(node: Node | None, problems: Problems) -> int:
+def _seed(seed: FileSection | None) -> int:
     """The seed, 0 where none is given."""
-    value = 0 if node is None or node.value is None else node.value
+    if seed is None:
+        return 0
+    value = seed.node.value
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    assert node is not None
-    problems.add(node, "seed", f"must be a whole number from 0, not {kind_of(node)}")
+    seed.refuse(f"must be a whole number from 0, not {kind_of(seed.node)}")
     return 0

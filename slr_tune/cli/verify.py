@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import echo_json, examples, json_option, set_option, storage_option
 
 _EXIT_FAILED = 2
 
@@ -22,13 +22,7 @@ _EXIT_FAILED = 2
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
 @click.option("--study", help="Name of the study. [default: the file's]")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set fixed.batch_size=8.",
-)
+@set_option("Change the file: --set fixed.batch_size=8.")
 @storage_option
 @json_option
 def command(
@@ -53,9 +47,9 @@ def command(
     if as_json:
         rows = [asdict(check) for check in checks]
         echo_json({"space": str(space), "study": spec.study, "failed": failed, "checks": rows})
-        return _EXIT_FAILED if failed else 0
-    for check in checks:
-        click.echo(str(check))
-    count = len(checks)
-    click.echo(f"{failed} of {count} checks failed." if failed else f"{count} checks, none failed.")
+    else:
+        for check in checks:
+            click.echo(str(check))
+        said = f"{failed} of {len(checks)} checks failed."
+        click.echo(said if failed else f"{len(checks)} checks, none failed.")
     return _EXIT_FAILED if failed else 0

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from slr_tune.errors import SlrTuneError, StudyError
-from slr_tune.space.reader import parse_value
-from slr_tune.space.tree import Place
+from slr_tune.space import SourcePlace, parse_value
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.manifest import FILE
 from slr_tune.study.view import load_study
@@ -180,7 +179,7 @@ def read_data(text: str) -> Mapping[str, Any]:
     Raises:
         SlrTuneError: It is no mapping.
     """
-    node, problems = parse_value(text, Place(0, 0, 0, f"--data {text}"))
+    node, problems = parse_value(text, SourcePlace(0, 0, 0, f"--data {text}"))
     plain = None if node is None else node.plain()
     if problems or not isinstance(plain, str | dict):
         message = str(problems[0]) if problems else f"--data {text}: neither a name nor a mapping"

@@ -14,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from slr_tune.space.choices import ChoiceParameter, FixedParameter
-from slr_tune.space.numbers import FloatParameter, IntParameter
-from slr_tune.space.parameter import Parameter, show
-from slr_tune.space.simplex import SimplexParameter
-from slr_tune.space.space import Space
+from slr_tune.space import (
+    ChoiceParameter,
+    FixedParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    SimplexParameter,
+    Space,
+    show,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slr_tune.space.parameter import same, show
+from slr_tune.space.values import same, show
 
 SCHEMA = 1
 """Version of the identity; a study of another version is refused."""

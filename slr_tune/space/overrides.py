@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from slr_tune.space.problems import Problems
-from slr_tune.space.reader import parse_value
-from slr_tune.space.tree import Entry, Node, Place, key_text, kind_of
+from slr_tune.space.problems import ProblemList
+from slr_tune.space.yaml_reader import parse_value
+from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text, kind_of
 
 _ORDER = 1
 """Problems of overrides follow those of files."""
 
 
-def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems) -> Node:
+def apply_overrides(root: Node, overrides: Iterable[str], problems: ProblemList) -> Node:
     """Puts `key=value` texts over a tree, later ones over earlier ones.
 
     A dotted key walks down the mappings of the file; what is missing on the way is made, and is
@@ -28,7 +28,7 @@ def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems) ->
         The new tree.
     """
     for line, override in enumerate(overrides):
-        place = Place(_ORDER + line, 0, 0, f"--set {override}")
+        place = SourcePlace(_ORDER + line, 0, 0, f"--set {override}")
         key, equals, text = override.partition("=")
         path = [part.strip() for part in key.split(".")]
         if not equals or not all(path):
@@ -36,7 +36,7 @@ def apply_overrides(root: Node, overrides: Iterable[str], problems: Problems) ->
             problems.add(place, "", "must be key=value, with dots between keys", hint)
             continue
         value, found = parse_value(text, place)
-        problems.extend(found)
+        problems.extend(place, found)
         if value is not None:
             root = _put(root, path, value, problems, ())
     return root
@@ -47,21 +47,22 @@ def apply_options(root: Node, options: Mapping[tuple[str, ...], tuple[str, Any]]
 
     Args:
         root: The tree; not changed.
-        options: Path in the tree -> (option, value), the value None where it was not given.
+        options: Path in the tree -> (option, value or its tree), None where it was not given.
 
     Returns:
         The new tree.
     """
-    ignored = Problems()
+    ignored = ProblemList()
     for path, (option, value) in options.items():
         if value is not None:
-            place = Place(_ORDER, 0, 0, f"{option} {value}")
-            root = _put(root, list(path), Node(place, value), ignored, ())
+            place = SourcePlace(_ORDER, 0, 0, f"{option} {value}")
+            node = value if isinstance(value, Node) else Node(place, value)
+            root = _put(root, list(path), node, ignored, ())
     return root
 
 
 def _put(
-    node: Node, path: list[str], value: Node, problems: Problems, above: tuple[str, ...]
+    node: Node, path: list[str], value: Node, problems: ProblemList, above: tuple[str, ...]
 ) -> Node:
     """The tree with a value at a path; untouched parts are shared with the old tree."""
     if not path:
@@ -76,5 +77,5 @@ def _put(
     entry = entries.get(key)
     here = entry.node if entry else Node(value.place, None)
     below = _put(here, path[1:], value, problems, (*above, path[0]))
-    entries[key] = Entry(entry.place if entry else value.place, below)
+    entries[key] = MappingEntry(entry.place if entry else value.place, below)
     return Node(node.place if node.value is not None else value.place, entries)

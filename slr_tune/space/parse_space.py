@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from slr_tune.space.choices import ChoiceParameter, FixedParameter
-from slr_tune.space.nearest import did_you_mean
-from slr_tune.space.numbers import FloatParameter, IntParameter
-from slr_tune.space.parameter import Condition, Parameter, Scalar, same, show
-from slr_tune.space.parameters import KINDS
-from slr_tune.space.problems import Problems
-from slr_tune.space.ranges import list_of, read_range
-from slr_tune.space.settings import Path, related
-from slr_tune.space.simplex import SimplexParameter
+from slr_tune.errors import did_you_mean
+from slr_tune.space.parameters import KINDS, Condition, Parameter, tidy
+from slr_tune.space.problems import FileSection, ProblemList, dotted
 from slr_tune.space.space import Space
-from slr_tune.space.tree import Entry, Node, key_text, kind_of
+from slr_tune.space.validation import QUOTED_NUMBER
+from slr_tune.space.values import KeyPath, Scalar, is_number, related, same, show
+from slr_tune.space.yaml_tree import MappingEntry, Node, key_text, kind_of
+
+_MOST_STEPS = 1e9
 
 _BESIDE = {"float": ("log", "step"), "int": ("log", "step")}
 """Keys that may stand beside a kind."""
@@ -24,22 +23,9 @@ _BESIDE = {"float": ("log", "step"), "int": ("log", "step")}
 _EXAMPLE = "For example {float: [0.0, 0.5]}; a value that is not searched is {fixed: %s}."
 
 
-@dataclass(frozen=True)
-class ParsedSpace:
-    """A space and where its parts stand.
-
-    Attributes:
-        space: The parameters that could be read.
-        entries: Entry of each parameter by its flat name.
-        paths: Entry of each parameter and group by its path; the first where branches share it.
-    """
-
-    space: Space
-    entries: dict[str, Entry]
-    paths: dict[Path, Entry]
-
-
-def parse_space(node: Node, is_group: Callable[[Path], bool], problems: Problems) -> ParsedSpace:
+def parse_space(
+    node: Node, is_group: Callable[[KeyPath], bool], problems: ProblemList
+) -> ParsedSpace:
     """Reads the section.
 
     Args:
@@ -47,197 +33,255 @@ def parse_space(node: Node, is_group: Callable[[Path], bool], problems: Problems
         is_group: Whether a path of the configuration leads to a mapping of settings.
         problems: Gets what is wrong.
     """
-    parser = _Parser(is_group, problems)
+    parsed = ParsedSpace(is_group, problems)
     if not node.entries:
         said = f"must be a mapping of parameters, not {kind_of(node)}"
         problems.add(node, "space", said, "For example space: {dropout: {float: [0.0, 0.5]}}.")
-    parser.group(node, _Scope())
-    parser.check_names()
-    return ParsedSpace(Space(tuple(parser.parameters)), parser.entries, parser.paths)
+    parsed.read_group(node, _Scope())
+    _refuse_clashes(parsed, problems)
+    return parsed
 
 
 @dataclass(frozen=True)
 class _Scope:
     """Where in the space we are: path in the configuration, prefix of names, condition."""
 
-    path: Path = ()
-    prefix: Path = ()
+    path: KeyPath = ()
+    prefix: KeyPath = ()
     when: Condition | None = None
 
 
 @dataclass
-class _Parser:
-    """Walks the section and keeps what it finds."""
+class ParsedSpace:
+    """A space and where its parts stand.
 
-    is_group: Callable[[Path], bool]
-    problems: Problems
+    Attributes:
+        is_group: Whether a path of the configuration leads to a mapping of settings.
+        problems: Gets what is wrong.
+        parameters: The parameters that could be read.
+        entries: Entry of each parameter by its flat name.
+        paths: Entry of each parameter and group by its path; the first where branches share it.
+    """
+
+    is_group: Callable[[KeyPath], bool]
+    problems: ProblemList
     parameters: list[Parameter] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)
-    paths: dict[Path, Entry] = field(default_factory=dict)
+    entries: dict[str, MappingEntry] = field(default_factory=dict)
+    paths: dict[KeyPath, MappingEntry] = field(default_factory=dict)
 
-    def group(self, node: Node, scope: _Scope) -> None:
+    @property
+    def space(self) -> Space:
+        """The space of these parameters."""
+        return Space(tuple(self.parameters))
+
+    def read_group(self, node: Node, scope: _Scope) -> None:
         """Reads a mapping of parameters."""
         for key, entry in node.entries.items():
             if isinstance(key, str) and key:
-                self._one(key, entry, scope)
+                self._one(entry, _Scope((*scope.path, key), (*scope.prefix, key), scope.when))
             else:
                 said = f"a name must be a text, not {key_text(key) or 'empty'}"
-                self.problems.add(entry.place, ".".join(("space", *scope.prefix)), said)
+                self.problems.add(entry.place, dotted("space", scope.prefix), said)
 
-    def _one(self, key: str, entry: Entry, scope: _Scope) -> None:
+    def _one(self, entry: MappingEntry, scope: _Scope) -> None:
         """Reads a parameter, or a group of them."""
-        node, path, names = entry.node, (*scope.path, key), (*scope.prefix, key)
-        label = ".".join(("space", *names))
-        self.paths.setdefault(path, entry)
+        node = entry.node
+        section = FileSection(node, dotted("space", scope.prefix), self.problems)
+        self.paths.setdefault(scope.path, entry)
+        kinds = [kind for kind in KINDS if kind in node.entries]
         if not node.entries:
             value = show(node.plain()) if node.value not in (None, {}) else "VALUE"
             said = f"a parameter is a mapping with its kind and range, not {kind_of(node)}"
-            self.problems.add(node, label, said, _EXAMPLE % value)
-            return
-        kinds = [kind for kind in KINDS if kind in node.entries]
-        if len(kinds) > 1:
-            said = f"has {len(kinds)} kinds, {' and '.join(kinds)}"
-            self.problems.add(node, label, said, "Keep one of them.")
+            section.refuse(said, _EXAMPLE % value)
+        elif len(kinds) > 1:
+            section.refuse(f"has {len(kinds)} kinds, {' and '.join(kinds)}", "Keep one of them.")
         elif kinds:
-            self._parameter(key, kinds[0], entry, scope)
-        elif self._lacks_kind(node, path):
-            self._note_no_kind(node, label)
+            self._parameter(kinds[0], section, entry, scope)
+        elif self.is_group(scope.path) and not any(
+            _nearest_kind(key) and not below.node.entries for key, below in node.entries.items()
+        ):
+            self.read_group(node, scope)
         else:
-            self.group(node, _Scope(path, names, scope.when))
+            _refuse_without_kind(section)
 
-    def _lacks_kind(self, node: Node, path: Path) -> bool:
-        """Whether a mapping without a kind was meant to have one, rather than to be a group."""
-        return not self.is_group(path) or any(
-            _nearest_kind(key) and not entry.node.entries for key, entry in node.entries.items()
-        )
-
-    def _note_no_kind(self, node: Node, label: str) -> None:
-        for key, entry in node.entries.items():
-            if hint := _nearest_kind(key):
-                said = f"{key_text(key)} is no kind of parameter"
-                self.problems.add(entry.place, label, said, hint)
-                return
-        keys = ", ".join(map(key_text, node.entries))
-        hint = f"Known: {', '.join(KINDS)}."
-        self.problems.add(node, label, f"needs a kind of parameter, and has only {keys}", hint)
-
-    def _parameter(self, key: str, kind: str, entry: Entry, scope: _Scope) -> None:
+    def _parameter(
+        self, kind: str, section: FileSection, entry: MappingEntry, scope: _Scope
+    ) -> None:
         """Reads a parameter whose kind is known."""
-        node, name = entry.node, ".".join((*scope.prefix, key))
-        self._note_beside(kind, node, f"space.{name}")
-        where: dict[str, Any] = {"name": name, "path": (*scope.path, key), "when": scope.when}
-        value = node.entries[kind].node
-        if kind == "choice":
-            self._choice(value, entry, scope, where)
-        elif kind == "simplex":
-            self._simplex(value, entry, where)
-        elif kind == "fixed":
-            self._add(FixedParameter(value=value.plain(), **where), entry)
-        elif found := read_range(kind, node, f"space.{name}", self.problems):
-            self._add(_number(kind, found.low, found.high, found.log, found.step, where), entry)
-
-    def _note_beside(self, kind: str, node: Node, label: str) -> None:
+        name, value = ".".join(scope.prefix), section.node.entries[kind].node
         known = (kind, *_BESIDE.get(kind, ()))
-        for key, entry in node.entries.items():
+        for key, beside in section.node.entries.items():
             if key not in known:
-                said = f"is not known beside {kind}"
                 hint = did_you_mean(str(key), known[1:]) or "Remove it."
-                self.problems.add(entry.place, f"{label}.{key_text(key)}", said, hint)
-
-    def _add(self, parameter: Parameter, entry: Entry) -> None:
-        if parameter.name in self.entries:
-            first = self.entries[parameter.name].place
-            said = f"is a name that line {first.line} has too"
-            self.problems.add(entry.place, f"space.{parameter.name}", said, "Rename the branch.")
+                said, path = f"is not known beside {kind}", (key_text(key),)
+                section.refuse(said, hint, path=path, at=beside.place)
+        given = _READERS[kind](kind, section, value)
+        if given is None:
             return
-        self.entries[parameter.name] = entry
-        self.parameters.append(parameter)
-
-    def _simplex(self, value: Node, entry: Entry, where: dict[str, Any]) -> None:
-        names = [item.value for item in value.items]
-        label = f"space.{where['name']}"
-        if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
-            said = f"simplex takes the names of at least two weights, not {list_of(value)}"
-            self.problems.add(value, label, said, "For example {simplex: [alpha, beta, gamma]}.")
-        elif len(set(names)) < len(names):
-            self.problems.add(value, label, f"simplex names a weight twice: {list_of(value)}")
+        if name in self.entries:
+            said = f"is a name that line {self.entries[name].place.line} has too"
+            section.refuse(said, "Rename the branch.", at=entry.place)
         else:
-            self._add(SimplexParameter(weights=tuple(map(str, names)), **where), entry)
+            self.entries[name] = entry
+            parameter = KINDS[kind](name=name, path=scope.path, when=scope.when, **given)
+            self.parameters.append(parameter)
+        if kind == "choice":
+            self._branches(name, value, section, scope)
 
-    def _choice(self, value: Node, entry: Entry, scope: _Scope, where: dict[str, Any]) -> None:
-        name = where["name"]
-        if value.items:
-            self._add(ChoiceParameter(options=self._options(value, name), **where), entry)
-        elif value.entries:
-            self._add(ChoiceParameter(options=tuple(value.entries), **where), entry)
-            self._branches_of(value, name, scope.path, scope.prefix or where["path"])
-        else:
-            found = "an empty list" if value.value in ([], {}) else kind_of(value)
-            said = f"choice takes a list of options, not {found}"
-            self.problems.add(value, f"space.{name}", said, "For example {choice: [keep, drop]}.")
-
-    def _branches_of(self, value: Node, name: str, path: Path, prefix: Path) -> None:
+    def _branches(self, name: str, value: Node, section: FileSection, scope: _Scope) -> None:
         """Reads the parameters under each option; they sit beside the choice, not below it."""
+        path, prefix = scope.path[:-1], scope.prefix[:-1] or scope.path
         for branch, entry in value.entries.items():
             text = key_text(branch)
-            if entry.node.value is not None and not isinstance(entry.node.value, dict):
+            if not isinstance(entry.node.value, dict | None):
                 said = f"a branch is a mapping of parameters, not {kind_of(entry.node)}"
                 hint = f"Without any: {text}: {{}}."
-                self.problems.add(entry.node, f"space.{name}.{text}", said, hint)
-            self.group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
+                section.refuse(said, hint, path=(text,), at=entry.node)
+            self.read_group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
 
-    def _options(self, value: Node, name: str) -> tuple[Any, ...]:
-        options: list[Any] = []
-        for item in value.items:
-            option = item.plain()
-            if any(same(option, other) for other in options):
-                said = f"the option {show(option)} is given twice"
-                self.problems.add(item, f"space.{name}", said, "Remove one of the two.")
-            else:
-                options.append(option)
-        return tuple(options)
 
-    def check_names(self) -> None:
-        """Notes parameters that share a name in the study, or set the same setting at once."""
-        owners: dict[str, Parameter] = {}
-        for i, parameter in enumerate(self.parameters):
-            for key in parameter.keys:
-                other = owners.setdefault(key, parameter)
-                if other is not parameter:
-                    self._note_clash(parameter, other, f"has the name {key} in the study, as")
-            for other in self.parameters[:i]:
-                if related(parameter.path, other.path) and not self._exclusive(parameter, other):
-                    self._note_clash(parameter, other, "sets the same setting as")
+def _refuse_without_kind(section: FileSection) -> None:
+    for key, entry in section.node.entries.items():
+        if hint := _nearest_kind(key):
+            section.refuse(f"{key_text(key)} is no kind of parameter", hint, at=entry.place)
+            return
+    keys = ", ".join(map(key_text, section.node.entries))
+    hint = f"Known: {', '.join(KINDS)}."
+    section.refuse(f"needs a kind of parameter, and has only {keys}", hint)
 
-    def _note_clash(self, parameter: Parameter, other: Parameter, said: str) -> None:
-        line = self.entries[other.name].place.line
+
+def _refuse_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
+    """Notes parameters that share a name in the study, or set the same setting at once."""
+    space = parsed.space
+
+    def refuse(parameter: Parameter, other: Parameter, said: str) -> None:
+        line = parsed.entries[other.name].place.line
         message = f"{said} space.{other.name}" + (f" on line {line}" if line else "")
-        place = self.entries[parameter.name].place
-        self.problems.add(place, f"space.{parameter.name}", message, "Keep one of them.")
+        place = parsed.entries[parameter.name].place
+        problems.add(place, f"space.{parameter.name}", message, "Keep one of them.")
 
-    def _exclusive(self, one: Parameter, other: Parameter) -> bool:
-        """Whether two parameters need different branches of the same choice."""
-        mine, theirs = self._branches(one), self._branches(other)
-        return any(not same(mine[choice], theirs[choice]) for choice in mine.keys() & theirs.keys())
-
-    def _branches(self, parameter: Parameter) -> dict[str, Scalar]:
-        """The branches that a parameter needs, by choice."""
-        by_name = {known.name: known for known in self.parameters}
-        branches: dict[str, Scalar] = {}
-        here: Parameter | None = parameter
-        while here is not None and here.when is not None:
-            branches[here.when.choice] = here.when.branch
-            here = by_name.get(here.when.choice)
-        return branches
+    owners: dict[str, Parameter] = {}
+    for i, parameter in enumerate(space.parameters):
+        for key in parameter.keys:
+            if (other := owners.setdefault(key, parameter)) is not parameter:
+                refuse(parameter, other, f"has the name {key} in the study, as")
+        for other in space.parameters[:i]:
+            at_once = not _exclusive(space, parameter, other)
+            if at_once and related(parameter.path, other.path):
+                refuse(parameter, other, "sets the same setting as")
 
 
-def _number(
-    kind: str, low: Any, high: Any, log: bool, step: Any, where: dict[str, Any]
-) -> FloatParameter | IntParameter:
-    if kind == "int":
-        return IntParameter(low=low, high=high, log=log, step=step or 1, **where)
-    size = None if step is None else float(step)
-    return FloatParameter(low=float(low), high=float(high), log=log, step=size, **where)
+def _exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
+    """Whether two parameters need different branches of the same choice."""
+    mine, theirs = ({c.choice: c.branch for c in space.conditions(p)} for p in (one, other))
+    return any(not same(mine[choice], theirs[choice]) for choice in mine.keys() & theirs.keys())
+
+
+def _read_number(kind: str, section: FileSection, bounds: Node) -> dict[str, Any] | None:
+    """Low, high, log and step of `{float: [low, high], log: true}`; None where one is wrong."""
+    log, step = section.node.child("log"), section.node.child("step")
+    parts: dict[str, Node] = {}
+    good = len(bounds.items) == 2
+    if good:
+        parts["low"], parts["high"] = bounds.items
+    else:
+        said = f"{kind} takes [low, high], not {_list_text(bounds)}"
+        section.refuse(said, f"For example {{{kind}: [1, 4]}}.", at=bounds)
+    if step is not None:
+        parts["step"] = step
+    for name, part in parts.items():
+        if said := _number_misfit(kind, name, part.value):
+            is_quoted = isinstance(part.value, str) and part.value[:1].isdigit()
+            hint = QUOTED_NUMBER if is_quoted else ""
+            section.refuse(f"{name} {said}, not {kind_of(part)}", hint, at=part)
+            good = False
+    if log is not None and not isinstance(log.value, bool):
+        section.refuse(f"log must be true or false, not {kind_of(log)}", at=log)
+        good = False
+    if not good:
+        return None
+    given: dict[str, Any] = {name: part.value for name, part in parts.items()}
+    is_log = log is not None and log.value is True
+    said, hint = _range_misfit(kind, given, is_log)
+    if said:
+        section.refuse(said, hint)
+        return None
+    number = int if kind == "int" else float
+    return {"log": is_log, **{name: number(value) for name, value in given.items()}}
+
+
+def _number_misfit(kind: str, name: str, value: Any) -> str:
+    if not is_number(value, whole=kind == "int"):
+        return "must be a whole number" if kind == "int" else "must be a number"
+    return "must be above 0" if name == "step" and value <= 0 else ""
+
+
+def _range_misfit(kind: str, given: dict[str, Any], log: bool) -> tuple[str, str]:
+    """What is wrong between the parts of a range, and the way out; empty where nothing is."""
+    low, high, step = given["low"], given["high"], given.get("step")
+    if low >= high:
+        fixed = f"A value that is not searched is {{fixed: {low}}}."
+        hint = fixed if low == high else "Swap the two values."
+        return f"low={low} must be below high={high}", hint
+    if log and step is not None:
+        return "log and step exclude each other", "Keep one of them."
+    if log and low <= 0:
+        smallest = "1" if kind == "int" else "a small number such as 1e-5"
+        return f"low={low} must be above 0 on a log scale", f"Start at {smallest}, or drop log."
+    if step is None:
+        return "", ""
+    if (high - low) / step > _MOST_STEPS:
+        return f"step={step} makes more than a thousand million steps", "Drop step."
+    # In decimals, as Optuna has it.
+    first, last, size = (Decimal(str(value)) for value in (low, high, step))
+    if rest := (last - first) % size:
+        near = [tidy(float(last - rest + i * size)) for i in (0, 1)]
+        hint = f"high could be {' or '.join(f'{value:g}' for value in near if value > low)}."
+        return f"high={high} is not low={low} plus a whole number of steps of {step}", hint
+    return "", ""
+
+
+def _read_choice(kind: str, section: FileSection, value: Node) -> dict[str, Any] | None:
+    if value.items:
+        items = FileSection(value, section.label, section.problems).distinct_items("option")
+        return {"options": tuple(item.plain() for item in items)}
+    if value.entries:
+        return {"options": tuple(value.entries)}
+    found = "an empty list" if value.value in ([], {}) else kind_of(value)
+    said = f"choice takes a list of options, not {found}"
+    section.refuse(said, "For example {choice: [keep, drop]}.", at=value)
+    return None
+
+
+def _read_simplex(kind: str, section: FileSection, value: Node) -> dict[str, Any] | None:
+    names = [item.value for item in value.items]
+    if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
+        said = f"simplex takes the names of at least two weights, not {_list_text(value)}"
+        section.refuse(said, "For example {simplex: [alpha, beta, gamma]}.", at=value)
+    elif len(set(names)) < len(names):
+        section.refuse(f"simplex names a weight twice: {_list_text(value)}", at=value)
+    else:
+        return {"weights": tuple(names)}
+    return None
+
+
+def _read_fixed(kind: str, section: FileSection, value: Node) -> dict[str, Any]:
+    return {"value": value.plain()}
+
+
+_READERS: dict[str, Callable[[str, FileSection, Node], dict[str, Any] | None]] = {
+    "float": _read_number,
+    "int": _read_number,
+    "choice": _read_choice,
+    "simplex": _read_simplex,
+    "fixed": _read_fixed,
+}
+"""What reads the range of a parameter: from its kind, its part of the file and the kind's value."""
+
+
+def _list_text(node: Node) -> str:
+    """A list as it stands in the file, or what there is instead of one."""
+    return show(node.plain()) if node.items else kind_of(node)
 
 
 def _nearest_kind(key: Scalar) -> str:

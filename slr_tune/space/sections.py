@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from slr_tune.space import settings
-from slr_tune.space.nearest import nearest_or_all
-from slr_tune.space.parameter import show
-from slr_tune.space.problems import Problems
-from slr_tune.space.report import dotted, place_of, read_section
-from slr_tune.space.tree import Node
+from slr_tune.errors import nearest_or_all
+from slr_tune.space import validation
+from slr_tune.space.problems import FileSection
+from slr_tune.space.values import show
+from slr_tune.space.yaml_tree import Node, SourcePlace, key_text, kind_of
 from trainables.data.config import check_data_spec
 from trainables.errors import TrainablesError
 from trainables.files.curve import COLUMNS
 from trainables.registry import BUILT_IN_NAMES, config_class
+
+NEEDS_TEACHER = "distill"
+"""The built-in run that learns from a teacher; the other two take none."""
+
+TeacherKind = Literal["train", "study", "checkpoint", "soft_targets"]
+_TEACHERS: tuple[TeacherKind, ...] = ("train", "study", "checkpoint", "soft_targets")
+_EXAMPLE = "{train: teacher}, {study: NAME}, {checkpoint: PATH} or {soft_targets: FOLDER}"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -37,7 +44,7 @@ _FORBID = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
-class Objective:
+class ObjectiveSpec:
     """What a search makes better.
 
     Attributes:
@@ -88,65 +95,153 @@ class Resources:
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
 
 
-def read_trainable(root: Node, problems: Problems) -> tuple[str | None, type[BaseModel] | None]:
+@dataclass(frozen=True)
+class TeacherSpec:
+    """Where the teacher of a distillation comes from.
+
+    Attributes:
+        kind: "train" it, take a "study"'s best, load a "checkpoint", or read its "soft_targets".
+        value: The trainable to train, the study's name, the file, or the folder.
+        settings: For "train": every setting of that run, its defaults included; else empty.
+    """
+
+    kind: TeacherKind
+    value: str
+    settings: dict[str, Any]
+
+
+def read_trainable(
+    root: FileSection, key: str = "trainable"
+) -> tuple[str | None, type[BaseModel] | None]:
     """The trainable's name and the class of its settings, None where there is none such."""
-    name: str | None = read_section(root, "trainable", Text, problems)
+    name: str | None = root.read(key, Text)
     if name is None:
         return None, None
-    place = place_of(root, ("trainable",))
     try:
         model = config_class(name)
-        settings.defaults_of(model)
+        validation.defaults_of(model)
         return name, model
     except TrainablesError as error:
-        problems.add(place, "trainable", error.message, error.hint)
+        root.refuse(error.message, error.hint, path=(key,))
     except Exception as error:  # a user's class may fail in any way
         said = f"{name}: its default settings cannot be written as JSON: {error}"
-        problems.add(place, "trainable", said)
+        root.refuse(said, path=(key,))
     return name, None
 
 
-def read_data(root: Node, trainable: str | None, problems: Problems) -> dict[str, Any]:
+def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
     """The data section with its defaults; only a user's own run may do without."""
-    node = root.child("data")
-    if node is None or node.value is None:
+    data = root.child("data")
+    if data is None:
         if trainable in BUILT_IN_NAMES:
-            hint = "Add for example data: {name: libras}."
-            problems.add(root, "data", f"is missing; {trainable} needs data", hint)
+            said, hint = (
+                f"is missing; {trainable} needs data",
+                "Add for example data: {name: libras}.",
+            )
+            root.refuse(said, hint, path=("data",), at=root.node)
         return {}
-    if not isinstance(node.value, dict):
+    if not isinstance(data.node.value, dict):
         return {}
-    spec, found = check_data_spec(node.plain())
+    spec, found = check_data_spec(data.node.plain())
     for problem in found:
         path = (problem.key,) if problem.key else ()
-        place = place_of(node, path, of_key="is not a setting" in problem.message)
-        problems.add(place, dotted("data", path), problem.message, problem.hint)
+        at = data.node.place_of(path, of_key="is not a setting" in problem.message)
+        data.refuse(problem.message, problem.hint, path=path, at=at)
     return {} if spec is None else spec.model_dump(mode="json")
 
 
-def read_objective(root: Node, trainable: str | None, problems: Problems) -> Objective | None:
+def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | None:
     """The objective; the metric of a built-in run must be one of its columns."""
-    objective: Objective | None = read_section(
-        root, "objective", Objective, problems, default=Objective()
-    )
+    objective: ObjectiveSpec | None = root.read("objective", ObjectiveSpec, default=ObjectiveSpec())
     columns = COLUMNS[1:]  # all but the epoch
     if objective and trainable in BUILT_IN_NAMES and objective.metric not in columns:
-        place = place_of(root, ("objective", "metric"))
         said = f"{show(objective.metric)} is no column of the curve"
         hint = nearest_or_all(objective.metric, columns)
-        problems.add(place, "objective.metric", said, hint)
+        root.refuse(said, hint, path=("objective", "metric"))
     return objective
 
 
-def read_budget(root: Node, problems: Problems) -> Budget | None:
+def read_budget(root: FileSection) -> Budget | None:
     """The budget; the first rung must not lie beyond the last epoch."""
-    budget: Budget | None = read_section(root, "budget", Budget, problems)
+    budget: Budget | None = root.read("budget", Budget)
     if budget and budget.grace_epochs > budget.max_epochs:
         said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
         hint = (
             f"For example --set budget.grace_epochs={budget.max_epochs}; "
             "where the two are equal, no trial is pruned."
         )
-        place = place_of(root, ("budget", "grace_epochs"))
-        problems.add(place, "budget.grace_epochs", said, hint)
+        root.refuse(said, hint, path=("budget", "grace_epochs"))
     return budget
+
+
+def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None:
+    """The teacher section, None where there is none or something is wrong with it."""
+    teacher = root.child("teacher")
+    if teacher is None:
+        if trainable == NEEDS_TEACHER:
+            said, hint = (
+                f"is missing; {trainable} needs one",
+                "Add for example teacher: {train: teacher}.",
+            )
+            root.refuse(said, hint, path=("teacher",), at=root.node)
+        return None
+    if trainable in BUILT_IN_NAMES and trainable != NEEDS_TEACHER:
+        hint = f"Remove it, or use trainable: {NEEDS_TEACHER}."
+        teacher.refuse(f"{trainable} learns from no teacher", hint)
+        return None
+    if not isinstance(teacher.node.value, dict):
+        teacher.refuse(f"must be {_EXAMPLE}, not {kind_of(teacher.node)}")
+        return None
+    for key, entry in teacher.node.entries.items():
+        if key not in (*_TEACHERS, "settings"):
+            hint = nearest_or_all(key_text(key), (*_TEACHERS, "settings"))
+            teacher.refuse("is not known", hint, path=(key_text(key),), at=entry.place)
+    kinds = [kind for kind in _TEACHERS if kind in teacher.node.entries]
+    if len(kinds) != 1:
+        teacher.refuse(f"must be exactly one of {_EXAMPLE}")
+        return None
+    if kinds == ["train"]:
+        return _trained_teacher(teacher)
+    if settings := teacher.node.entry("settings"):
+        hint = "Remove it: this teacher is trained already."
+        teacher.refuse("goes only with train", hint, path=("settings",), at=settings.place)
+    return _stored_teacher(teacher, kinds[0], root.node.child("study"))
+
+
+def _trained_teacher(teacher: FileSection) -> TeacherSpec | None:
+    name, model = read_trainable(teacher, "train")
+    if name == NEEDS_TEACHER:
+        hint = "Train a teacher or a student, or name the study that distilled it."
+        teacher.refuse(f"{name} needs a teacher itself", hint, path=("train",))
+        return None
+    if name is None or model is None:
+        return None
+    label = "teacher.settings"
+    given = teacher.node.child("settings") or Node(SourcePlace(0, 0, 0, label), {})
+    section = FileSection(given, label, teacher.problems)
+    if not isinstance(given.value, dict | None):
+        section.refuse(f"must be a mapping, not {kind_of(given)}")
+        return None
+    settings = section.settings(model)
+    return None if settings is None else TeacherSpec("train", name, settings)
+
+
+def _stored_teacher(
+    teacher: FileSection, kind: TeacherKind, study: Node | None
+) -> TeacherSpec | None:
+    """A teacher that is trained already; its study must be another, its files must be there."""
+    name: str | None = teacher.read(kind, StudyName if kind == "study" else Text)
+    if name is None:
+        return None
+    path, said, hint = Path(name).expanduser(), "", ""
+    if kind == "study" and study is not None and study.value == name:
+        said = f"{name} is the study that the teacher is for"
+    elif kind == "checkpoint" and not path.is_file():
+        said = f"there is no file {name}"
+        hint = f"A relative path starts at the working directory, {Path.cwd()}."
+    elif kind == "soft_targets" and not (path / "train.json").is_file():
+        said = f"there are no soft targets of train in {name}"
+        hint = f"slr-tune soft-targets CHECKPOINT --temperature 4 --out {name} writes them."
+    if said:
+        teacher.refuse(said, hint, path=(kind,))
+    return TeacherSpec(kind, name, {})

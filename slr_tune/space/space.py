@@ -7,36 +7,15 @@ A study's parameters are flat: `{"dropout": 0.2, "temperature.schedule": "step",
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.errors import Problem, SpecError
-from slr_tune.space.choices import ChoiceParameter
-from slr_tune.space.nearest import did_you_mean
-from slr_tune.space.parameter import Parameter, TrialLike, same, show
-
-Path = tuple[str, ...]
-
-MISSING = object()
-"""Stands for "nothing there", where None is a value."""
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """One place where values do not lie in a space.
-
-    Attributes:
-        path: Keys down to the place.
-        message: What is wrong there.
-        hint: The way out, may be empty.
-        of_key: The key itself should not be there.
-    """
-
-    path: Path
-    message: str
-    hint: str = ""
-    of_key: bool = False
+from slr_tune.errors import Problem, SpecError, did_you_mean
+from slr_tune.space.parameters import ChoiceParameter, Condition, Parameter, TrialLike
+from slr_tune.space.validation import Fault
+from slr_tune.space.values import MISSING, KeyPath, look_up, nested, same, show
 
 
 @dataclass(frozen=True)
@@ -54,9 +33,22 @@ class Space:
         """Flat names of all parameters that a study of this space may hold."""
         return tuple(key for parameter in self.parameters for key in parameter.keys)
 
+    @property
+    def by_name(self) -> dict[str, Parameter]:
+        """The parameters by their flat names."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
+    def conditions(self, parameter: Parameter) -> Iterator[Condition]:
+        """Every choice that must be made for a parameter to apply, the nearest first."""
+        by_name = self.by_name
+        here: Parameter | None = parameter
+        while here is not None and here.when is not None:
+            yield here.when
+            here = by_name.get(here.when.choice)
+
     def suggest(self, trial: TrialLike) -> dict[str, Any]:
         """Asks a trial for every parameter that applies, and nests the values."""
-        return self._collect(lambda parameter: parameter.suggest(trial))
+        return self._nested(lambda parameter: parameter.suggest(trial))
 
     def decode(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Nests the values that a study's parameters stand for; other names are ignored.
@@ -73,7 +65,7 @@ class Space:
                 said = f"a trial of this space cannot have {show(found) if found else 'none'}"
                 raise SpecError([Problem(parameter.name, said)]) from error
 
-        return self._collect(read)
+        return self._nested(read)
 
     def encode(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The study's parameters of nested values: the inverse of `suggest`, for `enqueue_trial`.
@@ -87,64 +79,83 @@ class Space:
         if misfits := self.misfits(values):
             raise SpecError([Problem(".".join(m.path), m.message, m.hint) for m in misfits])
         params: dict[str, Any] = {}
-        for parameter, value in self._applying(values):
-            if parameter.keys:
-                params |= parameter.encode(value)
+        for parameter, value in self._given(values):
+            params |= parameter.encode(value)
         return params
 
-    def misfits(self, values: Mapping[str, Any]) -> list[Misfit]:
+    def misfits(self, values: Mapping[str, Any]) -> list[Fault]:
         """Every reason why values do not lie in the space; empty where they do.
 
         A fixed parameter may be left out. Every other one that applies must be there.
         """
         found = []
-        applying = list(self._applying(values))
+        applying = list(self._given(values))
         for parameter, value in applying:
             if value is not MISSING:
                 if message := parameter.misfit(value):
-                    found.append(Misfit(parameter.path, message))
+                    found.append(Fault(parameter.path, message))
             elif parameter.keys:
-                found.append(Misfit(parameter.path, "is missing", _example(parameter)))
+                found.append(Fault(parameter.path, "is missing", hint=_example(parameter)))
         known = {parameter.path for parameter, _ in applying}
         return found + [self._extra(path) for path in _beside(values, known)]
 
-    def _collect(self, read: Callable[[Parameter], Any]) -> dict[str, Any]:
+    def _nested(self, read: Callable[[Parameter], Any]) -> dict[str, Any]:
         """Reads every parameter that applies, in order, into one nested mapping."""
-        values: dict[str, Any] = {}
-        chosen: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if _applies(parameter, chosen):
-                chosen[parameter.name] = read(parameter)
-                put(values, parameter.path, chosen[parameter.name])
-        return values
+        return nested((parameter.path, value) for parameter, value in self._applying(read))
 
-    def _applying(self, values: Mapping[str, Any]) -> Iterator[tuple[Parameter, Any]]:
+    def _given(self, values: Mapping[str, Any]) -> Iterator[tuple[Parameter, Any]]:
         """Parameters that apply under the choices that the values make, each with its value."""
+        return self._applying(lambda parameter: look_up(values, parameter.path))
+
+    def _applying(self, read: Callable[[Parameter], Any]) -> Iterator[tuple[Parameter, Any]]:
+        """Reads every parameter whose condition holds under the choices read before it."""
         chosen: dict[str, Any] = {}
         for parameter in self.parameters:
-            if _applies(parameter, chosen):
-                chosen[parameter.name] = look_up(values, parameter.path)
+            when = parameter.when
+            if when is None or same(chosen.get(when.choice, MISSING), when.branch):
+                chosen[parameter.name] = read(parameter)
                 yield parameter, chosen[parameter.name]
 
-    def _extra(self, path: Path) -> Misfit:
+    def _extra(self, path: KeyPath) -> Fault:
         """What to say of a key that no parameter which applies accounts for."""
         needs = [p.when for p in self.parameters if p.path == path and p.when is not None]
         if needs:
-            said = " or ".join(dict.fromkeys(f"{n.choice} is {show(n.branch)}" for n in needs))
-            return Misfit(path, f"applies only where {said}", "Leave it out.", of_key=True)
-        depth = len(path) - 1
-        names = {p.path[depth] for p in self.parameters if p.path[:depth] == path[:depth]}
-        near = did_you_mean(path[-1], sorted(names))
-        hint = near or "Search it under space, or move it to fixed."
-        return Misfit(path, "is not a parameter of the space", hint, of_key=True)
+            branches = dict.fromkeys(f"{n.choice} is {show(n.branch)}" for n in needs)
+            said, hint = f"applies only where {' or '.join(branches)}", "Leave it out."
+        else:
+            depth = len(path) - 1
+            names = {p.path[depth] for p in self.parameters if p.path[:depth] == path[:depth]}
+            near = did_you_mean(path[-1], sorted(names))
+            said = "is not a parameter of the space"
+            hint = near or "Search it under space, or move it to fixed."
+        return Fault(path, said, of_key=True, hint=hint)
 
 
-def _applies(parameter: Parameter, chosen: Mapping[str, Any]) -> bool:
-    """Whether a parameter's condition holds, given the values of the choices before it."""
-    when = parameter.when
-    if when is None:
-        return True
-    return when.choice in chosen and same(chosen[when.choice], when.branch)
+class Point:
+    """A trial that answers with given parameters, and with the middle of a range otherwise."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        """Keeps the parameters; names that no range asks for do no harm."""
+        self.params = params
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Given, or the middle."""
+        middle = math.sqrt(low) * math.sqrt(high) if log else low / 2 + high / 2
+        if step is not None:
+            middle = low + round((middle - low) / step) * step
+        return float(self.params.get(name, middle))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Given, or near the middle."""
+        return int(self.params.get(name, low + (high - low) // step // 2 * step))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Given, or the first."""
+        return self.params.get(name, choices[0])
 
 
 def _example(parameter: Parameter) -> str:
@@ -153,7 +164,9 @@ def _example(parameter: Parameter) -> str:
     return f"Give it a value, for example {show(parameter.probes()[0][1])}."
 
 
-def _beside(values: Mapping[str, Any], known: set[Path], prefix: Path = ()) -> Iterator[Path]:
+def _beside(
+    values: Mapping[str, Any], known: set[KeyPath], prefix: KeyPath = ()
+) -> Iterator[KeyPath]:
     """Paths of values that are neither known, nor inside a known one, nor on the way to one."""
     for key, value in values.items():
         path = (*prefix, key)
@@ -164,43 +177,3 @@ def _beside(values: Mapping[str, Any], known: set[Path], prefix: Path = ()) -> I
             yield from _beside(value, known, path)
         elif not on_the_way:
             yield path
-
-
-def look_up(values: Mapping[str, Any], path: Iterable[str]) -> Any:
-    """The value at a path of keys and list positions, MISSING where there is none."""
-    here: Any = values
-    for key in path:
-        if isinstance(here, Mapping) and key in here:
-            here = here[key]
-        elif isinstance(here, list) and key.isdecimal() and int(key) < len(here):
-            here = here[int(key)]
-        else:
-            return MISSING
-    return here
-
-
-def put(values: dict[str, Any], path: Path, value: Any) -> None:
-    """Sets the value at a path, making the mappings on the way."""
-    for key in path[:-1]:
-        values = values.setdefault(key, {})
-    values[path[-1]] = value
-
-
-def nested(flat: Mapping[Path, Any]) -> dict[str, Any]:
-    """Values by path as one nested mapping."""
-    values: dict[str, Any] = {}
-    for path, value in flat.items():
-        put(values, path, value)
-    return values
-
-
-def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested mappings as one, key by key; where both have a value, `over` wins."""
-    merged = dict(under)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = merge(below, value)
-        else:
-            merged[key] = value
-    return merged

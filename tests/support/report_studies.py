@@ -9,8 +9,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from slr_tune.space import load_spec
-from slr_tune.space.points import Point
+from slr_tune.space import Point, load_spec
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord, state_for
 from slr_tune.study.rungs import Rungs, rung_epochs

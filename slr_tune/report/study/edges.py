@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.space.choices import ChoiceParameter
-from slr_tune.space.numbers import FloatParameter, IntParameter
-from slr_tune.space.parameter import Parameter
-from slr_tune.space.space import Space
+from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, Parameter, Space
 from slr_tune.text import number
 
 Number = FloatParameter | IntParameter

@@ -14,7 +14,7 @@ from slr_tune.report.study.edges import edges
 from slr_tune.report.study.facts import StudyFacts
 from slr_tune.report.study.rungs import WEAK_RANK, rung_facts
 from slr_tune.report.study.troubles import last_word
-from slr_tune.space.choices import ChoiceParameter
+from slr_tune.space import ChoiceParameter
 from slr_tune.text import number
 
 FAILED_SHARE = 0.1

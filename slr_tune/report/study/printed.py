@@ -17,7 +17,7 @@ from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
 from slr_tune.report.study.temperature import schedule
 from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks
-from slr_tune.space.simplex import SimplexParameter
+from slr_tune.space import SimplexParameter
 from slr_tune.text import metric_title, number
 
 _INK = "#1b1f24"

@@ -11,7 +11,7 @@ from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts
 from slr_tune.report.study.sampling import shown, thinning_note
 from slr_tune.report.style import BASELINE, SCALE, plotted
-from slr_tune.space.simplex import SimplexParameter
+from slr_tune.space import SimplexParameter
 from slr_tune.text import metric_title
 
 _MOST_DOTS = 1500

@@ -14,11 +14,14 @@ from slr_tune.importance.joint import JointGrid
 from slr_tune.importance.marginals import Surrogate
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
-from slr_tune.space.choices import ChoiceParameter
-from slr_tune.space.numbers import FloatParameter
-from slr_tune.space.parameter import Condition, Parameter
-from slr_tune.space.simplex import SimplexParameter
-from slr_tune.space.space import Space
+from slr_tune.space import (
+    ChoiceParameter,
+    Condition,
+    FloatParameter,
+    Parameter,
+    SimplexParameter,
+    Space,
+)
 
 DECAY = """space.optimizer={choice: {
     adam: {weight_decay: {float: [0.0, 0.1]}},

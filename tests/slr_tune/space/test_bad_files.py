@@ -452,7 +452,7 @@ def test_the_errors_of_the_reference_are_what_is_said() -> None:
     ):
         text = text.replace(old, new, 1)
     with (
-        patch("slr_tune.space.load.read_text", return_value=text),
+        patch("slr_tune.space.spec.read_text", return_value=text),
         pytest.raises(SpecError) as caught,
     ):
         load_spec(Path("search_spaces/distill.yaml"), overrides=["budget.grace_epoch=3"])
@@ -516,5 +516,5 @@ def test_a_spoilt_file_is_read_or_refused_with_places(text: str, seed: int) -> N
 
 def load_text(text: str, path: Path) -> None:
     """`load_spec` without a file: hypothesis runs a test's body often, but its fixtures once."""
-    with patch("slr_tune.space.load.read_text", return_value=text):
+    with patch("slr_tune.space.spec.read_text", return_value=text):
         load_spec(path)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from slr_tune.errors import SpecError
-from slr_tune.space import StudySpec, load_spec
-from slr_tune.space.points import Point
+from slr_tune.space import Point, StudySpec, load_spec
 
 WriteFile = Callable[..., Path]
 

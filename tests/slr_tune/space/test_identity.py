@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from slr_tune.errors import SpecError
-from slr_tune.space import Resources, StudySpec, difference, load_spec, settings
+from slr_tune.space import Resources, StudySpec, difference, load_spec, validation
 
 WriteFile = Callable[..., Path]
 
@@ -98,8 +98,8 @@ def test_a_changed_default_of_the_trainable_is_noticed(
 ) -> None:
     """After an upgrade the same file may mean another run."""
     old = stored(load_spec(write()))
-    before = settings.defaults_of
-    monkeypatch.setattr(settings, "defaults_of", lambda model: before(model) | {"layers": 5})
+    before = validation.defaults_of
+    monkeypatch.setattr(validation, "defaults_of", lambda model: before(model) | {"layers": 5})
     lines = difference(old, stored(load_spec(write())))
     assert f"fixed.layers: {old['fixed']['layers']} -> 5" in lines
 

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slr_tune.errors import SpecError
-from slr_tune.space import Space, load_spec
+from slr_tune.space import ProblemList, Space, load_spec
 from slr_tune.space.parse_space import parse_space
-from slr_tune.space.problems import Problems
-from slr_tune.space.reader import parse_yaml
+from slr_tune.space.yaml_reader import parse_yaml
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -56,7 +55,7 @@ depth:
 def parse(text: str) -> Space:
     node, found = parse_yaml(text, "f")
     assert node is not None and not found
-    problems = Problems()
+    problems = ProblemList()
     parsed = parse_space(node, lambda path: path == ("temperature",), problems)
     assert not problems, [str(problem) for problem in problems.sorted()]
     return parsed.space

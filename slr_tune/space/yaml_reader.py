@@ -7,21 +7,35 @@ file of settings needs none of them, and each can make it mean something else th
 
 from __future__ import annotations
 
+import math
+import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from slr_tune.errors import Problem, SpecError
-from slr_tune.space.nearest import did_you_mean
-from slr_tune.space.parameter import Scalar
-from slr_tune.space.scalars import plain_scalar
-from slr_tune.space.tree import Entry, Found, Node, Place, key_text, kind_of
+from slr_tune.errors import Problem, SpecError, did_you_mean
+from slr_tune.space.values import Scalar
+from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text, kind_of
 
 MAX_CHARACTERS = 200_000
 MAX_DEPTH = 30
+
+MAX_INT = 2**53
+"""Beyond it a whole number is no longer exact in JSON and in a database's floats."""
+
+_LONGEST_NUMBER = 100
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_INTS = (
+    (re.compile(r"[-+]?[0-9]+"), 10),
+    (re.compile(r"0o[0-7]+"), 8),
+    (re.compile(r"0x[0-9a-fA-F]+"), 16),
+)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 _SYNTAX_HINTS = (
     ("'\\t'", "YAML takes spaces only: replace the tab."),
@@ -32,6 +46,9 @@ _SYNTAX_HINTS = (
     ("while scanning a quoted", "A quotation mark is not closed."),
     ("found unexpected end of stream", "A quotation mark or bracket is not closed."),
 )
+
+Found = list[tuple[SourcePlace, Problem]]
+"""Problems with their places, so that they can be sorted."""
 
 
 def read_yaml(path: Path) -> Node:
@@ -54,19 +71,18 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise SpecError([Problem(str(path), "no such file", _nearest_file(path))]) from None
+        problem = Problem(str(path), "no such file", _nearest_file(path))
     except UnicodeDecodeError as error:
         before = content[: error.start]
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         where = f"{path}:{before.count(bytes([10])) + 1}:{column}"
-        hint = "Save the file as UTF-8."
-        raise SpecError([Problem(where, "this is no UTF-8 text", hint)]) from None
+        problem = Problem(where, "this is no UTF-8 text", "Save the file as UTF-8.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Problem(str(path), f"cannot be read: {reason}")]) from None
-    return text
+        problem = Problem(str(path), f"cannot be read: {reason}")
+    raise SpecError([problem])
 
 
 def _nearest_file(path: Path) -> str:
@@ -79,49 +95,72 @@ def _nearest_file(path: Path) -> str:
     return near or (f"The folder has {', '.join(sorted(names)[:10])}." if names else "")
 
 
-def parse_yaml(text: str, source: str, *, order: int = 0) -> tuple[Node | None, Found]:
+def parse_yaml(text: str, source: str) -> tuple[Node | None, Found]:
     """Parses a text.
 
     Args:
         text: YAML.
         source: How places name it.
-        order: Sorts its places before or after those of other sources.
 
     Returns:
         The tree, None where the syntax is broken; and every problem with its place.
     """
-    builder = _Builder(source, order)
+    builder = _Builder(source)
     return builder.build(text), builder.problems
 
 
-def parse_value(text: str, place: Place) -> tuple[Node | None, Found]:
+def parse_value(text: str, place: SourcePlace) -> tuple[Node | None, list[Problem]]:
     """Parses the value of an override by the same rules; every part gets the override's place."""
-    node, problems = parse_yaml(text, place.source)
     if not text.strip():
         return Node(place, None), []
-    moved = [(place, Problem(str(place), problem.message, problem.hint)) for _, problem in problems]
-    return (None if node is None else _at(node, place)), moved
+    node, found = parse_yaml(text, place.source)
+    problems = [Problem(str(place), problem.message, problem.hint) for _, problem in found]
+    return (None if node is None else _at(node, place)), problems
 
 
-def _at(node: Node, place: Place) -> Node:
+def _at(node: Node, place: SourcePlace) -> Node:
     if isinstance(node.value, dict):
-        entries = {key: Entry(place, _at(entry.node, place)) for key, entry in node.value.items()}
-        return Node(place, entries)
+        entries = node.value.items()
+        return Node(place, {k: MappingEntry(place, _at(entry.node, place)) for k, entry in entries})
     if isinstance(node.value, list):
         return Node(place, [_at(item, place) for item in node.value])
     return Node(place, node.value)
 
 
-class _Stop(Exception):
-    """The syntax is broken; the problem has been noted."""
+def plain_scalar(text: str) -> Scalar:
+    """The value of a text without quotes: null, truth value, number, or the text.
+
+    Raises:
+        ValueError: A number that is not finite or has thousands of digits.
+
+    Source: YAML 1.2.2, section 10.3.2, core schema.
+    """
+    if _NULL.fullmatch(text):
+        return None
+    if _BOOL.fullmatch(text):
+        return text.lower() == "true"
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    for pattern, base in _INTS:
+        if pattern.fullmatch(text):
+            whole = int(text, base)
+            if abs(whole) > MAX_INT:
+                raise ValueError(f"{text} is too large for a whole number")
+            return whole
+    if _NOT_FINITE.fullmatch(text) or (_FLOAT.fullmatch(text) and math.isinf(float(text))):
+        raise ValueError(f"{text} is not a finite number")
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+class _TooDeep(Exception):
+    """The text is nested too deep; the problem has been noted."""
 
 
 class _Builder:
     """Builds the tree from PyYAML's events, which carry marks and resolve nothing."""
 
-    def __init__(self, source: str, order: int) -> None:
+    def __init__(self, source: str) -> None:
         self.source = source
-        self.order = order
         self.problems: Found = []
 
     def build(self, text: str) -> Node | None:
@@ -129,32 +168,15 @@ class _Builder:
         if len(text) > MAX_CHARACTERS:
             self._note(self._start(), f"the file has more than {MAX_CHARACTERS} characters")
             return None
-        try:
-            events = self._events(text)
-            next(events)  # the stream's start
-            if isinstance(next(events), yaml.StreamEndEvent):
-                self._note(self._start(), "the file is empty")
-                return None
-            node = self._node(next(events), events, 0)
-            next(events)  # the document's end
-            after = next(events)
-            if not isinstance(after, yaml.StreamEndEvent):
-                self._note(self._place(after.start_mark), "a second document", "Keep only one.")
-            return node
-        except _Stop:
-            return None
-
-    def _events(self, text: str) -> Iterator[Any]:
         loader = None
         try:
             loader = yaml.SafeLoader(text)
-            while loader.check_event():
-                yield loader.get_event()  # type: ignore[no-untyped-call]
+            return self._document(loader)
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             column = error.position - before.rfind("\n")
-            place = Place(self.order, before.count("\n") + 1, column, self.source)
-            self._stop(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
+            place = SourcePlace(0, before.count("\n") + 1, column, self.source)
+            self._note(place, f"the character U+{ord(text[error.position]):04X} is not allowed")
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             start = error.context_mark
@@ -162,16 +184,33 @@ class _Builder:
             context = f"{error.context}{begun}" if error.context else ""
             said = ", ".join(part for part in (context, error.problem) if part)
             hint = next((hint for part, hint in _SYNTAX_HINTS if part in said), "")
-            self._stop(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
+            self._note(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
         except (ValueError, OverflowError) as error:
             # PyYAML's own conversions, such as the character of "\UFFFFFFFF".
             place = self._place(loader.get_mark()) if loader else self._start()
-            self._stop(place, f"not YAML: {error}")
+            self._note(place, f"not YAML: {error}")
+        except _TooDeep:
+            pass
+        return None
 
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+    def _document(self, loader: Any) -> Node | None:
+        loader.get_event()  # the stream's start
+        if isinstance(loader.get_event(), yaml.StreamEndEvent):
+            self._note(self._start(), "the file is empty")
+            return None
+        node = self._node(loader, 0)
+        loader.get_event()  # the document's end
+        after = loader.get_event()
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._note(self._place(after.start_mark), "a second document", "Keep only one.")
+        return node
+
+    def _node(self, loader: Any, depth: int) -> Node:
+        event = loader.get_event()
         place = self._place(event.start_mark)
         if depth > MAX_DEPTH:
-            self._stop(place, f"nested more than {MAX_DEPTH} levels deep")
+            self._note(place, f"nested more than {MAX_DEPTH} levels deep")
+            raise _TooDeep
         if isinstance(event, yaml.AliasEvent):
             self._note(place, f"*{event.anchor}: aliases are refused", "Write the value out.")
             return Node(place, None)
@@ -180,32 +219,34 @@ class _Builder:
         if event.tag is not None:
             self._note(place, f"the tag {event.tag} is refused", "Write the plain value.")
         if isinstance(event, yaml.MappingStartEvent):
-            return Node(place, self._entries(events, depth))
+            return Node(place, self._entries(loader, depth))
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                items.append(self._node(event, events, depth + 1))
+            while not loader.check_event(yaml.SequenceEndEvent):
+                items.append(self._node(loader, depth + 1))
+            loader.get_event()
             return Node(place, items)
         return Node(place, self._scalar(event, place))
 
-    def _entries(self, events: Iterator[Any], depth: int) -> dict[Scalar, Entry]:
-        entries: dict[Scalar, Entry] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
-            key = self._node(event, events, depth + 1)
-            value = self._node(next(events), events, depth + 1)
+    def _entries(self, loader: Any, depth: int) -> dict[Scalar, MappingEntry]:
+        entries: dict[Scalar, MappingEntry] = {}
+        while not loader.check_event(yaml.MappingEndEvent):
+            style = getattr(loader.peek_event(), "style", None)
+            key, value = self._node(loader, depth + 1), self._node(loader, depth + 1)
             if isinstance(key.value, list | dict):
                 self._note(key.place, f"a key must be a single word, not {kind_of(key)}")
-            elif key.value == "<<" and event.style is None:
+            elif key.value == "<<" and style is None:
                 self._note(key.place, "<<: merge keys are refused", "Write the keys out.")
             elif key.value in entries:
                 first = entries[key.value].place
                 said = f"{key_text(key.value)}: given a second time, first on line {first.line}"
                 self._note(key.place, said, "Remove one of the two.")
             else:
-                entries[key.value] = Entry(key.place, value)
+                entries[key.value] = MappingEntry(key.place, value)
+        loader.get_event()
         return entries
 
-    def _scalar(self, event: Any, place: Place) -> Scalar:
+    def _scalar(self, event: Any, place: SourcePlace) -> Scalar:
         text: str = event.value
         for character in text:
             if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
@@ -214,21 +255,16 @@ class _Builder:
         if event.style is not None:
             return text
         try:
-            value = plain_scalar(text)
+            return plain_scalar(text)
         except ValueError as error:
             self._note(place, str(error))
             return 0
-        return value
 
-    def _start(self) -> Place:
-        return Place(self.order, 1, 1, self.source)
+    def _start(self) -> SourcePlace:
+        return SourcePlace(0, 1, 1, self.source)
 
-    def _place(self, mark: Any) -> Place:
-        return Place(self.order, mark.line + 1, mark.column + 1, self.source)
+    def _place(self, mark: Any) -> SourcePlace:
+        return SourcePlace(0, mark.line + 1, mark.column + 1, self.source)
 
-    def _note(self, place: Place, message: str, hint: str = "") -> None:
+    def _note(self, place: SourcePlace, message: str, hint: str = "") -> None:
         self.problems.append((place, Problem(str(place), message, hint)))
-
-    def _stop(self, place: Place, message: str, hint: str = "") -> None:
-        self._note(place, message, hint)
-        raise _Stop

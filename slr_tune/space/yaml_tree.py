@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.errors import Problem
-from slr_tune.space.parameter import Scalar
+from slr_tune.space.values import KeyPath, Scalar
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class SourcePlace:
     """Where something stands.
 
     Attributes:
@@ -40,11 +39,11 @@ class Node:
         value: A scalar, a list of nodes, or a mapping from keys to entries.
     """
 
-    place: Place
-    value: Scalar | list[Node] | dict[Scalar, Entry]
+    place: SourcePlace
+    value: Scalar | list[Node] | dict[Scalar, MappingEntry]
 
     @property
-    def entries(self) -> dict[Scalar, Entry]:
+    def entries(self) -> dict[Scalar, MappingEntry]:
         """The entries of a mapping; none where it is something else."""
         return self.value if isinstance(self.value, dict) else {}
 
@@ -53,10 +52,36 @@ class Node:
         """The items of a list; none where it is something else."""
         return self.value if isinstance(self.value, list) else []
 
-    def child(self, key: Scalar) -> Node | None:
+    def entry(self, key: str) -> MappingEntry | None:
+        """The entry under a key's text, or the item at a position; None where there is none."""
+        for known, entry in self.entries.items():
+            if key_text(known) == key:
+                return entry
+        if key.isdecimal() and int(key) < len(self.items):
+            item = self.items[int(key)]
+            return MappingEntry(item.place, item)
+        return None
+
+    def child(self, key: str) -> Node | None:
         """The value under a key, None where there is none."""
-        entry = self.entries.get(key)
+        entry = self.entry(key)
         return entry.node if entry else None
+
+    def place_of(self, path: KeyPath, *, of_key: bool = False) -> SourcePlace:
+        """The place of what a path leads to, or of the last part on the way that is there.
+
+        Args:
+            path: Keys and list positions.
+            of_key: The place of the last key instead of its value.
+        """
+        node, place = self, self.place
+        for key in path:
+            entry = node.entry(key)
+            if entry is None:
+                break
+            node = entry.node
+            place = entry.place if of_key else node.place
+        return place
 
     def plain(self) -> Any:
         """The value without places; keys become text, as in JSON."""
@@ -68,10 +93,10 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MappingEntry:
     """A key's place and its value."""
 
-    place: Place
+    place: SourcePlace
     node: Node
 
 
@@ -87,7 +112,3 @@ def kind_of(node: Node) -> str:
     if isinstance(node.value, dict):
         return "a mapping"
     return "nothing" if node.value is None else json.dumps(node.value, ensure_ascii=False)
-
-
-Found = list[tuple[Place, Problem]]
-"""Problems with their places, so that they can be sorted."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,33 +14,33 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from slr_tune.space.parameter import show
+from slr_tune.space.values import MISSING, KeyPath, show
 
-Path = tuple[str, ...]
+QUOTED_NUMBER = "Write the number without quotes, underscores or spaces."
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that a model refuses.
+    """One thing that a model or a space refuses.
 
     Attributes:
         path: Keys and list positions down to the value.
-        rule: What was broken: "must be at least 1", or a sentence of the model's own.
-        value: The value that broke it.
-        sentence: The rule says it all: the value need not be added.
-        unknown: The key itself is not known.
+        rule: What was broken: "must be at least 1", or a sentence that says it all.
+        value: The value that broke the rule; MISSING where the rule says it all.
+        of_key: Whether the key itself should not be there.
+        hint: The way out, may be empty.
     """
 
-    path: Path
+    path: KeyPath
     rule: str
-    value: Any = None
-    sentence: bool = False
-    unknown: bool = False
+    value: Any = MISSING
+    of_key: bool = False
+    hint: str = ""
 
     @property
     def message(self) -> str:
         """The rule and the value."""
-        return self.rule if self.sentence else f"{self.rule}, not {show(self.value)}"
+        return self.rule if self.value is MISSING else f"{self.rule}, not {show(self.value)}"
 
 
 def faults_of(kind: Any, plain: Any) -> list[Fault]:
@@ -87,6 +89,16 @@ def validated(kind: Any, plain: Any) -> Any:
     return TypeAdapter(kind).validate_json(json.dumps(plain))
 
 
+def as_json(model: type[BaseModel], plain: Any) -> dict[str, Any]:
+    """The checked settings of a model as JSON.
+
+    Raises:
+        ValidationError: As listed by `faults_of`.
+    """
+    checked: BaseModel = validated(model, plain)
+    return checked.model_dump(mode="json", warnings=False)
+
+
 def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
     """Default settings as JSON; fields without a default are left out.
 
@@ -97,18 +109,18 @@ def defaults_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def unknown_keys(
-    kinds: tuple[Any, ...], values: Mapping[str, Any], prefix: Path = ()
-) -> Iterator[tuple[Path, list[str]]]:
+    kinds: tuple[Any, ...], values: Mapping[str, Any], prefix: KeyPath = ()
+) -> Iterator[tuple[KeyPath, list[str]]]:
     """Keys that no model has a field for, each with the fields there are.
 
     Pydantic tells only where a model forbids extra keys; a user's model often ignores them.
 
     Args:
-        kinds: Models or dataclasses that the mapping may be for.
+        kinds: Models that the mapping may be for.
         values: Nested mapping.
-        prefix: Path of the mapping.
+        prefix: KeyPath of the mapping.
     """
-    fields = _fields(kinds)
+    fields = fields_of(kinds)
     is_open = any(_allows_extra(kind) for kind in kinds)
     for key, value in values.items():
         if key not in fields:
@@ -118,12 +130,12 @@ def unknown_keys(
             yield from unknown_keys(below, value, (*prefix, key))
 
 
-def is_group(model: type[BaseModel], path: Path) -> bool:
+def is_group(model: type[BaseModel], path: KeyPath) -> bool:
     """Whether a path leads to a mapping of settings rather than to one setting."""
     kinds: tuple[Any, ...] = (model,)
     annotation: Any = model
     for key in path:
-        fields = _fields(kinds)
+        fields = fields_of(kinds)
         if key not in fields:
             return any(_allows_extra(kind) for kind in kinds)
         annotation = fields[key]
@@ -134,24 +146,12 @@ def is_group(model: type[BaseModel], path: Path) -> bool:
     )
 
 
-def owner(model: type[BaseModel], path: Path) -> str:
+def owner(model: type[BaseModel], path: KeyPath) -> str:
     """What a setting belongs to: its group, or the trainable's class of settings."""
     return path[-2] if len(path) > 1 else model.__name__
 
 
-def related(one: Path, other: Path) -> bool:
-    """Whether one of two paths leads through the other, or they are the same."""
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
-
-
-def field_names(kind: Any) -> list[str]:
-    """Names of the fields of a model or dataclass, none for other types."""
-    is_known = dataclasses.is_dataclass(kind) or hasattr(kind, "model_fields")
-    return list(_fields((kind,))) if is_known else []
-
-
-def _fields(kinds: tuple[Any, ...]) -> dict[str, Any]:
+def fields_of(kinds: tuple[Any, ...]) -> dict[str, Any]:
     """Names and annotations of the fields of models and dataclasses."""
     fields: dict[str, Any] = {}
     for kind in kinds:
@@ -215,11 +215,11 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     path = _path(details, plain)
     kind, context = details["type"], details.get("ctx", {})
     if kind == "missing":
-        return Fault(path, "is missing", sentence=True)
+        return Fault(path, "is missing")
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return Fault(path, "is not known", sentence=True, unknown=True)
+        return Fault(path, "is not known", of_key=True)
     if kind in ("value_error", "assertion_error"):
-        return Fault(path, str(context.get("error", details["msg"])), sentence=True)
+        return Fault(path, str(context.get("error", details["msg"])))
     if kind in _RULES:
         limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
         return Fault(path, _RULES[kind].format(**limits), details["input"])
@@ -227,7 +227,7 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     return Fault(path, said[:1].lower() + said[1:], details["input"])
 
 
-def _path(details: ErrorDetails, plain: Any) -> Path:
+def _path(details: ErrorDetails, plain: Any) -> KeyPath:
     """The error's location without the names of union members, which are no keys."""
     path: list[str] = []
     here = plain
@@ -244,7 +244,7 @@ def _path(details: ErrorDetails, plain: Any) -> Path:
 
 def _merged(faults: Iterator[Fault]) -> list[Fault]:
     """One fault a value: the members of a union each complain of it."""
-    by_path: dict[Path, Fault] = {}
+    by_path: dict[KeyPath, Fault] = {}
     for fault in faults:
         first = by_path.get(fault.path)
         if first is None:
@@ -252,4 +252,15 @@ def _merged(faults: Iterator[Fault]) -> list[Fault]:
         elif fault.rule not in first.rule.split(" or "):
             rule = f"{first.rule} or {fault.rule.removeprefix('must be ')}"
             by_path[fault.path] = dataclasses.replace(first, rule=rule)
-    return list(by_path.values())
+    return [dataclasses.replace(fault, hint=_hint(fault)) for fault in by_path.values()]
+
+
+def _hint(fault: Fault) -> str:
+    """A way out for values that YAML or a habit makes wrong."""
+    if "true or false" in fault.rule and isinstance(fault.value, str):
+        return "Write true or false; yes, no, on and off are texts here."
+    if isinstance(fault.value, str) and re.fullmatch(r"[-+.]?[0-9][-+0-9_.,eE ]*", fault.value):
+        return QUOTED_NUMBER
+    if isinstance(fault.value, float) and "whole number" in fault.rule:
+        return f"For example {math.floor(fault.value)}."
+    return ""

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slr_tune.errors import SpecError
-from slr_tune.space.reader import parse_yaml, read_yaml
-from slr_tune.space.scalars import plain_scalar
+from slr_tune.space.yaml_reader import parse_yaml, plain_scalar, read_yaml
 
 
 def read(text: str) -> Any:
