@@ -123,7 +123,7 @@ class Loop:
 
     def __init__(self, run: DistillRun, data: Dataset, *, live: FrozenTeacher | None) -> None:
         self.run, self.data, self.live = run, data, live
-        self.objective = run._objective
+        self.objective = run._loss
         self.parameters = [*run.model.parameters(), *run._helper.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=run.config.learning_rate)
         self.rng = np.random.default_rng(0)

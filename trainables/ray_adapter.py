@@ -125,7 +125,10 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """For Ray's own use (pausing schedulers); the search itself does not ask for it."""
         if self._run is not None:
-            CheckpointFolder(Path(checkpoint_dir)).save(self._run, improved=False)
+            state = self._run.state_dict()
+            CheckpointFolder(Path(checkpoint_dir)).save(
+                state, epoch=self._run.epoch, improved=False
+            )
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Takes up what `save_checkpoint` wrote."""
@@ -201,7 +204,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._rows.append(row)
         if self._run.ended_by != "nan":
             state = whole_state(self._run, self._rows)
-            self._folder.save_state(state, epoch=self._run.epoch, improved=improved)
+            self._folder.save(state, epoch=self._run.epoch, improved=improved)
         return row
 
     def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:

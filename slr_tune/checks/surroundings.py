@@ -204,7 +204,7 @@ def _dev_counts(path: Path, data: Dataset) -> np.ndarray[Any, np.dtype[np.int64]
     import torch
 
     from slr_tune.study.folders import cache_root
-    from trainables.teaching.log_probs import stored_log_probs
+    from trainables.decoding.log_probs import stored_log_probs
 
     scores = stored_log_probs(
         load_model(path), data, "dev", cache=cache_root(), device=torch.device("cpu")

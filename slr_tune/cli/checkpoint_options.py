@@ -119,7 +119,7 @@ def chosen_beam(
     from slr_tune.errors import SlrTuneError
     from trainables.config import Decoding
     from trainables.decoding import BeamSettings
-    from trainables.decoding.configured import beam_settings
+    from trainables.decoding.build import beam_settings
 
     own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
     assert own is not None

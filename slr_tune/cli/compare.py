@@ -152,7 +152,7 @@ def _tuned(
 ) -> BeamSettings:
     from slr_tune.evaluation.tuning import tune
     from slr_tune.study.folders import cache_root
-    from trainables.teaching.log_probs import stored_log_probs
+    from trainables.decoding.log_probs import stored_log_probs
 
     scores = stored_log_probs(system.stored, data, "dev", cache=cache_root(), device=device)
     found = tune(scores, data.dev, data.vocabulary, language_model=model)

@@ -107,8 +107,8 @@ def _decode(
     from slr_tune.evaluation.decode import beam, confident, frames_of, greedy, language_model
     from slr_tune.study.folders import cache_root
     from trainables.decoding import BeamDecoder
+    from trainables.decoding.log_probs import check_fits, stored_log_probs
     from trainables.runs.optimisation import choose_device
-    from trainables.teaching.log_probs import check_fits, stored_log_probs
 
     check_fits(stored, dataset)
     model = language_model(options["model"], dataset, order=options["lm_order"])

@@ -42,8 +42,8 @@ def command(
     from slr_tune.evaluation.decode import greedy, language_model
     from slr_tune.evaluation.tuning import tune
     from slr_tune.study.folders import cache_root
+    from trainables.decoding.log_probs import stored_log_probs
     from trainables.runs.optimisation import choose_device
-    from trainables.teaching.log_probs import stored_log_probs
 
     named, stored, dataset = opened(
         checkpoint, study=study, trial=trial, storage=storage, data=data

@@ -17,7 +17,7 @@ from slr_tune.statistics.wer_interval import Wer, wer_with_interval
 from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split, collate
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
-from trainables.teaching.log_probs import stored_log_probs
+from trainables.decoding.log_probs import stored_log_probs
 
 DECODERS = ("greedy", "beam")
 _TIMED = 40

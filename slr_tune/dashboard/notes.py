@@ -17,7 +17,7 @@ from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
 from slr_tune.training.kinds import known_recogniser
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 FILE = "dashboard.json"
 """In a study's folder: notes that were typed in the dashboard."""

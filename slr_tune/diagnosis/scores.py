@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from trainables.data import BLANK, Split, collate
+from trainables.data.batch import UTTERANCES_AT_ONCE
 from trainables.models import Recogniser
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE
 
 
 @dataclass(frozen=True)

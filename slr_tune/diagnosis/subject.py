@@ -22,7 +22,7 @@ from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
 from trainables.data import Dataset
 from trainables.decoding import greedy_decode
-from trainables.decoding.configured import decoder_of
+from trainables.decoding.build import build_decoder
 from trainables.errors import CheckpointError, DataError
 from trainables.files.checkpoint import load_checkpoint
 from trainables.files.curve import CurveFile
@@ -146,7 +146,7 @@ def examine(subject: Subject, *, data: str | None) -> Diagnosis:
 
 def own_decoder(stored: StoredModel, data: Dataset) -> tuple[str, Decode]:
     """The decoder of a model's own settings, with its name."""
-    beam = decoder_of(stored.config.decoding, data)
+    beam = build_decoder(stored.config.decoding, data)
     if beam is None:
         return "greedy decoding", greedy
     return "its beam search", lambda frames: beam.decode_batch(list(frames))
@@ -238,7 +238,7 @@ def _teacher_file(subject: Subject) -> str:
 
 
 def _check_fits(stored: StoredModel, data: Dataset) -> None:
-    from trainables.teaching.log_probs import check_fits
+    from trainables.decoding.log_probs import check_fits
 
     check_fits(stored, data)
     if not len(data.dev):

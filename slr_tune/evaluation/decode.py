@@ -19,9 +19,9 @@ from trainables.decoding import (
     greedy_decode,
     read_arpa,
 )
-from trainables.decoding.configured import training_language_model
+from trainables.decoding.build import training_language_model
+from trainables.decoding.log_probs import StoredLogProbs
 from trainables.scoring.wer import utterance_errors
-from trainables.teaching.log_probs import StoredLogProbs
 
 Glosses = tuple[str, ...]
 Frames = NDArray[np.float32]

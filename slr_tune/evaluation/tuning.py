@@ -10,7 +10,7 @@ import numpy as np
 from slr_tune.evaluation.decode import Decoded, beam, frames_of
 from trainables.data import Split
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel
-from trainables.teaching.log_probs import StoredLogProbs
+from trainables.decoding.log_probs import StoredLogProbs
 
 WEIGHTS = (0.0, 0.3, 0.6, 0.9, 1.2, 1.6)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)

@@ -9,17 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainables.data.augmentation import augment
-from trainables.data.batching import epoch_batches, padding_share
+from trainables.data.batching import epoch_batches
 from trainables.data.cache import prepare
-from trainables.data.config import (
-    DATA_NAMES,
-    DataProblem,
-    DataSpec,
-    LibrasSpec,
-    PhoenixSpec,
-    check_data_spec,
-    parse_data_spec,
-)
 from trainables.data.dataset import (
     BLANK,
     Dataset,
@@ -34,23 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK",
-    "DATA_NAMES",
     "Batch",
-    "DataProblem",
-    "DataSpec",
     "Dataset",
-    "LibrasSpec",
-    "PhoenixSpec",
     "Split",
     "SplitStatistics",
     "augment",
-    "check_data_spec",
     "collate",
     "epoch_batches",
     "frames_needed",
     "open_dataset",
-    "padding_share",
-    "parse_data_spec",
     "prepare",
 ]
 

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +20,10 @@ from filelock import FileLock, Timeout
 from trainables.data.config import DataSpec, LibrasSpec, parse_data_spec
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.libras_source import LibrasSource
-from trainables.data.packing import Problems, Progress
+from trainables.data.packing import PackingProblems, Progress
 from trainables.data.phoenix_source import PhoenixSource
 from trainables.errors import DataError
+from trainables.files.atomic import replace_file
 
 SHOWN_PROBLEMS = 20
 
@@ -66,7 +66,7 @@ def prepare(
     store = Path(cache).absolute() / "data"
     try:
         key = source.key()
-        return _find(store, key) or _make(source, store, key, progress=progress)
+        return _find(store, key) or _make(source, store, key, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or store}: {error.strerror or error}",
@@ -93,7 +93,7 @@ def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
         return None
 
 
-def _make(source: Source, store: Path, key: str, *, progress: Progress | None) -> Dataset:
+def _make(source: Source, store: Path, key: str, progress: Progress | None) -> Dataset:
     (store / "keys").mkdir(parents=True, exist_ok=True)
     with _lock(store, key):
         # Whoever held the lock meanwhile may have made it.
@@ -105,11 +105,11 @@ def _make(source: Source, store: Path, key: str, *, progress: Progress | None) -
         try:
             digest = source.build(partial, progress)
             _publish(partial, store / digest)
-        except Problems as error:
+        except PackingProblems as error:
             raise _data_error(source.name, store / f"{key}.problems.txt", error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        _write(store / "keys" / key, digest)
+        replace_file(store / "keys" / key, digest.encode())
     return open_dataset(store / digest)
 
 
@@ -150,18 +150,12 @@ def _publish(partial: Path, target: Path) -> None:
             raise
 
 
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
-
-
-def _data_error(name: str, full_list: Path, error: Problems) -> DataError:
+def _data_error(name: str, full_list: Path, error: PackingProblems) -> DataError:
     problems = error.problems
     plural = "problem" if len(problems) == 1 else "problems"
     lines = [f"{name} data: {len(problems)} {plural}"]
     lines += [f"  {problem}" for problem in problems[:SHOWN_PROBLEMS]]
     if len(problems) > SHOWN_PROBLEMS:
-        _write(full_list, "\n".join(problems) + "\n")
+        replace_file(full_list, ("\n".join(problems) + "\n").encode())
         lines.append(f"  and {len(problems) - SHOWN_PROBLEMS} more; all are listed in {full_list}")
     return DataError("\n".join(lines), hint="Repair the data, then prepare it again.")

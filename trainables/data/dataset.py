@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trainables.errors import DataError
 
@@ -160,6 +160,11 @@ class Dataset:
         """The split to look at once; its files are not touched before."""
         return self._open("test")
 
+    def split(self, name: str) -> Split:
+        """The split of a name: "train", "dev" or "test"."""
+        found: Split = getattr(self, name)
+        return found
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the folder alone: no array travels to a worker."""
         return open_dataset, (self.folder,)
@@ -237,6 +242,11 @@ def frames_needed(target: Sequence[int] | Sequence[str] | Indices) -> int:
     """
     repeats = sum(first == second for first, second in zip(target[:-1], target[1:], strict=True))
     return len(target) + int(repeats)
+
+
+def offsets(lengths: ArrayLike) -> Indices:
+    """Where each of N pieces begins that lie one after the other, and the end: int64 (N + 1,)."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
 
 def _read_only(array: Indices) -> Indices:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from trainables.errors import CheckpointError
-from trainables.protocol import Run
+from trainables.files.atomic import partial_file
 
 FORMAT_VERSION = 1
 """Of the dictionary's layout; a later one is refused rather than misread."""
@@ -41,16 +41,12 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """
     content = {"format_version": FORMAT_VERSION, **state}
     _check_plain(content, "state")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with partial_file(path) as partial, partial.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CheckpointError(f"checkpoint {path} cannot be written: {error}") from error
 
 
@@ -106,16 +102,8 @@ class CheckpointFolder:
         """The file kept for an epoch."""
         return self.folder / f"checkpoint_epoch_{number:03d}.pt"
 
-    def save(self, run: Run, *, improved: bool) -> None:
-        """Stores the run's state; latest is written last, so it never is ahead of the others.
-
-        Raises:
-            CheckpointError: The folder cannot be written to.
-        """
-        self.save_state(run.state_dict(), epoch=run.epoch, improved=improved)
-
-    def save_state(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
-        """Stores a state that was taken from a run after `epoch` epochs.
+    def save(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
+        """Stores a run's state after `epoch` epochs; latest is last, never ahead of the others.
 
         Raises:
             CheckpointError: The folder cannot be written to.
@@ -148,14 +136,13 @@ class CheckpointFolder:
 
 def _copy_file(source: Path, target: Path) -> None:
     """Gives a file a second name, by a link where the file system has links."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    partial.unlink(missing_ok=True)
     try:
-        try:
-            os.link(source, partial)
-        except OSError:
-            shutil.copyfile(source, partial)
-        os.replace(partial, target)
+        with partial_file(target) as partial:
+            partial.unlink(missing_ok=True)
+            try:
+                os.link(source, partial)
+            except OSError:
+                shutil.copyfile(source, partial)
     except OSError as error:
         raise CheckpointError(f"checkpoint {target} cannot be written: {error}") from error
 

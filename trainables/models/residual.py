@@ -5,11 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.frames import is_real
-from trainables.models.framewise import FramewiseModel, Step
+from trainables.models.base import LayerStep, Recogniser, is_real
 
 
-class ResidualModel(FramewiseModel):
+class ResidualModel(Recogniser):
     """Blocks over (N, T', W) that see their input normalised and add to it.
 
     The sum itself is never normalised, so that the gradient reaches the first block undiminished
@@ -20,7 +19,7 @@ class ResidualModel(FramewiseModel):
     utterance, and must not let others reach these.
     """
 
-    def _steps(self, x: Tensor, lengths: Tensor) -> Step:
+    def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
         real = is_real(lengths, x)
 
         def step(block: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

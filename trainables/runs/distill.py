@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
+import torch
 
 from trainables.config import DistillConfig
 from trainables.data import Batch
@@ -20,8 +19,8 @@ from trainables.losses import (
 from trainables.models import ModelOutput, Recogniser
 from trainables.protocol import RunInputs
 from trainables.runs.ctc_run import CtcRun
-from trainables.runs.objective import DISTILLATION, FEATURE_MATCHING, Objective, Term, ctc_term
 from trainables.runs.schedules import temperature_at
+from trainables.runs.training_loss import DISTILLATION, FEATURE_MATCHING, Term, TrainingLoss
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
@@ -36,72 +35,63 @@ class DistillRun(CtcRun):
     config_class = DistillConfig
     config: DistillConfig
 
-    def _make_objective(self, inputs: RunInputs) -> Objective:
+    def _make_loss(self, inputs: RunInputs) -> TrainingLoss:
         """The three terms, with the teacher they need; a folder holds its soft targets instead."""
-        teacher = soft_targets = None
-        if inputs.teacher is not None and inputs.teacher.is_dir():
-            soft_targets = SoftTargets(inputs.teacher)
-            soft_targets.check_settings(self.config)
-            soft_targets.check_data(inputs.data)
-        elif inputs.teacher is not None:
-            teacher = FrozenTeacher(
-                inputs.teacher, device=self.device, half=self.config.teacher_fp16
-            )
-            teacher.check_fits(
-                vocabulary=inputs.data.vocabulary,
-                feature_size=inputs.data.feature_size,
-                subsampling=self.config.subsampling,
-            )
-        return DistillObjective(
-            self.config,
-            self.model,
-            teacher,
-            training_set=self.training_set,
-            inputs=inputs,
-            soft_targets=soft_targets,
-        )
+        return DistillLoss(self.config, self.model, self.training_set, inputs)
 
 
-class DistillObjective:
+class DistillLoss(TrainingLoss):
     """The loss of a distillation. A term of weight 0 is not computed, nor what only it needs."""
+
+    _config: DistillConfig
 
     def __init__(
         self,
         config: DistillConfig,
         student: Recogniser,
-        teacher: FrozenTeacher | None,
-        *,
         training_set: TrainingSet,
         inputs: RunInputs,
-        soft_targets: SoftTargets | None = None,
     ) -> None:
         """Connects student and teacher, or the soft targets that stand for it.
 
         Raises:
-            ConfigError: A term needs a teacher and there is none.
+            ConfigError: A term needs a teacher and there is none, or the teacher does not fit.
+            TrainablesError: The teacher cannot be read.
         """
-        self._config = config
+        super().__init__(config)
         self._weights = config.loss_weights
-        self._teacher = teacher
-        self._soft_targets = soft_targets
-        self._outputs: TeacherOutputs | None = soft_targets
+        self._teacher: FrozenTeacher | None = None
+        self._soft_targets: SoftTargets | None = None
+        self._outputs: TeacherOutputs | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
-        self.learned: nn.Module | None = None
-        if soft_targets is not None or (self._weights.alpha == 0 and self._weights.gamma == 0):
+        device = next(student.parameters()).device
+        if inputs.teacher is not None and inputs.teacher.is_dir():
+            self._soft_targets = self._outputs = SoftTargets(inputs.teacher)
+            self._soft_targets.check_settings(config)
+            self._soft_targets.check_data(inputs.data)
             return
-        if teacher is None:
+        if inputs.teacher is not None:
+            self._teacher = FrozenTeacher(inputs.teacher, device=device, half=config.teacher_fp16)
+            self._teacher.check_fits(
+                vocabulary=inputs.data.vocabulary,
+                feature_size=inputs.data.feature_size,
+                subsampling=config.subsampling,
+            )
+        if self._weights.alpha == 0 and self._weights.gamma == 0:
+            return
+        if self._teacher is None:
             raise ConfigError(
                 "distill needs a teacher unless loss_weights.beta is 1",
                 hint="Give --teacher FILE, or teacher: {train: teacher} in a search space.",
             )
         if self._weights.gamma > 0:
-            self._match(student, teacher, seed=inputs.seed)
+            self._match(student, self._teacher, seed=inputs.seed, device=device)
         if not config.augmentation.active:
-            self._outputs = self._open(teacher, training_set, inputs)
+            self._outputs = self._open(self._teacher, training_set, inputs)
 
     def terms(
         self, model: Recogniser, batch: Batch, *, epoch: int
-    ) -> tuple[ModelOutput, Sequence[Term]]:
+    ) -> tuple[ModelOutput, list[Term]]:
         """The terms whose weight is above 0."""
         weights = self._weights
         forward = model.forward_with_hidden_states if weights.gamma > 0 else model
@@ -114,25 +104,17 @@ class DistillObjective:
             if weights.gamma > 0:
                 found.append(self._feature_term(output, answer))
         if weights.beta > 0:
-            smoothing = self._config.label_smoothing
-            found.append(ctc_term(output, batch, weight=weights.beta, label_smoothing=smoothing))
+            found.append(self._ctc_term(output, batch, weight=weights.beta))
         return output, found
 
     def temperature(self, epoch: int) -> float:
         """Softening at an epoch; NaN where alpha is 0, as it has no effect then."""
         if self._weights.alpha == 0:
-            return float("nan")
-        settings = self._config.temperature
-        return temperature_at(
-            epoch,
-            schedule=settings.schedule,
-            start=settings.start,
-            end=settings.end,
-            milestones=settings.milestones,
-            max_epochs=self._config.max_epochs,
-        )
+            return math.nan
+        settings = self._config.temperature.model_dump()
+        return temperature_at(epoch, **settings, max_epochs=self._config.max_epochs)
 
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What the teacher is."""
         if self._soft_targets is not None:
             return self._soft_targets.facts()
@@ -145,7 +127,9 @@ class DistillObjective:
             "teacher_parameters": stored.parameters,
         }
 
-    def _match(self, student: Recogniser, teacher: FrozenTeacher, *, seed: int) -> None:
+    def _match(
+        self, student: Recogniser, teacher: FrozenTeacher, *, seed: int, device: torch.device
+    ) -> None:
         """Pairs the hidden layers and builds the maps between their widths."""
         self._pairs = matched_layers(
             len(student.hidden_sizes), len(teacher.hidden_sizes), which=self._config.feature_layers
@@ -154,7 +138,7 @@ class DistillObjective:
             self.learned = FeatureProjection(
                 [student.hidden_sizes[ours] for ours, _ in self._pairs],
                 [teacher.hidden_sizes[theirs] for _, theirs in self._pairs],
-            ).to(next(student.parameters()).device)
+            ).to(device)
 
     @property
     def _teacher_layers(self) -> list[int]:

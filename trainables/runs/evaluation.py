@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainables.data import BLANK, Batch, Split, collate
+from trainables.data import BLANK, Batch, Split
+from trainables.data.batch import UTTERANCES_AT_ONCE, sorted_batches
 from trainables.decoding import BeamDecoder, greedy_decode
 from trainables.losses import ctc_loss
 from trainables.models import ModelOutput, Recogniser
 from trainables.scoring.wer import WerResult, corpus_wer
-
-UTTERANCES_AT_ONCE = 32
-"""Not a setting: it changes nothing but speed and memory."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,15 @@ def evaluate(
     training = model.training
     model.eval()
     try:
-        for indices in _batches(split.lengths, utterances_at_once):
-            batch = collate(split, indices).to(device)
+        for batch in sorted_batches(split, device=device, utterances_at_once=utterances_at_once):
+            indices = batch.indices.numpy()
             with torch.inference_mode():
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
             sums.add(output, batch, np.flatnonzero(possible))
             decoded = _decoded(output, decoder)
-            for index, glosses in zip(indices, decoded, strict=True):
-                hypotheses[int(index)] = tuple(vocabulary[gloss] for gloss in glosses)
+            for index, glosses in zip(indices.tolist(), decoded, strict=True):
+                hypotheses[index] = tuple(vocabulary[gloss] for gloss in glosses)
     finally:
         model.train(training)
     return Evaluation(
@@ -130,10 +128,3 @@ class _Sums:
         )
         self._loss += float(loss) * len(possible)
         self._alignable += len(possible)
-
-
-def _batches(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """The utterances by length, so that little is padded."""
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), size):
-        yield order[start : start + size]

@@ -130,10 +130,7 @@ class Optimisation:
         state = self._optimiser.state_dict()["state"]
         return {
             "name": self._config.optimizer,
-            "moments": {
-                index: {name: _copied(value) for name, value in moments.items()}
-                for index, moments in state.items()
-            },
+            "moments": {index: copied(moments) for index, moments in state.items()},
             "scaler": dict(self._precision.scaler.state_dict()),
         }
 
@@ -149,15 +146,15 @@ class Optimisation:
             if known is None or values["exp_avg"].shape != known.shape:
                 raise CheckpointError("optimizer: the checkpoint's state is of other parameters")
         content = self._optimiser.state_dict()
-        content["state"] = {
-            index: {name: _copied(value) for name, value in values.items()}
-            for index, values in moments.items()
-        }
+        content["state"] = {index: copied(values) for index, values in moments.items()}
         self._optimiser.load_state_dict(content)
         if self._precision.scaled and state["scaler"]:
             self._precision.scaler.load_state_dict(state["scaler"])
 
 
-def _copied(value: Any) -> Any:
-    """A copy on the CPU: two runs that took up one state must not share its memory."""
-    return value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value
+def copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with its tensors copied to the CPU: two runs must not share its memory."""
+    return {
+        name: value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }

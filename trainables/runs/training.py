@@ -182,7 +182,7 @@ class _Store:
         self._curve.append(rows[-1])
         self._events.append(rows[-1])
         state = whole_state(run, rows)
-        self._checkpoints.save_state(state, epoch=run.epoch, improved=improved)
+        self._checkpoints.save(state, epoch=run.epoch, improved=improved)
 
 
 def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) -> bool:

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from trainables.data import Dataset, Split, collate
+from trainables.data import Dataset, Split
+from trainables.data.batch import sorted_batches
 from trainables.errors import CheckpointError, ConfigError, DataError
-from trainables.files.curve import replace_file
-from trainables.files.stored_model import StoredModel, vocabulary_difference
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE
-from trainables.teaching.soft_targets import FORMAT_VERSION, Probabilities, file_digest
+from trainables.files.atomic import replace_file
+from trainables.files.stored_model import StoredModel, file_hash, vocabulary_difference
+from trainables.teaching.soft_targets import FORMAT_VERSION, Probabilities
 
 _SHARD_BYTES = 256 * 2**20
 """Held in memory at a time."""
@@ -85,7 +85,7 @@ def write_soft_targets(
             old.unlink(missing_ok=True)
         begin()
         writer = _Writer(folder, split)
-        softened = _softened(stored, getattr(data, split), temperature=temperature, device=device)
+        softened = _softened(stored, data.split(split), temperature=temperature, device=device)
         for name, probabilities in softened:
             writer.add(name, probabilities, top_k)
         writer.flush()
@@ -128,14 +128,11 @@ def _softened(
 ) -> Iterator[tuple[str, Probabilities]]:
     """Each utterance's id and targets, in the order of their lengths."""
     model = stored.model.to(device)
-    order = np.argsort(split.lengths, kind="stable")  # so that little is padded
-    for begin in range(0, len(order), UTTERANCES_AT_ONCE):
-        indices = order[begin : begin + UTTERANCES_AT_ONCE]
-        batch = collate(split, indices).to(device)
+    for batch in sorted_batches(split, device=device):
         with torch.inference_mode():
             output = model(batch.features, batch.lengths)
             softened = (output.logits.float() / temperature).softmax(dim=-1).cpu().numpy()
-        for row, index in enumerate(indices.tolist()):
+        for row, index in enumerate(batch.indices.tolist()):
             yield split.ids[index], softened[: int(output.lengths[row]), row]
 
 
@@ -183,6 +180,6 @@ class _Writer:
             return
         path = self._folder / self._name
         save_file(self._tensors, path)
-        self.digests[path.name] = file_digest(path)
+        self.digests[path.name] = file_hash(path)
         self.size += path.stat().st_size
         self._tensors, self._bytes = {}, 0

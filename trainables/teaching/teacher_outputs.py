@@ -6,10 +6,7 @@ thrown away: a run with the cache and one without agree to the bit.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,10 +14,11 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 
+from trainables.data.dataset import offsets
 from trainables.errors import DataError
+from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
@@ -76,6 +74,14 @@ class CachedOutputs:
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"teacher outputs in {folder} are damaged: {error}") from error
 
+    @classmethod
+    def opened(cls, folder: Path) -> CachedOutputs | None:
+        """What lies in a folder; None where there is nothing whole."""
+        try:
+            return cls(folder)
+        except DataError:
+            return None
+
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, as views of the files."""
         rows = slice(int(self._starts[index]), int(self._starts[index + 1]))
@@ -96,24 +102,18 @@ def open_outputs(
     Raises:
         DataError: The folder cannot be written to, or the disk is full.
     """
-    name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:24]
-    folder = cache / "teacher-outputs" / name
+    folder = keyed_folder(cache / "teacher-outputs", key)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # One process computes, the others wait; the system frees the lock of one that dies.
-        with FileLock(folder.with_suffix(".lock")):
-            if folder.exists():
-                try:
-                    return CachedOutputs(folder)
-                except DataError:
-                    shutil.rmtree(folder)
-            _create(folder, live, training_set, key=key)
+        return open_or_create(
+            folder,
+            CachedOutputs.opened,
+            lambda partial: _create(partial, live, training_set, key=key),
+        )
     except OSError as error:
         raise DataError(
             f"teacher outputs cannot be stored in {folder}: {error}",
             hint="Free some space, or set teacher_cache: false.",
         ) from error
-    return CachedOutputs(folder)
 
 
 def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device) -> TeacherBatch:
@@ -137,23 +137,19 @@ def _padded(arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
 def _create(
     folder: Path, live: LiveOutputs, training_set: TrainingSet, *, key: Sequence[str]
 ) -> None:
-    """Computes all answers into a folder beside the final one, then renames it."""
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-    partial.mkdir()
-    starts = np.concatenate([[0], np.cumsum(training_set.output_lengths)])
+    """Computes all answers into an empty folder."""
+    starts = offsets(training_set.output_lengths)
     files: list[RowFile] = []
     with ExitStack() as opened:
         for index in training_set.indices.tolist():
             arrays = live.of(index)
             for array in arrays[len(files) :]:  # all of them the first time
                 shape = (int(starts[-1]), array.shape[1])
-                file = RowFile(partial / f"{len(files)}.npy", dtype=np.float32, shape=shape)
+                file = RowFile(folder / f"{len(files)}.npy", dtype=np.float32, shape=shape)
                 files.append(opened.enter_context(file))
             for file, array in zip(files, arrays, strict=True):
                 file.write(int(starts[index]), array)
         for file in files:
             file.complete()  # the last utterance may be one that cannot be learned
     index_file = {"arrays": len(files), "starts": starts.tolist(), "key": list(key)}
-    (partial / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
-    os.replace(partial, folder)
+    (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")

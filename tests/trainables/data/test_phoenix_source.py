@@ -12,7 +12,7 @@ import pytest
 from phoenix_layout import Layout, write_phoenix
 
 from trainables.data import Dataset, prepare
-from trainables.data.corpus import OFFICIAL_COUNTS, Utterance, subset_warnings
+from trainables.data.corpus import OFFICIAL_COUNTS, CorpusEntry, subset_warnings
 from trainables.decoding.arpa import RESERVED
 from trainables.errors import DataError
 
@@ -304,7 +304,7 @@ def test_without_signers_they_are_unknown(layout: Layout, cache: Path) -> None:
 def test_the_size_of_the_other_subset_is_warned_about(subset: str) -> None:
     """Two users once compared results of the two subsets."""
     for name, counts in OFFICIAL_COUNTS.items():
-        corpora = {split: [Utterance("x", "", ("A",))] * count for split, count in counts.items()}
+        corpora = {split: [CorpusEntry("x", "", ("A",))] * count for split, count in counts.items()}
         warnings = subset_warnings(corpora, subset)  # type: ignore[arg-type]
         assert len(warnings) == (0 if name == subset else 3)
         assert all(f"as in the subset {name}" in warning for warning in warnings)

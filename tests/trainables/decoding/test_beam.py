@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from reference_beam import Glosses, Mass, ReferenceBeamDecoder
 
 from trainables.decoding import (
     BeamDecoder,
@@ -19,7 +20,6 @@ from trainables.decoding import (
     train_kneser_ney,
 )
 from trainables.decoding.arpa import UNKNOWN, Entry
-from trainables.decoding.reference import Glosses, Mass, ReferenceBeamDecoder
 from trainables.errors import ConfigError
 
 LogProbs = NDArray[np.float32]

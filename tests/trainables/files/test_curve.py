@@ -111,6 +111,7 @@ def test_event_file_is_repaired(tmp_path: Path) -> None:
 
 def test_light_modules_do_not_import_torch() -> None:
     # `slr-tune list` reads curves and settings; it must not pay seconds for torch.
-    modules = "config, curve, early_stopping, errors, protocol, registry"
-    code = f"from trainables import {modules}; import sys; sys.exit('torch' in sys.modules)"
+    modules = "config, files.curve, runs.early_stopping, errors, protocol, registry"
+    imports = ", ".join(f"trainables.{name}" for name in modules.split(", "))
+    code = f"import {imports}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,7 +15,7 @@ def training_language_model(data: Dataset, *, order: int = LM_ORDER) -> NgramMod
     return train_kneser_ney(data.train.references, order=order, vocabulary=data.vocabulary[1:])
 
 
-def decoder_of(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
+def build_decoder(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
     """The beam search of a run; None for greedy decoding.
 
     Args:
