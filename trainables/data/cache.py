@@ -13,11 +13,11 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trainables.data.config import DataSpec, LibrasSpec, parse_data_spec
+from trainables.data.config import LibrasSpec, parse_data_spec
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.libras_source import LibrasSource
 from trainables.data.packing import PackingProblems, Progress
@@ -27,21 +27,10 @@ from trainables.files.atomic import replace_file
 
 SHOWN_PROBLEMS = 20
 
+Source = LibrasSource | PhoenixSource
+"""Data that can be packed."""
+
 _log = logging.getLogger(__name__)
-
-
-class Source(Protocol):
-    """Data that can be packed."""
-
-    @property
-    def name(self) -> str:
-        """Name of the kind of data."""
-
-    def key(self) -> str:
-        """Digest of what packing would read, found without reading it all."""
-
-    def build(self, folder: Path, progress: Progress | None) -> str:
-        """Packs into an empty folder and returns the digest of what the data is."""
 
 
 def prepare(
@@ -62,7 +51,8 @@ def prepare(
         DataError: The data is missing or malformed (all its problems are named), or the cache
             cannot be written.
     """
-    source = _source(parse_data_spec(section))
+    spec = parse_data_spec(section)
+    source = LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
     store = Path(cache).absolute() / "data"
     try:
         key = source.key()
@@ -72,10 +62,6 @@ def prepare(
             f"{error.filename or store}: {error.strerror or error}",
             hint=f"The data is packed into {store}, which must be writable and have room.",
         ) from error
-
-
-def _source(spec: DataSpec) -> Source:
-    return LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
 
 
 def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:

@@ -38,7 +38,7 @@ LOG10_OF_UNLISTED = -100.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class NgramEntry:
     """An n-gram's line.
 
     Attributes:
@@ -58,7 +58,7 @@ class NgramModel:
         ngrams: For each order from 1, its n-grams. The unigrams hold `<s>` and `</s>`.
     """
 
-    ngrams: tuple[Mapping[Ngram, Entry], ...]
+    ngrams: tuple[Mapping[Ngram, NgramEntry], ...]
 
     @property
     def order(self) -> int:
@@ -109,7 +109,7 @@ class NgramModel:
             raise ValueError("the perplexity of no sentence is not defined")
         return float(10.0 ** (-log10_prob / words))
 
-    def _entry(self, words: Ngram) -> Entry | None:
+    def _entry(self, words: Ngram) -> NgramEntry | None:
         return self.ngrams[len(words) - 1].get(words)
 
     def _known(self, word: str) -> str:
@@ -193,10 +193,10 @@ class _Reader:
             raise self._error("no 'ngram 1=COUNT' before \\1-grams:")
         return counts
 
-    def _section(self, order: int, count: int) -> dict[Ngram, Entry]:
+    def _section(self, order: int, count: int) -> dict[Ngram, NgramEntry]:
         if order > 1 and self._next() != f"\\{order}-grams:":
             raise self._error(f"expected \\{order}-grams:")
-        ngrams: dict[Ngram, Entry] = {}
+        ngrams: dict[Ngram, NgramEntry] = {}
         for _ in range(count):
             words, entry = self._line(order)
             if words in ngrams:
@@ -204,7 +204,7 @@ class _Reader:
             ngrams[words] = entry
         return ngrams
 
-    def _line(self, order: int) -> tuple[Ngram, Entry]:
+    def _line(self, order: int) -> tuple[Ngram, NgramEntry]:
         fields = self._next().split()
         if len(fields) not in (order + 1, order + 2):
             raise self._error(f"expected LOG10_PROB, {order} words, and a backoff or none")
@@ -212,7 +212,7 @@ class _Reader:
         prob = self._float(fields[0])
         if prob > 0.0:
             raise self._error(f"the logarithm of a probability is above 0: {fields[0]}")
-        return words, Entry(prob, self._float(fields[-1]) if len(fields) == order + 2 else 0.0)
+        return words, NgramEntry(prob, self._float(fields[-1]) if len(fields) == order + 2 else 0.0)
 
     def _float(self, text: str) -> float:
         try:

@@ -18,11 +18,11 @@ from operator import attrgetter
 
 import numpy as np
 
+from trainables.data import BLANK
 from trainables.decoding.arpa import NgramModel
 from trainables.decoding.fused_model import FusedModel
 from trainables.decoding.prefix import Prefix
 from trainables.decoding.settings import (
-    BLANK,
     BeamSettings,
     Hypothesis,
     LogProbs,

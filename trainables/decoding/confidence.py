@@ -20,18 +20,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from trainables.decoding.settings import BLANK
+from trainables.data import BLANK
+from trainables.decoding.greedy import Lengths, Scores, checked_ends, to_numpy
 from trainables.errors import ConfigError
 
 
-def confident_decode(
-    log_probs: Tensor | NDArray[np.floating[Any]],
-    lengths: Tensor | NDArray[np.integer[Any]],
-    *,
-    threshold: float,
-) -> list[list[int]]:
+def confident_decode(log_probs: Scores, lengths: Lengths, *, threshold: float) -> list[list[int]]:
     """Decodes a batch along its best path, by the rules at the top of this file.
 
     Args:
@@ -51,13 +46,8 @@ def confident_decode(
             f"confidence threshold {threshold} must be at most 0",
             hint="It is compared with log-probabilities: ln 0.5 is -0.69, ln 0.0003 is -8.",
         )
-    scores, ends = _numpy(log_probs), _numpy(lengths)
-    if scores.ndim != 3 or scores.shape[2] < 2 or ends.shape != scores.shape[1:2]:
-        raise ValueError(
-            f"expected (T, N, C) and lengths (N,), got {scores.shape} and {ends.shape}"
-        )
-    if ends.size and (ends.min() < 0 or ends.max() > len(scores)):
-        raise ValueError(f"lengths must be in 0..{len(scores)}, got {ends.min()}..{ends.max()}")
+    ends = checked_ends(log_probs, lengths, min_classes=2)
+    scores = to_numpy(log_probs)
     return [_decode(scores[:end, index], threshold) for index, end in enumerate(ends)]
 
 
@@ -72,7 +62,3 @@ def _decode(frames: NDArray[np.floating[Any]], threshold: float) -> list[int]:
     reached = np.maximum.reduceat(confidence, starts) >= threshold
     classes: list[int] = path[starts[reached & (path[starts] != BLANK)]].tolist()
     return classes
-
-
-def _numpy(values: Tensor | NDArray[Any]) -> NDArray[Any]:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

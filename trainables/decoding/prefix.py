@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from trainables.data import BLANK
 from trainables.decoding.fused_model import FusedModel, History
-from trainables.decoding.settings import BLANK, Hypothesis
+from trainables.decoding.settings import Hypothesis
 
 _NOT_YET = History((), ())
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from trainables.errors import ConfigError
 
-BLANK = 0
 LogProbs = NDArray[np.floating[Any]]
 
 _MAX_BONUS = 100.0

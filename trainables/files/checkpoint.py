@@ -76,7 +76,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: best, latest, and one every so many epochs."""
+    """The checkpoints of one run: best, latest, and one every so many epochs.
+
+    Attributes:
+        best: File of the epoch with the best value of the objective.
+        latest: File of the last finished epoch.
+    """
 
     def __init__(self, folder: Path, *, every: int = 0) -> None:
         """Names the files; nothing is opened yet.
@@ -85,22 +90,10 @@ class CheckpointFolder:
             folder: Where the checkpoints lie.
             every: Keep one each that many epochs; 0 for none.
         """
-        self.folder = folder
-        self.every = every
-
-    @property
-    def best(self) -> Path:
-        """The epoch with the best value of the objective."""
-        return self.folder / "checkpoint_best.pt"
-
-    @property
-    def latest(self) -> Path:
-        """The last finished epoch."""
-        return self.folder / "checkpoint_latest.pt"
-
-    def epoch(self, number: int) -> Path:
-        """The file kept for an epoch."""
-        return self.folder / f"checkpoint_epoch_{number:03d}.pt"
+        self._folder = folder
+        self._every = every
+        self.best = folder / "checkpoint_best.pt"
+        self.latest = folder / "checkpoint_latest.pt"
 
     def save(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
         """Stores a run's state after `epoch` epochs; latest is last, never ahead of the others.
@@ -109,8 +102,8 @@ class CheckpointFolder:
             CheckpointError: The folder cannot be written to.
         """
         targets = [self.best] if improved else []
-        if self.every and epoch % self.every == 0:
-            targets.append(self.epoch(epoch))
+        if self._every and epoch % self._every == 0:
+            targets.append(self._folder / f"checkpoint_epoch_{epoch:03d}.pt")
         first, *others = [*targets, self.latest]
         save_checkpoint(first, state)
         for other in others:
