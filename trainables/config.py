@@ -117,13 +117,10 @@ class Temperature(Settings):
         """Removes what the schedule has no use for."""
         if not isinstance(values, dict):
             return values
-        unused: dict[str, Any] = {}
         schedule = values.get("schedule", "step")
-        if schedule in ("constant", "linear", "cosine"):
-            unused["milestones"] = ()
-        if schedule == "constant":
-            unused["end"] = None
-        return {**values, **unused}
+        milestones = {"milestones": ()} if schedule in ("constant", "linear", "cosine") else {}
+        end = {"end": None} if schedule == "constant" else {}
+        return {**values, **milestones, **end}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -117,12 +117,7 @@ class NgramModel:
 
 
 def write_arpa(model: NgramModel, path: Path) -> None:
-    """Writes a model as a plain ARPA file."""
-    path.write_text(format_arpa(model), encoding="utf-8", newline="\n")
-
-
-def format_arpa(model: NgramModel) -> str:
-    """The text of a model's ARPA file, n-grams in the order of their words."""
+    """Writes a model as a plain ARPA file, n-grams in the order of their words."""
     lines = ["\\data\\"]
     lines += [f"ngram {order}={len(ngrams)}" for order, ngrams in enumerate(model.ngrams, 1)]
     for order, ngrams in enumerate(model.ngrams, 1):
@@ -130,7 +125,7 @@ def format_arpa(model: NgramModel) -> str:
         for words, entry in sorted(ngrams.items(), key=itemgetter(0)):
             backoff = f"\t{entry.log10_backoff:.9g}" if order < model.order else ""
             lines.append(f"{entry.log10_prob:.9g}\t{' '.join(words)}{backoff}")
-    return "\n".join((*lines, "", "\\end\\", ""))
+    path.write_text("\n".join((*lines, "", "\\end\\", "")), encoding="utf-8", newline="\n")
 
 
 def read_arpa(path: Path) -> NgramModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -118,8 +119,8 @@ class _Totals:
     def __init__(self, trainer: Trainer) -> None:
         self._split = trainer.data.train
         self._vocabulary = trainer.data.vocabulary
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._weights: dict[str, float] = {}
         self._norms: list[float] = []
         self._hypotheses: list[list[str]] = []
@@ -131,10 +132,8 @@ class _Totals:
         """Adds the losses of a batch, and what was recognised in it."""
         for term in terms:
             count = term.count(size)
-            self._sums[term.name] = (
-                self._sums.get(term.name, 0.0) + float(term.value.detach()) * count
-            )
-            self._counts[term.name] = self._counts.get(term.name, 0) + count
+            self._sums[term.name] += float(term.value.detach()) * count
+            self._counts[term.name] += count
             self._weights[term.name] = term.weight
         for glosses in greedy_decode(output.log_probs, output.lengths):
             self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])
