@@ -30,7 +30,8 @@ import torch
 
 from slr_tune.space import load_spec
 from trainables.config import DistillConfig, TeacherConfig
-from trainables.data import Dataset, collate, prepare
+from trainables.data import Dataset, prepare
+from trainables.data.batch import collate
 from trainables.files.checkpoint import save_checkpoint
 from trainables.losses import ctc_loss, feature_matching_loss, framewise_kd_loss
 from trainables.models import bilstm

@@ -12,7 +12,7 @@ from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import model_parameters, probed_configs
 from slr_tune.checks.result import Finding, counted
 from trainables.config import DistillConfig
-from trainables.data import collate
+from trainables.data.batch import collate
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
 

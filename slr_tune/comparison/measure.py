@@ -15,7 +15,8 @@ from slr_tune.evaluation.decode import Decoded, beam, frames_of, greedy
 from slr_tune.statistics import Difference, ErrorCounts, compare
 from slr_tune.statistics.wer_interval import Wer, wer_with_interval
 from slr_tune.study.folders import cache_root
-from trainables.data import Dataset, Split, collate
+from trainables.data import Dataset, Split
+from trainables.data.batch import collate
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
 from trainables.decoding.log_probs import stored_log_probs
 

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from slr_tune.diagnosis.red_flags import MOST_BLANK
 from slr_tune.diagnosis.scores import Scores, score_split
-from trainables.data import Dataset, Split, collate
+from trainables.data import Dataset, Split
+from trainables.data.batch import collate
 from trainables.losses import ctc_loss
 from trainables.models import Recogniser
 from trainables.scoring.wer import corpus_wer

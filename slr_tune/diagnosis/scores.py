@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from trainables.data import BLANK, Split, collate
-from trainables.data.batch import UTTERANCES_AT_ONCE
+from trainables.data import BLANK, Split
+from trainables.data.batch import UTTERANCES_AT_ONCE, collate
 from trainables.models import Recogniser
 
 

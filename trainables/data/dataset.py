@@ -82,10 +82,6 @@ class Split:
         """Vocabulary indices int64 (S,) of an utterance; glosses outside it are left out."""
         return self.targets[self.target_offsets[utterance] : self.target_offsets[utterance + 1]]
 
-    def glosses(self, utterance: int) -> list[str]:
-        """What was signed, word for word: the reference to score against."""
-        return list(self.references[utterance])
-
 
 @dataclass(frozen=True)
 class SplitStatistics:
@@ -173,10 +169,9 @@ class Dataset:
         statistics = self.statistics[SPLITS.index(name)]
         folder = self.folder / name
         try:
-            with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-                offsets, targets, target_offsets = (
-                    _read_only(arrays[key]) for key in ("offsets", "targets", "target_offsets")
-                )
+            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+                keys = ("offsets", "targets", "target_offsets")
+                arrays = {key: _read_only(file[key]) for key in keys}
             texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
             return Split(
                 name=name,
@@ -186,9 +181,7 @@ class Dataset:
                     mode="r",
                     shape=(statistics.frames, self.feature_size),
                 ),
-                offsets=offsets,
-                targets=targets,
-                target_offsets=target_offsets,
+                **arrays,
                 ids=tuple(texts["ids"]),
                 signers=None if texts["signers"] is None else tuple(texts["signers"]),
                 references=tuple(tuple(words) for words in texts["references"]),

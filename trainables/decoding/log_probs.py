@@ -106,18 +106,14 @@ def stored_log_probs(
         ) from error
 
 
-def _opened(folder: Path) -> StoredLogProbs | None:
-    """What lies in a folder; None where there is nothing whole."""
-    try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return StoredLogProbs(
-            scores=np.load(folder / "scores.npy", mmap_mode="r"),
-            starts=np.array(index["starts"], dtype=np.int64),
-            greedy=tuple(tuple(classes) for classes in index["greedy"]),
-            seconds=index["seconds"],
-        )
-    except (OSError, ValueError, KeyError, EOFError):
-        return None  # numpy ends with EOFError on an empty file
+def _opened(folder: Path) -> StoredLogProbs:
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    return StoredLogProbs(
+        scores=np.load(folder / "scores.npy", mmap_mode="r"),
+        starts=np.array(index["starts"], dtype=np.int64),
+        greedy=tuple(tuple(classes) for classes in index["greedy"]),
+        seconds=index["seconds"],
+    )
 
 
 def _create(folder: Path, stored: StoredModel, split: Split, *, device: torch.device) -> None:

@@ -9,13 +9,18 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock
 
+from trainables.errors import DataError
+
 Opened = TypeVar("Opened")
+
+NOT_WHOLE = (DataError, OSError, ValueError, KeyError, EOFError)
+"""What reading a folder raises where files are missing or cut off; numpy ends with EOFError."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -44,7 +49,7 @@ def keyed_folder(parent: Path, key: Sequence[object]) -> Path:
 
 
 def open_or_create(
-    folder: Path, opened: Callable[[Path], Opened | None], create: Callable[[Path], None]
+    folder: Path, opened: Callable[[Path], Opened], create: Callable[[Path], None]
 ) -> Opened:
     """Opens a folder that processes share, after creating it if none of them has yet.
 
@@ -52,7 +57,7 @@ def open_or_create(
 
     Args:
         folder: Where it lies, or is to lie.
-        opened: What lies in a folder; None where there is nothing whole.
+        opened: What lies in a folder; raises one of `NOT_WHOLE` where that is damaged or nothing.
         create: Fills an empty folder.
 
     Raises:
@@ -60,14 +65,12 @@ def open_or_create(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        found = opened(folder)
-        if found is None:
-            partial = folder.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-            shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
-            partial.mkdir()
-            create(partial)
-            os.replace(partial, folder)
-            found = opened(folder)
-    assert found is not None  # it was created a moment ago
-    return found
+        with suppress(*NOT_WHOLE):
+            return opened(folder)
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
+        shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
+        partial.mkdir()
+        create(partial)
+        os.replace(partial, folder)
+        return opened(folder)

@@ -105,15 +105,9 @@ def feature_matching_loss(
             raise ValueError(
                 f"hidden states differ in shape, {tuple(ours.shape)} and {tuple(theirs.shape)}"
             )
-        losses.append(_squared_difference(ours, theirs.detach(), lengths))
+        ours, theirs = ours.transpose(0, 1), theirs.detach().transpose(0, 1)  # [T, N, H]
+        check_lengths(ours, lengths)
+        dtype = torch.promote_types(ours.dtype, torch.float32)  # 32 bits or more
+        ours, theirs = (real_frames(states, lengths).to(dtype) for states in (ours, theirs))
+        losses.append(functional.mse_loss(ours, theirs))
     return torch.stack(losses).mean()
-
-
-def _squared_difference(ours: Tensor, theirs: Tensor, lengths: Tensor) -> Tensor:
-    """Mean over real frames and channels, in 32 bits or more."""
-    ours, theirs = ours.transpose(0, 1), theirs.transpose(0, 1)  # [T, N, H]
-    check_lengths(ours, lengths)
-    dtype = torch.promote_types(ours.dtype, torch.float32)
-    return functional.mse_loss(
-        real_frames(ours, lengths).to(dtype), real_frames(theirs, lengths).to(dtype)
-    )

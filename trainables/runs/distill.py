@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from trainables.config import DistillConfig
-from trainables.data import Batch
+from trainables.data.batch import Batch
 from trainables.errors import ConfigError
 from trainables.losses import (
     FeatureProjection,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainables.data import Batch, Dataset
+from trainables.data import Dataset
+from trainables.data.batch import Batch
 from trainables.decoding import greedy_decode
 from trainables.models import ModelOutput, Recogniser
 from trainables.runs.optimisation import Optimisation, Precision

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainables.data import BLANK, Batch, Split
-from trainables.data.batch import UTTERANCES_AT_ONCE, sorted_batches
+from trainables.data import BLANK, Split
+from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
 from trainables.decoding import BeamDecoder, greedy_decode
 from trainables.losses import ctc_loss
+from trainables.losses.frames import real_frames
 from trainables.models import ModelOutput, Recogniser
 from trainables.scoring.wer import WerResult, corpus_wer
 
@@ -110,12 +111,11 @@ class _Sums:
     def add(self, output: ModelOutput, batch: Batch, possible: NDArray[np.int64]) -> None:
         """Adds a batch; the loss only of those rows that CTC can align."""
         log_probs = output.log_probs.float()  # [T, N, C]
-        time = torch.arange(len(log_probs), device=log_probs.device)
-        real = time[:, None] < output.lengths.to(log_probs.device)[None, :]  # [T, N]
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
-        self.frames += int(real.sum())
-        self.blank += int((log_probs.argmax(dim=-1) == BLANK)[real].sum())
-        self.entropy += float(entropy[real].double().sum())
+        frames = real_frames(log_probs, output.lengths)  # [F, C]
+        entropy = -(frames.exp() * frames).sum(dim=-1)
+        self.frames += len(frames)
+        self.blank += int((frames.argmax(dim=-1) == BLANK).sum())
+        self.entropy += float(entropy.double().sum())
         if not len(possible):
             return
         rows = torch.from_numpy(possible)

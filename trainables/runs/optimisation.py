@@ -87,12 +87,9 @@ class Optimisation:
         schedule = self._config.learning_rate_schedule
         return self._config.learning_rate * learning_rate_factor(
             position,
-            name=schedule.name,
-            warmup_epochs=schedule.warmup_epochs,
+            **schedule.model_dump(exclude={"min_learning_rate"}),
             max_epochs=self._config.max_epochs,
             min_factor=schedule.min_learning_rate / self._config.learning_rate,
-            restart_epochs=schedule.restart_epochs,
-            restart_factor=schedule.restart_factor,
         )
 
     def backward(self, loss: Tensor) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainables.config import RunConfig
-from trainables.data import Batch
+from trainables.data.batch import Batch
 from trainables.losses import ctc_loss
 from trainables.models import ModelOutput, Recogniser
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
 from trainables.data.dataset import offsets
 from trainables.errors import DataError
@@ -74,14 +75,6 @@ class CachedOutputs:
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"teacher outputs in {folder} are damaged: {error}") from error
 
-    @classmethod
-    def opened(cls, folder: Path) -> CachedOutputs | None:
-        """What lies in a folder; None where there is nothing whole."""
-        try:
-            return cls(folder)
-        except DataError:
-            return None
-
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, as views of the files."""
         rows = slice(int(self._starts[index]), int(self._starts[index + 1]))
@@ -106,7 +99,7 @@ def open_outputs(
     try:
         return open_or_create(
             folder,
-            CachedOutputs.opened,
+            CachedOutputs,
             lambda partial: _create(partial, live, training_set, key=key),
         )
     except OSError as error:
@@ -120,18 +113,10 @@ def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device
     """Puts the answers for some utterances into one batch, zeros at the ends."""
     each = [outputs.of(index) for index in indices]
     logits, *hidden = [
-        _padded([arrays[number] for arrays in each]).to(device) for number in range(len(each[0]))
+        pad_sequence([torch.tensor(array) for array in arrays], batch_first=True).to(device)
+        for arrays in zip(*each, strict=True)
     ]
     return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
-
-
-def _padded(arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
-    """N arrays (T', X) as one tensor (N, T', X)."""
-    shape = (len(arrays), max(len(array) for array in arrays), arrays[0].shape[1])
-    result = np.zeros(shape, dtype=np.float32)
-    for row, array in enumerate(arrays):
-        result[row, : len(array)] = array
-    return torch.from_numpy(result)
 
 
 def _create(

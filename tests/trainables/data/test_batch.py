@@ -59,12 +59,3 @@ def test_misuse_is_refused(libras: Dataset) -> None:
         collate(libras.train, [])
     with pytest.raises(ValueError, match="1 features were given for 2"):
         collate(libras.train, [0, 1], frames=[libras.train.frames(0)])
-
-
-def test_names_are_found_from_the_package() -> None:
-    """The package imports torch only for these two names."""
-    import trainables.data
-
-    assert trainables.data.collate is collate
-    with pytest.raises(AttributeError, match="no attribute 'colate'"):
-        trainables.data.colate  # noqa: B018

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from trainables.data import Dataset, epoch_batches
+from trainables.data import Dataset
+from trainables.data.batching import epoch_batches
 from trainables.data.dataset import Indices
 
 

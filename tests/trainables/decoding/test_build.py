@@ -9,7 +9,8 @@ import torch
 from pydantic import ValidationError
 
 from trainables.config import Decoding, DistillConfig, StudentConfig
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.decoding import BeamDecoder, BeamSettings, train_kneser_ney
 from trainables.decoding.build import build_decoder
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint

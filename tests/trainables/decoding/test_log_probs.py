@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.decoding import log_probs
 from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.errors import CheckpointError, DataError

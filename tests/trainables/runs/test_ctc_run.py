@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import collate
+from trainables.data.batch import collate
 from trainables.errors import CheckpointError, ConfigError
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.curve import COLUMNS

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.errors import DataError
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
