@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,24 +111,19 @@ def _sweep(store: Path, own_key: str) -> None:
         key = partial.name.removesuffix(".partial")
         if key == own_key:
             shutil.rmtree(partial)
-            continue
-        try:
-            with _lock(store, key, wait=False):
+        else:
+            with suppress(Timeout), _lock(store, key, wait=False):
                 shutil.rmtree(partial, ignore_errors=True)
-        except Timeout:
-            continue
 
 
 def _publish(partial: Path, target: Path) -> None:
     """Gives a finished data set its name, at once and only where no sound one has it."""
     if target.exists():
-        try:
+        with suppress(DataError):
             open_dataset(target)
-        except DataError:
-            # Those who have the damaged files mapped keep them until they close them.
-            shutil.rmtree(target)
-        else:
             return
+        # Those who have the damaged files mapped keep them until they close them.
+        shutil.rmtree(target)
     try:
         partial.rename(target)
     except OSError:

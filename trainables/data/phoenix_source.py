@@ -98,10 +98,8 @@ class PhoenixSource:
         problems += _wrong_widths(widths)
         if problems:
             raise PackingProblems(problems)
-        spec = self._spec.model_dump()
         # The same data elsewhere is the same data: where it lay is no part of what it is.
-        kind = {key: value for key, value in spec.items() if key != "root"}
-        digest = digest_of([FORMAT_VERSION, kind, digests])
+        digest = digest_of([FORMAT_VERSION, self._spec.model_dump(exclude={"root"}), digests])
         write_index(
             Dataset(
                 folder=folder,
@@ -109,7 +107,7 @@ class PhoenixSource:
                 hash=digest,
                 vocabulary=tuple(vocabulary),
                 feature_size=widths[0][1],
-                spec=spec,
+                spec=self._spec.model_dump(),
                 warnings=tuple(subset_warnings(corpora, self._spec.subset)),
                 statistics=tuple(statistics),
                 facts={},
@@ -150,10 +148,7 @@ class PhoenixSource:
 
 def feature_names(root: Path) -> list[str]:
     """Names of the kinds of features below a root of this layout."""
-    folder = root / "features"
-    return (
-        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    )
+    return sorted(path.name for path in (root / "features").glob("*") if path.is_dir())
 
 
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:

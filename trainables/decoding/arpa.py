@@ -20,7 +20,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -157,9 +157,7 @@ class _Reader:
 
     def __init__(self, path: Path, lines: Iterable[str]) -> None:
         self._path = path
-        self._lines: Iterator[tuple[int, str]] = (
-            (number, line.strip()) for number, line in enumerate(lines, 1)
-        )
+        self._lines = enumerate(map(str.strip, lines), 1)
         self._number = 0
 
     def read(self) -> NgramModel:

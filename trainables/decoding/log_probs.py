@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from trainables.data import Dataset, Split
 from trainables.data.batch import sorted_batches
 from trainables.data.dataset import offsets
-from trainables.decoding.greedy import greedy_decode
+from trainables.decoding.best_path import greedy_decode
 from trainables.errors import CheckpointError, DataError
 from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
@@ -61,18 +61,13 @@ def check_fits(stored: StoredModel, data: Dataset) -> None:
     Raises:
         CheckpointError: They differ in vocabulary or features.
     """
+    where, hint = f"checkpoint {stored.path}", "Name the data that it was trained on with --data."
     difference = vocabulary_difference(stored.vocabulary, data.vocabulary)
     if difference:
-        raise CheckpointError(
-            f"checkpoint {stored.path} was trained on other glosses: {difference}",
-            hint="Name the data that it was trained on with --data.",
-        )
+        raise CheckpointError(f"{where} was trained on other glosses: {difference}", hint=hint)
     if stored.feature_size != data.feature_size:
-        raise CheckpointError(
-            f"checkpoint {stored.path} takes {stored.feature_size} features a frame, "
-            f"the data has {data.feature_size}",
-            hint="Name the data that it was trained on with --data.",
-        )
+        sizes = f"{stored.feature_size} features a frame, the data has {data.feature_size}"
+        raise CheckpointError(f"{where} takes {sizes}", hint=hint)
 
 
 def stored_log_probs(

@@ -38,20 +38,14 @@ def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recognis
             f"architecture: {config.architecture!r} is not known",
             hint=f"Known are: {', '.join(sorted(ARCHITECTURES))}.",
         )
+    settings = {name: getattr(config, name) for name in _SETTINGS}
     try:
-        return ARCHITECTURES[config.architecture](
-            input_size,
-            classes,
-            layers=config.layers,
-            hidden=config.hidden,
-            projection=config.projection,
-            dropout=config.dropout,
-            subsampling=config.subsampling,
-            blank_bias=config.blank_bias,
-        )
+        return ARCHITECTURES[config.architecture](input_size, classes, **settings)
     except ValueError as error:
         raise ConfigError(f"{config.architecture}: {error}") from error
 
+
+_SETTINGS = ("layers", "hidden", "projection", "dropout", "subsampling", "blank_bias")
 
 ARCHITECTURES: dict[str, Callable[..., Recogniser]] = {
     "bilstm": BiLSTM,

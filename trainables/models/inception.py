@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.residual import ResidualModel
+from trainables.models.base import ResidualModel
 
 
 class Inception(ResidualModel):

@@ -21,7 +21,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.residual import ResidualModel
+from trainables.models.base import ResidualModel
 
 _EXPANSION = 2
 _SQUEEZE = 4

@@ -207,10 +207,8 @@ class CtcRun:
             model=self.model,
             loss=self._loss,
             optimisation=self._optimisation,
-            precision=self._precision,
             training_set=self.training_set,
             data=self._data,
-            device=self.device,
             seed=self._seed,
         )
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
-
 from trainables.config import DistillConfig
 from trainables.data.batch import Batch
 from trainables.errors import ConfigError
@@ -64,13 +62,13 @@ class DistillLoss(TrainingLoss):
         self._soft_targets: SoftTargets | None = None
         self._outputs: TeacherOutputs | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
-        device = next(student.parameters()).device
         if inputs.teacher is not None and inputs.teacher.is_dir():
             self._soft_targets = self._outputs = SoftTargets(inputs.teacher)
             self._soft_targets.check_settings(config)
             self._soft_targets.check_data(inputs.data)
             return
         if inputs.teacher is not None:
+            device = next(student.parameters()).device
             self._teacher = FrozenTeacher(inputs.teacher, device=device, half=config.teacher_fp16)
             self._teacher.check_fits(
                 vocabulary=inputs.data.vocabulary,
@@ -85,7 +83,7 @@ class DistillLoss(TrainingLoss):
                 hint="Give --teacher FILE, or teacher: {train: teacher} in a search space.",
             )
         if self._weights.gamma > 0:
-            self._match(student, self._teacher, seed=inputs.seed, device=device)
+            self._match(student, self._teacher, seed=inputs.seed)
         if not config.augmentation.active:
             self._outputs = self._open(self._teacher, training_set, inputs)
 
@@ -127,9 +125,7 @@ class DistillLoss(TrainingLoss):
             "teacher_parameters": stored.parameters,
         }
 
-    def _match(
-        self, student: Recogniser, teacher: FrozenTeacher, *, seed: int, device: torch.device
-    ) -> None:
+    def _match(self, student: Recogniser, teacher: FrozenTeacher, *, seed: int) -> None:
         """Pairs the hidden layers and builds the maps between their widths."""
         self._pairs = matched_layers(
             len(student.hidden_sizes), len(teacher.hidden_sizes), which=self._config.feature_layers
@@ -138,7 +134,7 @@ class DistillLoss(TrainingLoss):
             self.learned = FeatureProjection(
                 [student.hidden_sizes[ours] for ours, _ in self._pairs],
                 [teacher.hidden_sizes[theirs] for _, theirs in self._pairs],
-            ).to(device)
+            ).to(teacher.device)
 
     @property
     def _teacher_layers(self) -> list[int]:
@@ -159,7 +155,7 @@ class DistillLoss(TrainingLoss):
             f"layers {self._teacher_layers}",
             f"truncate {self._config.truncate_frames}",
         )
-        return open_outputs(live, training_set, key=key, cache=inputs.cache)
+        return open_outputs(live, key=key, cache=inputs.cache)
 
     def _ask(self, batch: Batch) -> TeacherBatch:
         """The teacher's answers for a batch; about the very frames if they were changed."""

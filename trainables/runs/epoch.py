@@ -14,7 +14,7 @@ from trainables.data import Dataset
 from trainables.data.batch import Batch
 from trainables.decoding import greedy_decode
 from trainables.models import ModelOutput, Recogniser
-from trainables.runs.optimisation import Optimisation, Precision
+from trainables.runs.optimisation import Optimisation
 from trainables.runs.training_loss import Sizes, Term, TrainingLoss
 from trainables.runs.training_set import Group, TrainingSet
 from trainables.scoring.wer import corpus_wer
@@ -29,23 +29,20 @@ class Trainer:
     """What an epoch of training needs.
 
     Attributes:
-        model: On `device`.
+        model: On the optimiser's device.
         loss: What is minimised.
-        optimisation: Of the model's parameters and those that the loss learns.
-        precision: What the forward pass is computed in.
+        optimisation: Of the model's parameters and those that the loss learns, with the precision
+            that all is computed in.
         training_set: The utterances.
         data: Their vocabulary and glosses.
-        device: Where to compute.
         seed: All randomness comes from it and the epoch.
     """
 
     model: Recogniser
     loss: TrainingLoss
     optimisation: Optimisation
-    precision: Precision
     training_set: TrainingSet
     data: Dataset
-    device: torch.device
     seed: int
 
     def run(self, epoch: int, *, split: int) -> dict[str, float]:
@@ -89,9 +86,10 @@ class Trainer:
         batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
         sizes = [self._sizes(batch) for batch in batches]
         whole = sum(sizes[1:], sizes[0])
+        device = self.optimisation.precision.device
         for batch, size in zip(batches, sizes, strict=True):
-            with self.precision.autocast():
-                output, terms = self.loss.terms(self.model, batch.to(self.device), epoch=epoch)
+            with self.optimisation.precision.autocast():
+                output, terms = self.loss.terms(self.model, batch.to(device), epoch=epoch)
             # Each term is a mean over its batch; what counts is the mean over the group, whatever
             # the sizes of its batches.
             total = torch.stack([_share(term, size, whole) for term in terms]).sum()
@@ -100,7 +98,7 @@ class Trainer:
             self.optimisation.backward(total)
             totals.add_batch(batch, size, output, terms)
         norm = self.optimisation.step(position)
-        if not (math.isfinite(norm) or self.precision.scaled):
+        if not (math.isfinite(norm) or self.optimisation.precision.scaled):
             raise NotFinite(f"the gradient's norm is {norm} in epoch {epoch}")
         return norm
 

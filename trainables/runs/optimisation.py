@@ -66,6 +66,9 @@ class Optimisation:
 
     Nothing but Adam's running means (and the scaler) is state: the learning rate is a function of
     the position in the run.
+
+    Attributes:
+        precision: What the forward pass is computed in.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Optimisation:
         """Builds the optimiser named in the settings."""
         self._parameters = list(parameters)
         self._config = config
-        self._precision = precision
+        self.precision = precision
         self._optimiser = _OPTIMISERS[config.optimizer](
             self._parameters,
             lr=config.learning_rate,
@@ -94,7 +97,7 @@ class Optimisation:
 
     def backward(self, loss: Tensor) -> None:
         """Adds a share of the group's loss to the gradients."""
-        torch.autograd.backward(self._precision.scaler.scale(loss))
+        torch.autograd.backward(self.precision.scaler.scale(loss))
 
     def step(self, position: float) -> float:
         """Changes the parameters by the gathered gradients, and clears those.
@@ -102,7 +105,7 @@ class Optimisation:
         Returns:
             Norm of the gradient before clipping. Where it is not finite nothing is changed.
         """
-        scaler = self._precision.scaler
+        scaler = self.precision.scaler
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate(position)
         scaler.unscale_(self._optimiser)
@@ -111,7 +114,7 @@ class Optimisation:
             norm = float(
                 nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
             )
-            if norm < float("inf") or self._precision.scaled:
+            if norm < float("inf") or self.precision.scaled:
                 scaler.step(self._optimiser)
         finally:
             scaler.update()  # Without it no step could follow one that ran out of memory.
@@ -128,7 +131,7 @@ class Optimisation:
         return {
             "name": self._config.optimizer,
             "moments": {index: copied(moments) for index, moments in state.items()},
-            "scaler": dict(self._precision.scaler.state_dict()),
+            "scaler": dict(self.precision.scaler.state_dict()),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -145,8 +148,8 @@ class Optimisation:
         content = self._optimiser.state_dict()
         content["state"] = {index: copied(values) for index, values in moments.items()}
         self._optimiser.load_state_dict(content)
-        if self._precision.scaled and state["scaler"]:
-            self._precision.scaler.load_state_dict(state["scaler"])
+        if self.precision.scaled and state["scaler"]:
+            self.precision.scaler.load_state_dict(state["scaler"])
 
 
 def copied(state: Mapping[str, Any]) -> dict[str, Any]:

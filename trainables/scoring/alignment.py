@@ -11,6 +11,7 @@ more: A B C D E against D E X Y Z has 5 errors by the definition and 6 by sclite
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -78,9 +79,7 @@ def align_like_sclite(hypothesis: Sequence[str], reference: Sequence[str]) -> li
 
 def count_errors(edits: Sequence[Edit]) -> WerResult:
     """Counts the errors of an alignment, or of several put together."""
-    counts = dict.fromkeys(("equal", "substitute", "delete", "insert"), 0)
-    for edit in edits:
-        counts[edit.operation] += 1
+    counts = Counter(edit.operation for edit in edits)
     return WerResult(
         substitutions=counts["substitute"],
         deletions=counts["delete"],

@@ -114,22 +114,22 @@ def read_csv(path: Path) -> dict[str, Glosses]:
         DataError: The file cannot be read, a row has another number of fields than the first, or
             an id stands twice; with the line.
     """
-    columns = (0, 1)
-    width = 2
+    text, width = 1, 2
     found: dict[str, Glosses] = {}
     for number, row in _rows(path):
-        if number == 1 and _is_heading(row):
-            columns, width = _columns(path, row), len(row)
+        heading = row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
+        if number == 1 and heading:
+            text, width = _text_column(path, row), len(row)
             continue
         if len(row) != width:
             raise DataError(
                 f"{path}:{number}: expected {width} fields, found {len(row)}",
                 hint="A row is an id and its glosses with spaces between them: id,A B C",
             )
-        utterance = row[columns[0]].strip()
+        utterance = row[0].strip()
         if utterance in found:
             raise DataError(f"{path}:{number}: the id {utterance!r} stands twice")
-        found[utterance] = tuple(row[columns[1]].split())
+        found[utterance] = tuple(row[text].split())
     return found
 
 
@@ -201,15 +201,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _is_heading(row: list[str]) -> bool:
-    return row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
-
-
-def _columns(path: Path, heading: list[str]) -> tuple[int, int]:
+def _text_column(path: Path, heading: list[str]) -> int:
     names = [name.strip().lower() for name in heading]
     for name in _TEXT_HEADINGS:
         if name in names:
-            return 0, names.index(name)
+            return names.index(name)
     raise DataError(
         f"{path}:1: no column of glosses in the heading {heading}",
         hint="Name it " + ", ".join(_TEXT_HEADINGS[:-1]) + f" or {_TEXT_HEADINGS[-1]}.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -35,23 +36,28 @@ class TeacherOutputs(Protocol):
         """Answers for one utterance of the training split."""
 
 
+@dataclass
 class LiveOutputs:
-    """Asks the teacher each time."""
+    """Asks the teacher each time.
 
-    def __init__(
-        self, teacher: FrozenTeacher, training_set: TrainingSet, *, layers: Sequence[int]
-    ) -> None:
-        """Takes the teacher, the utterances, and which hidden layers to return."""
-        self._teacher = teacher
-        self._set = training_set
-        self._layers = tuple(layers)
+    Attributes:
+        teacher: Who is asked.
+        training_set: The utterances.
+        layers: Hidden layers whose states are answered, counted from 0.
+    """
+
+    teacher: FrozenTeacher
+    training_set: TrainingSet
+    layers: Sequence[int]
 
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, computed by itself."""
-        frames = np.array(self._set.frames(index), dtype=np.float32)  # a copy that torch may own
+        frames = np.array(
+            self.training_set.frames(index), dtype=np.float32
+        )  # a copy that torch may own
         features = torch.from_numpy(frames)[None]  # [1, T, D]
         lengths = torch.tensor([len(frames)])
-        answer = self._teacher(features, lengths, self._layers)
+        answer = self.teacher(features, lengths, self.layers)
         logits = answer.logits[:, 0].cpu().numpy()
         return [logits, *(states[0].cpu().numpy() for states in answer.hidden)]
 
@@ -81,14 +87,11 @@ class CachedOutputs:
         return [array[rows] for array in self._arrays]
 
 
-def open_outputs(
-    live: LiveOutputs, training_set: TrainingSet, *, key: Sequence[str], cache: Path
-) -> CachedOutputs:
+def open_outputs(live: LiveOutputs, *, key: Sequence[str], cache: Path) -> CachedOutputs:
     """Opens the cached answers, after computing them if no process has yet.
 
     Args:
         live: Computes what is missing.
-        training_set: The utterances.
         key: Everything that the answers depend on.
         cache: Folder of what runs share.
 
@@ -100,7 +103,7 @@ def open_outputs(
         return open_or_create(
             folder,
             CachedOutputs,
-            lambda partial: _create(partial, live, training_set, key=key),
+            lambda partial: _create(partial, live, key=key),
         )
     except OSError as error:
         raise DataError(
@@ -119,10 +122,9 @@ def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device
     return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
 
 
-def _create(
-    folder: Path, live: LiveOutputs, training_set: TrainingSet, *, key: Sequence[str]
-) -> None:
+def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
     """Computes all answers into an empty folder."""
+    training_set = live.training_set
     starts = offsets(training_set.output_lengths)
     files: list[RowFile] = []
     with ExitStack() as opened:
