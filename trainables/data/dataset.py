@@ -125,7 +125,7 @@ class Dataset:
         feature_size: Numbers in a frame, D.
         spec: The settings it was made from.
         warnings: What a user should know before trusting results on it.
-        statistics: Of train, dev and test.
+        statistics: Counts of train, dev and test.
         facts: What only this kind of data has, such as the standardisation of Libras.
         part_of: Hash of the whole where this is a part of another data set.
     """

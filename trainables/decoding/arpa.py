@@ -42,8 +42,9 @@ class NgramEntry:
     """An n-gram's line.
 
     Attributes:
-        log10_prob: Of the last word after the others.
-        log10_backoff: Added where a longer history is not listed; 0 where the file has none.
+        log10_prob: Probability of the last word after the others.
+        log10_backoff: Weight added where a longer history is not listed; 0 where the file has
+            none.
     """
 
     log10_prob: float
@@ -55,7 +56,7 @@ class NgramModel:
     """A back-off n-gram model.
 
     Attributes:
-        ngrams: For each order from 1, its n-grams. The unigrams hold `<s>` and `</s>`.
+        ngrams: N-grams of each order from 1. The unigrams hold `<s>` and `</s>`.
     """
 
     ngrams: tuple[Mapping[Ngram, NgramEntry], ...]

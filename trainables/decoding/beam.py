@@ -52,7 +52,7 @@ class BeamDecoder:
 
         Args:
             vocabulary: The gloss of each class, the blank first.
-            settings: Of the search.
+            settings: Settings of the search.
             language_model: Over glosses. One that it does not know is scored as its `<unk>`.
         """
         self._classes = len(vocabulary)

@@ -7,7 +7,7 @@ from trainables.data import Dataset
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, train_kneser_ney
 
 LM_ORDER = 3
-"""Of the language model that a run's own beam search uses."""
+"""Order of the language model that a run's beam search uses."""
 
 
 def training_language_model(data: Dataset, *, order: int = LM_ORDER) -> NgramModel:

@@ -23,7 +23,7 @@ class History:
 
     Attributes:
         glosses: The glosses it stands for, the earliest ones forgotten.
-        levels: From the longest history to none, factors of classes and of falling back to it.
+        levels: Factors of classes and of falling back, from the longest history to none.
     """
 
     glosses: Classes

@@ -22,8 +22,8 @@ class Prefix:
     Attributes:
         last: Its last gloss; the blank for the empty prefix.
         parent: The prefix without the last gloss.
-        factor: By which the language model weighs the last gloss.
-        history: For the glosses that may follow, once it was in the beam.
+        factor: Weight that the language model gives the last gloss.
+        history: Factors of the glosses that may follow, once it was in the beam.
         in_beam: Whether it is searched from.
         blank: Weight of the alignments that end in a blank.
         gloss: Weight of the alignments that end in the last gloss.

@@ -22,7 +22,7 @@ from trainables.errors import CheckpointError
 from trainables.files.atomic import partial_file
 
 FORMAT_VERSION = 1
-"""Of the dictionary's layout; a later one is refused rather than misread."""
+"""Version of the dictionary's layout; a later one is refused rather than misread."""
 
 _log = logging.getLogger(__name__)
 _PLAIN = (torch.Tensor, str, bytes, bool, int, float, type(None))

@@ -30,7 +30,7 @@ class StoredModel:
     Attributes:
         path: The checkpoint.
         content_hash: SHA-256 of the file.
-        model: In eval mode, on the CPU, its parameters frozen.
+        model: The recogniser in eval mode, on the CPU, its parameters frozen.
         config: The settings that shape it and those it was trained with.
         vocabulary: Glosses in the order of its outputs, the blank first.
         feature_size: Features per frame that it takes.

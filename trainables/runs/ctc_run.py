@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from torch import nn
 
 from trainables.config import RunConfig
-from trainables.data import Dataset
 from trainables.data.batch import UTTERANCES_AT_ONCE
 from trainables.decoding.build import build_decoder
 from trainables.errors import CheckpointError
@@ -56,7 +55,8 @@ class CtcRun:
         self.config = config
         self.device = choose_device(config.device)
         self.rows: list[dict[str, float]] = []
-        self._data: Dataset = inputs.data
+        assert inputs.data is not None  # search spaces of built-in runs name their data
+        self._data = inputs.data
         self._seed = inputs.seed
         self._precision = Precision(self.device, mixed=config.mixed_precision)
         self._split = 1  # parts that each batch is cut into, doubled when memory runs out
@@ -297,7 +297,9 @@ class CtcRun:
                 raise CheckpointError(f"{name}: the weights do not fit: {error}") from None
         self._optimisation.load_state_dict(state["optimizer"])
 
-    def _check_same(self, config: Mapping[str, Any], vocabulary: Any, feature_size: int) -> None:
+    def _check_same(
+        self, config: Mapping[str, Any], vocabulary: Sequence[str], feature_size: int
+    ) -> None:
         """Refuses a state of another model, naming what differs."""
         ours = self.config.model_dump(mode="json")
         pairs = [(name, config[name], ours[name]) for name in SHAPING]

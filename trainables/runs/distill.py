@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from trainables.config import DistillConfig
@@ -62,17 +63,19 @@ class DistillLoss(TrainingLoss):
         self._soft_targets: SoftTargets | None = None
         self._outputs: TeacherOutputs | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
+        data = inputs.data
+        assert data is not None  # search spaces of built-in runs name their data
         if inputs.teacher is not None and inputs.teacher.is_dir():
             self._soft_targets = self._outputs = SoftTargets(inputs.teacher)
             self._soft_targets.check_settings(config)
-            self._soft_targets.check_data(inputs.data)
+            self._soft_targets.check_data(data)
             return
         if inputs.teacher is not None:
             device = next(student.parameters()).device
             self._teacher = FrozenTeacher(inputs.teacher, device=device, half=config.teacher_fp16)
             self._teacher.check_fits(
-                vocabulary=inputs.data.vocabulary,
-                feature_size=inputs.data.feature_size,
+                vocabulary=data.vocabulary,
+                feature_size=data.feature_size,
                 subsampling=config.subsampling,
             )
         if self._weights.alpha == 0 and self._weights.gamma == 0:
@@ -85,7 +88,7 @@ class DistillLoss(TrainingLoss):
         if self._weights.gamma > 0:
             self._match(student, self._teacher, seed=inputs.seed)
         if not config.augmentation.active:
-            self._outputs = self._open(self._teacher, training_set, inputs)
+            self._outputs = self._open(self._teacher, training_set, data.hash, inputs.cache)
 
     def terms(
         self, model: Recogniser, batch: Batch, *, epoch: int
@@ -132,17 +135,17 @@ class DistillLoss(TrainingLoss):
         )
         with torch_stream(seed, 0, "feature projection"):
             self.learned = FeatureProjection(
-                [student.hidden_sizes[ours] for ours, _ in self._pairs],
-                [teacher.hidden_sizes[theirs] for _, theirs in self._pairs],
+                [student.hidden_sizes[layer] for layer, _ in self._pairs],
+                [teacher.hidden_sizes[layer] for _, layer in self._pairs],
             ).to(teacher.device)
 
     @property
     def _teacher_layers(self) -> list[int]:
         """Teacher's hidden layers that are compared with one of the student's."""
-        return [theirs for _, theirs in self._pairs]
+        return [layer for _, layer in self._pairs]
 
     def _open(
-        self, teacher: FrozenTeacher, training_set: TrainingSet, inputs: RunInputs
+        self, teacher: FrozenTeacher, training_set: TrainingSet, data_hash: str, cache: Path
     ) -> TeacherOutputs:
         """The teacher's answers on unchanged frames."""
         live = LiveOutputs(teacher, training_set, layers=self._teacher_layers)
@@ -151,11 +154,11 @@ class DistillLoss(TrainingLoss):
         key = (
             teacher.stored.content_hash,
             teacher.arithmetic,
-            inputs.data.hash,
+            data_hash,
             f"layers {self._teacher_layers}",
             f"truncate {self._config.truncate_frames}",
         )
-        return open_outputs(live, key=key, cache=inputs.cache)
+        return open_outputs(live, key=key, cache=cache)
 
     def _ask(self, batch: Batch) -> TeacherBatch:
         """The teacher's answers for a batch; about the very frames if they were changed."""
@@ -176,6 +179,6 @@ class DistillLoss(TrainingLoss):
 
     def _feature_term(self, output: ModelOutput, answer: TeacherBatch) -> Term:
         assert self.learned is not None  # _match built it, as gamma > 0
-        ours = self.learned([output.hidden[layer] for layer, _ in self._pairs])
-        loss = feature_matching_loss(ours, answer.hidden, output.lengths)
+        states = self.learned([output.hidden[layer] for layer, _ in self._pairs])
+        loss = feature_matching_loss(states, answer.hidden, output.lengths)
         return Term(FEATURE_MATCHING, loss, self._weights.gamma, per_frame=True)

@@ -31,8 +31,8 @@ class Trainer:
     Attributes:
         model: On the optimiser's device.
         loss: What is minimised.
-        optimisation: Of the model's parameters and those that the loss learns, with the precision
-            that all is computed in.
+        optimisation: Optimiser of the model's parameters and of those that the loss learns, with
+            the precision that all is computed in.
         training_set: The utterances.
         data: Their vocabulary and glosses.
         seed: All randomness comes from it and the epoch.

@@ -27,7 +27,7 @@ _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
 """What a built-in run's state says of where it comes from, beside its settings."""
 
 _OUR_KEYS = ("rows", "format_version")
-"""Of a checkpoint. The built-in runs keep the same rows themselves."""
+"""Keys that checkpoints add to a run's state; the built-in runs keep the same rows themselves."""
 
 
 def train(

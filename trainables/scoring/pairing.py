@@ -30,7 +30,7 @@ class Utterance:
     """What is aligned as one.
 
     Attributes:
-        id: As in the references; the line's number in plain text.
+        id: Name in the references; the line's number in plain text.
         hypothesis: Recognised glosses.
         reference: Signed glosses.
     """
@@ -52,7 +52,7 @@ def read_pairs(hypothesis: Path, reference: Path, *, phoenix: bool = False) -> l
     is an empty hypothesis. In every other format each id or line must be there.
 
     Args:
-        hypothesis: Recognised glosses; the format is told by the suffix, see `readers`.
+        hypothesis: Recognised glosses; their format follows from the suffix, see `readers`.
         reference: Signed glosses.
         phoenix: Clean as the official evaluation of PHOENIX-2014 does: the hypotheses token by
             token, references as sentences. STM references are clean and stay as they are.

@@ -44,7 +44,7 @@ class Recording:
     channel: str
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """Name in messages."""
         return f"{self.file} (channel {self.channel})"
 
 

@@ -26,7 +26,7 @@ from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
 
 Arrays = list[NDArray[np.float32]]
-"""Of one utterance: logits (T', C), then the hidden states (T', H) of each layer asked for."""
+"""Logits (T', C) of an utterance, then the hidden states (T', H) of each layer asked for."""
 
 
 class TeacherOutputs(Protocol):
@@ -52,11 +52,9 @@ class LiveOutputs:
 
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, computed by itself."""
-        frames = np.array(
-            self.training_set.frames(index), dtype=np.float32
-        )  # a copy that torch may own
-        features = torch.from_numpy(frames)[None]  # [1, T, D]
-        lengths = torch.tensor([len(frames)])
+        # Copied, as torch wants to be able to write to what it is given.
+        features = torch.tensor(self.training_set.frames(index))[None]  # [1, T, D]
+        lengths = torch.tensor([features.shape[1]])
         answer = self.teacher(features, lengths, self.layers)
         logits = answer.logits[:, 0].cpu().numpy()
         return [logits, *(states[0].cpu().numpy() for states in answer.hidden)]
