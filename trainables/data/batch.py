@@ -33,10 +33,6 @@ class Batch:
     target_lengths: torch.Tensor
     indices: torch.Tensor
 
-    def __len__(self) -> int:
-        """Number of utterances, N."""
-        return len(self.indices)
-
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with features and targets on a device.
 

@@ -8,7 +8,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class SplitWriter:
         self._folder.mkdir()
         self._name = name
         self._index = {gloss: index for index, gloss in enumerate(vocabulary)}
-        self._file: BufferedWriter = (self._folder / "features.f32").open("wb")
+        self._file = (self._folder / "features.f32").open("wb")
         self._ids: list[str] = []
         self._signers: list[str] = []
         self._references: list[tuple[str, ...]] = []

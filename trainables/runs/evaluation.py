@@ -78,7 +78,7 @@ def evaluate(
         model.train(training)
     return Evaluation(
         wer=corpus_wer(hypotheses, split.references),
-        loss=sums.loss,
+        loss=sums.loss / sums.alignable if sums.alignable else math.nan,
         blank_rate=sums.blank / sums.frames,
         entropy_ratio=sums.entropy / sums.frames / math.log(len(vocabulary)),
         hypotheses=tuple(hypotheses),
@@ -101,12 +101,8 @@ class _Sums:
         self.frames = 0
         self.blank = 0.0
         self.entropy = 0.0
-        self._loss = 0.0
-        self._alignable = 0
-
-    @property
-    def loss(self) -> float:
-        return self._loss / self._alignable if self._alignable else math.nan
+        self.loss = 0.0
+        self.alignable = 0
 
     def add(self, output: ModelOutput, batch: Batch, possible: NDArray[np.int64]) -> None:
         """Adds a batch; the loss only of those rows that CTC can align."""
@@ -126,5 +122,5 @@ class _Sums:
             output.lengths[rows],
             batch.target_lengths[rows],
         )
-        self._loss += float(loss) * len(possible)
-        self._alignable += len(possible)
+        self.loss += float(loss) * len(possible)
+        self.alignable += len(possible)

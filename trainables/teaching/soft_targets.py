@@ -157,7 +157,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / "train.json"
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = index["format_version"]
     except FileNotFoundError:
         raise DataError(
@@ -170,8 +170,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
         )
-    found: dict[str, Any] = index
-    return found
+    return index
 
 
 def index_hash(folder: Path) -> str:

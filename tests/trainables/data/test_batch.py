@@ -14,7 +14,7 @@ def test_batch_holds_the_utterances_and_zeros(libras: Dataset) -> None:
     """Frame for frame what the split has, and nothing after an utterance's end."""
     indices = [5, 0, 17]
     batch = collate(libras.train, indices)
-    assert len(batch) == 3
+    assert len(batch.indices) == 3
     assert batch.features.shape == (3, int(libras.train.lengths[indices].max()), 6)
     assert batch.features.dtype == torch.float32
     assert batch.lengths.tolist() == libras.train.lengths[indices].tolist()
