@@ -30,7 +30,8 @@ import torch
 
 from slr_tune.space import load_spec
 from trainables.config import DistillConfig, TeacherConfig
-from trainables.data import Dataset, collate, prepare
+from trainables.data import Dataset, prepare
+from trainables.data.batch import collate
 from trainables.files.checkpoint import save_checkpoint
 from trainables.losses import ctc_loss, feature_matching_loss, framewise_kd_loss
 from trainables.models import bilstm
@@ -123,7 +124,7 @@ class Loop:
 
     def __init__(self, run: DistillRun, data: Dataset, *, live: FrozenTeacher | None) -> None:
         self.run, self.data, self.live = run, data, live
-        self.objective = run._objective
+        self.objective = run._loss
         self.parameters = [*run.model.parameters(), *run._helper.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=run.config.learning_rate)
         self.rng = np.random.default_rng(0)

@@ -117,13 +117,10 @@ class Temperature(Settings):
         """Removes what the schedule has no use for."""
         if not isinstance(values, dict):
             return values
-        unused: dict[str, Any] = {}
         schedule = values.get("schedule", "step")
-        if schedule in ("constant", "linear", "cosine"):
-            unused["milestones"] = ()
-        if schedule == "constant":
-            unused["end"] = None
-        return {**values, **unused}
+        milestones = {"milestones": ()} if schedule in ("constant", "linear", "cosine") else {}
+        end = {"end": None} if schedule == "constant" else {}
+        return {**values, **milestones, **end}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -208,12 +205,12 @@ def inherited(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         config: A run's settings, as JSON.
         changes: Nested settings that are to go over them.
     """
-    own, wanted = config.get("decoding"), changes.get("decoding")
-    if not (isinstance(own, Mapping) and isinstance(wanted, Mapping)):
+    beam, wanted = config.get("decoding"), changes.get("decoding")
+    if not (isinstance(beam, Mapping) and isinstance(wanted, Mapping)):
         return dict(config)
     if wanted.get("method") != "greedy":
         return dict(config)
-    kept = {name: value for name, value in own.items() if name not in BEAM_DEFAULTS}
+    kept = {name: value for name, value in beam.items() if name not in BEAM_DEFAULTS}
     return {**config, "decoding": kept}
 
 

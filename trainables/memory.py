@@ -1,11 +1,15 @@
-"""Memory: telling that there was too little of it, and how much was used."""
+"""Memory: telling that there was too little of it, doing with less, and how much was used."""
 
 from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
+
+Result = TypeVar("Result")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -42,7 +46,21 @@ def forget_peak() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def release(device: torch.device) -> None:
-    """Gives what torch keeps in reserve back to the GPU before another attempt."""
-    if device.type == "cuda":
+def retry_with_less(attempt: Callable[[], Result], use_less: Callable[[str], None]) -> Result:
+    """Tries again as often as memory runs out, and lets other errors pass.
+
+    Args:
+        attempt: What needs memory.
+        use_less: Called with the error's first line before another attempt, which must need less;
+            raises MemoryError where there is no way to.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            message = str(error).partition("\n")[0]
+        # Outside the handler: its traceback holds the tensors that there was no room for.
         torch.cuda.empty_cache()
+        use_less(message)

@@ -1,6 +1,6 @@
 """What a run must offer to be searched: the protocol of built-in and user-written trainables.
 
-A user's own run is named in the search-space file as `trainable: my_package.module:MyRun`.
+A custom run is named in the search-space file as `trainable: my_package.module:MyRun`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,14 @@ class RunInputs:
     """What a run is given beside its configuration.
 
     Attributes:
-        data: The data set (`trainables.data.Dataset` for the built-in runs), None for
-            a user's run whose search space names no data.
-        seed: All randomness of epoch e comes from (seed, e).
-        teacher: Checkpoint file of the teacher, None where the run has none.
+        data: Data set, None for a custom run whose search space names no data.
+        seed: Source of all randomness: that of epoch e comes from (seed, e).
+        teacher: Checkpoint file of the teacher or folder of its soft targets, None where the run
+            has none.
         cache: Folder for what runs derive and share, such as a teacher's outputs.
     """
 
-    data: Any
+    data: Dataset | None
     seed: int
     teacher: Path | None
     cache: Path

@@ -35,7 +35,7 @@ from trainables.runs.training import whole_state
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
 
-_OWN_ENDINGS = (None, "max_epochs", "patience", "nan")
+_ENDINGS = (None, "max_epochs", "patience", "nan")
 """What a run may say in `ended_by`; other words are the search's own."""
 
 _REPORT_SECONDS = 0.5
@@ -47,7 +47,7 @@ _BARRIER_POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is told of a trial; plain values, as they travel to another process.
+    """What a worker has to know of a trial; plain values, as they travel to another process.
 
     Attributes:
         number: The trial's number in the study.
@@ -125,7 +125,9 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """For Ray's own use (pausing schedulers); the search itself does not ask for it."""
         if self._run is not None:
-            CheckpointFolder(Path(checkpoint_dir)).save(self._run, improved=False)
+            CheckpointFolder(Path(checkpoint_dir)).save(
+                whole_state(self._run, self._rows), epoch=self._run.epoch, improved=False
+            )
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Takes up what `save_checkpoint` wrote."""
@@ -147,7 +149,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             forget_peak()  # of the trial before
             self._build(assignment)
         except Exception as error:
-            # Told with the first step: an actor that fails to start says less.
+            # Reported with the first step: an actor that fails to start says less.
             self._deferred = error
 
     def _build(self, assignment: Assignment) -> None:
@@ -201,7 +203,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._rows.append(row)
         if self._run.ended_by != "nan":
             state = whole_state(self._run, self._rows)
-            self._folder.save_state(state, epoch=self._run.epoch, improved=improved)
+            self._folder.save(state, epoch=self._run.epoch, improved=improved)
         return row
 
     def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
@@ -209,7 +211,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         facts = {"peak_memory_bytes": peak_bytes(), **self._run.facts()}
         best = self._folder.best
         ended_by, error = self._run.ended_by, None
-        if ended_by not in _OWN_ENDINGS:
+        if ended_by not in _ENDINGS:
             error = (
                 f"the run says that it ended by {ended_by!r}, and must say max_epochs, patience "
                 "or nan; None while there is more to do"
@@ -231,17 +233,13 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
                 f"the run's rows have no column {metric!r}, which is the objective's metric",
                 hint=f"They have: {', '.join(row)}.",
             )
-        value = row[metric]
-        if not math.isfinite(value):
-            return False
-        past = [old[metric] for old in self._rows if math.isfinite(old[metric])]
-        if not past:
-            return True
-        return value < min(past) if self._assignment.minimizes else value > max(past)
+        sign = 1.0 if self._assignment.minimizes else -1.0
+        past = [sign * old[metric] for old in self._rows if math.isfinite(old[metric])]
+        return math.isfinite(row[metric]) and sign * row[metric] < min(past, default=math.inf)
 
 
 def _numbered(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """Rows as they are told, their epoch a whole number."""
+    """Rows as they are reported, their epoch a whole number."""
     return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 

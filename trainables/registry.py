@@ -46,7 +46,7 @@ def run_class(name: str) -> type[Run]:
         module, attribute, _ = _BUILT_IN[name]
         built_in: type[Run] = getattr(importlib.import_module(module), attribute)
         return built_in
-    return _own_class(name)
+    return _custom_class(name)
 
 
 def config_class(name: str) -> type[BaseModel]:
@@ -55,7 +55,7 @@ def config_class(name: str) -> type[BaseModel]:
     Raises:
         ConfigError: As `run_class`.
     """
-    return _BUILT_IN[name][2] if name in _BUILT_IN else _own_class(name).config_class
+    return _BUILT_IN[name][2] if name in _BUILT_IN else _custom_class(name).config_class
 
 
 @cache
@@ -86,7 +86,7 @@ def known_recogniser(name: str) -> bool:
         return False
 
 
-def _own_class(name: str) -> type[Run]:
+def _custom_class(name: str) -> type[Run]:
     """Imports `package.module:Class` and checks that it keeps the protocol."""
     module_name, separator, class_name = name.partition(":")
     if not (separator and module_name and class_name):

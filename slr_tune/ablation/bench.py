@@ -33,7 +33,7 @@ from slr_tune.training.stage_files import (
 )
 from slr_tune.training.stages import WER, Measure, Plan, PlannedRun, make_plan
 from slr_tune.training.worker import CountJob
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 from trainables.registry import UNTAUGHT
 
 _VERSION = 2

@@ -15,7 +15,7 @@ from typing import Any
 
 from slr_tune.ablation.result import SCHEMA, AblationResult
 from slr_tune.errors import SlrTuneError
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 RESULT_FILE = "result.json"
 RUNS_FILE = "runs.csv"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from trainables.config import DistillConfig
 from trainables.errors import ConfigError
 from trainables.protocol import RunInputs
-from trainables.runs.distill import DistillObjective, DistillRun
-from trainables.runs.objective import Objective
+from trainables.runs.distill import DistillLoss, DistillRun
+from trainables.runs.training_loss import TrainingLoss
 from trainables.seeding import generator
 from trainables.teaching.teacher_outputs import Arrays, TeacherOutputs
 
@@ -23,16 +23,16 @@ class ShuffledTeacherRun(DistillRun):
 
     config_class = DistillConfig
 
-    def _make_objective(self, inputs: RunInputs) -> Objective:
+    def _make_loss(self, inputs: RunInputs) -> TrainingLoss:
         """The same three terms, the teacher's part mixed up.
 
         Raises:
             ConfigError: The features are augmented: the teacher then answers about each batch. Or
                 there is one utterance, and so no other.
         """
-        objective = super()._make_objective(inputs)
-        if isinstance(objective, DistillObjective):
-            if objective._outputs is None:
+        loss = super()._make_loss(inputs)
+        if isinstance(loss, DistillLoss):
+            if loss._outputs is None:
                 raise ConfigError(
                     "the shuffled teacher needs stored answers, and augmentation rules them out",
                     hint="Leave out --controls, or take a baseline without augmentation.",
@@ -42,12 +42,12 @@ class ShuffledTeacherRun(DistillRun):
                     "the shuffled teacher needs a second utterance to answer about",
                     hint="Train on more than one utterance, or leave out --controls.",
                 )
-            objective._outputs = _Shuffled(
-                objective._outputs,
+            loss._outputs = _Shuffled(
+                loss._outputs,
                 _others(self.training_set.indices, inputs.seed),
                 self.training_set.output_lengths,
             )
-        return objective
+        return loss
 
 
 def _others(indices: NDArray[np.int64], seed: int) -> dict[int, int]:

@@ -12,7 +12,7 @@ from slr_tune.checks.largest_config import model_parameters, probed_configs
 from slr_tune.checks.result import Finding, counted
 from slr_tune.checks.shared_inputs import CheckInputs
 from trainables.config import DistillConfig
-from trainables.data import collate
+from trainables.data.batch import collate
 from trainables.models import ModelOutput
 from trainables.registry import run_class
 from trainables.runs.optimisation import choose_device

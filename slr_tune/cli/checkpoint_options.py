@@ -125,7 +125,7 @@ class DecoderOptions:
             SlrTuneError: A weight is given to a language model that is not there.
         """
         from trainables.config import Decoding
-        from trainables.decoding.configured import beam_settings
+        from trainables.decoding.build import beam_settings
 
         usual = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
         assert usual is not None

@@ -112,7 +112,7 @@ def _beam(
 ) -> tuple[BeamDecoder, str]:
     """The beam search that the options ask for, and its name."""
     from trainables.decoding import BeamDecoder
-    from trainables.teaching.log_probs import check_fits
+    from trainables.decoding.log_probs import check_fits
 
     check_fits(stored, dataset)
     model = decoder.language_model(dataset)

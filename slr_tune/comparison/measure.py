@@ -14,7 +14,8 @@ from slr_tune.comparison.systems import System
 from slr_tune.evaluation.decode import Decoded, scored_split
 from slr_tune.statistics import Comparison, Difference, ErrorCounts, compare
 from slr_tune.statistics.wer_interval import Wer, wer_with_interval
-from trainables.data import Dataset, Split, collate
+from trainables.data import Dataset, Split
+from trainables.data.batch import collate
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
 
 DECODERS = ("greedy", "beam")

@@ -9,11 +9,11 @@ from pathlib import Path
 from slr_tune.errors import SlrTuneError
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data
 from trainables.data import Dataset
+from trainables.decoding.log_probs import check_fits
 from trainables.errors import CheckpointError
 from trainables.files.checkpoint import load_checkpoint
 from trainables.files.curve import CurveFile
 from trainables.files.stored_model import StoredModel, load_model, vocabulary_difference
-from trainables.teaching.log_probs import check_fits
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from slr_tune.study.record import record_of
 from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 from trainables.registry import known_recogniser
 
 FILE = "dashboard.json"

@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from slr_tune.diagnosis.red_flags import MOST_BLANK
-from trainables.data import BLANK, Dataset, Split, collate
+from trainables.data import BLANK, Dataset, Split
+from trainables.data.batch import UTTERANCES_AT_ONCE, collate
 from trainables.losses import ctc_loss
 from trainables.models import Recogniser
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE
 from trainables.scoring.wer import corpus_wer
 
 FEATURES = "features"

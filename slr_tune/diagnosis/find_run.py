@@ -29,13 +29,13 @@ from slr_tune.study.view import load_study
 from trainables.data import Dataset
 from trainables.data.config import check_data_spec
 from trainables.decoding import greedy_decode
-from trainables.decoding.configured import decoder_of
+from trainables.decoding.build import build_decoder
+from trainables.decoding.log_probs import check_fits
 from trainables.errors import CheckpointError, DataError
 from trainables.files.checkpoint import load_checkpoint
 from trainables.files.curve import CurveFile
 from trainables.files.stored_model import load_model
 from trainables.registry import BUILT_IN_NAMES, config_class
-from trainables.teaching.log_probs import check_fits
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
     check_fits(stored, dataset)
     if not len(dataset.dev):
         raise DataError(f"data set {dataset.name} has no dev utterance to judge by")
-    beam = decoder_of(stored.config.decoding, dataset)
+    beam = build_decoder(stored.config.decoding, dataset)
     rows = state.get("rows", []) if dataset.hash == stored.data_hash else []
     found = diagnostics(
         stored.model,

@@ -22,11 +22,11 @@ from trainables.decoding import (
     greedy_decode,
     read_arpa,
 )
-from trainables.decoding.configured import training_language_model
+from trainables.decoding.build import training_language_model
+from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.files.stored_model import StoredModel
 from trainables.runs.optimisation import choose_device
 from trainables.scoring.wer import utterance_errors
-from trainables.teaching.log_probs import StoredLogProbs, stored_log_probs
 
 Glosses = tuple[str, ...]
 Classes = Sequence[Sequence[int]]

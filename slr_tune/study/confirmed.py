@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 FILE = "confirm.json"
 

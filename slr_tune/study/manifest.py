@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import yaml
 
 from slr_tune.space import StudySpec
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 FILE = "study.yaml"
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")

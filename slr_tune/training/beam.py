@@ -7,7 +7,7 @@ from typing import Any
 
 from trainables.data import Dataset
 from trainables.decoding import BeamDecoder, BeamSettings
-from trainables.decoding.configured import training_language_model
+from trainables.decoding.build import training_language_model
 
 
 def beam_decoder(settings: Mapping[str, Any], data: Dataset) -> BeamDecoder:

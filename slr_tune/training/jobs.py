@@ -119,7 +119,7 @@ def work(job: Job, cache: str, modules: str) -> JobResult:
     import torch
 
     from trainables.data import open_dataset
-    from trainables.decoding.configured import decoder_of
+    from trainables.decoding.build import build_decoder
     from trainables.protocol import RunInputs
     from trainables.registry import run_class
     from trainables.runs.evaluation import evaluate
@@ -142,7 +142,7 @@ def work(job: Job, cache: str, modules: str) -> JobResult:
         feature_size=data.feature_size,
         subsampling=model.stored.config.subsampling,
     )
-    decoder = None if job.greedy else decoder_of(model.stored.config.decoding, data)
+    decoder = None if job.greedy else build_decoder(model.stored.config.decoding, data)
     network = model.stored.model.to(device)
     counts = {}
     for name in job.splits:

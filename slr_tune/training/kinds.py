@@ -52,7 +52,7 @@ def beam_of(decoding: Mapping[str, Any]) -> dict[str, float]:
     Raises:
         pydantic.ValidationError: The group is refused.
     """
-    from trainables.decoding.configured import beam_settings
+    from trainables.decoding.build import beam_settings
 
     settings = beam_settings(Decoding.model_validate(decoding))
     return {} if settings is None else dataclasses.asdict(settings)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from slr_tune.training.replay import end_of, epochs_needed
 from slr_tune.training.stages import StopRule
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 DONE = "done.json"
 LATEST = "checkpoint_latest.pt"

@@ -210,8 +210,8 @@ def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Pat
     """A worker that dies before it told them must not train them again."""
     worker = start("ToyRun", rungs=[], kill_at=0)
     saved: list[int] = []
-    save = worker._folder.save_state
-    worker._folder.save_state = lambda state, **more: (  # type: ignore[method-assign]
+    save = worker._folder.save
+    worker._folder.save = lambda state, **more: (  # type: ignore[method-assign]
         saved.append(more["epoch"]),
         save(state, **more),
     )[1]

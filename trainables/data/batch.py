@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from trainables.data.dataset import Frames, Split
+
+UTTERANCES_AT_ONCE = 32
+"""Batch size without gradients. Not a setting: it changes nothing but speed and memory."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,6 @@ class Batch:
     targets: torch.Tensor
     target_lengths: torch.Tensor
     indices: torch.Tensor
-
-    def __len__(self) -> int:
-        """Number of utterances, N."""
-        return len(self.indices)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with features and targets on a device.
@@ -72,3 +71,12 @@ def collate(split: Split, indices: ArrayLike, *, frames: Sequence[Frames] | None
         target_lengths=torch.tensor([len(target) for target in targets], dtype=torch.int64),
         indices=torch.from_numpy(chosen.copy()),
     )
+
+
+def sorted_batches(
+    split: Split, *, device: torch.device, utterances_at_once: int = UTTERANCES_AT_ONCE
+) -> Iterator[Batch]:
+    """Every utterance of a split once, in the order of their lengths, so that little is padded."""
+    order = np.argsort(split.lengths, kind="stable")
+    for start in range(0, len(order), utterances_at_once):
+        yield collate(split, order[start : start + utterances_at_once]).to(device)

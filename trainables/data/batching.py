@@ -43,11 +43,3 @@ def epoch_batches(
         ends[small:] -= batch_size - len(order) % batch_size
     batches = np.split(order, ends) if count else []
     return [batches[place] for place in rng.permutation(count)]
-
-
-def padding_share(lengths: ArrayLike, batches: list[Indices]) -> float:
-    """Share of a padded epoch's frames that hold no data, 0..1."""
-    frames = np.asarray(lengths)
-    padded = sum(len(batch) * int(frames[batch].max()) for batch in batches)
-    real = sum(int(frames[batch].sum()) for batch in batches)
-    return 1 - real / padded if padded else 0.0

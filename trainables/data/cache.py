@@ -10,38 +10,28 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trainables.data.config import DataSpec, LibrasSpec, parse_data_spec
+from trainables.data.config import LibrasSpec, parse_data_spec
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.libras_source import LibrasSource
-from trainables.data.packing import Problems, Progress
+from trainables.data.packing import PackingProblems, Progress
 from trainables.data.phoenix_source import PhoenixSource
 from trainables.errors import DataError
+from trainables.files.atomic import replace_file
 
 SHOWN_PROBLEMS = 20
 
+Source = LibrasSource | PhoenixSource
+"""Data that can be packed."""
+
 _log = logging.getLogger(__name__)
-
-
-class Source(Protocol):
-    """Data that can be packed."""
-
-    @property
-    def name(self) -> str:
-        """Name of the kind of data."""
-
-    def key(self) -> str:
-        """Digest of what packing would read, found without reading it all."""
-
-    def build(self, folder: Path, progress: Progress | None) -> str:
-        """Packs into an empty folder and returns the digest of what the data is."""
 
 
 def prepare(
@@ -62,20 +52,17 @@ def prepare(
         DataError: The data is missing or malformed (all its problems are named), or the cache
             cannot be written.
     """
-    source = _source(parse_data_spec(section))
+    spec = parse_data_spec(section)
+    source = LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
     store = Path(cache).absolute() / "data"
     try:
         key = source.key()
-        return _find(store, key) or _make(source, store, key, progress=progress)
+        return _find(store, key) or _make(source, store, key, progress)
     except OSError as error:
         raise DataError(
             f"{error.filename or store}: {error.strerror or error}",
             hint=f"The data is packed into {store}, which must be writable and have room.",
         ) from error
-
-
-def _source(spec: DataSpec) -> Source:
-    return LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
 
 
 def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
@@ -93,7 +80,7 @@ def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
         return None
 
 
-def _make(source: Source, store: Path, key: str, *, progress: Progress | None) -> Dataset:
+def _make(source: Source, store: Path, key: str, progress: Progress | None) -> Dataset:
     (store / "keys").mkdir(parents=True, exist_ok=True)
     with _lock(store, key):
         # Whoever held the lock meanwhile may have made it.
@@ -105,11 +92,11 @@ def _make(source: Source, store: Path, key: str, *, progress: Progress | None) -
         try:
             digest = source.build(partial, progress)
             _publish(partial, store / digest)
-        except Problems as error:
+        except PackingProblems as error:
             raise _data_error(source.name, store / f"{key}.problems.txt", error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        _write(store / "keys" / key, digest)
+        replace_file(store / "keys" / key, digest.encode())
     return open_dataset(store / digest)
 
 
@@ -124,24 +111,19 @@ def _sweep(store: Path, own_key: str) -> None:
         key = partial.name.removesuffix(".partial")
         if key == own_key:
             shutil.rmtree(partial)
-            continue
-        try:
-            with _lock(store, key, wait=False):
+        else:
+            with suppress(Timeout), _lock(store, key, wait=False):
                 shutil.rmtree(partial, ignore_errors=True)
-        except Timeout:
-            continue
 
 
 def _publish(partial: Path, target: Path) -> None:
     """Gives a finished data set its name, at once and only where no sound one has it."""
     if target.exists():
-        try:
+        with suppress(DataError):
             open_dataset(target)
-        except DataError:
-            # Those who have the damaged files mapped keep them until they close them.
-            shutil.rmtree(target)
-        else:
             return
+        # Those who have the damaged files mapped keep them until they close them.
+        shutil.rmtree(target)
     try:
         partial.rename(target)
     except OSError:
@@ -150,18 +132,12 @@ def _publish(partial: Path, target: Path) -> None:
             raise
 
 
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)
-
-
-def _data_error(name: str, full_list: Path, error: Problems) -> DataError:
+def _data_error(name: str, full_list: Path, error: PackingProblems) -> DataError:
     problems = error.problems
     plural = "problem" if len(problems) == 1 else "problems"
     lines = [f"{name} data: {len(problems)} {plural}"]
     lines += [f"  {problem}" for problem in problems[:SHOWN_PROBLEMS]]
     if len(problems) > SHOWN_PROBLEMS:
-        _write(full_list, "\n".join(problems) + "\n")
+        replace_file(full_list, ("\n".join(problems) + "\n").encode())
         lines.append(f"  and {len(problems) - SHOWN_PROBLEMS} more; all are listed in {full_list}")
     return DataError("\n".join(lines), hint="Repair the data, then prepare it again.")

@@ -19,7 +19,11 @@ Count = Annotated[int, Field(ge=1)]
 Subset = Literal["multisigner", "si5"]
 
 
-class LibrasSpec(BaseModel):
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LibrasSpec(_Spec):
     """Sentences made of the bundled Libras recordings.
 
     Attributes:
@@ -30,8 +34,6 @@ class LibrasSpec(BaseModel):
         test: Sentences to look at once, at the end.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     name: Literal["libras"] = "libras"
     seed: Annotated[int, Field(ge=0)] = 0
     train: Count = 600
@@ -39,7 +41,7 @@ class LibrasSpec(BaseModel):
     test: Count = 200
 
 
-class PhoenixSpec(BaseModel):
+class PhoenixSpec(_Spec):
     """Features laid out like RWTH-PHOENIX-2014.
 
     Attributes:
@@ -49,8 +51,6 @@ class PhoenixSpec(BaseModel):
         subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
             `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Literal["phoenix"] = "phoenix"
     root: Annotated[str, Field(min_length=1)]
@@ -113,7 +113,13 @@ def check_data_spec(section: Mapping[str, Any]) -> tuple[DataSpec | None, list[D
         return None, [DataProblem("", "has no name", f"Add name: one of {', '.join(DATA_NAMES)}.")]
     name = section["name"]
     if not isinstance(name, str) or name not in _SPECS:
-        return None, [DataProblem("name", f"{name!r} is not a known data set", _known_names(name))]
+        return None, [
+            DataProblem(
+                "name",
+                f"{name!r} is not a known data set",
+                _suggestion(str(name).lower(), DATA_NAMES),
+            )
+        ]
     model = _SPECS[name]
     try:
         return model.model_validate({str(key): value for key, value in section.items()}), []
@@ -121,14 +127,10 @@ def check_data_spec(section: Mapping[str, Any]) -> tuple[DataSpec | None, list[D
         return None, [_problem(details, model) for details in error.errors()]
 
 
-def _known_names(name: object) -> str:
-    known = f"Known: {', '.join(DATA_NAMES)}."
-    return _nearest(str(name).lower(), DATA_NAMES) + known
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
+def _suggestion(word: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1)
-    return f"Did you mean {close[0]}? " if close else ""
+    near = f"Did you mean {close[0]}? " if close else ""
+    return f"{near}Known: {', '.join(known)}."
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> DataProblem:
@@ -138,7 +140,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> DataProblem:
         return DataProblem(
             key,
             f"is not a setting of {model.model_fields['name'].default}",
-            _nearest(key, known) + f"Known: {', '.join(known)}.",
+            _suggestion(key, known),
         )
     if details["type"] == "missing":
         return DataProblem(key, "is missing")

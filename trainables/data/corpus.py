@@ -23,7 +23,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True)
-class Utterance:
+class CorpusEntry:
     """One line of a corpus file.
 
     Attributes:
@@ -43,13 +43,13 @@ def corpus_path(root: Path, split: str, subset: Subset) -> Path:
     return root / "annotations" / "manual" / f"{split}{middle}.corpus.csv"
 
 
-def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[Utterance]], list[str]]:
+def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry]], list[str]]:
     """Reads the corpus files of all splits.
 
     Returns:
         The utterances of each split as far as they could be read, and every problem found.
     """
-    corpora: dict[str, list[Utterance]] = {}
+    corpora: dict[str, list[CorpusEntry]] = {}
     problems: list[str] = []
     seen: dict[str, str] = {}
     for split in SPLITS:
@@ -72,7 +72,7 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[Utterance]]
     return corpora, problems
 
 
-def subset_warnings(corpora: dict[str, list[Utterance]], subset: Subset) -> list[str]:
+def subset_warnings(corpora: dict[str, list[CorpusEntry]], subset: Subset) -> list[str]:
     """Warns where a split has just as many utterances as that of the other subset."""
     warnings = []
     for other, counts in OFFICIAL_COUNTS.items():
@@ -114,7 +114,7 @@ def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
             )
 
 
-def _utterance(where: str, row: list[str], problems: list[str]) -> Utterance | None:
+def _utterance(where: str, row: list[str], problems: list[str]) -> CorpusEntry | None:
     name, _, signer, annotation = row
     glosses = tuple(annotation.split())
     if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
@@ -125,7 +125,7 @@ def _utterance(where: str, row: list[str], problems: list[str]) -> Utterance | N
     for mark, meaning in _MARKS.items():
         if mark in glosses:
             problems.append(f"{where}: {name}: {mark} is {meaning} and cannot be a gloss")
-    return Utterance(name, signer, glosses)
+    return CorpusEntry(name, signer, glosses)
 
 
 def _other_files(folder: Path) -> str:

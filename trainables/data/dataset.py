@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trainables.errors import DataError
 
@@ -82,10 +82,6 @@ class Split:
         """Vocabulary indices int64 (S,) of an utterance; glosses outside it are left out."""
         return self.targets[self.target_offsets[utterance] : self.target_offsets[utterance + 1]]
 
-    def glosses(self, utterance: int) -> list[str]:
-        """What was signed, word for word: the reference to score against."""
-        return list(self.references[utterance])
-
 
 @dataclass(frozen=True)
 class SplitStatistics:
@@ -129,7 +125,7 @@ class Dataset:
         feature_size: Numbers in a frame, D.
         spec: The settings it was made from.
         warnings: What a user should know before trusting results on it.
-        statistics: Of train, dev and test.
+        statistics: Counts of train, dev and test.
         facts: What only this kind of data has, such as the standardisation of Libras.
         part_of: Hash of the whole where this is a part of another data set.
     """
@@ -160,6 +156,11 @@ class Dataset:
         """The split to look at once; its files are not touched before."""
         return self._open("test")
 
+    def split(self, name: str) -> Split:
+        """The split of a name: "train", "dev" or "test"."""
+        found: Split = getattr(self, name)
+        return found
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the folder alone: no array travels to a worker."""
         return open_dataset, (self.folder,)
@@ -168,10 +169,9 @@ class Dataset:
         statistics = self.statistics[SPLITS.index(name)]
         folder = self.folder / name
         try:
-            with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-                offsets, targets, target_offsets = (
-                    _read_only(arrays[key]) for key in ("offsets", "targets", "target_offsets")
-                )
+            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+                keys = ("offsets", "targets", "target_offsets")
+                arrays = {key: _read_only(file[key]) for key in keys}
             texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
             return Split(
                 name=name,
@@ -181,9 +181,7 @@ class Dataset:
                     mode="r",
                     shape=(statistics.frames, self.feature_size),
                 ),
-                offsets=offsets,
-                targets=targets,
-                target_offsets=target_offsets,
+                **arrays,
                 ids=tuple(texts["ids"]),
                 signers=None if texts["signers"] is None else tuple(texts["signers"]),
                 references=tuple(tuple(words) for words in texts["references"]),
@@ -237,6 +235,11 @@ def frames_needed(target: Sequence[int] | Sequence[str] | Indices) -> int:
     """
     repeats = sum(first == second for first, second in zip(target[:-1], target[1:], strict=True))
     return len(target) + int(repeats)
+
+
+def offsets(lengths: ArrayLike) -> Indices:
+    """Where each of N pieces begins that lie one after the other, and the end: int64 (N + 1,)."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
 
 def _read_only(array: Indices) -> Indices:

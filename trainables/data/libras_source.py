@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from trainables.data import libras_sentences as libras
 from trainables.data.config import LibrasSpec
-from trainables.data.dataset import BLANK_NAME, FORMAT_VERSION, SPLITS
+from trainables.data.dataset import BLANK_NAME, FORMAT_VERSION, SPLITS, Dataset
 from trainables.data.packing import Progress, SplitWriter, digest_of, write_index
 
 
@@ -53,7 +54,7 @@ class LibrasSource:
             if split == "train":
                 frames = np.concatenate(features)
                 mean, std = frames.mean(axis=0), frames.std(axis=0)
-            with SplitWriter(folder, split, vocabulary=vocabulary) as writer:
+            with closing(SplitWriter(folder, split, vocabulary=vocabulary)) as writer:
                 for number, (sentence, values) in enumerate(zip(sentences, features, strict=True)):
                     writer.add(
                         f"{split}-{number:05d}",
@@ -61,14 +62,15 @@ class LibrasSource:
                         [libras.GLOSSES[sign.gloss] for sign in sentence],
                     )
                 statistics.append(writer.finish())
-        write_index(
-            folder,
+        dataset = Dataset(
+            folder=folder,
             name=self.name,
-            digest=self.key(),
-            vocabulary=vocabulary,
+            hash=self.key(),
+            vocabulary=tuple(vocabulary),
             feature_size=len(libras.FEATURES),
             spec=self._spec.model_dump(),
-            statistics=statistics,
+            warnings=(),
+            statistics=tuple(statistics),
             facts={
                 "features": list(libras.FEATURES),
                 "mean": mean.tolist(),
@@ -76,4 +78,5 @@ class LibrasSource:
                 "rows": {split: recordings.rows[usable[split]].tolist() for split in SPLITS},
             },
         )
-        return self.key()
+        write_index(dataset)
+        return dataset.hash

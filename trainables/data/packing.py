@@ -6,22 +6,20 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from io import BufferedWriter
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from trainables.data.dataset import FORMAT_VERSION, Frames, SplitStatistics
+from trainables.data.dataset import FORMAT_VERSION, Dataset, Frames, SplitStatistics, offsets
 
 Progress = Callable[[int, int], None]
 """Called with the utterances done so far and the utterances in all."""
 
 
-class Problems(Exception):
+class PackingProblems(Exception):
     """Everything that is wrong with a data set that was to be packed.
 
     Attributes:
@@ -35,7 +33,7 @@ class Problems(Exception):
 
 
 class SplitWriter:
-    """Writes one split's files. To be used in a `with` statement and ended by `finish`."""
+    """Writes one split's files. Ended by `finish`, and to be closed in any case."""
 
     def __init__(self, folder: Path, name: str, *, vocabulary: Sequence[str]) -> None:
         """Makes the split's folder below the data set's."""
@@ -43,24 +41,15 @@ class SplitWriter:
         self._folder.mkdir()
         self._name = name
         self._index = {gloss: index for index, gloss in enumerate(vocabulary)}
-        self._file: BufferedWriter = (self._folder / "features.f32").open("wb")
+        self._file = (self._folder / "features.f32").open("wb")
         self._ids: list[str] = []
         self._signers: list[str] = []
         self._references: list[tuple[str, ...]] = []
         self._lengths: list[int] = []
         self._frames_digest = hashlib.sha256()
 
-    def __enter__(self) -> SplitWriter:
-        """Gives itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes the file."""
+    def close(self) -> None:
+        """Closes the file of features; no harm where it is closed already."""
         self._file.close()
 
     def add(
@@ -85,16 +74,16 @@ class SplitWriter:
 
     def finish(self) -> SplitStatistics:
         """Writes what belongs to the frames and says what the split holds."""
-        self._file.close()
+        self.close()
         known = [
             [self._index[gloss] for gloss in glosses if gloss in self._index]
             for glosses in self._references
         ]
         np.savez(
             self._folder / "arrays.npz",
-            offsets=_offsets(self._lengths),
+            offsets=offsets(self._lengths),
             targets=np.array([index for target in known for index in target], dtype=np.int64),
-            target_offsets=_offsets(map(len, known)),
+            target_offsets=offsets([len(target) for target in known]),
         )
         texts = {
             "ids": self._ids,
@@ -119,30 +108,20 @@ class SplitWriter:
         )
 
 
-def write_index(
-    folder: Path,
-    *,
-    name: str,
-    digest: str,
-    vocabulary: Sequence[str],
-    feature_size: int,
-    spec: Mapping[str, Any],
-    statistics: Sequence[SplitStatistics],
-    warnings: Sequence[str] = (),
-    facts: Mapping[str, Any],
-) -> None:
-    """Completes a data set. Everything is on the disk when this returns."""
+def write_index(dataset: Dataset) -> None:
+    """Completes a data set whose splits are written. All is on the disk when this returns."""
+    folder = dataset.folder
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     index = {
         "format": FORMAT_VERSION,
-        "name": name,
-        "hash": digest,
-        "spec": dict(spec),
-        "feature_size": feature_size,
-        "vocabulary": list(vocabulary),
-        "warnings": list(warnings),
-        "statistics": [asdict(split) for split in statistics],
-        "facts": dict(facts),
+        "name": dataset.name,
+        "hash": dataset.hash,
+        "spec": dict(dataset.spec),
+        "feature_size": dataset.feature_size,
+        "vocabulary": list(dataset.vocabulary),
+        "warnings": list(dataset.warnings),
+        "statistics": [asdict(split) for split in dataset.statistics],
+        "facts": dict(dataset.facts),
         "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
     }
     target = folder / "index.json"
@@ -160,7 +139,3 @@ def digest_of(value: Any) -> str:
     """Short hex digest of anything that JSON can hold."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _offsets(lengths: Iterable[int]) -> Any:
-    return np.concatenate([[0], np.cumsum(list(lengths), dtype=np.int64)]).astype(np.int64)

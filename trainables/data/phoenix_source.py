@@ -11,13 +11,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from trainables.data.config import PhoenixSpec
-from trainables.data.corpus import Utterance, corpus_path, read_corpora, subset_warnings
-from trainables.data.dataset import BLANK_NAME, FORMAT_VERSION, SPLITS, frames_needed
+from trainables.data.corpus import CorpusEntry, corpus_path, read_corpora, subset_warnings
+from trainables.data.dataset import (
+    BLANK_NAME,
+    FORMAT_VERSION,
+    SPLITS,
+    Dataset,
+    Frames,
+    frames_needed,
+)
 from trainables.data.feature_files import BadFeatures, read_features
-from trainables.data.packing import Problems, Progress, SplitWriter, digest_of, write_index
+from trainables.data.packing import PackingProblems, Progress, SplitWriter, digest_of, write_index
 from trainables.errors import DataError
 
 
@@ -63,7 +71,7 @@ class PhoenixSource:
             Digest of the content: the same for the same data in another place.
 
         Raises:
-            Problems: Something is wrong with the data; every problem is named.
+            PackingProblems: Something is wrong with the data; every problem is named.
         """
         corpora, problems = read_corpora(self._root, self._spec.subset)
         words = {gloss for utterance in corpora["train"] for gloss in utterance.glosses}
@@ -72,9 +80,15 @@ class PhoenixSource:
         digests, statistics = [], []
         widths: list[tuple[str, int]] = []
         for split, utterances in corpora.items():
-            with SplitWriter(folder, split, vocabulary=vocabulary) as writer:
+            with closing(SplitWriter(folder, split, vocabulary=vocabulary)) as writer:
                 for utterance in self._with_folder(split, utterances, problems):
-                    self._pack(split, utterance, writer, problems, widths)
+                    frames = self._frames(split, utterance, problems)
+                    if frames is not None:
+                        widths.append((f"{split}/{utterance.id}", frames.shape[1]))
+                        if not problems:
+                            writer.add(
+                                utterance.id, frames, utterance.glosses, signer=utterance.signer
+                            )
                     done += 1
                     if progress is not None:
                         progress(done, total)
@@ -83,27 +97,27 @@ class PhoenixSource:
                     digests.append(writer.digest)
         problems += _wrong_widths(widths)
         if problems:
-            raise Problems(problems)
-        spec = self._spec.model_dump()
+            raise PackingProblems(problems)
         # The same data elsewhere is the same data: where it lay is no part of what it is.
-        kind = {key: value for key, value in spec.items() if key != "root"}
-        digest = digest_of([FORMAT_VERSION, kind, digests])
+        digest = digest_of([FORMAT_VERSION, self._spec.model_dump(exclude={"root"}), digests])
         write_index(
-            folder,
-            name=self.name,
-            digest=digest,
-            vocabulary=vocabulary,
-            feature_size=widths[0][1],
-            spec=spec,
-            statistics=statistics,
-            warnings=subset_warnings(corpora, self._spec.subset),
-            facts={},
+            Dataset(
+                folder=folder,
+                name=self.name,
+                hash=digest,
+                vocabulary=tuple(vocabulary),
+                feature_size=widths[0][1],
+                spec=self._spec.model_dump(),
+                warnings=tuple(subset_warnings(corpora, self._spec.subset)),
+                statistics=tuple(statistics),
+                facts={},
+            )
         )
         return digest
 
     def _with_folder(
-        self, split: str, utterances: list[Utterance], problems: list[str]
-    ) -> list[Utterance]:
+        self, split: str, utterances: list[CorpusEntry], problems: list[str]
+    ) -> list[CorpusEntry]:
         """Reports a missing folder once instead of once for every utterance."""
         folder = self._features / split
         if folder.is_dir() or not utterances:
@@ -114,38 +128,27 @@ class PhoenixSource:
         )
         return []
 
-    def _pack(
-        self,
-        split: str,
-        utterance: Utterance,
-        writer: SplitWriter,
-        problems: list[str],
-        widths: list[tuple[str, int]],
-    ) -> None:
+    def _frames(self, split: str, utterance: CorpusEntry, problems: list[str]) -> Frames | None:
+        """Features of an utterance, None where they cannot be read."""
         file = self._features / split / f"{utterance.id}.npz"
         where = f"{split}/{utterance.id}"
         try:
             frames = read_features(file)
         except BadFeatures as error:
             problems.append(f"{where}: {file} {error}")
-            return
-        widths.append((where, frames.shape[1]))
+            return None
         needed = frames_needed(utterance.glosses)
         if needed > len(frames):
             problems.append(
                 f"{where}: has {len(frames)} frames, but CTC needs {needed} for its "
                 f"{len(utterance.glosses)} glosses"
             )
-        if not problems:
-            writer.add(utterance.id, frames, utterance.glosses, signer=utterance.signer)
+        return frames
 
 
 def feature_names(root: Path) -> list[str]:
     """Names of the kinds of features below a root of this layout."""
-    folder = root / "features"
-    return (
-        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    )
+    return sorted(path.name for path in (root / "features").glob("*") if path.is_dir())
 
 
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trainables.data.dataset import Dataset, Split
+from trainables.data.dataset import Dataset, Split, offsets
 
 
 def subset(data: Dataset, *, train: ArrayLike, dev: ArrayLike | None = None) -> Dataset:
@@ -38,14 +38,10 @@ def take(split: Split, utterances: ArrayLike) -> Split:
     return Split(
         name=split.name,
         features=cast("np.memmap[Any, np.dtype[np.float32]]", np.concatenate(frames)),
-        offsets=_offsets([len(item) for item in frames]),
+        offsets=offsets([len(item) for item in frames]),
         targets=np.concatenate(targets),
-        target_offsets=_offsets([len(item) for item in targets]),
+        target_offsets=offsets([len(item) for item in targets]),
         ids=tuple(split.ids[index] for index in chosen),
         signers=None if split.signers is None else tuple(split.signers[i] for i in chosen),
         references=tuple(split.references[index] for index in chosen),
     )
-
-
-def _offsets(lengths: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -2,8 +2,7 @@
 
 from trainables.decoding.arpa import NgramModel, read_arpa, write_arpa
 from trainables.decoding.beam import BeamDecoder
-from trainables.decoding.confidence import confident_decode
-from trainables.decoding.greedy import greedy_decode
+from trainables.decoding.best_path import confident_decode, greedy_decode
 from trainables.decoding.kneser_ney import train_kneser_ney
 from trainables.decoding.settings import BeamSettings, Hypothesis
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -38,12 +38,13 @@ LOG10_OF_UNLISTED = -100.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class NgramEntry:
     """An n-gram's line.
 
     Attributes:
-        log10_prob: Of the last word after the others.
-        log10_backoff: Added where a longer history is not listed; 0 where the file has none.
+        log10_prob: Probability of the last word after the others.
+        log10_backoff: Weight added where a longer history is not listed; 0 where the file has
+            none.
     """
 
     log10_prob: float
@@ -55,10 +56,10 @@ class NgramModel:
     """A back-off n-gram model.
 
     Attributes:
-        ngrams: For each order from 1, its n-grams. The unigrams hold `<s>` and `</s>`.
+        ngrams: N-grams of each order from 1. The unigrams hold `<s>` and `</s>`.
     """
 
-    ngrams: tuple[Mapping[Ngram, Entry], ...]
+    ngrams: tuple[Mapping[Ngram, NgramEntry], ...]
 
     @property
     def order(self) -> int:
@@ -109,7 +110,7 @@ class NgramModel:
             raise ValueError("the perplexity of no sentence is not defined")
         return float(10.0 ** (-log10_prob / words))
 
-    def _entry(self, words: Ngram) -> Entry | None:
+    def _entry(self, words: Ngram) -> NgramEntry | None:
         return self.ngrams[len(words) - 1].get(words)
 
     def _known(self, word: str) -> str:
@@ -117,12 +118,7 @@ class NgramModel:
 
 
 def write_arpa(model: NgramModel, path: Path) -> None:
-    """Writes a model as a plain ARPA file."""
-    path.write_text(format_arpa(model), encoding="utf-8", newline="\n")
-
-
-def format_arpa(model: NgramModel) -> str:
-    """The text of a model's ARPA file, n-grams in the order of their words."""
+    """Writes a model as a plain ARPA file, n-grams in the order of their words."""
     lines = ["\\data\\"]
     lines += [f"ngram {order}={len(ngrams)}" for order, ngrams in enumerate(model.ngrams, 1)]
     for order, ngrams in enumerate(model.ngrams, 1):
@@ -130,7 +126,7 @@ def format_arpa(model: NgramModel) -> str:
         for words, entry in sorted(ngrams.items(), key=itemgetter(0)):
             backoff = f"\t{entry.log10_backoff:.9g}" if order < model.order else ""
             lines.append(f"{entry.log10_prob:.9g}\t{' '.join(words)}{backoff}")
-    return "\n".join((*lines, "", "\\end\\", ""))
+    path.write_text("\n".join((*lines, "", "\\end\\", "")), encoding="utf-8", newline="\n")
 
 
 def read_arpa(path: Path) -> NgramModel:
@@ -162,9 +158,7 @@ class _Reader:
 
     def __init__(self, path: Path, lines: Iterable[str]) -> None:
         self._path = path
-        self._lines: Iterator[tuple[int, str]] = (
-            (number, line.strip()) for number, line in enumerate(lines, 1)
-        )
+        self._lines = enumerate(map(str.strip, lines), 1)
         self._number = 0
 
     def read(self) -> NgramModel:
@@ -193,10 +187,10 @@ class _Reader:
             raise self._error("no 'ngram 1=COUNT' before \\1-grams:")
         return counts
 
-    def _section(self, order: int, count: int) -> dict[Ngram, Entry]:
+    def _section(self, order: int, count: int) -> dict[Ngram, NgramEntry]:
         if order > 1 and self._next() != f"\\{order}-grams:":
             raise self._error(f"expected \\{order}-grams:")
-        ngrams: dict[Ngram, Entry] = {}
+        ngrams: dict[Ngram, NgramEntry] = {}
         for _ in range(count):
             words, entry = self._line(order)
             if words in ngrams:
@@ -204,7 +198,7 @@ class _Reader:
             ngrams[words] = entry
         return ngrams
 
-    def _line(self, order: int) -> tuple[Ngram, Entry]:
+    def _line(self, order: int) -> tuple[Ngram, NgramEntry]:
         fields = self._next().split()
         if len(fields) not in (order + 1, order + 2):
             raise self._error(f"expected LOG10_PROB, {order} words, and a backoff or none")
@@ -212,7 +206,7 @@ class _Reader:
         prob = self._float(fields[0])
         if prob > 0.0:
             raise self._error(f"the logarithm of a probability is above 0: {fields[0]}")
-        return words, Entry(prob, self._float(fields[-1]) if len(fields) == order + 2 else 0.0)
+        return words, NgramEntry(prob, self._float(fields[-1]) if len(fields) == order + 2 else 0.0)
 
     def _float(self, text: str) -> float:
         try:

@@ -18,11 +18,11 @@ from operator import attrgetter
 
 import numpy as np
 
+from trainables.data import BLANK
 from trainables.decoding.arpa import NgramModel
 from trainables.decoding.fused_model import FusedModel
 from trainables.decoding.prefix import Prefix
 from trainables.decoding.settings import (
-    BLANK,
     BeamSettings,
     Hypothesis,
     LogProbs,
@@ -52,7 +52,7 @@ class BeamDecoder:
 
         Args:
             vocabulary: The gloss of each class, the blank first.
-            settings: Of the search.
+            settings: Settings of the search.
             language_model: Over glosses. One that it does not know is scored as its `<unk>`.
         """
         self._classes = len(vocabulary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from trainables.decoding.arpa import BEGIN, END, UNKNOWN, NgramModel
 from trainables.decoding.settings import BeamSettings, history_length
@@ -16,25 +17,21 @@ _SMALLEST = 1e-150
 Classes = tuple[int, ...]
 
 
+@dataclass(slots=True, eq=False)
 class History:
     """What is known after some glosses: by what to multiply a prefix that a class extends.
 
     Attributes:
         glosses: The glosses it stands for, the earliest ones forgotten.
+        levels: Factors of classes and of falling back, from the longest history to none.
     """
 
-    __slots__ = ("_levels", "glosses")
-
-    def __init__(
-        self, glosses: Classes, levels: Sequence[tuple[Mapping[int, float], float]]
-    ) -> None:
-        """Takes, from the longest history to none, factors of classes and of falling back to it."""
-        self.glosses = glosses
-        self._levels = levels
+    glosses: Classes
+    levels: Sequence[tuple[Mapping[int, float], float]]
 
     def factor(self, gloss: int) -> float:
         """exp(lm_weight * ln P(gloss | history) + gloss_bonus)."""
-        for factors, backoff in self._levels:
+        for factors, backoff in self.levels:
             factor = factors.get(gloss)
             if factor is not None:
                 return factor * backoff

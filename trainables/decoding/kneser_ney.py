@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from trainables.decoding.arpa import BEGIN, END, RESERVED, UNKNOWN, Entry, Ngram, NgramModel
+from trainables.decoding.arpa import BEGIN, END, RESERVED, UNKNOWN, Ngram, NgramEntry, NgramModel
 
 # log10 of the probability of <s>, which nothing predicts. The customary stand-in for log(0).
 LOG10_NEVER = -99.0
@@ -109,12 +109,16 @@ def _discounts(counts: Mapping[Ngram, int]) -> tuple[float, float, float]:
     return one, two, three
 
 
-def _entries(probs: Mapping[Ngram, float], backoffs: Mapping[Ngram, float]) -> dict[Ngram, Entry]:
+def _entries(
+    probs: Mapping[Ngram, float], backoffs: Mapping[Ngram, float]
+) -> dict[Ngram, NgramEntry]:
     entries = {
-        words: Entry(math.log10(prob), math.log10(backoffs[words]) if words in backoffs else 0.0)
+        words: NgramEntry(
+            math.log10(prob), math.log10(backoffs[words]) if words in backoffs else 0.0
+        )
         for words, prob in probs.items()
     }
     if (END,) in entries:
         # Only the unigrams hold </s> alone.
-        entries[(BEGIN,)] = Entry(LOG10_NEVER, math.log10(backoffs.get((BEGIN,), 1.0)))
+        entries[(BEGIN,)] = NgramEntry(LOG10_NEVER, math.log10(backoffs.get((BEGIN,), 1.0)))
     return entries

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from trainables.data import BLANK
 from trainables.decoding.fused_model import FusedModel, History
-from trainables.decoding.settings import BLANK, Hypothesis
+from trainables.decoding.settings import Hypothesis
 
 _NOT_YET = History((), ())
 
 
+@dataclass(slots=True, eq=False)
 class Prefix:
     """A node in the tree of prefixes.
 
@@ -19,8 +22,8 @@ class Prefix:
     Attributes:
         last: Its last gloss; the blank for the empty prefix.
         parent: The prefix without the last gloss.
-        factor: By which the language model weighs the last gloss.
-        history: For the glosses that may follow, once it was in the beam.
+        factor: Weight that the language model gives the last gloss.
+        history: Factors of the glosses that may follow, once it was in the beam.
         in_beam: Whether it is searched from.
         blank: Weight of the alignments that end in a blank.
         gloss: Weight of the alignments that end in the last gloss.
@@ -29,28 +32,16 @@ class Prefix:
         next_gloss: `gloss` after the frame at work.
     """
 
-    __slots__ = (
-        "blank",
-        "factor",
-        "gloss",
-        "history",
-        "in_beam",
-        "last",
-        "next_blank",
-        "next_gloss",
-        "parent",
-        "total",
-    )
-
-    def __init__(self, last: int, parent: Prefix | None, factor: float) -> None:
-        """Makes a prefix without any weight."""
-        self.last = last
-        self.parent = parent
-        self.factor = factor
-        self.history = _NOT_YET
-        self.in_beam = False
-        self.blank = self.gloss = self.total = 0.0
-        self.next_blank = self.next_gloss = 0.0
+    last: int
+    parent: Prefix | None
+    factor: float
+    history: History = _NOT_YET
+    in_beam: bool = False
+    blank: float = 0.0
+    gloss: float = 0.0
+    total: float = 0.0
+    next_blank: float = 0.0
+    next_gloss: float = 0.0
 
     @classmethod
     def empty(cls, model: FusedModel) -> Prefix:

@@ -1,4 +1,4 @@
-"""What a beam search is told, and what it answers."""
+"""Settings of a beam search, its hypotheses, and checks of what it searches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from trainables.errors import ConfigError
 
-BLANK = 0
 LogProbs = NDArray[np.floating[Any]]
 
 _MAX_BONUS = 100.0
@@ -26,7 +25,7 @@ class BeamSettings:
 
     Attributes:
         width: Prefixes kept after each frame.
-        lm_weight: Of the language model, at least 0.
+        lm_weight: Weight of the language model, at least 0.
         gloss_bonus: Nats for each gloss, between -100 and 100. A language model makes every gloss
             cost something and so shortens the output; a bonus holds against that.
         token_min_log_prob: A class is tried in a frame only where its natural log-probability
@@ -62,7 +61,8 @@ class Hypothesis:
 
     Attributes:
         classes: Its glosses, 1..C-1.
-        log_prob: Of the frames given it, summed over the alignments that the beam kept; nats.
+        log_prob: Log-probability of the frames given it, nats, summed over the alignments that
+            the beam kept.
         score: The same with language model and bonus, by which hypotheses are ranked.
     """
 

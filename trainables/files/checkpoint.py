@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from trainables.errors import CheckpointError
-from trainables.protocol import Run
+from trainables.files.atomic import partial_file
 
 FORMAT_VERSION = 1
-"""Of the dictionary's layout; a later one is refused rather than misread."""
+"""Version of the dictionary's layout; a later one is refused rather than misread."""
 
 _log = logging.getLogger(__name__)
 _PLAIN = (torch.Tensor, str, bytes, bool, int, float, type(None))
@@ -41,16 +41,12 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """
     content = {"format_version": FORMAT_VERSION, **state}
     _check_plain(content, "state")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with partial_file(path) as partial, partial.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CheckpointError(f"checkpoint {path} cannot be written: {error}") from error
 
 
@@ -80,7 +76,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: best, latest, and one every so many epochs."""
+    """The checkpoints of one run: best, latest, and one every so many epochs.
+
+    Attributes:
+        best: File of the epoch with the best value of the objective.
+        latest: File of the last finished epoch.
+    """
 
     def __init__(self, folder: Path, *, every: int = 0) -> None:
         """Names the files; nothing is opened yet.
@@ -89,40 +90,20 @@ class CheckpointFolder:
             folder: Where the checkpoints lie.
             every: Keep one each that many epochs; 0 for none.
         """
-        self.folder = folder
-        self.every = every
+        self._folder = folder
+        self._every = every
+        self.best = folder / "checkpoint_best.pt"
+        self.latest = folder / "checkpoint_latest.pt"
 
-    @property
-    def best(self) -> Path:
-        """The epoch with the best value of the objective."""
-        return self.folder / "checkpoint_best.pt"
-
-    @property
-    def latest(self) -> Path:
-        """The last finished epoch."""
-        return self.folder / "checkpoint_latest.pt"
-
-    def epoch(self, number: int) -> Path:
-        """The file kept for an epoch."""
-        return self.folder / f"checkpoint_epoch_{number:03d}.pt"
-
-    def save(self, run: Run, *, improved: bool) -> None:
-        """Stores the run's state; latest is written last, so it never is ahead of the others.
-
-        Raises:
-            CheckpointError: The folder cannot be written to.
-        """
-        self.save_state(run.state_dict(), epoch=run.epoch, improved=improved)
-
-    def save_state(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
-        """Stores a state that was taken from a run after `epoch` epochs.
+    def save(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
+        """Stores a run's state after `epoch` epochs; latest is last, never ahead of the others.
 
         Raises:
             CheckpointError: The folder cannot be written to.
         """
         targets = [self.best] if improved else []
-        if self.every and epoch % self.every == 0:
-            targets.append(self.epoch(epoch))
+        if self._every and epoch % self._every == 0:
+            targets.append(self._folder / f"checkpoint_epoch_{epoch:03d}.pt")
         first, *others = [*targets, self.latest]
         save_checkpoint(first, state)
         for other in others:
@@ -148,14 +129,13 @@ class CheckpointFolder:
 
 def _copy_file(source: Path, target: Path) -> None:
     """Gives a file a second name, by a link where the file system has links."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    partial.unlink(missing_ok=True)
     try:
-        try:
-            os.link(source, partial)
-        except OSError:
-            shutil.copyfile(source, partial)
-        os.replace(partial, target)
+        with partial_file(target) as partial:
+            partial.unlink(missing_ok=True)
+            try:
+                os.link(source, partial)
+            except OSError:
+                shutil.copyfile(source, partial)
     except OSError as error:
         raise CheckpointError(f"checkpoint {target} cannot be written: {error}") from error
 

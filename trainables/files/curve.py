@@ -10,10 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from trainables.files.atomic import replace_file
 
 COLUMNS = (
     "epoch",
@@ -50,8 +51,18 @@ class CurveFile:
 
     def rows(self) -> list[dict[str, float]]:
         """Reads the rows that are whole; `epoch` is an int, a missing value NaN."""
-        columns, rows = self._read()
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        if not self.path.exists():
+            return []
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        # What follows the last line end is torn, or empty.
+        columns, *lines = list(csv.reader(text.split("\n")[:-1])) or [[]]
+        rows: list[dict[str, float]] = []
+        for cells in lines:
+            row = _parse(columns, cells)
+            if row is None:
+                break
+            rows.append(row)
+        return rows
 
     def append(self, row: Row) -> None:
         """Adds one epoch and hands it to the operating system before returning."""
@@ -60,16 +71,14 @@ class CurveFile:
             self.repair([*self.rows(), row])
             return
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_line([_cell(row.get(column, math.nan)) for column in columns]))
+            file.write(_line(columns, row))
 
     def repair(self, rows: Sequence[Row]) -> None:
         """Replaces the file by these rows, at once or not at all."""
         columns = _column_order(rows)
-        text = io.StringIO()
-        text.write(_line(columns))
-        for row in rows:
-            text.write(_line([_cell(row.get(column, math.nan)) for column in columns]))
-        replace_file(self.path, text.getvalue().encode())
+        header = _csv_line(columns)
+        lines = "".join(_line(columns, row) for row in rows)
+        replace_file(self.path, (header + lines).encode())
 
     def _columns(self) -> list[str] | None:
         """The header, None if the file is missing or ends in a torn line."""
@@ -77,23 +86,6 @@ class CurveFile:
         if not content.endswith(b"\n"):
             return None
         return next(csv.reader([content.split(b"\n", 1)[0].decode(errors="replace")]))
-
-    def _read(self) -> tuple[list[str], list[list[float]]]:
-        """Header and whole rows, up to the first that cannot be read."""
-        if not self.path.exists():
-            return [], []
-        text = self.path.read_text(encoding="utf-8", errors="replace")
-        lines = text.split("\n")[:-1]  # what follows the last line end is torn, or empty
-        parsed = list(csv.reader(lines))
-        if not parsed:
-            return [], []
-        columns, rows = parsed[0], []
-        for cells in parsed[1:]:
-            values = _parse(columns, cells)
-            if values is None:
-                break
-            rows.append(values)
-        return columns, rows
 
 
 class EventFile:
@@ -113,15 +105,8 @@ class EventFile:
 
     def repair(self, rows: Sequence[Row]) -> None:
         """Replaces the file by these rows, at once or not at all."""
-        replace_file(self.path, _version_record() + b"".join(map(_event_record, rows)))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old content or the new, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+        first = _record(file_version="brain.Event:2")  # as every event file starts
+        replace_file(self.path, first + b"".join(map(_event_record, rows)))
 
 
 def _column_order(rows: Sequence[Row]) -> list[str]:
@@ -140,23 +125,27 @@ def _cell(value: float) -> str:
     return "" if math.isnan(number) else repr(number)
 
 
-def _line(cells: Sequence[str]) -> str:
+def _line(columns: Sequence[str], row: Row) -> str:
+    return _csv_line([_cell(row.get(column, math.nan)) for column in columns])
+
+
+def _csv_line(cells: Sequence[str]) -> str:
     """One line of the file; a user's column may hold a comma."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
 
 
-def _parse(columns: Sequence[str], cells: Sequence[str]) -> list[float] | None:
-    """The numbers of a line, None if it is not whole."""
+def _parse(columns: Sequence[str], cells: Sequence[str]) -> dict[str, float] | None:
+    """The numbers of a line by column, None if it is not whole."""
     if len(cells) != len(columns):
         return None
     try:
         values = [float(cell) if cell else math.nan for cell in cells]
-        return [
-            int(value) if column == "epoch" else value
+        return {
+            column: int(value) if column == "epoch" else value
             for column, value in zip(columns, values, strict=True)
-        ]
+        }
     except ValueError:
         return None
 
@@ -164,7 +153,6 @@ def _parse(columns: Sequence[str], cells: Sequence[str]) -> list[float] | None:
 def _event_record(row: Row) -> bytes:
     """One TensorBoard event with all finite values of a row."""
     # Imported here: 0.4 s that a command reading only CSV files need not pay.
-    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     values = [
@@ -172,22 +160,14 @@ def _event_record(row: Row) -> bytes:
         for tag, value in row.items()
         if tag != "epoch" and math.isfinite(value)
     ]
-    event = Event(wall_time=time.time(), step=int(row["epoch"]), summary=Summary(value=values))
-    return _framed(event.SerializeToString())
+    return _record(step=int(row["epoch"]), summary=Summary(value=values))
 
 
-def _version_record() -> bytes:
-    """The record that every event file starts with."""
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    event = Event(wall_time=time.time(), file_version="brain.Event:2")
-    return _framed(event.SerializeToString())
-
-
-def _framed(event: bytes) -> bytes:
+def _record(**content: object) -> bytes:
     """An event with its length and check sums, as TensorBoard reads it."""
+    from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     buffer = io.BytesIO()
-    RecordWriter(buffer).write(event)
+    RecordWriter(buffer).write(Event(wall_time=time.time(), **content).SerializeToString())
     return buffer.getvalue()

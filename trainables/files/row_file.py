@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -51,14 +50,9 @@ class RowFile:
         """Itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Closes the file; what is whole is on the disk then."""
         with self._file:
-            if error is None:
+            if exception[0] is None:
                 self._file.flush()
                 os.fsync(self._file.fileno())

@@ -30,7 +30,7 @@ class StoredModel:
     Attributes:
         path: The checkpoint.
         content_hash: SHA-256 of the file.
-        model: In eval mode, on the CPU, its parameters frozen.
+        model: The recogniser in eval mode, on the CPU, its parameters frozen.
         config: The settings that shape it and those it was trained with.
         vocabulary: Glosses in the order of its outputs, the blank first.
         feature_size: Features per frame that it takes.
@@ -87,7 +87,7 @@ def load_model(path: Path) -> StoredModel:
     best_wer = state["best_wer"]
     return StoredModel(
         path=path,
-        content_hash=_file_hash(path),
+        content_hash=file_hash(path),
         model=model.eval().requires_grad_(False),
         config=config,
         vocabulary=tuple(state["vocabulary"]),
@@ -128,7 +128,7 @@ def _config(path: Path, settings: Mapping[str, Any]) -> RunConfig:
         ) from None
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
     """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -68,8 +68,8 @@ class FeatureProjection(nn.Module):
                 f"and {list(teacher_sizes)}"
             )
         self.maps = nn.ModuleList(
-            nn.Identity() if ours == theirs else nn.Linear(ours, theirs)
-            for ours, theirs in zip(student_sizes, teacher_sizes, strict=True)
+            nn.Identity() if student == teacher else nn.Linear(student, teacher)
+            for student, teacher in zip(student_sizes, teacher_sizes, strict=True)
         )
 
     def forward(self, student_hidden: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -100,20 +100,14 @@ def feature_matching_loss(
             f"of the teacher, need as many of both and at least one"
         )
     losses = []
-    for ours, theirs in zip(student_hidden, teacher_hidden, strict=True):
-        if ours.shape != theirs.shape:
+    for student, teacher in zip(student_hidden, teacher_hidden, strict=True):
+        if student.shape != teacher.shape:
             raise ValueError(
-                f"hidden states differ in shape, {tuple(ours.shape)} and {tuple(theirs.shape)}"
+                f"hidden states differ in shape, {tuple(student.shape)} and {tuple(teacher.shape)}"
             )
-        losses.append(_squared_difference(ours, theirs.detach(), lengths))
+        student, teacher = student.transpose(0, 1), teacher.detach().transpose(0, 1)  # [T, N, H]
+        check_lengths(student, lengths)
+        dtype = torch.promote_types(student.dtype, torch.float32)  # 32 bits or more
+        student, teacher = (real_frames(states, lengths).to(dtype) for states in (student, teacher))
+        losses.append(functional.mse_loss(student, teacher))
     return torch.stack(losses).mean()
-
-
-def _squared_difference(ours: Tensor, theirs: Tensor, lengths: Tensor) -> Tensor:
-    """Mean over real frames and channels, in 32 bits or more."""
-    ours, theirs = ours.transpose(0, 1), theirs.transpose(0, 1)  # [T, N, H]
-    check_lengths(ours, lengths)
-    dtype = torch.promote_types(ours.dtype, torch.float32)
-    return functional.mse_loss(
-        real_frames(ours, lengths).to(dtype), real_frames(theirs, lengths).to(dtype)
-    )

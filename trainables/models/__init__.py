@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from trainables.config import RunConfig
 from trainables.errors import ConfigError
 from trainables.models.base import ModelOutput, Recogniser
 from trainables.models.bilstm import BiLSTM
@@ -16,46 +16,13 @@ __all__ = [
     "BiLSTM",
     "Inception",
     "MobileNet",
-    "ModelConfig",
     "ModelOutput",
     "Recogniser",
     "build_model",
 ]
 
 
-class ModelConfig(Protocol):
-    """The settings that shape a model; `trainables.config.RunConfig` has them and more."""
-
-    @property
-    def architecture(self) -> str:
-        """Name in `ARCHITECTURES`."""
-
-    @property
-    def layers(self) -> int:
-        """Recurrent layers, or blocks."""
-
-    @property
-    def hidden(self) -> int:
-        """Width of a layer per direction, or half the width of a block."""
-
-    @property
-    def projection(self) -> int:
-        """Width that the features are first projected to."""
-
-    @property
-    def subsampling(self) -> int:
-        """Input frames per output frame: 1, 2 or 4."""
-
-    @property
-    def dropout(self) -> float:
-        """Share of activations dropped while training."""
-
-    @property
-    def blank_bias(self) -> float:
-        """Added to the blank's output bias at the start."""
-
-
-def build_model(config: ModelConfig, *, input_size: int, classes: int) -> Recogniser:
+def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recogniser:
     """Builds the model that a configuration describes, from the global random state.
 
     Args:
@@ -71,20 +38,14 @@ def build_model(config: ModelConfig, *, input_size: int, classes: int) -> Recogn
             f"architecture: {config.architecture!r} is not known",
             hint=f"Known are: {', '.join(sorted(ARCHITECTURES))}.",
         )
+    settings = {name: getattr(config, name) for name in _SETTINGS}
     try:
-        return ARCHITECTURES[config.architecture](
-            input_size,
-            classes,
-            layers=config.layers,
-            hidden=config.hidden,
-            projection=config.projection,
-            dropout=config.dropout,
-            subsampling=config.subsampling,
-            blank_bias=config.blank_bias,
-        )
+        return ARCHITECTURES[config.architecture](input_size, classes, **settings)
     except ValueError as error:
         raise ConfigError(f"{config.architecture}: {error}") from error
 
+
+_SETTINGS = ("layers", "hidden", "projection", "dropout", "subsampling", "blank_bias")
 
 ARCHITECTURES: dict[str, Callable[..., Recogniser]] = {
     "bilstm": BiLSTM,

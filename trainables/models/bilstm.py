@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from trainables.models.framewise import FramewiseModel, Step
+from trainables.models.base import LayerStep, Recogniser
 
 
-class BiLSTM(FramewiseModel):
+class BiLSTM(Recogniser):
     """Bidirectional LSTM layers over projected frame features, a LayerNorm after each."""
 
     time_first = True
@@ -29,7 +29,7 @@ class BiLSTM(FramewiseModel):
     def _layer(self, width: int, number: int) -> nn.Module:
         return nn.LSTM(width, width // 2, bidirectional=True)
 
-    def _steps(self, x: Tensor, lengths: Tensor) -> Step:
+    def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
         recurrence = _Recurrence(lengths, frames=x.shape[0], device=x.device)
 
         def step(lstm: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.residual import ResidualModel
+from trainables.models.base import ResidualModel
 
 
 class Inception(ResidualModel):
@@ -38,10 +38,10 @@ class Inception(ResidualModel):
     """
 
     def _layer(self, width: int, number: int) -> nn.Module:
-        return _Block(width)
+        return _InceptionBlock(width)
 
 
-class _Block(nn.Module):
+class _InceptionBlock(nn.Module):
     """Four branches beside each other; (N, T, W) to (N, T, W)."""
 
     def __init__(self, width: int) -> None:

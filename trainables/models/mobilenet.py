@@ -21,7 +21,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models.residual import ResidualModel
+from trainables.models.base import ResidualModel
 
 _EXPANSION = 2
 _SQUEEZE = 4
@@ -41,7 +41,7 @@ class MobileNet(ResidualModel):
     """
 
     def _layer(self, width: int, number: int) -> nn.Module:
-        return _Block(width, span=_SPANS[number % len(_SPANS)])
+        return _InvertedResidual(width, span=_SPANS[number % len(_SPANS)])
 
     def _head(self, width: int) -> tuple[nn.Module, int]:
         norm, _ = super()._head(width)
@@ -49,7 +49,7 @@ class MobileNet(ResidualModel):
         return nn.Sequential(norm, nn.Linear(width, wide), nn.Hardswish()), wide
 
 
-class _Block(nn.Module):
+class _InvertedResidual(nn.Module):
     """An inverted residual without its sum; (N, T, W) to (N, T, W)."""
 
     def __init__(self, width: int, *, span: int) -> None:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
-from torch import Tensor, nn
+from torch import nn
 
 from trainables.config import RunConfig
-from trainables.data import Dataset
-from trainables.decoding.configured import decoder_of
+from trainables.data.batch import UTTERANCES_AT_ONCE
+from trainables.decoding.build import build_decoder
 from trainables.errors import CheckpointError
+from trainables.files.curve import COLUMNS
 from trainables.files.stored_model import SHAPING, load_model, vocabulary_difference
-from trainables.memory import is_out_of_memory, peak_bytes, release
+from trainables.memory import peak_bytes, retry_with_less
 from trainables.models import build_model
 from trainables.protocol import RunInputs
-from trainables.runs.curve_row import curve_row
 from trainables.runs.early_stopping import verdict
-from trainables.runs.epoch import EpochResult, NotFinite, Trainer
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE, Evaluation, evaluate
-from trainables.runs.objective import CtcObjective, Objective
-from trainables.runs.optimisation import Optimisation, Precision, choose_device
+from trainables.runs.epoch import NotFinite, Trainer
+from trainables.runs.evaluation import Evaluation, evaluate
+from trainables.runs.optimisation import Optimisation, Precision, choose_device, copied
+from trainables.runs.training_loss import TrainingLoss
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
 
@@ -55,7 +55,8 @@ class CtcRun:
         self.config = config
         self.device = choose_device(config.device)
         self.rows: list[dict[str, float]] = []
-        self._data: Dataset = inputs.data
+        assert inputs.data is not None  # search spaces of built-in runs name their data
+        self._data = inputs.data
         self._seed = inputs.seed
         self._precision = Precision(self.device, mixed=config.mixed_precision)
         self._split = 1  # parts that each batch is cut into, doubled when memory runs out
@@ -63,14 +64,14 @@ class CtcRun:
         self._remedies: list[dict[str, Any]] = []
         self._started_from: str | None = None
         self.training_set = TrainingSet(self._data.train, config)
-        self._decoder = decoder_of(config.decoding, self._data)
+        self._decoder = build_decoder(config.decoding, self._data)
         with torch_stream(self._seed, 0, "model"):
             self.model = build_model(
                 config,
                 input_size=self._data.feature_size,
                 classes=len(self._data.vocabulary),
             ).to(self.device)
-        self._objective = self._make_objective(inputs)
+        self._loss = self._make_loss(inputs)
         self._optimisation = Optimisation(
             [*self.model.parameters(), *self._helper.parameters()],
             config,
@@ -112,18 +113,12 @@ class CtcRun:
             raise RuntimeError(f"the run has ended by {self.ended_by} after {self.epoch} epochs")
         started = time.perf_counter()
         before = self._learned_state()
-        while True:
-            try:
-                trained = self._train()
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                message = str(error).partition("\n")[0]
-            # Outside the handler: its traceback holds the tensors that there was no room for.
-            self._use_less_memory(message)
+
+        def use_less(message: str) -> None:
+            self._halve_batches(message)
             self._load_learned_state(before)
-        row = self._row(trained, None if trained is None else self._evaluate())
+
+        row = self._row(retry_with_less(self._train, use_less))
         row["seconds"] = time.perf_counter() - started
         self.rows.append(row)
         return dict(row)
@@ -140,7 +135,7 @@ class CtcRun:
             "vocabulary": list(self._data.vocabulary),
             "feature_size": self._data.feature_size,
             "data_hash": self._data.hash,
-            "teacher_hash": self._objective.facts().get("teacher_hash"),
+            "teacher_hash": self._loss.facts().get("teacher_hash"),
             "started_from": self._started_from,
             "seed": self._seed,
             "batch_split": self._split,
@@ -193,29 +188,27 @@ class CtcRun:
             "peak_memory_bytes": peak_bytes(self.device),
             "remedies": [dict(remedy) for remedy in self._remedies],
             "warnings": warnings,
-            **self._objective.facts(),
+            **self._loss.facts(),
         }
 
-    def _make_objective(self, inputs: RunInputs) -> Objective:
+    def _make_loss(self, inputs: RunInputs) -> TrainingLoss:
         """What this run minimises; `config`, `model` and `training_set` are there already."""
-        return CtcObjective(label_smoothing=self.config.label_smoothing)
+        return TrainingLoss(self.config)
 
     @property
     def _helper(self) -> nn.Module:
-        """What the objective learns beside the model; a module without parameters if nothing."""
-        return self._objective.learned or nn.Identity()
+        """What the loss learns beside the model; a module without parameters if nothing."""
+        return self._loss.learned or nn.Identity()
 
-    def _train(self) -> EpochResult | None:
+    def _train(self) -> dict[str, float] | None:
         """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
         epoch = self.epoch + 1
         trainer = Trainer(
             model=self.model,
-            objective=self._objective,
+            loss=self._loss,
             optimisation=self._optimisation,
-            precision=self._precision,
             training_set=self.training_set,
             data=self._data,
-            device=self.device,
             seed=self._seed,
         )
         try:
@@ -226,21 +219,18 @@ class CtcRun:
 
     def _evaluate(self) -> Evaluation:
         """Recognises dev, with fewer utterances at once where memory is short: same result."""
-        while True:
-            try:
-                return evaluate(
-                    self.model,
-                    self._data.dev,
-                    self._data.vocabulary,
-                    device=self.device,
-                    decoder=self._decoder,
-                    utterances_at_once=self._evaluated_at_once,
-                )
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                message = str(error).partition("\n")[0]
-            release(self.device)
+
+        def attempt() -> Evaluation:
+            return evaluate(
+                self.model,
+                self._data.dev,
+                self._data.vocabulary,
+                device=self.device,
+                decoder=self._decoder,
+                utterances_at_once=self._evaluated_at_once,
+            )
+
+        def use_less(message: str) -> None:
             if self._evaluated_at_once == 1:
                 raise MemoryError(
                     f"out of memory with one utterance of dev at a time in epoch {self.epoch + 1}: "
@@ -248,19 +238,34 @@ class CtcRun:
                 )
             self._evaluated_at_once //= 2
 
-    def _row(self, trained: EpochResult | None, evaluation: Evaluation | None) -> dict[str, float]:
-        epoch = self.epoch + 1
-        return curve_row(
-            epoch,
-            trained,
-            evaluation,
-            temperature=self._objective.temperature(epoch),
-            best_before=self.best_wer,
-        )
+        return retry_with_less(attempt, use_less)
 
-    def _use_less_memory(self, message: str) -> None:
+    def _row(self, trained: dict[str, float] | None) -> dict[str, float]:
+        """The next epoch's row; NaN where a value does not apply or is no number.
+
+        Args:
+            trained: Columns of the training; None where it left the numbers.
+        """
+        epoch, best = self.epoch + 1, self.best_wer
+        row = dict.fromkeys(COLUMNS, math.nan)
+        row |= {"epoch": epoch, "train/temperature": self._loss.temperature(epoch)}
+        if best is not None:
+            row["val/wer_best"] = best
+        if trained is not None:
+            evaluation = self._evaluate()
+            wer = evaluation.wer.wer_percent
+            row |= {
+                **trained,
+                "val/loss": evaluation.loss,
+                "val/wer": wer,
+                "val/wer_best": wer if best is None else min(wer, best),
+                "val/blank_rate": evaluation.blank_rate,
+                "val/entropy_ratio": evaluation.entropy_ratio,
+            }
+        return row
+
+    def _halve_batches(self, message: str) -> None:
         """Cuts batches in half, twice as many to a step."""
-        release(self.device)
         if self._split >= self.config.batch_size:
             raise MemoryError(
                 f"out of memory with one utterance at a time in epoch {self.epoch + 1}: {message}"
@@ -277,10 +282,10 @@ class CtcRun:
         )
 
     def _learned_state(self) -> dict[str, Any]:
-        """Weights and the optimiser's state, copied to the CPU."""
+        """Weights and the optimiser's state, copied: later training does not change them."""
         return {
-            "model": _copied(self.model.state_dict()),
-            "helper": _copied(self._helper.state_dict()),
+            "model": copied(self.model.state_dict()),
+            "helper": copied(self._helper.state_dict()),
             "optimizer": self._optimisation.state_dict(),
         }
 
@@ -292,7 +297,9 @@ class CtcRun:
                 raise CheckpointError(f"{name}: the weights do not fit: {error}") from None
         self._optimisation.load_state_dict(state["optimizer"])
 
-    def _check_same(self, config: Mapping[str, Any], vocabulary: Any, feature_size: int) -> None:
+    def _check_same(
+        self, config: Mapping[str, Any], vocabulary: Sequence[str], feature_size: int
+    ) -> None:
         """Refuses a state of another model, naming what differs."""
         ours = self.config.model_dump(mode="json")
         pairs = [(name, config[name], ours[name]) for name in SHAPING]
@@ -306,8 +313,3 @@ class CtcRun:
                     f"{name}: the checkpoint has {theirs}, this run {wanted}",
                     hint="Only a run of the same model and data can go on from it.",
                 )
-
-
-def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU that later training does not change."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from trainables.config import DistillConfig
-from trainables.data import Batch
+from trainables.data.batch import Batch
 from trainables.errors import ConfigError
 from trainables.losses import (
     FeatureProjection,
@@ -20,8 +18,8 @@ from trainables.losses import (
 from trainables.models import ModelOutput, Recogniser
 from trainables.protocol import RunInputs
 from trainables.runs.ctc_run import CtcRun
-from trainables.runs.objective import DISTILLATION, FEATURE_MATCHING, Objective, Term, ctc_term
 from trainables.runs.schedules import temperature_at
+from trainables.runs.training_loss import DISTILLATION, FEATURE_MATCHING, Term, TrainingLoss
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
@@ -36,72 +34,65 @@ class DistillRun(CtcRun):
     config_class = DistillConfig
     config: DistillConfig
 
-    def _make_objective(self, inputs: RunInputs) -> Objective:
+    def _make_loss(self, inputs: RunInputs) -> TrainingLoss:
         """The three terms, with the teacher they need; a folder holds its soft targets instead."""
-        teacher = soft_targets = None
-        if inputs.teacher is not None and inputs.teacher.is_dir():
-            soft_targets = SoftTargets(inputs.teacher)
-            soft_targets.check_settings(self.config)
-            soft_targets.check_data(inputs.data)
-        elif inputs.teacher is not None:
-            teacher = FrozenTeacher(
-                inputs.teacher, device=self.device, half=self.config.teacher_fp16
-            )
-            teacher.check_fits(
-                vocabulary=inputs.data.vocabulary,
-                feature_size=inputs.data.feature_size,
-                subsampling=self.config.subsampling,
-            )
-        return DistillObjective(
-            self.config,
-            self.model,
-            teacher,
-            training_set=self.training_set,
-            inputs=inputs,
-            soft_targets=soft_targets,
-        )
+        return DistillLoss(self.config, self.model, self.training_set, inputs)
 
 
-class DistillObjective:
+class DistillLoss(TrainingLoss):
     """The loss of a distillation. A term of weight 0 is not computed, nor what only it needs."""
+
+    _config: DistillConfig
 
     def __init__(
         self,
         config: DistillConfig,
         student: Recogniser,
-        teacher: FrozenTeacher | None,
-        *,
         training_set: TrainingSet,
         inputs: RunInputs,
-        soft_targets: SoftTargets | None = None,
     ) -> None:
         """Connects student and teacher, or the soft targets that stand for it.
 
         Raises:
-            ConfigError: A term needs a teacher and there is none.
+            ConfigError: A term needs a teacher and there is none, or the teacher does not fit.
+            TrainablesError: The teacher cannot be read.
         """
-        self._config = config
+        super().__init__(config)
         self._weights = config.loss_weights
-        self._teacher = teacher
-        self._soft_targets = soft_targets
-        self._outputs: TeacherOutputs | None = soft_targets
+        self._teacher: FrozenTeacher | None = None
+        self._soft_targets: SoftTargets | None = None
+        self._outputs: TeacherOutputs | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
-        self.learned: nn.Module | None = None
-        if soft_targets is not None or (self._weights.alpha == 0 and self._weights.gamma == 0):
+        data = inputs.data
+        assert data is not None  # search spaces of built-in runs name their data
+        if inputs.teacher is not None and inputs.teacher.is_dir():
+            self._soft_targets = self._outputs = SoftTargets(inputs.teacher)
+            self._soft_targets.check_settings(config)
+            self._soft_targets.check_data(data)
             return
-        if teacher is None:
+        if inputs.teacher is not None:
+            device = next(student.parameters()).device
+            self._teacher = FrozenTeacher(inputs.teacher, device=device, half=config.teacher_fp16)
+            self._teacher.check_fits(
+                vocabulary=data.vocabulary,
+                feature_size=data.feature_size,
+                subsampling=config.subsampling,
+            )
+        if self._weights.alpha == 0 and self._weights.gamma == 0:
+            return
+        if self._teacher is None:
             raise ConfigError(
                 "distill needs a teacher unless loss_weights.beta is 1",
                 hint="Give --teacher FILE, or teacher: {train: teacher} in a search space.",
             )
         if self._weights.gamma > 0:
-            self._match(student, teacher, seed=inputs.seed)
+            self._match(student, self._teacher, seed=inputs.seed)
         if not config.augmentation.active:
-            self._outputs = self._open(teacher, training_set, inputs)
+            self._outputs = self._open(self._teacher, training_set, data.hash, inputs.cache)
 
     def terms(
         self, model: Recogniser, batch: Batch, *, epoch: int
-    ) -> tuple[ModelOutput, Sequence[Term]]:
+    ) -> tuple[ModelOutput, list[Term]]:
         """The terms whose weight is above 0."""
         weights = self._weights
         forward = model.forward_with_hidden_states if weights.gamma > 0 else model
@@ -114,25 +105,17 @@ class DistillObjective:
             if weights.gamma > 0:
                 found.append(self._feature_term(output, answer))
         if weights.beta > 0:
-            smoothing = self._config.label_smoothing
-            found.append(ctc_term(output, batch, weight=weights.beta, label_smoothing=smoothing))
+            found.append(self._ctc_term(output, batch, weight=weights.beta))
         return output, found
 
     def temperature(self, epoch: int) -> float:
         """Softening at an epoch; NaN where alpha is 0, as it has no effect then."""
         if self._weights.alpha == 0:
-            return float("nan")
-        settings = self._config.temperature
-        return temperature_at(
-            epoch,
-            schedule=settings.schedule,
-            start=settings.start,
-            end=settings.end,
-            milestones=settings.milestones,
-            max_epochs=self._config.max_epochs,
-        )
+            return math.nan
+        settings = self._config.temperature.model_dump()
+        return temperature_at(epoch, **settings, max_epochs=self._config.max_epochs)
 
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """What the teacher is."""
         if self._soft_targets is not None:
             return self._soft_targets.facts()
@@ -152,17 +135,17 @@ class DistillObjective:
         )
         with torch_stream(seed, 0, "feature projection"):
             self.learned = FeatureProjection(
-                [student.hidden_sizes[ours] for ours, _ in self._pairs],
-                [teacher.hidden_sizes[theirs] for _, theirs in self._pairs],
-            ).to(next(student.parameters()).device)
+                [student.hidden_sizes[layer] for layer, _ in self._pairs],
+                [teacher.hidden_sizes[layer] for _, layer in self._pairs],
+            ).to(teacher.device)
 
     @property
     def _teacher_layers(self) -> list[int]:
         """Teacher's hidden layers that are compared with one of the student's."""
-        return [theirs for _, theirs in self._pairs]
+        return [layer for _, layer in self._pairs]
 
     def _open(
-        self, teacher: FrozenTeacher, training_set: TrainingSet, inputs: RunInputs
+        self, teacher: FrozenTeacher, training_set: TrainingSet, data_hash: str, cache: Path
     ) -> TeacherOutputs:
         """The teacher's answers on unchanged frames."""
         live = LiveOutputs(teacher, training_set, layers=self._teacher_layers)
@@ -171,11 +154,11 @@ class DistillObjective:
         key = (
             teacher.stored.content_hash,
             teacher.arithmetic,
-            inputs.data.hash,
+            data_hash,
             f"layers {self._teacher_layers}",
             f"truncate {self._config.truncate_frames}",
         )
-        return open_outputs(live, training_set, key=key, cache=inputs.cache)
+        return open_outputs(live, key=key, cache=cache)
 
     def _ask(self, batch: Batch) -> TeacherBatch:
         """The teacher's answers for a batch; about the very frames if they were changed."""
@@ -196,6 +179,6 @@ class DistillObjective:
 
     def _feature_term(self, output: ModelOutput, answer: TeacherBatch) -> Term:
         assert self.learned is not None  # _match built it, as gamma > 0
-        ours = self.learned([output.hidden[layer] for layer, _ in self._pairs])
-        loss = feature_matching_loss(ours, answer.hidden, output.lengths)
+        states = self.learned([output.hidden[layer] for layer, _ in self._pairs])
+        loss = feature_matching_loss(states, answer.hidden, output.lengths)
         return Term(FEATURE_MATCHING, loss, self._weights.gamma, per_frame=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from trainables.data import Batch, Dataset
+from trainables.data import Dataset
+from trainables.data.batch import Batch
 from trainables.decoding import greedy_decode
 from trainables.models import ModelOutput, Recogniser
-from trainables.runs.objective import Objective, Sizes, Term
-from trainables.runs.optimisation import Optimisation, Precision
+from trainables.runs.optimisation import Optimisation
+from trainables.runs.training_loss import Sizes, Term, TrainingLoss
 from trainables.runs.training_set import Group, TrainingSet
 from trainables.scoring.wer import corpus_wer
 
@@ -23,54 +25,37 @@ class NotFinite(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class EpochResult:
-    """What an epoch of training gave.
-
-    Attributes:
-        loss: Weighted sum of the components.
-        components: Each term of the loss, unweighted, mean over the epoch.
-        learning_rate: Of the last step.
-        gradient_norm: Before clipping, mean over the steps.
-        wer: Of the training utterances as the model saw them, percent.
-    """
-
-    loss: float
-    components: Mapping[str, float]
-    learning_rate: float
-    gradient_norm: float
-    wer: float
-
-
-@dataclass(frozen=True)
 class Trainer:
     """What an epoch of training needs.
 
     Attributes:
-        model: On `device`.
-        objective: What is minimised.
-        optimisation: Of the model's parameters and those that the objective learns.
-        precision: What the forward pass is computed in.
+        model: On the optimiser's device.
+        loss: What is minimised.
+        optimisation: Optimiser of the model's parameters and of those that the loss learns, with
+            the precision that all is computed in.
         training_set: The utterances.
         data: Their vocabulary and glosses.
-        device: Where to compute.
         seed: All randomness comes from it and the epoch.
     """
 
     model: Recogniser
-    objective: Objective
+    loss: TrainingLoss
     optimisation: Optimisation
-    precision: Precision
     training_set: TrainingSet
     data: Dataset
-    device: torch.device
     seed: int
 
-    def run(self, epoch: int, *, split: int) -> EpochResult:
+    def run(self, epoch: int, *, split: int) -> dict[str, float]:
         """Trains on every utterance once. torch's global generators must be set.
 
         Args:
             epoch: From 1.
             split: Parts that each batch is cut into to save memory; the steps stay the same.
+
+        Returns:
+            Columns of the curve below `train/`: the loss and its components, unweighted, mean over
+            the epoch; the learning rate of the last step; the gradient's norm before clipping,
+            mean over the steps; the WER of the utterances as the model saw them, percent.
 
         Raises:
             NotFinite: The loss or the gradient left the numbers.
@@ -87,7 +72,7 @@ class Trainer:
             # add to it.
             self.optimisation.clear()
         last_position = epoch - 1 + (len(groups) - 1) / len(groups)
-        return totals.result(self.optimisation.learning_rate(last_position))
+        return totals.columns(self.optimisation.learning_rate(last_position))
 
     def _step(
         self,
@@ -101,18 +86,19 @@ class Trainer:
         batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
         sizes = [self._sizes(batch) for batch in batches]
         whole = sum(sizes[1:], sizes[0])
+        device = self.optimisation.precision.device
         for batch, size in zip(batches, sizes, strict=True):
-            with self.precision.autocast():
-                output, terms = self.objective.terms(self.model, batch.to(self.device), epoch=epoch)
+            with self.optimisation.precision.autocast():
+                output, terms = self.loss.terms(self.model, batch.to(device), epoch=epoch)
             # Each term is a mean over its batch; what counts is the mean over the group, whatever
             # the sizes of its batches.
-            loss = torch.stack([_share(term, size, whole) for term in terms]).sum()
-            if not math.isfinite(float(loss.detach())):
-                raise NotFinite(f"the loss is {float(loss.detach())} in epoch {epoch}")
-            self.optimisation.backward(loss)
+            total = torch.stack([_share(term, size, whole) for term in terms]).sum()
+            if not math.isfinite(float(total.detach())):
+                raise NotFinite(f"the loss is {float(total.detach())} in epoch {epoch}")
+            self.optimisation.backward(total)
             totals.add_batch(batch, size, output, terms)
         norm = self.optimisation.step(position)
-        if not (math.isfinite(norm) or self.precision.scaled):
+        if not (math.isfinite(norm) or self.optimisation.precision.scaled):
             raise NotFinite(f"the gradient's norm is {norm} in epoch {epoch}")
         return norm
 
@@ -132,8 +118,8 @@ class _Totals:
     def __init__(self, trainer: Trainer) -> None:
         self._split = trainer.data.train
         self._vocabulary = trainer.data.vocabulary
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._weights: dict[str, float] = {}
         self._norms: list[float] = []
         self._hypotheses: list[list[str]] = []
@@ -145,10 +131,8 @@ class _Totals:
         """Adds the losses of a batch, and what was recognised in it."""
         for term in terms:
             count = term.count(size)
-            self._sums[term.name] = (
-                self._sums.get(term.name, 0.0) + float(term.value.detach()) * count
-            )
-            self._counts[term.name] = self._counts.get(term.name, 0) + count
+            self._sums[term.name] += float(term.value.detach()) * count
+            self._counts[term.name] += count
             self._weights[term.name] = term.weight
         for glosses in greedy_decode(output.log_probs, output.lengths):
             self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])
@@ -159,13 +143,13 @@ class _Totals:
         if math.isfinite(norm):
             self._norms.append(norm)
 
-    def result(self, learning_rate: float) -> EpochResult:
-        """The means."""
+    def columns(self, learning_rate: float) -> dict[str, float]:
+        """The means, and the weighted sum of the components, by their names in the curve."""
         components = {name: total / self._counts[name] for name, total in self._sums.items()}
-        return EpochResult(
-            loss=sum(self._weights[name] * value for name, value in components.items()),
-            components=components,
-            learning_rate=learning_rate,
-            gradient_norm=sum(self._norms) / len(self._norms) if self._norms else math.nan,
-            wer=corpus_wer(self._hypotheses, self._references).wer_percent,
-        )
+        return {
+            "train/loss": sum(self._weights[name] * value for name, value in components.items()),
+            **{f"train/loss_components/{name}": value for name, value in components.items()},
+            "train/learning_rate": learning_rate,
+            "train/gradient_norm": sum(self._norms) / len(self._norms) if self._norms else math.nan,
+            "train/wer": corpus_wer(self._hypotheses, self._references).wer_percent,
+        }

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainables.data import BLANK, Batch, Split, collate
+from trainables.data import BLANK, Split
+from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
 from trainables.decoding import BeamDecoder, greedy_decode
 from trainables.losses import ctc_loss
+from trainables.losses.frames import real_frames
 from trainables.models import ModelOutput, Recogniser
 from trainables.scoring.wer import WerResult, corpus_wer
-
-UTTERANCES_AT_ONCE = 32
-"""Not a setting: it changes nothing but speed and memory."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,20 @@ def evaluate(
     training = model.training
     model.eval()
     try:
-        for indices in _batches(split.lengths, utterances_at_once):
-            batch = collate(split, indices).to(device)
+        for batch in sorted_batches(split, device=device, utterances_at_once=utterances_at_once):
+            indices = batch.indices.numpy()
             with torch.inference_mode():
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
             sums.add(output, batch, np.flatnonzero(possible))
             decoded = _decoded(output, decoder)
-            for index, glosses in zip(indices, decoded, strict=True):
-                hypotheses[int(index)] = tuple(vocabulary[gloss] for gloss in glosses)
+            for index, glosses in zip(indices.tolist(), decoded, strict=True):
+                hypotheses[index] = tuple(vocabulary[gloss] for gloss in glosses)
     finally:
         model.train(training)
     return Evaluation(
         wer=corpus_wer(hypotheses, split.references),
-        loss=sums.loss,
+        loss=sums.loss / sums.alignable if sums.alignable else math.nan,
         blank_rate=sums.blank / sums.frames,
         entropy_ratio=sums.entropy / sums.frames / math.log(len(vocabulary)),
         hypotheses=tuple(hypotheses),
@@ -102,22 +101,17 @@ class _Sums:
         self.frames = 0
         self.blank = 0.0
         self.entropy = 0.0
-        self._loss = 0.0
-        self._alignable = 0
-
-    @property
-    def loss(self) -> float:
-        return self._loss / self._alignable if self._alignable else math.nan
+        self.loss = 0.0
+        self.alignable = 0
 
     def add(self, output: ModelOutput, batch: Batch, possible: NDArray[np.int64]) -> None:
         """Adds a batch; the loss only of those rows that CTC can align."""
         log_probs = output.log_probs.float()  # [T, N, C]
-        time = torch.arange(len(log_probs), device=log_probs.device)
-        real = time[:, None] < output.lengths.to(log_probs.device)[None, :]  # [T, N]
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
-        self.frames += int(real.sum())
-        self.blank += int((log_probs.argmax(dim=-1) == BLANK)[real].sum())
-        self.entropy += float(entropy[real].double().sum())
+        frames = real_frames(log_probs, output.lengths)  # [F, C]
+        entropy = -(frames.exp() * frames).sum(dim=-1)
+        self.frames += len(frames)
+        self.blank += int((frames.argmax(dim=-1) == BLANK).sum())
+        self.entropy += float(entropy.double().sum())
         if not len(possible):
             return
         rows = torch.from_numpy(possible)
@@ -128,12 +122,5 @@ class _Sums:
             output.lengths[rows],
             batch.target_lengths[rows],
         )
-        self._loss += float(loss) * len(possible)
-        self._alignable += len(possible)
-
-
-def _batches(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """The utterances by length, so that little is padded."""
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+        self.loss += float(loss) * len(possible)
+        self.alignable += len(possible)

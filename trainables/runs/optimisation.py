@@ -66,6 +66,9 @@ class Optimisation:
 
     Nothing but Adam's running means (and the scaler) is state: the learning rate is a function of
     the position in the run.
+
+    Attributes:
+        precision: What the forward pass is computed in.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Optimisation:
         """Builds the optimiser named in the settings."""
         self._parameters = list(parameters)
         self._config = config
-        self._precision = precision
+        self.precision = precision
         self._optimiser = _OPTIMISERS[config.optimizer](
             self._parameters,
             lr=config.learning_rate,
@@ -87,17 +90,14 @@ class Optimisation:
         schedule = self._config.learning_rate_schedule
         return self._config.learning_rate * learning_rate_factor(
             position,
-            name=schedule.name,
-            warmup_epochs=schedule.warmup_epochs,
+            **schedule.model_dump(exclude={"min_learning_rate"}),
             max_epochs=self._config.max_epochs,
             min_factor=schedule.min_learning_rate / self._config.learning_rate,
-            restart_epochs=schedule.restart_epochs,
-            restart_factor=schedule.restart_factor,
         )
 
     def backward(self, loss: Tensor) -> None:
         """Adds a share of the group's loss to the gradients."""
-        torch.autograd.backward(self._precision.scaler.scale(loss))
+        torch.autograd.backward(self.precision.scaler.scale(loss))
 
     def step(self, position: float) -> float:
         """Changes the parameters by the gathered gradients, and clears those.
@@ -105,7 +105,7 @@ class Optimisation:
         Returns:
             Norm of the gradient before clipping. Where it is not finite nothing is changed.
         """
-        scaler = self._precision.scaler
+        scaler = self.precision.scaler
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate(position)
         scaler.unscale_(self._optimiser)
@@ -114,7 +114,7 @@ class Optimisation:
             norm = float(
                 nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
             )
-            if norm < float("inf") or self._precision.scaled:
+            if norm < float("inf") or self.precision.scaled:
                 scaler.step(self._optimiser)
         finally:
             scaler.update()  # Without it no step could follow one that ran out of memory.
@@ -130,11 +130,8 @@ class Optimisation:
         state = self._optimiser.state_dict()["state"]
         return {
             "name": self._config.optimizer,
-            "moments": {
-                index: {name: _copied(value) for name, value in moments.items()}
-                for index, moments in state.items()
-            },
-            "scaler": dict(self._precision.scaler.state_dict()),
+            "moments": {index: copied(moments) for index, moments in state.items()},
+            "scaler": dict(self.precision.scaler.state_dict()),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -149,15 +146,15 @@ class Optimisation:
             if known is None or values["exp_avg"].shape != known.shape:
                 raise CheckpointError("optimizer: the checkpoint's state is of other parameters")
         content = self._optimiser.state_dict()
-        content["state"] = {
-            index: {name: _copied(value) for name, value in values.items()}
-            for index, values in moments.items()
-        }
+        content["state"] = {index: copied(values) for index, values in moments.items()}
         self._optimiser.load_state_dict(content)
-        if self._precision.scaled and state["scaler"]:
-            self._precision.scaler.load_state_dict(state["scaler"])
+        if self.precision.scaled and state["scaler"]:
+            self.precision.scaler.load_state_dict(state["scaler"])
 
 
-def _copied(value: Any) -> Any:
-    """A copy on the CPU: two runs that took up one state must not share its memory."""
-    return value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value
+def copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with its tensors copied to the CPU: two runs must not share its memory."""
+    return {
+        name: value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }

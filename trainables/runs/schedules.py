@@ -128,29 +128,17 @@ def temperature_at(
         raise ValueError(f"temperature schedule {schedule!r} needs an end")
     _check_range("end", end, low=0, open_low=True)
     if schedule == "step":
-        return _stepped(epoch, start=start, end=end, milestones=milestones, max_epochs=max_epochs)
+        if not milestones:
+            raise ValueError("temperature schedule 'step' needs milestones")
+        passed = sum(epoch > _milestone_epoch(milestone, max_epochs) for milestone in milestones)
+        # The last value is `end` itself: a sum of steps could miss it by a rounding.
+        if passed == len(milestones):
+            return end
+        return start + (end - start) * passed / len(milestones)
     share = _share(min(epoch, max_epochs) - 1, max_epochs - 1) if max_epochs > 1 else 0.0
     if schedule == "cosine":
         return _half_cosine(start, end, share)
     return end if share == 1.0 else start + (end - start) * share
-
-
-def _stepped(
-    epoch: int,
-    *,
-    start: float,
-    end: float,
-    milestones: Sequence[int | float],
-    max_epochs: int,
-) -> float:
-    """Temperature after the milestones that lie before the epoch."""
-    if not milestones:
-        raise ValueError("temperature schedule 'step' needs milestones")
-    passed = sum(epoch > _milestone_epoch(milestone, max_epochs) for milestone in milestones)
-    # The last value is `end` itself: a sum of steps could miss it by a rounding.
-    if passed == len(milestones):
-        return end
-    return start + (end - start) * passed / len(milestones)
 
 
 def _milestone_epoch(milestone: int | float, max_epochs: int) -> int:

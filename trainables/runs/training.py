@@ -27,7 +27,7 @@ _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
 """What a built-in run's state says of where it comes from, beside its settings."""
 
 _OUR_KEYS = ("rows", "format_version")
-"""Of a checkpoint. The built-in runs keep the same rows themselves."""
+"""Keys that checkpoints add to a run's state; the built-in runs keep the same rows themselves."""
 
 
 def train(
@@ -182,7 +182,7 @@ class _Store:
         self._curve.append(rows[-1])
         self._events.append(rows[-1])
         state = whole_state(run, rows)
-        self._checkpoints.save_state(state, epoch=run.epoch, improved=improved)
+        self._checkpoints.save(state, epoch=run.epoch, improved=improved)
 
 
 def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) -> bool:
@@ -198,10 +198,11 @@ def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) 
 
 def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:
     """Refuses to go on with a run that was started otherwise."""
-    ours = run.state_dict()
+    old, new = _identity(state), _identity(run.state_dict())
     differences = [
-        f"{name}: {old!r} in the folder, {new!r} now"
-        for name, old, new in _differences(_identity(state), _identity(ours))
+        f"{name}: {old.get(name)!r} in the folder, {new.get(name)!r} now"
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
     ]
     if differences:
         raise ConfigError(
@@ -217,9 +218,3 @@ def _identity(state: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(settings, Mapping):
         flat |= {name: value for name, value in settings.items() if name not in _MAY_CHANGE}
     return flat
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for name in dict.fromkeys([*old, *new]):
-        if old.get(name) != new.get(name):
-            yield name, old.get(name), new.get(name)

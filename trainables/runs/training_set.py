@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import RunConfig
-from trainables.data import Batch, Split, augment, collate, epoch_batches
+from trainables.data import Split
+from trainables.data.augmentation import augment
+from trainables.data.batch import Batch, collate
+from trainables.data.batching import epoch_batches
 from trainables.errors import ConfigError
 from trainables.seeding import generator
 
@@ -89,9 +92,7 @@ class TrainingSet:
         return augment(
             frames,
             rng=generator(seed, epoch, f"augmentation {utterance}"),
-            time_jitter=settings.time_jitter,
-            mixup=settings.mixup,
-            noise=settings.noise,
+            **settings.model_dump(),
             min_frames=max(1, needed),
         )
 

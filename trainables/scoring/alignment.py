@@ -11,13 +11,13 @@ more: A B C D E against D E X Y Z has 5 errors by the definition and 6 by sclite
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
-import jiwer
-
-from trainables.scoring.wer import WerResult
+from trainables.scoring.wer import WerResult, aligned_chunks
 
 Operation = Literal["equal", "substitute", "delete", "insert"]
 
@@ -43,18 +43,12 @@ class Edit:
 
 def align_by_least_errors(hypothesis: Sequence[str], reference: Sequence[str]) -> list[Edit]:
     """Aligns with as few errors as there can be; words are equal only if every letter is."""
-    # jiwer would split text at spaces: handed over as words, a gloss stays what it is.
-    (chunks,) = jiwer.process_words(
-        [reference], [hypothesis], reference_transform=_words, hypothesis_transform=_words
-    ).alignments
+    (chunks,) = aligned_chunks([hypothesis], [reference])
     edits: list[Edit] = []
     for chunk in chunks:
-        expected: list[str | None] = [*reference[chunk.ref_start_idx : chunk.ref_end_idx]]
-        found: list[str | None] = [*hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]]
-        width = max(len(expected), len(found))
-        expected += [None] * (width - len(expected))
-        found += [None] * (width - len(found))
-        edits += [Edit(chunk.type, *words) for words in zip(expected, found, strict=True)]
+        expected = reference[chunk.ref_start_idx : chunk.ref_end_idx]
+        found = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        edits += [Edit(chunk.type, *words) for words in zip_longest(expected, found)]
     return edits
 
 
@@ -85,9 +79,7 @@ def align_like_sclite(hypothesis: Sequence[str], reference: Sequence[str]) -> li
 
 def count_errors(edits: Sequence[Edit]) -> WerResult:
     """Counts the errors of an alignment, or of several put together."""
-    counts = dict.fromkeys(("equal", "substitute", "delete", "insert"), 0)
-    for edit in edits:
-        counts[edit.operation] += 1
+    counts = Counter(edit.operation for edit in edits)
     return WerResult(
         substitutions=counts["substitute"],
         deletions=counts["delete"],
@@ -119,7 +111,3 @@ def _sclite_steps(
     deleting = costs[r - 1][h] + _GAP if r else never
     inserting = costs[r][h - 1] + _GAP if h else never
     return substituting, deleting, inserting
-
-
-def _words(sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [list(sentence) for sentence in sentences]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Utterance:
     """What is aligned as one.
 
     Attributes:
-        id: As in the references; the line's number in plain text.
+        id: Name in the references; the line's number in plain text.
         hypothesis: Recognised glosses.
         reference: Signed glosses.
     """
@@ -52,7 +52,7 @@ def read_pairs(hypothesis: Path, reference: Path, *, phoenix: bool = False) -> l
     is an empty hypothesis. In every other format each id or line must be there.
 
     Args:
-        hypothesis: Recognised glosses; the format is told by the suffix, see `readers`.
+        hypothesis: Recognised glosses; their format follows from the suffix, see `readers`.
         reference: Signed glosses.
         phoenix: Clean as the official evaluation of PHOENIX-2014 does: the hypotheses token by
             token, references as sentences. STM references are clean and stay as they are.
@@ -119,19 +119,14 @@ def _sentences(path: Path) -> dict[str, Glosses]:
     """The glosses of each id, whatever times the file may hold beside them."""
     if format_of(path) == "csv":
         return read_csv(path)
-    recordings: dict[Recording, Glosses]
-    if format_of(path) == "ctm":
-        recordings = {
-            recording: tuple(word.token for word in words)
-            for recording, words in read_ctm(path).items()
-        }
-    else:
-        recordings = {
-            recording: tuple(gloss for part in segments for gloss in part.glosses or ())
-            for recording, segments in read_stm(path).items()
-        }
-    sentences = {recording.file: glosses for recording, glosses in recordings.items()}
-    if len(sentences) < len(recordings):
+    timed: Mapping[Recording, Sequence[TimedWord | Segment]] = (
+        read_ctm(path) if format_of(path) == "ctm" else read_stm(path)
+    )
+    sentences = {
+        recording.file: tuple(gloss for part in parts for gloss in part.glosses or ())
+        for recording, parts in timed.items()
+    }
+    if len(sentences) < len(timed):
         raise DataError(
             f"{path}: has several channels of one recording",
             hint="Channels are kept apart only in a CTM file scored against an STM file.",
@@ -164,17 +159,16 @@ def _segmented(
         last = index == len(segments) - 1
         while taken < len(rest) and (last or rest[taken].middle < segment.end):
             taken += 1
-        own, rest = rest[:taken], rest[taken:]
+        within, rest = rest[:taken], rest[taken:]
         if segment.glosses is not None:
             place = name if len(segments) == 1 else f"{name} from {segment.begin:g} s"
-            yield Utterance(place, tuple(word.token for word in own), segment.glosses)
+            yield Utterance(
+                place, tuple(gloss for word in within for gloss in word.glosses), segment.glosses
+            )
 
 
 def _refuse_unknown(
-    hypothesis: Path,
-    hypotheses: Mapping[str, object] | Mapping[Recording, object],
-    reference: Path,
-    references: Mapping[str, object] | Mapping[Recording, object],
+    hypothesis: Path, hypotheses: Iterable[object], reference: Path, references: Container[object]
 ) -> None:
     unknown = [str(name) for name in hypotheses if name not in references]
     if unknown:

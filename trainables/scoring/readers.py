@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ Glosses = tuple[str, ...]
 
 # What sclite takes for no word at all.
 _NULL_WORD = "@"
+_CTM_LINE = "A CTM line is: id channel start duration token [confidence]"
+_STM_LINE = "An STM line is: id channel speaker begin end [<label>] glosses..."
 _ID_HEADING = "id"
 _TEXT_HEADINGS = ("text", "annotation", "glosses", "gloss", "hypothesis", "reference")
 
@@ -41,7 +44,7 @@ class Recording:
     channel: str
 
     def __str__(self) -> str:
-        """As messages name it."""
+        """Name in messages."""
         return f"{self.file} (channel {self.channel})"
 
 
@@ -50,12 +53,12 @@ class TimedWord:
     """A line of a CTM file.
 
     Attributes:
-        token: The gloss.
+        glosses: The gloss, alone.
         start: Seconds from the beginning of the recording.
         duration: Seconds.
     """
 
-    token: str
+    glosses: Glosses
     start: float
     duration: float
 
@@ -111,22 +114,22 @@ def read_csv(path: Path) -> dict[str, Glosses]:
         DataError: The file cannot be read, a row has another number of fields than the first, or
             an id stands twice; with the line.
     """
-    columns = (0, 1)
-    width = 2
+    text, width = 1, 2
     found: dict[str, Glosses] = {}
     for number, row in _rows(path):
-        if number == 1 and _is_heading(row):
-            columns, width = _columns(path, row), len(row)
+        heading = row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
+        if number == 1 and heading:
+            text, width = _text_column(path, row), len(row)
             continue
         if len(row) != width:
             raise DataError(
                 f"{path}:{number}: expected {width} fields, found {len(row)}",
                 hint="A row is an id and its glosses with spaces between them: id,A B C",
             )
-        utterance = row[columns[0]].strip()
+        utterance = row[0].strip()
         if utterance in found:
             raise DataError(f"{path}:{number}: the id {utterance!r} stands twice")
-        found[utterance] = tuple(row[columns[1]].split())
+        found[utterance] = tuple(row[text].split())
     return found
 
 
@@ -136,22 +139,16 @@ def read_ctm(path: Path) -> dict[Recording, list[TimedWord]]:
     Raises:
         DataError: The file cannot be read or a line is no CTM line.
     """
-    found: dict[Recording, list[TimedWord]] = {}
-    for number, fields in _records(path):
-        if len(fields) not in (5, 6):
-            raise DataError(
-                f"{path}:{number}: expected 5 or 6 fields, found {len(fields)}",
-                hint="A CTM line is: id channel start duration token [confidence]",
-            )
-        if fields[4].startswith("<ALT"):
-            raise DataError(f"{path}:{number}: alternatives ({fields[4]}) cannot be scored here")
-        words = found.setdefault(Recording(fields[0], fields[1]), [])
-        start, duration = (_seconds(path, number, field) for field in fields[2:4])
-        if fields[4] != _NULL_WORD:
-            words.append(TimedWord(fields[4], start, duration))
-    for words in found.values():
-        words.sort(key=lambda word: word.start)
-    return found
+    found: defaultdict[Recording, list[TimedWord]] = defaultdict(list)
+    for place, fields in _records(path):
+        file, channel, *times, token = _checked(place, fields, _CTM_LINE, most=6)[:5]
+        if token.startswith("<ALT"):
+            raise DataError(f"{place}: alternatives ({token}) cannot be scored here")
+        words = found[Recording(file, channel)]
+        start, duration = (_seconds(place, time) for time in times)
+        if token != _NULL_WORD:
+            words.append(TimedWord((token,), start, duration))
+    return {name: sorted(words, key=lambda word: word.start) for name, words in found.items()}
 
 
 def read_stm(path: Path) -> dict[Recording, list[Segment]]:
@@ -160,21 +157,22 @@ def read_stm(path: Path) -> dict[Recording, list[Segment]]:
     Raises:
         DataError: The file cannot be read or a line is no STM line.
     """
-    found: dict[Recording, list[Segment]] = {}
-    for number, fields in _records(path):
-        if len(fields) < 5:
-            raise DataError(
-                f"{path}:{number}: expected 5 fields or more, found {len(fields)}",
-                hint="An STM line is: id channel speaker begin end [<label>] glosses...",
-            )
+    found: defaultdict[Recording, list[Segment]] = defaultdict(list)
+    for place, fields in _records(path):
+        file, channel, _, *times = _checked(place, fields, _STM_LINE)[:5]
         if "{" in fields[5:]:
-            raise DataError(f"{path}:{number}: alternatives ({{ A / B }}) cannot be scored here")
-        begin, end = (_seconds(path, number, field) for field in fields[3:5])
-        segments = found.setdefault(Recording(fields[0], fields[1]), [])
-        segments.append(Segment(begin, end, _transcript(fields[5:])))
-    for segments in found.values():
-        segments.sort(key=lambda segment: segment.begin)
-    return found
+            raise DataError(f"{place}: alternatives ({{ A / B }}) cannot be scored here")
+        begin, end = (_seconds(place, time) for time in times)
+        found[Recording(file, channel)].append(Segment(begin, end, _transcript(fields[5:])))
+    return {name: sorted(parts, key=lambda part: part.begin) for name, parts in found.items()}
+
+
+def _checked(place: str, fields: list[str], line: str, *, most: int | None = None) -> list[str]:
+    """The fields of a line that has at least 5 of them."""
+    if len(fields) < 5 or (most is not None and len(fields) > most):
+        expected = "5 fields or more" if most is None else f"5 or {most} fields"
+        raise DataError(f"{place}: expected {expected}, found {len(fields)}", hint=line)
+    return fields
 
 
 def _transcript(fields: list[str]) -> Glosses | None:
@@ -203,40 +201,36 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _is_heading(row: list[str]) -> bool:
-    return row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
-
-
-def _columns(path: Path, heading: list[str]) -> tuple[int, int]:
+def _text_column(path: Path, heading: list[str]) -> int:
     names = [name.strip().lower() for name in heading]
     for name in _TEXT_HEADINGS:
         if name in names:
-            return 0, names.index(name)
+            return names.index(name)
     raise DataError(
         f"{path}:1: no column of glosses in the heading {heading}",
         hint="Name it " + ", ".join(_TEXT_HEADINGS[:-1]) + f" or {_TEXT_HEADINGS[-1]}.",
     )
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines of CTM and STM with something in them."""
+def _records(path: Path) -> list[tuple[str, list[str]]]:
+    """Place and fields of the lines of CTM and STM with something in them."""
     records = [
-        (number, line.split())
+        (f"{path}:{number}", line.split())
         for number, line in _lines(path)
         if line.strip() and not line.lstrip().startswith(";;")
     ]
     if not records:
         raise DataError(f"{path}: the file has no line but comments")
-    yield from records
+    return records
 
 
-def _seconds(path: Path, number: int, field: str) -> float:
+def _seconds(place: str, field: str) -> float:
     try:
         seconds = float(field)
     except ValueError:
         seconds = math.nan
     if math.isnan(seconds):
-        raise DataError(f"{path}:{number}: {field!r} is no number of seconds")
+        raise DataError(f"{place}: {field!r} is no number of seconds")
     return seconds
 
 

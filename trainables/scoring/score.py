@@ -23,7 +23,7 @@ class Score:
 
     Attributes:
         utterances: Hypotheses and references.
-        alignments: Of each utterance.
+        alignments: Alignment of each utterance.
         total: Errors of all of them.
         least: Errors that it takes at least; fewer than `total` only where sclite's costs count.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Sentence = Sequence[str]
+_COLUMNS = {"substitute": 0, "delete": 1, "insert": 2}
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,26 @@ def utterance_errors(
     if len(hypotheses) != len(references):
         raise ValueError(f"got {len(hypotheses)} hypotheses for {len(references)} references")
     counts = np.zeros((len(references), 4), dtype=np.int64)
-    # jiwer would split sentences at spaces: handed over as words, a gloss stays what it is.
-    alignments = jiwer.process_words(
-        references, hypotheses, reference_transform=_words, hypothesis_transform=_words
-    ).alignments
-    for row, chunks, reference in zip(counts, alignments, references, strict=True):
+    chunks_of = aligned_chunks(hypotheses, references)
+    for row, chunks, reference in zip(counts, chunks_of, references, strict=True):
         for chunk in chunks:
-            if chunk.type == "substitute":
-                row[0] += chunk.ref_end_idx - chunk.ref_start_idx
-            elif chunk.type == "delete":
-                row[1] += chunk.ref_end_idx - chunk.ref_start_idx
-            elif chunk.type == "insert":
-                row[2] += chunk.hyp_end_idx - chunk.hyp_start_idx
+            if chunk.type in _COLUMNS:
+                in_reference = chunk.ref_end_idx - chunk.ref_start_idx
+                in_hypothesis = chunk.hyp_end_idx - chunk.hyp_start_idx
+                row[_COLUMNS[chunk.type]] += max(in_reference, in_hypothesis)
         row[3] = len(reference)
     return counts
+
+
+def aligned_chunks(
+    hypotheses: Sequence[Sentence], references: Sequence[Sentence]
+) -> list[list[jiwer.AlignmentChunk]]:
+    """Runs of equal, substituted, deleted and inserted words of each utterance, least errors."""
+    # jiwer would split sentences at spaces: handed over as words, a gloss stays what it is.
+    found: list[list[jiwer.AlignmentChunk]] = jiwer.process_words(
+        references, hypotheses, reference_transform=_words, hypothesis_transform=_words
+    ).alignments
+    return found
 
 
 def _words(sentences: Sequence[Sentence]) -> list[list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from trainables.data import Dataset, Split, collate
+from trainables.data import Dataset, Split
+from trainables.data.batch import sorted_batches
 from trainables.errors import CheckpointError, ConfigError, DataError
-from trainables.files.curve import replace_file
-from trainables.files.stored_model import StoredModel, vocabulary_difference
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE
-from trainables.teaching.soft_targets import FORMAT_VERSION, Probabilities, file_digest
+from trainables.files.atomic import replace_file
+from trainables.files.stored_model import StoredModel, file_hash, vocabulary_difference
+from trainables.teaching.soft_targets import FORMAT_VERSION, Probabilities
 
 _SHARD_BYTES = 256 * 2**20
 """Held in memory at a time."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was written.
-
-    Attributes:
-        folder: Where.
-        utterances: Number of them.
-        frames: Of all utterances.
-        size: Bytes of all files.
-        mass: Mean share of the probability that top-k keeps; 1 without top-k.
-    """
-
-    folder: Path
-    utterances: int
-    frames: int
-    size: int
-    mass: float
 
 
 def write_soft_targets(
@@ -53,7 +33,7 @@ def write_soft_targets(
     top_k: int | None = None,
     device: torch.device,
     begin: Callable[[], None] = lambda: None,
-) -> Written:
+) -> SoftTargetWriter:
     """Softens a model's outputs on a split and writes them.
 
     Args:
@@ -65,6 +45,9 @@ def write_soft_targets(
         top_k: Keep only that many classes of each frame, the likeliest; None keeps all.
         device: Where to compute.
         begin: Called when nothing can be refused any more, before the split is read.
+
+    Returns:
+        What was written, counted.
 
     Raises:
         ConfigError: The temperature is not above 0, or top_k not in 1..C.
@@ -84,8 +67,8 @@ def write_soft_targets(
         for old in (folder / f"{split}.json", *folder.glob(f"{split}-*.safetensors")):
             old.unlink(missing_ok=True)
         begin()
-        writer = _Writer(folder, split)
-        softened = _softened(stored, getattr(data, split), temperature=temperature, device=device)
+        writer = SoftTargetWriter(folder, split)
+        softened = _softened(stored, data.split(split), temperature=temperature, device=device)
         for name, probabilities in softened:
             writer.add(name, probabilities, top_k)
         writer.flush()
@@ -110,15 +93,15 @@ def write_soft_targets(
             f"soft targets cannot be written to {folder}: {error.strerror or error}",
             hint="Free some space, keep fewer classes with --top-k, or choose another folder.",
         ) from error
-    return Written(folder, len(writer.files), writer.frames, writer.size, writer.mass)
+    return writer
 
 
 def _check_model(stored: StoredModel, data: Dataset) -> None:
     difference = vocabulary_difference(stored.vocabulary, data.vocabulary)
     if difference or stored.feature_size != data.feature_size:
-        told = difference or f"it takes {stored.feature_size} features, not {data.feature_size}"
+        reason = difference or f"it takes {stored.feature_size} features, not {data.feature_size}"
         raise CheckpointError(
-            f"checkpoint {stored.path} does not fit the data: {told}",
+            f"checkpoint {stored.path} does not fit the data: {reason}",
             hint="Name the data that it was trained on with --data.",
         )
 
@@ -128,21 +111,26 @@ def _softened(
 ) -> Iterator[tuple[str, Probabilities]]:
     """Each utterance's id and targets, in the order of their lengths."""
     model = stored.model.to(device)
-    order = np.argsort(split.lengths, kind="stable")  # so that little is padded
-    for begin in range(0, len(order), UTTERANCES_AT_ONCE):
-        indices = order[begin : begin + UTTERANCES_AT_ONCE]
-        batch = collate(split, indices).to(device)
+    for batch in sorted_batches(split, device=device):
         with torch.inference_mode():
             output = model(batch.features, batch.lengths)
             softened = (output.logits.float() / temperature).softmax(dim=-1).cpu().numpy()
-        for row, index in enumerate(indices.tolist()):
+        for row, index in enumerate(batch.indices.tolist()):
             yield split.ids[index], softened[: int(output.lengths[row]), row]
 
 
-class _Writer:
-    """Gathers utterances into files of bounded size."""
+class SoftTargetWriter:
+    """Gathers utterances into files of bounded size.
+
+    Attributes:
+        files: Name of the file that holds each utterance.
+        digests: SHA-256 of each file.
+        frames: Frames of all utterances.
+        size: Bytes of all files.
+    """
 
     def __init__(self, folder: Path, split: str) -> None:
+        """Begins the first file."""
         self.files: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.frames = 0
@@ -154,8 +142,13 @@ class _Writer:
         self._bytes = 0
 
     @property
+    def utterances(self) -> int:
+        """Number of utterances."""
+        return len(self.files)
+
+    @property
     def mass(self) -> float:
-        """Mean share of the probability that is kept."""
+        """Mean share of the probability that top-k keeps; 1 without top-k."""
         return self._kept / self.frames if self.frames else 1.0
 
     @property
@@ -183,6 +176,6 @@ class _Writer:
             return
         path = self._folder / self._name
         save_file(self._tensors, path)
-        self.digests[path.name] = file_digest(path)
+        self.digests[path.name] = file_hash(path)
         self.size += path.stat().st_size
         self._tensors, self._bytes = {}, 0

@@ -11,7 +11,6 @@ place of a live teacher, at the temperature that they were softened with.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from trainables.config import DistillConfig
 from trainables.data import Dataset
 from trainables.errors import ConfigError, DataError
-from trainables.files.stored_model import vocabulary_difference
+from trainables.files.stored_model import file_hash, vocabulary_difference
 from trainables.teaching.teacher_outputs import Arrays
 
 FORMAT_VERSION = 1
@@ -40,7 +39,7 @@ class SoftTargets:
             DataError: There are none for train, or they are not whole.
         """
         self.folder = folder
-        self._index = read_index(folder)
+        self._index = _read_index(folder)
         self._open: dict[str, Any] = {}
         self._ids: tuple[str, ...] = ()
 
@@ -83,10 +82,10 @@ class SoftTargets:
             config.temperature.schedule != "constant"
             or config.temperature.start != self.temperature
         ):
-            said = config.temperature
+            schedule = config.temperature
             raise ConfigError(
                 f"{where}: they were softened at temperature {self.temperature:g}, the run's "
-                f"schedule is {said.schedule} from {said.start:g}",
+                f"schedule is {schedule.schedule} from {schedule.start:g}",
                 hint=f"Use temperature: {{schedule: constant, start: {self.temperature:g}}}, write "
                 "them anew with another --temperature, or use the teacher itself.",
             )
@@ -144,26 +143,26 @@ class SoftTargets:
     def _opened(self, path: Path) -> Any:
         """The file, compared with its digest when it is opened first."""
         if path.name not in self._open:
-            if file_digest(path) != self._index["digests"][path.name]:
+            if file_hash(path) != self._index["digests"][path.name]:
                 raise SafetensorError("its SHA-256 is not the one in the index")
             self._open[path.name] = safe_open(path, framework="numpy")
         return self._open[path.name]
 
 
-def read_index(folder: Path, split: str = "train") -> dict[str, Any]:
-    """What is known of the soft targets of a split.
+def _read_index(folder: Path) -> dict[str, Any]:
+    """What is known of the soft targets of train.
 
     Raises:
         DataError: There are none, or the index is damaged.
     """
-    path = folder / f"{split}.json"
+    path = folder / "train.json"
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = index["format_version"]
     except FileNotFoundError:
         raise DataError(
-            f"there are no soft targets of {split} in {folder}",
-            hint=f"slr-tune soft-targets CHECKPOINT --split {split} --out {folder} writes them.",
+            f"there are no soft targets of train in {folder}",
+            hint=f"slr-tune soft-targets CHECKPOINT --split train --out {folder} writes them.",
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"soft targets {path} are damaged: {error!r}") from error
@@ -171,19 +170,12 @@ def read_index(folder: Path, split: str = "train") -> dict[str, Any]:
         raise DataError(
             f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
         )
-    found: dict[str, Any] = index
-    return found
+    return index
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file of targets, as the index has it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def index_hash(folder: Path, split: str = "train") -> str:
-    """SHA-256 of the index, which holds the digests of all files."""
-    return hashlib.sha256((folder / f"{split}.json").read_bytes()).hexdigest()
+def index_hash(folder: Path) -> str:
+    """SHA-256 of the index of train, which holds the digests of all files."""
+    return file_hash(folder / "train.json")
 
 
 def _spread(kept: Probabilities, classes: NDArray[np.int32], count: int) -> Probabilities:

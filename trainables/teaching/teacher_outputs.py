@@ -6,27 +6,27 @@ thrown away: a run with the cache and one without agree to the bit.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
+from trainables.data.dataset import offsets
 from trainables.errors import DataError
+from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
 
 Arrays = list[NDArray[np.float32]]
-"""Of one utterance: logits (T', C), then the hidden states (T', H) of each layer asked for."""
+"""Logits (T', C) of an utterance, then the hidden states (T', H) of each layer asked for."""
 
 
 class TeacherOutputs(Protocol):
@@ -36,23 +36,26 @@ class TeacherOutputs(Protocol):
         """Answers for one utterance of the training split."""
 
 
+@dataclass
 class LiveOutputs:
-    """Asks the teacher each time."""
+    """Asks the teacher each time.
 
-    def __init__(
-        self, teacher: FrozenTeacher, training_set: TrainingSet, *, layers: Sequence[int]
-    ) -> None:
-        """Takes the teacher, the utterances, and which hidden layers to return."""
-        self._teacher = teacher
-        self._set = training_set
-        self._layers = tuple(layers)
+    Attributes:
+        teacher: Who is asked.
+        training_set: The utterances.
+        layers: Hidden layers whose states are answered, counted from 0.
+    """
+
+    teacher: FrozenTeacher
+    training_set: TrainingSet
+    layers: Sequence[int]
 
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, computed by itself."""
-        frames = np.array(self._set.frames(index), dtype=np.float32)  # a copy that torch may own
-        features = torch.from_numpy(frames)[None]  # [1, T, D]
-        lengths = torch.tensor([len(frames)])
-        answer = self._teacher(features, lengths, self._layers)
+        # Copied, as torch wants to be able to write to what it is given.
+        features = torch.tensor(self.training_set.frames(index))[None]  # [1, T, D]
+        lengths = torch.tensor([features.shape[1]])
+        answer = self.teacher(features, lengths, self.layers)
         logits = answer.logits[:, 0].cpu().numpy()
         return [logits, *(states[0].cpu().numpy() for states in answer.hidden)]
 
@@ -82,78 +85,56 @@ class CachedOutputs:
         return [array[rows] for array in self._arrays]
 
 
-def open_outputs(
-    live: LiveOutputs, training_set: TrainingSet, *, key: Sequence[str], cache: Path
-) -> CachedOutputs:
+def open_outputs(live: LiveOutputs, *, key: Sequence[str], cache: Path) -> CachedOutputs:
     """Opens the cached answers, after computing them if no process has yet.
 
     Args:
         live: Computes what is missing.
-        training_set: The utterances.
         key: Everything that the answers depend on.
         cache: Folder of what runs share.
 
     Raises:
         DataError: The folder cannot be written to, or the disk is full.
     """
-    name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:24]
-    folder = cache / "teacher-outputs" / name
+    folder = keyed_folder(cache / "teacher-outputs", key)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # One process computes, the others wait; the system frees the lock of one that dies.
-        with FileLock(folder.with_suffix(".lock")):
-            if folder.exists():
-                try:
-                    return CachedOutputs(folder)
-                except DataError:
-                    shutil.rmtree(folder)
-            _create(folder, live, training_set, key=key)
+        return open_or_create(
+            folder,
+            CachedOutputs,
+            lambda partial: _create(partial, live, key=key),
+        )
     except OSError as error:
         raise DataError(
             f"teacher outputs cannot be stored in {folder}: {error}",
             hint="Free some space, or set teacher_cache: false.",
         ) from error
-    return CachedOutputs(folder)
 
 
 def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device) -> TeacherBatch:
     """Puts the answers for some utterances into one batch, zeros at the ends."""
     each = [outputs.of(index) for index in indices]
     logits, *hidden = [
-        _padded([arrays[number] for arrays in each]).to(device) for number in range(len(each[0]))
+        pad_sequence([torch.tensor(array) for array in arrays], batch_first=True).to(device)
+        for arrays in zip(*each, strict=True)
     ]
     return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
 
 
-def _padded(arrays: Sequence[NDArray[np.float32]]) -> torch.Tensor:
-    """N arrays (T', X) as one tensor (N, T', X)."""
-    shape = (len(arrays), max(len(array) for array in arrays), arrays[0].shape[1])
-    result = np.zeros(shape, dtype=np.float32)
-    for row, array in enumerate(arrays):
-        result[row, : len(array)] = array
-    return torch.from_numpy(result)
-
-
-def _create(
-    folder: Path, live: LiveOutputs, training_set: TrainingSet, *, key: Sequence[str]
-) -> None:
-    """Computes all answers into a folder beside the final one, then renames it."""
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-    partial.mkdir()
-    starts = np.concatenate([[0], np.cumsum(training_set.output_lengths)])
+def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
+    """Computes all answers into an empty folder."""
+    training_set = live.training_set
+    starts = offsets(training_set.output_lengths)
     files: list[RowFile] = []
     with ExitStack() as opened:
         for index in training_set.indices.tolist():
             arrays = live.of(index)
             for array in arrays[len(files) :]:  # all of them the first time
                 shape = (int(starts[-1]), array.shape[1])
-                file = RowFile(partial / f"{len(files)}.npy", dtype=np.float32, shape=shape)
+                file = RowFile(folder / f"{len(files)}.npy", dtype=np.float32, shape=shape)
                 files.append(opened.enter_context(file))
             for file, array in zip(files, arrays, strict=True):
                 file.write(int(starts[index]), array)
         for file in files:
             file.complete()  # the last utterance may be one that cannot be learned
     index_file = {"arrays": len(files), "starts": starts.tolist(), "key": list(key)}
-    (partial / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
-    os.replace(partial, folder)
+    (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")

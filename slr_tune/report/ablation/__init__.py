@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slr_tune.ablation.result import AblationResult
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 __all__ = ["write_report"]
 

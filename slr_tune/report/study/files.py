@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slr_tune.report.study.page import StudyReport, report_markdown, report_page
 from slr_tune.report.study.printed import print_figures
-from trainables.files.curve import replace_file
+from trainables.files.atomic import replace_file
 
 
 def write_report(report: StudyReport) -> list[Path]:

@@ -14,7 +14,7 @@ def test_batch_holds_the_utterances_and_zeros(libras: Dataset) -> None:
     """Frame for frame what the split has, and nothing after an utterance's end."""
     indices = [5, 0, 17]
     batch = collate(libras.train, indices)
-    assert len(batch) == 3
+    assert len(batch.indices) == 3
     assert batch.features.shape == (3, int(libras.train.lengths[indices].max()), 6)
     assert batch.features.dtype == torch.float32
     assert batch.lengths.tolist() == libras.train.lengths[indices].tolist()
@@ -59,12 +59,3 @@ def test_misuse_is_refused(libras: Dataset) -> None:
         collate(libras.train, [])
     with pytest.raises(ValueError, match="1 features were given for 2"):
         collate(libras.train, [0, 1], frames=[libras.train.frames(0)])
-
-
-def test_names_are_found_from_the_package() -> None:
-    """The package imports torch only for these two names."""
-    import trainables.data
-
-    assert trainables.data.collate is collate
-    with pytest.raises(AttributeError, match="no attribute 'colate'"):
-        trainables.data.colate  # noqa: B018

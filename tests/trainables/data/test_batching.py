@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
-from trainables.data import Dataset, epoch_batches, padding_share
+from trainables.data import Dataset
+from trainables.data.batching import epoch_batches
+from trainables.data.dataset import Indices
+
+
+def padding_share(lengths: ArrayLike, batches: list[Indices]) -> float:
+    """Share of a padded epoch's frames that hold no data, 0..1."""
+    frames = np.asarray(lengths)
+    padded = sum(len(batch) * int(frames[batch].max()) for batch in batches)
+    real = sum(int(frames[batch].sum()) for batch in batches)
+    return 1 - real / padded if padded else 0.0
 
 
 @settings(max_examples=100, deadline=None)

@@ -12,7 +12,7 @@ import pytest
 from phoenix_layout import Layout, write_phoenix
 
 from trainables.data import Dataset, prepare
-from trainables.data.corpus import OFFICIAL_COUNTS, Utterance, subset_warnings
+from trainables.data.corpus import OFFICIAL_COUNTS, CorpusEntry, subset_warnings
 from trainables.decoding.arpa import RESERVED
 from trainables.errors import DataError
 
@@ -40,7 +40,7 @@ def assert_same(dataset: Dataset, layout: Layout) -> None:
         assert split.signers == tuple(clip.signer for clip in clips)
         for i, clip in enumerate(clips):
             np.testing.assert_array_equal(split.frames(i), clip.features.astype(np.float32))
-            assert split.glosses(i) == clip.glosses
+            assert list(split.references[i]) == clip.glosses
             assert [dataset.vocabulary[k] for k in split.target(i)] == clip.glosses
 
 
@@ -69,7 +69,7 @@ def test_unknown_glosses_are_counted_and_kept_as_references(layout: Layout, cach
     layout.write_corpus("dev")
     dataset = prepare(layout.section, cache)
     assert "SCHNEE" not in dataset.vocabulary
-    assert dataset.dev.glosses(0) == ["NORD", "SCHNEE", "NORD", "EIS", "SCHNEE"]
+    assert list(dataset.dev.references[0]) == ["NORD", "SCHNEE", "NORD", "EIS", "SCHNEE"]
     assert [dataset.vocabulary[k] for k in dataset.dev.target(0)] == ["NORD", "NORD"]
     assert dataset.statistics[1].unknown_glosses == {"EIS": 1, "SCHNEE": 2}
     assert dataset.statistics[1].unknown == 3
@@ -81,8 +81,8 @@ def test_an_utterance_of_unknown_glosses_has_an_empty_target(layout: Layout, cac
     layout.write_corpus("dev")
     dataset = prepare(layout.section, cache)
     assert dataset.dev.target(1).tolist() == []
-    assert dataset.dev.glosses(2) == layout.clips["dev"][2].glosses
-    assert [dataset.vocabulary[k] for k in dataset.dev.target(2)] == dataset.dev.glosses(2)
+    assert list(dataset.dev.references[2]) == layout.clips["dev"][2].glosses
+    assert [dataset.vocabulary[k] for k in dataset.dev.target(2)] == list(dataset.dev.references[2])
 
 
 # -- defects --------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_windows_line_ends_spaces_and_quotes(layout: Layout, cache: Path) -> Non
     layout.write_corpus("train")
     text = layout.corpus("train").read_text().replace('"NORD S', '  "NORD   S')
     layout.corpus("train").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    assert prepare(layout.section, cache).train.glosses(1) == ['"NORD', "S+U+D"]
+    assert list(prepare(layout.section, cache).train.references[1]) == ['"NORD', "S+U+D"]
 
 
 def test_without_signers_they_are_unknown(layout: Layout, cache: Path) -> None:
@@ -304,7 +304,7 @@ def test_without_signers_they_are_unknown(layout: Layout, cache: Path) -> None:
 def test_the_size_of_the_other_subset_is_warned_about(subset: str) -> None:
     """Two users once compared results of the two subsets."""
     for name, counts in OFFICIAL_COUNTS.items():
-        corpora = {split: [Utterance("x", "", ("A",))] * count for split, count in counts.items()}
+        corpora = {split: [CorpusEntry("x", "", ("A",))] * count for split, count in counts.items()}
         warnings = subset_warnings(corpora, subset)  # type: ignore[arg-type]
         assert len(warnings) == (0 if name == subset else 3)
         assert all(f"as in the subset {name}" in warning for warning in warnings)

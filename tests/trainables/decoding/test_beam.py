@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from reference_beam import Glosses, Mass, ReferenceBeamDecoder
 
 from trainables.decoding import (
     BeamDecoder,
@@ -18,8 +19,7 @@ from trainables.decoding import (
     greedy_decode,
     train_kneser_ney,
 )
-from trainables.decoding.arpa import UNKNOWN, Entry
-from trainables.decoding.reference import Glosses, Mass, ReferenceBeamDecoder
+from trainables.decoding.arpa import UNKNOWN, NgramEntry
 from trainables.errors import ConfigError
 
 LogProbs = NDArray[np.float32]
@@ -56,7 +56,7 @@ def with_unknown(rng: np.random.Generator, model: NgramModel, gloss: str) -> Ngr
         renamed.append(
             {tuple(UNKNOWN if w == gloss else w for w in words): e for words, e in kept.items()}
         )
-    renamed[0].setdefault((UNKNOWN,), Entry(-1.0, float(rng.uniform(-1.0, 0.3))))
+    renamed[0].setdefault((UNKNOWN,), NgramEntry(-1.0, float(rng.uniform(-1.0, 0.3))))
     return NgramModel(tuple(renamed))
 
 

@@ -109,7 +109,7 @@ def test_crash_while_writing_leaves_the_old_checkpoint(
 def test_folder_keeps_best_latest_and_every_second(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, every=2)
     for epoch, improved in ((1, True), (2, True), (3, False), (4, False)):
-        folder.save_state({"epoch": epoch}, epoch=epoch, improved=improved)
+        folder.save({"epoch": epoch}, epoch=epoch, improved=improved)
     epochs = {path.name: load_checkpoint(path)["epoch"] for path in tmp_path.iterdir()}
     assert epochs == {
         "checkpoint_best.pt": 2,
@@ -124,8 +124,8 @@ def test_damaged_latest_falls_back_to_best(
 ) -> None:
     # One bad file must not cost the run: an earlier epoch leads to the same end.
     folder = CheckpointFolder(tmp_path)
-    folder.save_state({"epoch": 1}, epoch=1, improved=True)
-    folder.save_state({"epoch": 2}, epoch=2, improved=False)
+    folder.save({"epoch": 1}, epoch=1, improved=True)
+    folder.save({"epoch": 2}, epoch=2, improved=False)
     folder.latest.write_bytes(b"not a checkpoint")
     with caplog.at_level(logging.WARNING):
         state = folder.load_latest()

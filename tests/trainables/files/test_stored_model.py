@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from trainables.data import collate
+from trainables.data.batch import collate
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.stored_model import load_model, vocabulary_difference
 

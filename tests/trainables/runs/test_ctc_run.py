@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import collate
+from trainables.data.batch import collate
 from trainables.errors import CheckpointError, ConfigError
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.curve import COLUMNS
@@ -319,8 +319,8 @@ def test_a_teacher_answers_alike_under_the_students_16_bits(
     # The cache is filled outside of them: with and without it a run would learn other targets.
     run = make_run("distill", teacher=teacher_file, teacher_cache=False)
     batch = collate(libras.train, [0, 1])
-    plain = run._objective._teacher(batch.features, batch.lengths, [0])
+    plain = run._loss._teacher(batch.features, batch.lengths, [0])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = run._objective._teacher(batch.features, batch.lengths, [0])
+        mixed = run._loss._teacher(batch.features, batch.lengths, [0])
     assert torch.equal(plain.logits, mixed.logits)
     assert torch.equal(plain.hidden[0], mixed.hidden[0])

@@ -76,7 +76,7 @@ def test_teacher_is_frozen_in_eval_mode_and_never_changes(
     # In training mode its dropout would answer with noise; with gradients it would drift.
     augmentation = {"noise": 0.1}
     run = make_run("distill", teacher=teacher_file, augmentation=augmentation)
-    model = run._objective._teacher.stored.model
+    model = run._loss._teacher.stored.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
     run.run_epoch()
     assert not model.training
@@ -127,7 +127,7 @@ def test_all_layers_are_matched_when_asked(make_run: Any, teacher_file: Path) ->
         which: make_run("distill", teacher=teacher_file, feature_layers=which, layers=2)
         for which in ("last", "all")
     }
-    assert [len(run._objective._pairs) for run in runs.values()] == [1, 2]
+    assert [len(run._loss._pairs) for run in runs.values()] == [1, 2]
     losses = [component(run.run_epoch(), "feature_matching_loss") for run in runs.values()]
     assert losses[0] != losses[1]
 

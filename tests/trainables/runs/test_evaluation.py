@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.runs.evaluation import evaluate
 
 CPU = torch.device("cpu")

@@ -90,7 +90,7 @@ def _die(monkeypatch: pytest.MonkeyPatch, after: str, epoch: int) -> None:
     else:
         dying(
             checkpoint.CheckpointFolder,
-            "save_state",
+            "save",
             lambda _, state, **__: state["epoch"] == epoch,
         )
 

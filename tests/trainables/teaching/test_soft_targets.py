@@ -151,7 +151,7 @@ def test_some_of_the_utterances_learn_from_the_targets_of_all(
     some = subset(subset(libras, train=[9, 4, 2]), train=[1, 2])
     run = make_run("distill", teacher=targets, data=some, **AT_FOUR)
     expected = SoftTargets(targets).probabilities(libras.train.ids[2])
-    answered = run._objective._outputs.of(1)[0] / 4.0
+    answered = run._loss._outputs.of(1)[0] / 4.0
     np.testing.assert_allclose(np.exp(answered), expected, rtol=1e-5)
     assert math.isfinite(run.run_epoch()["train/loss"])
 

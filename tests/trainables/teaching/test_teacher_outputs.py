@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.errors import DataError
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
@@ -39,7 +40,7 @@ def test_cache_on_and_off_train_the_same_bits(
 
 def test_cached_answers_are_the_live_ones(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
     training_set: TrainingSet = make_run().training_set
-    cached = open_outputs(live, training_set, key=("a",), cache=tmp_path)
+    cached = open_outputs(live, key=("a",), cache=tmp_path)
     for index in training_set.indices:
         one, other = cached.of(int(index)), live.of(int(index))
         assert len(one) == len(other) == 3  # logits and two layers
@@ -77,34 +78,30 @@ def test_cache_is_used_and_depends_on_its_key(
         return original(self, index)
 
     monkeypatch.setattr(LiveOutputs, "of", counted)
-    open_outputs(live, training_set, key=("a", "b"), cache=tmp_path)
+    open_outputs(live, key=("a", "b"), cache=tmp_path)
     assert len(asked) == len(training_set.indices)
-    open_outputs(live, training_set, key=("a", "b"), cache=tmp_path)
+    open_outputs(live, key=("a", "b"), cache=tmp_path)
     assert len(asked) == len(training_set.indices)
-    open_outputs(live, training_set, key=("ab",), cache=tmp_path)
+    open_outputs(live, key=("ab",), cache=tmp_path)
     assert len(asked) == 2 * len(training_set.indices)
 
 
 @pytest.mark.parametrize("damage", ["0.npy", "index.json"])
-def test_damaged_cache_is_made_again(
-    damage: str, live: LiveOutputs, make_run: Any, tmp_path: Path
-) -> None:
-    training_set = make_run().training_set
-    open_outputs(live, training_set, key=("a",), cache=tmp_path)
+def test_damaged_cache_is_made_again(damage: str, live: LiveOutputs, tmp_path: Path) -> None:
+    open_outputs(live, key=("a",), cache=tmp_path)
     (folder,) = (path for path in (tmp_path / "teacher-outputs").iterdir() if path.is_dir())
     content = (folder / damage).read_bytes()
     (folder / damage).write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="damaged"):
         CachedOutputs(folder)
-    again = open_outputs(live, training_set, key=("a",), cache=tmp_path)
+    again = open_outputs(live, key=("a",), cache=tmp_path)
     assert np.array_equal(again.of(3)[0], live.of(3)[0])
 
 
 def test_leftovers_of_a_killed_process_are_no_cache(
-    live: LiveOutputs, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    live: LiveOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Half a cache under the final name would be read as zeros by every later run.
-    training_set = make_run().training_set
     original = LiveOutputs.of
 
     def dying(self: LiveOutputs, index: int) -> Any:
@@ -114,10 +111,10 @@ def test_leftovers_of_a_killed_process_are_no_cache(
 
     monkeypatch.setattr(LiveOutputs, "of", dying)
     with pytest.raises(KeyboardInterrupt):
-        open_outputs(live, training_set, key=("a",), cache=tmp_path)
+        open_outputs(live, key=("a",), cache=tmp_path)
     monkeypatch.undo()
     assert not any(path.suffix == "" for path in (tmp_path / "teacher-outputs").iterdir())
-    cached = open_outputs(live, training_set, key=("a",), cache=tmp_path)
+    cached = open_outputs(live, key=("a",), cache=tmp_path)
     assert np.array_equal(cached.of(9)[0], live.of(9)[0])
     assert not list((tmp_path / "teacher-outputs").glob("*.partial"))
 
@@ -142,7 +139,7 @@ live.of = lambda index: asked.append(index) or answer(index)
 deadline = time.monotonic() + 60
 while not ((cache / "one").exists() and (cache / "two").exists()):
     assert time.monotonic() < deadline
-outputs = open_outputs(live, training_set, key=("a",), cache=cache)
+outputs = open_outputs(live, key=("a",), cache=cache)
 print(len(asked), float(outputs.of(4)[0].sum()))
 """
 
@@ -165,7 +162,7 @@ def test_two_processes_at_once_compute_it_once(
 def test_unwritable_cache_is_told(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
     (tmp_path / "teacher-outputs").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot be stored"):
-        open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+        open_outputs(live, key=("a",), cache=tmp_path)
 
 
 def test_full_disk_is_told(
@@ -177,8 +174,8 @@ def test_full_disk_is_told(
 
     monkeypatch.setattr(teacher_outputs, "RowFile", full)
     with pytest.raises(DataError, match="cannot be stored.*No space left") as caught:
-        open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+        open_outputs(live, key=("a",), cache=tmp_path)
     assert "teacher_cache" in caught.value.hint
     monkeypatch.undo()
-    cached = open_outputs(live, make_run().training_set, key=("a",), cache=tmp_path)
+    cached = open_outputs(live, key=("a",), cache=tmp_path)
     assert np.array_equal(cached.of(3)[0], live.of(3)[0])

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
+from trainables.decoding import log_probs
+from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.errors import CheckpointError, DataError
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.row_file import RowFile
 from trainables.files.stored_model import StoredModel, load_model
 from trainables.runs.evaluation import evaluate
-from trainables.teaching import log_probs
-from trainables.teaching.log_probs import StoredLogProbs, stored_log_probs
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ from trainables.data import Dataset
 from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, train_kneser_ney
 
 LM_ORDER = 3
-"""Of the language model that a run's own beam search uses."""
+"""Order of the language model that a run's beam search uses."""
 
 
 def training_language_model(data: Dataset, *, order: int = LM_ORDER) -> NgramModel:
@@ -15,7 +15,7 @@ def training_language_model(data: Dataset, *, order: int = LM_ORDER) -> NgramMod
     return train_kneser_ney(data.train.references, order=order, vocabulary=data.vocabulary[1:])
 
 
-def decoder_of(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
+def build_decoder(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
     """The beam search of a run; None for greedy decoding.
 
     Args:

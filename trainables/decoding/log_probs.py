@@ -8,24 +8,23 @@ it, so that greedy decoding gives the very figure of the training.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from trainables.data import Dataset, Split, collate
-from trainables.decoding import greedy_decode
+from trainables.data import Dataset, Split
+from trainables.data.batch import sorted_batches
+from trainables.data.dataset import offsets
+from trainables.decoding.best_path import greedy_decode
 from trainables.errors import CheckpointError, DataError
+from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.files.stored_model import StoredModel, vocabulary_difference
-from trainables.runs.evaluation import UTTERANCES_AT_ONCE
 
 _VERSION = 1
 """Raised when what is stored changes."""
@@ -62,18 +61,13 @@ def check_fits(stored: StoredModel, data: Dataset) -> None:
     Raises:
         CheckpointError: They differ in vocabulary or features.
     """
+    where, hint = f"checkpoint {stored.path}", "Name the data that it was trained on with --data."
     difference = vocabulary_difference(stored.vocabulary, data.vocabulary)
     if difference:
-        raise CheckpointError(
-            f"checkpoint {stored.path} was trained on other glosses: {difference}",
-            hint="Name the data that it was trained on with --data.",
-        )
+        raise CheckpointError(f"{where} was trained on other glosses: {difference}", hint=hint)
     if stored.feature_size != data.feature_size:
-        raise CheckpointError(
-            f"checkpoint {stored.path} takes {stored.feature_size} features a frame, "
-            f"the data has {data.feature_size}",
-            hint="Name the data that it was trained on with --data.",
-        )
+        sizes = f"{stored.feature_size} features a frame, the data has {data.feature_size}"
+        raise CheckpointError(f"{where} takes {sizes}", hint=hint)
 
 
 def stored_log_probs(
@@ -94,65 +88,47 @@ def stored_log_probs(
     """
     check_fits(stored, data)
     parts = (_VERSION, stored.content_hash, data.hash, split, device.type)
-    name = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
-    folder = cache / "log-probs" / name
+    folder = keyed_folder(cache / "log-probs", parts)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            found = _opened(folder)
-            if found is None:
-                _create(folder, stored, getattr(data, split), device=device)
-                found = _opened(folder)
+        return open_or_create(
+            folder,
+            _opened,
+            lambda partial: _create(partial, stored, data.split(split), device=device),
+        )
     except OSError as error:
         raise DataError(
             f"log-probabilities cannot be stored in {folder}: {error}", hint="Free some space."
         ) from error
-    assert found is not None  # it was written a moment ago
-    return found
 
 
-def _opened(folder: Path) -> StoredLogProbs | None:
-    """What lies in a folder; None where there is nothing whole."""
-    try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return StoredLogProbs(
-            scores=np.load(folder / "scores.npy", mmap_mode="r"),
-            starts=np.array(index["starts"], dtype=np.int64),
-            greedy=tuple(tuple(classes) for classes in index["greedy"]),
-            seconds=index["seconds"],
-        )
-    except (OSError, ValueError, KeyError, EOFError):
-        return None  # numpy ends with EOFError on an empty file
+def _opened(folder: Path) -> StoredLogProbs:
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    return StoredLogProbs(
+        scores=np.load(folder / "scores.npy", mmap_mode="r"),
+        starts=np.array(index["starts"], dtype=np.int64),
+        greedy=tuple(tuple(classes) for classes in index["greedy"]),
+        seconds=index["seconds"],
+    )
 
 
 def _create(folder: Path, stored: StoredModel, split: Split, *, device: torch.device) -> None:
-    """Runs the model over the split, into a folder beside the final one, then renames it."""
-    import time
-
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-    shutil.rmtree(folder, ignore_errors=True)  # damaged, else nobody would ask
-    partial.mkdir()
+    """Runs the model over the split and writes its scores into an empty folder."""
     model = stored.model.to(device)
     lengths = model.output_lengths(torch.from_numpy(np.array(split.lengths))).numpy()
-    starts = np.concatenate([[0], np.cumsum(lengths)])
+    starts = offsets(lengths)
     shape = (int(starts[-1]), len(stored.vocabulary))
     greedy: list[list[int]] = [[]] * len(split)
     seconds = 0.0
-    order = np.argsort(split.lengths, kind="stable")  # so that little is padded
-    with RowFile(partial / "scores.npy", dtype=np.float16, shape=shape) as file:
-        for begin in range(0, len(order), UTTERANCES_AT_ONCE):
-            indices = order[begin : begin + UTTERANCES_AT_ONCE]
-            batch = collate(split, indices).to(device)
+    with RowFile(folder / "scores.npy", dtype=np.float16, shape=shape) as file:
+        for batch in sorted_batches(split, device=device):
             started = time.perf_counter()
             with torch.inference_mode():
                 output = model(batch.features, batch.lengths)
                 log_probs = output.log_probs.float().cpu().numpy()  # [T', N, C]
             seconds += time.perf_counter() - started
             decoded = greedy_decode(log_probs, output.lengths)
-            for row, index in enumerate(indices.tolist()):
+            for row, index in enumerate(batch.indices.tolist()):
                 file.write(int(starts[index]), log_probs[: lengths[index], row])
                 greedy[index] = decoded[row]
     content = {"starts": starts.tolist(), "greedy": greedy, "seconds": seconds}
-    (partial / "index.json").write_text(json.dumps(content), encoding="utf-8")
-    os.replace(partial, folder)
+    (folder / "index.json").write_text(json.dumps(content), encoding="utf-8")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data import BLANK
 from trainables.decoding.arpa import BEGIN, END, NgramModel
 from trainables.decoding.settings import (
-    BLANK,
     BeamSettings,
     Hypothesis,
     LogProbs,

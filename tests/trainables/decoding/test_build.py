@@ -9,9 +9,10 @@ import torch
 from pydantic import ValidationError
 
 from trainables.config import Decoding, DistillConfig, StudentConfig
-from trainables.data import Dataset, collate
+from trainables.data import Dataset
+from trainables.data.batch import collate
 from trainables.decoding import BeamDecoder, BeamSettings, train_kneser_ney
-from trainables.decoding.configured import decoder_of
+from trainables.decoding.build import build_decoder
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.files.stored_model import load_model
 from trainables.runs.evaluation import evaluate
@@ -101,8 +102,8 @@ def test_no_language_model_is_made_where_it_has_no_weight(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a language model was trained")
 
-    monkeypatch.setattr("trainables.decoding.configured.train_kneser_ney", refuse)
-    assert decoder_of(Decoding(lm_weight=0.0), libras) is not None
-    assert decoder_of(Decoding(), libras) is None
+    monkeypatch.setattr("trainables.decoding.build.train_kneser_ney", refuse)
+    assert build_decoder(Decoding(lm_weight=0.0), libras) is not None
+    assert build_decoder(Decoding(), libras) is None
     with pytest.raises(AssertionError):
-        decoder_of(Decoding(method="beam"), libras)
+        build_decoder(Decoding(method="beam"), libras)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
-from trainables.data import Batch
+from trainables.config import RunConfig
+from trainables.data.batch import Batch
 from trainables.losses import ctc_loss
 from trainables.models import ModelOutput, Recogniser
 
@@ -55,57 +56,40 @@ class Term:
         return sizes.frames if self.per_frame else sizes.utterances
 
 
-class Objective(Protocol):
-    """What is minimised."""
+class TrainingLoss:
+    """The loss of a run: CTC on the glosses alone.
 
-    @property
-    def learned(self) -> nn.Module | None:
-        """What the objective itself has to learn beside the model."""
-
-    def terms(
-        self, model: Recogniser, batch: Batch, *, epoch: int
-    ) -> tuple[ModelOutput, Sequence[Term]]:
-        """Runs the model on a batch and returns its output with the parts of the loss."""
-
-    def temperature(self, epoch: int) -> float:
-        """Softening at an epoch, NaN where there is none."""
-
-    def facts(self) -> Mapping[str, Any]:
-        """What is worth recording, JSON only."""
-
-
-class CtcObjective:
-    """CTC on the glosses alone."""
+    Attributes:
+        learned: What the loss itself has to learn beside the model; None if nothing.
+    """
 
     learned: nn.Module | None = None
 
-    def __init__(self, *, label_smoothing: float) -> None:
-        """Takes the share of smoothing."""
-        self._label_smoothing = label_smoothing
+    def __init__(self, config: RunConfig) -> None:
+        """Takes the run's settings."""
+        self._config = config
 
     def terms(
         self, model: Recogniser, batch: Batch, *, epoch: int
-    ) -> tuple[ModelOutput, Sequence[Term]]:
-        """One term of weight 1."""
+    ) -> tuple[ModelOutput, list[Term]]:
+        """Runs the model on a batch and returns its output with the parts of the loss."""
         output: ModelOutput = model(batch.features, batch.lengths)
-        return output, [ctc_term(output, batch, weight=1.0, label_smoothing=self._label_smoothing)]
+        return output, [self._ctc_term(output, batch, weight=1.0)]
 
     def temperature(self, epoch: int) -> float:
-        """NaN: nothing is softened."""
-        return float("nan")
+        """Softening at an epoch, NaN where there is none."""
+        return math.nan
 
-    def facts(self) -> Mapping[str, Any]:
-        """Nothing."""
+    def facts(self) -> dict[str, Any]:
+        """What is worth recording, JSON only."""
         return {}
 
-
-def ctc_term(output: ModelOutput, batch: Batch, *, weight: float, label_smoothing: float) -> Term:
-    """CTC of a batch as a term of the loss."""
-    loss = ctc_loss(
-        output.log_probs,
-        batch.targets,
-        output.lengths,
-        batch.target_lengths,
-        label_smoothing=label_smoothing,
-    )
-    return Term(HARD_CTC, loss, weight)
+    def _ctc_term(self, output: ModelOutput, batch: Batch, *, weight: float) -> Term:
+        loss = ctc_loss(
+            output.log_probs,
+            batch.targets,
+            output.lengths,
+            batch.target_lengths,
+            label_smoothing=self._config.label_smoothing,
+        )
+        return Term(HARD_CTC, loss, weight)
