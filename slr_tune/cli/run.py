@@ -43,13 +43,6 @@ if TYPE_CHECKING:
     help="Go on although the teacher is worse than the baseline student.",
 )
 @click.option(
-    "--collapse-watch",
-    type=click.Choice(["off", "report", "stop"]),
-    default="off",
-    show_default=True,
-    help="What to do with a trial that names no gloss long after the others have begun to.",
-)
-@click.option(
     "--verify/--no-verify",
     default=True,
     help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
@@ -116,7 +109,6 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
             options["storage"],
             options["address"],
             options["allow_weak_teacher"],
-            options["collapse_watch"],
             _quick_check if options["verify"] else None,
             _typed(),
         )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from slr_tune.errors import RunFailed
-from slr_tune.search.collapse import CollapseWatch, WatchMode
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import tpe
@@ -39,7 +38,6 @@ class RunOptions:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
-        collapse_watch: What happens to a trial that is all blank long past its peers.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
@@ -48,7 +46,6 @@ class RunOptions:
     storage: str | None = None
     address: str | None = None
     allow_weak_teacher: bool = False
-    collapse_watch: WatchMode = "off"
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,7 +151,6 @@ class _Run:
                 tpe,
                 target=self.spec.budget.trials,
                 workers=self.workers,
-                watch=self._collapse_watch(),
             )
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
@@ -162,10 +158,6 @@ class _Run:
         if recorder.failure is not None:
             raise recorder.failure
         return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
-
-    def _collapse_watch(self) -> CollapseWatch | None:
-        mode = self.options.collapse_watch
-        return None if mode == "off" else CollapseWatch.of_study(self.store, stops=mode == "stop")
 
     def _fit(self, recorder: Recorder, data: Any, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""

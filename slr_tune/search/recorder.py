@@ -15,7 +15,6 @@ from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.audit import is_audited
-from slr_tune.search.collapse import CollapseWatch
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
@@ -66,8 +65,6 @@ class Recorder:
         *,
         target: int,
         workers: int,
-        watch: CollapseWatch | None = None,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Rebuilds the rungs from the stored trials."""
         self.store = store
@@ -75,8 +72,6 @@ class Recorder:
         self._sampler = sampler
         self._target = target
         self._workers = workers
-        self._watch = watch
-        self._on_change = on_change
         self._errors_in_a_row = 0
         self._drained = False
         self.failure: Exception | None = None
@@ -96,9 +91,7 @@ class Recorder:
         if not waiting and len(trials) >= self._target:
             self._drained = True
             return None
-        live = self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
-        self._on_change()
-        return live
+        return self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
 
     @property
     def drained(self) -> bool:
@@ -122,13 +115,11 @@ class Recorder:
                 "stopped.",
             )
         try:
-            ended = self._enter(live, report)
+            return self._enter(live, report)
         except UpdateFinishedTrialError:
             # Somebody ended it by hand, in the dashboard for instance. Their word stands.
             self.store.live.pop(number, None)
-            ended = True
-        self._on_change()
-        return ended
+            return True
 
     def _enter(self, live: LiveTrial, report: Report) -> bool:
         if report.history:
@@ -138,8 +129,6 @@ class Recorder:
                 self.store.add_row(live, row)
         if report.rows:
             self._errors_in_a_row = 0
-        if self._watch is not None:
-            self._watch.enter(live.number, report.rows)
         self._note_facts(live, report)
         return self._verdict(live, report)
 
@@ -154,7 +143,6 @@ class Recorder:
             logger.warning("trial %d lost its worker and will be taken up again", number)
             self.store.park(live, blameless=False)
             self._drained = False
-        self._on_change()
 
     def sweep(self) -> list[int]:
         """Parks what is still in the air when the run ends early; returns the trials' numbers."""
@@ -193,23 +181,7 @@ class Recorder:
         if self._stopped_at_rung(live):
             self.store.finish(live, "asha")
             return True
-        return self._ended_as_collapsed(live)
-
-    def _ended_as_collapsed(self, live: LiveTrial) -> bool:
-        text = None if self._watch is None else self._watch.verdict(live.number)
-        if self._watch is None or text is None:
-            return False
-        if self._watch.stops and not self._is_baseline(live):
-            self.store.finish(live, "collapsed", error=text)
-            return True
-        if "collapsed" not in live.record.facts:
-            logger.warning("trial %d has collapsed: %s", live.number, text)
-            live.record = replace(live.record, facts={**live.record.facts, "collapsed": text})
         return False
-
-    def _is_baseline(self, live: LiveTrial) -> bool:
-        """Cut short, the baseline would be no figure to compare the best trial with."""
-        return live.number == 0 and self.store.spec.baseline is not None
 
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
         spec = self.store.spec
@@ -219,7 +191,8 @@ class Recorder:
                 continue
             if live.record.spared_at is not None:
                 break
-            exempt = self._is_baseline(live)
+            # Cut short, the baseline would be no figure to compare the best trial with.
+            exempt = live.number == 0 and spec.baseline is not None
             audited = is_audited(live.number, seed=spec.seed, share=spec.budget.audit)
             entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt, audited=audited)
             live.record = replace(live.record, rungs=(*live.record.rungs, entry))
