@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from slr_tune.dashboard.optuna_dashboard_private import note_attributes, note_of
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
+from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
@@ -25,24 +26,6 @@ FILE = "dashboard.json"
 _MOST_NOTES = 300
 _BEST_NOTES = 30
 """Optuna Dashboard looks through all notes for every trial: with thousands of both it crawls."""
-
-_NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")
-
-
-def note_of(key: str) -> str | None:
-    """Which note a system attribute is a piece of, in Optuna Dashboard's own naming.
-
-    Returns:
-        "" for the study's, "12:" for that of the trial with the key 12, None for no note.
-    """
-    found = _NOTE.fullmatch(key)
-    return None if found is None else found[1] or ""
-
-
-def note_attributes(text: str, trial_id: int | None = None) -> dict[str, Any]:
-    """A note of a study, or of a trial, as Optuna Dashboard stores it, in one piece."""
-    place = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
-    return {f"{place}note_ver": 1, f"{place}note_str:0": text}
 
 
 class KeptNotes:
@@ -119,7 +102,7 @@ def trial_notes(view: StudyView) -> dict[str, Any]:
         trials = sorted(able, key=lambda trial: sign * trial.values[0])[:_BEST_NOTES]
     found: dict[str, Any] = {}
     for trial in trials:
-        found |= note_attributes(_trial_note(view, trial), trial._trial_id)
+        found |= note_attributes(_trial_note(view, trial), trial_key(trial))
     return found
 
 

@@ -53,6 +53,7 @@ class Recorder:
 
     Attributes:
         store: The study.
+        workers: Trials that may run side by side.
         rungs: ASHA's rungs, rebuilt from the study.
         failure: Why the run cannot go on; None while it can.
     """
@@ -71,7 +72,7 @@ class Recorder:
         self.lock = lock
         self._sampler = sampler
         self._target = target
-        self._workers = workers
+        self.workers = workers
         self._errors_in_a_row = 0
         self._drained = False
         self.failure: Exception | None = None
@@ -83,7 +84,7 @@ class Recorder:
         Ray asks after every result, so the database is read only where a worker waits for the
         answer: reading the unfinished trials each time cost more than all else the driver does.
         """
-        if len(self.store.live) >= self._workers or self.drained:
+        if len(self.store.live) >= self.workers or self.drained:
             return None
         self._check_lock()
         trials = self.store.trials
@@ -150,6 +151,20 @@ class Recorder:
         for number in numbers:
             self.store.park(self.store.live[number])
         return numbers
+
+    def guarded(self, work: Callable[[], bool]) -> bool:
+        """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
+
+        Returns:
+            What `work` returns; True, that is stop, once something went wrong.
+        """
+        if self.failure is not None:
+            return True
+        try:
+            return work()
+        except Exception as error:
+            self.failure = error
+        return True
 
     def _check_lock(self) -> None:
         if self.lock.lost.is_set():
@@ -231,18 +246,3 @@ def rungs_of(store: StudyStore) -> Rungs:
     records = [record_of(trial) for trial in store.trials]
     rungs.replay(entry for record in records if record for entry in record.rungs)
     return rungs
-
-
-def guarded(recorder: Recorder, work: Callable[[], bool]) -> bool:
-    """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
-
-    Returns:
-        What `work` returns; True, that is stop, once something went wrong.
-    """
-    if recorder.failure is not None:
-        return True
-    try:
-        return work()
-    except Exception as error:
-        recorder.failure = error
-    return True

@@ -10,31 +10,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
 from slr_tune.space import StudySpec
 from trainables.files.curve import replace_file
 
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
 FILE = "study.yaml"
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
 
 
-class HashedData(Protocol):
-    """What the manifest says of a data set."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies, prepared."""
-
-    @property
-    def hash(self) -> str:
-        """Of everything that shaped it."""
-
-
 class HashedTeacher(Protocol):
-    """What the manifest says of a teacher."""
+    """What the manifest says of a teacher, which is another layer's."""
 
     @property
     def checkpoint(self) -> Path:
@@ -96,7 +87,7 @@ def write_manifest(
     spec: StudySpec,
     folder: Path,
     *,
-    data: HashedData | None,
+    data: Dataset | None,
     teacher: HashedTeacher | None,
     options: Mapping[str, Any],
 ) -> Path:

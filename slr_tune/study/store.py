@@ -14,13 +14,14 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
 from slr_tune.study.folders import study_folder, trial_folder
+from slr_tune.study.optuna_private import get_storage, trial_key
 from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
 from trainables.files.curve import CurveFile, EventFile
 
@@ -79,7 +80,7 @@ class StudyStore:
         self.study.sampler = sampler
         trial = self.study.ask()
         values = self.spec.space.suggest(trial)
-        stored = self.storage.get_trial(trial._trial_id)
+        stored = self.storage.get_trial(trial_key(trial))
         record = record_of(stored) or TrialRecord(
             config=self.spec.config_for(values), seed=self.spec.seed
         )
@@ -98,7 +99,7 @@ class StudyStore:
         seconds = sum(_number(row.get("seconds")) for row in curve.rows())
         live = LiveTrial(
             trial.number,
-            trial._trial_id,
+            trial_key(trial),
             replace(record, seconds=seconds),
             dict(trial.intermediate_values),
             curve,

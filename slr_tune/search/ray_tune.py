@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ray.tune import Callback, Stopper
-from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from slr_tune.search.recorder import Recorder, Report, guarded
+from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from trainables.ray_adapter import RESULT, Assignment
+
+if TYPE_CHECKING:
+    from ray.tune.execution.tune_controller import TuneController
+    from ray.tune.experiment import Trial
 
 
 class _NotStored:
@@ -55,7 +58,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
                 started.append(live)
             return self._recorder.drained
 
-        finished = guarded(self._recorder, start)
+        finished = self._recorder.guarded(start)
         if not started:
             # A trial whose worker dies comes back into the queue, so wait for those in the air.
             in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
@@ -75,7 +78,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
             self._recorder.lost_worker(number, "the worker process died")
             return False
 
-        guarded(self._recorder, lose)
+        self._recorder.guarded(lose)
 
     def save(self, checkpoint_path: str) -> None:
         """Stores nothing."""
@@ -92,11 +95,13 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         super().__init__()
         self._recorder = recorder
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+    def on_trial_result(
+        self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
+    ) -> str:
         """Decides after each epoch."""
         number = Assignment.from_ray(trial.config).number
         report = Report(**json.loads(result[RESULT]))
-        ended = guarded(self._recorder, lambda: self._recorder.report(number, report))
+        ended = self._recorder.guarded(lambda: self._recorder.report(number, report))
         return str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
 
 

@@ -10,19 +10,24 @@ import threading
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, NoReturn
 
-import sqlalchemy as sa
-from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.dashboard.notes import KeptNotes, note_of, study_attributes
+from slr_tune.dashboard.notes import KeptNotes, study_attributes
+from slr_tune.dashboard.optuna_dashboard_private import note_of
 from slr_tune.dashboard.translation import Translation
 from slr_tune.errors import StudyError
 from slr_tune.space import StudySpec
-from slr_tune.study.bulk import read_trials
 from slr_tune.study.folders import study_folder
+from slr_tune.study.optuna_private import (
+    FrozenStudy,
+    read_trials,
+    study_key,
+    study_of_trial,
+    trial_key,
+    with_attributes,
+)
 from slr_tune.study.record import ATTRIBUTE
 
 
@@ -88,24 +93,18 @@ class ReadOnlyStorage(BaseStorage):
     def get_all_studies(self) -> list[FrozenStudy]:
         """All studies with the same attributes as above."""
         return [
-            FrozenStudy(
-                study_name=study.study_name,
-                direction=None,
-                directions=study.directions,
-                user_attrs=self.get_study_user_attrs(study._study_id),
-                system_attrs=self.get_study_system_attrs(study._study_id),
-                study_id=study._study_id,
+            with_attributes(
+                study,
+                user=self.get_study_user_attrs(study_key(study)),
+                system=self.get_study_system_attrs(study_key(study)),
             )
-            for study in sorted(self.database.get_all_studies(), key=lambda s: s._study_id)
+            for study in sorted(self.database.get_all_studies(), key=study_key)
         ]
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """In the file's terms."""
         trial = self.database.get_trial(trial_id)
-        with self.database.engine.connect() as connection:
-            query = sa.text("SELECT study_id FROM trials WHERE trial_id = :trial_id")
-            study_id = connection.execute(query, {"trial_id": trial_id}).scalar_one()
-        return self._shown(study_id, [trial])[0]
+        return self._shown(study_of_trial(self.database.engine, trial_id), [trial])[0]
 
     def get_all_trials(
         self,
@@ -119,13 +118,13 @@ class ReadOnlyStorage(BaseStorage):
 
     def _shown(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         with self._lock:
-            fresh = [trial for trial in trials if trial._trial_id not in self._finished]
-            found = {trial._trial_id: trial for trial in self._translated(study_id, fresh)}
+            fresh = [trial for trial in trials if trial_key(trial) not in self._finished]
+            found = {trial_key(trial): trial for trial in self._translated(study_id, fresh)}
             for key, trial in found.items():
-                trial._system_attrs |= self._trial_additions.get(key, {})
+                trial.system_attrs = {**trial.system_attrs, **self._trial_additions.get(key, {})}
                 if trial.state.is_finished():
                     self._finished[key] = trial
-            return [found.get(t._trial_id) or self._finished[t._trial_id] for t in trials]
+            return [found.get(trial_key(t)) or self._finished[trial_key(t)] for t in trials]
 
     def _translated(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         if study_id not in self._translations:
@@ -158,58 +157,13 @@ class ReadOnlyStorage(BaseStorage):
             StudyError: It is anything else.
         """
         if note_of(key) is None:
-            _refuse()
+            self._refuse()
         with self._lock:
             self._notes(study_id).keep(key, value)
 
-    def create_new_study(
-        self, directions: Sequence[StudyDirection], study_name: str | None = None
-    ) -> int:
-        """Refused."""
-        _refuse()
+    def _refuse(self, *args: Any, **more: Any) -> NoReturn:
+        raise StudyError("the dashboard only reads: a study is written by the run that searches it")
 
-    def delete_study(self, study_id: int) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Refused."""
-        _refuse()
-
-    def set_trial_param(
-        self,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
-        distribution: BaseDistribution,
-    ) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        """Refused."""
-        _refuse()
-
-    def set_trial_intermediate_value(
-        self, trial_id: int, step: int, intermediate_value: float
-    ) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-
-def _refuse() -> NoReturn:
-    raise StudyError("the dashboard only reads: a study is written by the run that searches it")
+    create_new_study = delete_study = set_study_user_attr = _refuse
+    create_new_trial = set_trial_param = set_trial_state_values = _refuse
+    set_trial_intermediate_value = set_trial_user_attr = set_trial_system_attr = _refuse
