@@ -18,7 +18,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial
 
-from slr_tune.importance.variables import Variable, columns_of
+from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space.space import Space
 from slr_tune.study.record import ATTRIBUTE, TrialRecord, ended_by, record_of
 

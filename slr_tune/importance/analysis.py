@@ -10,9 +10,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.importance.joint import JointGrid
-from slr_tune.importance.ped_anova import Column, top_weights
-from slr_tune.importance.variables import Variable
+from slr_tune.importance.joint_ped_anova import JointGrid
+from slr_tune.importance.parameter_columns import Variable
+from slr_tune.importance.ped_anova import MarginalGrid, top_weights
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +173,7 @@ def grouped(variables: Sequence[Variable]) -> dict[str, list[Variable]]:
 
 
 def _ped_anova(groups: Mapping[str, Sequence[Variable]], quantile: float) -> Scores:
-    columns = {name: [(m.name, Column(m)) for m in group] for name, group in groups.items()}
+    columns = {name: [(m.name, MarginalGrid(m)) for m in group] for name, group in groups.items()}
     grids = {name: JointGrid(group) for name, group in groups.items() if len(group) > 1}
 
     def scores(losses: Floats, weights: Floats) -> dict[str, Floats]:

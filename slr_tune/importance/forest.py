@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.importance.variables import Variable
+from slr_tune.importance.parameter_columns import Variable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.importance.variables import Range, Variable
+from slr_tune.importance.parameter_columns import SearchedRange, Variable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -293,4 +293,4 @@ def _grid(variable: Variable, size: int) -> Floats:
 
 
 def _share(variable: Variable, values: Floats) -> Floats:
-    return Range(variable.low, variable.high, variable.log).unit(values)
+    return SearchedRange(variable.low, variable.high, variable.log).unit(values)

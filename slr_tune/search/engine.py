@@ -142,7 +142,7 @@ class _Run:
                 self.spec,
                 self.store.folder,
                 data=data,
-                teacher=teacher,
+                teacher=None if teacher is None else teacher.stored(),
                 options=self.options.typed,
             )
             target = self.spec.budget.trials

@@ -53,14 +53,12 @@ class StudyView:
 
         A pruned trial's value is of an earlier epoch than the others', so it is not compared.
         """
-        done = [
-            trial
-            for trial in self.trials
-            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and trial.values
-        ]
-        complete = [trial for trial in done if trial.state == TrialState.COMPLETE] or done
-        key = (lambda trial: trial.value) if self.minimizes else (lambda trial: -trial.value)
-        return min(complete, key=key, default=None)
+        sign = 1 if self.minimizes else -1
+        for state in (TrialState.COMPLETE, TrialState.PRUNED):
+            done = [trial for trial in self.trials if trial.state == state and trial.values]
+            if done:
+                return min(done, key=lambda trial: sign * trial.values[0])
+        return None
 
 
 def load_study(name: str | None, storage: str | None = None) -> StudyView:

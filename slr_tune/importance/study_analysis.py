@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.importance.analysis import MIN_TRIALS, NAMES, Importance, analyse
-from slr_tune.importance.epochs import Choice, choose_epoch, values_at
 from slr_tune.importance.marginals import Interaction, Marginal, Region, Surrogate, best_region
-from slr_tune.importance.variables import Variable, variables_of
+from slr_tune.importance.matched_epoch import Choice, choose_epoch, values_at
+from slr_tune.importance.parameter_columns import Variable, variables_of
 from slr_tune.study.rungs import rung_epochs
 from slr_tune.study.view import StudyView
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from slr_tune.importance.parameter_columns import SearchedRange, Variable
 from slr_tune.importance.ped_anova import one_hot
-from slr_tune.importance.variables import Range, Variable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,7 +91,7 @@ def _free(members: Sequence[Variable]) -> Sequence[Variable]:
 
 
 def _cell(member: Variable) -> Ints:
-    part = Range(member.low, member.high, member.log)
+    part = SearchedRange(member.low, member.high, member.log)
     share = part.unit(np.where(member.active, member.values, member.high))
     cells = np.clip((share * _BINS).astype(np.int64), 0, _BINS - 1)
     return np.where(member.active, cells, -1)

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Range:
+class SearchedRange:
     """Numbers that a parameter may take under one condition.
 
     Attributes:
@@ -67,7 +67,7 @@ class Variable:
     group: str
     values: Floats
     regime: Ints
-    ranges: tuple[Range, ...] = ()
+    ranges: tuple[SearchedRange, ...] = ()
     options: tuple[str, ...] = ()
     simplex: bool = False
 
@@ -105,7 +105,7 @@ class Variable:
         """(N,) values as shares of the whole range; codes of options as they are."""
         if self.options:
             return self.values
-        return Range(self.low, self.high, self.log).unit(self.values)
+        return SearchedRange(self.low, self.high, self.log).unit(self.values)
 
     def take(self, rows: Ints) -> Variable:
         """The same of some trials."""
@@ -152,7 +152,7 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
                 group,
                 _spread([value[weight] for value in decoded], rows, len(trials)),
                 regime,
-                (Range(0.0, 1.0),),
+                (SearchedRange(0.0, 1.0),),
                 simplex=True,
             )
             for weight in parameter.weights
@@ -166,10 +166,10 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
     return [Variable(name, group, numbers, regime, (_range(parameter),))]
 
 
-def _range(parameter: FloatParameter | IntParameter) -> Range:
+def _range(parameter: FloatParameter | IntParameter) -> SearchedRange:
     whole = isinstance(parameter, IntParameter)
     step = parameter.step if parameter.step is not None else None
-    return Range(float(parameter.low), float(parameter.high), parameter.log, step, whole)
+    return SearchedRange(float(parameter.low), float(parameter.high), parameter.log, step, whole)
 
 
 def _option(option: object) -> str:
