@@ -59,18 +59,17 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     budget = spec.budget
     lines = [
         f"## {spec.study}",
-        f"{_state(view, facts)} Searches `{spec.trainable}` on {_source(spec.data)}: "
+        f"{_state(view, facts)} Searches `{spec.trainable}` on "
+        f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
         f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
         _result(view, facts),
     ]
     if spec.baseline:
         lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
-    if links:
-        shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
-        lines.append(f"**Read on**: {shown}.")
-    else:
-        lines.append(f"No report yet: `slr-tune report --study {spec.study}` writes one.")
+    shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
+    none = f"No report yet: `slr-tune report --study {spec.study}` writes one."
+    lines.append(f"**Read on**: {shown}." if links else none)
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
@@ -131,16 +130,13 @@ _WORDS = {
 }
 
 
-def _ended(facts: Mapping[str, Any]) -> str:
+def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
     counts = facts["ended_by"].items()
     found = [f"{count} {_WORDS.get(reason, f'failed ({reason})')}" for reason, count in counts]
-    return ", ".join(found) or "no trial yet"
-
-
-def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
-    if view.running and view.driver is not None:
-        return f"**Running** ({view.driver.description}): {_ended(facts)}."
-    return f"**Not running**: {_ended(facts)}."
+    state = "**Not running**"
+    if view.driver is not None and view.driver.alive:
+        state = f"**Running** ({view.driver.description})"
+    return f"{state}: {', '.join(found) or 'no trial yet'}."
 
 
 def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
@@ -155,10 +151,6 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if not known_recogniser(view.spec.trainable):
         return f"{text}."
     return f"{text}: `slr-tune confirm --study {view.spec.study}`."
-
-
-def _source(data: Mapping[str, Any]) -> str:
-    return f"`{data.get('name', 'its own data')}`"
 
 
 def _short(value: Any) -> str:

@@ -101,11 +101,12 @@ class Variable:
         """Largest number it may take."""
         return max(part.high for part in self.ranges)
 
-    def unit(self) -> Floats:
-        """(N,) values as shares of the whole range; codes of options as they are."""
+    def unit(self, values: Floats | None = None) -> Floats:
+        """Its values (N,), or others, as shares of the whole range; of a choice as they are."""
+        values = self.values if values is None else values
         if self.options:
-            return self.values
-        return SearchedRange(self.low, self.high, self.log).unit(self.values)
+            return values
+        return SearchedRange(self.low, self.high, self.log).unit(values)
 
     def take(self, rows: Ints) -> Variable:
         """The same of some trials."""

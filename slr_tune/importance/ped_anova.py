@@ -14,13 +14,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from slr_tune.importance.parameter_columns import SearchedRange, Variable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from slr_tune.importance.parameter_columns import Floats, Ints, SearchedRange, Variable
 
 STEPS = 50
 _PRIOR = 1.0

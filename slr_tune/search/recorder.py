@@ -8,20 +8,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
-from slr_tune.search.audit import is_audited
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
-from slr_tune.study.rungs import Rungs, rung_epochs
+from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.store import LiveTrial, StudyStore
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ERRORS_IN_A_ROW = 3
 """Trials that may fail by an error in a row, none reporting an epoch, before the run ends."""
@@ -152,19 +153,18 @@ class Recorder:
             self.store.park(self.store.live[number])
         return numbers
 
-    def guarded(self, work: Callable[[], bool]) -> bool:
+    def guarded(self, work: Callable[[], T], instead: T) -> T:
         """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
 
         Returns:
-            What `work` returns; True, that is stop, once something went wrong.
+            What `work` returns, or what is given `instead` once something went wrong.
         """
-        if self.failure is not None:
-            return True
-        try:
-            return work()
-        except Exception as error:
-            self.failure = error
-        return True
+        if self.failure is None:
+            try:
+                return work()
+            except Exception as error:
+                self.failure = error
+        return instead
 
     def _check_lock(self) -> None:
         if self.lock.lost.is_set():
@@ -176,15 +176,12 @@ class Recorder:
 
     def _note_facts(self, live: LiveTrial, report: Report) -> None:
         facts = dict(report.facts or {})
-        live.record = replace(
-            live.record,
-            parameters=facts.pop("parameters", live.record.parameters),
-            peak_memory_bytes=facts.pop("peak_memory_bytes", live.record.peak_memory_bytes),
-            facts={**live.record.facts, **facts},
-        )
+        told: dict[str, Any] = {
+            key: facts.pop(key) for key in ("parameters", "peak_memory_bytes") if key in facts
+        }
         if report.checkpoint is not None:
-            relative = f"trials/{live.number}/{report.checkpoint}"
-            live.record = replace(live.record, checkpoint=relative)
+            told["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
+        live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
@@ -193,10 +190,10 @@ class Recorder:
             if report.ended_by == "error" and not report.rows:
                 self._count_error(live.number, report.error or "")
             return True
-        if self._stopped_at_rung(live):
+        stopped = self._stopped_at_rung(live)
+        if stopped:
             self.store.finish(live, "asha")
-            return True
-        return False
+        return stopped
 
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
         spec = self.store.spec
@@ -234,15 +231,7 @@ def _last_word(error: str) -> str:
 def rungs_of(store: StudyStore) -> Rungs:
     """The rungs of a study as its stored records give them."""
     budget = store.spec.budget
-    rungs = Rungs(
-        rung_epochs(
-            grace_epochs=budget.grace_epochs,
-            reduction_factor=budget.reduction_factor,
-            max_epochs=budget.max_epochs,
-        ),
-        budget.reduction_factor,
-        store.minimizes,
-    )
-    records = [record_of(trial) for trial in store.trials]
-    rungs.replay(entry for record in records if record for entry in record.rungs)
+    rungs = Rungs(budget_rungs(budget), budget.reduction_factor, store.minimizes)
+    records = filter(None, map(record_of, store.trials))
+    rungs.replay(entry for record in records for entry in record.rungs)
     return rungs
