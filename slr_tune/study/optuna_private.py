@@ -27,7 +27,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.distributions import json_to_distribution
 from optuna.storages import get_storage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
@@ -113,8 +113,10 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
             query = sa.select(*chosen).join(_trials, _trials.c.trial_id == chosen[0])
             return connection.execute(query.where(of_study)).all()
 
-        params, distributions = _read_params(
-            rows("trial_params", "param_id", "param_name", "param_value", "distribution_json")
+        known = cache(json_to_distribution)
+        drawn = _nested(
+            rows("trial_params", "param_id", "param_name", "param_value", "distribution_json"),
+            lambda name, value, text: (name, known(text), value),
         )
         values = _nested(rows("trial_values", "objective", "value", "value_type"), _real)
         steps = _nested(
@@ -128,36 +130,35 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         )
         user = _nested(rows("trial_user_attributes", "key", "value_json"), json.loads)
         system = _nested(rows("trial_system_attributes", "key", "value_json"), json.loads)
-    return [
-        FrozenTrial(
-            number=head.number,
-            state=head.state,
-            value=None,
-            values=[told[place] for place in sorted(told)]
-            if (told := values.get(head.trial_id))
-            else None,
-            datetime_start=_local(head.datetime_start),
-            datetime_complete=_local(head.datetime_complete),
-            params=params.get(head.trial_id, {}),
-            distributions=distributions.get(head.trial_id, {}),
-            user_attrs=user.get(head.trial_id, {}),
-            system_attrs=system.get(head.trial_id, {}),
-            intermediate_values=steps.get(head.trial_id, {}),
-            trial_id=head.trial_id,
+    trials = []
+    for head in found:
+        key = head.trial_id
+        params = _in_order(drawn.get(key, {}))
+        trials.append(
+            FrozenTrial(
+                number=head.number,
+                state=head.state,
+                value=None,
+                values=_in_order(values.get(key, {})) or None,
+                datetime_start=_local(head.datetime_start),
+                datetime_complete=_local(head.datetime_complete),
+                params={name: kind.to_external_repr(value) for name, kind, value in params},
+                distributions={name: kind for name, kind, _ in params},
+                user_attrs=user.get(key, {}),
+                system_attrs=system.get(key, {}),
+                intermediate_values=steps.get(key, {}),
+                trial_id=key,
+            )
         )
-        for head in found
-    ]
+    return trials
 
 
 def count_studies(engine: Engine) -> list[StudyCounts]:
     """Every study of a database, counted by the database."""
     with engine.connect() as connection:
         names = connection.execute(sa.select(_studies.c.study_id, _studies.c.study_name)).all()
-        attributes: dict[int, set[str]] = defaultdict(set)
-        for study, key in connection.execute(
-            sa.select(_study_attributes.c.study_id, _study_attributes.c.key)
-        ):
-            attributes[study].add(key)
+        keys = sa.select(_study_attributes.c.study_id, _study_attributes.c.key)
+        attributes = _nested(connection.execute(keys), lambda: None)
         states, times = _count_states(connection)
         best = _best_values(connection)
     return [
@@ -208,19 +209,6 @@ def _best_values(connection: Connection) -> dict[int, float]:
     }
 
 
-def _read_params(
-    rows: Iterable[Any],
-) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, BaseDistribution]]]:
-    known = cache(json_to_distribution)
-    params: dict[int, dict[str, Any]] = defaultdict(dict)
-    distributions: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
-    for trial, _, name, value, text in sorted(rows, key=lambda row: row[1]):
-        distribution = known(text)
-        params[trial][name] = distribution.to_external_repr(value)
-        distributions[trial][name] = distribution
-    return params, distributions
-
-
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Half of the time would go into looking for garbage among objects that are all kept."""
@@ -244,6 +232,10 @@ def _nested(rows: Iterable[Any], read: Callable[..., Any]) -> dict[int, dict[Any
     for trial, key, *rest in rows:
         found[trial][key] = read(*rest)
     return found
+
+
+def _in_order(found: Mapping[Any, Any]) -> list[Any]:
+    return [found[key] for key in sorted(found)]
 
 
 def _real(value: float | None, kind: str) -> float:
