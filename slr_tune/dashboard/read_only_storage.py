@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from optuna.storages import BaseStorage, RDBStorage
@@ -31,6 +32,21 @@ from slr_tune.study.optuna_private import (
 from slr_tune.study.record import ATTRIBUTE
 
 
+@dataclass(frozen=True)
+class _Study:
+    """What is read once of a study.
+
+    Attributes:
+        spec: None for a study that this project did not make: it is shown as it is.
+        translation: Into the terms of its space.
+        notes: What people typed.
+    """
+
+    spec: StudySpec | None
+    translation: Translation | None
+    notes: KeptNotes
+
+
 class ReadOnlyStorage(BaseStorage):
     """The studies' database under additions that never reach it."""
 
@@ -40,9 +56,7 @@ class ReadOnlyStorage(BaseStorage):
         self._lock = threading.RLock()
         self._additions: dict[int, dict[str, Any]] = {}
         self._trial_additions: dict[int, dict[str, Any]] = {}
-        self._kept: dict[int, KeptNotes] = {}
-        self._specs: dict[int, StudySpec | None] = {}
-        self._translations: dict[int, Translation | None] = {}
+        self._studies: dict[int, _Study] = {}
         self._finished: dict[int, FrozenTrial] = {}
 
     def add(self, study_id: int, attributes: Mapping[str, Any]) -> None:
@@ -77,14 +91,14 @@ class ReadOnlyStorage(BaseStorage):
         stored = self.database.get_study_user_attrs(study_id)
         others = {key: value for key, value in stored.items() if key != ATTRIBUTE}
         with self._lock:
-            spec = self._spec(study_id)
+            spec = self._study(study_id).spec
         return {**(study_attributes(spec) if spec else {}), **others}
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """As stored, with what was added; a person's own note comes before the made one."""
         stored = self.database.get_study_system_attrs(study_id)
         with self._lock:
-            kept = self._notes(study_id).attributes
+            kept = self._study(study_id).notes.attributes
             made = self._additions.get(study_id, {})
             typed = {note_of(key) for key in kept} - {None}
             made = {key: value for key, value in made.items() if note_of(key) not in typed}
@@ -127,26 +141,17 @@ class ReadOnlyStorage(BaseStorage):
             return [found.get(trial_key(t)) or self._finished[trial_key(t)] for t in trials]
 
     def _translated(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        if study_id not in self._translations:
-            spec = self._spec(study_id)
-            self._translations[study_id] = None if spec is None else Translation(spec.space)
-        translation = self._translations[study_id]
+        translation = self._study(study_id).translation
         return list(trials) if translation is None else translation.translate(trials)
 
-    def _spec(self, study_id: int) -> StudySpec | None:
-        """None for a study that this project did not make: it is shown as it is."""
-        if study_id not in self._specs:
+    def _study(self, study_id: int) -> _Study:
+        if study_id not in self._studies:
             stored = self.database.get_study_user_attrs(study_id).get(ATTRIBUTE)
-            identity = None if stored is None else stored["identity"]
-            made = None if identity is None else StudySpec.from_identity(identity, trials=1)
-            self._specs[study_id] = made
-        return self._specs[study_id]
-
-    def _notes(self, study_id: int) -> KeptNotes:
-        if study_id not in self._kept:
-            name = self.database.get_study_name_from_id(study_id)
-            self._kept[study_id] = KeptNotes(study_folder(name))
-        return self._kept[study_id]
+            spec = StudySpec.from_identity(stored["identity"], trials=1) if stored else None
+            translation = Translation(spec.space) if spec else None
+            folder = study_folder(self.database.get_study_name_from_id(study_id))
+            self._studies[study_id] = _Study(spec, translation, KeptNotes(folder))
+        return self._studies[study_id]
 
     # Writing: notes are kept beside the study, all else is refused
 
@@ -159,7 +164,7 @@ class ReadOnlyStorage(BaseStorage):
         if note_of(key) is None:
             self._refuse()
         with self._lock:
-            self._notes(study_id).keep(key, value)
+            self._study(study_id).notes.keep(key, value)
 
     def _refuse(self, *args: Any, **more: Any) -> NoReturn:
         raise StudyError("the dashboard only reads: a study is written by the run that searches it")
