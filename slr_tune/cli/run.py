@@ -97,7 +97,7 @@ def _quick_check(spec: StudySpec, storage: str | None) -> str:
     return quick_check(spec, storage=storage)
 
 
-def _search(spec: Any, options: dict[str, Any]) -> int:
+def _search(spec: StudySpec, options: dict[str, Any]) -> int:
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.search.engine import RunOptions, run_search
     from slr_tune.search.progress import Progress
