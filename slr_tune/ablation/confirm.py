@@ -17,9 +17,9 @@ from slr_tune.errors import StudyError
 from slr_tune.statistics import compare
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.folders import cache_root, trial_folder
-from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import baseline_trial
+from slr_tune.study.test_split_log import LOOKING, log_test_opening, opening_line
 from slr_tune.study.view import StudyView
 from slr_tune.training.fresh_seeds import fresh_seeds
 from slr_tune.training.jobs import Job, JobResult, run_jobs

@@ -29,7 +29,7 @@ from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
-from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
+from slr_tune.study.test_split_log import LOOKING, log_test_opening, opening_line
 from slr_tune.training.execute import Place
 from slr_tune.training.pool import Pool, RayPool
 from slr_tune.training.session import workers_session

@@ -39,7 +39,7 @@ def command(
 
     Writes importance.html, importance.md, and the figures as PNG and PDF into the study's folder.
     """
-    from slr_tune.importance.study import study_importance
+    from slr_tune.importance.study_analysis import study_importance
     from slr_tune.report.importance.files import write_importance
     from slr_tune.study.view import load_study
 

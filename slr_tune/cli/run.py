@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from slr_tune.cli.options import echo_json, examples, json_option, set_option, storage_option
 
 if TYPE_CHECKING:
-    from slr_tune.search.collapse import WatchMode
     from slr_tune.search.engine import RunOptions
     from slr_tune.space import StudySpec
 
@@ -39,13 +38,6 @@ if TYPE_CHECKING:
     help="Go on although the teacher is worse than the baseline student.",
 )
 @click.option(
-    "--collapse-watch",
-    type=click.Choice(["off", "report", "stop"]),
-    default="off",
-    show_default=True,
-    help="What to do with a trial that names no gloss long after the others have begun to.",
-)
-@click.option(
     "--verify/--no-verify",
     default=True,
     help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
@@ -63,7 +55,6 @@ def command(
     overrides: tuple[str, ...],
     address: str | None,
     allow_weak_teacher: bool,
-    collapse_watch: WatchMode,
     verify: bool,
     dry_run: bool,
     as_json: bool,
@@ -90,7 +81,7 @@ def command(
     from slr_tune.search.engine import RunOptions
 
     check = _quick_check if verify else None
-    options = RunOptions(storage, address, allow_weak_teacher, collapse_watch, check, _typed())
+    options = RunOptions(storage, address, allow_weak_teacher, check, _typed())
     return _search(spec, options, as_json=as_json)
 
 

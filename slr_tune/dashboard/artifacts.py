@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import mimetypes
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,17 +12,13 @@ from typing import Any, BinaryIO
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import FrozenTrial
 
+from slr_tune.dashboard.optuna_dashboard_private import artifact_address, artifact_attributes
 from slr_tune.errors import StudyError
+from slr_tune.study.manifest import FILE as MANIFEST
+from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import TrialRecord, record_of
 
 _NAMES = uuid.UUID("6b1f2c5e-6f0e-4a8e-9a53-0d1c8f6f5a10")
-_PREFIX = "artifacts:"
-
-_PAGES = (
-    ("report", ("report.html",)),
-    ("importance", ("importance/importance.html",)),
-)
-"""What a study's note links, by its title, and where it may lie in the study's folder."""
 
 
 class FileArtifacts:
@@ -33,7 +28,7 @@ class FileArtifacts:
         """Knows no file yet."""
         self._content: dict[str, Path | bytes] = {}
 
-    def show(self, name: str, content: Path | bytes) -> tuple[str, str]:
+    def show(self, name: str, content: Path | bytes) -> tuple[str, dict[str, str]]:
         """Makes a file, or something made up for the reader, available.
 
         Args:
@@ -41,19 +36,11 @@ class FileArtifacts:
             content: The file, or what it would hold.
 
         Returns:
-            The artifact's key, and the attribute's value that describes it to the dashboard.
+            The artifact's key, and the attribute that describes it to the dashboard.
         """
         key = str(uuid.uuid5(_NAMES, name))
         self._content[key] = content
-        shown = name.rpartition("/")[2]
-        kind, encoding = mimetypes.guess_type(shown)
-        described = {
-            "artifact_id": key,
-            "filename": shown,
-            "mimetype": kind or "text/plain",
-            "encoding": encoding,
-        }
-        return key, json.dumps(described)
+        return key, artifact_attributes(key, name.rpartition("/")[2])
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """Opens one.
@@ -88,23 +75,19 @@ def study_artifacts(
     Returns:
         The attributes that show it in the dashboard, and the pages' addresses by their titles.
     """
-    attributes, links = {}, {}
-    found = [
-        (title, path)
-        for title, places in _PAGES
-        for path in [next((folder / p for p in places if (folder / p).is_file()), None)]
-        if path is not None
-    ]
-    found += [(f"ablation of {p.parent.name}", p) for p in folder.glob("ablations/*/report.html")]
-    for title, path in found:
-        # Several are called report.html; a reader must tell them apart.
-        name = f"{folder.name}/{title.replace(' ', '-')}{path.suffix}"
-        key, described = store.show(name, path)
-        attributes[_PREFIX + key] = described
-        links[title] = f"/artifacts/{study_id}/{key}"
-    if (folder / "study.yaml").is_file():
-        key, described = store.show(f"{folder.name}/study.yaml", folder / "study.yaml")
-        attributes[_PREFIX + key] = described
+    attributes: dict[str, str] = {}
+    links: dict[str, str] = {}
+    pages = {"report": folder / "report.html", "importance": folder / "importance/importance.html"}
+    pages |= {f"ablation of {p.parent.name}": p for p in folder.glob("ablations/*/report.html")}
+    for title, path in pages.items():
+        if path.is_file():
+            # Several are called report.html; a reader must tell them apart.
+            name = f"{folder.name}/{title.replace(' ', '-')}{path.suffix}"
+            key, shown = store.show(name, path)
+            attributes |= shown
+            links[title] = artifact_address(study_id, key)
+    if (folder / MANIFEST).is_file():
+        attributes |= store.show(f"{folder.name}/{MANIFEST}", folder / MANIFEST)[1]
     return attributes, links
 
 
@@ -118,15 +101,14 @@ def trial_artifacts(
         if record is None:
             continue
         name = f"{folder.name}/trials/{trial.number}"
-        shown: list[tuple[str, Path | bytes]] = []
+        shown: dict[str, str] = {}
         curve = folder / "trials" / str(trial.number) / "curve.csv"
         if curve.is_file():
-            shown.append((f"{name}/curve.csv", curve))
+            shown |= store.show(f"{name}/curve.csv", curve)[1]
         if record.checkpoint:
             described = json.dumps(_checkpoint(folder, trial, record), indent=2).encode()
-            shown.append((f"{name}/checkpoint_best.json", described))
-        pairs = [store.show(*one) for one in shown]
-        found[trial._trial_id] = {_PREFIX + key: text for key, text in pairs}
+            shown |= store.show(f"{name}/checkpoint_best.json", described)[1]
+        found[trial_key(trial)] = shown
     return found
 
 

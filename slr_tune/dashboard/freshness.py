@@ -8,17 +8,17 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from optuna.study import load_study as open_study
-
 from slr_tune.dashboard.artifacts import FileArtifacts, study_artifacts, trial_artifacts
-from slr_tune.dashboard.notes import note_attributes, study_note, trial_notes
-from slr_tune.dashboard.overlay import ReadOnlyStorage
-from slr_tune.space import StudySpec
-from slr_tune.study.bulk import read_trials
-from slr_tune.study.folders import study_folder
+from slr_tune.dashboard.notes import study_note, trial_notes
+from slr_tune.dashboard.optuna_dashboard_private import (
+    PLOTS,
+    note_attributes,
+    objective_attributes,
+)
+from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.study.lock import drivers
 from slr_tune.study.record import ATTRIBUTE
-from slr_tune.study.view import StudyView
+from slr_tune.study.view import StudyView, read_study
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Freshness:
             **shown,
             **trial_notes(view),
             **note_attributes(study_note(view, links)),
-            "dashboard:objective_names": [view.spec.objective.metric],
+            **objective_attributes([view.spec.objective.metric]),
         }
         # The plots take longest; until they are there the ones before stand.
         self._storage.add(study_id, {**self._plots_before(study_id), **told})
@@ -99,29 +99,25 @@ class Freshness:
 
     def _plots_before(self, study_id: int) -> dict[str, str]:
         attributes = self._storage.get_study_system_attrs(study_id)
-        return {k: v for k, v in attributes.items() if k.startswith("dashboard:plot_data:")}
+        return {k: v for k, v in attributes.items() if k.startswith(PLOTS)}
 
     def _view(self, study_id: int) -> StudyView | None:
         """The study as other commands see it; None for one that this project did not make."""
         database = self._storage.database
-        name = database.get_study_name_from_id(study_id)
-        study = open_study(study_name=name, storage=database)
-        stored = study.user_attrs.get(ATTRIBUTE)
-        if stored is None:
+        if ATTRIBUTE not in database.get_study_user_attrs(study_id):
             return None
-        trials = read_trials(database.engine, study_id)
-        spec = StudySpec.from_identity(stored["identity"], trials=max(1, len(trials)))
+        name = database.get_study_name_from_id(study_id)
         driver = next((one for one in drivers(database.engine) if one.study == name), None)
-        return StudyView(study, spec, trials, driver, study_folder(name))
+        return read_study(database, name, driver)
 
 
 def _plots(view: StudyView) -> dict[str, str]:
     """Plots, or none where a study that has just begun has too little for one."""
-    from slr_tune.dashboard.plots import plot_attributes
+    from slr_tune.dashboard.plots import study_plots
     from slr_tune.report.study.facts import collect
 
     try:
-        return plot_attributes(collect(view))
+        return study_plots(collect(view))
     except Exception:
         _log.exception("study %s: its plots could not be made", view.spec.study)
         return {}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from slr_tune.dashboard.optuna_dashboard_private import note_attributes, note_of
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
+from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
@@ -25,24 +26,6 @@ FILE = "dashboard.json"
 _MOST_NOTES = 300
 _BEST_NOTES = 30
 """Optuna Dashboard looks through all notes for every trial: with thousands of both it crawls."""
-
-_NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")
-
-
-def note_of(key: str) -> str | None:
-    """Which note a system attribute is a piece of, in Optuna Dashboard's own naming.
-
-    Returns:
-        "" for the study's, "12:" for that of the trial with the key 12, None for no note.
-    """
-    found = _NOTE.fullmatch(key)
-    return None if found is None else found[1] or ""
-
-
-def note_attributes(text: str, trial_id: int | None = None) -> dict[str, Any]:
-    """A note of a study, or of a trial, as Optuna Dashboard stores it, in one piece."""
-    place = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
-    return {f"{place}note_ver": 1, f"{place}note_str:0": text}
 
 
 class KeptNotes:
@@ -76,18 +59,17 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     budget = spec.budget
     lines = [
         f"## {spec.study}",
-        f"{_state(view, facts)} Searches `{spec.trainable}` on {_source(spec.data)}: "
+        f"{_state(view, facts)} Searches `{spec.trainable}` on "
+        f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
         f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
         _result(view, facts),
     ]
     if spec.baseline:
         lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
-    if links:
-        shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
-        lines.append(f"**Read on**: {shown}.")
-    else:
-        lines.append(f"No report yet: `slr-tune report --study {spec.study}` writes one.")
+    shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
+    none = f"No report yet: `slr-tune report --study {spec.study}` writes one."
+    lines.append(f"**Read on**: {shown}." if links else none)
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
@@ -119,7 +101,7 @@ def trial_notes(view: StudyView) -> dict[str, Any]:
         trials = sorted(able, key=lambda trial: sign * trial.values[0])[:_BEST_NOTES]
     found: dict[str, Any] = {}
     for trial in trials:
-        found |= note_attributes(_trial_note(view, trial), trial._trial_id)
+        found |= note_attributes(_trial_note(view, trial), trial_key(trial))
     return found
 
 
@@ -148,16 +130,13 @@ _WORDS = {
 }
 
 
-def _ended(facts: Mapping[str, Any]) -> str:
+def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
     counts = facts["ended_by"].items()
     found = [f"{count} {_WORDS.get(reason, f'failed ({reason})')}" for reason, count in counts]
-    return ", ".join(found) or "no trial yet"
-
-
-def _state(view: StudyView, facts: Mapping[str, Any]) -> str:
-    if view.running and view.driver is not None:
-        return f"**Running** ({view.driver.description}): {_ended(facts)}."
-    return f"**Not running**: {_ended(facts)}."
+    state = "**Not running**"
+    if view.driver is not None and view.driver.alive:
+        state = f"**Running** ({view.driver.description})"
+    return f"{state}: {', '.join(found) or 'no trial yet'}."
 
 
 def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
@@ -172,10 +151,6 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if not known_recogniser(view.spec.trainable):
         return f"{text}."
     return f"{text}: `slr-tune confirm --study {view.spec.study}`."
-
-
-def _source(data: Mapping[str, Any]) -> str:
-    return f"`{data.get('name', 'its own data')}`"
 
 
 def _short(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from slr_tune.dashboard.optuna_dashboard_private import plot_attributes
 from slr_tune.report.importance.figures import bars_figure, rungs_figure
 from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import plain
@@ -23,8 +23,8 @@ _COLOURS = {
 """The page's light colours: a plot of the dashboard does not follow its dark mode."""
 
 
-def plot_attributes(facts: StudyFacts) -> dict[str, str]:
-    """Plots as Optuna Dashboard stores them, each in one piece."""
+def study_plots(facts: StudyFacts) -> dict[str, str]:
+    """The plots, as attributes of the study."""
     figures: dict[str, tuple[str, Figure]] = {}
     found = facts.importance
     if found is not None and found.main.units:
@@ -39,10 +39,10 @@ def plot_attributes(facts: StudyFacts) -> dict[str, str]:
     schedules = temperature_part(facts)
     if schedules is not None:
         figures["temperature-schedules"] = (schedules.title, schedules.figures[0])
-    return {
-        f"dashboard:plot_data:{name}:0": json.dumps(plotly_json(figure, title))
-        for name, (title, figure) in figures.items()
-    }
+    attributes: dict[str, str] = {}
+    for name, (title, figure) in figures.items():
+        attributes |= plot_attributes(name, plotly_json(figure, title))
+    return attributes
 
 
 def plotly_json(figure: Figure, title: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 import signal
 import socket
 import socketserver
@@ -19,14 +18,13 @@ from optuna_dashboard import wsgi
 
 from slr_tune.dashboard.artifacts import FileArtifacts
 from slr_tune.dashboard.freshness import Freshness
-from slr_tune.dashboard.overlay import ReadOnlyStorage
+from slr_tune.dashboard.optuna_dashboard_private import NOTE_PATH, STUDY_PATH
+from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.errors import RunFailed
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Hosts that only this machine reaches."""
 
-_STUDY = re.compile(r"/api/studies/(\d+)/?")
-_NOTE = re.compile(r"/api/studies/\d+/(\d+/)?note/?")
 _REASON = "This dashboard only reads: a study is written by the run that searches it."
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -101,9 +99,9 @@ def reading_only(
         asked = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
         if hosts is not None and asked not in hosts:
             return _refused(start_response, f"{asked} is not a name of this dashboard.")
-        if method not in ("GET", "HEAD") and not (method == "PUT" and _NOTE.fullmatch(path)):
+        if method not in ("GET", "HEAD") and not (method == "PUT" and NOTE_PATH.fullmatch(path)):
             return _refused(start_response, _REASON)
-        found = _STUDY.fullmatch(path)
+        found = STUDY_PATH.fullmatch(path)
         if found:
             refresh(int(found[1]))
         return dashboard(environ, start_response)

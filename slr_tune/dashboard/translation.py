@@ -7,6 +7,7 @@ dashboard's tables and plots get `loss_weights.alpha` and `temperature.start` in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from optuna.distributions import (
@@ -17,7 +18,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial
 
-from slr_tune.importance.variables import Variable, columns_of
+from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space import Space
 from slr_tune.study.record import ATTRIBUTE, TrialRecord, ended_by, record_of
 
@@ -44,21 +45,12 @@ class Translation:
             for column in columns
             if column.active[row]
         }
-        system = {k: v for k, v in trial.system_attrs.items() if k != "fixed_params"}
-        return FrozenTrial(
-            number=trial.number,
-            state=trial.state,
-            value=None,
-            values=trial.values,
-            datetime_start=trial.datetime_start,
-            datetime_complete=trial.datetime_complete,
-            params=params,
-            distributions={name: self._distributions[name] for name in params},
-            user_attrs=_attributes(trial),
-            system_attrs=system,
-            intermediate_values=trial.intermediate_values,
-            trial_id=trial._trial_id,
-        )
+        shown = copy(trial)
+        shown.params = params
+        shown.distributions = {name: self._distributions[name] for name in params}
+        shown.user_attrs = _attributes(trial)
+        shown.system_attrs = {k: v for k, v in trial.system_attrs.items() if k != "fixed_params"}
+        return shown
 
 
 def _distribution(column: Variable) -> BaseDistribution:

@@ -36,8 +36,6 @@ from slr_tune.diagnosis.remedies import (
     slower,
 )
 
-COLLAPSED = "collapsed"
-"""How the collapse watch ends a trial: late by what the study's other trials have shown."""
 _ONE_UTTERANCE = "out of memory with one utterance"
 """Of the error of a run that has no room for less; of train unless it names dev."""
 _NEAR_TEACHER = 2.0
@@ -83,7 +81,7 @@ def too_early(evidence: Evidence) -> bool:
     """Whether a run is so young that blanks are no sign: all CTC models begin with them."""
     length = int(evidence.config.get("max_epochs", 100))
     names = {item.name for item in evidence.diagnostics if item.bad}
-    young = evidence.epoch <= blank_grace(length) and evidence.ended_by != COLLAPSED
+    young = evidence.epoch <= blank_grace(length)
     return young and not evidence.flags and names <= {BLANKS, DECODING, ENTROPY} and bool(names)
 
 
@@ -141,15 +139,14 @@ def _decoder(evidence: Evidence) -> Cause | None:
 
 def _collapsed(evidence: Evidence) -> Cause | None:
     found, flag = evidence.bad(BLANKS), evidence.flag(ALL_BLANK)
-    watched = evidence.ended_by == COLLAPSED
-    if not (found or flag or watched) or too_early(evidence):
+    told = found.found if found else flag.text if flag else None
+    if told is None or too_early(evidence):
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
-    seen = evidence.error if watched else found.found if found else flag.text if flag else ""
     return Cause(
         "collapsed to blanks",
-        f"The model names next to nothing: {seen or 'the collapse watch ended it'}.",
+        f"The model names next to nothing: {told}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 

@@ -1,19 +1,14 @@
 """Which parameter matters: importance at matched epochs, with its uncertainty."""
 
-from slr_tune.importance.analysis import EVALUATORS, Bar, Importance, analyse
-from slr_tune.importance.epochs import Candidate, Choice, choose_epoch, values_at
-from slr_tune.importance.study import StudyImportance, study_importance
-from slr_tune.importance.variables import Range, Variable, variables_of
+from slr_tune.importance.analysis import Importance, analyse
+from slr_tune.importance.matched_epoch import Choice, choose_epoch, values_at
+from slr_tune.importance.parameter_columns import variables_of
+from slr_tune.importance.study_analysis import StudyImportance, study_importance
 
 __all__ = [
-    "EVALUATORS",
-    "Bar",
-    "Candidate",
     "Choice",
     "Importance",
-    "Range",
     "StudyImportance",
-    "Variable",
     "analyse",
     "choose_epoch",
     "study_importance",

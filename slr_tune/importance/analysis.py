@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from slr_tune.importance.joint import JointGrid
-from slr_tune.importance.ped_anova import Column, top_weights
-from slr_tune.importance.variables import Variable
-
-Floats = NDArray[np.float64]
+from slr_tune.importance.joint_ped_anova import JointGrid
+from slr_tune.importance.parameter_columns import Floats, Variable
+from slr_tune.importance.ped_anova import MarginalGrid, top_weights
 
 EVALUATORS = ("ped-anova", "fanova", "mdi")
 NAMES = {"ped-anova": "PED-ANOVA", "fanova": "fANOVA", "mdi": "MDI"}
@@ -91,15 +89,16 @@ class Importance:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before believing it."""
-        found = []
+        reached = f"{self.trials} reached epoch {self.epoch}"
         if self.trials < MIN_TRIALS:
             return (
-                f"Too few trials: {self.trials} reached epoch {self.epoch}, at least {MIN_TRIALS} "
+                f"Too few trials: {reached}, at least {MIN_TRIALS} "
                 f"are needed, {ENOUGH_TRIALS} for a figure to rely on.",
             )
+        found = []
         if self.trials < ENOUGH_TRIALS:
             found.append(
-                f"Few trials: {self.trials} reached epoch {self.epoch}; their best {self.top} "
+                f"Few trials: {reached}; their best {self.top} "
                 f"stand for the best tenth. At least {ENOUGH_TRIALS} are advised."
             )
         unstable = [bar.name for bar in self.units if bar.unstable]
@@ -173,7 +172,7 @@ def grouped(variables: Sequence[Variable]) -> dict[str, list[Variable]]:
 
 
 def _ped_anova(groups: Mapping[str, Sequence[Variable]], quantile: float) -> Scores:
-    columns = {name: [(m.name, Column(m)) for m in group] for name, group in groups.items()}
+    columns = {name: [(m.name, MarginalGrid(m)) for m in group] for name, group in groups.items()}
     grids = {name: JointGrid(group) for name, group in groups.items() if len(group) > 1}
 
     def scores(losses: Floats, weights: Floats) -> dict[str, Floats]:
@@ -213,26 +212,21 @@ def _summary(
     totals = np.where(totals > 0, totals, 1.0)
 
     def bar(name: str, key: str, members: Sequence[Variable], group: str = "") -> Bar:
-        shares = above_boot[key] / totals
         share = float(above[key][0]) / total
-        low, high = np.quantile(shares, [0.05, 0.95])
-        active = np.any([member.active for member in members], axis=0)
+        low, high = map(float, np.quantile(above_boot[key] / totals, [0.05, 0.95]))
         return Bar(
             name,
             share,
-            min(float(low), share),
-            max(min(float(high), 1.0), share),
-            int(active.sum()),
-            float(point[key][0]),
-            chance[key],
-            group,
+            low=min(low, share),
+            high=max(min(high, 1.0), share),
+            trials=int(np.any([member.active for member in members], axis=0).sum()),
+            raw=float(point[key][0]),
+            chance=chance[key],
+            group=group,
         )
 
-    units = sorted(
-        (bar(name, keys[name], members) for name, members in groups.items()),
-        key=lambda unit: -unit.share,
-    )
-    ranked = {name: above_boot[keys[name]] for name in groups}
+    units = [bar(name, keys[name], members) for name, members in groups.items()]
+    units.sort(key=lambda unit: -unit.share)
     parts = [
         bar(member.name, member.name, [member], name)
         for name, members in groups.items()
@@ -240,16 +234,10 @@ def _summary(
         for member in members
     ]
     count = len(next(iter(groups.values()))[0].values)
-    marked = _with_swaps(units, ranked)
+    marked = _with_swaps([(unit, above_boot[keys[unit.name]]) for unit in units])
+    needed = _needed(marked, count)
     return Importance(
-        epoch,
-        evaluator,
-        count,
-        top,
-        marked,
-        tuple(parts),
-        _needed(marked, count),
-        len(totals),
+        epoch, evaluator, count, top, marked, tuple(parts), needed, resamples=len(totals)
     )
 
 
@@ -269,15 +257,12 @@ def _above_chance(
     return found
 
 
-def _with_swaps(units: Sequence[Bar], ranked: Mapping[str, Floats]) -> tuple[Bar, ...]:
-    swaps = [
-        _swapped(ranked[one.name], ranked[other.name])
-        for one, other in zip(units, units[1:], strict=False)
-    ]
+def _with_swaps(ranked: Sequence[tuple[Bar, Floats]]) -> tuple[Bar, ...]:
+    """Units, the most important first, with how often they change places with a neighbour."""
+    swaps = [_swapped(one, other) for (_, one), (_, other) in pairwise(ranked)]
     marked = []
-    for place, unit in enumerate(units):
-        beside = [swaps[i] for i in (place - 1, place) if 0 <= i < len(swaps)]
-        worst = max(beside, default=0.0)
+    for place, (unit, _) in enumerate(ranked):
+        worst = max(swaps[max(0, place - 1) : place + 1], default=0.0)
         marked.append(replace(unit, swaps=worst, unstable=worst > _SWAP_LIMIT))
     return tuple(marked)
 

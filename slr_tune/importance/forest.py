@@ -14,12 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from slr_tune.importance.variables import Variable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from slr_tune.importance.parameter_columns import Floats, Ints, Variable
 
 FOREST_RESAMPLES = 20
 """A forest takes a tenth of a second where PED-ANOVA takes milliseconds."""

@@ -12,12 +12,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from slr_tune.importance.variables import Range, Variable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from slr_tune.importance.parameter_columns import Floats, Ints, Variable
 
 _RESAMPLES = 12
 _TREES = 12
@@ -205,11 +201,30 @@ class Surrogate:
             if variable.options:
                 design[:, :, columns] = np.eye(len(columns))[points[:, axis].astype(int)][:, None]
             else:
-                design[:, :, columns[0]] = _share(variable, points[:, axis])[:, None]
-                _rescale(design, self.variables, self._columns, place)
+                design[:, :, columns[0]] = variable.unit(points[:, axis])[:, None]
+                self._rescale(design, place)
         flat = design.reshape(-1, design.shape[2]).astype(np.float32)
         predicted = np.stack([forest.predict(flat) for forest in self._forests])
         return np.asarray(predicted.reshape(len(predicted), len(points), len(rows)).mean(axis=2))
+
+    def _rescale(self, design: Floats, place: int) -> None:
+        """Moves the other weights of a simplex in proportion, so that the sum stays 1."""
+        mine = self.variables[place]
+        if not mine.simplex:
+            return
+        others = [
+            self._columns[i][0]
+            for i, variable in enumerate(self.variables)
+            if i != place and variable.group == mine.group and variable.simplex
+        ]
+        block = design[:, :, others]
+        there = block != _ABSENT  # a branch may have fewer weights than another
+        weights = np.where(there, block, 0.0)
+        total = weights.sum(axis=2, keepdims=True)
+        even = there / np.maximum(1, there.sum(axis=2, keepdims=True))
+        shares = np.divide(weights, total, out=even, where=total > 1e-9)
+        left = 1.0 - design[:, :, self._columns[place][0]]
+        design[:, :, others] = np.where(there, shares * left[:, :, None], _ABSENT)
 
 
 def best_region(variables: Sequence[Variable], losses: Floats, top: int) -> list[Region]:
@@ -259,38 +274,9 @@ def _encode(variables: Sequence[Variable]) -> tuple[Floats, list[list[int]]]:
     return np.column_stack(parts), columns
 
 
-def _rescale(
-    design: Floats, variables: Sequence[Variable], columns: Sequence[list[int]], place: int
-) -> None:
-    """Moves the other weights of a simplex in proportion, so that the sum stays 1."""
-    mine = variables[place]
-    if not mine.simplex:
-        return
-    others = [
-        columns[i][0]
-        for i, variable in enumerate(variables)
-        if i != place and variable.group == mine.group and variable.simplex
-    ]
-    block = design[:, :, others]
-    there = block != _ABSENT  # a branch may have fewer weights than another
-    weights = np.where(there, block, 0.0)
-    total = weights.sum(axis=2, keepdims=True)
-    even = there / np.maximum(1, there.sum(axis=2, keepdims=True))
-    shares = np.divide(weights, total, out=even, where=total > 1e-9)
-    left = 1.0 - design[:, :, columns[place][0]]
-    design[:, :, others] = np.where(there, shares * left[:, :, None], _ABSENT)
-
-
 def _grid(variable: Variable, size: int) -> Floats:
     if variable.options:
         return np.arange(len(variable.options), dtype=np.float64)
-    low, high = variable.low, variable.high
-    if variable.log:
-        grid = np.geomspace(low, high, size)
-    else:
-        grid = np.linspace(low, high, size)
+    spaced = np.geomspace if variable.log else np.linspace
+    grid = spaced(variable.low, variable.high, size)
     return np.unique(np.round(grid)) if variable.whole else grid
-
-
-def _share(variable: Variable, values: Floats) -> Floats:
-    return Range(variable.low, variable.high, variable.log).unit(values)

@@ -14,13 +14,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from slr_tune.importance.variables import Range, Variable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from slr_tune.importance.parameter_columns import Floats, Ints, SearchedRange, Variable
 
 STEPS = 50
 _PRIOR = 1.0
@@ -50,7 +46,7 @@ def top_weights(losses: Floats, weights: Floats, quantile: float) -> Floats:
     return kept
 
 
-class Column:
+class MarginalGrid:
     """A parameter's cells on Optuna's grid; made once, asked for every resample."""
 
     def __init__(self, variable: Variable) -> None:
@@ -119,7 +115,7 @@ def _grid(variable: Variable, number: int, member: Ints) -> tuple[Ints, int]:
     return np.clip(cells, 0, size - 1), size
 
 
-def _cells(part: Range) -> int:
+def _cells(part: SearchedRange) -> int:
     if part.whole and part.log:
         return min(math.ceil(math.log2(part.high - part.low + 1)) + 1, STEPS)
     if part.step is not None:

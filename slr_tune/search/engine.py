@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
-from slr_tune.search.collapse import CollapseWatch, WatchMode
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import tpe
@@ -25,10 +23,15 @@ from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.training.interrupt import interrupt_flag
-from slr_tune.training.session import prepare_environment, workers_session
+from slr_tune.training.ray_private import limit_pending_trials
+from slr_tune.training.session import workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from ray.tune import Tuner
+
+    from trainables.data import Dataset
+    from trainables.ray_adapter import Assignment
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,6 @@ class RunOptions:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
-        collapse_watch: What happens to a trial that is all blank long past its peers.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
@@ -48,13 +50,12 @@ class RunOptions:
     storage: str | None = None
     address: str | None = None
     allow_weak_teacher: bool = False
-    collapse_watch: WatchMode = "off"
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class RunOutcome:
+class SearchOutcome:
     """What a run did.
 
     Attributes:
@@ -72,7 +73,7 @@ class RunOutcome:
     teacher: Teacher | None = None
 
 
-def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunOutcome:
+def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
     """Runs a search until the study has the trials asked for, or somebody stops it.
 
     Raises:
@@ -95,7 +96,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> RunO
         progress.watch(store)
         _tell_recovery(recovery, progress)
         if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
-            return RunOutcome(0, recovery)
+            return SearchOutcome(0, recovery)
         if known:
             _check(spec, options, progress)
         with interrupt_flag(progress.message) as asked:
@@ -109,28 +110,24 @@ def _check(spec: StudySpec, options: RunOptions, progress: Progress) -> None:
         progress.message(options.check(spec, options.storage))
 
 
+@dataclass(frozen=True)
 class _Run:
     """The part of a search that needs Ray."""
 
-    def __init__(
-        self,
-        store: StudyStore,
-        lock: StudyLock,
-        options: RunOptions,
-        progress: Progress,
-        asked: threading.Event,
-    ) -> None:
-        self.store = store
-        self.spec = store.spec
-        self.lock = lock
-        self.options = options
-        self.progress = progress
-        self.asked = asked
+    store: StudyStore
+    lock: StudyLock
+    options: RunOptions
+    progress: Progress
+    asked: threading.Event
 
-    def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
+    @property
+    def spec(self) -> StudySpec:
+        return self.store.spec
+
+    def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
+        """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
         self.progress.message("Starting Ray")
-        resources = self.spec.resources
-        with workers_session(resources, address=self.options.address) as self.workers:
+        with workers_session(self.spec.resources, address=self.options.address) as workers:
             teacher = find_teacher(
                 self.spec,
                 data,
@@ -140,106 +137,55 @@ class _Run:
                 allow_weak=self.options.allow_weak_teacher,
             )
             if self.asked.is_set():
-                return RunOutcome(0, recovery, interrupted=True, teacher=teacher)
+                return SearchOutcome(0, recovery, interrupted=True, teacher=teacher)
             write_manifest(
                 self.spec,
                 self.store.folder,
                 data=data,
-                teacher=teacher,
+                teacher=None if teacher is None else teacher.stored(),
                 options=self.options.typed,
             )
-            recorder = Recorder(
-                self.store,
-                self.lock,
-                tpe,
-                target=self.spec.budget.trials,
-                workers=self.workers,
-                watch=self._collapse_watch(),
-            )
+            target = self.spec.budget.trials
+            recorder = Recorder(self.store, self.lock, tpe, target=target, workers=workers)
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
-        started = self._finished() - before + len(parked)
         if recorder.failure is not None:
             raise recorder.failure
-        return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
+        started = self._finished() - before + len(parked)
+        return SearchOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
 
-    def _collapse_watch(self) -> CollapseWatch | None:
-        mode = self.options.collapse_watch
-        return None if mode == "off" else CollapseWatch.of_study(self.store, stops=mode == "stop")
+    def _finished(self) -> int:
+        return sum(trial.state.is_finished() for trial in self.store.trials)
 
-    def _fit(self, recorder: Recorder, data: Any, teacher: Teacher | None) -> list[int]:
+    def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
         from ray.exceptions import RayError
         from ray.tune.error import TuneError
 
-        scratch = Path(tempfile.mkdtemp(prefix="slr-tune-"))
         barrier = self.store.folder / ".workers"
         shutil.rmtree(barrier, ignore_errors=True)
         barrier.mkdir(parents=True)
         try:
-            self._tuner(recorder, scratch, self._assigner(recorder, barrier, data, teacher)).fit()
+            assign = self._assigner(recorder, barrier, data, teacher)
+            with TemporaryDirectory(prefix="slr-tune-", ignore_cleanup_errors=True) as scratch:
+                self._tuner(recorder, scratch, assign).fit()
         except (TuneError, RayError, OSError) as error:
             recorder.failure = recorder.failure or RunFailed(
                 f"Ray Tune stopped: {(str(error).splitlines() or [type(error).__name__])[0]}",
                 hint="Give the same command again; it goes on where it stopped.",
             )
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
             shutil.rmtree(barrier, ignore_errors=True)
             parked = self._sweep(recorder)
         return parked
 
-    def _sweep(self, recorder: Recorder) -> list[int]:
-        """Tune tells nobody of the trials that it drops when it ends early."""
-        try:
-            parked = recorder.sweep()
-            self.progress.tick(force=True)
-            return parked
-        except Exception as error:
-            # The database is gone: the next start finds them RUNNING and takes them up.
-            recorder.failure = recorder.failure or error
-            return []
-
-    def _tuner(self, recorder: Recorder, scratch: Path, assign: Callable[[LiveTrial], Any]) -> Any:
-        from ray import tune
-
-        from slr_tune.search.tune_parts import (
-            ProgressTicker,
-            StopOnRequest,
-            StudyScheduler,
-            StudySearcher,
-        )
-        from trainables.ray_adapter import RayRun
-
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.workers)
-        resources = {"cpu": self.spec.resources.cpus_per_trial}
-        if self.spec.resources.gpus_per_trial:
-            resources["gpu"] = self.spec.resources.gpus_per_trial
-        return tune.Tuner(
-            tune.with_resources(RayRun, resources),
-            tune_config=tune.TuneConfig(
-                search_alg=StudySearcher(recorder, assign),
-                scheduler=StudyScheduler(recorder),
-                num_samples=-1,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name=self.spec.study,
-                storage_path=str(scratch),
-                verbose=0,
-                stop=StopOnRequest(recorder, self.asked.is_set),
-                callbacks=[ProgressTicker(self.progress.tick)],
-                failure_config=tune.FailureConfig(max_failures=0),
-            ),
-        )
-
     def _assigner(
-        self, recorder: Recorder, barrier: Path, data: Any, teacher: Teacher | None
-    ) -> Callable[[LiveTrial], Any]:
+        self, recorder: Recorder, barrier: Path, data: Dataset | None, teacher: Teacher | None
+    ) -> Callable[[LiveTrial], Assignment]:
+        """Says what the worker of a trial has to know."""
         from trainables.ray_adapter import Assignment
 
-        remaining = self.spec.budget.trials - self._finished()
-        meeting = min(self.workers, max(1, remaining))
+        remaining = max(1, self.spec.budget.trials - self._finished())
 
         def assign(live: LiveTrial) -> Assignment:
             return Assignment(
@@ -255,14 +201,52 @@ class _Run:
                 minimizes=self.store.minimizes,
                 rungs=recorder.rungs.epochs,
                 barrier=str(barrier),
-                workers=meeting,
+                workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
             )
 
         return assign
 
-    def _finished(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.store.trials)
+    def _tuner(
+        self, recorder: Recorder, scratch: str, assign: Callable[[LiveTrial], Assignment]
+    ) -> Tuner:
+        from ray import tune
+
+        from slr_tune.search import ray_tune
+        from trainables.ray_adapter import RayRun
+
+        limit_pending_trials(recorder.workers)
+        resources = {"cpu": self.spec.resources.cpus_per_trial}
+        if self.spec.resources.gpus_per_trial:
+            resources["gpu"] = self.spec.resources.gpus_per_trial
+        return tune.Tuner(
+            tune.with_resources(RayRun, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=ray_tune.StudySearcher(recorder, assign),
+                scheduler=ray_tune.StudyScheduler(recorder),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=self.spec.study,
+                storage_path=scratch,
+                verbose=0,
+                stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
+                callbacks=[ray_tune.ProgressTicker(self.progress.tick)],
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+
+    def _sweep(self, recorder: Recorder) -> list[int]:
+        """Tune tells nobody of the trials that it drops when it ends early."""
+        try:
+            parked = recorder.sweep()
+            self.progress.tick(force=True)
+            return parked
+        except Exception as error:
+            # The database is gone: the next start finds them RUNNING and takes them up.
+            recorder.failure = recorder.failure or error
+            return []
 
 
 def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
@@ -275,6 +259,3 @@ def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
         if numbers:
             plural = "s" if len(numbers) > 1 else ""
             progress.message(f"Trial{plural} {', '.join(map(str, numbers))} {what}")
-
-
-prepare_environment()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -14,40 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from slr_tune.space import StudySpec
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
 from slr_tune.text import metric_text
 
 _DRAW_SECONDS = 1.0
-_LINE_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A run at one moment.
-
-    Attributes:
-        states: Trials by state, Optuna's names.
-        target: Trials asked for.
-        metric: What the values are.
-        best: The best trial so far that has a value, None without.
-        best_value: Its value.
-        best_config: Its searched values by dotted name.
-        epochs: Epochs stored, of all trials.
-        epochs_budgeted: Trials asked for times epochs of a trial that nothing stops.
-        seconds_left: Estimate, None before the first trial has ended in this run.
-    """
-
-    states: Mapping[str, int]
-    target: int
-    metric: str
-    best: int | None
-    best_value: float | None
-    best_config: Mapping[str, Any]
-    epochs: int
-    epochs_budgeted: int
-    seconds_left: float | None
 
 
 class Progress:
@@ -70,12 +41,7 @@ class Progress:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Gives them back."""
         if self._live is not None:
             self._live.stop()
@@ -90,7 +56,7 @@ class Progress:
         self._store = store
         trials = store.trials
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
-        self._epochs_before = sum(len(trial.intermediate_values) for trial in trials)
+        self._epochs_before = _epochs(trials)
         self._start = time.monotonic()
 
     def tick(self, *, force: bool = False) -> None:
@@ -103,84 +69,86 @@ class Progress:
         for trial in trials:
             if trial.state.is_finished() and trial.number not in self._told:
                 self._told.add(trial.number)
-                self._trial_line(trial, len(self._told))
+                self.message(_trial_line(self._store.spec, trial, len(self._told)))
         if self._live is not None:
-            self._live.update(_table(self.snapshot(trials), trials), refresh=True)
+            lines = _standing(self._store, trials, self._seconds_left(self._store.spec, trials))
+            running = _running(trials, self._store.spec.objective.metric)
+            self._live.update(Group(running, *map(Text, lines)), refresh=True)
 
-    def snapshot(self, trials: list[FrozenTrial]) -> Snapshot:
-        """The figures of the table."""
-        assert self._store is not None
-        spec = self._store.spec
-        states = {state.name: sum(t.state == state for t in trials) for state in TrialState}
-        valued = [
-            (t.intermediate_values[max(t.intermediate_values)], t)
-            for t in trials
-            if t.intermediate_values and t.state != TrialState.FAIL
-        ]
-        sign = 1 if self._store.minimizes else -1
-        value, best = min(valued, key=lambda pair: sign * pair[0], default=(None, None))
-        epochs = sum(len(trial.intermediate_values) for trial in trials)
-        return Snapshot(
-            states={name: count for name, count in states.items() if count},
-            target=spec.budget.trials,
-            metric=spec.objective.metric,
-            best=None if best is None else best.number,
-            best_value=value,
-            best_config={} if best is None else flat(spec.space.decode(best.params)),
-            epochs=epochs,
-            epochs_budgeted=spec.budget.trials * spec.budget.max_epochs,
-            seconds_left=self._seconds_left(trials, epochs),
-        )
+    def _seconds_left(self, spec: StudySpec, trials: Sequence[FrozenTrial]) -> float | None:
+        """Epochs still to come, if trials go on to be as long as they were, at this run's pace.
 
-    def _seconds_left(self, trials: list[FrozenTrial], epochs: int) -> float | None:
-        """Epochs still to come, if trials go on to be as long as they were, at this run's pace."""
-        assert self._store is not None
+        None before the first trial has ended in this run.
+        """
         lengths = [len(t.intermediate_values) for t in trials if t.state.is_finished()]
-        here = epochs - self._epochs_before
+        here = _epochs(trials) - self._epochs_before
         if not lengths or here <= 0:
             return None
         mean = sum(lengths) / len(lengths)
         begun = [len(t.intermediate_values) for t in trials if not t.state.is_finished()]
-        to_start = max(0, self._store.spec.budget.trials - len(trials))
+        to_start = max(0, spec.budget.trials - len(trials))
         to_come = to_start * mean + sum(max(mean - done, 1.0) for done in begun)
         return to_come * (time.monotonic() - self._start) / here
 
-    def _trial_line(self, trial: FrozenTrial, done: int) -> None:
-        assert self._store is not None
-        values = trial.intermediate_values
-        metric = self._store.spec.objective.metric
-        value = metric_text(values[max(values)], metric) if values else "no value"
-        self.message(
-            f"[{done}/{self._store.spec.budget.trials}] trial {trial.number}: {value}, "
-            f"{len(values)} epochs, {ended_by(trial)}"
-        )
+
+def _epochs(trials: Sequence[FrozenTrial]) -> int:
+    return sum(len(trial.intermediate_values) for trial in trials)
 
 
-def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
-    """The live part: what runs now, and where the study stands."""
-    running = Table(box=None, padding=(0, 2, 0, 0))
+def _last_value(trial: FrozenTrial) -> float | None:
+    values = trial.intermediate_values
+    return values[max(values)] if values else None
+
+
+def _trial_line(spec: StudySpec, trial: FrozenTrial, done: int) -> str:
+    value = _last_value(trial)
+    text = "no value" if value is None else metric_text(value, spec.objective.metric)
+    return (
+        f"[{done}/{spec.budget.trials}] trial {trial.number}: {text}, "
+        f"{len(trial.intermediate_values)} epochs, {ended_by(trial)}"
+    )
+
+
+def _running(trials: Sequence[FrozenTrial], metric: str) -> Table:
+    """What runs now."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("running", "epoch", "value"):
-        running.add_column(heading, justify="left" if heading == "running" else "right")
+        table.add_column(heading, justify="left" if heading == "running" else "right")
     for trial in trials:
         if trial.state == TrialState.RUNNING:
-            values = trial.intermediate_values
-            last = max(values, default=0)
-            running.add_row(
-                f"trial {trial.number}",
-                str(last),
-                metric_text(values[last], snapshot.metric) if values else "-",
-            )
-    states = ", ".join(f"{count} {name.lower()}" for name, count in snapshot.states.items())
+            value = _last_value(trial)
+            epoch = max(trial.intermediate_values, default=0)
+            text = "-" if value is None else metric_text(value, metric)
+            table.add_row(f"trial {trial.number}", str(epoch), text)
+    return table
+
+
+def _standing(
+    store: StudyStore, trials: Sequence[FrozenTrial], seconds_left: float | None
+) -> list[str]:
+    """Where the study stands: trials by state, epochs, the best trial so far."""
+    spec = store.spec
+    counts = {state.name: sum(t.state == state for t in trials) for state in TrialState}
+    states = ", ".join(f"{count} {name.lower()}" for name, count in counts.items() if count)
+    budgeted = spec.budget.trials * spec.budget.max_epochs
+    left = "" if seconds_left is None else f", about {_span(seconds_left)} left"
     lines = [
-        f"trials {sum(snapshot.states.values())}/{snapshot.target}: {states}",
-        f"epochs {snapshot.epochs} of {snapshot.epochs_budgeted} budgeted"
-        + ("" if snapshot.seconds_left is None else f", about {_span(snapshot.seconds_left)} left"),
+        f"trials {len(trials)}/{spec.budget.trials}: {states}",
+        f"epochs {_epochs(trials)} of {budgeted} budgeted{left}",
     ]
-    if snapshot.best_value is not None:
-        config = ", ".join(f"{k}={_short(v)}" for k, v in snapshot.best_config.items())
-        best = metric_text(snapshot.best_value, snapshot.metric)
-        lines.append(f"best {best} (trial {snapshot.best}): {config}")
-    return Group(running, *(Text(line) for line in lines))
+    valued = [
+        (value, trial)
+        for trial in trials
+        if trial.state != TrialState.FAIL and (value := _last_value(trial)) is not None
+    ]
+    if valued:
+        sign = 1 if store.minimizes else -1
+        value, best = min(valued, key=lambda pair: sign * pair[0])
+        config = flat(spec.space.decode(best.params))
+        listed = ", ".join(f"{name}={_short(setting)}" for name, setting in config.items())
+        shown = metric_text(value, spec.objective.metric)
+        lines.append(f"best {shown} (trial {best.number}): {listed}")
+    return lines
 
 
 def _short(value: Any) -> str:

@@ -8,21 +8,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
-from slr_tune.search.audit import is_audited
-from slr_tune.search.collapse import CollapseWatch
 from slr_tune.search.sampler import SamplerFactory
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
-from slr_tune.study.rungs import Rungs, rung_epochs
+from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.store import LiveTrial, StudyStore
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ERRORS_IN_A_ROW = 3
 """Trials that may fail by an error in a row, none reporting an epoch, before the run ends."""
@@ -54,6 +54,7 @@ class Recorder:
 
     Attributes:
         store: The study.
+        workers: Trials that may run side by side.
         rungs: ASHA's rungs, rebuilt from the study.
         failure: Why the run cannot go on; None while it can.
     """
@@ -66,17 +67,13 @@ class Recorder:
         *,
         target: int,
         workers: int,
-        watch: CollapseWatch | None = None,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Rebuilds the rungs from the stored trials."""
         self.store = store
         self.lock = lock
         self._sampler = sampler
         self._target = target
-        self._workers = workers
-        self._watch = watch
-        self._on_change = on_change
+        self.workers = workers
         self._errors_in_a_row = 0
         self._drained = False
         self.failure: Exception | None = None
@@ -88,7 +85,7 @@ class Recorder:
         Ray asks after every result, so the database is read only where a worker waits for the
         answer: reading the unfinished trials each time cost more than all else the driver does.
         """
-        if len(self.store.live) >= self._workers or self.drained:
+        if len(self.store.live) >= self.workers or self.drained:
             return None
         self._check_lock()
         trials = self.store.trials
@@ -96,9 +93,7 @@ class Recorder:
         if not waiting and len(trials) >= self._target:
             self._drained = True
             return None
-        live = self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
-        self._on_change()
-        return live
+        return self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
 
     @property
     def drained(self) -> bool:
@@ -122,13 +117,11 @@ class Recorder:
                 "stopped.",
             )
         try:
-            ended = self._enter(live, report)
+            return self._enter(live, report)
         except UpdateFinishedTrialError:
             # Somebody ended it by hand, in the dashboard for instance. Their word stands.
             self.store.live.pop(number, None)
-            ended = True
-        self._on_change()
-        return ended
+            return True
 
     def _enter(self, live: LiveTrial, report: Report) -> bool:
         if report.history:
@@ -138,8 +131,6 @@ class Recorder:
                 self.store.add_row(live, row)
         if report.rows:
             self._errors_in_a_row = 0
-        if self._watch is not None:
-            self._watch.enter(live.number, report.rows)
         self._note_facts(live, report)
         return self._verdict(live, report)
 
@@ -154,7 +145,6 @@ class Recorder:
             logger.warning("trial %d lost its worker and will be taken up again", number)
             self.store.park(live, blameless=False)
             self._drained = False
-        self._on_change()
 
     def sweep(self) -> list[int]:
         """Parks what is still in the air when the run ends early; returns the trials' numbers."""
@@ -162,6 +152,19 @@ class Recorder:
         for number in numbers:
             self.store.park(self.store.live[number])
         return numbers
+
+    def guarded(self, work: Callable[[], T], instead: T) -> T:
+        """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
+
+        Returns:
+            What `work` returns, or what is given `instead` once something went wrong.
+        """
+        if self.failure is None:
+            try:
+                return work()
+            except Exception as error:
+                self.failure = error
+        return instead
 
     def _check_lock(self) -> None:
         if self.lock.lost.is_set():
@@ -173,15 +176,12 @@ class Recorder:
 
     def _note_facts(self, live: LiveTrial, report: Report) -> None:
         facts = dict(report.facts or {})
-        live.record = replace(
-            live.record,
-            parameters=facts.pop("parameters", live.record.parameters),
-            peak_memory_bytes=facts.pop("peak_memory_bytes", live.record.peak_memory_bytes),
-            facts={**live.record.facts, **facts},
-        )
+        told: dict[str, Any] = {
+            key: facts.pop(key) for key in ("parameters", "peak_memory_bytes") if key in facts
+        }
         if report.checkpoint is not None:
-            relative = f"trials/{live.number}/{report.checkpoint}"
-            live.record = replace(live.record, checkpoint=relative)
+            told["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
+        live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
@@ -190,26 +190,10 @@ class Recorder:
             if report.ended_by == "error" and not report.rows:
                 self._count_error(live.number, report.error or "")
             return True
-        if self._stopped_at_rung(live):
+        stopped = self._stopped_at_rung(live)
+        if stopped:
             self.store.finish(live, "asha")
-            return True
-        return self._ended_as_collapsed(live)
-
-    def _ended_as_collapsed(self, live: LiveTrial) -> bool:
-        text = None if self._watch is None else self._watch.verdict(live.number)
-        if self._watch is None or text is None:
-            return False
-        if self._watch.stops and not self._is_baseline(live):
-            self.store.finish(live, "collapsed", error=text)
-            return True
-        if "collapsed" not in live.record.facts:
-            logger.warning("trial %d has collapsed: %s", live.number, text)
-            live.record = replace(live.record, facts={**live.record.facts, "collapsed": text})
-        return False
-
-    def _is_baseline(self, live: LiveTrial) -> bool:
-        """Cut short, the baseline would be no figure to compare the best trial with."""
-        return live.number == 0 and self.store.spec.baseline is not None
+        return stopped
 
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
         spec = self.store.spec
@@ -219,7 +203,8 @@ class Recorder:
                 continue
             if live.record.spared_at is not None:
                 break
-            exempt = self._is_baseline(live)
+            # Cut short, the baseline would be no figure to compare the best trial with.
+            exempt = live.number == 0 and spec.baseline is not None
             audited = is_audited(live.number, seed=spec.seed, share=spec.budget.audit)
             entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt, audited=audited)
             live.record = replace(live.record, rungs=(*live.record.rungs, entry))
@@ -246,30 +231,7 @@ def _last_word(error: str) -> str:
 def rungs_of(store: StudyStore) -> Rungs:
     """The rungs of a study as its stored records give them."""
     budget = store.spec.budget
-    rungs = Rungs(
-        rung_epochs(
-            grace_epochs=budget.grace_epochs,
-            reduction_factor=budget.reduction_factor,
-            max_epochs=budget.max_epochs,
-        ),
-        budget.reduction_factor,
-        store.minimizes,
-    )
-    records = [record_of(trial) for trial in store.trials]
-    rungs.replay(entry for record in records if record for entry in record.rungs)
+    rungs = Rungs(budget_rungs(budget), budget.reduction_factor, store.minimizes)
+    records = filter(None, map(record_of, store.trials))
+    rungs.replay(entry for record in records for entry in record.rungs)
     return rungs
-
-
-def guarded(recorder: Recorder, work: Callable[[], bool]) -> bool:
-    """Runs one step of the book-keeping inside Ray's loop, which would swallow an exception.
-
-    Returns:
-        What `work` returns; True, that is stop, once something went wrong.
-    """
-    if recorder.failure is not None:
-        return True
-    try:
-        return work()
-    except Exception as error:
-        recorder.failure = error
-    return True

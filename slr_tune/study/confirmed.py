@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from trainables.files.atomic import replace_file
 
 FILE = "confirm.json"
@@ -44,6 +46,9 @@ class ConfirmedTrial:
         return statistics.stdev(values) if len(values) > 1 else float("nan")
 
 
+_ROWS = TypeAdapter(list[ConfirmedTrial])
+
+
 def write_confirmed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """Stores the rows that `slr-tune confirm` prints; they replace those of an earlier call."""
     path = folder / FILE
@@ -57,18 +62,7 @@ def read_confirmed(folder: Path) -> list[ConfirmedTrial]:
     A row without any seed on dev is left out.
     """
     try:
-        rows = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        found = [
-            ConfirmedTrial(
-                int(row["trial"]),
-                str(row["name"]),
-                None if row["claimed"] is None else float(row["claimed"]),
-                {split: tuple(map(float, values)) for split, values in row["wer"].items()},
-                row.get("parameters"),
-                {split: str(said) for split, said in row.get("verdicts", {}).items()},
-            )
-            for row in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        found = _ROWS.validate_json((folder / FILE).read_bytes())
+    except (OSError, ValueError):
         return []
     return [row for row in found if row.wer.get("dev")]

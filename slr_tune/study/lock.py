@@ -14,12 +14,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from slr_tune.errors import StudyLocked
 
@@ -105,24 +104,16 @@ class StudyLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Releases."""
         self.release()
 
     def _try_acquire(self) -> bool:
         with self._engine.begin() as connection:
-            found = connection.execute(
-                sa.select(_drivers, _now(self._engine).label("now")).where(
-                    _drivers.c.study == self._study
-                )
-            ).first()
-            mine = {**_whoami(), "token": self._token}
-            mine |= {"started": _now(self._engine), "heartbeat": _now(self._engine)}
+            now = _now(self._engine)
+            query = sa.select(_drivers, now.label("now"))
+            found = connection.execute(query.where(_drivers.c.study == self._study)).first()
+            mine = {**_whoami(), "token": self._token, "started": now, "heartbeat": now}
             if found is None:
                 try:
                     connection.execute(sa.insert(_drivers).values(study=self._study, **mine))
@@ -136,17 +127,12 @@ class StudyLock:
                     f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago",
                     hint="Wait for it, stop it, or choose another name with --study.",
                 )
-            unchanged = sa.and_(
-                _drivers.c.study == self._study, _drivers.c.heartbeat == found.heartbeat
+            unchanged = (
+                _drivers.c.study == self._study,
+                _drivers.c.heartbeat == found.heartbeat,
+                _drivers.c.token.is_not_distinct_from(found.token),
             )
-            same_token = (
-                _drivers.c.token.is_(None)
-                if found.token is None
-                else _drivers.c.token == found.token
-            )
-            taken = connection.execute(
-                sa.update(_drivers).where(unchanged, same_token).values(**mine)
-            )
+            taken = connection.execute(sa.update(_drivers).where(*unchanged).values(**mine))
             return taken.rowcount == 1
 
     def _update(self, **values: Any) -> bool:
@@ -171,23 +157,19 @@ class StudyLock:
 
 def drivers(engine: Engine) -> list[Driver]:
     """Every driver that a database knows, the study written last first."""
+    query = sa.select(_drivers, _now(engine).label("now")).order_by(_drivers.c.heartbeat.desc())
     with engine.connect() as connection:
         try:
-            rows = connection.execute(
-                sa.select(_drivers, _now(engine).label("now")).order_by(_drivers.c.heartbeat.desc())
-            ).all()
-        except OperationalError:
+            return [_driver(row._mapping) for row in connection.execute(query)]
+        except (OperationalError, ProgrammingError):
             return []
-        except sa.exc.ProgrammingError:
-            return []
-    return [_driver(row._mapping) for row in rows]
 
 
 def make_table(engine: Engine) -> None:
     """Makes the lock's table where it is missing; two processes may do so at once."""
     try:
         _metadata.create_all(engine)
-    except (OperationalError, sa.exc.ProgrammingError, IntegrityError):
+    except (OperationalError, ProgrammingError, IntegrityError):
         _metadata.create_all(engine)
 
 
@@ -201,8 +183,7 @@ def _now(engine: Engine) -> sa.ColumnElement[datetime]:
 def _driver(row: Any) -> Driver:
     age = (row["now"] - row["heartbeat"]).total_seconds()
     held = row["token"] is not None
-    here = row["machine"] == _machine()
-    if here:
+    if row["machine"] == _machine():
         alive = held and _process_start(row["pid"]) == row["process_start"] != ""
     else:
         alive = held and age < STALE_SECONDS
@@ -213,17 +194,21 @@ def _driver(row: Any) -> Driver:
     return Driver(row["study"], alive, description, age)
 
 
-def _whoami() -> dict[str, Any]:
+def username() -> str:
+    """Who runs this process; the number of the user where the machine has no name for it."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        user = str(os.getuid())
+        return str(os.getuid())
+
+
+def _whoami() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "machine": _machine(),
         "pid": os.getpid(),
         "process_start": _process_start(os.getpid()),
-        "username": user,
+        "username": username(),
     }
 
 
@@ -253,5 +238,5 @@ def _signal_probe(pid: int) -> str:
     except ProcessLookupError:
         return ""
     except PermissionError:
-        return "running"
+        pass
     return "running"

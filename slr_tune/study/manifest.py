@@ -10,43 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from slr_tune.space import StudySpec
 from trainables.files.atomic import replace_file
 
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
 FILE = "study.yaml"
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
-
-
-class HashedData(Protocol):
-    """What the manifest says of a data set."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies, prepared."""
-
-    @property
-    def hash(self) -> str:
-        """Of everything that shaped it."""
-
-
-class HashedTeacher(Protocol):
-    """What the manifest says of a teacher."""
-
-    @property
-    def checkpoint(self) -> Path:
-        """Its file."""
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the file."""
-
-    @property
-    def wer(self) -> float | None:
-        """Its WER on dev, percent."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +48,8 @@ class LastRun:
         sets = [*self.options.get("--set", ()), *changes.get("--set", ())]
         words = ["slr-tune", "run", self.space_file, "--study", study]
         for option, value in {**self.options, **changes, "--set": sets}.items():
-            if value is True:
-                words.append(option)
-                continue
             for one in value if isinstance(value, list) else [value]:
-                words += [option, str(one)]
+                words += [option] if one is True else [option, str(one)]
         return shlex.join(words)
 
 
@@ -96,8 +68,8 @@ def write_manifest(
     spec: StudySpec,
     folder: Path,
     *,
-    data: HashedData | None,
-    teacher: HashedTeacher | None,
+    data: Dataset | None,
+    teacher: Mapping[str, Any] | None,
     options: Mapping[str, Any],
 ) -> Path:
     """Writes `study.yaml` into the study's folder; earlier runs stay listed under `runs`.
@@ -106,7 +78,7 @@ def write_manifest(
         spec: The search.
         folder: The study's folder.
         data: The prepared data, None without.
-        teacher: The teacher, None without.
+        teacher: Of the teacher `checkpoint`, `sha256` and `wer` on dev in percent; None without.
         options: What was typed beside the file, as `LastRun` has it.
 
     Returns:
@@ -118,9 +90,7 @@ def write_manifest(
         **spec.identity(),
         "trials": spec.budget.trials,
         "data_hash": None if data is None else data.hash,
-        "teacher": None
-        if teacher is None
-        else {"checkpoint": str(teacher.checkpoint), "sha256": teacher.hash, "wer": teacher.wer},
+        "teacher": teacher,
         "runs": [*earlier, _this_run(spec, options)],
     }
     replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())

@@ -13,7 +13,7 @@ SCHEMA = 1
 
 COMPLETE_REASONS = ("max_epochs", "patience")
 PRUNED_REASONS = ("asha",)
-FAIL_REASONS = ("nan", "error", "oom", "killed", "collapsed", "aborted")
+FAIL_REASONS = ("nan", "error", "oom", "killed", "aborted")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class TrialRecord:
         parameters: Trainable parameters of the model.
         checkpoint: Best checkpoint, relative to the study's folder.
         error: Text of the error, for a failed trial.
-        retry_of: Number of the trial that this one repeats.
         attempts: Starts since the last epoch that was stored.
         attempt_epoch: Epochs that were stored when `attempts` was last reset.
         rungs: Arrivals at ASHA's rungs, by epoch.
@@ -71,7 +70,6 @@ class TrialRecord:
     parameters: int | None = None
     checkpoint: str | None = None
     error: str | None = None
-    retry_of: int | None = None
     attempts: int = 0
     attempt_epoch: int = 0
     rungs: tuple[RungEntry, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
 from slr_tune.study.store import LiveTrial, StudyStore
 
@@ -36,7 +37,7 @@ def recover(store: StudyStore) -> Recovery:
         live = _take_over(store, trial)
         if live is None:
             # Cut off while it was suggested: the rest of its parameters is suggested next time.
-            store.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            store.storage.set_trial_state_values(trial_key(trial), TrialState.WAITING)
             continue
         if any(entry.stopped for entry in live.record.rungs):
             store.finish(live, "asha")

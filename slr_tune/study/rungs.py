@@ -9,20 +9,44 @@ algorithm 2; stopping instead of promoting as in section 3.3 of its Ray and Optu
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 
+from slr_tune.space import Budget
 from slr_tune.study.record import RungEntry
 
 
 def rung_epochs(*, grace_epochs: int, reduction_factor: int, max_epochs: int) -> tuple[int, ...]:
     """Epochs of the rungs: grace, grace x eta, grace x eta^2 ... below `max_epochs`."""
-    epochs = []
-    epoch = grace_epochs
-    while epoch < max_epochs:
-        epochs.append(epoch)
-        epoch *= reduction_factor
-    return tuple(epochs)
+    powers = (grace_epochs * reduction_factor**power for power in count())
+    return tuple(takewhile(lambda epoch: epoch < max_epochs, powers))
+
+
+def budget_rungs(budget: Budget) -> tuple[int, ...]:
+    """Epochs of the rungs of a study with this budget."""
+    return rung_epochs(
+        grace_epochs=budget.grace_epochs,
+        reduction_factor=budget.reduction_factor,
+        max_epochs=budget.max_epochs,
+    )
+
+
+def is_audited(number: int, *, seed: int, share: float) -> bool:
+    """Whether a trial runs on where ASHA would stop it, to show what stopping costs.
+
+    A function of number and seed alone, so that a search that was cut off decides again as it did.
+    One trial in 1 / share is chosen, at even distances; the seed moves the first.
+
+    Args:
+        number: Of the trial, from 0.
+        seed: Of the study.
+        share: Of the trials, 0..1.
+    """
+    start = random.Random(f"pruning audit {seed}").random()
+    return math.floor((number + 1) * share + start) > math.floor(number * share + start)
 
 
 @dataclass
@@ -82,9 +106,9 @@ class Rungs:
         """
         decided = []
         for entry in sorted(entries, key=lambda entry: entry.order):
-            if entry.epoch not in self.epochs:
-                continue
-            self._arrivals = entry.order
-            again = self.decide(entry.epoch, entry.value, exempt=entry.exempt, audited=entry.spared)
-            decided.append(again)
+            if entry.epoch in self.epochs:
+                self._arrivals = entry.order
+                exempt, audited = entry.exempt, entry.spared
+                again = self.decide(entry.epoch, entry.value, exempt=exempt, audited=audited)
+                decided.append(again)
         return decided

@@ -7,20 +7,23 @@ earlier: the database from the curve file, both from the checkpoint's own copy o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
 from slr_tune.study.folders import study_folder, trial_folder
+from slr_tune.study.optuna_private import get_storage, trial_key
 from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
 from trainables.files.curve import CurveFile, EventFile
 
@@ -79,7 +82,7 @@ class StudyStore:
         self.study.sampler = sampler
         trial = self.study.ask()
         values = self.spec.space.suggest(trial)
-        stored = self.storage.get_trial(trial._trial_id)
+        stored = self.storage.get_trial(trial_key(trial))
         record = record_of(stored) or TrialRecord(
             config=self.spec.config_for(values), seed=self.spec.seed
         )
@@ -98,7 +101,7 @@ class StudyStore:
         seconds = sum(_number(row.get("seconds")) for row in curve.rows())
         live = LiveTrial(
             trial.number,
-            trial._trial_id,
+            trial_key(trial),
             replace(record, seconds=seconds),
             dict(trial.intermediate_values),
             curve,
@@ -160,13 +163,11 @@ class StudyStore:
         if state == TrialState.COMPLETE and not live.values:
             state, reason, error = TrialState.FAIL, "error", error or "the run reported no epoch"
         live.record = replace(live.record, ended_by=reason, best_epoch=best, error=error)
-        try:
+        # Where somebody ended it by hand, in the dashboard for instance, their word stands.
+        with suppress(UpdateFinishedTrialError):
             self.write_record(live)
             value = live.values[max(live.values)] if state == TrialState.COMPLETE else None
             self.study.tell(live.number, value, state=state)
-        except UpdateFinishedTrialError:
-            # Somebody ended it by hand, in the dashboard for instance. Their word stands.
-            pass
         self.live.pop(live.number, None)
 
     def park(self, live: LiveTrial, *, blameless: bool = True) -> None:
@@ -179,11 +180,9 @@ class StudyStore:
         """
         if blameless:
             live.record = replace(live.record, attempts=max(0, live.record.attempts - 1))
-        try:
+        with suppress(UpdateFinishedTrialError):
             self.write_record(live)
             self.storage.set_trial_state_values(live.trial_id, TrialState.WAITING)
-        except UpdateFinishedTrialError:
-            pass
         self.live.pop(live.number, None)
 
     def exhausted(self, live: LiveTrial) -> bool:
@@ -195,10 +194,8 @@ class StudyStore:
         """Best value up to this epoch; None where there is none yet, or the metric is no number."""
         before = live.values.get(epoch - 1)
         value = float(row[self.spec.objective.metric])
-        if value != value or value in (float("inf"), float("-inf")):
-            return before
-        if before is None:
-            return value
+        if before is None or not math.isfinite(value):
+            return value if math.isfinite(value) else before
         return min(before, value) if self.minimizes else max(before, value)
 
     @property
@@ -272,10 +269,8 @@ def checkpoint_path(folder: Path, record: TrialRecord) -> Path | None:
 
 def _best_epoch(values: Mapping[int, float]) -> int | None:
     """The first epoch that reached the final best value."""
-    if not values:
-        return None
-    final = values[max(values)]
-    return min(epoch for epoch, value in values.items() if value == final)
+    final = values[max(values)] if values else None
+    return min((epoch for epoch, value in values.items() if value == final), default=None)
 
 
 def _number(cell: object) -> float:

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import get_storage
-from optuna.study import Study
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
-from slr_tune.study.bulk import StudyCounts, count_studies, read_trials
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
+from slr_tune.study.optuna_private import StudyCounts, count_studies, read_trials
 from slr_tune.study.record import ATTRIBUTE, record_of
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
@@ -28,14 +27,12 @@ class StudyView:
     """A study at one moment.
 
     Attributes:
-        study: Optuna's study, for reading.
         spec: The search-space it was made with.
         trials: Its trials, in order of their number.
         driver: Who runs it or last ran it, None where that is not known.
         folder: Its folder.
     """
 
-    study: Study
     spec: StudySpec
     trials: list[FrozenTrial]
     driver: Driver | None
@@ -56,14 +53,12 @@ class StudyView:
 
         A pruned trial's value is of an earlier epoch than the others', so it is not compared.
         """
-        done = [
-            trial
-            for trial in self.trials
-            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and trial.values
-        ]
-        complete = [trial for trial in done if trial.state == TrialState.COMPLETE] or done
-        key = (lambda trial: trial.value) if self.minimizes else (lambda trial: -trial.value)
-        return min(complete, key=key, default=None)
+        sign = 1 if self.minimizes else -1
+        for state in (TrialState.COMPLETE, TrialState.PRUNED):
+            done = [trial for trial in self.trials if trial.state == state and trial.values]
+            if done:
+                return min(done, key=lambda trial: sign * trial.values[0])
+        return None
 
 
 def load_study(name: str | None, storage: str | None = None) -> StudyView:
@@ -83,16 +78,30 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         known = {driver.study: driver for driver in drivers(database.engine)}
         names = optuna.get_all_study_names(database)
         chosen = _choose(name, names, list(known))
-        study = optuna.load_study(study_name=chosen, storage=get_storage(database))
-        stored = study.user_attrs.get(ATTRIBUTE)
-        if stored is None:
-            raise StudyError(f"study {chosen!r} was not made by slr-tune")
-        check_schema(chosen, stored)
-        trials = read_trials(database.engine, study._study_id)
+        return read_study(database, chosen, known.get(chosen))
+
+
+def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyView:
+    """Reads a study that is there.
+
+    Args:
+        database: The opened database.
+        name: The study's name.
+        driver: Who runs it or last ran it.
+
+    Raises:
+        StudyError: It is not this project's.
+    """
+    study_id = database.get_study_id_from_name(name)
+    stored = database.get_study_user_attrs(study_id).get(ATTRIBUTE)
+    if stored is None:
+        raise StudyError(f"study {name!r} was not made by slr-tune")
+    check_schema(name, stored)
+    trials = read_trials(database.engine, study_id)
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
     )
-    return StudyView(study, spec, trials, known.get(chosen), study_folder(chosen))
+    return StudyView(spec, trials, driver, study_folder(name))
 
 
 @dataclass(frozen=True)

@@ -6,38 +6,14 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
+from slr_tune.training.ray_private import LOOPBACK_ONLY, prepare_environment, token_file
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
-
-# Ray reads these when it is imported.
-_ENVIRONMENT = {
-    # Ray's ports listen on all interfaces; the token keeps others out.
-    "RAY_AUTH_MODE": "token",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-    # The study holds the curves; Tune's own CSV, JSON and TensorBoard files would cost 40 ms each.
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Ctrl-C is handled by the run itself: it stores before it ends.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    # The newer output engine prints a banner even when it is told to be silent.
-    "RAY_AIR_NEW_OUTPUT": "0",
-    # Tune's snapshot of the experiment is never read.
-    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
-    "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "100000",
-}
-
-
-def prepare_environment() -> None:
-    """Sets what Ray reads at import, where the user has not set it."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
 
 
 @contextmanager
@@ -122,12 +98,12 @@ def _local_options(cpus: int) -> dict[str, Any]:
         "log_to_driver": False,
         "logging_level": "ERROR",
         "object_store_memory": _OBJECT_STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
+        **LOOPBACK_ONLY,
     }
 
 
 def _close_token_file() -> None:
     """Ray writes its token readable by all users of the machine."""
-    token = Path.home() / ".ray" / "auth_token"
+    token = token_file()
     if token.is_file() and token.stat().st_uid == os.getuid():
         token.chmod(0o600)

@@ -46,6 +46,10 @@ class Teacher:
     parameters: int
     reference_wer: float | None
 
+    def stored(self) -> dict[str, Any]:
+        """What `study.yaml` says of it."""
+        return {"checkpoint": str(self.checkpoint), "sha256": self.hash, "wer": self.wer}
+
 
 def find_teacher(
     spec: StudySpec,

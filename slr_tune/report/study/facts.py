@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
-from slr_tune.importance.variables import Variable, variables_of
+from slr_tune.importance.parameter_columns import Variable, variables_of
 from slr_tune.report.style import ending_key
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder

@@ -74,7 +74,6 @@ def _failures(facts: StudyFacts) -> list[Step]:
         "nan": _nan_advice(facts),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
-        "collapsed": "a lower learning_rate or a negative blank_bias keeps a model off the blank.",
     }.get(reason, f"the first said: {last_word(first.error) or 'nothing'}.")
     show = f"slr-tune show {facts.view.spec.study} --trial {first.number}"
     return [Step("failures", f"{share}: {advice}", show)]

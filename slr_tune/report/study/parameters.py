@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from slr_tune.importance.variables import Variable
+from slr_tune.importance.parameter_columns import Variable
 from slr_tune.report.page import PALETTE, Figure
 from slr_tune.report.page.figures import INK
 from slr_tune.report.page.part import Part

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slr_tune.importance.epochs import Foretold, foretold, rank_correlation
+from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
 from slr_tune.report.page import PALETTE, Column, Figure, Table
 from slr_tune.report.page.part import Part
 from slr_tune.report.study.facts import StudyFacts, TrialFacts

@@ -16,7 +16,6 @@ MEANINGS = {
     "oom": "out of memory, even after the batch was halved",
     "error": "the run raised an error",
     "killed": "its worker died again and again",
-    "collapsed": "the model predicted blanks only, and was given up",
     "aborted": "ended by hand, or never begun",
 }
 

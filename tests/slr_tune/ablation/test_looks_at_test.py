@@ -13,7 +13,7 @@ from slr_tune.ablation import run as module
 from slr_tune.ablation.bench import Interrupted
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.run import Talk, run_ablation
-from slr_tune.study.openings import log_test_opening, opening_line
+from slr_tune.study.test_split_log import log_test_opening, opening_line
 from slr_tune.training.pool import LocalPool
 
 pytestmark = pytest.mark.usefixtures("database")

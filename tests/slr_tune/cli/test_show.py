@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+import sqlalchemy as sa
 from report_studies import Told, tell_study
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.study.folders import study_folder
+from slr_tune.study.storage import open_storage
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -31,6 +34,23 @@ def test_json_has_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["number"] for row in rows] == [0, 1, 2, 3, 4]
     assert [row["spared_at"] for row in rows] == [None, None, None, None, 1]
+
+
+def test_a_record_of_an_earlier_version_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason to end and a key that this version does not write must not take a study away."""
+    told = "blank on 99.2 % of dev's frames at epoch 5"
+    tell_study([*TRIALS, Told([99.0] * 5, reason="error", error=told)])
+    with open_storage().engine.begin() as connection:
+        old, new = '"ended_by": "error"', '"ended_by": "collapsed", "retry_of": null'
+        column = "value_json = replace(value_json, :a, :b)"
+        change = sa.text(f"UPDATE trial_user_attributes SET {column}")
+        connection.execute(change, {"a": old, "b": new})
+    assert slr_tune(["show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["ended_by"]["collapsed"], shown["rows"][4]["error"]) == (1, told)
+    assert slr_tune(["show"]) == slr_tune(["show", "--trial", "4"]) == slr_tune(["report"]) == 0
+    assert "collapsed" in capsys.readouterr().out
+    assert told in (study_folder("told") / "report.html").read_text().replace("&#39;", "'")
 
 
 def _heading(lines: list[str]) -> str:

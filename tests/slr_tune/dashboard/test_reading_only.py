@@ -17,7 +17,7 @@ from optuna_dashboard import get_note, wsgi
 
 from slr_tune.dashboard.artifacts import FileArtifacts
 from slr_tune.dashboard.freshness import Freshness
-from slr_tune.dashboard.overlay import ReadOnlyStorage
+from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.dashboard.server import LOOPBACK, reading_only
 from slr_tune.errors import SlrTuneError
 from slr_tune.study.folders import study_folder
@@ -123,6 +123,8 @@ def test_a_look_leaves_the_database_as_it_was(
         "simplex-0",
         "temperature-schedules",
     }
+    # Broken if `objective_attributes` had another name than the one that the dashboard reads.
+    assert detail["objective_names"] == ["val/wer"]
     for plot in detail["plotly_graph_objects"]:
         drawn = json.loads(plot["graph_object"])
         assert drawn["data"] and "var(--" not in plot["graph_object"]

@@ -15,8 +15,7 @@ from small_runs import saved, small_run
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis import red_flags
 from slr_tune.diagnosis.causes import Cause, likely_causes
-from slr_tune.diagnosis.diagnosis import diagnose
-from slr_tune.diagnosis.diagnostics import BLANKS, ENTROPY, FEATURES, GRADIENTS, Diagnostic
+from slr_tune.diagnosis.diagnostics import ENTROPY, GRADIENTS, Diagnostic
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import RedFlag
 from trainables.config import DistillConfig
@@ -125,26 +124,6 @@ def test_a_student_that_listens_already_is_not_told_to_listen_less() -> None:
     cause = cause_of({**further, "label_smoothing": 0.2}, "early plateau", **near)
     assert (cause.name, cause.settings) == ("stuck at its teacher", {})
     assert cause.advice == "Find a better teacher."
-
-
-def test_a_trial_that_the_collapse_watch_ended() -> None:
-    # Broken if the one trial that a search gave up as all blank were told to be too young to judge,
-    # or in good health.
-    told = "blank on 99.2 % of dev's frames at epoch 5; three quarters of the others by epoch 2"
-    rows = [{"epoch": epoch, "val/wer": 100.0, "val/blank_rate": 0.992} for epoch in range(1, 6)]
-    found = [Diagnostic(BLANKS, "bad", "seen", ""), Diagnostic(FEATURES, "ok", "seen", "")]
-    for diagnostics in ([], found):
-        diagnosis = diagnose(
-            "x",
-            diagnostics=diagnostics,
-            rows=rows,
-            config={"max_epochs": 24, "learning_rate": 0.3},
-            ended_by="collapsed",
-            error=told,
-        )
-        assert [cause.name for cause in diagnosis.causes] == ["collapsed to blanks"]
-        assert told in diagnosis.verdict
-        assert diagnosis.causes[0].settings["learning_rate"] == pytest.approx(0.1)
 
 
 def test_a_run_without_room_for_one_utterance_is_not_given_smaller_batches(

@@ -10,15 +10,15 @@ from generated_study import SPACE
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from slr_tune.importance import analyse, choose_epoch, values_at, variables_of
-from slr_tune.importance.epochs import corrected_correlation, foretold, rank_correlation
 from slr_tune.importance.marginals import Surrogate, best_region
-from slr_tune.importance.variables import Range, Variable
+from slr_tune.importance.matched_epoch import corrected_correlation, foretold, rank_correlation
+from slr_tune.importance.parameter_columns import SearchedRange, Variable
 from slr_tune.space import load_spec
 
 
 def number(name: str, values: np.ndarray, group: str = "") -> Variable:
     regime = np.zeros(len(values), dtype=np.int64)
-    return Variable(name, group or name, values, regime, (Range(0.0, 1.0),))
+    return Variable(name, group or name, values, regime, (SearchedRange(0.0, 1.0),))
 
 
 def trial(values: dict[int, float], state: TrialState = TrialState.PRUNED) -> FrozenTrial:
@@ -191,7 +191,7 @@ def test_the_region_of_the_best_is_in_original_units() -> None:
     """Shares of a logarithmic range are of no use in a search-space file."""
     rates = np.geomspace(1e-4, 1e-1, 100)
     column = Variable(
-        "rate", "rate", rates, np.zeros(100, dtype=np.int64), (Range(1e-4, 1e-1, True),)
+        "rate", "rate", rates, np.zeros(100, dtype=np.int64), (SearchedRange(1e-4, 1e-1, True),)
     )
     (region,) = best_region([column], np.abs(np.log10(rates) + 2.0), 10)
     assert region.low is not None and region.high is not None

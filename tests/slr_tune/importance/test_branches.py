@@ -10,7 +10,7 @@ from report_studies import Told, tell_study
 
 from slr_tune.dashboard.translation import Translation
 from slr_tune.importance import variables_of
-from slr_tune.importance.joint import JointGrid
+from slr_tune.importance.joint_ped_anova import JointGrid
 from slr_tune.importance.marginals import Surrogate
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page

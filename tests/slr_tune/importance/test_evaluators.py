@@ -10,12 +10,12 @@ from sklearn.tree import DecisionTreeRegressor
 
 from slr_tune.importance.analysis import MIN_TRIALS, analyse
 from slr_tune.importance.forest import explained, forest_scores
-from slr_tune.importance.joint import JointGrid
-from slr_tune.importance.ped_anova import Column, top_weights
-from slr_tune.importance.variables import Range, Variable
+from slr_tune.importance.joint_ped_anova import JointGrid
+from slr_tune.importance.parameter_columns import SearchedRange, Variable
+from slr_tune.importance.ped_anova import MarginalGrid, top_weights
 
 
-def number(name: str, values: np.ndarray, *ranges: Range, regime: np.ndarray | None = None):
+def number(name: str, values: np.ndarray, *ranges: SearchedRange, regime: np.ndarray | None = None):
     where = np.zeros(len(values), dtype=np.int64) if regime is None else regime
     return Variable(name, name.split(".")[0], values, where, ranges)
 
@@ -36,15 +36,17 @@ def sampled(count: int = 120, seed: int = 3) -> tuple[optuna.Study, list[Variabl
     has = np.array([0 if "kind.extra" in p else -1 for p in frame])
     codes = np.array([float("abc".index(p["kind"])) for p in frame])
     columns = [
-        number("rate", np.array([p["rate"] for p in frame]), Range(1e-4, 1e-1, True)),
+        number("rate", np.array([p["rate"] for p in frame]), SearchedRange(1e-4, 1e-1, True)),
         number(
-            "layers", np.array([float(p["layers"]) for p in frame]), Range(1, 6, False, 1, True)
+            "layers",
+            np.array([float(p["layers"]) for p in frame]),
+            SearchedRange(1, 6, False, 1, True),
         ),
         Variable("kind", "kind", codes, np.zeros(count, dtype=np.int64), (), ("a", "b", "c")),
         number(
             "kind.extra",
             np.array([p.get("kind.extra", np.nan) for p in frame]),
-            Range(0.0, 2.0),
+            SearchedRange(0.0, 2.0),
             regime=has,
         ),
     ]
@@ -56,7 +58,9 @@ def test_ped_anova_is_optunas() -> None:
     study, columns, losses = sampled()
     once = np.ones((1, len(losses)))
     top = top_weights(losses, once, 0.1)
-    mine = {column.name: float(Column(column).divergences(top, once)[0]) for column in columns}
+    mine = {
+        column.name: float(MarginalGrid(column).divergences(top, once)[0]) for column in columns
+    }
     theirs = PedAnovaImportanceEvaluator().evaluate(study)
     assert theirs["rate"] > 0
     for name, figure in theirs.items():
@@ -69,9 +73,11 @@ def test_resamples_are_evaluated_as_if_written_out() -> None:
     weights = np.random.default_rng(0).multinomial(60, np.full(60, 1 / 60), size=1).astype(float)
     rows = np.repeat(np.arange(60), weights[0].astype(int))
     for column in columns:
-        weighted = Column(column).divergences(top_weights(losses, weights, 0.1), weights)
+        weighted = MarginalGrid(column).divergences(top_weights(losses, weights, 0.1), weights)
         once = np.ones((1, len(rows)))
-        written = Column(column.take(rows)).divergences(top_weights(losses[rows], once, 0.1), once)
+        written = MarginalGrid(column.take(rows)).divergences(
+            top_weights(losses[rows], once, 0.1), once
+        )
         assert weighted == pytest.approx(written)
 
 
@@ -80,10 +86,10 @@ def test_a_simplex_tells_more_together_than_each_weight_alone() -> None:
     rng = np.random.default_rng(1)
     draws = rng.dirichlet([1, 1, 1], size=300)
     losses = np.abs(draws[:, 0] - draws[:, 1])
-    weights = [number(f"w.{k}", draws[:, i], Range(0.0, 1.0)) for i, k in enumerate("abc")]
+    weights = [number(f"w.{k}", draws[:, i], SearchedRange(0.0, 1.0)) for i, k in enumerate("abc")]
     once = np.ones((1, 300))
     top = top_weights(losses, once, 0.1)
-    alone = [float(Column(weight).divergences(top, once)[0]) for weight in weights]
+    alone = [float(MarginalGrid(weight).divergences(top, once)[0]) for weight in weights]
     assert float(JointGrid(weights).divergences(top, once)[0]) > max(alone)
 
 
@@ -110,7 +116,7 @@ def test_fanova_agrees_with_optunas() -> None:
     rng = np.random.default_rng(8)
     values = rng.random((120, 3))
     losses = 6 * (values[:, 0] - 0.4) ** 2 + values[:, 1] + 0.1 * values[:, 2]
-    columns = {k: [number(k, values[:, i], Range(0, 1))] for i, k in enumerate("xyz")}
+    columns = {k: [number(k, values[:, i], SearchedRange(0, 1))] for i, k in enumerate("xyz")}
     mine = forest_scores(columns, "fanova", seed=0)(losses, np.ones((1, 120)))
     study = optuna.create_study()
     space = {name: optuna.distributions.FloatDistribution(0, 1) for name in "xyz"}
@@ -133,9 +139,9 @@ def test_every_evaluator_finds_the_strong_one_and_drops_the_dead(evaluator: str)
     has = np.where(rng.random(150) < 0.5, 0, -1)
     losses = 10 * np.abs(strong - 0.3) + np.where(has == 0, 2 * extra, 1.0)
     columns = [
-        number("strong", strong, Range(0, 1)),
-        number("dead", dead, Range(0, 1)),
-        number("branch.extra", np.where(has == 0, extra, np.nan), Range(0, 1), regime=has),
+        number("strong", strong, SearchedRange(0, 1)),
+        number("dead", dead, SearchedRange(0, 1)),
+        number("branch.extra", np.where(has == 0, extra, np.nan), SearchedRange(0, 1), regime=has),
     ]
     found = analyse(columns, losses, epoch=3, evaluator=evaluator, resamples=10)
     assert found.evaluator == evaluator and found.trials == 150 >= MIN_TRIALS

@@ -14,7 +14,7 @@ from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed, StudyChanged
-from slr_tune.search.engine import RunOptions, RunOutcome, run_search
+from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import rungs_of
 from slr_tune.study.folders import trial_folder
@@ -27,7 +27,7 @@ from trainables.files.curve import CurveFile
 pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
 
 
-def search(folder: Path, **changes: Any) -> RunOutcome:
+def search(folder: Path, **changes: Any) -> SearchOutcome:
     with Progress() as progress:
         return run_search(toy_spec(folder, **changes), RunOptions(), progress)
 

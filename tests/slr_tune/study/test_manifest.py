@@ -26,7 +26,7 @@ def test_what_was_typed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("slr_tune.search.engine.run_search", search)
     space = write_toy_space(tmp_path)
     words = ["--set", "fixed.fault=nan", "--set", "space.level.float=[0, 0.5]", "--seed", "0"]
-    flags = ["--no-verify", "--allow-weak-teacher", "--collapse-watch", "stop"]
+    flags = ["--no-verify", "--allow-weak-teacher"]
     left_out = ["--storage", "sqlite:///there.db", "--json"]
     typed = ["run", str(space), "--study", "mine", *words, *flags, *left_out]
     assert slr_tune(typed) != 0
@@ -36,7 +36,7 @@ def test_what_was_typed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert command == (
         f"slr-tune run {space} --study mine --seed 0 "
         "--set fixed.fault=nan --set 'space.level.float=[0, 0.5]' "
-        "--allow-weak-teacher --collapse-watch stop --no-verify"
+        "--allow-weak-teacher --no-verify"
     )
     again = try_command(command)
     assert again is not None and difference(spec.identity(), again.identity()) == []

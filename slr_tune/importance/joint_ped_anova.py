@@ -11,13 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from slr_tune.importance.parameter_columns import Floats, Ints, Variable
 from slr_tune.importance.ped_anova import one_hot
-from slr_tune.importance.variables import Range, Variable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _BINS = 16
 _COARSE_BINS = 8
@@ -91,9 +87,7 @@ def _free(members: Sequence[Variable]) -> Sequence[Variable]:
 
 
 def _cell(member: Variable) -> Ints:
-    part = Range(member.low, member.high, member.log)
-    share = part.unit(np.where(member.active, member.values, member.high))
-    cells = np.clip((share * _BINS).astype(np.int64), 0, _BINS - 1)
+    cells = np.clip((np.nan_to_num(member.unit()) * _BINS).astype(np.int64), 0, _BINS - 1)
     return np.where(member.active, cells, -1)
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ray.tune import Callback, Stopper
-from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from slr_tune.search.recorder import Recorder, Report, guarded
+from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from trainables.ray_adapter import RESULT, Assignment
+
+if TYPE_CHECKING:
+    from ray.tune.execution.tune_controller import TuneController
+    from ray.tune.experiment import Trial
 
 
 class _NotStored:
@@ -47,35 +50,22 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial; None while all workers are busy; FINISHED when no trial is left."""
-        started: list[LiveTrial] = []
-
-        def start() -> bool:
-            live = self._recorder.next_trial()
-            if live is not None:
-                started.append(live)
-            return self._recorder.drained
-
-        finished = guarded(self._recorder, start)
-        if not started:
+        live = self._recorder.guarded(self._recorder.next_trial, None)
+        if live is None:
             # A trial whose worker dies comes back into the queue, so wait for those in the air.
             in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
-            return Searcher.FINISHED if finished and not in_the_air else None
-        self._numbers[trial_id] = started[0].number
-        return self._assign(started[0]).to_ray()
+            return Searcher.FINISHED if self._recorder.drained and not in_the_air else None
+        self._numbers[trial_id] = live.number
+        return self._assign(live).to_ray()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Of a normal end the scheduler has told already; an error here is a lost worker."""
         number = self._numbers.pop(trial_id, None)
-        if number is None or not error:
-            return
-
-        def lose() -> bool:
-            self._recorder.lost_worker(number, "the worker process died")
-            return False
-
-        guarded(self._recorder, lose)
+        if number is not None and error:
+            died = "the worker process died"
+            self._recorder.guarded(lambda: self._recorder.lost_worker(number, died), None)
 
     def save(self, checkpoint_path: str) -> None:
         """Stores nothing."""
@@ -92,11 +82,13 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         super().__init__()
         self._recorder = recorder
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+    def on_trial_result(
+        self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
+    ) -> str:
         """Decides after each epoch."""
         number = Assignment.from_ray(trial.config).number
         report = Report(**json.loads(result[RESULT]))
-        ended = guarded(self._recorder, lambda: self._recorder.report(number, report))
+        ended = self._recorder.guarded(lambda: self._recorder.report(number, report), True)
         return str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
 
 

@@ -1,4 +1,4 @@
-"""Studies read in bulk: the same as Optuna reads, and quick."""
+"""What is used of Optuna beside its public interface gives the same as that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from slr_tune.study.bulk import count_studies, read_trials
+from slr_tune.study.optuna_private import (
+    count_studies,
+    read_trials,
+    study_key,
+    study_of_trial,
+    trial_key,
+    with_attributes,
+)
 from slr_tune.study.storage import open_storage
 from slr_tune.study.view import list_studies
 
@@ -73,3 +80,26 @@ def test_a_study_without_trials_is_listed(database: Path) -> None:
     optuna.create_study(study_name="empty", storage=open_storage())
     (line,) = list_studies()
     assert (line.name, line.trials, line.best, line.last_written) == ("empty", {}, None, None)
+
+
+def test_keys_are_those_that_the_storage_takes(mixed: optuna.storages.RDBStorage) -> None:
+    """A wrong key would write into another trial, or show another study."""
+    for frozen in mixed.get_all_studies():
+        key = mixed.get_study_id_from_name(frozen.study_name)
+        assert study_key(frozen) == key
+        for trial in optuna.load_study(study_name=frozen.study_name, storage=mixed).trials:
+            assert trial_key(trial) == mixed.get_trial_id_from_study_id_trial_number(
+                key, trial.number
+            )
+            assert study_of_trial(mixed.engine, trial_key(trial)) == key
+
+
+def test_a_study_with_other_attributes_is_the_same_else(
+    mixed: optuna.storages.RDBStorage,
+) -> None:
+    """The dashboard would show a study under another name, or change what the storage holds."""
+    frozen = mixed.get_all_studies()[0]
+    other = with_attributes(frozen, user={"a": 1}, system={})
+    assert (other.user_attrs, other.system_attrs) == ({"a": 1}, {})
+    assert (other.study_name, other.directions) == (frozen.study_name, frozen.directions)
+    assert frozen.user_attrs == {"note": frozen.study_name}

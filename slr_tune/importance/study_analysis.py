@@ -6,16 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slr_tune.importance.analysis import MIN_TRIALS, NAMES, Importance, analyse
-from slr_tune.importance.epochs import Choice, choose_epoch, values_at
 from slr_tune.importance.marginals import Interaction, Marginal, Region, Surrogate, best_region
-from slr_tune.importance.variables import Variable, variables_of
-from slr_tune.study.rungs import rung_epochs
+from slr_tune.importance.matched_epoch import Choice, choose_epoch, values_at
+from slr_tune.importance.parameter_columns import Floats, Variable, variables_of
+from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.view import StudyView
-
-Floats = NDArray[np.float64]
 
 _RUNG_RESAMPLES = {"ped-anova": 100, "fanova": 8, "mdi": 8}
 
@@ -70,12 +67,7 @@ def study_importance(
         seed: Of the resampling.
     """
     budget = view.spec.budget
-    rungs = rung_epochs(
-        grace_epochs=budget.grace_epochs,
-        reduction_factor=budget.reduction_factor,
-        max_epochs=budget.max_epochs,
-    )
-    choice = choose_epoch(view.trials, rungs, budget.max_epochs, asked=epoch)
+    choice = choose_epoch(view.trials, budget_rungs(budget), budget.max_epochs, asked=epoch)
     variables = variables_of(view.spec.space, view.trials)
     sign = 1.0 if view.minimizes else -1.0
 

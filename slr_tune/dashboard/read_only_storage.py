@@ -8,22 +8,43 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import sqlalchemy as sa
-from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.dashboard.notes import KeptNotes, note_of, study_attributes
+from slr_tune.dashboard.notes import KeptNotes, study_attributes
+from slr_tune.dashboard.optuna_dashboard_private import note_of
 from slr_tune.dashboard.translation import Translation
 from slr_tune.errors import StudyError
 from slr_tune.space import StudySpec
-from slr_tune.study.bulk import read_trials
 from slr_tune.study.folders import study_folder
+from slr_tune.study.optuna_private import (
+    FrozenStudy,
+    read_trials,
+    study_key,
+    study_of_trial,
+    trial_key,
+    with_attributes,
+)
 from slr_tune.study.record import ATTRIBUTE
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What is read once of a study.
+
+    Attributes:
+        spec: None for a study that this project did not make: it is shown as it is.
+        translation: Into the terms of its space.
+        notes: What people typed.
+    """
+
+    spec: StudySpec | None
+    translation: Translation | None
+    notes: KeptNotes
 
 
 class ReadOnlyStorage(BaseStorage):
@@ -35,9 +56,7 @@ class ReadOnlyStorage(BaseStorage):
         self._lock = threading.RLock()
         self._additions: dict[int, dict[str, Any]] = {}
         self._trial_additions: dict[int, dict[str, Any]] = {}
-        self._kept: dict[int, KeptNotes] = {}
-        self._specs: dict[int, StudySpec | None] = {}
-        self._translations: dict[int, Translation | None] = {}
+        self._studies: dict[int, _Study] = {}
         self._finished: dict[int, FrozenTrial] = {}
 
     def add(self, study_id: int, attributes: Mapping[str, Any]) -> None:
@@ -72,14 +91,14 @@ class ReadOnlyStorage(BaseStorage):
         stored = self.database.get_study_user_attrs(study_id)
         others = {key: value for key, value in stored.items() if key != ATTRIBUTE}
         with self._lock:
-            spec = self._spec(study_id)
+            spec = self._study(study_id).spec
         return {**(study_attributes(spec) if spec else {}), **others}
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """As stored, with what was added; a person's own note comes before the made one."""
         stored = self.database.get_study_system_attrs(study_id)
         with self._lock:
-            kept = self._notes(study_id).attributes
+            kept = self._study(study_id).notes.attributes
             made = self._additions.get(study_id, {})
             typed = {note_of(key) for key in kept} - {None}
             made = {key: value for key, value in made.items() if note_of(key) not in typed}
@@ -88,24 +107,18 @@ class ReadOnlyStorage(BaseStorage):
     def get_all_studies(self) -> list[FrozenStudy]:
         """All studies with the same attributes as above."""
         return [
-            FrozenStudy(
-                study_name=study.study_name,
-                direction=None,
-                directions=study.directions,
-                user_attrs=self.get_study_user_attrs(study._study_id),
-                system_attrs=self.get_study_system_attrs(study._study_id),
-                study_id=study._study_id,
+            with_attributes(
+                study,
+                user=self.get_study_user_attrs(study_key(study)),
+                system=self.get_study_system_attrs(study_key(study)),
             )
-            for study in sorted(self.database.get_all_studies(), key=lambda s: s._study_id)
+            for study in sorted(self.database.get_all_studies(), key=study_key)
         ]
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """In the file's terms."""
         trial = self.database.get_trial(trial_id)
-        with self.database.engine.connect() as connection:
-            query = sa.text("SELECT study_id FROM trials WHERE trial_id = :trial_id")
-            study_id = connection.execute(query, {"trial_id": trial_id}).scalar_one()
-        return self._shown(study_id, [trial])[0]
+        return self._shown(study_of_trial(self.database.engine, trial_id), [trial])[0]
 
     def get_all_trials(
         self,
@@ -119,35 +132,26 @@ class ReadOnlyStorage(BaseStorage):
 
     def _shown(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         with self._lock:
-            fresh = [trial for trial in trials if trial._trial_id not in self._finished]
-            found = {trial._trial_id: trial for trial in self._translated(study_id, fresh)}
+            fresh = [trial for trial in trials if trial_key(trial) not in self._finished]
+            found = {trial_key(trial): trial for trial in self._translated(study_id, fresh)}
             for key, trial in found.items():
-                trial._system_attrs |= self._trial_additions.get(key, {})
+                trial.system_attrs = {**trial.system_attrs, **self._trial_additions.get(key, {})}
                 if trial.state.is_finished():
                     self._finished[key] = trial
-            return [found.get(t._trial_id) or self._finished[t._trial_id] for t in trials]
+            return [found.get(trial_key(t)) or self._finished[trial_key(t)] for t in trials]
 
     def _translated(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        if study_id not in self._translations:
-            spec = self._spec(study_id)
-            self._translations[study_id] = None if spec is None else Translation(spec.space)
-        translation = self._translations[study_id]
+        translation = self._study(study_id).translation
         return list(trials) if translation is None else translation.translate(trials)
 
-    def _spec(self, study_id: int) -> StudySpec | None:
-        """None for a study that this project did not make: it is shown as it is."""
-        if study_id not in self._specs:
+    def _study(self, study_id: int) -> _Study:
+        if study_id not in self._studies:
             stored = self.database.get_study_user_attrs(study_id).get(ATTRIBUTE)
-            identity = None if stored is None else stored["identity"]
-            made = None if identity is None else StudySpec.from_identity(identity, trials=1)
-            self._specs[study_id] = made
-        return self._specs[study_id]
-
-    def _notes(self, study_id: int) -> KeptNotes:
-        if study_id not in self._kept:
-            name = self.database.get_study_name_from_id(study_id)
-            self._kept[study_id] = KeptNotes(study_folder(name))
-        return self._kept[study_id]
+            spec = StudySpec.from_identity(stored["identity"], trials=1) if stored else None
+            translation = Translation(spec.space) if spec else None
+            folder = study_folder(self.database.get_study_name_from_id(study_id))
+            self._studies[study_id] = _Study(spec, translation, KeptNotes(folder))
+        return self._studies[study_id]
 
     # Writing: notes are kept beside the study, all else is refused
 
@@ -158,58 +162,13 @@ class ReadOnlyStorage(BaseStorage):
             StudyError: It is anything else.
         """
         if note_of(key) is None:
-            _refuse()
+            self._refuse()
         with self._lock:
-            self._notes(study_id).keep(key, value)
+            self._study(study_id).notes.keep(key, value)
 
-    def create_new_study(
-        self, directions: Sequence[StudyDirection], study_name: str | None = None
-    ) -> int:
-        """Refused."""
-        _refuse()
+    def _refuse(self, *args: Any, **more: Any) -> NoReturn:
+        raise StudyError("the dashboard only reads: a study is written by the run that searches it")
 
-    def delete_study(self, study_id: int) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Refused."""
-        _refuse()
-
-    def set_trial_param(
-        self,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
-        distribution: BaseDistribution,
-    ) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        """Refused."""
-        _refuse()
-
-    def set_trial_intermediate_value(
-        self, trial_id: int, step: int, intermediate_value: float
-    ) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Refused."""
-        _refuse()
-
-
-def _refuse() -> NoReturn:
-    raise StudyError("the dashboard only reads: a study is written by the run that searches it")
+    create_new_study = delete_study = set_study_user_attr = _refuse
+    create_new_trial = set_trial_param = set_trial_state_values = _refuse
+    set_trial_intermediate_value = set_trial_user_attr = set_trial_system_attr = _refuse

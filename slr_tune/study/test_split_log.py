@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from slr_tune.study.lock import username
 
 FILE = "test_openings.log"
 LOOKING = ".looking-at-test"
@@ -29,12 +30,8 @@ def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> 
         if path.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == reason:
             return _count(path)
         mark.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {user}: {reason}\n")
+        file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {username()}: {reason}\n")
     if mark is not None:
         mark.write_text(reason, encoding="utf-8")
     return _count(path)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-Floats = NDArray[np.float64]
+from slr_tune.importance.parameter_columns import Floats
 
 _SURE = 1.0 - 1e-9
 """A correlation of 1 has no interval by Fisher's transform."""
@@ -138,10 +137,8 @@ def _reason(best: Candidate, candidates: Sequence[Candidate]) -> str:
     ]
     few = [c for c in candidates if c.trials < ENOUGH_TO_RANK]
     rest = f"; epochs with fewer than {ENOUGH_TO_RANK} trials do not count" if few else ""
-    return (
-        "worth the most, in trials run to the end (trials x squared correlation with the last "
-        "epoch): " + "; ".join(parts) + rest
-    )
+    what = "worth the most, in trials run to the end (trials x squared correlation with the last "
+    return f"{what}epoch): {'; '.join(parts)}{rest}"
 
 
 def corrected_correlation(early: Floats, final: Floats, everyone: Floats) -> float:
@@ -158,11 +155,7 @@ def corrected_correlation(early: Floats, final: Floats, everyone: Floats) -> flo
     Source: Thorndike 1949, Personnel Selection, case 2: r k / sqrt(1 - r^2 + r^2 k^2) with k the
     ratio of the standard deviations.
     """
-    spreads = float(np.std(early)), float(np.std(final))
-    if min(spreads) == 0.0:
-        return 0.0
-    r = float(np.corrcoef(early, final)[0, 1])
-    return _widened(r, max(1.0, float(np.std(everyone)) / spreads[0]))
+    return _widened(_correlation(early, final), early, everyone)
 
 
 def foretold(early: Floats, final: Floats) -> Foretold:
@@ -179,30 +172,33 @@ def foretold(early: Floats, final: Floats) -> Foretold:
     done = np.isfinite(final)
     everyone, ends = _ranks(early), _ranks(final[done])
     ranks = everyone[done]
-    spreads = float(np.std(ranks)), float(np.std(ends))
-    if min(spreads) == 0.0:
+    if not (np.std(ranks) and np.std(ends)):
         return Foretold(0.0, -1.0, 1.0)
-    r = float(np.corrcoef(ranks, ends)[0, 1])
-    k = max(1.0, float(np.std(everyone)) / spreads[0])
+    r = _correlation(ranks, ends)
     middle = math.atanh(min(max(r, -_SURE), _SURE))
     reach = NormalDist().inv_cdf(0.95) / math.sqrt(len(ends) - 3)
-    low, high = (_widened(math.tanh(middle + side * reach), k) for side in (-1, 1))
-    return Foretold(_widened(r, k), low, high)
-
-
-def _widened(r: float, k: float) -> float:
-    """A correlation where the first side varies k times as much."""
-    return r * k / math.sqrt(max(1.0 - r * r + r * r * k * k, 1e-12))
+    low, high = (_widened(math.tanh(middle + side * reach), ranks, everyone) for side in (-1, 1))
+    return Foretold(_widened(r, ranks, everyone), low, high)
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
     """Spearman's rank correlation, ties by their mean rank; 0 where a side does not vary."""
-    ranks = [_ranks(side) for side in (one, other)]
-    spreads = [float(np.std(side)) for side in ranks]
-    if len(one) < 2 or min(spreads) == 0.0:
+    return _correlation(_ranks(one), _ranks(other))
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    """Pearson's; 0 where a side does not vary."""
+    if len(one) < 2 or not (np.std(one) and np.std(other)):
         return 0.0
-    product = np.mean((ranks[0] - ranks[0].mean()) * (ranks[1] - ranks[1].mean()))
-    return float(product / (spreads[0] * spreads[1]))
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _widened(r: float, some: Floats, everyone: Floats) -> float:
+    """A correlation among some where the first side varies as much as among everyone."""
+    if r == 0.0:
+        return 0.0
+    k = max(1.0, float(np.std(everyone)) / float(np.std(some)))
+    return r * k / math.sqrt(max(1.0 - r * r + r * r * k * k, 1e-12))
 
 
 def _ranks(values: Floats) -> Floats:

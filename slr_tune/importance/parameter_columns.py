@@ -7,8 +7,9 @@ reader. A weight of a simplex is a column here, and what several branches of a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Range:
+class SearchedRange:
     """Numbers that a parameter may take under one condition.
 
     Attributes:
@@ -72,7 +73,7 @@ class Variable:
     group: str
     values: Floats
     regime: Ints
-    ranges: tuple[Range, ...] = ()
+    ranges: tuple[SearchedRange, ...] = ()
     options: tuple[str, ...] = ()
     simplex: bool = False
 
@@ -106,11 +107,12 @@ class Variable:
         """Largest number it may take."""
         return max(part.high for part in self.ranges)
 
-    def unit(self) -> Floats:
-        """(N,) values as shares of the whole range; codes of options as they are."""
+    def unit(self, values: Floats | None = None) -> Floats:
+        """Its values (N,), or others, as shares of the whole range; of a choice as they are."""
+        values = self.values if values is None else values
         if self.options:
-            return self.values
-        return Range(self.low, self.high, self.log).unit(self.values)
+            return values
+        return SearchedRange(self.low, self.high, self.log).unit(values)
 
     def take(self, rows: Ints) -> Variable:
         """The same of some trials."""
@@ -150,61 +152,58 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
     regime = np.full(len(trials), -1, dtype=np.int64)
     regime[rows] = 0
     decoded = [parameter.decode(trials[row].params) for row in rows]
+    column = partial(Variable, group=group, regime=regime)
+
+    def spread(values: Iterable[float]) -> Floats:
+        cells = np.full(len(trials), np.nan)
+        cells[rows] = list(values)
+        return cells
+
     if isinstance(parameter, SimplexParameter):
+        whole = (SearchedRange(0.0, 1.0),)
+        weights = {key: spread(value[key] for value in decoded) for key in parameter.weights}
         return [
-            Variable(
-                f"{name}.{weight}",
-                group,
-                _spread([value[weight] for value in decoded], rows, len(trials)),
-                regime,
-                (Range(0.0, 1.0),),
-                simplex=True,
-            )
-            for weight in parameter.weights
+            column(f"{name}.{key}", values=values, ranges=whole, simplex=True)
+            for key, values in weights.items()
         ]
     if isinstance(parameter, ChoiceParameter):
         options = tuple(map(_option, parameter.options))
-        codes = [float(options.index(_option(value))) for value in decoded]
-        return [Variable(name, group, _spread(codes, rows, len(trials)), regime, (), options)]
+        codes = spread(options.index(_option(value)) for value in decoded)
+        return [column(name, values=codes, options=options)]
     assert isinstance(parameter, FloatParameter | IntParameter)
-    numbers = _spread([float(value) for value in decoded], rows, len(trials))
-    return [Variable(name, group, numbers, regime, (_range(parameter),))]
-
-
-def _range(parameter: FloatParameter | IntParameter) -> Range:
-    whole = isinstance(parameter, IntParameter)
-    step = parameter.step if parameter.step is not None else None
-    return Range(float(parameter.low), float(parameter.high), parameter.log, step, whole)
+    part = SearchedRange(
+        float(parameter.low),
+        float(parameter.high),
+        parameter.log,
+        parameter.step,
+        whole=isinstance(parameter, IntParameter),
+    )
+    return [column(name, values=spread(map(float, decoded)), ranges=(part,))]
 
 
 def _option(option: object) -> str:
     return option if isinstance(option, str) else show(option)
 
 
-def _spread(values: list[float], rows: list[int], count: int) -> Floats:
-    column = np.full(count, np.nan)
-    column[rows] = values
-    return column
-
-
 def _merged(one: Variable, other: Variable) -> Variable:
     """One column of two that share a place in the configuration; a trial has at most one."""
+    mine = other.active
     if one.options:
         options = tuple(dict.fromkeys((*one.options, *other.options)))
         codes = np.array([options.index(name) for name in other.options], dtype=float)
-        mine = other.active
         values = one.values.copy()
         values[mine] = codes[other.values[mine].astype(int)]
         regime = np.where(mine, other.regime, one.regime)
         return replace(one, values=values, regime=regime, options=options)
-    one = replace(one, simplex=one.simplex and other.simplex)
-    values = np.where(other.active, other.values, one.values)
-    if other.ranges[0] in one.ranges:
-        number = one.ranges.index(other.ranges[0])
-        regime = np.where(other.active, number, one.regime)
-        return replace(one, values=values, regime=regime)
-    regime = np.where(other.active, len(one.ranges), one.regime)
-    return replace(one, values=values, regime=regime, ranges=(*one.ranges, *other.ranges))
+    (part,) = other.ranges
+    ranges = one.ranges if part in one.ranges else (*one.ranges, part)
+    return replace(
+        one,
+        values=np.where(mine, other.values, one.values),
+        regime=np.where(mine, ranges.index(part), one.regime),
+        ranges=ranges,
+        simplex=one.simplex and other.simplex,
+    )
 
 
 def _group(parameter: Parameter, space: Space) -> str:

@@ -1,0 +1,66 @@
+"""All that this project uses of Optuna Dashboard beside its public interface.
+
+- The names of the system attributes in which it looks for notes, plots, artifacts and the names of
+  objectives. Its public functions would write them into the study, which is only read here. Under
+  other names it would show none of them.
+- The addresses of its web server that are let through or listened to. With others a note could not
+  be typed, and what is shown of a study would grow old.
+
+A test holds each of them to what the public interface writes, and answers.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from typing import Any
+
+STUDY_PATH = re.compile(r"/api/studies/(\d+)/?")
+NOTE_PATH = re.compile(r"/api/studies/\d+/(\d+/)?note/?")
+
+PLOTS = "dashboard:plot_data:"
+_NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")
+
+
+def note_of(key: str) -> str | None:
+    """Which note a system attribute is a piece of.
+
+    Returns:
+        "" for the study's, "12:" for that of the trial with the key 12, None for no note.
+    """
+    found = _NOTE.fullmatch(key)
+    return None if found is None else found[1] or ""
+
+
+def note_attributes(text: str, trial_id: int | None = None) -> dict[str, Any]:
+    """A note of a study, or of a trial, in one piece."""
+    place = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
+    return {f"{place}note_ver": 1, f"{place}note_str:0": text}
+
+
+def plot_attributes(name: str, figure: dict[str, Any]) -> dict[str, str]:
+    """A plotly figure as a plot of the study, in one piece."""
+    return {f"{PLOTS}{name}:0": json.dumps(figure)}
+
+
+def objective_attributes(names: list[str]) -> dict[str, list[str]]:
+    """Names of the objectives."""
+    return {"dashboard:objective_names": names}
+
+
+def artifact_attributes(key: str, filename: str) -> dict[str, str]:
+    """An artifact of a study or of a trial, with the file name that a reader sees."""
+    kind, encoding = mimetypes.guess_type(filename)
+    described = {
+        "artifact_id": key,
+        "filename": filename,
+        "mimetype": kind or "text/plain",
+        "encoding": encoding,
+    }
+    return {f"artifacts:{key}": json.dumps(described)}
+
+
+def artifact_address(study_id: int, key: str) -> str:
+    """Where the web server gives a study's artifact."""
+    return f"/artifacts/{study_id}/{key}"
