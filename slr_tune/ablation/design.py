@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.ablation.arms import Arm, control_arms, factorial, one_at_a_time
+from slr_tune.ablation.arms import control_arms, factorial, one_at_a_time
 from slr_tune.ablation.baseline import Baseline, best_config, find_baseline
 from slr_tune.ablation.factors import Factor, find_factor, full_name, known_factors
 from slr_tune.ablation.request import Request, check_request, check_retune
@@ -17,9 +17,8 @@ from slr_tune.space import StudySpec, difference, load_spec
 from slr_tune.space.space import look_up
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView, load_study
-from slr_tune.training.fresh_seeds import fresh_seeds
 from slr_tune.training.kinds import is_recogniser
-from slr_tune.training.stages import WER, Measure
+from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
 
 TUNING_SEED = 900
 """Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""

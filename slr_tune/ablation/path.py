@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from slr_tune.ablation.arms import BASELINE, Arm, resolve
-from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.arms import BASELINE, resolve
 from slr_tune.ablation.naming import change_text, level_text
 from slr_tune.ablation.result import PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
 
@@ -29,14 +30,14 @@ class Path:
         steps: What was gained.
     """
 
-    forward: list[Cell]
-    back: list[Cell] = field(default_factory=list)
-    tried: list[Cell] = field(default_factory=list)
+    forward: list[ArmRun]
+    back: list[ArmRun] = field(default_factory=list)
+    tried: list[ArmRun] = field(default_factory=list)
     steps: tuple[PathStep, ...] = ()
 
 
 def walk(
-    bench: Bench,
+    store: RunStore,
     start: Mapping[str, Any],
     goal: Mapping[str, Any],
     *,
@@ -58,14 +59,14 @@ def walk(
             "the best trial is the baseline: there is no path",
             hint="Search for more trials, or give another --baseline.",
         )
-    sign = 1.0 if bench.measure.minimize else -1.0
+    sign = 1.0 if store.measure.minimize else -1.0
 
     def rank(mean: float) -> float:
         return math.inf if math.isnan(mean) else sign * mean
 
-    path = Path(bench.train([Arm(BASELINE, start, trainable)], seeds))
-    current, before = start, _mean(path.forward, bench)
-    _check_value(BASELINE, before, bench)
+    path = Path(store.train([Arm(BASELINE, start, trainable)], seeds))
+    current, before = start, _mean(path.forward)
+    _check_value(BASELINE, before, store)
     while left:
         place = len(path.steps) + 1
         tries = {
@@ -74,30 +75,25 @@ def walk(
             )
             for name in left
         }
-        cells = bench.train(list(tries.values()), seeds)
+        runs = store.train(list(tries.values()), seeds)
         means = {
-            name: _mean([cell for cell in cells if cell.arm is arm], bench)
-            for name, arm in tries.items()
+            name: _mean([run for run in runs if run.arm is arm]) for name, arm in tries.items()
         }
         best = min(left, key=lambda name: rank(means[name]))
-        _check_value(tries[best].name, means[best], bench)
+        _check_value(tries[best].name, means[best], store)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))
         step = PathStep(best, change, means[best] - before, means[best], others)
         path.steps = (*path.steps, step)
-        path.forward += [cell for cell in cells if cell.arm is tries[best]]
-        path.tried += [cell for cell in cells if cell.arm is not tries[best]]
+        path.forward += [run for run in runs if run.arm is tries[best]]
+        path.tried += [run for run in runs if run.arm is not tries[best]]
         current, before = tries[best].config, means[best]
         left.remove(best)
-    _walk_back(path, bench.train(_put_back(start, goal, trainable), seeds), bench)
+    back = store.train(_put_back(start, goal, trainable), seeds)
+    without = {run.arm.name for run in back if math.isnan(run.value)}
+    path.back = [run for run in back if run.arm.name not in without]
+    path.tried += [run for run in back if run.arm.name in without]
     return path
-
-
-def _walk_back(path: Path, cells: Sequence[Cell], bench: Bench) -> None:
-    """Adds the best with each parameter put back; what has no value is told as tried."""
-    without = {cell.arm.name for cell in cells if math.isnan(bench.value(cell.outcome))}
-    path.back = [cell for cell in cells if cell.arm.name not in without]
-    path.tried += [cell for cell in cells if cell.arm.name in without]
 
 
 def changed_parameters(start: Mapping[str, Any], goal: Mapping[str, Any]) -> list[str]:
@@ -135,14 +131,14 @@ def _arm(
     return Arm(label, resolve(trainable, config, what=label), trainable)
 
 
-def _check_value(name: str, mean: float, bench: Bench) -> None:
+def _check_value(name: str, mean: float, store: RunStore) -> None:
     if math.isnan(mean):
         raise RunFailed(
-            f"{name}: a run never had a finite {bench.measure.metric}, so the path ends there",
+            f"{name}: a run never had a finite {store.measure.metric}, so the path ends there",
             hint="Another --baseline, or the best trial of a longer search, may have a way.",
         )
 
 
-def _mean(cells: Sequence[Cell], bench: Bench) -> float:
+def _mean(runs: Sequence[ArmRun]) -> float:
     """Mean over the seeds of what dev shows at the best epochs."""
-    return statistics.mean(bench.value(cell.outcome) for cell in cells)
+    return statistics.mean(run.value for run in runs)

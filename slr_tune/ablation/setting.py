@@ -7,33 +7,34 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.design import Design
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import ArmRun
 from slr_tune.training.teacher import Teacher
 
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
 
 def setting_lines(
-    design: Design, bench: Bench, teacher: Teacher | None, cells: Sequence[Cell]
+    design: Design, store: RunStore, teacher: Teacher | None, runs: Sequence[ArmRun]
 ) -> dict[str, str]:
     """Label and text: data, run, teacher, budget, seeds, decoding, versions."""
-    lines = {} if bench.data is None else {"Data": _data(design, bench.data)}
-    lines["Run"] = _run(design, cells)
+    lines = {} if store.data is None else {"Data": _data(design, store.data)}
+    lines["Run"] = _run(design, runs)
     if teacher is not None:
         lines["Teacher"] = _teacher(design, teacher)
     lines["Budget"] = _budget(design.baseline.config)
     lines["Seeds"] = (
         f"{', '.join(map(str, design.seeds))}, the same for every arm; the search used none of them"
     )
-    if bench.measure.scored:
+    if store.measure.scored:
         lines["Measured"] = "WER of the epoch with the lowest dev WER, " + (
-            "decoded as the table says" if _decodes(cells) else _decoder(design.baseline.config)
+            "decoded as the table says" if _decodes(runs) else _decoder(design.baseline.config)
         )
     else:
-        best = "lowest" if bench.measure.minimize else "highest"
-        lines["Measured"] = f"{bench.measure.metric} of the epoch where it is {best}"
-    devices = {str(cell.outcome.facts.get("device", "")) for cell in cells} - {""}
+        best = "lowest" if store.measure.minimize else "highest"
+        lines["Measured"] = f"{store.measure.metric} of the epoch where it is {best}"
+    devices = {str(run.facts.get("device", "")) for run in runs} - {""}
     if devices:
         lines["Device"] = ", ".join(sorted(devices))
     lines["Versions"] = ", ".join(
@@ -50,12 +51,12 @@ def _data(design: Design, data: Any) -> str:
     return f"{settings.get('name')}{listed}: {splits}, hash {data.hash[:12]}"
 
 
-def _run(design: Design, cells: Sequence[Cell]) -> str:
+def _run(design: Design, runs: Sequence[ArmRun]) -> str:
     config: Mapping[str, Any] = design.baseline.config
     parts = [design.spec.trainable]
     if "architecture" in config:
         parts.append(f"{config['architecture']}, {config['layers']} x {config['hidden']}")
-    parameters = cells[0].outcome.facts.get("parameters")
+    parameters = runs[0].facts.get("parameters")
     if parameters:
         parts.append(f"{parameters:,} parameters")
     return ", ".join(parts)
@@ -79,8 +80,8 @@ def _budget(config: Mapping[str, Any]) -> str:
     return f"{text}, patience {config['patience']}" if "patience" in config else text
 
 
-def _decodes(cells: Sequence[Cell]) -> bool:
-    return any(cell.arm.decoding is not None for cell in cells)
+def _decodes(runs: Sequence[ArmRun]) -> bool:
+    return any(run.arm.decoding is not None for run in runs)
 
 
 def _decoder(config: Mapping[str, Any]) -> str:

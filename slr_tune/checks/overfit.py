@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,10 @@ from slr_tune.diagnosis.scores import score_split
 from slr_tune.diagnosis.subject import greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
+from trainables.building import build_run
 from trainables.data import Dataset, Split
 from trainables.data.subset import subset
-from trainables.protocol import RunInputs
-from trainables.registry import run_class
+from trainables.registry import config_class
 from trainables.runs.ctc_run import CtcRun
 
 WARM_UP = 50
@@ -135,11 +135,10 @@ def _config(
 
 def _student(config: dict[str, Any], few: Dataset, spec: StudySpec) -> CtcRun:
     """The model, to be trained on the glosses alone."""
-    cls: Any = run_class("student")
-    known = {name: v for name, v in config.items() if name in cls.config_class.model_fields}
-    inputs = RunInputs(data=few, seed=spec.seed, teacher=None, cache=Path())
-    run: CtcRun = cls(cls.config_class.model_validate(known), inputs)
-    return run
+    fields = config_class("student").model_fields
+    known = {name: value for name, value in config.items() if name in fields}
+    run = build_run("student", known, data=few, seed=spec.seed, cache=Path())
+    return cast(CtcRun, run)
 
 
 def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:

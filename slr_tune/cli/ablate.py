@@ -90,11 +90,10 @@ def command(space: Path | None, **options: Any) -> int:
 
 
 def _ablate(design: Any, request: Any, *, as_json: bool) -> int:
-    from slr_tune.ablation.bench import Interrupted
-    from slr_tune.ablation.run import Talk, run_ablation
+    from slr_tune.ablation.run import run_ablation
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.report.ablation import write_report
-    from slr_tune.training.interrupt import interrupt_flag
+    from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)

@@ -8,9 +8,10 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.search.collapse import CollapseWatch, WatchMode
@@ -24,9 +25,13 @@ from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
-from slr_tune.training.interrupt import interrupt_flag
+from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
+from slr_tune.training.pool import RayPool
 from slr_tune.training.session import prepare_environment, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -127,18 +132,11 @@ class _Run:
         self.progress = progress
         self.asked = asked
 
-    def execute(self, data: Any, recovery: Recovery) -> RunOutcome:
+    def execute(self, data: Dataset | None, recovery: Recovery) -> RunOutcome:
         self.progress.message("Starting Ray")
         resources = self.spec.resources
         with workers_session(resources, address=self.options.address) as self.workers:
-            teacher = find_teacher(
-                self.spec,
-                data,
-                storage=self.options.storage,
-                tell=self.progress.message,
-                stopped=self.asked.is_set,
-                allow_weak=self.options.allow_weak_teacher,
-            )
+            teacher = self._teacher(data)
             if self.asked.is_set():
                 return RunOutcome(0, recovery, interrupted=True, teacher=teacher)
             write_manifest(
@@ -163,11 +161,27 @@ class _Run:
             raise recorder.failure
         return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
 
+    def _teacher(self, data: Dataset | None) -> Teacher | None:
+        """The teacher; None too where somebody asked to stop before it was trained."""
+        talk = Talk(self.progress.message, self.asked.is_set)
+        with closing(RayPool(self.spec.resources, self.workers, data=data)) as pool:
+            try:
+                return find_teacher(
+                    self.spec,
+                    data,
+                    pool=pool,
+                    storage=self.options.storage,
+                    talk=talk,
+                    allow_weak=self.options.allow_weak_teacher,
+                )
+            except Interrupted:
+                return None
+
     def _collapse_watch(self) -> CollapseWatch | None:
         mode = self.options.collapse_watch
         return None if mode == "off" else CollapseWatch.of_study(self.store, stops=mode == "stop")
 
-    def _fit(self, recorder: Recorder, data: Any, teacher: Teacher | None) -> list[int]:
+    def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
         from ray.exceptions import RayError
         from ray.tune.error import TuneError
@@ -234,7 +248,7 @@ class _Run:
         )
 
     def _assigner(
-        self, recorder: Recorder, barrier: Path, data: Any, teacher: Teacher | None
+        self, recorder: Recorder, barrier: Path, data: Dataset | None, teacher: Teacher | None
     ) -> Callable[[LiveTrial], Any]:
         from trainables.ray_adapter import Assignment
 

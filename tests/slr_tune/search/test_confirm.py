@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from report_studies import Told, tell_study
 
-from slr_tune.ablation.confirm import _choose, _look_at_test
+from slr_tune.ablation.analysis import Counts
+from slr_tune.ablation.confirm import _choose, _counts_on_test
 from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed
-from slr_tune.training.jobs import Job, JobResult
+from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.runs import Arm, ArmRun
 
 
 def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:
@@ -117,19 +119,26 @@ def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Pa
 
 def test_a_look_that_was_stopped_goes_on_under_its_line(tmp_path: Path) -> None:
     """Nobody saw its figures; what was trained is measured as it is, not trained again."""
-    counts = {"dev": np.ones((1, 4), dtype=np.int64)}
-    results = {"best": JobResult(tmp_path / "best.pt", 1, counts)}
-    jobs = {"best": Job(tmp_path, trainable="student")}
-    answers = [None, {"best": JobResult(tmp_path, 1, {"test": counts["dev"]})}]
-    asked: list[Mapping[str, Job]] = []
+    counts = {"best": [np.ones((1, 4), dtype=np.int64)]}
+    asked = []
 
-    def run(given: Mapping[str, Job]) -> dict[str, JobResult] | None:
-        asked.append(given)
-        return answers[len(asked) - 1]
+    class Store:
+        """Stopped at the first look."""
 
-    for _ in answers:
-        found = _look_at_test(tmp_path, "top 1", jobs, results, run=run, tell=print)
-    assert found is not None and set(found["best"].counts) == {"dev", "test"}
-    assert asked[0]["best"].checkpoint == tmp_path / "best.pt"
+        def counts(self, runs: Sequence[ArmRun], split: str) -> Counts:
+            asked.append((list(runs), split))
+            if len(asked) == 1:
+                raise Interrupted
+            return counts
+
+    def look() -> Counts:
+        talk = Talk(print, lambda: False)
+        return _counts_on_test(tmp_path, "top 1", runs, Store(), talk)  # type: ignore[arg-type]
+
+    runs = [ArmRun(Arm("best", {}, "student"), 1000)]
+    with pytest.raises(Interrupted):
+        look()
+    assert look() == counts
+    assert asked == [(runs, "test")] * 2
     assert len((tmp_path / "test_openings.log").read_text().splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"test_openings.log"}

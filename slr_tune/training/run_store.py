@@ -1,0 +1,224 @@
+"""Trained runs in a folder: what is missing is trained, what is there is found.
+
+`runs.json` lists the stages that each trained run passed through. A run that was trained before,
+for whatever command, is found there and not planned again. Runs that were cut off are planned as
+they were, so that their finished stages fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from slr_tune.training.code_version import code_version
+from slr_tune.training.execute import Execution
+from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.plan import make_plan, state_names
+from slr_tune.training.pool import Pool, work_through
+from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
+from slr_tune.training.stages import CountJob, Job, Stage, load_counts, read_off, read_stage
+from trainables.files.curve import replace_file
+from trainables.registry import UNTAUGHT
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+    from trainables.files.stored_model import StoredModel
+
+_INDEX = "runs.json"
+_EPOCHS_BETWEEN_LINES = 5
+
+Ways = dict[str, list[list[str]]]
+"""Stages that runs passed through, by what was trained; several ways."""
+
+
+class RunStore:
+    """Trained runs of one data set and one teacher."""
+
+    def __init__(
+        self,
+        folder: Path,
+        pool: Pool | None,
+        *,
+        data: Dataset | None,
+        talk: Talk,
+        teacher: Path | None = None,
+        teacher_hash: str | None = None,
+        share: bool = True,
+        measure: Measure = WER,
+        label: Callable[[ArmRun], str] | None = None,
+    ) -> None:
+        """Takes what all runs have in common.
+
+        Args:
+            folder: Where they are kept.
+            pool: Who trains; None where nothing is to be trained.
+            data: The prepared data set, None for a custom run without.
+            talk: How to speak with a person.
+            teacher: The teacher's checkpoint, None without.
+            teacher_hash: Of this file.
+            share: Whether runs share what they agree in.
+            measure: What runs are judged by.
+            label: How a run is called in lines that tell of its epochs; None tells of stages.
+        """
+        self.folder = folder
+        self.data = data
+        self.share = share
+        self.measure = measure
+        self.runs: list[ArmRun] = []
+        self.trained = 0
+        self._pool = pool
+        self._talk = talk
+        self._teacher = teacher
+        self._teacher_hash = teacher_hash
+        self._label = label
+        self._told: dict[str, int] = {}
+
+    def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
+        """Trains every arm with every seed, and gives them arm by arm.
+
+        Raises:
+            Interrupted: Before it was done.
+            TrainablesError: A run cannot be trained as it is configured.
+            RunFailed: Workers keep dying.
+        """
+        wanted = planned_runs(arms, seeds, measure=self.measure)
+        found = self.find(wanted)
+        missing = [run for run in wanted if run.name not in found]
+        if missing:
+            trained = self._execute(missing)
+            self._remember(trained)
+            found |= {run.name: run for run in trained}
+        runs = [found[ArmRun(arm, seed).name] for arm in arms for seed in seeds]
+        self.runs += runs
+        return runs
+
+    def find(self, wanted: Sequence[ArmRun]) -> dict[str, ArmRun]:
+        """Those of some runs that are trained, maybe as longer ones, by name.
+
+        A shorter patience may have its best epoch where no weights were kept: it is then missing.
+        """
+        known = self._known()
+        found = {}
+        for run in wanted:
+            for names in known.get(self._identity(run), ()):
+                stages = [read_stage(self.folder / name) for name in names]
+                there = [stage for stage in stages if stage is not None]
+                outcome = read_off(run, there) if len(there) == len(names) else None
+                if outcome is not None:
+                    found[run.name] = outcome
+                    break
+        return found
+
+    def counts(self, runs: Sequence[ArmRun], split: str) -> dict[str, list[NDArray[np.int64]]]:
+        """Errors by arm, a list over seeds of int64 (utterances, 4).
+
+        A run without any finished epoch counts as one that recognises nothing.
+
+        Raises:
+            Interrupted: Before it was done.
+        """
+        jobs = [CountJob.of_run(run, split) for run in runs]
+        self._count([job for job in jobs if job is not None])
+        result: dict[str, list[NDArray[np.int64]]] = {}
+        for run, job in zip(runs, jobs, strict=True):
+            counts = self._nothing(split) if job is None else load_counts(job.file)
+            result.setdefault(run.arm.name, []).append(counts)
+        return result
+
+    def count_given(self, model: StoredModel) -> NDArray[np.int64]:
+        """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
+        key = _digest([self._context(model.trainable, None), model.content_hash])
+        job = CountJob(model.path, self.folder / f"given-{key}.npy")
+        self._count([job])
+        return load_counts(job.file)
+
+    def context(self, run: ArmRun) -> str:
+        """What beside its configuration shapes a run."""
+        return self._context(run.arm.trainable, run.seed)
+
+    def _context(self, trainable: str, seed: int | None) -> str:
+        parts = [
+            code_version(trainable),
+            metadata.version("torch"),
+            seed,
+            None if self.data is None else self.data.hash,
+            None if trainable in UNTAUGHT else self._teacher_hash,
+        ]
+        return json.dumps(parts)
+
+    def _execute(self, runs: Sequence[ArmRun]) -> list[ArmRun]:
+        assert self._pool is not None
+        plan = make_plan(runs, context=self.context, share=self.share)
+
+        def report(execution: Execution) -> None:
+            if self._label is None:
+                done = execution.trained + execution.found
+                left = f"{execution.open} stages left"
+                self._talk.tell(f"{done} of at most {plan.epochs_planned} epochs, {left}")
+
+        execution = Execution(plan, self.folder, teacher=self._teacher, report=report)
+        complete = execution.run(self._pool, stopped=self._talk.stopped, watch=self._watch)
+        self.trained += execution.trained
+        if not complete:
+            raise Interrupted
+        return execution.outcomes()
+
+    def _watch(self, job: Job) -> None:
+        """Tells now and then how far a run is."""
+        if self._label is None or not isinstance(job, Stage):
+            return
+        epoch, value = job.progress()
+        if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
+            self._told[job.id] = epoch
+            name, length = self._label(job.longest), job.longest.max_epochs
+            self._talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
+
+    def _count(self, jobs: Sequence[CountJob]) -> None:
+        missing = {job.file: job for job in jobs if not job.file.exists()}
+        waiting: list[tuple[int, int, Job]] = [
+            (0, n, job) for n, job in enumerate(missing.values())
+        ]
+        if not waiting:
+            return
+        assert self._pool is not None
+        if not work_through(waiting, self._pool, stopped=self._talk.stopped):
+            raise Interrupted
+
+    def _nothing(self, split: str) -> NDArray[np.int64]:
+        references = getattr(self.data, split).references
+        counts = np.zeros((len(references), 4), dtype=np.int64)
+        counts[:, 1] = counts[:, 3] = [len(reference) for reference in references]
+        return counts
+
+    def _identity(self, run: ArmRun) -> str:
+        """Names what is trained of a run: those that only stop otherwise have one name."""
+        return state_names(run, context=self.context, share=self.share)(run.max_epochs)
+
+    def _known(self) -> Ways:
+        """What `runs.json` lists; nothing where it is not there or cannot be read."""
+        try:
+            known: Ways = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known
+
+    def _remember(self, runs: Sequence[ArmRun]) -> None:
+        with FileLock(self.folder / f".{_INDEX}.lock"):
+            known = self._known()
+            for run in runs:
+                ways = known.setdefault(self._identity(run), [])
+                if list(run.stages) not in ways:
+                    ways.append(list(run.stages))
+            replace_file(self.folder / _INDEX, json.dumps(known).encode())
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
