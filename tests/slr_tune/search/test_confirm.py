@@ -12,6 +12,7 @@ from report_studies import Told, tell_study
 
 from slr_tune.ablation.analysis import Counts
 from slr_tune.ablation.confirm import _choose, _counts_on_test
+from slr_tune.ablation.result_files import read_result
 from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.report.study.facts import collect
@@ -107,6 +108,43 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     told = capsys.readouterr()
     assert "for the 1st time" in told.err and "test, fresh seeds" in told.out
     assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("ray_two_cores", "database")
+def test_a_baseline_that_was_confirmed_is_not_trained_again_for_an_ablation(
+    tmp_path: Path, studies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both train the space's baseline with the same fresh seeds; it is the longest part of either.
+
+    And the other way round: what an ablation trained is found by the next `confirm`.
+    """
+    space = tmp_path / "tiny.yaml"
+    space.write_text(SPACE)
+    assert slr_tune(["run", str(space)]) == 0
+    assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0
+    stages = studies / "tiny" / "ablations" / ".stages"
+    confirmed = {path.parent.name: path.stat().st_mtime_ns for path in stages.glob("*/done.json")}
+    capsys.readouterr()
+    assert slr_tune(["ablate", str(space), "--factor", "dropout", "--seeds", "3"]) == 0
+    result = read_result(studies / "tiny" / "ablations" / "dropout")
+    receipt = result.receipt
+    said = f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for (100%), "
+    assert said + f"{receipt.epochs_now} of them now." in capsys.readouterr().out
+    baseline = {
+        stage.id: stage.last - stage.first + 1
+        for stage in receipt.stages
+        if any(run.startswith(f"{result.main.baseline}, ") for run in stage.runs)
+    }
+    assert len(baseline) == 3 and baseline.keys() <= confirmed.keys()
+    assert receipt.epochs_now == receipt.epochs_run - sum(baseline.values())
+    for name, written in confirmed.items():
+        assert (stages / name / "done.json").stat().st_mtime_ns == written
+    entries = read_confirmed(studies / "tiny")
+    assert entries[0].wer["dev"] == result.main.rows[0].per_seed
+    done = len(list(stages.glob("*/done.json")))
+    assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0
+    assert len(list(stages.glob("*/done.json"))) == done
+    assert [entry.wer for entry in read_confirmed(studies / "tiny")] == [e.wer for e in entries]
 
 
 @pytest.mark.usefixtures("database")
