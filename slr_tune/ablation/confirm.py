@@ -6,7 +6,7 @@ An ablation whose arms are trials: trained by the same code into the same store,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -31,27 +31,15 @@ from trainables.files.curve import CurveFile
 
 
 def confirm(
-    view: StudyView,
-    *,
-    top: int,
-    seeds: int,
-    with_test: bool,
-    storage: str | None,
-    workers: int | None,
-    tell: Callable[[str], None],
-    stopped: Callable[[], bool],
+    view: StudyView, request: Request, talk: Talk, *, top: int
 ) -> list[ConfirmedTrial] | None:
     """Retrains the best trials and the baseline on seeds that the search never used.
 
     Args:
         view: The study.
+        request: How many seeds, which all configurations share, and with what to train them.
+        talk: How to speak with a person; what is trained is kept when stopped.
         top: How many of its best trials.
-        seeds: How many seeds each; all configurations share them.
-        with_test: Whether to open the test split for them too.
-        storage: Database in which a `{study: NAME}` teacher is looked up.
-        workers: Trainings side by side.
-        tell: Takes a line for a person.
-        stopped: Whether to end early; what is trained is kept and found next time.
 
     Returns:
         The baseline first where the space has one, then the best in order; None when stopped.
@@ -60,7 +48,7 @@ def confirm(
         StudyError: The study has no finished trial, or its runs tell no errors.
         StudyLocked: An ablation of this study is at work.
     """
-    spec, talk = view.spec, Talk(tell, stopped)
+    spec = view.spec
     if not is_recogniser(spec.trainable):
         raise StudyError(
             f"the run {spec.trainable} tells no errors, so its WER cannot be confirmed",
@@ -68,15 +56,14 @@ def confirm(
         )
     chosen = _choose(view, top)
     arms = [_arm(view, number, name) for number, (name, _) in chosen.items()]
-    request = Request(with_test=with_test, storage=storage, workers=workers)
     try:
         with opened_store(spec, request, talk, measure=WER, by_epoch=True) as (store, _):
-            runs = store.train(arms, fresh_seeds(seeds, search_seed=spec.seed))
+            runs = store.train(arms, fresh_seeds(request.seeds, search_seed=spec.seed))
             for run in runs:
                 run.check_weights()
             counts: dict[str, Counts] = {"dev": store.counts(runs, "dev")}
-            if with_test:
-                reason = f"confirm --top {top} --seeds {seeds}"
+            if request.with_test:
+                reason = f"confirm --top {top} --seeds {request.seeds}"
                 counts["test"] = _counts_on_test(view.folder, reason, runs, store, talk)
     except Interrupted:
         return None

@@ -52,23 +52,28 @@ def dry_run(design: Design, request: Request, view: StudyView | None) -> DryRun:
     if design.goal is not None:
         return _path(design, workers, per_epoch)
     plan = plan_of(design.arms, design.seeds, share=request.share, measure=design.measure)
-    runs, asked, run = len(plan.runs), plan.epochs_asked, plan.epochs_planned
-    seconds = None if per_epoch is None else makespan(plan, workers, seconds_per_epoch=per_epoch)
+    plans = [plan]
     if design.retune is not None:
         tries = [
             found for arm in design.arms for found in candidates(arm, design.retune, request.budget)
         ]
         tuning = plan_of(tries, [TUNING_SEED], share=request.share, measure=design.measure)
         # Each arm is then trained again with what it chose, at most as often as before.
-        asked = 2 * asked + tuning.epochs_asked
-        runs = 2 * runs + len(tuning.runs)
-        run = 2 * run + tuning.epochs_planned
-        if seconds is not None and per_epoch is not None:
-            seconds = 2 * seconds + makespan(tuning, workers, seconds_per_epoch=per_epoch)
+        plans = [plan, tuning, plan]
     tree = tree_lines(plan, design.seeds[0])
     names = tuple(arm.name for arm in design.arms)
     again = [arm.name for arm in design.arms if arm.kind is Kind.DECODING and request.share]
-    return DryRun(names, tuple(tree), tuple(again), runs, asked, run, seconds, workers)
+    times = [makespan(each, workers, seconds_per_epoch=per_epoch or 0.0) for each in plans]
+    return DryRun(
+        arms=names,
+        tree=tuple(tree),
+        decoded=tuple(again),
+        runs=sum(len(each.runs) for each in plans),
+        epochs_asked=sum(each.epochs_asked for each in plans),
+        epochs_run=sum(each.epochs_planned for each in plans),
+        seconds=None if per_epoch is None else sum(times),
+        workers=workers,
+    )
 
 
 def plan_of(

@@ -118,11 +118,7 @@ def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str)
 
 
 def _arm(
-    label: str,
-    under: Mapping[str, Any],
-    name: str,
-    over: Mapping[str, Any],
-    trainable: str,
+    label: str, under: Mapping[str, Any], name: str, over: Mapping[str, Any], trainable: str
 ) -> Arm:
     """One configuration with one setting of another."""
     config = {key: value for key, value in under.items() if key != name}

@@ -28,7 +28,7 @@ from slr_tune.errors import StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
 from slr_tune.study.openings import LOOKING, log_test_opening, opening_line
-from slr_tune.training.interrupt import Talk
+from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import ArmRun, Measure
@@ -104,6 +104,8 @@ def opened_store(
                 teacher = find_teacher(
                     spec, data, pool=pool, storage=request.storage, talk=talk, allow_weak=True
                 )
+            if talk.stopped():
+                raise Interrupted
             store = RunStore(
                 study_folder(spec.study) / "ablations" / _STAGES,
                 pool,

@@ -24,41 +24,28 @@ from slr_tune.cli.options import echo_json, examples, json_option, storage_optio
 @click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
 @storage_option
 @json_option
-def command(
-    study: str | None,
-    top: int,
-    seeds: int,
-    with_test: bool,
-    workers: int | None,
-    storage: str | None,
-    as_json: bool,
-) -> int:
+def command(study: str | None, storage: str | None, top: int, as_json: bool, **options: Any) -> int:
     """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
 
     The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
     """
     from slr_tune.ablation.confirm import confirm
+    from slr_tune.ablation.request import Request
     from slr_tune.ablation.winners_curse import confirm_row
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.study.confirmed import write_confirmed
     from slr_tune.study.view import load_study
-    from slr_tune.training.interrupt import interrupt_flag
+    from slr_tune.training.interrupt import Talk, interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)
 
     view = load_study(study, storage)
+    request = Request(storage=storage, **options)
     tell(f"Study {view.spec.study!r}")
     with interrupt_flag(tell) as asked:
         entries = confirm(
-            view,
-            top=top,
-            seeds=seeds,
-            with_test=with_test,
-            storage=storage,
-            workers=workers,
-            tell=tell,
-            stopped=asked.is_set,
+            view, Request(storage=storage, **options), Talk(tell, asked.is_set), top=top
         )
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")

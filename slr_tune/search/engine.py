@@ -25,7 +25,7 @@ from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
-from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
+from slr_tune.training.interrupt import Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
 from slr_tune.training.session import prepare_environment, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
@@ -136,7 +136,16 @@ class _Run:
         self.progress.message("Starting Ray")
         resources = self.spec.resources
         with workers_session(resources, address=self.options.address) as self.workers:
-            teacher = self._teacher(data)
+            talk = Talk(self.progress.message, self.asked.is_set)
+            with closing(RayPool(resources, self.workers, data=data)) as pool:
+                teacher = find_teacher(
+                    self.spec,
+                    data,
+                    pool=pool,
+                    storage=self.options.storage,
+                    talk=talk,
+                    allow_weak=self.options.allow_weak_teacher,
+                )
             if self.asked.is_set():
                 return RunOutcome(0, recovery, interrupted=True, teacher=teacher)
             write_manifest(
@@ -160,22 +169,6 @@ class _Run:
         if recorder.failure is not None:
             raise recorder.failure
         return RunOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
-
-    def _teacher(self, data: Dataset | None) -> Teacher | None:
-        """The teacher; None too where somebody asked to stop before it was trained."""
-        talk = Talk(self.progress.message, self.asked.is_set)
-        with closing(RayPool(self.spec.resources, self.workers, data=data)) as pool:
-            try:
-                return find_teacher(
-                    self.spec,
-                    data,
-                    pool=pool,
-                    storage=self.options.storage,
-                    talk=talk,
-                    allow_weak=self.options.allow_weak_teacher,
-                )
-            except Interrupted:
-                return None
 
     def _collapse_watch(self) -> CollapseWatch | None:
         mode = self.options.collapse_watch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
@@ -28,27 +28,6 @@ class WorkerDied(Exception):
     """A worker was killed or crashed; its job can be given to another."""
 
 
-class Pool(Protocol):
-    """Workers that take a job each."""
-
-    @property
-    def free(self) -> int:
-        """Workers that wait for a job."""
-
-    def submit(self, job: Job) -> None:
-        """Gives a job to a free worker."""
-
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Job | Exception]]:
-        """Jobs that ended since the last call, each as it was given and done, or what it raised.
-
-        Args:
-            timeout: Seconds to wait for the first.
-        """
-
-    def close(self) -> None:
-        """Ends the workers, whatever they do."""
-
-
 class LocalPool:
     """One worker in this process: for tests and for debugging."""
 
@@ -57,7 +36,7 @@ class LocalPool:
         from slr_tune.training.worker import Worker
 
         self._worker = Worker(data, cache)
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []
 
     @property
     def free(self) -> int:
@@ -68,14 +47,9 @@ class LocalPool:
         """Keeps the job for `finished`."""
         self._waiting.append(job)
 
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Job | Exception]]:
+    def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Works on the job now; what it raises is raised here."""
-        jobs = [self._waiting.popleft()] if self._waiting else []
-        return [(job, self._worker.work(job)) for job in jobs]
-
-    def close(self) -> None:
-        """Forgets what waits."""
-        self._waiting.clear()
+        return [(job, self._worker.work(job)) for job in (self._waiting.pop(),)]
 
 
 class RayPool:
@@ -111,16 +85,20 @@ class RayPool:
         return self._workers - len(self._busy)
 
     def submit(self, job: Job) -> None:
-        """Gives the job to an idle actor, or to a new one."""
+        """Gives the job to an idle actor, or to a new one; only where one is free."""
         actor = self._idle.pop() if self._idle else self._actor.remote(*self._given)
         self._busy[actor.work.remote(job)] = (actor, job)
 
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Job | Exception]]:
-        """Collects answers; an actor that died is replaced."""
+    def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
+        """Jobs that ended since the last call, each as it was given and done, or what it raised.
+
+        An actor that died is replaced.
+
+        Args:
+            timeout: Seconds to wait for the first.
+        """
         import ray
 
-        if not self._busy:
-            return []
         done, _ = ray.wait(list(self._busy), num_returns=1, timeout=timeout)
         answers = []
         for reference in done:
@@ -138,6 +116,10 @@ class RayPool:
         for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
             ray.kill(actor)
         self._idle, self._busy = [], {}
+
+
+Pool = RayPool | LocalPool
+"""Workers that take a job each."""
 
 
 @contextmanager

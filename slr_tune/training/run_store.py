@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,47 +40,36 @@ Ways = dict[str, list[list[str]]]
 """Stages that runs passed through, by what was trained; several ways."""
 
 
+@dataclass
 class RunStore:
-    """Trained runs of one data set and one teacher."""
+    """Trained runs of one data set and one teacher.
 
-    def __init__(
-        self,
-        folder: Path,
-        pool: Pool | None,
-        *,
-        data: Dataset | None,
-        talk: Talk,
-        teacher: Path | None = None,
-        teacher_hash: str | None = None,
-        share: bool = True,
-        measure: Measure = WER,
-        label: Callable[[ArmRun], str] | None = None,
-    ) -> None:
-        """Takes what all runs have in common.
+    Attributes:
+        folder: Where they are kept.
+        pool: Who trains; None where nothing is to be trained.
+        data: The prepared data set, None for a custom run without.
+        talk: How to speak with a person.
+        teacher: The teacher's checkpoint, None without.
+        teacher_hash: Of this file.
+        share: Whether runs share what they agree in.
+        measure: What runs are judged by.
+        label: How a run is called in lines that tell of its epochs; None tells of stages.
+        runs: All that `train` gave.
+        trained: Epochs that were trained for them now.
+    """
 
-        Args:
-            folder: Where they are kept.
-            pool: Who trains; None where nothing is to be trained.
-            data: The prepared data set, None for a custom run without.
-            talk: How to speak with a person.
-            teacher: The teacher's checkpoint, None without.
-            teacher_hash: Of this file.
-            share: Whether runs share what they agree in.
-            measure: What runs are judged by.
-            label: How a run is called in lines that tell of its epochs; None tells of stages.
-        """
-        self.folder = folder
-        self.data = data
-        self.share = share
-        self.measure = measure
-        self.runs: list[ArmRun] = []
-        self.trained = 0
-        self._pool = pool
-        self._talk = talk
-        self._teacher = teacher
-        self._teacher_hash = teacher_hash
-        self._label = label
-        self._told: dict[str, int] = {}
+    folder: Path
+    pool: Pool | None
+    data: Dataset | None
+    talk: Talk
+    teacher: Path | None = None
+    teacher_hash: str | None = None
+    share: bool = True
+    measure: Measure = WER
+    label: Callable[[ArmRun], str] | None = None
+    runs: list[ArmRun] = field(default_factory=list, init=False)
+    trained: int = field(default=0, init=False)
+    _told: dict[str, int] = field(default_factory=dict, init=False)
 
     def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
         """Trains every arm with every seed, and gives them arm by arm.
@@ -150,22 +140,22 @@ class RunStore:
             metadata.version("torch"),
             seed,
             None if self.data is None else self.data.hash,
-            None if trainable in UNTAUGHT else self._teacher_hash,
+            None if trainable in UNTAUGHT else self.teacher_hash,
         ]
         return json.dumps(parts)
 
     def _execute(self, runs: Sequence[ArmRun]) -> list[ArmRun]:
-        assert self._pool is not None
+        assert self.pool is not None
         plan = make_plan(runs, context=self.context, share=self.share)
 
         def report(execution: Execution) -> None:
-            if self._label is None:
+            if self.label is None:
                 done = execution.trained + execution.found
                 left = f"{execution.open} stages left"
-                self._talk.tell(f"{done} of at most {plan.epochs_planned} epochs, {left}")
+                self.talk.tell(f"{done} of at most {plan.epochs_planned} epochs, {left}")
 
-        execution = Execution(plan, self.folder, teacher=self._teacher, report=report)
-        complete = execution.run(self._pool, stopped=self._talk.stopped, watch=self._watch)
+        execution = Execution(plan, self.folder, teacher=self.teacher, report=report)
+        complete = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
         self.trained += execution.trained
         if not complete:
             raise Interrupted
@@ -173,13 +163,13 @@ class RunStore:
 
     def _watch(self, job: Job) -> None:
         """Tells now and then how far a run is."""
-        if self._label is None or not isinstance(job, Stage):
+        if self.label is None or not isinstance(job, Stage):
             return
         epoch, value = job.progress()
         if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
             self._told[job.id] = epoch
-            name, length = self._label(job.longest), job.longest.max_epochs
-            self._talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
+            name, length = self.label(job.longest), job.longest.max_epochs
+            self.talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
         missing = {job.file: job for job in jobs if not job.file.exists()}
@@ -188,8 +178,8 @@ class RunStore:
         ]
         if not waiting:
             return
-        assert self._pool is not None
-        if not work_through(waiting, self._pool, stopped=self._talk.stopped):
+        assert self.pool is not None
+        if not work_through(waiting, self.pool, stopped=self.talk.stopped):
             raise Interrupted
 
     def _nothing(self, split: str) -> NDArray[np.int64]:

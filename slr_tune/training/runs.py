@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +204,5 @@ def weights_file(folder: Path, epoch: int) -> Path:
 
 def fresh_seeds(number: int, *, search_seed: int) -> tuple[int, ...]:
     """So many seeds from 1000 up for runs that are compared, the search's own left out."""
-    last = FIRST_FRESH_SEED + number
-    seeds = (seed for seed in range(FIRST_FRESH_SEED, last + 1) if seed != search_seed)
-    return tuple(islice(seeds, number))
+    seeds = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + number + 1)
+    return tuple(seed for seed in seeds if seed != search_seed)[:number]

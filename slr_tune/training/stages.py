@@ -186,17 +186,8 @@ def read_stage(folder: Path) -> Stage | None:
         first, rows = int(said["first"]), said["rows"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return Stage(
-        folder.name,
-        None,
-        first,
-        len(rows),
-        (),
-        folder,
-        rows=rows,
-        facts=said["facts"],
-        ended_by=said["ended_by"],
-    )
+    done = Stage(folder.name, None, first, len(rows), (), folder, rows=rows)
+    return replace(done, facts=said["facts"], ended_by=said["ended_by"])
 
 
 def read_off(run: ArmRun, stages: Sequence[Stage]) -> ArmRun | None:

@@ -15,7 +15,7 @@ from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.space import StudySpec, TeacherSpec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.record import record_of
-from slr_tune.training.interrupt import Talk
+from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import Pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, planned_runs
@@ -70,10 +70,10 @@ def find_teacher(
         allow_weak: Go on with a teacher that is worse than the student.
 
     Returns:
-        The teacher; None where the space needs none.
+        The teacher; None where the space needs none, or when stopped: the training then ends at
+        its last epoch.
 
     Raises:
-        Interrupted: Before it was done; the training ends at its last epoch.
         SlrTuneError: The teacher cannot be had, or is worse than the student beyond chance.
     """
     if spec.teacher is None or data is None:
@@ -84,15 +84,19 @@ def find_teacher(
     given = _given_teacher(spec.teacher, storage)
     soft = spec.teacher.kind == "soft_targets"
     model = None if given is None or soft else load_model(given)
-    runs = store.train(_arms(spec), [spec.seed])
-    weights = {run.arm.name: run.weights for run in runs}
-    counts = {name: seeds[0] for name, seeds in store.counts(runs, "dev").items()}
+    try:
+        runs = store.train(_arms(spec), [spec.seed])
+        weights = {run.arm.name: run.weights for run in runs}
+        counts = {name: seeds[0] for name, seeds in store.counts(runs, "dev").items()}
+        if model is not None:
+            counts[_TEACHER] = store.count_given(model)
+    except Interrupted:
+        return None
     student = counts.get(_STUDENT)
     reference = None if student is None else _wer(student)
     if given is not None and soft:
         return _soft_teacher(given, reference, tell=talk.tell)
-    found = counts[_TEACHER] if model is None else store.count_given(model)
-    model = model or load_model(weights[_TEACHER])
+    model, found = model or load_model(weights[_TEACHER]), counts[_TEACHER]
     talk.tell(f"Teacher loaded: dev WER {_wer(found):.2f}, {model.parameters:,} parameters")
     if student is not None:
         _gate(found, student, tell=talk.tell, allow_weak=allow_weak)

@@ -53,16 +53,17 @@ class Worker:
 
     def _train(self, stage: Stage) -> Stage:
         run, rows = self._start(stage)
-        own_end = None if stage.scored else run.ended_by
-        while len(rows) < stage.last and own_end is None and not _all_ended(stage, rows):
+        while len(rows) < stage.last and any(one.end(rows) is None for one in stage.judged):
+            if not stage.scored and run.ended_by is not None:
+                break
             rows.append(_checked(run.run_epoch(), stage))
             _store(run, rows, stage)
-            own_end = None if stage.scored else run.ended_by
         for epoch in stage.needed(rows):
             file = counts_file(stage.folder, epoch, split="dev", decoding=None)
             self._count(CountJob(weights_file(stage.folder, epoch), file))
         facts = {key: value for key, value in run.facts().items() if key != "teacher_hash"}
-        done = replace(stage, rows=rows, facts=facts, ended_by=own_end)
+        ended_by = None if stage.scored else run.ended_by
+        done = replace(stage, rows=rows, facts=facts, ended_by=ended_by)
         done.finish()
         return done
 
@@ -107,11 +108,6 @@ class Worker:
         network = model.stored.model.to(device)
         found = evaluate(network, split, data.vocabulary, device=device, decoder=decoder)
         save_counts(job.file, utterance_errors(found.hypotheses, split.references))
-
-
-def _all_ended(stage: Stage, rows: Sequence[Row]) -> bool:
-    """Whether no run goes on after this curve."""
-    return all(run.end(rows) is not None for run in stage.judged)
 
 
 def _checked(row: Mapping[str, float], stage: Stage) -> Row:

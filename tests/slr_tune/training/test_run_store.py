@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -82,10 +81,10 @@ class DyingPool(LocalPool):
         super().__init__(data=None, cache=folder)
         self.times = times
 
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Job | Exception]]:
+    def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         if self.times and self._waiting:
             self.times -= 1
-            return [(self._waiting.popleft(), WorkerDied("killed"))]
+            return [(self._waiting.pop(), WorkerDied("killed"))]
         return super().finished(timeout)
 
 
