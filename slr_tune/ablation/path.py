@@ -5,48 +5,32 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from slr_tune.ablation.arms import BASELINE, resolve
 from slr_tune.ablation.naming import change_text, level_text
-from slr_tune.ablation.result import PathStep, number
+from slr_tune.ablation.result import FORWARD, PUT_BACK, PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
+TRIED = "tried"
 
-
-@dataclass
-class Path:
-    """What was walked.
-
-    Attributes:
-        forward: Trained arms, the baseline first, then one more parameter each.
-        back: The best first, then the best with each parameter put back; without those that then
-            have no value.
-        tried: Steps that another one gained more than, and what has no value.
-        steps: What was gained.
-    """
-
-    forward: list[ArmRun]
-    back: list[ArmRun] = field(default_factory=list)
-    tried: list[ArmRun] = field(default_factory=list)
-    steps: tuple[PathStep, ...] = ()
+Config = Mapping[str, Any]
 
 
 def walk(
-    store: RunStore,
-    start: Mapping[str, Any],
-    goal: Mapping[str, Any],
-    *,
-    trainable: str,
-    seeds: Sequence[int],
-) -> Path:
+    store: RunStore, start: Config, goal: Config, *, trainable: str, seeds: Sequence[int]
+) -> tuple[dict[str, list[ArmRun]], tuple[PathStep, ...]]:
     """Changes one parameter after another, the one that gains most first, with paired seeds.
 
     Each step tries all parameters that are left, and keeps the one with the best mean on dev.
+
+    Returns:
+        The runs by what they are for, and what each step gained. The way forth is the baseline and
+        then one more parameter each; the way back is the best, then the best with each parameter
+        put back. Tried was what another step gained more than, and what has no value.
 
     Raises:
         SlrTuneError: Start and goal do not differ, or cannot be mixed.
@@ -64,11 +48,13 @@ def walk(
     def rank(mean: float) -> float:
         return math.inf if math.isnan(mean) else sign * mean
 
-    path = Path(store.train([Arm(BASELINE, start, trainable)], seeds))
-    current, before = start, _mean(path.forward)
+    forward = store.train([Arm(BASELINE, start, trainable)], seeds)
+    tried: list[ArmRun] = []
+    steps: list[PathStep] = []
+    current, before = start, _mean(forward)
     _check_value(BASELINE, before, store)
     while left:
-        place = len(path.steps) + 1
+        place = len(steps) + 1
         tries = {
             name: _arm(
                 f"{place}. + {level_text(name, goal.get(name))}", current, name, goal, trainable
@@ -83,32 +69,31 @@ def walk(
         _check_value(tries[best].name, means[best], store)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))
-        step = PathStep(best, change, means[best] - before, means[best], others)
-        path.steps = (*path.steps, step)
-        path.forward += [run for run in runs if run.arm is tries[best]]
-        path.tried += [run for run in runs if run.arm is not tries[best]]
+        steps.append(PathStep(best, change, means[best] - before, means[best], others))
+        forward += [run for run in runs if run.arm is tries[best]]
+        tried += [run for run in runs if run.arm is not tries[best]]
         current, before = tries[best].config, means[best]
         left.remove(best)
     back = store.train(_put_back(start, goal, trainable), seeds)
     without = {run.arm.name for run in back if math.isnan(run.value)}
-    path.back = [run for run in back if run.arm.name not in without]
-    path.tried += [run for run in back if run.arm.name in without]
-    return path
+    tried += [run for run in back if run.arm.name in without]
+    back = [run for run in back if run.arm.name not in without]
+    return {FORWARD: forward, PUT_BACK: back, TRIED: tried}, tuple(steps)
 
 
-def changed_parameters(start: Mapping[str, Any], goal: Mapping[str, Any]) -> list[str]:
+def changed_parameters(start: Config, goal: Config) -> list[str]:
     """Settings in which two configurations differ; a group counts as one."""
     return [name for name in dict.fromkeys([*start, *goal]) if start.get(name) != goal.get(name)]
 
 
-def runs_at_most(start: Mapping[str, Any], goal: Mapping[str, Any]) -> int:
+def runs_at_most(start: Config, goal: Config) -> int:
     """Configurations that a walk trains."""
     count = len(changed_parameters(start, goal))
     inner = max(0, count - 2)  # putting back the last parameter is a step of the way, and all are
     return 1 + count * (count + 1) // 2 + inner
 
 
-def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str) -> list[Arm]:
+def _put_back(start: Config, goal: Config, trainable: str) -> list[Arm]:
     """The best, and the best with each parameter as the baseline has it."""
     arms = [Arm(BEST, goal, trainable)]
     for name in changed_parameters(start, goal):
@@ -117,9 +102,7 @@ def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str)
     return arms
 
 
-def _arm(
-    label: str, under: Mapping[str, Any], name: str, over: Mapping[str, Any], trainable: str
-) -> Arm:
+def _arm(label: str, under: Config, name: str, over: Config, trainable: str) -> Arm:
     """One configuration with one setting of another."""
     config = {key: value for key, value in under.items() if key != name}
     if name in over:

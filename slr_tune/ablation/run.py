@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from slr_tune.ablation.request import Request
 from slr_tune.ablation.result import (
     FORWARD,
     MAIN,
-    PUT_BACK,
     RETUNED,
     AblationResult,
     PathStep,
@@ -138,8 +137,7 @@ def _train(
     """All runs that the design asks for, by what they are for, the baseline's first."""
     trainable, seeds = design.spec.trainable, design.seeds
     if design.goal is not None:
-        path = walk(store, design.baseline.config, design.goal, trainable=trainable, seeds=seeds)
-        return {FORWARD: path.forward, PUT_BACK: path.back, "tried": path.tried}, path.steps
+        return walk(store, design.baseline.config, design.goal, trainable=trainable, seeds=seeds)
     runs = {MAIN: store.train(design.arms, seeds)}
     if design.retune is not None:
         arms, tried = retuned(
@@ -154,15 +152,12 @@ def _locked(study: str) -> Iterator[None]:
     """One ablation of a study at a time; the system frees the lock of one that dies."""
     path = study_folder(study) / "ablations" / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise StudyLocked(
-            f"another ablation of study {study!r} is at work",
-            hint="Wait until it is done. What it trains is found by this one.",
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(path, timeout=0))
+        except Timeout:
+            raise StudyLocked(
+                f"another ablation of study {study!r} is at work",
+                hint="Wait until it is done. What it trains is found by this one.",
+            ) from None
         yield
-    finally:
-        lock.release()

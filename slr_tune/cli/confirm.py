@@ -44,9 +44,7 @@ def command(study: str | None, storage: str | None, top: int, as_json: bool, **o
     request = Request(storage=storage, **options)
     tell(f"Study {view.spec.study!r}")
     with interrupt_flag(tell) as asked:
-        entries = confirm(
-            view, Request(storage=storage, **options), Talk(tell, asked.is_set), top=top
-        )
+        entries = confirm(view, request, Talk(tell, asked.is_set), top=top)
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")
         return EXIT_INTERRUPTED

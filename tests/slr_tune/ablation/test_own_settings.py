@@ -13,9 +13,9 @@ from sparse_runs import SparseConfig
 
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
-from slr_tune.ablation.path import Path as Walked
-from slr_tune.ablation.path import walk
+from slr_tune.ablation.path import TRIED, walk
 from slr_tune.ablation.request import Request
+from slr_tune.ablation.result import PUT_BACK
 from slr_tune.errors import RunFailed
 from slr_tune.training.interrupt import Talk
 from slr_tune.training.pool import LocalPool
@@ -132,7 +132,7 @@ def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
     assert arms_of("loss_weights", more=more) == ["loss_weights even", "loss_weights odd"]
 
 
-def walked(store: RunStore, start: dict[str, Any], goal: dict[str, Any]) -> Walked:
+def walked(store: RunStore, start: dict[str, Any], goal: dict[str, Any]) -> Any:
     return walk(store, start, goal, trainable=RUN, seeds=[1, 2])
 
 
@@ -142,18 +142,18 @@ def test_a_path_steps_around_what_has_no_value(store: RunStore) -> None:
     Lengthened before, the run has one. The step that was not taken is told without a number, and
     the best with the short run put back, which has no value either, is no row of the table.
     """
-    found = walked(store, plain(every=2), plain(every=7, level=2.0, max_epochs=14))
-    assert [step.parameter for step in found.steps] == ["max_epochs", "level", "every"]
-    first = found.steps[0]
+    found, steps = walked(store, plain(every=2), plain(every=7, level=2.0, max_epochs=14))
+    assert [step.parameter for step in steps] == ["max_epochs", "level", "every"]
+    first = steps[0]
     assert first.gain == pytest.approx(4 / 14 - 4 / 6)
     assert first.others == {"every": None, "level": pytest.approx(2 / 6 - 4 / 6)}
-    json.dumps([dataclasses.asdict(step) for step in found.steps], allow_nan=False)
-    assert {run.arm.name for run in found.back} == {
+    json.dumps([dataclasses.asdict(step) for step in steps], allow_nan=False)
+    assert {run.arm.name for run in found[PUT_BACK]} == {
         "best",
         "best, level 4 put back",
         "best, every 2 put back",
     }
-    assert "best, max_epochs 6 put back" in {run.arm.name for run in found.tried}
+    assert "best, max_epochs 6 put back" in {run.arm.name for run in found[TRIED]}
 
 
 def test_a_path_without_a_way_ends_in_words(store: RunStore) -> None:
