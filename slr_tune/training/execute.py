@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from slr_tune.training.plan import Plan
-from slr_tune.training.pool import Pool, work_through
+from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.stages import Job, Stage, read_off, read_stage
 from trainables.registry import UNTAUGHT
@@ -21,17 +21,10 @@ class Execution:
 
     Attributes:
         trained: Epochs trained by this call.
-        found: Epochs of stages that were finished before.
-        open: Stages that are left at most.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        folder: Path,
-        *,
-        teacher: Path | None,
-        report: Callable[[Execution], None] = lambda execution: None,
+        self, plan: Plan, folder: Path, *, teacher: Path | None, tell: Callable[[str], None]
     ) -> None:
         """Prepares; `run` does it.
 
@@ -39,25 +32,27 @@ class Execution:
             plan: What to run.
             folder: Where its stages are kept.
             teacher: The teacher's checkpoint, None without.
-            report: Told after each stage.
+            tell: Takes a line after each stage.
         """
         self.trained = 0
-        self.found = 0
-        self.open = len(plan.stages)
+        self._found = 0
+        self._open = len(plan.stages)
         self._plan = plan
         self._folder = folder
         self._teacher = teacher
-        self._report = report
+        self._tell = tell
         self._done: dict[str, Stage] = {}
         self._children: dict[str | None, list[Stage]] = defaultdict(list)
         for stage in plan.stages:
             self._children[stage.parent].append(stage)
         self._remaining = plan.remaining()
         self._order = {stage.id: number for number, stage in enumerate(plan.stages)}
-        self._waiting: list[tuple[int, int, Job]] = []
+        self._waiting: list[Waiting] = []
 
-    def run(self, pool: Pool, *, stopped: Callable[[], bool], watch: Callable[[Job], None]) -> bool:
-        """Trains what is missing; False when stopped before it was done.
+    def run(
+        self, pool: Pool, *, stopped: Callable[[], bool], watch: Callable[[Job], None]
+    ) -> list[ArmRun]:
+        """Trains what is missing; gives each run, in the order of the plan.
 
         Args:
             pool: Who trains.
@@ -65,19 +60,15 @@ class Execution:
             watch: Told each stage in the air, twice a second.
 
         Raises:
+            Interrupted: Stopped before it was done.
             RunFailed: Workers keep dying.
             TrainablesError: A run cannot be trained as it is configured.
         """
         for stage in self._children[None]:
             self._offer(stage)
-        return work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=watch)
-
-    def outcomes(self) -> list[ArmRun]:
-        """Each run, in the order of the plan; only after `run` was done."""
-        found = [
-            read_off(run, [self._done[s.id] for s in self._plan.path(run) if s.id in self._done])
-            for run in self._plan.runs
-        ]
+        work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=watch)
+        runs, way = self._plan.runs, self._plan.path
+        found = [read_off(run, (self._done.get(stage.id) for stage in way(run))) for run in runs]
         return [run for run in found if run is not None]
 
     def _take(self, job: Job) -> None:
@@ -90,7 +81,7 @@ class Execution:
         parent = None if planned.parent is None else self._done[planned.parent]
         runs = tuple(run for run in planned.runs if parent is None or parent.end(run) is None)
         if not runs:
-            self.open -= self._below(planned)
+            self._open -= self._below(planned)
             return
         stage = replace(
             planned,
@@ -111,13 +102,14 @@ class Execution:
             order = (-self._remaining[stage.id], self._order[stage.id], stage)
             heapq.heappush(self._waiting, order)
         else:
-            self.found += found.trained
+            self._found += found.trained
             self._finish(found)
 
     def _finish(self, stage: Stage) -> None:
         self._done[stage.id] = stage
-        self.open -= 1
-        self._report(self)
+        self._open -= 1
+        done, most = self.trained + self._found, self._plan.epochs_planned
+        self._tell(f"{done} of at most {most} epochs, {self._open} stages left")
         for child in self._children[stage.id]:
             self._offer(child)
 

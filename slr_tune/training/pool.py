@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
 from slr_tune.study.folders import cache_root
+from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
 from slr_tune.training.stages import Job
 from trainables.errors import TrainablesError
@@ -120,6 +121,8 @@ class RayPool:
 
 Pool = RayPool | LocalPool
 """Workers that take a job each."""
+Waiting = tuple[int, int, Job]
+"""A job behind two numbers, which say when it comes and are its own."""
 
 
 @contextmanager
@@ -139,28 +142,29 @@ def training_pool(
 
 
 def work_through(
-    waiting: list[tuple[int, int, Job]],
+    waiting: list[Waiting],
     pool: Pool,
     *,
     stopped: Callable[[], bool],
     done: Callable[[Job], None] = lambda job: None,
     watch: Callable[[Job], None] = lambda job: None,
-) -> bool:
-    """Has jobs done until none waits; False when stopped before.
+) -> None:
+    """Has jobs done until none waits.
 
     Args:
-        waiting: A heap of jobs, each behind two numbers that say which is first and are its own.
+        waiting: A heap of jobs.
         pool: Who does them.
         stopped: Whether somebody asked to end.
         done: Told each job with its outcome; may push others that wait.
         watch: Told each job in the air, twice a second.
 
     Raises:
+        Interrupted: Stopped before it was done.
         RunFailed: Workers keep dying.
         TrainablesError: A run cannot be trained as it is configured.
     """
     deaths: Counter[tuple[int, int]] = Counter()
-    busy: dict[int, tuple[int, int, Job]] = {}
+    busy: dict[int, Waiting] = {}
     while waiting or busy:
         while waiting and pool.free:
             entry = heapq.heappop(waiting)
@@ -181,10 +185,9 @@ def work_through(
             else:
                 done(answer)
         if stopped():
-            return False
+            raise Interrupted
         for _, _, job in busy.values():
             watch(job)
-    return True
 
 
 def _answer(reference: Any) -> Job | Exception:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 
 from slr_tune.training.code_version import code_version
 from slr_tune.training.execute import Execution
-from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.interrupt import Talk
 from slr_tune.training.plan import make_plan, state_names
-from slr_tune.training.pool import Pool, work_through
+from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
 from slr_tune.training.stages import CountJob, Job, Stage, load_counts, read_off, read_stage
 from trainables.files.curve import replace_file
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 _INDEX = "runs.json"
 _EPOCHS_BETWEEN_LINES = 5
-
-Ways = dict[str, list[list[str]]]
-"""Stages that runs passed through, by what was trained; several ways."""
 
 
 @dataclass
@@ -96,15 +94,12 @@ class RunStore:
         A shorter patience may have its best epoch where no weights were kept: it is then missing.
         """
         known = self._known()
-        found = {}
+        found: dict[str, ArmRun] = {}
         for run in wanted:
             for names in known.get(self._identity(run), ()):
-                stages = [read_stage(self.folder / name) for name in names]
-                there = [stage for stage in stages if stage is not None]
-                outcome = read_off(run, there) if len(there) == len(names) else None
+                outcome = read_off(run, (read_stage(self.folder / name) for name in names))
                 if outcome is not None:
-                    found[run.name] = outcome
-                    break
+                    found.setdefault(run.name, outcome)
         return found
 
     def counts(self, runs: Sequence[ArmRun], split: str) -> dict[str, list[NDArray[np.int64]]]:
@@ -125,20 +120,19 @@ class RunStore:
 
     def count_given(self, model: StoredModel) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
-        key = _digest([self._context(model.trainable, None), model.content_hash])
+        context = self.context(ArmRun(Arm("given", {}, "teacher"), 0))
+        key = hashlib.sha256(f"{context} {model.content_hash}".encode()).hexdigest()[:24]
         job = CountJob(model.path, self.folder / f"given-{key}.npy")
         self._count([job])
         return load_counts(job.file)
 
     def context(self, run: ArmRun) -> str:
         """What beside its configuration shapes a run."""
-        return self._context(run.arm.trainable, run.seed)
-
-    def _context(self, trainable: str, seed: int | None) -> str:
+        trainable = run.arm.trainable
         parts = [
             code_version(trainable),
             metadata.version("torch"),
-            seed,
+            run.seed,
             None if self.data is None else self.data.hash,
             None if trainable in UNTAUGHT else self.teacher_hash,
         ]
@@ -146,20 +140,15 @@ class RunStore:
 
     def _execute(self, runs: Sequence[ArmRun]) -> list[ArmRun]:
         assert self.pool is not None
-        plan = make_plan(runs, context=self.context, share=self.share)
-
-        def report(execution: Execution) -> None:
-            if self.label is None:
-                done = execution.trained + execution.found
-                left = f"{execution.open} stages left"
-                self.talk.tell(f"{done} of at most {plan.epochs_planned} epochs, {left}")
-
-        execution = Execution(plan, self.folder, teacher=self.teacher, report=report)
-        complete = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+        execution = Execution(
+            make_plan(runs, context=self.context, share=self.share),
+            self.folder,
+            teacher=self.teacher,
+            tell=self.talk.tell if self.label is None else lambda line: None,
+        )
+        outcomes = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
         self.trained += execution.trained
-        if not complete:
-            raise Interrupted
-        return execution.outcomes()
+        return outcomes
 
     def _watch(self, job: Job) -> None:
         """Tells now and then how far a run is."""
@@ -172,15 +161,11 @@ class RunStore:
             self.talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
-        missing = {job.file: job for job in jobs if not job.file.exists()}
-        waiting: list[tuple[int, int, Job]] = [
-            (0, n, job) for n, job in enumerate(missing.values())
-        ]
-        if not waiting:
-            return
-        assert self.pool is not None
-        if not work_through(waiting, self.pool, stopped=self.talk.stopped):
-            raise Interrupted
+        missing = {job.file: job for job in jobs if not job.file.exists()}.values()
+        if missing:
+            assert self.pool is not None
+            waiting: list[Waiting] = [(0, number, job) for number, job in enumerate(missing)]
+            work_through(waiting, self.pool, stopped=self.talk.stopped)
 
     def _nothing(self, split: str) -> NDArray[np.int64]:
         references = getattr(self.data, split).references
@@ -192,10 +177,15 @@ class RunStore:
         """Names what is trained of a run: those that only stop otherwise have one name."""
         return state_names(run, context=self.context, share=self.share)(run.max_epochs)
 
-    def _known(self) -> Ways:
-        """What `runs.json` lists; nothing where it is not there or cannot be read."""
+    def _known(self) -> dict[str, list[list[str]]]:
+        """Stages that runs passed through, by what was trained; several ways.
+
+        Nothing where `runs.json` is not there or cannot be read.
+        """
         try:
-            known: Ways = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
+            known: dict[str, list[list[str]]] = json.loads(
+                (self.folder / _INDEX).read_text(encoding="utf-8")
+            )
         except (OSError, ValueError):
             return {}
         return known
@@ -208,7 +198,3 @@ class RunStore:
                 if list(run.stages) not in ways:
                     ways.append(list(run.stages))
             replace_file(self.folder / _INDEX, json.dumps(known).encode())
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -190,11 +190,13 @@ def read_stage(folder: Path) -> Stage | None:
     return replace(done, facts=said["facts"], ended_by=said["ended_by"])
 
 
-def read_off(run: ArmRun, stages: Sequence[Stage]) -> ArmRun | None:
+def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
     """A run's outcome from the stages on its way; None where they do not hold all of it."""
     passed: list[Stage] = []
     end = None
     for stage in stages:
+        if stage is None:
+            return None
         passed.append(stage)
         end = stage.end(run)
         if end is not None:
