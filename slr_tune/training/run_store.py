@@ -182,12 +182,9 @@ class RunStore:
 
         Nothing where `runs.json` is not there or cannot be read.
         """
-        try:
-            known: dict[str, list[list[str]]] = json.loads(
-                (self.folder / _INDEX).read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError):
-            return {}
+        known: dict[str, list[list[str]]] = {}
+        with suppress(OSError, ValueError):
+            known = json.loads((self.folder / _INDEX).read_text(encoding="utf-8"))
         return known
 
     def _remember(self, runs: Sequence[ArmRun]) -> None:
