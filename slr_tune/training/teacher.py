@@ -158,7 +158,7 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
     if teacher.kind == "train":
         return None
     if teacher.kind in ("checkpoint", "soft_targets"):
-        return Path(teacher.value).expanduser()
+        return Path(teacher.value).expanduser().absolute()
     from slr_tune.study.view import load_study
 
     view = load_study(teacher.value, storage)
@@ -176,7 +176,6 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
     """A teacher of which only the soft targets are there, and the WER that they tell of."""
     from trainables.teaching.soft_targets import SoftTargets
 
-    folder = folder.absolute()
     facts = SoftTargets(folder).facts()
     wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
     tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
