@@ -48,7 +48,7 @@ class Worker:
         if isinstance(job, CountJob):
             self._count(job)
             return job
-        with locked(job.folder):
+        with locked(job.folder / "stage"):
             return job.found() or self._train(job)
 
     def _train(self, stage: Stage) -> Stage:
