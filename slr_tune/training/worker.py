@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from slr_tune.training.runs import Row, weights_file
 from slr_tune.training.stages import CountJob, Job, Stage, counts_file, latest_file, save_counts
@@ -17,7 +20,7 @@ from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.protocol import Run
 from trainables.runs.evaluation import evaluate
 from trainables.runs.optimisation import choose_device
-from trainables.runs.training import locked, whole_state
+from trainables.runs.training import whole_state
 from trainables.scoring.wer import utterance_errors
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -48,7 +51,7 @@ class Worker:
         if isinstance(job, CountJob):
             self._count(job)
             return job
-        with locked(job.folder / "stage"):
+        with _locked(job.folder):
             return job.found() or self._train(job)
 
     def _train(self, stage: Stage) -> Stage:
@@ -108,6 +111,22 @@ class Worker:
         network = model.stored.model.to(device)
         found = evaluate(network, split, data.vocabulary, device=device, decoder=decoder)
         save_counts(job.file, utterance_errors(found.hypotheses, split.references))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds a stage against other processes; the system frees the lock of one that dies.
+
+    Raises:
+        ConfigError: Its folder cannot be written to.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder / ".lock"))
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+        yield
 
 
 def _checked(row: Mapping[str, float], stage: Stage) -> Row:

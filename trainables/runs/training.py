@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-
-from filelock import FileLock
 
 from trainables.errors import ConfigError
 from trainables.files.checkpoint import CheckpointFolder
@@ -67,25 +64,6 @@ def train(
         if store is not None:
             store.save(run, rows, improved=improved)
         yield row
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder against other processes; the system frees the lock of one that dies.
-
-    Raises:
-        ConfigError: Beside it nothing can be written.
-    """
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
