@@ -20,11 +20,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slr_tune.ablation.arms import Arm, factorial, one_at_a_time
+from slr_tune.ablation.arms import factorial, one_at_a_time
 from slr_tune.ablation.dry_run import plan_of
 from slr_tune.ablation.factors import Factor, without_terms
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.training.kinds import Kind
+from slr_tune.training.runs import Arm
 
 GOALS = {"one factor at a time": 0.55, "full factorial": 0.10}
 SHIPPED = Path(__file__).parents[1] / "search_spaces" / "distill.yaml"

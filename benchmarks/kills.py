@@ -45,7 +45,9 @@ def main() -> None:
         journal = folder / "journal"
         os.environ["KILLS_JOURNAL"] = str(journal)
         os.environ["SLR_TUNE_STUDIES"] = str(folder / "studies")
-        os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+        )
         os.environ["OMP_NUM_THREADS"] = "1"
         space = folder / "space.yaml"
         space.write_text(SPACE)

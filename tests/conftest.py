@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from slr_tune.training.ray_private import prepare_environment
+
 if TYPE_CHECKING:
     from browser import Browser
     from postgresql_server import Server
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Ray's workers, and the command in a process of its own, import the toy run too.
-os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support")
+# Ray's workers, and the command in a process of its own, import this checkout and the toy run.
+HERE = Path(__file__).parent
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "support"), str(HERE.parent)])
+# Test modules import Ray while they are collected, long before the session begins.
+prepare_environment()
 
 # A run that decides whether a change may go in tries the same cases each time; others look further.
 hypothesis.settings.register_profile("repeatable", derandomize=True)

@@ -12,7 +12,6 @@ import errno
 import json
 import math
 import os
-import sys
 import threading
 import time
 import traceback
@@ -24,12 +23,11 @@ from typing import Any
 import torch
 from ray.tune import Trainable
 
-from trainables.data import Dataset, open_dataset
+from trainables.building import build_run, set_up_process
 from trainables.errors import TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
-from trainables.protocol import Run, RunInputs
-from trainables.registry import run_class
+from trainables.protocol import Run
 from trainables.runs.training import whole_state
 
 RESULT = "slr"
@@ -99,12 +97,11 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     """
 
     _run: Run | None = None
-    _warm_data: tuple[str, Dataset] | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Waits for the other workers, then builds the first trial's run."""
-        torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
         assignment = Assignment.from_ray(config)
+        set_up_process(assignment.modules)
         _meet(Path(assignment.barrier), assignment.workers)
         self._take_up(assignment)
 
@@ -153,19 +150,16 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._deferred = error
 
     def _build(self, assignment: Assignment) -> None:
-        if assignment.modules not in sys.path:
-            sys.path.append(assignment.modules)
-        cls = run_class(assignment.trainable)
-        config = cls.config_class.model_validate(assignment.config)
-        inputs = RunInputs(
-            data=self._dataset(assignment.data),
+        run = build_run(
+            assignment.trainable,
+            assignment.config,
+            data=Path(assignment.data) if assignment.data else None,
             seed=assignment.seed,
-            teacher=Path(assignment.teacher) if assignment.teacher else None,
             cache=Path(assignment.cache),
+            teacher=Path(assignment.teacher) if assignment.teacher else None,
         )
-        every = int(getattr(config, "checkpoint_every", 0))
+        every = int(assignment.config.get("checkpoint_every", 0))
         self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
-        run = cls(config, inputs)
         _check_run(run)
         self._run = run
         state = self._folder.load_latest()
@@ -173,13 +167,6 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._rows = [dict(row) for row in state["rows"]]
             run.load_state_dict(state)
             self._history_due = True
-
-    def _dataset(self, folder: str | None) -> Dataset | None:
-        if folder is None:
-            return None
-        if self._warm_data is None or self._warm_data[0] != folder:
-            self._warm_data = (folder, open_dataset(Path(folder)))
-        return self._warm_data[1]
 
     def _step(self, rows: list[dict[str, float]]) -> dict[str, Any]:
         """Adds each epoch to `rows` as soon as it is done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from slr_tune.ablation.factors import WEIGHT_NAMES, Factor, without_terms
@@ -18,42 +18,12 @@ from slr_tune.training.kinds import (
     configured_beam,
     decoding_settings,
 )
+from slr_tune.training.runs import Arm
 from trainables.registry import config_class, is_recogniser
 
 BASELINE = "baseline"
 WHOLE_GROUPS = ("temperature", "loss_weights")
 """Groups whose levels are named as a whole."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A configuration that is compared.
-
-    Attributes:
-        name: As it stands in tables and verdicts.
-        config: Its whole configuration.
-        trainable: Run that it trains.
-        levels: Level by factor, in words.
-        kind: The costliest kind among its changes.
-        decoding: Settings of the beam search, empty for greedy decoding; None for the decoder that
-            its configuration names.
-        note: What a reader should know of it; may be empty.
-    """
-
-    name: str
-    config: Mapping[str, Any]
-    trainable: str
-    levels: Mapping[str, str] = field(default_factory=dict)
-    kind: Kind = Kind.TRAINED
-    decoding: Mapping[str, float] | None = None
-    note: str = ""
-
-    @property
-    def beam(self) -> Mapping[str, float] | None:
-        """Settings of the beam search that it is measured by; None for greedy decoding."""
-        if self.decoding is not None:
-            return self.decoding or None
-        return configured_beam(self.config) or None if is_recogniser(self.trainable) else None
 
 
 def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.ablation.analysis import Counts, ErrorRuns, MetricRuns, Runs
-from slr_tune.ablation.arms import WHOLE_GROUPS, Arm
-from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.arms import WHOLE_GROUPS
 from slr_tune.ablation.conditions import conditions
 from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.design import Design
@@ -32,120 +31,117 @@ from slr_tune.ablation.result import (
     number,
 )
 from slr_tune.study.summary import flat
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, ArmRun
 from slr_tune.training.teacher import Teacher
 
 _TABLED = (MAIN, RETUNED, FORWARD, PUT_BACK)
 
 
-@dataclass(frozen=True)
-class Part:
-    """Runs that belong together.
-
-    Attributes:
-        role: Of their table, or why they were trained where they have none.
-        title: What the table compares.
-        cells: The baseline's first.
-    """
-
-    role: str
-    title: str
-    cells: Sequence[Cell]
-
-    @property
-    def arms(self) -> list[Arm]:
-        """Each once, in order."""
-        return list({cell.arm.name: cell.arm for cell in self.cells}.values())
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A part with the errors of its runs.
-
-    Attributes:
-        part: The runs.
-        counts: By split and arm, for each seed int64 (utterances, 4); empty where the runs tell
-            none.
-    """
-
-    part: Part
-    counts: Mapping[str, Counts]
-
-
 def build_result(
     design: Design,
-    measured: Sequence[Measured],
+    runs: Mapping[str, Sequence[ArmRun]],
+    counts: Mapping[str, Mapping[str, Counts]],
     *,
-    bench: Bench,
+    store: RunStore,
     steps: tuple[PathStep, ...],
     teacher: Teacher | None,
 ) -> AblationResult:
-    """Puts the result together."""
-    tables = [table for entry in measured for table in _tables(entry, design, bench)]
+    """Puts the result together.
+
+    Args:
+        design: What was asked.
+        runs: By the role of their table, or why they were trained where they have none; the
+            baseline's first.
+        counts: Their errors, by role and split; a role has none where its runs tell none.
+        store: Where they were trained.
+        steps: Of the path.
+        teacher: The teacher, None without.
+    """
+    arms = {role: _arms(found) for role, found in runs.items()}
+    tables = [
+        table for role in runs for table in _tables(role, runs[role], counts[role], design, store)
+    ]
     tables.sort(key=lambda table: [MAIN, FORWARD].count(table.role), reverse=True)
-    baseline = measured[0].part.arms[0]
-    arms = [_facts(entry.part.role, arm, baseline) for entry in measured for arm in entry.part.arms]
-    runs = [row for entry in measured for row in _runs(entry, bench)]
+    first = next(iter(runs))
+    baseline = arms[first][0]
     return AblationResult(
         study=design.spec.study,
         name=design.name,
         title=design.title,
         verdict=_verdict(tables, design),
         tables=tuple(tables),
-        arms=tuple(arms),
-        runs=tuple(runs),
+        arms=tuple(_facts(role, arm, baseline) for role, found in arms.items() for arm in found),
+        runs=tuple(row for role in runs for row in _runs(role, runs[role], counts[role])),
         seeds=design.seeds,
         baseline=design.baseline,
-        receipt=make_receipt(bench, [arm for entry in measured for arm in entry.part.arms]),
-        setting=conditions(design, bench, teacher, measured[0].part.cells),
+        receipt=make_receipt(store, [arm for found in arms.values() for arm in found]),
+        setting=conditions(design, store, teacher, runs[first]),
         command=design.command,
         steps=steps,
         notes=design.notes,
     )
 
 
-def _tables(entry: Measured, design: Design, bench: Bench) -> list[ResultTable]:
-    part = entry.part
-    if part.role not in _TABLED:
+def _arms(runs: Sequence[ArmRun]) -> list[Arm]:
+    """Each once, in order."""
+    return list({run.arm.name: run.arm for run in runs}.values())
+
+
+def _tables(
+    role: str,
+    runs: Sequence[ArmRun],
+    counts: Mapping[str, Counts],
+    design: Design,
+    store: RunStore,
+) -> list[ResultTable]:
+    if role not in _TABLED:
         return []
-    crossing = _crossing(part, design)
+    arms = _arms(runs)
+    title = {
+        PUT_BACK: "From the best trial, one parameter put back",
+        RETUNED: f"{design.title}, each arm with a {design.retune} of its own",
+    }.get(role, design.title)
+    crossing = _crossing(role, arms, design)
     found = []
-    for runs in _compared_runs(entry, bench):
-        role = part.role if runs.split == "dev" else TEST
-        table = runs.table(role=role, baseline=part.arms[0].name, title=part.title)
-        found.append(_with_notes(table, part))
+    for compared in _compared_runs(runs, arms, counts, store):
+        table = compared.table(
+            role=role if compared.split == "dev" else TEST, baseline=arms[0].name, title=title
+        )
+        found.append(_with_notes(table, arms))
         if crossing is not None:
-            found += crossing_tables(runs, crossing)
+            found += crossing_tables(compared, crossing)
     return found
 
 
-def _compared_runs(entry: Measured, bench: Bench) -> list[Runs]:
-    """The runs of a part on each split, by their errors or by their metric."""
-    if entry.counts:
-        return [
-            ErrorRuns(counts, split, getattr(bench.data, split).signers)
-            for split, counts in entry.counts.items()
-        ]
-    values: dict[str, list[float]] = {}
-    for cell in entry.part.cells:
-        values.setdefault(cell.arm.name, []).append(bench.value(cell.outcome))
-    return [MetricRuns(values, bench.measure.metric, bench.measure.minimize)]
+def _compared_runs(
+    runs: Sequence[ArmRun], arms: Sequence[Arm], counts: Mapping[str, Counts], store: RunStore
+) -> list[Runs]:
+    """The runs of a role on each split, by their errors or by their metric."""
+    if not counts:
+        values = {arm.name: [run.value for run in runs if run.arm is arm] for arm in arms}
+        return [MetricRuns(values, store.measure.metric, store.measure.minimize)]
+    return [
+        ErrorRuns(errors, split, getattr(store.data, split).signers)
+        for split, errors in counts.items()
+    ]
 
 
-def _crossing(part: Part, design: Design) -> Crossing | None:
-    """The cells of a part whose factors are crossed, control arms left out."""
-    if not design.crossed or part.role != MAIN:
+def _crossing(role: str, arms: Sequence[Arm], design: Design) -> Crossing | None:
+    """The cells of two factors that are crossed, control arms left out."""
+    if not design.crossed or role != MAIN:
         return None
     first, second = (factor.name for factor in design.factors)
-    crossed = [arm for arm in part.arms if first in arm.levels and second in arm.levels]
+    crossed = [arm for arm in arms if first in arm.levels and second in arm.levels]
     cells = {(arm.levels[first], arm.levels[second]): arm.name for arm in crossed}
     return Crossing((first, second), cells, (crossed[0].levels[first], crossed[0].levels[second]))
 
 
-def _with_notes(table: ResultTable, part: Part) -> ResultTable:
+def _with_notes(table: ResultTable, arms: Sequence[Arm]) -> ResultTable:
     """Says of a retuned arm what it chose."""
-    if part.role != RETUNED:
+    if table.role != RETUNED:
         return table
-    notes = {arm.name: arm.note for arm in part.arms}
+    notes = {arm.name: arm.note for arm in arms}
     rows = tuple(replace(row, note=notes.get(row.name, "")) for row in table.rows)
     return replace(table, rows=rows)
 
@@ -195,30 +191,25 @@ def _by_name(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat({name: value for name, value in config.items() if name not in whole}) | whole
 
 
-def _runs(entry: Measured, bench: Bench) -> list[RunRow]:
-    rows = []
-    places: dict[str, int] = {}
-    for cell in entry.part.cells:
-        name = cell.arm.name
-        place = places[name] = places.get(name, -1) + 1
-        counts = {split: by_arm[name][place] for split, by_arm in entry.counts.items()}
-        outcome = cell.outcome
-        parameters = outcome.facts.get("parameters")
-        rows.append(
-            RunRow(
-                part=entry.part.role,
-                arm=name,
-                seed=cell.seed,
-                epochs=len(outcome.rows),
-                best_epoch=outcome.best_epoch,
-                ended_by=outcome.ended_by,
-                errors={split: _totals(errors) for split, errors in counts.items()},
-                value=number(bench.value(outcome)),
-                parameters=None if parameters is None else int(parameters),
-                curve=curve_columns(outcome.rows),
-            )
+def _runs(role: str, runs: Sequence[ArmRun], counts: Mapping[str, Counts]) -> Iterator[RunRow]:
+    errors = {
+        split: {arm: iter(seeds) for arm, seeds in by_arm.items()}
+        for split, by_arm in counts.items()
+    }
+    for run in runs:
+        parameters = run.facts.get("parameters")
+        yield RunRow(
+            part=role,
+            arm=run.arm.name,
+            seed=run.seed,
+            epochs=len(run.rows),
+            best_epoch=run.best_epoch,
+            ended_by=str(run.ended_by),
+            errors={split: _totals(next(found[run.arm.name])) for split, found in errors.items()},
+            value=number(run.value),
+            parameters=None if parameters is None else int(parameters),
+            curve=curve_columns(run.rows),
         )
-    return rows
 
 
 def _totals(counts: NDArray[np.int64]) -> tuple[int, int, int, int]:

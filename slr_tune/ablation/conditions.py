@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from slr_tune.ablation.bench import Bench, Cell
 from slr_tune.ablation.design import Design
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import ArmRun
 from slr_tune.training.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
 
 def conditions(
-    design: Design, bench: Bench, teacher: Teacher | None, cells: Sequence[Cell]
+    design: Design, store: RunStore, teacher: Teacher | None, runs: Sequence[ArmRun]
 ) -> dict[str, str]:
     """Label and text: data, run, teacher, budget, seeds, decoding, versions."""
-    config, measure = design.baseline.config, bench.measure
-    lines = {} if bench.data is None else {"Data": _data(design, bench.data)}
-    lines["Run"] = _run(design.spec.trainable, config, cells[0].outcome.facts.get("parameters"))
+    config, measure = design.baseline.config, store.measure
+    lines = {} if store.data is None else {"Data": _data(design, store.data)}
+    lines["Run"] = _run(design.spec.trainable, config, runs[0].facts.get("parameters"))
     if teacher is not None:
         lines["Teacher"] = _teacher(design, teacher)
     lines["Budget"] = f"at most {config['max_epochs']} epochs"
@@ -31,13 +32,13 @@ def conditions(
     seeds = ", ".join(map(str, design.seeds))
     lines["Seeds"] = f"{seeds}, the same for every arm; the search used none of them"
     if measure.scored:
-        decoded = any(cell.arm.decoding is not None for cell in cells)
+        decoded = any(run.arm.decoding is not None for run in runs)
         how = "decoded as the table says" if decoded else _decoder(config)
         lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
     else:
         best = "lowest" if measure.minimize else "highest"
         lines["Measured"] = f"{measure.metric} of the epoch where it is {best}"
-    devices = {str(cell.outcome.facts.get("device", "")) for cell in cells} - {""}
+    devices = {str(run.facts.get("device", "")) for run in runs} - {""}
     if devices:
         lines["Device"] = ", ".join(sorted(devices))
     versions = [f"{name} {metadata.version(name)}" for name in _PACKAGES]

@@ -1,169 +1,129 @@
-"""Fresh seeds for the best of a search: what its figure is worth."""
+"""Fresh seeds for the best of a search: what its figure is worth.
+
+An ablation whose arms are trials: trained by the same code into the same store, and compared alike.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.ablation.analysis import check_comparable
+from slr_tune.ablation.analysis import Counts, ErrorRuns
+from slr_tune.ablation.arms import resolve
+from slr_tune.ablation.result import MAIN, ResultTable
+from slr_tune.ablation.run import look_at_test, opened_store
 from slr_tune.errors import StudyError
-from slr_tune.statistics import compare
 from slr_tune.study.confirmed import ConfirmedTrial
-from slr_tune.study.folders import cache_root, trial_folder
+from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import baseline_trial
-from slr_tune.study.test_split_log import LOOKING, log_test_opening, opening_line
+from slr_tune.study.test_split_log import LOOKING
 from slr_tune.study.view import StudyView
-from slr_tune.training.fresh_seeds import fresh_seeds
-from slr_tune.training.jobs import Job, JobResult, run_jobs
-from slr_tune.training.session import workers_session
-from slr_tune.training.teacher import Teacher, find_teacher, training_job
+from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import WER, Arm, ArmRun, fresh_seeds
 from trainables.files.curve import CurveFile
-from trainables.registry import UNTAUGHT, is_recogniser
+from trainables.registry import is_recogniser
 
 
 def confirm(
     view: StudyView,
+    talk: Talk,
     *,
     top: int,
     seeds: int,
-    with_test: bool,
-    storage: str | None,
-    workers: int | None,
-    tell: Callable[[str], None],
-    stopped: Callable[[], bool],
+    with_test: bool = False,
+    storage: str | None = None,
+    workers: int | None = None,
 ) -> list[ConfirmedTrial] | None:
     """Retrains the best trials and the baseline on seeds that the search never used.
 
     Args:
         view: The study.
+        talk: How to speak with a person; what is trained is kept when stopped.
         top: How many of its best trials.
         seeds: How many seeds each; all configurations share them.
         with_test: Whether to open the test split for them too.
         storage: Database in which a `{study: NAME}` teacher is looked up.
-        workers: Trainings side by side.
-        tell: Takes a line for a person.
-        stopped: Whether to end early; what is trained is kept and found next time.
+        workers: Trainings side by side, None for the study's.
 
     Returns:
         The baseline first where the space has one, then the best in order; None when stopped.
 
     Raises:
         StudyError: The study has no finished trial, or its runs tell no errors.
+        StudyLocked: An ablation of this study is at work.
     """
-    from trainables.data import prepare
-
     spec = view.spec
     if not is_recogniser(spec.trainable):
         raise StudyError(
             f"the run {spec.trainable} tells no errors, so its WER cannot be confirmed",
             hint="slr-tune ablate compares the metric of such a run over fresh seeds.",
         )
-    chosen = _choose(view, top)
-    data = prepare(spec.data, cache_root()) if spec.data else None
-    splits = ("dev", "test") if with_test else ("dev",)
-    check_comparable(data, splits)
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
-    fresh = fresh_seeds(seeds, search_seed=spec.seed)
-    with workers_session(needs, address=None):
-        teacher = find_teacher(
-            spec, data, storage=storage, tell=tell, stopped=stopped, allow_weak=True
-        )
-        if stopped():
-            return None
-        jobs = _jobs(view, chosen, fresh, data=data, teacher=teacher)
-        cpus, gpus = needs.cpus_per_trial, needs.gpus_per_trial
-        run = partial(run_jobs, cpus=cpus, gpus=gpus, tell=tell, stopped=stopped)
-        results = run(jobs)
-        if results is not None and with_test:
-            reason = f"confirm --top {top} --seeds {seeds}"
-            results = _look_at_test(view.folder, reason, jobs, results, run=run, tell=tell)
-    if results is None:
+    chosen = _choose(view, top)
+    arms = [_arm(view, number, name) for number, (name, _) in chosen.items()]
+    try:
+        with opened_store(
+            spec,
+            talk,
+            measure=WER,
+            resources=needs,
+            storage=storage,
+            with_test=with_test,
+            by_epoch=True,
+        ) as (store, _):
+            runs = store.train(arms, fresh_seeds(seeds, search_seed=spec.seed))
+            for run in runs:
+                run.check_weights()
+            counts: dict[str, Counts] = {"dev": store.counts(runs, "dev")}
+            if with_test:
+                reason = f"confirm --top {top} --seeds {seeds}"
+                counts["test"] = _counts_on_test(view.folder, reason, runs, store, talk)
+    except Interrupted:
         return None
-    entries = [
-        _confirmed(number, name, claimed, results, seeds=fresh, splits=splits)
+    parameters = {run.arm.name: int(run.facts["parameters"]) for run in runs}
+    tables = {split: _table(found, split, store) for split, found in counts.items()}
+    return [
+        ConfirmedTrial(
+            number,
+            name,
+            claimed,
+            {split: table.row(name).per_seed for split, table in tables.items()},
+            parameters[name],
+            {split: said for split, table in tables.items() if (said := table.row(name).sentence)},
+        )
         for number, (name, claimed) in chosen.items()
     ]
-    return _with_verdicts(entries, results, data, splits=splits, seeds=fresh)
 
 
-def _with_verdicts(
-    entries: Sequence[ConfirmedTrial],
-    results: Mapping[str, JobResult],
-    data: Any,
-    *,
-    splits: Sequence[str],
-    seeds: Sequence[int],
-) -> list[ConfirmedTrial]:
-    """Adds what was shown of each against the first, by split."""
-    verdicts = {split: _verdicts(entries, results, data, split, seeds) for split in splits}
-    return [
-        replace(entry, verdicts={s: v[entry.name] for s, v in verdicts.items() if entry.name in v})
-        for entry in entries
-    ]
-
-
-def _jobs(
-    view: StudyView,
-    chosen: Mapping[int, tuple[str, float | None]],
-    seeds: Sequence[int],
-    *,
-    data: Any,
-    teacher: Teacher | None,
-) -> dict[str, Job]:
-    """The trainings: each chosen trial with each seed."""
+def _arm(view: StudyView, number: int, name: str) -> Arm:
+    """A trial as an arm of an ablation."""
+    record = record_of(view.trials[number])
+    assert record is not None  # finished trials have one
     trainable = view.spec.trainable
-    jobs = {}
-    for number, (name, _) in chosen.items():
-        record = record_of(view.trials[number])
-        assert record is not None  # finished trials have one
-        for seed in seeds:
-            jobs[_job_name(name, seed)] = training_job(
-                trainable,
-                dict(record.config),
-                seed=seed,
-                data=data,
-                teacher=_needed(teacher, trainable),
-            )
-    return jobs
+    return Arm(name, resolve(trainable, record.config, what=f"trial {number}"), trainable)
 
 
-def _look_at_test(
-    folder: Path,
-    reason: str,
-    jobs: Mapping[str, Job],
-    results: Mapping[str, JobResult],
-    *,
-    run: Callable[[Mapping[str, Job]], dict[str, JobResult] | None],
-    tell: Callable[[str], None],
-) -> dict[str, JobResult] | None:
-    """Measures on test what was trained; logged only now, as before there was no look.
-
-    Returns:
-        The results with test beside dev; None when stopped.
-    """
+def _counts_on_test(
+    folder: Path, reason: str, runs: Sequence[ArmRun], store: RunStore, talk: Talk
+) -> Counts:
+    """Errors on test of what was trained; logged only now, as before there was no look."""
     mark = folder / LOOKING
-    tell(opening_line(log_test_opening(folder, reason, mark=mark)))
-    found = run(
-        {
-            name: replace(job, checkpoint=results[name].checkpoint, splits=("test",))
-            for name, job in jobs.items()
-        }
-    )
-    if found is None:
-        return None
+    look_at_test(folder, reason, mark, talk)
+    counts = store.counts(runs, "test")
     mark.unlink()
-    return {
-        name: replace(result, counts={**result.counts, **found[name].counts})
-        for name, result in results.items()
-    }
+    return counts
+
+
+def _table(counts: Counts, split: str, store: RunStore) -> ResultTable:
+    """Each configuration against the first."""
+    runs = ErrorRuns(counts, split, getattr(store.data, split).signers)
+    return runs.table(role=MAIN, baseline=next(iter(counts)), title="")
 
 
 def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
@@ -195,46 +155,3 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
     rows = CurveFile(trial_folder(view.spec.study, trial.number) / "curve.csv").rows()
     found = [row["val/wer"] for row in rows if math.isfinite(row.get("val/wer", math.nan))]
     return min(found, default=None)
-
-
-def _needed(teacher: Teacher | None, trainable: str) -> Teacher | None:
-    return teacher if trainable not in UNTAUGHT else None
-
-
-def _job_name(name: str, seed: int) -> str:
-    return f"{name}, seed {seed}"
-
-
-def _confirmed(
-    number: int,
-    name: str,
-    claimed: float | None,
-    results: Mapping[str, JobResult],
-    *,
-    seeds: Sequence[int],
-    splits: Sequence[str],
-) -> ConfirmedTrial:
-    runs = [results[_job_name(name, seed)] for seed in seeds]
-    wer = {split: tuple(run.wer(split) for run in runs) for split in splits}
-    return ConfirmedTrial(number, name, claimed, wer, runs[0].parameters)
-
-
-def _verdicts(
-    entries: Sequence[ConfirmedTrial],
-    results: Mapping[str, JobResult],
-    data: Any,
-    split: str,
-    seeds: Sequence[int],
-) -> dict[str, str]:
-    """What was shown of each configuration against the first, with paired seeds."""
-    counts = {
-        entry.name: np.stack([results[_job_name(entry.name, seed)].counts[split] for seed in seeds])
-        for entry in entries
-    }
-    first = entries[0].name
-    if len(entries) < 2:
-        return {}
-    errors = {name: stacked[:, :, :3].sum(axis=2) for name, stacked in counts.items()}
-    signers = getattr(data, split).signers
-    comparison = compare(errors, counts[first][0, :, 3], baseline=first, signers=signers)
-    return {arm.name: arm.verdict.sentence for arm in comparison.arms if arm.verdict is not None}

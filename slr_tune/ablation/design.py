@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slr_tune.ablation.arms import Arm, make_arms
+from slr_tune.ablation.arms import make_arms
 from slr_tune.ablation.baseline import best_config, find_baseline, find_study
 from slr_tune.ablation.factors import (
     ALIASES,
@@ -24,8 +24,7 @@ from slr_tune.errors import SlrTuneError
 from slr_tune.space import Resources, StudySpec, look_up
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
-from slr_tune.training.fresh_seeds import fresh_seeds
-from slr_tune.training.stages import WER, Measure
+from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
 from trainables.registry import is_recogniser
 
 TUNING_SEED = 900

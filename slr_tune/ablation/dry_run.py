@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slr_tune.ablation.arms import BASELINE, Arm
-from slr_tune.ablation.bench import planned_runs
+from slr_tune.ablation.arms import BASELINE
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import changed_parameters, runs_at_most
 from slr_tune.ablation.receipt import makespan, tree_lines
@@ -15,8 +13,9 @@ from slr_tune.ablation.retune import candidates
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from slr_tune.training.kinds import Kind
+from slr_tune.training.plan import Plan, make_plan
+from slr_tune.training.runs import WER, Arm, Measure, planned_runs
 from slr_tune.training.session import wanted_workers
-from slr_tune.training.stages import WER, Measure, Plan, PlannedRun, make_plan
 
 
 @dataclass(frozen=True)
@@ -51,41 +50,36 @@ def dry_run(design: Design) -> DryRun:
     if design.goal is not None:
         return _path(design, workers, per_epoch)
     plan = plan_of(design.arms, design.seeds, share=design.share, measure=design.measure)
-    runs, asked, run = len(plan.runs), plan.epochs_asked, plan.epochs_planned
-    seconds = None if per_epoch is None else makespan(plan, workers, seconds_per_epoch=per_epoch)
+    plans = [plan]
     if design.retune is not None:
         tries = [
             found for arm in design.arms for found in candidates(arm, design.retune, design.budget)
         ]
         tuning = plan_of(tries, [TUNING_SEED], share=design.share, measure=design.measure)
         # Each arm is then trained again with what it chose, at most as often as before.
-        asked = 2 * asked + tuning.epochs_asked
-        runs = 2 * runs + len(tuning.runs)
-        run = 2 * run + tuning.epochs_planned
-        if seconds is not None and per_epoch is not None:
-            seconds = 2 * seconds + makespan(tuning, workers, seconds_per_epoch=per_epoch)
-    labels = {run.name: arm.name for run, arm in _first_seed(plan, design)}
-    tree = tree_lines(plan, design.seeds[0], labels)
+        plans = [plan, tuning, plan]
+    tree = tree_lines(plan, design.seeds[0])
     names = tuple(arm.name for arm in design.arms)
     again = [arm.name for arm in design.arms if arm.kind is Kind.DECODING and design.share]
-    return DryRun(names, tuple(tree), tuple(again), runs, asked, run, seconds, workers)
+    times = [makespan(each, workers, seconds_per_epoch=per_epoch or 0.0) for each in plans]
+    return DryRun(
+        arms=names,
+        tree=tuple(tree),
+        decoded=tuple(again),
+        runs=sum(len(each.runs) for each in plans),
+        epochs_asked=sum(each.epochs_asked for each in plans),
+        epochs_run=sum(each.epochs_planned for each in plans),
+        seconds=None if per_epoch is None else sum(times),
+        workers=workers,
+    )
 
 
 def plan_of(
     arms: Sequence[Arm], seeds: Sequence[int], *, share: bool = True, measure: Measure = WER
 ) -> Plan:
-    """The prefix plan of some arms, as if nothing were trained yet."""
-    return make_plan(planned_runs(arms, seeds, measure=measure), context=_context, share=share)
-
-
-def _context(run: PlannedRun) -> str:
-    """Data and teacher are the same for all."""
-    return json.dumps([run.seed])
-
-
-def _first_seed(plan: Plan, design: Design) -> list[tuple[PlannedRun, Arm]]:
-    runs = [run for run in plan.runs if run.seed == design.seeds[0]]
-    return list(zip(runs, design.arms, strict=True))
+    """The prefix plan of some arms, all of one data set and teacher, as if nothing were trained."""
+    runs = planned_runs(arms, seeds, measure=measure)
+    return make_plan(runs, context=lambda run: str(run.seed), share=share)
 
 
 def _path(design: Design, workers: int, per_epoch: float | None) -> DryRun:

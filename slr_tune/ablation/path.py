@@ -5,47 +5,32 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from slr_tune.ablation.arms import BASELINE, Arm, resolve
-from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.arms import BASELINE, resolve
 from slr_tune.ablation.naming import change_text, level_text
-from slr_tune.ablation.result import PathStep, number
+from slr_tune.ablation.result import FORWARD, PUT_BACK, PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
+TRIED = "tried"
 
-
-@dataclass
-class Path:
-    """What was walked.
-
-    Attributes:
-        forward: Trained arms, the baseline first, then one more parameter each.
-        back: The best first, then the best with each parameter put back; without those that then
-            have no value.
-        tried: Steps that another one gained more than, and what has no value.
-        steps: What was gained.
-    """
-
-    forward: list[Cell]
-    back: list[Cell] = field(default_factory=list)
-    tried: list[Cell] = field(default_factory=list)
-    steps: tuple[PathStep, ...] = ()
+Config = Mapping[str, Any]
 
 
 def walk(
-    bench: Bench,
-    start: Mapping[str, Any],
-    goal: Mapping[str, Any],
-    *,
-    trainable: str,
-    seeds: Sequence[int],
-) -> Path:
+    store: RunStore, start: Config, goal: Config, *, trainable: str, seeds: Sequence[int]
+) -> tuple[dict[str, list[ArmRun]], tuple[PathStep, ...]]:
     """Changes one parameter after another, the one that gains most first, with paired seeds.
 
     Each step tries all parameters that are left, and keeps the one with the best mean on dev.
+
+    Returns:
+        The runs by what they are for, and what each step gained. The way forth is the baseline and
+        then one more parameter each; the way back is the best, then the best with each parameter
+        put back. Tried was what another step gained more than, and what has no value.
 
     Raises:
         SlrTuneError: Start and goal do not differ, or cannot be mixed.
@@ -58,61 +43,57 @@ def walk(
             "the best trial is the baseline: there is no path",
             hint="Search for more trials, or give another --baseline.",
         )
-    sign = 1.0 if bench.measure.minimize else -1.0
+    sign = 1.0 if store.measure.minimize else -1.0
 
     def rank(mean: float) -> float:
         return math.inf if math.isnan(mean) else sign * mean
 
-    path = Path(bench.train([Arm(BASELINE, start, trainable)], seeds))
-    current, before = start, _mean(path.forward, bench)
-    _check_value(BASELINE, before, bench)
+    forward = store.train([Arm(BASELINE, start, trainable)], seeds)
+    tried: list[ArmRun] = []
+    steps: list[PathStep] = []
+    current, before = start, _mean(forward)
+    _check_value(BASELINE, before, store)
     while left:
-        place = len(path.steps) + 1
+        place = len(steps) + 1
         tries = {
             name: _arm(
                 f"{place}. + {level_text(name, goal.get(name))}", current, name, goal, trainable
             )
             for name in left
         }
-        cells = bench.train(list(tries.values()), seeds)
+        runs = store.train(list(tries.values()), seeds)
         means = {
-            name: _mean([cell for cell in cells if cell.arm is arm], bench)
-            for name, arm in tries.items()
+            name: _mean([run for run in runs if run.arm is arm]) for name, arm in tries.items()
         }
         best = min(left, key=lambda name: rank(means[name]))
-        _check_value(tries[best].name, means[best], bench)
+        _check_value(tries[best].name, means[best], store)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))
-        step = PathStep(best, change, means[best] - before, means[best], others)
-        path.steps = (*path.steps, step)
-        path.forward += [cell for cell in cells if cell.arm is tries[best]]
-        path.tried += [cell for cell in cells if cell.arm is not tries[best]]
+        steps.append(PathStep(best, change, means[best] - before, means[best], others))
+        forward += [run for run in runs if run.arm is tries[best]]
+        tried += [run for run in runs if run.arm is not tries[best]]
         current, before = tries[best].config, means[best]
         left.remove(best)
-    _walk_back(path, bench.train(_put_back(start, goal, trainable), seeds), bench)
-    return path
+    back = store.train(_put_back(start, goal, trainable), seeds)
+    without = {run.arm.name for run in back if math.isnan(run.value)}
+    tried += [run for run in back if run.arm.name in without]
+    back = [run for run in back if run.arm.name not in without]
+    return {FORWARD: forward, PUT_BACK: back, TRIED: tried}, tuple(steps)
 
 
-def _walk_back(path: Path, cells: Sequence[Cell], bench: Bench) -> None:
-    """Adds the best with each parameter put back; what has no value is told as tried."""
-    without = {cell.arm.name for cell in cells if math.isnan(bench.value(cell.outcome))}
-    path.back = [cell for cell in cells if cell.arm.name not in without]
-    path.tried += [cell for cell in cells if cell.arm.name in without]
-
-
-def changed_parameters(start: Mapping[str, Any], goal: Mapping[str, Any]) -> list[str]:
+def changed_parameters(start: Config, goal: Config) -> list[str]:
     """Settings in which two configurations differ; a group counts as one."""
     return [name for name in dict.fromkeys([*start, *goal]) if start.get(name) != goal.get(name)]
 
 
-def runs_at_most(start: Mapping[str, Any], goal: Mapping[str, Any]) -> int:
+def runs_at_most(start: Config, goal: Config) -> int:
     """Configurations that a walk trains."""
     count = len(changed_parameters(start, goal))
     inner = max(0, count - 2)  # putting back the last parameter is a step of the way, and all are
     return 1 + count * (count + 1) // 2 + inner
 
 
-def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str) -> list[Arm]:
+def _put_back(start: Config, goal: Config, trainable: str) -> list[Arm]:
     """The best, and the best with each parameter as the baseline has it."""
     arms = [Arm(BEST, goal, trainable)]
     for name in changed_parameters(start, goal):
@@ -121,13 +102,7 @@ def _put_back(start: Mapping[str, Any], goal: Mapping[str, Any], trainable: str)
     return arms
 
 
-def _arm(
-    label: str,
-    under: Mapping[str, Any],
-    name: str,
-    over: Mapping[str, Any],
-    trainable: str,
-) -> Arm:
+def _arm(label: str, under: Config, name: str, over: Config, trainable: str) -> Arm:
     """One configuration with one setting of another."""
     config = {key: value for key, value in under.items() if key != name}
     if name in over:
@@ -135,14 +110,14 @@ def _arm(
     return Arm(label, resolve(trainable, config, what=label), trainable)
 
 
-def _check_value(name: str, mean: float, bench: Bench) -> None:
+def _check_value(name: str, mean: float, store: RunStore) -> None:
     if math.isnan(mean):
         raise RunFailed(
-            f"{name}: a run never had a finite {bench.measure.metric}, so the path ends there",
+            f"{name}: a run never had a finite {store.measure.metric}, so the path ends there",
             hint="Another --baseline, or the best trial of a longer search, may have a way.",
         )
 
 
-def _mean(cells: Sequence[Cell], bench: Bench) -> float:
+def _mean(runs: Sequence[ArmRun]) -> float:
     """Mean over the seeds of what dev shows at the best epochs."""
-    return statistics.mean(bench.value(cell.outcome) for cell in cells)
+    return statistics.mean(run.value for run in runs)

@@ -3,61 +3,58 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
 
-from slr_tune.ablation.arms import Arm
-from slr_tune.ablation.bench import Bench, Cell, run_name
 from slr_tune.ablation.result import Receipt, StageRow
 from slr_tune.training.epoch_keys import depends_on_length
 from slr_tune.training.kinds import Kind
-from slr_tune.training.stage_files import read_record
-from slr_tune.training.stages import Plan
+from slr_tune.training.plan import Plan
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, ArmRun
+from slr_tune.training.stages import Stage, read_stage
 from trainables.registry import BUILT_IN_NAMES
 
 _UNSHARED = ("Nothing was shared, as --no-share asks.",)
 
 
-def make_receipt(bench: Bench, arms: Sequence[Arm]) -> Receipt:
-    """What all rounds of a bench cost together.
+def make_receipt(store: RunStore, arms: Sequence[Arm]) -> Receipt:
+    """What all rounds of an ablation cost together.
 
     Args:
-        bench: After its last round.
+        store: After its last round.
         arms: That are compared, the baseline first.
     """
-    cells = list({run_name(cell.arm, cell.seed): cell for cell in bench.cells}.values())
-    stages = _stages(bench, cells)
+    runs = list({run.name: run for run in store.runs}.values())
+    stages = _stages(store, runs)
     return Receipt(
-        epochs_asked=sum(len(cell.outcome.rows) for cell in cells),
+        epochs_asked=sum(len(run.rows) for run in runs),
         epochs_run=sum(stage.last - stage.first + 1 for stage in stages),
-        epochs_now=bench.tally.trained,
-        runs=len(cells),
+        epochs_now=store.trained,
+        runs=len(runs),
         seconds=sum(stage.seconds for stage in stages),
-        reasons=(*_sharing(stages, cells), *_other_reasons(arms)) if bench.share else _UNSHARED,
+        reasons=(*_sharing(stages, runs), *_other_reasons(arms)) if store.share else _UNSHARED,
         stages=tuple(stages),
     )
 
 
-def _stages(bench: Bench, cells: Sequence[Cell]) -> list[StageRow]:
+def _stages(store: RunStore, runs: Sequence[ArmRun]) -> list[StageRow]:
     """Every stage once, with the runs that pass through it."""
     members: dict[str, list[str]] = {}
-    for cell in cells:
-        for stage in cell.outcome.stages:
-            members.setdefault(stage, []).append(run_name(cell.arm, cell.seed))
+    for run in runs:
+        for name in run.stages:
+            members.setdefault(name, []).append(run.name)
     rows = []
-    for stage, runs in members.items():
-        record = read_record(bench.place.stages / stage)
-        assert record is not None  # the outcome was read from it
-        rows.append(
-            StageRow(stage, record.first, len(record.rows), tuple(runs), round(record.seconds, 3))
-        )
+    for name, names in members.items():
+        stage = read_stage(store.folder / name)
+        assert stage is not None  # the outcome was read from it
+        rows.append(StageRow(name, stage.first, stage.last, tuple(names), round(stage.seconds, 3)))
     return rows
 
 
-def _sharing(stages: Sequence[StageRow], cells: Sequence[Cell]) -> list[str]:
+def _sharing(stages: Sequence[StageRow], runs: Sequence[ArmRun]) -> list[str]:
     """Which arms share which epochs, told for the first seed."""
-    first = cells[0].seed
-    names = {run_name(cell.arm, cell.seed): cell.arm.name for cell in cells if cell.seed == first}
+    names = {run.name: run.arm.name for run in runs if run.seed == runs[0].seed}
     lines = []
     for stage in stages:
         members = [names[run] for run in stage.runs if run in names]
@@ -96,36 +93,35 @@ def _reason(arm: Arm, baseline: Arm) -> str:
 def makespan(plan: Plan, workers: int, *, seconds_per_epoch: float) -> float:
     """Seconds that a plan takes: each stage after its parent, the longest way first."""
     remaining = plan.remaining()
-    ready = [(-remaining[s.id], n, s) for n, s in enumerate(plan.stages) if s.parent is None]
+    children: dict[str | None, list[tuple[int, int, Stage]]] = defaultdict(list)
+    for number, stage in enumerate(plan.stages):
+        children[stage.parent].append((-remaining[stage.id], number, stage))
+    ready = children[None]
     heapq.heapify(ready)
-    order = {stage.id: number for number, stage in enumerate(plan.stages)}
-    running: list[tuple[float, int, Any]] = []
+    running: list[tuple[float, int, Stage]] = []
     now = 0.0
     while ready or running:
         while ready and len(running) < workers:
-            stage = heapq.heappop(ready)[2]
-            end = now + stage.epochs * seconds_per_epoch
-            heapq.heappush(running, (end, order[stage.id], stage))
+            _, number, stage = heapq.heappop(ready)
+            heapq.heappush(running, (now + stage.epochs * seconds_per_epoch, number, stage))
         now, _, ended = heapq.heappop(running)
-        for stage in plan.stages:
-            if stage.parent == ended.id:
-                heapq.heappush(ready, (-remaining[stage.id], order[stage.id], stage))
+        for child in children[ended.id]:
+            heapq.heappush(ready, child)
     return now
 
 
-def tree_lines(plan: Plan, seed: int, labels: Mapping[str, str]) -> list[str]:
+def tree_lines(plan: Plan, seed: int) -> list[str]:
     """The tree of one seed, a line a stage, children indented below their parent.
 
     Args:
         plan: With the runs of that seed among others.
         seed: Whose tree.
-        labels: Name of the arm by the run's name.
     """
     depth: dict[str | None, int] = {None: -1}
     lines = []
     for stage in plan.stages:
         depth[stage.id] = depth[stage.parent] + 1
-        members = [labels[run.name] for run in stage.runs if run.seed == seed]
+        members = [run.arm.name for run in stage.runs if run.seed == seed]
         if members:
             span = f"epochs {stage.first}-{stage.last}"
             span = span if stage.epochs > 1 else f"epoch {stage.first}"

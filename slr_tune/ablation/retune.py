@@ -4,50 +4,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from slr_tune.ablation.arms import Arm, resolve
+from slr_tune.ablation.arms import resolve
 from slr_tune.ablation.naming import number_text
 from slr_tune.errors import SpecError
 from slr_tune.space import look_up, with_level
+from slr_tune.training.runs import Arm, ArmRun
 
 if TYPE_CHECKING:
-    from slr_tune.ablation.bench import Bench, Cell
+    from slr_tune.training.run_store import RunStore
 
 
-@dataclass(frozen=True)
-class Retuned:
-    """Arms that each chose a value.
-
-    Attributes:
-        arms: Of the names and in the order of those that were given.
-        tried: Everything that was trained to choose.
-    """
-
-    arms: list[Arm]
-    tried: list[Cell]
-
-
-def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int, seed: int) -> Retuned:
+def retuned(
+    store: RunStore, arms: Sequence[Arm], setting: str, *, budget: int, seed: int
+) -> tuple[list[Arm], list[ArmRun]]:
     """Every arm with the value that does best for it on dev, by the decoder that it is compared by.
 
     All arms, the baseline too, may try as many values: their own, double, half, four times ...
 
     Args:
-        bench: Trains.
+        store: Trains.
         arms: The baseline first.
         setting: Dotted name of a setting with a number.
         budget: Values that each arm may try.
         seed: Of the runs that it is chosen by, none of those that are compared.
+
+    Returns:
+        The arms as they chose, of the names and in the order of those that were given; and
+        everything that was trained to choose.
 
     Raises:
         Interrupted: Before it was done.
     """
     offered = {arm.name: candidates(arm, setting, budget) for arm in arms}
     everything = [candidate for found in offered.values() for candidate in found]
-    tried = bench.train(everything, [seed])
-    values = _values(bench, tried)
+    tried = store.train(everything, [seed])
+    values = _values(store, tried)
 
     def rank(candidate: Arm) -> float:
         value = values[candidate.name]
@@ -58,15 +52,15 @@ def retuned(bench: Bench, arms: Sequence[Arm], setting: str, *, budget: int, see
         best = min(offered[arm.name], key=rank)
         value = look_up(best.config, setting.split("."))
         chosen.append(replace(best, name=arm.name, note=f"{setting} {number_text(value)}"))
-    return Retuned(chosen, tried)
+    return chosen, tried
 
 
-def _values(bench: Bench, tried: Sequence[Cell]) -> dict[str, float]:
+def _values(store: RunStore, tried: Sequence[ArmRun]) -> dict[str, float]:
     """What each arm shows on dev, the smaller the better."""
-    if not bench.measure.scored:
-        sign = 1.0 if bench.measure.minimize else -1.0
-        return {cell.arm.name: sign * bench.value(cell.outcome) for cell in tried}
-    counts = bench.counts(tried, "dev")
+    if not store.measure.scored:
+        sign = 1.0 if store.measure.minimize else -1.0
+        return {run.arm.name: sign * run.value for run in tried}
+    counts = store.counts(tried, "dev")
     return {name: float(runs[0][:, :3].sum()) for name, runs in counts.items()}
 
 

@@ -6,24 +6,23 @@ import tempfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Unavailable
 from slr_tune.space import Point, StudySpec
 from slr_tune.study.folders import cache_root
 from slr_tune.training.teacher import known_trainings
+from trainables.building import build_run
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.stored_model import StoredModel, load_model
-from trainables.protocol import RunInputs
-from trainables.registry import BUILT_IN_NAMES, config_class, run_class
+from trainables.registry import BUILT_IN_NAMES, config_class
 from trainables.runs.ctc_run import CtcRun
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.soft_targets import SoftTargets
@@ -165,10 +164,13 @@ class CheckInputs:
         self, trainable: str, config: Mapping[str, Any], data: Dataset, *, teacher: Path | None
     ) -> CtcRun:
         """A run at epoch 0; the files that it writes go away with these inputs."""
-        cls: Any = run_class(trainable)
         device = {} if self._device is None else {"device": self._device}
-        settings: BaseModel = cls.config_class.model_validate({**config, **device})
-        cache = Path(self._scratch.name)
-        inputs = RunInputs(data=data, seed=self.spec.seed, teacher=teacher, cache=cache)
-        run: CtcRun = cls(settings, inputs)
-        return run
+        run = build_run(
+            trainable,
+            {**config, **device},
+            data=data,
+            seed=self.spec.seed,
+            cache=Path(self._scratch.name),
+            teacher=teacher,
+        )
+        return cast(CtcRun, run)

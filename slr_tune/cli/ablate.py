@@ -122,11 +122,10 @@ def command(
 
 
 def _ablate(design: Design, *, as_json: bool) -> int:
-    from slr_tune.ablation.bench import Interrupted
-    from slr_tune.ablation.run import Talk, run_ablation
+    from slr_tune.ablation.run import run_ablation
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.report.ablation import write_report
-    from slr_tune.training.interrupt import interrupt_flag
+    from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)

@@ -42,7 +42,7 @@ def command(
     from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.study.confirmed import write_confirmed
     from slr_tune.study.view import load_study
-    from slr_tune.training.interrupt import interrupt_flag
+    from slr_tune.training.interrupt import Talk, interrupt_flag
 
     def tell(text: str) -> None:
         click.echo(text, err=True)
@@ -52,13 +52,12 @@ def command(
     with interrupt_flag(tell) as asked:
         entries = confirm(
             view,
+            Talk(tell, asked.is_set),
             top=top,
             seeds=seeds,
             with_test=with_test,
             storage=storage,
             workers=workers,
-            tell=tell,
-            stopped=asked.is_set,
         )
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from slr_tune.cli.options import examples
+from slr_tune.training.ray_private import prepare_environment
 from trainables.errors import TrainablesError
 
 COMMANDS = {
@@ -94,6 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A command makes much and drops little: with 10,000 trials, looking for garbage so often, and
     # at the exit through all that is left, would take a third of the time.
     gc.set_threshold(50_000, 20, 50)
+    prepare_environment()  # now: the module of a custom run may import Ray before a session opens
     code = run(arguments)
     gc.freeze()
     sys.exit(code)

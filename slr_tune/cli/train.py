@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -97,16 +97,21 @@ def command(
 def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     """The run at epoch 0."""
     from slr_tune.study.folders import cache_root
+    from trainables.building import build_run
     from trainables.data import prepare
-    from trainables.protocol import RunInputs
-    from trainables.registry import run_class
 
     data = prepare(settings.data, cache_root())
     for warning in data.warnings:
         _tell(f"Warning: {warning}")
-    cls: Any = run_class(settings.trainable)
-    inputs = RunInputs(data=data, seed=settings.seed, teacher=settings.teacher, cache=cache_root())
-    run: CtcRun = cls(cls.config_class.model_validate(settings.config), inputs)
+    built = build_run(
+        settings.trainable,
+        settings.config,
+        data=data,
+        seed=settings.seed,
+        cache=cache_root(),
+        teacher=settings.teacher,
+    )
+    run = cast("CtcRun", built)
     if resume is not None:
         run.load_weights(resume)
         _tell(f"Weights taken from {resume}")

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,8 @@ from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
-from slr_tune.training.interrupt import interrupt_flag
+from slr_tune.training.interrupt import Talk, interrupt_flag
+from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
 from slr_tune.training.session import workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
@@ -127,15 +129,18 @@ class _Run:
     def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
         self.progress.message("Starting Ray")
-        with workers_session(self.spec.resources, address=self.options.address) as workers:
-            teacher = find_teacher(
-                self.spec,
-                data,
-                storage=self.options.storage,
-                tell=self.progress.message,
-                stopped=self.asked.is_set,
-                allow_weak=self.options.allow_weak_teacher,
-            )
+        resources = self.spec.resources
+        with workers_session(resources, address=self.options.address) as workers:
+            talk = Talk(self.progress.message, self.asked.is_set)
+            with closing(RayPool(resources, workers, data=data)) as pool:
+                teacher = find_teacher(
+                    self.spec,
+                    data,
+                    pool=pool,
+                    storage=self.options.storage,
+                    talk=talk,
+                    allow_weak=self.options.allow_weak_teacher,
+                )
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, interrupted=True, teacher=teacher)
             write_manifest(

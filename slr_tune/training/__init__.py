@@ -1,1 +1,1 @@
-"""Training outside a search: jobs, stages, the pool of workers, the teacher."""
+"""Training outside a search: arms, stages, the workers, the store of trained runs, the teacher."""

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks the run to store and end, the second ends it at once."""
+"""How a long work is followed and ended: the first Ctrl-C asks it to store and end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,25 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
+
+
+class Interrupted(Exception):
+    """Somebody asked to end; what is done is stored."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How a long work speaks with a person.
+
+    Attributes:
+        tell: Takes a line for them.
+        stopped: Whether they asked to end.
+    """
+
+    tell: Callable[[str], None]
+    stopped: Callable[[], bool]
 
 
 @contextmanager

@@ -1,52 +1,43 @@
-"""Who trains stages: warm Ray actors, or this process itself."""
+"""Who trains outside of a search: warm Ray actors, or this process itself."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from typing import Any, Protocol
+import heapq
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
-from slr_tune.training.stage_files import StageRecord
-from slr_tune.training.worker import CountJob, StageJob, Worker
+from slr_tune.space import Resources
+from slr_tune.study.folders import cache_root
+from slr_tune.training.interrupt import Interrupted
+from slr_tune.training.session import workers_session
+from slr_tune.training.stages import Job
 from trainables.errors import TrainablesError
 
-Job = StageJob | CountJob
-Answer = StageRecord | None
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+_POLL_SECONDS = 0.5
+_ATTEMPTS = 3
 
 
 class WorkerDied(Exception):
     """A worker was killed or crashed; its job can be given to another."""
 
 
-class Pool(Protocol):
-    """Workers that take a job each."""
-
-    @property
-    def free(self) -> int:
-        """Workers that wait for a job."""
-
-    def submit(self, job: Job) -> None:
-        """Gives a job to a free worker."""
-
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Answer | Exception]]:
-        """Jobs that ended since the last call, each with its answer or what it raised.
-
-        Args:
-            timeout: Seconds to wait for the first.
-        """
-
-    def close(self) -> None:
-        """Ends the workers, whatever they do."""
-
-
 class LocalPool:
     """One worker in this process: for tests and for debugging."""
 
-    def __init__(self) -> None:
-        """Starts without a job."""
-        self._worker = Worker()
-        self._waiting: deque[Job] = deque()
+    def __init__(self, *, data: Path | None, cache: Path) -> None:
+        """Starts without a job; data and cache as a worker takes them."""
+        from slr_tune.training.worker import Worker
+
+        self._worker = Worker(data, cache)
+        self._waiting: list[Job] = []
 
     @property
     def free(self) -> int:
@@ -57,16 +48,9 @@ class LocalPool:
         """Keeps the job for `finished`."""
         self._waiting.append(job)
 
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Answer | Exception]]:
+    def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Works on the job now; what it raises is raised here."""
-        if not self._waiting:
-            return []
-        job = self._waiting.popleft()
-        return [(job, self._worker.work(job))]
-
-    def close(self) -> None:
-        """Forgets what waits."""
-        self._waiting.clear()
+        return [(job, self._worker.work(job)) for job in (self._waiting.pop(),)]
 
 
 class RayPool:
@@ -76,20 +60,22 @@ class RayPool:
     from ever starting the next one, so none is started that may not be needed.
     """
 
-    def __init__(self, *, workers: int, cpus: float, gpus: float, modules: str) -> None:
+    def __init__(self, resources: Resources, workers: int, *, data: Dataset | None) -> None:
         """Takes note; Ray must be up.
 
         Args:
+            resources: What each needs.
             workers: How many.
-            cpus: Cores of each.
-            gpus: GPUs of each.
-            modules: Folder in which a user's own run may lie.
+            data: The prepared data, None for a custom run without.
         """
         import ray
 
-        self._modules = modules
+        from slr_tune.training.worker import Worker
 
-        self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0)(Worker)
+        self._actor = ray.remote(
+            num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_restarts=0
+        )(Worker)
+        self._given = (None if data is None else data.folder, cache_root(), os.getcwd())
         self._workers = workers
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
@@ -100,16 +86,20 @@ class RayPool:
         return self._workers - len(self._busy)
 
     def submit(self, job: Job) -> None:
-        """Gives the job to an idle actor, or to a new one."""
-        actor = self._idle.pop() if self._idle else self._actor.remote(self._modules)
+        """Gives the job to an idle actor, or to a new one; only where one is free."""
+        actor = self._idle.pop() if self._idle else self._actor.remote(*self._given)
         self._busy[actor.work.remote(job)] = (actor, job)
 
-    def finished(self, timeout: float) -> Sequence[tuple[Job, Answer | Exception]]:
-        """Collects answers; an actor that died is replaced."""
+    def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
+        """Jobs that ended since the last call, each as it was given and done, or what it raised.
+
+        An actor that died is replaced.
+
+        Args:
+            timeout: Seconds to wait for the first.
+        """
         import ray
 
-        if not self._busy:
-            return []
         done, _ = ray.wait(list(self._busy), num_returns=1, timeout=timeout)
         answers = []
         for reference in done:
@@ -129,12 +119,83 @@ class RayPool:
         self._idle, self._busy = [], {}
 
 
-def _answer(reference: Any) -> Answer | Exception:
+Pool = RayPool | LocalPool
+"""Workers that take a job each."""
+Waiting = tuple[int, int, Job]
+"""A job behind two numbers, which say when it comes and are its own."""
+
+
+@contextmanager
+def training_pool(
+    resources: Resources, *, address: str | None, data: Dataset | None
+) -> Iterator[Pool]:
+    """Workers in a Ray session of their own, for the time of a block.
+
+    Raises:
+        RunFailed: As `workers_session`.
+    """
+    with (
+        workers_session(resources, address=address) as workers,
+        closing(RayPool(resources, workers, data=data)) as pool,
+    ):
+        yield pool
+
+
+def work_through(
+    waiting: list[Waiting],
+    pool: Pool,
+    *,
+    stopped: Callable[[], bool],
+    done: Callable[[Job], None] = lambda job: None,
+    watch: Callable[[Job], None] = lambda job: None,
+) -> None:
+    """Has jobs done until none waits.
+
+    Args:
+        waiting: A heap of jobs.
+        pool: Who does them.
+        stopped: Whether somebody asked to end.
+        done: Told each job with its outcome; may push others that wait.
+        watch: Told each job in the air, twice a second.
+
+    Raises:
+        Interrupted: Stopped before it was done.
+        RunFailed: Workers keep dying.
+        TrainablesError: A run cannot be trained as it is configured.
+    """
+    deaths: Counter[tuple[int, int]] = Counter()
+    busy: dict[int, Waiting] = {}
+    while waiting or busy:
+        while waiting and pool.free:
+            entry = heapq.heappop(waiting)
+            pool.submit(entry[2])
+            busy[id(entry[2])] = entry
+        for job, answer in pool.finished(_POLL_SECONDS):
+            entry = busy.pop(id(job))
+            if isinstance(answer, WorkerDied):
+                deaths[entry[:2]] += 1
+                if deaths[entry[:2]] >= _ATTEMPTS:
+                    raise RunFailed(
+                        f"a worker died {_ATTEMPTS} times in the same stage: {answer}",
+                        hint="Fewer --workers may help; the same command goes on where it stopped.",
+                    )
+                heapq.heappush(waiting, entry)
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                done(answer)
+        if stopped():
+            raise Interrupted
+        for _, _, job in busy.values():
+            watch(job)
+
+
+def _answer(reference: Any) -> Job | Exception:
     import ray
     from ray.exceptions import RayError, RayTaskError
 
     try:
-        answer: Answer = ray.get(reference)
+        answer: Job = ray.get(reference)
         return answer
     except RayTaskError as error:
         if isinstance(error.cause, TrainablesError):

@@ -1,85 +1,35 @@
-"""The prefix plan: runs that agree for their first epochs share them, as a tree of stages.
+"""Stages: epochs that are trained once for all runs that share them, as a tree and on disk.
 
-Pure functions of configurations; nothing here trains.
+In a stage's folder lie `checkpoint_latest.pt` (where it is, and what its children start from),
+`best_EEE.pt` (weights of an epoch that some run's result comes from), the errors of each utterance
+of dev with these weights, `dev_EEE.npy`, and after the test split was opened `test_EEE.npy`. It is
+done when `done.json` is there, which is written last, at once.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from slr_tune.training.epoch_keys import prefix_names
+import numpy as np
+from numpy.typing import NDArray
 
+from slr_tune.training.runs import ArmRun, Row, best_epoch, epochs_needed, weights_file
+from trainables.files.atomic import replace_file
 
-@dataclass(frozen=True)
-class Measure:
-    """What a run is judged by.
-
-    Attributes:
-        metric: Column of its curve.
-        minimize: Whether smaller values are better.
-        scored: Whether its errors in each utterance can be counted, as of every recogniser that
-            is built in or derived from one. Of a user's own run only the metric is known.
-    """
-
-    metric: str
-    minimize: bool
-    scored: bool
-
-
-WER = Measure("val/wer", minimize=True, scored=True)
-
-
-@dataclass(frozen=True)
-class StopRule:
-    """When a run ends.
-
-    Attributes:
-        patience: Epochs without an improvement.
-        min_delta: WER points that count as one.
-        max_epochs: Epochs in any case.
-        measure: Which epoch is the run's best.
-    """
-
-    patience: int
-    min_delta: float
-    max_epochs: int
-    measure: Measure = WER
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """A training that an ablation asks for.
-
-    Attributes:
-        name: Of this run alone, such as `constant 4/1001`.
-        trainable: What it trains.
-        config: Its whole configuration.
-        seed: Its seed.
-        measure: What it is judged by.
-    """
-
-    name: str
-    trainable: str
-    config: Mapping[str, Any]
-    seed: int
-    measure: Measure = WER
-
-    @property
-    def rule(self) -> StopRule:
-        """When it ends; a run of a user's own decides for itself before `max_epochs`."""
-        length = int(self.config["max_epochs"])
-        if not self.measure.scored:
-            return StopRule(length, 0.0, length, self.measure)
-        config = self.config
-        return StopRule(int(config["patience"]), float(config["min_delta"]), length, self.measure)
+_DONE = "done.json"
+_PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs that are trained once for all runs that share them.
+    """Some epochs of some runs: planned, given to a worker, and done.
 
     Attributes:
         id: Names the state that it ends with, and the epochs it trains to get there.
@@ -87,13 +37,25 @@ class Stage:
         first: Its first epoch, from 1.
         last: Its last epoch; it ends earlier where every run of it has ended.
         runs: The runs that pass through it, in the order of the plan.
+        folder: Where it is kept.
+        start: Folder of the parent, None at the start of a run.
+        teacher: The teacher's checkpoint, None without.
+        rows: The curve from epoch 1 on, its ancestors' part included; empty until it is done.
+        facts: What the run told: parameters, memory, remedies.
+        ended_by: Why a custom run ended itself; None where the rules say it.
     """
 
     id: str
     parent: str | None
     first: int
     last: int
-    runs: tuple[PlannedRun, ...]
+    runs: tuple[ArmRun, ...]
+    folder: Path = Path()
+    start: Path | None = None
+    teacher: Path | None = None
+    rows: Sequence[Row] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    ended_by: str | None = None
 
     @property
     def epochs(self) -> int:
@@ -101,108 +63,189 @@ class Stage:
         return self.last - self.first + 1
 
     @property
-    def representative(self) -> PlannedRun:
-        """The run whose configuration is trained: the longest, as all agree otherwise."""
-        return max(self.runs, key=lambda run: run.rule.max_epochs)
+    def trained(self) -> int:
+        """Epochs that it trained."""
+        return len(self.rows) - self.first + 1
+
+    @property
+    def seconds(self) -> float:
+        """Of its training."""
+        return sum(float(row.get("seconds", 0.0)) for row in self.rows[self.first - 1 :])
+
+    @property
+    def longest(self) -> ArmRun:
+        """The run whose configuration is trained, as all agree otherwise."""
+        return max(self.runs, key=lambda run: run.max_epochs)
+
+    @property
+    def scored(self) -> bool:
+        """Whether errors are counted, and the weights kept that made them."""
+        return self.runs[0].measure.scored
+
+    @property
+    def continued(self) -> bool:
+        """Whether other stages start from its last state."""
+        return self.longest.max_epochs > self.last
+
+    @cached_property
+    def judged(self) -> list[ArmRun]:
+        """One run for each way to end."""
+        return list({run.rule: run for run in self.runs}.values())
+
+    @property
+    def latest(self) -> Path:
+        """The state after its last finished epoch."""
+        return latest_file(self.folder)
+
+    def end(self, run: ArmRun) -> tuple[int, str] | None:
+        """The epoch at which a run ends and why; None where it goes on after this stage."""
+        end = run.end(self.rows)
+        if end is None and self.ended_by is not None:
+            return len(self.rows), self.ended_by
+        return end
+
+    def needed(self, rows: Sequence[Row]) -> list[int]:
+        """Epochs of it whose weights are to be kept, as far as a curve tells."""
+        needed = epochs_needed(rows, self.judged) if self.scored else ()
+        return sorted(epoch for epoch in needed if epoch >= self.first)
+
+    def found(self) -> Stage | None:
+        """As it lies in its folder, done and with all that its runs need; else None."""
+        done = read_stage(self.folder)
+        if done is None:
+            return None
+        if len(done.rows) < self.last and any(done.end(run) is None for run in self.judged):
+            return None
+        if self.continued and len(done.rows) == self.last and not self.latest.exists():
+            return None
+        if not all(_kept(self.folder, epoch) for epoch in self.needed(done.rows)):
+            return None
+        return replace(self, rows=done.rows, facts=done.facts, ended_by=done.ended_by)
+
+    def finish(self) -> None:
+        """Says on disk that it is done."""
+        content = {name: getattr(self, name) for name in ("first", "rows", "facts", "ended_by")}
+        replace_file(self.folder / _DONE, json.dumps(content).encode())
+        (self.folder / _PROGRESS).unlink(missing_ok=True)
+        if not self.continued:
+            self.latest.unlink(missing_ok=True)
+
+    def report(self, rows: Sequence[Row]) -> None:
+        """Says on disk how far it is, for who waits for it."""
+        best = best_epoch(rows, self.runs[0].measure)
+        value = None if best is None else rows[best - 1][self.runs[0].measure.metric]
+        replace_file(self.folder / _PROGRESS, json.dumps([len(rows), value]).encode())
+
+    def progress(self) -> tuple[int, float | None]:
+        """The last epoch that was reported, 0 before the first, and the best value up to it."""
+        try:
+            epoch, value = json.loads((self.folder / _PROGRESS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0, None
+        return epoch, value
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All stages, parents before children.
+class CountJob:
+    """Errors to be counted with weights that are there.
 
     Attributes:
-        runs: What was asked for.
-        stages: What is to be trained.
+        weights: The checkpoint.
+        file: Where the counts go.
+        split: Of the data.
+        decoding: Settings of the beam search, None for greedy decoding.
     """
 
-    runs: tuple[PlannedRun, ...]
-    stages: tuple[Stage, ...]
+    weights: Path
+    file: Path
+    split: str = "dev"
+    decoding: Mapping[str, Any] | None = None
 
-    @property
-    def epochs_asked(self) -> int:
-        """Epochs of all runs to their `max_epochs`, each by itself."""
-        return sum(run.rule.max_epochs for run in self.runs)
-
-    @property
-    def epochs_planned(self) -> int:
-        """Epochs of all stages, if no run ends early."""
-        return sum(stage.epochs for stage in self.stages)
-
-    @property
-    def share(self) -> float:
-        """Epochs planned for each epoch asked for; 1 where nothing is shared."""
-        return self.epochs_planned / self.epochs_asked if self.runs else 1.0
-
-    def path(self, run: PlannedRun) -> list[Stage]:
-        """The stages that a run passes through, the first first."""
-        return [stage for stage in self.stages if run in stage.runs]
-
-    def remaining(self) -> dict[str, int]:
-        """Epochs on the longest way from a stage's start to an end, by the stage's id."""
-        longest: dict[str, int] = defaultdict(int)
-        for stage in reversed(self.stages):
-            longest[stage.id] += stage.epochs
-            if stage.parent is not None:
-                longest[stage.parent] = max(longest[stage.parent], longest[stage.id])
-        return dict(longest)
+    @classmethod
+    def of_run(cls, run: ArmRun, split: str) -> CountJob | None:
+        """Of a run at its best epoch, by its arm's decoder; None where it has no such epoch."""
+        if run.folder is None or run.best_epoch is None:
+            return None
+        beam = run.arm.beam
+        file = counts_file(run.folder, run.best_epoch, split=split, decoding=beam)
+        return cls(run.weights, file, split, beam)
 
 
-def make_plan(
-    runs: Sequence[PlannedRun], *, context: Callable[[PlannedRun], str], share: bool = True
-) -> Plan:
-    """Puts runs together as far as they agree.
-
-    Args:
-        runs: With names that differ.
-        context: What beside the configuration shapes a run: seed, data, teacher. Runs share
-            nothing where it differs.
-        share: False trains every run by itself.
-
-    Raises:
-        ValueError: Two runs have one name.
-    """
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two runs have one name: {sorted(names)}")
-    named = {}
-    for run in runs:
-        start = context(run) if share else f"{context(run)} apart {run.name}"
-        named[run.name] = prefix_names(run.trainable, run.config, start=start)
-    stages: list[Stage] = []
-    _grow(list(runs), 0, None, named, stages)
-    return Plan(tuple(runs), tuple(stages))
+Job = Stage | CountJob
 
 
-def _grow(
-    runs: list[PlannedRun],
-    done: int,
-    parent: str | None,
-    named: Mapping[str, Callable[[int], str]],
-    stages: list[Stage],
-) -> None:
-    """Adds the stages that follow a state which `runs` share after `done` epochs."""
-    groups: dict[str, list[PlannedRun]] = defaultdict(list)
-    for run in runs:
-        if run.rule.max_epochs > done:
-            groups[named[run.name](done + 1)].append(run)
-    for group in groups.values():
-        last = _last_common(group, done + 1, named)
-        name = f"{named[_longest(group).name](last)}-{done + 1}"
-        stages.append(Stage(name, parent, done + 1, last, tuple(group)))
-        _grow(group, last, name, named, stages)
+def latest_file(folder: Path) -> Path:
+    """The state of a stage after its last finished epoch."""
+    return folder / "checkpoint_latest.pt"
 
 
-def _last_common(
-    group: Sequence[PlannedRun], first: int, named: Mapping[str, Callable[[int], str]]
-) -> int:
-    """The last epoch up to which all that are still running agree."""
-    last = first
-    while True:
-        alive = [run for run in group if run.rule.max_epochs > last]
-        if not alive or len({named[run.name](last + 1) for run in alive}) > 1:
-            return last
-        last += 1
+def read_stage(folder: Path) -> Stage | None:
+    """A stage that is done, without its runs; None where it is not."""
+    try:
+        said = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        first, rows = int(said["first"]), said["rows"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    done = Stage(folder.name, None, first, len(rows), (), folder, rows=rows)
+    return replace(done, facts=said["facts"], ended_by=said["ended_by"])
 
 
-def _longest(group: Sequence[PlannedRun]) -> PlannedRun:
-    return max(group, key=lambda run: run.rule.max_epochs)
+def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
+    """A run's outcome from the stages on its way; None where they do not hold all of it."""
+    passed: list[Stage] = []
+    end = None
+    for stage in stages:
+        if stage is None:
+            return None
+        passed.append(stage)
+        end = stage.end(run)
+        if end is not None:
+            break
+    if end is None:
+        return None
+    rows = list(passed[-1].rows[: end[0]])
+    best = best_epoch(rows, run.measure)
+    folder = passed[-1].folder
+    if best is not None:
+        folder = next(stage.folder for stage in reversed(passed) if stage.first <= best)
+        if run.measure.scored and not _kept(folder, best):
+            return None
+    return replace(
+        run,
+        rows=rows,
+        ended_by=end[1],
+        best_epoch=best,
+        folder=folder,
+        stages=tuple(stage.folder.name for stage in passed),
+        facts=passed[-1].facts,
+    )
+
+
+def _kept(folder: Path, epoch: int) -> bool:
+    """Whether the weights of an epoch and their errors are there."""
+    counts = counts_file(folder, epoch, split="dev", decoding=None)
+    return weights_file(folder, epoch).exists() and counts.exists()
+
+
+def counts_file(
+    folder: Path, epoch: int, *, split: str, decoding: Mapping[str, float] | None
+) -> Path:
+    """Errors of each utterance with the weights of an epoch."""
+    suffix = ""
+    if decoding is not None:
+        text = json.dumps(dict(decoding), sort_keys=True)
+        suffix = "_" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    return folder / f"{split}_{epoch:03d}{suffix}.npy"
+
+
+def save_counts(path: Path, counts: NDArray[np.int64]) -> None:
+    """Writes counts (utterances, 4) at once or not at all."""
+    content = io.BytesIO()
+    np.save(content, counts.astype(np.int32))
+    replace_file(path, content.getvalue())
+
+
+def load_counts(path: Path) -> NDArray[np.int64]:
+    """Reads int64 (utterances, 4): substitutions, deletions, insertions, reference words."""
+    counts: NDArray[np.int64] = np.load(path).astype(np.int64)
+    return counts

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,16 @@ from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.space import StudySpec, TeacherSpec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.record import record_of
-from slr_tune.training.jobs import Job, JobResult, run_jobs
+from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.pool import Pool
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, planned_runs
+from trainables.data import Dataset
 from trainables.errors import ConfigError
 from trainables.registry import config_class
 
 _BOOTSTRAP_SAMPLES = 2000
-_KEY_LENGTH = 16
-_TRAINING_VERSION = 1
-"""Raised when a change of the training code gives other weights for the same settings."""
+_TEACHER, _STUDENT = "teacher", "student without teacher"
 
 
 @dataclass(frozen=True)
@@ -53,98 +53,62 @@ class Teacher:
 
 def find_teacher(
     spec: StudySpec,
-    data: Any,
+    data: Dataset | None,
     *,
+    pool: Pool,
     storage: str | None,
-    tell: Callable[[str], None],
-    stopped: Callable[[], bool],
+    talk: Talk,
     allow_weak: bool,
 ) -> Teacher | None:
     """Finds or trains the teacher, and beside it the student that it has to beat.
 
-    Both are keyed by a hash of everything that shapes them, so a second search finds them. They
-    train side by side, and go on from their checkpoints after a stop.
+    Both are kept under everything that shapes them, so a second search finds them. They train side
+    by side, and go on from their last epochs after a stop.
 
     Args:
         spec: The search.
-        data: The prepared data set.
+        data: The prepared data set, None without.
+        pool: Who trains and measures.
         storage: Database in which `{study: NAME}` is looked up.
-        tell: Takes a line for a person.
-        stopped: Whether somebody asked to end; then the training ends at its last epoch.
+        talk: How to speak with a person.
         allow_weak: Go on with a teacher that is worse than the student.
 
     Returns:
-        The teacher; None where the space needs none, or when stopped.
+        The teacher; None where the space needs none, or when stopped: the training then ends at
+        its last epoch.
 
     Raises:
         SlrTuneError: The teacher cannot be had, or is worse than the student beyond chance.
     """
     if spec.teacher is None or data is None:
         return None
-    jobs = {}
-    if spec.teacher.kind != "soft_targets":
-        jobs["teacher"] = _teacher_job(spec, spec.teacher, data, storage)
-    reference = _reference_job(spec, data)
-    if reference is not None:
-        jobs["student without teacher"] = reference
-    # A teacher teaches by its outputs: a beam search on one side would hide which are better.
-    jobs = {name: replace(job, greedy=True) for name, job in jobs.items()}
-    results = run_jobs(
-        jobs,
-        cpus=spec.resources.cpus_per_trial,
-        gpus=spec.resources.gpus_per_trial,
-        tell=tell,
-        stopped=stopped,
-    )
-    if results is None:
+    from trainables.files.stored_model import load_model
+
+    store = _store(data, pool, talk)
+    given = _given_teacher(spec.teacher, storage)
+    soft = spec.teacher.kind == "soft_targets"
+    model = None if given is None or soft else load_model(given)
+    try:
+        runs = store.train(_arms(spec), [spec.seed])
+        weights = {run.arm.name: run.weights for run in runs}
+        counts = {name: seeds[0] for name, seeds in store.counts(runs, "dev").items()}
+        if model is not None:
+            counts[_TEACHER] = store.count_given(model)
+    except Interrupted:
         return None
-    student = results.get("student without teacher")
-    if spec.teacher.kind == "soft_targets":
-        return _soft_teacher(Path(spec.teacher.value), student, tell=tell)
-    found = results["teacher"]
-    tell(f"Teacher loaded: dev WER {found.wer():.2f}, {found.parameters:,} parameters")
+    student = counts.get(_STUDENT)
+    reference = None if student is None else _wer(student)
+    if given is not None and soft:
+        return _soft_teacher(given, reference, tell=talk.tell)
+    model, found = model or load_model(weights[_TEACHER]), counts[_TEACHER]
+    talk.tell(f"Teacher loaded: dev WER {_wer(found):.2f}, {model.parameters:,} parameters")
     if student is not None:
-        _gate(found, student, tell=tell, allow_weak=allow_weak)
-    digest = hashlib.sha256(found.checkpoint.read_bytes()).hexdigest()
-    reference_wer = None if student is None else student.wer()
-    return Teacher(found.checkpoint, digest, found.wer(), found.parameters, reference_wer)
-
-
-def _soft_teacher(
-    folder: Path, student: JobResult | None, *, tell: Callable[[str], None]
-) -> Teacher:
-    """A teacher of which only the soft targets are there, and the WER that they tell of."""
-    from trainables.teaching.soft_targets import SoftTargets
-
-    folder = folder.expanduser().absolute()
-    facts = SoftTargets(folder).facts()
-    wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
-    tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
-    reference = None if student is None else student.wer()
-    if reference is not None and wer > reference:
-        tell(
-            f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "
-            "the difference is chance cannot be told without the teacher itself"
-        )
-    return Teacher(folder, facts["teacher_hash"], wer, facts["teacher_parameters"], reference)
-
-
-def training_key(
-    trainable: str,
-    config: Mapping[str, Any],
-    *,
-    seed: int,
-    data_hash: str,
-    teacher_hash: str | None = None,
-) -> str:
-    """Names a training by everything that shapes its result."""
-    parts = [_TRAINING_VERSION, trainable, config, seed, data_hash, teacher_hash]
-    content = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(content.encode()).hexdigest()[:_KEY_LENGTH]
+        _gate(found, student, tell=talk.tell, allow_weak=allow_weak)
+    return Teacher(model.path, model.content_hash, _wer(found), model.parameters, reference)
 
 
 def known_trainings(
-    spec: StudySpec, data: Any, *, storage: str | None
+    spec: StudySpec, data: Dataset, *, storage: str | None
 ) -> tuple[Path | None, Path | None]:
     """Best checkpoints of the teacher and of the student it has to beat, where they are trained.
 
@@ -158,92 +122,97 @@ def known_trainings(
     Raises:
         SlrTuneError: The study that is to give the teacher has none.
     """
-    teacher = None if spec.teacher is None else _teacher_job(spec, spec.teacher, data, storage)
-    jobs = (teacher, _reference_job(spec, data))
-    found = []
-    for job in jobs:
-        path = None if job is None else job.checkpoint
-        if job is not None and path is None:
-            path = job.folder / "checkpoints" / "checkpoint_best.pt"
-        given = job is not None and job.checkpoint is not None
-        found.append(path if path is not None and (given or path.is_file()) else None)
-    return found[0], found[1]
+    store = _store(data, None, Talk(lambda text: None, lambda: False))
+    found = store.find(planned_runs(_arms(spec), [spec.seed])).values()
+    paths = {run.arm.name: run.weights for run in found if run.best_epoch is not None}
+    given = None if spec.teacher is None else _given_teacher(spec.teacher, storage)
+    return paths.get(_TEACHER) if given is None else given, paths.get(_STUDENT)
 
 
-def _teacher_job(spec: StudySpec, teacher: TeacherSpec, data: Any, storage: str | None) -> Job:
+def _store(data: Dataset, pool: Pool | None, talk: Talk) -> RunStore:
+    """Where teachers and their reference students are kept, for all studies."""
+    folder = cache_root() / "trained"
+    return RunStore(folder, pool, data=data, talk=talk, share=False, label=lambda run: run.arm.name)
+
+
+def _arms(spec: StudySpec) -> list[Arm]:
+    """What is to be trained: the teacher, and the baseline student, on the glosses alone.
+
+    Both are measured greedily, whatever their own settings say: a teacher teaches by its outputs,
+    and a beam search on one side would hide which are better.
+    """
+    arms = []
+    if spec.teacher is not None and spec.teacher.kind == "train":
+        arms.append(_arm(_TEACHER, spec.teacher.value, spec.teacher.settings))
+    baseline = spec.baseline_config()
+    if baseline is not None and spec.trainable == "distill":
+        known = config_class("student").model_fields
+        kept = {name: value for name, value in baseline.items() if name in known}
+        arms.append(_arm(_STUDENT, "student", kept))
+    return arms
+
+
+def _arm(name: str, trainable: str, settings: Mapping[str, Any]) -> Arm:
+    config = config_class(trainable).model_validate(settings).model_dump(mode="json")
+    return Arm(name, config, trainable, decoding={})
+
+
+def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
+    """The file of a teacher that is there, or the folder of its soft targets; else None."""
     if teacher.kind == "train":
-        config = (
-            config_class(teacher.value).model_validate(teacher.settings).model_dump(mode="json")
-        )
-        return training_job(teacher.value, config, seed=spec.seed, data=data)
+        return None
     if teacher.kind in ("checkpoint", "soft_targets"):
-        return Job(data=data.folder, checkpoint=Path(teacher.value).expanduser())
-    return Job(data=data.folder, checkpoint=_best_checkpoint(teacher.value, storage))
-
-
-def _best_checkpoint(study: str, storage: str | None) -> Path:
+        return Path(teacher.value).expanduser().absolute()
     from slr_tune.study.view import load_study
 
-    view = load_study(study, storage)
+    view = load_study(teacher.value, storage)
     best = view.best()
     record = None if best is None else record_of(best)
     if record is None or record.checkpoint is None:
         raise SlrTuneError(
-            f"study {study!r}, which is to give the teacher, has no finished trial",
+            f"study {teacher.value!r}, which is to give the teacher, has no finished trial",
             hint="Run it first, or use teacher: {train: teacher}.",
         )
     return view.folder / record.checkpoint
 
 
-def _reference_job(spec: StudySpec, data: Any) -> Job | None:
-    """The baseline student, trained on the glosses alone."""
-    baseline = spec.baseline_config()
-    if baseline is None or spec.trainable != "distill":
-        return None
-    student = config_class("student")
-    kept = {name: value for name, value in baseline.items() if name in student.model_fields}
-    config = student.model_validate(kept).model_dump(mode="json")
-    return training_job("student", config, seed=spec.seed, data=data)
+def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str], None]) -> Teacher:
+    """A teacher of which only the soft targets are there, and the WER that they tell of."""
+    from trainables.teaching.soft_targets import SoftTargets
+
+    facts = SoftTargets(folder).facts()
+    wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
+    tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
+    if reference is not None and wer > reference:
+        tell(
+            f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "
+            "the difference is chance cannot be told without the teacher itself"
+        )
+    return Teacher(folder, facts["teacher_hash"], wer, facts["teacher_parameters"], reference)
 
 
-def training_job(
-    trainable: str,
-    config: dict[str, Any],
-    *,
-    seed: int,
-    data: Any,
-    teacher: Teacher | None = None,
-    splits: tuple[str, ...] = ("dev",),
-) -> Job:
-    """A training kept under the name of everything that shapes it, so it is done once."""
-    taught_by = None if teacher is None else teacher.hash
-    key = training_key(trainable, config, seed=seed, data_hash=data.hash, teacher_hash=taught_by)
-    return Job(
-        data.folder,
-        trainable=trainable,
-        config=config,
-        seed=seed,
-        teacher=None if teacher is None else teacher.checkpoint,
-        folder=cache_root() / "trained" / f"{trainable}-{key}",
-        splits=splits,
-    )
+def _wer(counts: NDArray[np.int64]) -> float:
+    """Corpus WER, percent."""
+    return float(100 * counts[:, :3].sum() / counts[:, 3].sum())
 
 
 def _gate(
-    teacher: JobResult, student: JobResult, *, tell: Callable[[str], None], allow_weak: bool
+    teacher: NDArray[np.int64],
+    student: NDArray[np.int64],
+    *,
+    tell: Callable[[str], None],
+    allow_weak: bool,
 ) -> None:
-    """Notices a teacher that is worse than the student it is to teach."""
-    tell(f"Student without teacher: dev WER {student.wer():.2f}")
-    if teacher.wer() <= student.wer():
+    """Notices a teacher that is worse than the student it is to teach, by their errors on dev."""
+    wer, reference = _wer(teacher), _wer(student)
+    tell(f"Student without teacher: dev WER {reference:.2f}")
+    if wer <= reference:
         return
-    low, high = wer_difference_interval(
-        teacher.counts["dev"][:, :3].sum(axis=1),
-        student.counts["dev"][:, :3].sum(axis=1),
-        student.counts["dev"][:, 3],
-    )
+    errors = (teacher[:, :3].sum(axis=1), student[:, :3].sum(axis=1))
+    low, high = wer_difference_interval(*errors, student[:, 3])
     text = (
-        f"the teacher's dev WER {teacher.wer():.2f} is worse than {student.wer():.2f}, which the "
-        f"baseline student reaches without a teacher: {teacher.wer() - student.wer():+.2f} points, "
+        f"the teacher's dev WER {wer:.2f} is worse than {reference:.2f}, which the baseline "
+        f"student reaches without a teacher: {wer - reference:+.2f} points, "
         f"95 % interval [{low:+.2f}, {high:+.2f}]"
     )
     if low <= 0 or allow_weak:

@@ -23,8 +23,11 @@ def build_decoder(decoding: Decoding, data: Dataset) -> BeamDecoder | None:
         data: Its training glosses are what the language model is estimated from.
     """
     settings = beam_settings(decoding)
-    if settings is None:
-        return None
+    return None if settings is None else beam_decoder(settings, data)
+
+
+def beam_decoder(settings: BeamSettings, data: Dataset) -> BeamDecoder:
+    """A beam search with the language model that a run recognises dev by while it trains."""
     model = training_language_model(data) if settings.lm_weight > 0 else None
     return BeamDecoder(data.vocabulary, settings, language_model=model)
 

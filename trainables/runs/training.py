@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-
-from filelock import FileLock
-from pydantic import BaseModel
 
 from trainables.errors import ConfigError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
-from trainables.protocol import Run, RunInputs
+from trainables.protocol import Run
 from trainables.runs.ctc_run import CtcRun
 
 Row = dict[str, float]
@@ -68,63 +64,6 @@ def train(
         if store is not None:
             store.save(run, rows, improved=improved)
         yield row
-
-
-def train_to_end(
-    run_class: type[Run],
-    config: BaseModel,
-    inputs: RunInputs,
-    folder: Path,
-    *,
-    report: Callable[[Row], None] | None = None,
-) -> Path:
-    """Trains a run, or goes on with one that was stopped, and returns its best checkpoint.
-
-    Of several processes that ask for one folder one trains, and the others wait for it.
-
-    Args:
-        run_class: What to train.
-        config: Its settings.
-        inputs: Its data, seed and teacher.
-        folder: Where it is stored; one that has ended is only looked up.
-        report: Told each new row.
-
-    Returns:
-        `checkpoint_best.pt` of the run.
-
-    Raises:
-        ConfigError: The loss left the numbers before an epoch was done.
-        TrainablesError: As `train` and the run itself.
-    """
-    run = run_class(config, inputs)
-    every = int(getattr(config, "checkpoint_every", 0))
-    with _locked(folder):
-        for row in train(run, folder, checkpoint_every=every):
-            if report is not None:
-                report(row)
-    best = checkpoints(folder).best
-    if not best.exists():
-        raise ConfigError(
-            f"the training in {folder} ended by {run.ended_by} in epoch {run.epoch} "
-            "and has no checkpoint",
-            hint="Lower learning_rate, or set clip_norm.",
-        )
-    return best
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the folder against other processes; the system frees the lock of one that dies."""
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:

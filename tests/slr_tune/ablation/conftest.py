@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from slr_tune.ablation.bench import Bench
 from slr_tune.space import StudySpec, load_spec
-from slr_tune.training.execute import Place
+from slr_tune.training.interrupt import Talk
 from slr_tune.training.pool import LocalPool
+from slr_tune.training.run_store import RunStore
 from trainables.data import Dataset, prepare
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
@@ -82,28 +82,22 @@ def teacher_file(libras: Dataset, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def make_bench(
+def make_store(
     tmp_path: Path, libras: Dataset, teacher_file: Path
-) -> Iterator[Callable[..., Bench]]:
-    """Builds benches over one folder: a second one finds what the first has trained."""
+) -> Iterator[Callable[..., RunStore]]:
+    """Builds stores over one folder: a second one finds what the first has trained."""
 
     def make(
         *, share: bool = True, stopped: Callable[[], bool] = lambda: False, folder: str = "a"
-    ) -> Bench:
-        place = Place(
-            stages=tmp_path / folder / ".stages",
-            data=libras.folder,
-            teacher=teacher_file,
-            cache=tmp_path / "cache",
-        )
-        return Bench(
-            place,
-            LocalPool(),
+    ) -> RunStore:
+        return RunStore(
+            tmp_path / folder / ".stages",
+            LocalPool(data=libras.folder, cache=tmp_path / "cache"),
             data=libras,
+            talk=Talk(lambda text: None, stopped),
+            teacher=teacher_file,
             teacher_hash="of the teacher",
             share=share,
-            tell=lambda text: None,
-            stopped=stopped,
         )
 
     yield make

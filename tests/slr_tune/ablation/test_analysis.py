@@ -10,9 +10,10 @@ import pytest
 
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.design import make_design
-from slr_tune.ablation.run import Talk, run_ablation
+from slr_tune.ablation.run import run_ablation
 from slr_tune.errors import SlrTuneError
 from slr_tune.statistics import compare
+from slr_tune.training.interrupt import Talk
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
+from slr_tune.ablation.arms import one_at_a_time, resolve
 from slr_tune.ablation.baseline import find_baseline
-from slr_tune.ablation.bench import Bench
 from slr_tune.ablation.factors import find_factor
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.training.kinds import Kind
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm
 
-MakeBench = Callable[..., Bench]
+MakeStore = Callable[..., RunStore]
 # A bonus this large makes any model insert: what is measured greedily shows.
 BEAM = {"method": "beam", "width": 4, "lm_weight": 0.5, "gloss_bonus": 3.0}
 SEEDS = (1000,)
@@ -36,21 +37,20 @@ def arms_of(spec: StudySpec, factor: str, **config: Any) -> list[Arm]:
 
 
 def test_arms_are_measured_by_the_decoder_of_their_training(
-    beam_spec: StudySpec, make_bench: MakeBench
+    beam_spec: StudySpec, make_store: MakeStore
 ) -> None:
     # Broken if the search's figure, by beam, were compared with an ablation's by greedy decoding.
     arms = arms_of(beam_spec, "label_smoothing")
     assert len(arms) > 1
-    bench = make_bench()
-    cells = bench.train(arms, SEEDS)
-    counts = bench.counts(cells, "dev")
-    for cell in cells:
-        outcome = cell.outcome
-        assert outcome.best_epoch is not None
-        claimed = outcome.rows[outcome.best_epoch - 1]["val/wer"]
-        (table,) = counts[cell.arm.name]
+    store = make_store()
+    runs = store.train(arms, SEEDS)
+    counts = store.counts(runs, "dev")
+    for run in runs:
+        assert run.best_epoch is not None
+        claimed = run.rows[run.best_epoch - 1]["val/wer"]
+        (table,) = counts[run.arm.name]
         assert 100 * table[:, :3].sum() / table[:, 3].sum() == pytest.approx(claimed)
-    greedy = bench.counts(bench.train(arms_of(beam_spec, "decoding"), SEEDS), "dev")
+    greedy = store.counts(store.train(arms_of(beam_spec, "decoding"), SEEDS), "dev")
     assert greedy["greedy"][0].tolist() != counts[arms[0].name][0].tolist()
 
 

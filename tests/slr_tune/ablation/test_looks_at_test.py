@@ -10,20 +10,25 @@ from typing import Any
 import pytest
 
 from slr_tune.ablation import run as module
-from slr_tune.ablation.bench import Interrupted
 from slr_tune.ablation.design import make_design
-from slr_tune.ablation.run import Talk, run_ablation
+from slr_tune.ablation.run import run_ablation
+from slr_tune.space import Resources
 from slr_tune.study.test_split_log import log_test_opening, opening_line
+from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import LocalPool
+from trainables.data import Dataset
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without Ray."""
-    monkeypatch.setattr(module, "workers_session", lambda needs, **options: nullcontext(1))
-    monkeypatch.setattr(module, "_trainers", lambda needs, workers: nullcontext(LocalPool()))
+
+    def pool(needs: Resources, *, address: str | None, data: Dataset) -> Any:
+        return nullcontext(LocalPool(data=data.folder, cache=tmp_path))
+
+    monkeypatch.setattr(module, "training_pool", pool)
 
 
 @pytest.mark.usefixtures("in_this_process")

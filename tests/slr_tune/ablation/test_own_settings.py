@@ -11,17 +11,15 @@ from typing import Any
 import pytest
 from sparse_runs import SparseConfig
 
-from slr_tune.ablation.arms import Arm
-from slr_tune.ablation.bench import Bench
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
-from slr_tune.ablation.path import Path as Walked
-from slr_tune.ablation.path import walk
+from slr_tune.ablation.path import TRIED, walk
+from slr_tune.ablation.result import PUT_BACK
 from slr_tune.errors import RunFailed
-from slr_tune.training.execute import Place
+from slr_tune.training.interrupt import Talk
 from slr_tune.training.pool import LocalPool
-from slr_tune.training.replay import best_epoch
-from slr_tune.training.stages import Measure
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, Measure, best_epoch
 
 RUN = "sparse_runs:SparseRun"
 LOSS = Measure("loss", minimize=True, scored=False)
@@ -39,17 +37,13 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def store(tmp_path: Path) -> RunStore:
     """Trains in this process, without data or teacher."""
-    place = Place(stages=tmp_path / ".stages", data=None, teacher=None, cache=tmp_path)
-    return Bench(
-        place,
-        LocalPool(),
+    return RunStore(
+        tmp_path / ".stages",
+        LocalPool(data=None, cache=tmp_path),
         data=None,
-        teacher_hash=None,
-        share=True,
-        tell=lambda text: None,
-        stopped=lambda: False,
+        talk=Talk(lambda text: None, lambda: False),
         measure=LOSS,
     )
 
@@ -71,13 +65,12 @@ def plain(**changes: Any) -> dict[str, Any]:
     return SparseConfig(**changes).model_dump()
 
 
-def test_a_run_that_seldom_looks_at_dev_is_trained_to_its_end(bench: Bench) -> None:
+def test_a_run_that_seldom_looks_at_dev_is_trained_to_its_end(store: RunStore) -> None:
     """Its odd epochs have no value: ended at the first of them it would be compared by nothing."""
-    (cell,) = bench.train([Arm("a", plain(every=2), RUN)], [1])
-    outcome = cell.outcome
-    assert (len(outcome.rows), outcome.ended_by, outcome.best_epoch) == (6, "max_epochs", 6)
-    assert best_epoch(outcome.rows[:5], LOSS) == 4
-    assert bench.value(outcome) == 4.0 / 6
+    (run,) = store.train([Arm("a", plain(every=2), RUN)], [1])
+    assert (len(run.rows), run.ended_by, run.best_epoch) == (6, "max_epochs", 6)
+    assert best_epoch(run.rows[:5], LOSS) == 4
+    assert run.value == 4.0 / 6
 
 
 def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
@@ -137,36 +130,36 @@ def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
     assert arms_of("loss_weights", more=more) == ["loss_weights even", "loss_weights odd"]
 
 
-def walked(bench: Bench, start: dict[str, Any], goal: dict[str, Any]) -> Walked:
-    return walk(bench, start, goal, trainable=RUN, seeds=[1, 2])
+def walked(store: RunStore, start: dict[str, Any], goal: dict[str, Any]) -> Any:
+    return walk(store, start, goal, trainable=RUN, seeds=[1, 2])
 
 
-def test_a_path_steps_around_what_has_no_value(bench: Bench) -> None:
+def test_a_path_steps_around_what_has_no_value(store: RunStore) -> None:
     """To look at every seventh of six epochs gives no value: that is no step, even tried first.
 
     Lengthened before, the run has one. The step that was not taken is told without a number, and
     the best with the short run put back, which has no value either, is no row of the table.
     """
-    found = walked(bench, plain(every=2), plain(every=7, level=2.0, max_epochs=14))
-    assert [step.parameter for step in found.steps] == ["max_epochs", "level", "every"]
-    first = found.steps[0]
+    found, steps = walked(store, plain(every=2), plain(every=7, level=2.0, max_epochs=14))
+    assert [step.parameter for step in steps] == ["max_epochs", "level", "every"]
+    first = steps[0]
     assert first.gain == pytest.approx(4 / 14 - 4 / 6)
     assert first.others == {"every": None, "level": pytest.approx(2 / 6 - 4 / 6)}
-    json.dumps([dataclasses.asdict(step) for step in found.steps], allow_nan=False)
-    assert {cell.arm.name for cell in found.back} == {
+    json.dumps([dataclasses.asdict(step) for step in steps], allow_nan=False)
+    assert {run.arm.name for run in found[PUT_BACK]} == {
         "best",
         "best, level 4 put back",
         "best, every 2 put back",
     }
-    assert "best, max_epochs 6 put back" in {cell.arm.name for cell in found.tried}
+    assert "best, max_epochs 6 put back" in {run.arm.name for run in found[TRIED]}
 
 
-def test_a_path_without_a_way_ends_in_words(bench: Bench) -> None:
+def test_a_path_without_a_way_ends_in_words(store: RunStore) -> None:
     """At once, not after the training of all that would follow."""
     with pytest.raises(RunFailed, match="never had a finite loss"):
-        walked(bench, plain(blind=True), plain(level=2.0))
+        walked(store, plain(blind=True), plain(level=2.0))
     with pytest.raises(RunFailed, match="blind on"):
-        walked(bench, plain(), plain(level=2.0, blind=True))
+        walked(store, plain(), plain(level=2.0, blind=True))
 
 
 def test_a_number_of_zero_takes_its_levels_from_the_range_that_is_searched(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from slr_tune.ablation.receipt import makespan
 from slr_tune.training.epoch_keys import depends_on_length, epoch_key
-from slr_tune.training.stages import Plan, PlannedRun, make_plan
+from slr_tune.training.plan import Plan, make_plan
+from slr_tune.training.runs import Arm, ArmRun
 from trainables.config import DistillConfig
 from trainables.runs.schedules import temperature_at
 
@@ -97,7 +98,7 @@ def test_what_makes_a_replay_wrong_is_named() -> None:
 
 
 def plan_of(configs: list[dict[str, Any]], *, share: bool = True) -> Plan:
-    runs = [PlannedRun(str(n), "distill", plain, 1) for n, plain in enumerate(configs)]
+    runs = [ArmRun(Arm(str(n), plain, "distill"), 1) for n, plain in enumerate(configs)]
     return make_plan(runs, context=lambda run: str(run.seed), share=share)
 
 
@@ -134,14 +135,14 @@ def test_a_plan_covers_every_run_once_and_merges_only_what_agrees(
         assert path[0].parent is None and path[0].first == 1
         for parent, child in zip(path, path[1:], strict=False):
             assert child.parent == parent.id and child.first == parent.last + 1
-        assert path[-1].last >= run.rule.max_epochs > path[-1].first - 1
+        assert path[-1].last >= run.max_epochs > path[-1].first - 1
     for stage in plan.stages:
         for epoch in range(1, stage.last + 1):
-            alive = [run for run in stage.runs if run.rule.max_epochs >= epoch]
+            alive = [run for run in stage.runs if run.max_epochs >= epoch]
             used = {
-                (run.config["dropout"], temperature_of(run.config, epoch))
+                (run.arm.config["dropout"], temperature_of(run.arm.config, epoch))
                 for run in alive
-                if epoch <= run.rule.max_epochs
+                if epoch <= run.max_epochs
             }
             assert len(used) <= 1
     assert plan.epochs_planned <= plan.epochs_asked
@@ -172,6 +173,6 @@ def test_time_is_bounded_by_the_work_and_by_the_longest_way() -> None:
 
 def test_two_runs_of_one_name_are_refused() -> None:
     """The second would silently take the first one's result."""
-    run = PlannedRun("a", "distill", config(), 1)
+    run = ArmRun(Arm("a", config(), "distill"), 1)
     with pytest.raises(ValueError, match="one name"):
         make_plan([run, run], context=lambda run: "")

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from slr_tune.ablation.arms import Arm, factorial, one_at_a_time, resolve
-from slr_tune.ablation.bench import Bench
+from slr_tune.ablation.arms import factorial, one_at_a_time, resolve
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.factors import Factor
 from slr_tune.ablation.receipt import make_receipt
 from slr_tune.space import StudySpec
 from slr_tune.training.kinds import Kind
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm
 
 DERIVED = "slr_tune.ablation.shuffled_teacher:ShuffledTeacherRun"
 """A recogniser that is derived from a built-in run."""
 PATIENCE = Factor("patience", Kind.STOPPING, (2,))
-MakeBench = Callable[..., Bench]
+MakeStore = Callable[..., RunStore]
 
 
 def patience_arms(spec: StudySpec, trainable: str) -> list[Arm]:
@@ -32,13 +33,13 @@ def patience_arms(spec: StudySpec, trainable: str) -> list[Arm]:
 
 
 def test_a_derived_run_is_trained_for_each_patience_and_the_receipt_says_so(
-    spec: StudySpec, make_bench: MakeBench, executed: list[tuple[int, int]]
+    spec: StudySpec, make_store: MakeStore, executed: list[tuple[int, int]]
 ) -> None:
     """Nobody knows what else such a run does with its patience, so nothing of it is shared."""
-    bench = make_bench()
+    store = make_store()
     arms = patience_arms(spec, DERIVED)
-    bench.train(arms, [1000])
-    receipt = make_receipt(bench, arms)
+    store.train(arms, [1000])
+    receipt = make_receipt(store, arms)
     assert receipt.epochs_run == receipt.epochs_asked == len(executed)
     assert receipt.reasons == (
         "Trained apart, as a replay would be wrong "
@@ -46,12 +47,12 @@ def test_a_derived_run_is_trained_for_each_patience_and_the_receipt_says_so(
     )
 
 
-def test_without_sharing_nothing_is_called_replayed(spec: StudySpec, make_bench: MakeBench) -> None:
+def test_without_sharing_nothing_is_called_replayed(spec: StudySpec, make_store: MakeStore) -> None:
     """With --no-share the shorter patience is a training of its own."""
-    bench = make_bench(share=False)
+    store = make_store(share=False)
     arms = patience_arms(spec, "distill")
-    bench.train(arms, [1000])
-    receipt = make_receipt(bench, arms)
+    store.train(arms, [1000])
+    receipt = make_receipt(store, arms)
     assert receipt.epochs_run == receipt.epochs_asked
     assert receipt.reasons == ("Nothing was shared, as --no-share asks.",)
 
@@ -71,7 +72,7 @@ def test_a_plan_without_sharing_decodes_nothing_again(
 def test_a_cell_costs_what_its_changes_cost(spec: StudySpec) -> None:
     """Crossed with another factor's own level, another patience is still read off a curve.
 
-    And the own level of a group has one name in all cells: the effects of both are found by it.
+    And the own level of a group has one name in all runs: the effects of both are found by it.
     """
     plain: Any = spec.baseline_config()
     schedules = Factor("learning_rate_schedule", Kind.TRAINED, ({"name": "constant"},))

@@ -10,38 +10,36 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
-from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.arms import one_at_a_time, resolve
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.retune import candidates, retuned
 from slr_tune.space import StudySpec, load_spec
-from slr_tune.training.execute import RunOutcome
-from slr_tune.training.stages import WER
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import WER, Arm, ArmRun
 
 
-class DecodedBench(Bench):
+class DecodedStore(RunStore):
     """Trains nothing: greedily the largest learning rate is best, by a beam search the smallest."""
 
     def __init__(self) -> None:
         """Needs no place."""
         self.measure = WER
 
-    def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[Cell]:
+    def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
         """The run's own, greedy figure is in its row."""
-        cells = []
+        runs = []
         for arm in arms:
             row = {"val/wer": -arm.config["learning_rate"]}
-            outcome = RunOutcome(None, [row], "patience", 1, Path(), ())  # type: ignore[arg-type]
-            cells.append(Cell(arm, seeds[0], outcome))
-        return cells
+            runs.append(ArmRun(arm, seeds[0], WER, [row], "patience", 1, Path()))
+        return runs
 
-    def counts(self, cells: Sequence[Cell], split: str) -> dict[str, list[NDArray[np.int64]]]:
+    def counts(self, runs: Sequence[ArmRun], split: str) -> dict[str, list[NDArray[np.int64]]]:
         """Of one utterance."""
         found = {}
-        for cell in cells:
-            rate = cell.arm.config["learning_rate"]
-            errors = 100 * (rate if cell.arm.beam else 1 - rate)
-            found[cell.arm.name] = [np.array([[int(errors), 0, 0, 100]])]
+        for run in runs:
+            rate = run.arm.config["learning_rate"]
+            errors = 100 * (rate if run.arm.beam else 1 - rate)
+            found[run.arm.name] = [np.array([[int(errors), 0, 0, 100]])]
         return found
 
 
@@ -60,8 +58,8 @@ def test_an_arm_chooses_by_the_decoder_that_it_is_compared_by(student: StudySpec
     own = baseline(student, learning_rate=0.2)
     factor = find_factor("decoding", own.config, student)
     arms = one_at_a_time(own.config, [factor], trainable="student")
-    found = retuned(DecodedBench(), arms, "learning_rate", budget=3, seed=900)
-    assert [(arm.beam is None, arm.config["learning_rate"]) for arm in found.arms] == [
+    found, _ = retuned(DecodedStore(), arms, "learning_rate", budget=3, seed=900)
+    assert [(arm.beam is None, arm.config["learning_rate"]) for arm in found] == [
         (True, 0.4),
         (False, 0.1),
     ]

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slr_tune.ablation.arms import Arm, one_at_a_time, resolve
-from slr_tune.ablation.bench import Bench, Cell
+from slr_tune.ablation.arms import one_at_a_time, resolve
 from slr_tune.ablation.factors import Factor, find_factor
 from slr_tune.ablation.receipt import make_receipt
 from slr_tune.space import StudySpec
+from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.kinds import Kind
-from slr_tune.training.stage_files import weights_file
+from slr_tune.training.run_store import RunStore
+from slr_tune.training.runs import Arm, ArmRun, weights_file
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
 from trainables.runs.ctc_run import CtcRun
@@ -30,7 +31,7 @@ TEMPERATURES = (
     {"schedule": "step", "start": 4.0, "end": 2.0, "milestones": [2, 4]},
     {"schedule": "constant", "start": 1.0},
 )
-MakeBench = Callable[..., Bench]
+MakeStore = Callable[..., RunStore]
 Executed = list[tuple[int, int]]
 
 
@@ -65,19 +66,19 @@ def without_clock(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float |
     ]
 
 
-def curves(cells: Sequence[Cell]) -> dict[tuple[str, int], Any]:
-    return {(cell.arm.name, cell.seed): without_clock(cell.outcome.rows) for cell in cells}
+def curves(runs: Sequence[ArmRun]) -> dict[tuple[str, int], Any]:
+    return {(run.arm.name, run.seed): without_clock(run.rows) for run in runs}
 
 
 def test_shared_runs_are_the_same_bits_as_runs_by_themselves(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """If a shared prefix changed one bit, an ablation would compare runs that nobody trained.
 
     The receipt is held to the epochs that were trained, counted where they are trained.
     """
     arms = temperature_arms(spec)
-    shared, apart = make_bench(), make_bench(share=False)
+    shared, apart = make_store(), make_store(share=False)
     together = shared.train(arms, SEEDS)
     shared_epochs = len(executed)
     alone = apart.train(arms, SEEDS)
@@ -87,70 +88,70 @@ def test_shared_runs_are_the_same_bits_as_runs_by_themselves(
     for name, runs in shared.counts(together, "dev").items():
         for ours, theirs in zip(runs, apart.counts(alone, "dev")[name], strict=True):
             assert np.array_equal(ours, theirs)
-    for bench, trained in ((shared, shared_epochs), (apart, apart_epochs)):
-        receipt = make_receipt(bench, arms)
+    for store, trained in ((shared, shared_epochs), (apart, apart_epochs)):
+        receipt = make_receipt(store, arms)
         assert receipt.epochs_run == receipt.epochs_now == trained
     assert shared_epochs < apart_epochs == make_receipt(shared, arms).epochs_asked
 
 
 def test_steps_of_one_start_share_the_epochs_before_the_first_milestone(
-    spec: StudySpec, make_bench: MakeBench
+    spec: StudySpec, make_store: MakeStore
 ) -> None:
     """Three schedules are at 4 in epochs 1 and 2; two of them part only then."""
-    bench = make_bench()
+    store = make_store()
     arms = temperature_arms(spec)
-    bench.train(arms, SEEDS[:1])
-    receipt = make_receipt(bench, arms)
+    store.train(arms, SEEDS[:1])
+    receipt = make_receipt(store, arms)
     assert receipt.reasons[0] == (
         "Trained once a seed, epochs 1 to 2: step 4 -> 3.5 -> 3, constant 4, step 4 -> 3 -> 2."
     )
 
 
-def test_the_errors_are_those_of_the_best_epoch(spec: StudySpec, make_bench: MakeBench) -> None:
+def test_the_errors_are_those_of_the_best_epoch(spec: StudySpec, make_store: MakeStore) -> None:
     """The intervals come from these counts, the curve from the run: they must agree."""
-    bench = make_bench()
-    cells = bench.train(temperature_arms(spec), SEEDS[:1])
-    for cell in cells:
-        (counts,) = bench.counts([cell], "dev")[cell.arm.name]
+    store = make_store()
+    runs = store.train(temperature_arms(spec), SEEDS[:1])
+    for run in runs:
+        (counts,) = store.counts([run], "dev")[run.arm.name]
         wer = 100 * counts[:, :3].sum() / counts[:, 3].sum()
-        assert wer == pytest.approx(min(row["val/wer"] for row in cell.outcome.rows), abs=1e-9)
+        assert wer == pytest.approx(min(row["val/wer"] for row in run.rows), abs=1e-9)
 
 
 def test_patience_is_one_run_a_seed_and_equals_runs_with_each_patience(
     spec: StudySpec,
-    make_bench: MakeBench,
+    make_store: MakeStore,
     executed: Executed,
     teacher_file: Path,
     libras: Any,
     tmp_path: Path,
 ) -> None:
     """A replay that ended an epoch early or late would change the result of every arm."""
-    bench = make_bench()
+    store = make_store()
     arms = patience_arms(spec)
-    cells = bench.train(arms, SEEDS)
+    runs = store.train(arms, SEEDS)
     assert sorted(executed) == [(seed, epoch) for seed in SEEDS for epoch in range(1, 7)]
-    receipt = make_receipt(bench, arms)
+    receipt = make_receipt(store, arms)
     assert receipt.epochs_run == 6 * len(SEEDS)
     assert "Replayed from one longer curve: patience 1, patience 2, patience 3." in receipt.reasons
     lengths = set()
-    for cell in cells:
+    for run in runs:
         cls: Any = run_class("distill")
         inputs = RunInputs(
-            data=libras, seed=cell.seed, teacher=teacher_file, cache=tmp_path / "cache"
+            data=libras, seed=run.seed, teacher=teacher_file, cache=tmp_path / "cache"
         )
-        run = cls(cls.config_class.model_validate(cell.arm.config), inputs)
-        assert without_clock(list(train(run))) == without_clock(cell.outcome.rows)
-        assert run.ended_by == cell.outcome.ended_by
-        lengths.add(len(cell.outcome.rows))
+        run = cls(cls.config_class.model_validate(run.arm.config), inputs)
+        assert without_clock(list(train(run))) == without_clock(run.rows)
+        assert run.ended_by == run.ended_by
+        lengths.add(len(run.rows))
     assert len(lengths) > 1, "no patience ended a run: the test compares nothing"
 
 
-def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_bench: MakeBench) -> None:
+def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_store: MakeStore) -> None:
     """A cosine learning rate ends at max_epochs: a shorter run is another run, and it is said."""
-    bench = make_bench()
+    store = make_store()
     arms = arms_of(spec, Factor("max_epochs", Kind.STOPPING, (3,)))
-    bench.train(arms, SEEDS[:1])
-    receipt = make_receipt(bench, arms)
+    store.train(arms, SEEDS[:1])
+    receipt = make_receipt(store, arms)
     (said,) = [line for line in receipt.reasons if line.startswith("Trained apart")]
     assert "cosine ends at max_epochs" in said and "max_epochs 3" in said
     # Epoch 1 is the warm-up, which is the same in both.
@@ -158,7 +159,7 @@ def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_bench: Ma
 
 
 def test_a_constant_learning_rate_lets_max_epochs_be_replayed(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """Where nothing depends on the length, a shorter run is the beginning of the longer one."""
     config = baseline(
@@ -168,60 +169,59 @@ def test_a_constant_learning_rate_lets_max_epochs_be_replayed(
     )
     factor = find_factor("max_epochs", config, spec)
     arms = one_at_a_time(config, [factor], trainable="distill")
-    bench = make_bench()
-    cells = bench.train(arms, SEEDS[:1])
+    store = make_store()
+    runs = store.train(arms, SEEDS[:1])
     assert [epoch for _, epoch in executed] == [1, 2, 3, 4, 5, 6]
-    assert sorted(len(cell.outcome.rows) for cell in cells) == [3, 4, 6]
+    assert sorted(len(run.rows) for run in runs) == [3, 4, 6]
 
 
 def test_the_temperature_of_no_soft_targets_makes_identical_runs(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """With alpha 0 the temperature has no effect, so one run stands for all of them."""
     config = baseline(spec, loss_weights={"alpha": 0.0, "beta": 0.8, "gamma": 0.2})
     factor = Factor("temperature", Kind.TRAINED, TEMPERATURES)
-    bench = make_bench()
-    bench.train(one_at_a_time(config, [factor], trainable="distill"), SEEDS[:1])
+    store = make_store()
+    store.train(one_at_a_time(config, [factor], trainable="distill"), SEEDS[:1])
     assert len(executed) == 6
 
 
 def test_what_is_trained_is_found_again(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """The same ablation again, and another one with the same baseline, repeat nothing."""
-    make_bench().train(temperature_arms(spec), SEEDS[:1])
+    make_store().train(temperature_arms(spec), SEEDS[:1])
     before = len(executed)
-    again = make_bench()
+    again = make_store()
     again.train(temperature_arms(spec), SEEDS[:1])
-    assert len(executed) == before and again.tally.trained == 0
-    other = make_bench()
+    assert len(executed) == before and again.trained == 0
+    other = make_store()
     arms = arms_of(spec, Factor("patience", Kind.STOPPING, (EPOCHS - 1,)))
-    cells = other.train(arms, SEEDS[:1])
-    assert len(executed) == before and len(cells[0].outcome.rows) == EPOCHS
+    runs = other.train(arms, SEEDS[:1])
+    assert len(executed) == before and len(runs[0].rows) == EPOCHS
     assert make_receipt(other, arms).epochs_run == EPOCHS
 
 
 def test_a_stop_keeps_what_is_done(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """Stopped after each stage in turn and started again: no stage is trained twice."""
-    from slr_tune.ablation.bench import Interrupted
 
     arms = temperature_arms(spec)
-    whole = make_bench(folder="whole")
+    whole = make_store(folder="whole")
     expected = curves(whole.train(arms, SEEDS[:1]))
     once = len(executed)
     executed.clear()
     for _ in range(20):
-        bench = make_bench(stopped=lambda: True)
+        store = make_store(stopped=lambda: True)
         try:
-            cells = bench.train(arms, SEEDS[:1])
+            runs = store.train(arms, SEEDS[:1])
             break
         except Interrupted:
             continue
     else:
         pytest.fail("a stop after every stage never came to an end")
-    assert curves(cells) == expected
+    assert curves(runs) == expected
     assert len(executed) == once
 
 
@@ -244,48 +244,48 @@ def scripted(monkeypatch: pytest.MonkeyPatch, executed: Executed) -> None:
 
 @pytest.mark.usefixtures("scripted")
 def test_patiences_by_turns_keep_what_the_others_need(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """A shorter patience may need weights that were not kept: what it trains must overwrite
     nothing, or the longer one is trained again, or its test errors cannot be counted any more.
     """
     trained = []
     for patience, best in ((EPOCHS, 6), (2, 3), (EPOCHS, 6), (2, 3)):
-        bench = make_bench()
-        cells = bench.train(stopped_by(spec, patience), SEEDS[:1])
-        assert cells[0].outcome.best_epoch == best
-        assert bench.counts(cells, "test")["arm"][0].shape == (4, 4)
+        store = make_store()
+        runs = store.train(stopped_by(spec, patience), SEEDS[:1])
+        assert runs[0].best_epoch == best
+        assert store.counts(runs, "test")["arm"][0].shape == (4, 4)
         trained.append(len(executed))
     assert trained == [6, 11, 11, 11]
 
 
 @pytest.mark.usefixtures("scripted")
 def test_a_round_of_another_patience_leaves_the_ways_of_the_first(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """Rounds that only stop otherwise have one name. If the second took the first one's list, an
     arm that had shared its first epochs would be planned by itself, and trained again.
     """
     first, second = temperature_arms(spec)[:2]
-    make_bench().train([first, second], SEEDS[:1])
+    make_store().train([first, second], SEEDS[:1])
     shorter = replace(first, config={**first.config, "patience": 2})
-    make_bench().train([shorter, second], SEEDS[:1])
+    make_store().train([shorter, second], SEEDS[:1])
     before = len(executed)
-    make_bench().train([second], SEEDS[:1])
+    make_store().train([second], SEEDS[:1])
     assert len(executed) == before
 
 
 def test_a_run_whose_weights_are_gone_is_trained_again(
-    spec: StudySpec, make_bench: MakeBench, executed: Executed
+    spec: StudySpec, make_store: MakeStore, executed: Executed
 ) -> None:
     """Recalled without them, it could be decoded by no other decoder, and never be repaired."""
-    bench = make_bench()
-    (cell,) = bench.train(stopped_by(spec, EPOCHS), SEEDS[:1])
-    folder, best = cell.outcome.folder, cell.outcome.best_epoch
+    store = make_store()
+    (run,) = store.train(stopped_by(spec, EPOCHS), SEEDS[:1])
+    folder, best = run.folder, run.best_epoch
     assert folder is not None and best is not None
     weights_file(folder, best).unlink()
     before = len(executed)
-    again = make_bench()
-    cells = again.train(stopped_by(spec, EPOCHS), SEEDS[:1])
+    again = make_store()
+    runs = again.train(stopped_by(spec, EPOCHS), SEEDS[:1])
     assert len(executed) == before + EPOCHS
-    assert again.counts(cells, "test")["arm"][0].shape == (4, 4)
+    assert again.counts(runs, "test")["arm"][0].shape == (4, 4)

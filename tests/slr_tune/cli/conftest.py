@@ -29,7 +29,7 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trainables.data import prepare
     from trainables.protocol import RunInputs
     from trainables.registry import run_class
-    from trainables.runs.training import train_to_end
+    from trainables.runs.training import train
 
     root = tmp_path_factory.mktemp("trained")
     data = prepare(DATA, root / ".cache")
@@ -38,7 +38,8 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cls: Any = run_class("teacher" if name == "teacher" else "student")
         config = cls.config_class(**{**SETTINGS, **more})
         inputs = RunInputs(data=data, seed=0, teacher=None, cache=root / ".cache")
-        train_to_end(cls, config, inputs, root / "train" / name)
+        for _ in train(cls(config, inputs), root / "train" / name):
+            pass
     return root
 
 

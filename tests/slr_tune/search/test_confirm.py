@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from report_studies import Told, tell_study
 
-from slr_tune.ablation.confirm import _choose, _look_at_test
+from slr_tune.ablation.analysis import Counts
+from slr_tune.ablation.confirm import _choose, _counts_on_test
+from slr_tune.ablation.result_files import read_result
 from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.report.study.facts import collect
 from slr_tune.report.study.page import build_report, report_page
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed
-from slr_tune.training.jobs import Job, JobResult
+from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.runs import Arm, ArmRun
 
 
 def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:
@@ -107,6 +110,43 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("ray_two_cores", "database")
+def test_a_baseline_that_was_confirmed_is_not_trained_again_for_an_ablation(
+    tmp_path: Path, studies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both train the space's baseline with the same fresh seeds; it is the longest part of either.
+
+    And the other way round: what an ablation trained is found by the next `confirm`.
+    """
+    space = tmp_path / "tiny.yaml"
+    space.write_text(SPACE)
+    assert slr_tune(["run", str(space)]) == 0
+    assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0
+    stages = studies / "tiny" / "ablations" / ".stages"
+    confirmed = {path.parent.name: path.stat().st_mtime_ns for path in stages.glob("*/done.json")}
+    capsys.readouterr()
+    assert slr_tune(["ablate", str(space), "--factor", "dropout", "--seeds", "3"]) == 0
+    result = read_result(studies / "tiny" / "ablations" / "dropout")
+    receipt = result.receipt
+    said = f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for (100%), "
+    assert said + f"{receipt.epochs_now} of them now." in capsys.readouterr().out
+    baseline = {
+        stage.id: stage.last - stage.first + 1
+        for stage in receipt.stages
+        if any(run.startswith(f"{result.main.baseline}, ") for run in stage.runs)
+    }
+    assert len(baseline) == 3 and baseline.keys() <= confirmed.keys()
+    assert receipt.epochs_now == receipt.epochs_run - sum(baseline.values())
+    for name, written in confirmed.items():
+        assert (stages / name / "done.json").stat().st_mtime_ns == written
+    entries = read_confirmed(studies / "tiny")
+    assert entries[0].wer["dev"] == result.main.rows[0].per_seed
+    done = len(list(stages.glob("*/done.json")))
+    assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0
+    assert len(list(stages.glob("*/done.json"))) == done
+    assert [entry.wer for entry in read_confirmed(studies / "tiny")] == [e.wer for e in entries]
+
+
 @pytest.mark.usefixtures("database")
 def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Path) -> None:
     """A study without a finished trial: nothing was looked at."""
@@ -117,19 +157,26 @@ def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Pa
 
 def test_a_look_that_was_stopped_goes_on_under_its_line(tmp_path: Path) -> None:
     """Nobody saw its figures; what was trained is measured as it is, not trained again."""
-    counts = {"dev": np.ones((1, 4), dtype=np.int64)}
-    results = {"best": JobResult(tmp_path / "best.pt", 1, counts)}
-    jobs = {"best": Job(tmp_path, trainable="student")}
-    answers = [None, {"best": JobResult(tmp_path, 1, {"test": counts["dev"]})}]
-    asked: list[Mapping[str, Job]] = []
+    counts = {"best": [np.ones((1, 4), dtype=np.int64)]}
+    asked = []
 
-    def run(given: Mapping[str, Job]) -> dict[str, JobResult] | None:
-        asked.append(given)
-        return answers[len(asked) - 1]
+    class Store:
+        """Stopped at the first look."""
 
-    for _ in answers:
-        found = _look_at_test(tmp_path, "top 1", jobs, results, run=run, tell=print)
-    assert found is not None and set(found["best"].counts) == {"dev", "test"}
-    assert asked[0]["best"].checkpoint == tmp_path / "best.pt"
+        def counts(self, runs: Sequence[ArmRun], split: str) -> Counts:
+            asked.append((list(runs), split))
+            if len(asked) == 1:
+                raise Interrupted
+            return counts
+
+    def look() -> Counts:
+        talk = Talk(print, lambda: False)
+        return _counts_on_test(tmp_path, "top 1", runs, Store(), talk)  # type: ignore[arg-type]
+
+    runs = [ArmRun(Arm("best", {}, "student"), 1000)]
+    with pytest.raises(Interrupted):
+        look()
+    assert look() == counts
+    assert asked == [(runs, "test")] * 2
     assert len((tmp_path / "test_openings.log").read_text().splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"test_openings.log"}

@@ -11,7 +11,7 @@ from slr_tune.space import Resources, load_spec
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
-from slr_tune.training.fresh_seeds import fresh_seeds
+from slr_tune.training.runs import fresh_seeds
 
 
 @pytest.mark.usefixtures("database")

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -16,7 +15,7 @@ from trainables.files.checkpoint import load_checkpoint
 from trainables.files.curve import CurveFile
 from trainables.protocol import RunInputs
 from trainables.runs.supervised import StudentRun
-from trainables.runs.training import checkpoints, train, train_to_end
+from trainables.runs.training import checkpoints, train
 
 
 class Killed(BaseException):
@@ -145,30 +144,13 @@ def test_best_checkpoint_is_of_the_best_epoch_and_knows_its_wer(
     config = StudentConfig(layers=1, hidden=12, batch_size=3, max_epochs=6, device="cpu")
     inputs = RunInputs(data=libras, seed=0, teacher=None, cache=tmp_path)
     told: list[float] = []
-    best = train_to_end(
-        StudentRun, config, inputs, tmp_path / "run", report=lambda row: told.append(row["val/wer"])
-    )
-    state = load_checkpoint(best)
+    for row in train(StudentRun(config, inputs), tmp_path / "run"):
+        told.append(row["val/wer"])
+    state = load_checkpoint(checkpoints(tmp_path / "run").best)
     assert state["best_wer"] == min(told)
     assert state["epoch"] == told.index(min(told)) + 1
-    assert train_to_end(StudentRun, config, inputs, tmp_path / "run") == best
+    assert list(train(StudentRun(config, inputs), tmp_path / "run")) == []
     assert len(told) == 6
-
-
-def test_training_that_diverges_at_once_is_told(
-    libras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # There is no checkpoint to return; the caller must not get a path that does not exist.
-    from trainables.runs import epoch
-
-    def diverge(*_: Any, **__: Any) -> None:
-        raise epoch.NotFinite("the loss is nan")
-
-    monkeypatch.setattr(epoch.Trainer, "run", diverge)
-    config = StudentConfig(layers=1, hidden=4, device="cpu")
-    inputs = RunInputs(data=libras, seed=0, teacher=None, cache=tmp_path)
-    with pytest.raises(ConfigError, match="ended by nan in epoch 1"):
-        train_to_end(StudentRun, config, inputs, tmp_path / "run")
 
 
 class Settings(BaseModel):
@@ -212,40 +194,6 @@ def test_a_users_run_is_driven_alike(tmp_path: Path) -> None:
     assert [row["score"] for row in CurveFile(tmp_path / "curve.csv").rows()] == [1.0, 3.0, 2.0]
     with pytest.raises(ConfigError, match="no column 'val/wer'"):
         list(train(Climber(Settings(), inputs)))
-
-
-class Waited(Climber):
-    """While its first epoch runs, somebody else asks for the same training."""
-
-    folder: ClassVar[Path]
-    trained: ClassVar[list[float]] = []
-    others: ClassVar[list[Thread]] = []
-
-    def run_epoch(self) -> dict[str, float]:
-        row = {"epoch": self.epoch + 1, "val/wer": super().run_epoch()["score"]}
-        self.trained.append(row["epoch"])
-        if not self.others:
-            self.others.append(Thread(target=self.ask))
-            self.others[0].start()
-            self.others[0].join(timeout=0.5)
-        return row
-
-    @classmethod
-    def ask(cls) -> Path:
-        inputs = RunInputs(data=None, seed=0, teacher=None, cache=cls.folder)
-        return train_to_end(cls, Settings(), inputs, cls.folder / "trained" / "key")
-
-
-def test_who_asks_for_a_training_that_is_going_on_waits(tmp_path: Path) -> None:
-    # Two searches share a teacher: both training it would double the rows of its curve, and the
-    # one that is behind would replace the best checkpoint of the other.
-    Waited.folder = tmp_path
-    best = Waited.ask()
-    Waited.others[0].join()
-    assert Waited.trained == [1, 2, 3]
-    rows = CurveFile(tmp_path / "trained" / "key" / "curve.csv").rows()
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert load_checkpoint(best)["epoch"] == 1
 
 
 def test_nan_epoch_is_stored_and_not_best(

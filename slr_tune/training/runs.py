@@ -1,0 +1,209 @@
+"""What is trained: an arm, with a seed, and how that ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slr_tune.training.kinds import Kind, configured_beam
+from trainables.errors import ConfigError
+from trainables.registry import is_recogniser
+from trainables.runs.early_stopping import verdict
+
+Row = Mapping[str, float]
+
+FIRST_FRESH_SEED = 1000
+"""Far from the seeds that people give a search, which are small numbers."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a run is judged by.
+
+    Attributes:
+        metric: Column of its curve.
+        minimize: Whether smaller values are better.
+        scored: Whether its errors in each utterance can be counted, as of every recogniser that
+            is built in or derived from one. Of any other run only the metric is known.
+    """
+
+    metric: str
+    minimize: bool
+    scored: bool
+
+
+WER = Measure("val/wer", minimize=True, scored=True)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A configuration that is trained and compared.
+
+    Attributes:
+        name: As it stands in tables and verdicts.
+        config: Its whole configuration.
+        trainable: Run that it trains.
+        levels: Level by factor, in words.
+        kind: The costliest kind among its changes.
+        decoding: Settings of the beam search, empty for greedy decoding; None for the decoder that
+            its configuration names.
+        note: What a reader should know of it; may be empty.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    trainable: str
+    levels: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind = Kind.TRAINED
+    decoding: Mapping[str, float] | None = None
+    note: str = ""
+
+    @property
+    def beam(self) -> Mapping[str, float] | None:
+        """Settings of the beam search that it is measured by; None for greedy decoding."""
+        if self.decoding is not None:
+            return self.decoding or None
+        return configured_beam(self.config) or None if is_recogniser(self.trainable) else None
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One arm with one seed: what is to be trained, and once it is, how it ended.
+
+    Attributes:
+        arm: The arm.
+        seed: The seed.
+        measure: What it is judged by.
+        rows: Its curve, to its own end; empty before.
+        ended_by: "max_epochs", "patience" or "nan"; a custom run may have words of its own.
+        best_epoch: Epoch that it is measured at; None where no epoch has a value.
+        folder: Of the stage that holds this epoch's weights and errors; of the last where there
+            is no such epoch.
+        stages: Names of the folders of the stages that it passed through.
+        facts: What the last of them told: parameters, memory, remedies.
+    """
+
+    arm: Arm
+    seed: int
+    measure: Measure = WER
+    rows: Sequence[Row] = ()
+    ended_by: str | None = None
+    best_epoch: int | None = None
+    folder: Path | None = None
+    stages: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the arm with the seed."""
+        return f"{self.arm.name}, seed {self.seed}"
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs that it trains at most."""
+        return int(self.arm.config["max_epochs"])
+
+    @property
+    def rule(self) -> tuple[int, int, float]:
+        """When it ends: `max_epochs`, patience and `min_delta`.
+
+        Of a custom run no such rule is known: it ends itself, or at its `max_epochs`.
+        """
+        config, length = self.arm.config, self.max_epochs
+        if not self.measure.scored:
+            return length, length, 0.0
+        return length, int(config["patience"]), float(config["min_delta"])
+
+    @property
+    def value(self) -> float:
+        """What it shows on dev at its best epoch; without one it recognises nothing.
+
+        NaN for a custom run that never had a value.
+        """
+        if self.best_epoch is None:
+            return 100.0 if self.measure.scored else math.nan
+        return float(self.rows[self.best_epoch - 1][self.measure.metric])
+
+    @property
+    def weights(self) -> Path:
+        """Checkpoint of its best epoch.
+
+        Raises:
+            ConfigError: It has none.
+        """
+        self.check_weights()
+        return weights_file(self.folder or Path(), self.best_epoch or 0)
+
+    def check_weights(self) -> None:
+        """Refuses a run that left the numbers before an epoch was done.
+
+        Raises:
+            ConfigError: It did.
+        """
+        if self.best_epoch is None:
+            raise ConfigError(
+                f"the training in {self.folder} ended by {self.ended_by} in epoch "
+                f"{len(self.rows)} and has no checkpoint",
+                hint="Lower learning_rate, or set clip_norm.",
+            )
+
+    def end(self, rows: Sequence[Row]) -> tuple[int, str] | None:
+        """The epoch at which it ends and why; None where the curve does not reach that far.
+
+        Exact, as the rule looks at nothing but the curve: one that is long enough holds every run
+        that stops earlier, to the bit.
+
+        Args:
+            rows: The curve from epoch 1.
+        """
+        length, patience, min_delta = self.rule
+        if not self.measure.scored:
+            # Such a run ends itself, and a value that is not finite says nothing of how it fares.
+            return (length, "max_epochs") if len(rows) >= length else None
+        values = [row[self.measure.metric] for row in rows]
+        for epoch in range(1, len(values) + 1):
+            reason = verdict(
+                values[:epoch], patience=patience, min_delta=min_delta, max_epochs=length
+            )
+            if reason is not None:
+                return epoch, reason
+        return None
+
+
+def planned_runs(
+    arms: Sequence[Arm], seeds: Sequence[int], *, measure: Measure = WER
+) -> list[ArmRun]:
+    """Every arm with every seed, seed by seed."""
+    return [ArmRun(arm, seed, measure) for seed in seeds for arm in arms]
+
+
+def best_epoch(rows: Sequence[Row], measure: Measure) -> int | None:
+    """The first epoch with the best value; None where no epoch has one."""
+    sign = 1.0 if measure.minimize else -1.0
+    values = [(sign * row[measure.metric], epoch) for epoch, row in enumerate(rows, 1)]
+    finite = [pair for pair in values if math.isfinite(pair[0])]
+    return min(finite)[1] if finite else None
+
+
+def epochs_needed(rows: Sequence[Row], runs: Iterable[ArmRun]) -> set[int]:
+    """Epochs whose weights some run's result comes from, as far as the curve tells."""
+    needed = set()
+    for run in runs:
+        end = run.end(rows)
+        needed.add(best_epoch(rows, run.measure))
+        needed.add(best_epoch(rows if end is None else rows[: end[0]], run.measure))
+    return {epoch for epoch in needed if epoch is not None}
+
+
+def weights_file(folder: Path, epoch: int) -> Path:
+    """The weights after an epoch."""
+    return folder / f"best_{epoch:03d}.pt"
+
+
+def fresh_seeds(number: int, *, search_seed: int) -> tuple[int, ...]:
+    """So many seeds from 1000 up for runs that are compared, the search's own left out."""
+    seeds = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + number + 1)
+    return tuple(seed for seed in seeds if seed != search_seed)[:number]

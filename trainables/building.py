@@ -1,0 +1,61 @@
+"""A run from its name: what every process does that trains one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainables.data import Dataset, open_dataset
+from trainables.protocol import Run, RunInputs
+from trainables.registry import run_class
+
+
+def set_up_process(modules: str | None) -> None:
+    """Takes as many threads as the environment says, one by default.
+
+    Args:
+        modules: Folder in which the command was given; a custom run may lie there.
+    """
+    if modules is not None and modules not in sys.path:
+        sys.path.append(modules)
+    torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
+
+
+@lru_cache(maxsize=1)
+def warm_dataset(folder: Path) -> Dataset:
+    """The data set in a folder; the last one stays open, as the next run mostly has the same."""
+    return open_dataset(folder)
+
+
+def build_run(
+    trainable: str,
+    config: Mapping[str, Any],
+    *,
+    data: Dataset | Path | None,
+    seed: int,
+    cache: Path,
+    teacher: Path | None = None,
+) -> Run:
+    """Builds a run at epoch 0.
+
+    Args:
+        trainable: Its name, as `registry.run_class` takes it.
+        config: Its settings.
+        data: The data set, or its folder; None for a custom run without.
+        seed: Of its randomness.
+        cache: Folder for what runs derive and share.
+        teacher: The teacher's checkpoint, None without.
+
+    Raises:
+        TrainablesError: Configuration, data and teacher do not fit together.
+    """
+    cls = run_class(trainable)
+    opened = warm_dataset(data) if isinstance(data, Path) else data
+    inputs = RunInputs(data=opened, seed=seed, teacher=teacher, cache=cache)
+    return cls(cls.config_class.model_validate(config), inputs)
