@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from slr_tune.ablation.retune import candidates
 from slr_tune.errors import SlrTuneError, StorageMissing, StudyChanged, StudyMissing
 from slr_tune.space import StudySpec, difference, load_spec
 from slr_tune.space.space import look_up
+from slr_tune.study.commands import command_line
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView, load_study
 from slr_tune.training.fresh_seeds import fresh_seeds
@@ -159,7 +159,7 @@ def _title(request: Request, factors: Sequence[Factor]) -> str:
 
 
 def _command(request: Request, spec: StudySpec) -> str:
-    words = ["slr-tune", "ablate"]
+    words = ["ablate"]
     words += [str(request.space)] if request.space is not None else []
     words += ["--study", spec.study]
     for name in request.factors:
@@ -173,7 +173,7 @@ def _command(request: Request, spec: StudySpec) -> str:
         words += ["--retune", request.retune, "--budget", str(request.budget)]
     if request.storage:
         words += ["--storage", shown_url(request.storage)]
-    return shlex.join(words)
+    return command_line(*words)
 
 
 def _notes(

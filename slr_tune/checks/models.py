@@ -10,7 +10,8 @@ import torch
 
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import model_parameters, probed_configs
-from slr_tune.checks.result import Finding, counted
+from slr_tune.checks.result import Finding
+from slr_tune.text import counted, number
 from trainables.config import DistillConfig
 from trainables.data import collate
 from trainables.runs.optimisation import choose_device
@@ -132,8 +133,8 @@ def loss(bench: Bench) -> Finding:
             "Look for NaN or huge values in the features (slr-tune prepare), or lower "
             "learning_rate.",
         )
-    listed = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
-    return "PASS", f"{listed}; gradient norm {row['train/gradient_norm']:.3g}", ""
+    listed = ", ".join(f"{name} {number(value)}" for name, value in parts.items())
+    return "PASS", f"{listed}; gradient norm {number(row['train/gradient_norm'])}", ""
 
 
 def _soft_targets(bench: Bench) -> Finding:

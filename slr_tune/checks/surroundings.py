@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import shutil
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 
 from slr_tune.checks.bench import Bench
 from slr_tune.checks.largest import estimated_bytes, model_parameters
-from slr_tune.checks.result import Finding, Unavailable, counted
+from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.study.folders import studies_root
 from slr_tune.study.rungs import rung_epochs
+from slr_tune.text import counted, duration
 from slr_tune.training.session import wanted_workers
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
@@ -191,9 +191,9 @@ def cost(bench: Bench) -> Finding:
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(bench)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
-    told = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
-    told += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
-    told += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
+    told = f"{duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
+    told += f"{counted(workers, 'worker')}: about {duration(seconds[0])} with "
+    told += f"ASHA ({likely:.0f} epochs), {duration(seconds[1])} without; "
     told += f"disk {_size(_disk_bytes(bench))} at most"
     if bench.spec.teacher is not None and bench.trained[0] is None:
         told += "; and the teacher's training before"
@@ -273,12 +273,3 @@ def _size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 48 else f"{math.ceil(hours / 24)} days"

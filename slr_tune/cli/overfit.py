@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.checks.result import counted
 from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.text import counted
 
 if TYPE_CHECKING:
     from slr_tune.checks.overfit import Overfit

@@ -11,11 +11,12 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from slr_tune.space import StudySpec
+from slr_tune.study.commands import command_line
 from slr_tune.study.folders import study_folder
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
-from slr_tune.text import metric_text
+from slr_tune.text import metric_text, setting_text
 from slr_tune.training.kinds import known_recogniser
 from trainables.files.curve import replace_file
 
@@ -87,7 +88,9 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
         lines.append(f"**Read on**: {shown}.")
     else:
-        lines.append(f"No report yet: `slr-tune report --study {spec.study}` writes one.")
+        lines.append(
+            f"No report yet: `{command_line('report', options={'--study': spec.study})}` writes one."
+        )
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
@@ -136,7 +139,9 @@ def _trial_note(view: StudyView, trial: FrozenTrial) -> str:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} `{_short(value)}`" for name, value in values.items()) or "nothing"
+    return (
+        ", ".join(f"{name} `{setting_text(value)}`" for name, value in values.items()) or "nothing"
+    )
 
 
 _WORDS = {
@@ -171,12 +176,8 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     text += "). It was chosen by its own figure and flatters"
     if not known_recogniser(view.spec.trainable):
         return f"{text}."
-    return f"{text}: `slr-tune confirm --study {view.spec.study}`."
+    return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."
 
 
 def _source(data: Mapping[str, Any]) -> str:
     return f"`{data.get('name', 'its own data')}`"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -35,6 +35,7 @@ from slr_tune.diagnosis.remedies import (
     remedy,
     slower,
 )
+from slr_tune.text import setting_text
 
 COLLAPSED = "collapsed"
 """How the collapse watch ends a trial: late by what the study's other trials have shown."""
@@ -68,9 +69,7 @@ class Cause:
 
 def shown(value: Any) -> str:
     """A setting as it is written on a command line."""
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return "null" if value is None else str(value)
+    return "null" if value is None else setting_text(value)
 
 
 def likely_causes(evidence: Evidence) -> list[Cause]:

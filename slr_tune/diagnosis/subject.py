@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import LOG_PROBS, Decode, Diagnostic, diagnostics
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data
+from slr_tune.study.commands import command_line
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
 from trainables.data import Dataset
@@ -169,17 +169,14 @@ def train_command(subject: Subject, cause: Cause, data: Dataset | None) -> str:
     }
     options = [f"{key}={_written(value)}" for key, value in changed.items()]
     options += [f"{key}={shown(value)}" for key, value in cause.settings.items()]
-    parts = ["slr-tune", "train", subject.trainable]
-    for option in options:
-        parts += ["--set", shlex.quote(option)]
+    given: dict[str, Any] = {"--set": options}
     if data is not None and dict(data.spec) != _default_data():
-        parts += ["--data", shlex.quote(json.dumps(dict(data.spec)))]
+        given["--data"] = json.dumps(dict(data.spec))
     seed = subject.state.get("seed", 0) if subject.record is None else subject.record.seed
-    parts += ["--seed", str(seed)] if seed else []
-    teacher = _teacher_file(subject)
+    given["--seed"] = seed or None
     if subject.trainable == "distill":
-        parts += ["--teacher", shlex.quote(teacher) if teacher else "CHECKPOINT"]
-    return " ".join(parts)
+        given["--teacher"] = _teacher_file(subject) or "CHECKPOINT"
+    return command_line("train", subject.trainable, options=given)
 
 
 def _default_data() -> dict[str, Any]:

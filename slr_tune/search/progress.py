@@ -17,7 +17,7 @@ from rich.text import Text
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
-from slr_tune.text import metric_text
+from slr_tune.text import duration, metric_text, setting_text
 
 _DRAW_SECONDS = 1.0
 _LINE_SECONDS = 30.0
@@ -174,20 +174,14 @@ def _table(snapshot: Snapshot, trials: list[FrozenTrial]) -> Group:
     lines = [
         f"trials {sum(snapshot.states.values())}/{snapshot.target}: {states}",
         f"epochs {snapshot.epochs} of {snapshot.epochs_budgeted} budgeted"
-        + ("" if snapshot.seconds_left is None else f", about {_span(snapshot.seconds_left)} left"),
+        + (
+            ""
+            if snapshot.seconds_left is None
+            else f", about {duration(snapshot.seconds_left)} left"
+        ),
     ]
     if snapshot.best_value is not None:
-        config = ", ".join(f"{k}={_short(v)}" for k, v in snapshot.best_config.items())
+        config = ", ".join(f"{k}={setting_text(v)}" for k, v in snapshot.best_config.items())
         best = metric_text(snapshot.best_value, snapshot.metric)
         lines.append(f"best {best} (trial {snapshot.best}): {config}")
     return Group(running, *(Text(line) for line in lines))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _span(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
