@@ -179,10 +179,8 @@ def _echo_json(found: Comparison) -> None:
 
 
 def _echo_tables(found: Comparison, *, latex: bool) -> None:
-    from slr_tune.report.comparison import differences_table, systems_table
-    from slr_tune.report.page import latex_table, markdown_table
+    from slr_tune.report.comparison import comparison_page
+    from slr_tune.report.page import render_latex, render_markdown
 
-    tables = {"systems": systems_table(found), "differences": differences_table(found)}
-    for number, (name, table) in enumerate(tables.items()):
-        text = latex_table(table, label=f"tab:{name}") if latex else markdown_table(table)
-        click.echo(("\n" if number else "") + text, nl=False)
+    page = comparison_page(found)
+    click.echo(render_latex(page) if latex else render_markdown(page, head=()), nl=False)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.checkpoint_options import checkpoint_options
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import echo_json, examples, json_option, storage_option, tell
+from slr_tune.cli.printing import print_page
 
 _FILE = "diagnosis.html"
 
@@ -43,13 +44,18 @@ def command(
     trial without a checkpoint is judged by its curve. Test is left alone.
     """
     from slr_tune.diagnosis.subject import examine, find_subject
-    from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page, diagnosis_text
+    from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page
+    from slr_tune.report.page import render_html
 
     subject = find_subject(checkpoint, study=study, trial=trial, storage=storage)
     found = examine(subject, data=data)
     path = out or subject.folder / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(diagnosis_page(found), encoding="utf-8")
-    echo_json(diagnosis_json(found)) if as_json else click.echo(diagnosis_text(found))
-    click.echo(f"Page: {path}", err=True)
+    page = diagnosis_page(found)
+    path.write_text(render_html(page), encoding="utf-8")
+    if as_json:
+        echo_json(diagnosis_json(found))
+    else:
+        print_page(page, lead=f"{found.name}: ")
+    tell(f"Page: {path}")
     return 0

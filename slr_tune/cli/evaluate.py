@@ -15,6 +15,7 @@ from slr_tune.cli.checkpoint_options import (
     with_options,
 )
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
@@ -190,15 +191,10 @@ def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
 
 
 def _print_systems(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
+    from slr_tune.report.page import Table, numbers, texts
     from slr_tune.statistics import p_text
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("decoder")
-    for heading in ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s"):
-        table.add_column(heading, justify="right")
+    cells = []
     for row in rows:
         compared = ["", ""]
         if less := row.get("minus_greedy"):
@@ -206,10 +202,10 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
             compared = [f"{less['points']:+.2f} {ends}", p_text(less["p_value"]).removeprefix("= ")]
         wer = f"{row['percent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
         counts = (str(row[kind]) for kind in ("substitutions", "deletions", "insertions"))
-        table.add_row(
-            row["decoder"], wer, *counts, *compared, f"{row['utterances_per_second']:.0f}"
-        )
-    print_table(table)
+        speed = f"{row['utterances_per_second']:.0f}"
+        cells.append((row["decoder"], wer, *counts, *compared, speed))
+    heads = ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s")
+    print_table(Table(texts("decoder") + numbers(*heads), cells))
 
 
 def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:

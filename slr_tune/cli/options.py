@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from slr_tune.study.view import StudyView
 
 storage_option = click.option(
     "--storage",
@@ -14,6 +17,18 @@ storage_option = click.option(
     "[default: $SLR_TUNE_STORAGE, or sqlite in the studies folder]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
+
+
+def tell(text: str) -> None:
+    """A line on stderr: what is being done, while stdout has what was asked for."""
+    click.echo(text, err=True)
+
+
+def echo_study(view: StudyView, *, named: bool) -> None:
+    """Which study it is about; `named` is whether the user has named it."""
+    said = "" if named else ", the one written last"
+    running = "; it is running, this is its state so far" if view.running else ""
+    tell(f"Study {view.spec.study!r}{said}{running}.")
 
 
 def examples(*lines: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from trainables.data import Dataset, SplitStatistics
@@ -120,16 +121,10 @@ class _Progress:
 
 
 def _print(dataset: Dataset) -> None:
-    from rich.table import Table
+    from slr_tune.report.page import Table, numbers, texts
 
-    from slr_tune.cli.tables import print_table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("split")
-    for heading in ("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown"):
-        table.add_column(heading, justify="right")
-    for split in dataset.statistics:
-        table.add_row(
+    rows = [
+        (
             split.name,
             f"{split.sentences:,}",
             f"{split.frames:,}",
@@ -138,6 +133,10 @@ def _print(dataset: Dataset) -> None:
             f"{split.distinct_glosses:,}",
             f"{split.unknown:,}",
         )
+        for split in dataset.statistics
+    ]
+    heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
+    table = Table(texts("split") + heads, rows)
     print_table(table)
     for split in dataset.statistics:
         if split.unknown:

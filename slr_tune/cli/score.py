@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from trainables.scoring import Score
@@ -87,23 +88,18 @@ def _alignments(result: Score) -> dict[str, Any]:
 
 
 def _print(result: Score) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
+    from slr_tune.report.page import Table, numbers
 
     total, least = result.total, result.least
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("WER", "substitutions", "deletions", "insertions", "words", "sentences"):
-        table.add_column(heading, justify="right")
-    table.add_row(
+    kinds = {"substitutions": total.substitutions, "deletions": total.deletions}
+    kinds |= {"insertions": total.insertions}
+    row = (
         f"{total.wer_percent:.2f} %",
-        *(
-            f"{count} ({100.0 * count / total.words:.2f} %)"
-            for count in (total.substitutions, total.deletions, total.insertions)
-        ),
+        *(f"{count} ({100.0 * count / total.words:.2f} %)" for count in kinds.values()),
         str(total.words),
         f"{len(result.utterances)} ({result.sentences_with_errors} with errors)",
     )
+    table = Table(numbers("WER", *kinds, "words", "sentences"), [row])
     print_table(table)
     if result.empty_hypotheses:
         click.echo(f"Empty hypotheses: {result.empty_hypotheses}.", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from slr_tune.cli.checkpoint_options import checkpoint_options, lm_options, opened, with_options
 from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
@@ -91,11 +91,16 @@ def _subject_options(named: Named, *, data: str | None, storage: str | None) -> 
 
 def _evaluate_command(subject: list[str], best: BeamSettings, model: str, lm_order: int) -> str:
     """What evaluates the best."""
-    words = ["slr-tune", "evaluate", *subject]
-    words += ["--lm", model] + (["--lm-order", str(lm_order)] if model == "train" else [])
-    words += ["--beam-width", str(best.width)]
-    words += [] if model == "none" else ["--lm-weight", f"{best.lm_weight:g}"]
-    return shlex.join([*words, "--gloss-bonus", f"{best.gloss_bonus:g}"])
+    from slr_tune.study.commands import command_line
+
+    options = {
+        "--lm": model,
+        "--lm-order": lm_order if model == "train" else None,
+        "--beam-width": best.width,
+        "--lm-weight": None if model == "none" else f"{best.lm_weight:g}",
+        "--gloss-bonus": f"{best.gloss_bonus:g}",
+    }
+    return command_line("evaluate", *subject, options=options)
 
 
 def _row(tried: Tried) -> dict[str, Any]:
@@ -106,22 +111,21 @@ def _row(tried: Tried) -> dict[str, Any]:
 
 
 def _print(found: Tuning, greedy_wer: float, seconds: float) -> None:
-    from rich.table import Table
+    from slr_tune.report.page import Table, numbers
 
-    from slr_tune.cli.tables import print_table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("beam", "LM weight", "gloss bonus", "dev WER", "utterances/s"):
-        table.add_column(heading, justify="right")
+    rows = []
     for tried in found.tried[:10]:
         settings, speed = tried.settings, tried.decoded.utterances_per_second
-        table.add_row(
-            str(settings.width),
-            f"{settings.lm_weight:g}",
-            f"{settings.gloss_bonus:g}",
-            f"{tried.decoded.wer:.2f}",
-            "" if speed is None else f"{speed:.0f}",
+        rows.append(
+            (
+                str(settings.width),
+                f"{settings.lm_weight:g}",
+                f"{settings.gloss_bonus:g}",
+                f"{tried.decoded.wer:.2f}",
+                "" if speed is None else f"{speed:.0f}",
+            )
         )
+    table = Table(numbers("beam", "LM weight", "gloss bonus", "dev WER", "utterances/s"), rows)
     print_table(table)
     click.echo(
         f"\n{len(found.tried)} settings in {seconds:.1f} s. Greedy: {greedy_wer:.2f}.\n"

@@ -118,7 +118,7 @@ class Freshness:
 def _plots(view: StudyView) -> dict[str, str]:
     """Plots, or none where a study that has just begun has too little for one."""
     from slr_tune.dashboard.plots import plot_attributes
-    from slr_tune.report.study.facts import collect
+    from slr_tune.report.study.study_data import collect
 
     try:
         return plot_attributes(collect(view))

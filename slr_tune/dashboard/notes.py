@@ -88,9 +88,8 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
         lines.append(f"**Read on**: {shown}.")
     else:
-        lines.append(
-            f"No report yet: `{command_line('report', options={'--study': spec.study})}` writes one."
-        )
+        command = command_line("report", options={"--study": spec.study})
+        lines.append(f"No report yet: `{command}` writes one.")
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "

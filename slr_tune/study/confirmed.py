@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slr_tune.text import points
 from trainables.files.curve import replace_file
 
 FILE = "confirm.json"
@@ -42,6 +43,11 @@ class ConfirmedTrial:
         """Standard deviation over the seeds; NaN with one."""
         values = self.wer[split]
         return statistics.stdev(values) if len(values) > 1 else float("nan")
+
+    def mean_text(self, split: str) -> str:
+        """The mean with its standard deviation: `21.30 ± 0.40`."""
+        spread = self.spread(split)
+        return points(self.mean(split)) + (f" ± {points(spread)}" if spread == spread else "")
 
 
 def write_confirmed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Path:

@@ -10,6 +10,9 @@ LINES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "D", "^", "P", "X", "*", "v")
 """A line differs from the others in these too, so that a figure is readable without colour."""
 
+DARK, GREY = "#1b1f24", "#8A929C"
+"""Colours of what matters most and least, on white."""
+
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -56,6 +59,25 @@ def new_figure(
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y, width_ratios=ratios)
     return figure, list(axes.flat)
+
+
+def title_axis(axis: Any, title: str, *, x: str = "", y: str = "", legend: bool = True) -> None:
+    """A panel's title at the left, its axes' titles, and a legend without a frame."""
+    axis.set_title(title, fontsize=9, loc="left")
+    if x:
+        axis.set_xlabel(x)
+    if y:
+        axis.set_ylabel(y)
+    if legend:
+        axis.legend(fontsize=7, frameon=False)
+
+
+def name_rows(axis: Any, names: Sequence[str]) -> None:
+    """A vertical axis with a name for each row, the first at the bottom."""
+    axis.set_yticks(range(len(names)), names)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    axis.set_ylim(-0.6, len(names) - 0.4)
 
 
 def save(figure: Any, folder: Path, name: str) -> list[Path]:

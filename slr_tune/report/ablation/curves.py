@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slr_tune.ablation.result import AblationResult, ResultTable
-from slr_tune.report.ablation.words import is_wer
+from slr_tune.report.ablation.sentences import is_wer
 
 BEST, BLANKS, TEMPERATURE = "val/wer_best", "val/blank_rate", "train/temperature"
 

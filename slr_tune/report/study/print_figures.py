@@ -9,46 +9,45 @@ from typing import Any
 import numpy as np
 
 from slr_tune.report.page import PALETTE
-from slr_tune.report.printing import new_figure, save
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.print_style import DARK, GREY, new_figure, save, title_axis
 from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.temperature import schedule
 from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks
 from slr_tune.space.simplex import SimplexParameter
+from slr_tune.study.patience import Patience
 from slr_tune.text import metric_title, number
 
-_INK = "#1b1f24"
-_GREY = "#8A929C"
 _LINES = {"asha": ":", "failed": "-.", "running": "--", "patience": "-", "max_epochs": "-"}
 _MOST = 240
 
 
-def print_figures(facts: StudyFacts, folder: Path) -> list[Path]:
+def print_figures(study: StudyData, folder: Path) -> list[Path]:
     """Writes those figures that the study has something for.
 
     Returns:
         `search`, `weights` and `patience`, each as PNG and PDF.
     """
     paths: list[Path] = []
-    if any(curve_of(trial) for trial in facts.trials):
+    if any(curve_of(trial) for trial in study.trials):
         figure, axes = new_figure(1, 2, size=(8.6, 3.3))
-        _history(axes[0], facts)
-        _curves(axes[1], facts)
+        _history(axes[0], study)
+        _curves(axes[1], study)
         paths += save(figure, folder, "search")
-    paths += _weights(facts, folder)
-    if facts.patience is not None:
+    paths += _weights(study, folder)
+    if study.patience is not None:
         figure, axes = new_figure(1, 1, size=(4.8, 3.4))
-        _patience(axes[0], facts)
+        _patience(axes[0], study.patience)
         paths += save(figure, folder, "patience")
     return paths
 
 
-def _history(axis: Any, facts: StudyFacts) -> None:
-    able = [trial for trial in facts.trials if trial.best_so_far]
-    drawn = shown(facts, able, 3000)
+def _history(axis: Any, study: StudyData) -> None:
+    able = [trial for trial in study.trials if trial.best_so_far]
+    drawn = shown(study, able, 3000)
     for key, ending in ENDINGS.items():
         members = [trial for trial in drawn if trial.ending == key]
         if members:
@@ -58,45 +57,41 @@ def _history(axis: Any, facts: StudyFacts) -> None:
             axis.scatter(
                 at, values, s=size, marker=ending.marker, color=ending.colour, label=ending.label
             )
-    steps = running_best(facts)
+    steps = running_best(study)
     if steps:
-        line = [*steps, (len(facts.trials) - 1, steps[-1][1])]
+        line = [*steps, (len(study.trials) - 1, steps[-1][1])]
         xs, ys = zip(*line, strict=True)
-        axis.step(xs, ys, where="post", color=_INK, label="best so far")
-    if facts.baseline is not None and facts.baseline.value is not None:
-        axis.axhline(facts.baseline.value, color=BASELINE, linestyle="--", label="baseline")
-    axis.set_xlabel("trial")
-    _value_axis(axis, facts, [t.best_so_far[max(t.best_so_far)] for t in drawn])
-    axis.set_title(f"{facts.view.spec.study}: {len(facts.trials)} trials", fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False)
+        axis.step(xs, ys, where="post", color=DARK, label="best so far")
+    if study.baseline is not None and study.baseline.value is not None:
+        axis.axhline(study.baseline.value, color=BASELINE, linestyle="--", label="baseline")
+    _value_axis(axis, study, [t.best_so_far[max(t.best_so_far)] for t in drawn])
+    title_axis(axis, f"{study.view.spec.study}: {len(study.trials)} trials", x="trial")
 
 
-def _curves(axis: Any, facts: StudyFacts) -> None:
-    drawn = shown(facts, [trial for trial in facts.trials if curve_of(trial)], _MOST)
+def _curves(axis: Any, study: StudyData) -> None:
+    drawn = shown(study, [trial for trial in study.trials if curve_of(trial)], _MOST)
     for key, style in _LINES.items():
         members = [trial for trial in drawn if trial.ending == key]
         for place, trial in enumerate(members):
             label = f"{ENDINGS[key].label} ({len(members)})" if place == 0 else None
             _curve(axis, trial, ENDINGS[key].colour, style, 1.0, label)
-    if facts.baseline is not None and facts.baseline is not facts.best:
-        _curve(axis, facts.baseline, BASELINE, "--", 2.2, "baseline")
-    if facts.best is not None:
-        _curve(axis, facts.best, _INK, "-", 2.2, f"best (trial {facts.best.number})")
-    for epoch in facts.rungs:
-        axis.axvline(epoch, color=_GREY, linewidth=0.7, linestyle=":")
+    if study.baseline is not None and study.baseline is not study.best:
+        _curve(axis, study.baseline, BASELINE, "--", 2.2, "baseline")
+    if study.best is not None:
+        _curve(axis, study.best, DARK, "-", 2.2, f"best (trial {study.best.number})")
+    for epoch in study.rungs:
+        axis.axvline(epoch, color=GREY, linewidth=0.7, linestyle=":")
         axis.annotate(
             f"rung {epoch}", (epoch, 1), xycoords=("data", "axes fraction"), fontsize=6.5,
             xytext=(2, -7), textcoords="offset points", color="#5b6470",
         )  # fmt: skip
-    axis.set_xlabel("epoch")
-    _value_axis(axis, facts, [value for trial in drawn for value in curve_of(trial)])
-    axis.set_title("Learning curves by how the trial ended", fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False)
+    _value_axis(axis, study, [value for trial in drawn for value in curve_of(trial)])
+    title_axis(axis, "Learning curves by how the trial ended", x="epoch")
 
 
-def _value_axis(axis: Any, facts: StudyFacts, values: list[float]) -> None:
+def _value_axis(axis: Any, study: StudyData, values: list[float]) -> None:
     """As `style.value_axis`."""
-    axis.set_ylabel(metric_title(facts.metric))
+    axis.set_ylabel(metric_title(study.metric))
     ticks = log_ticks([value for value in values if math.isfinite(value)])
     if ticks:
         axis.set_yscale("log")
@@ -105,36 +100,36 @@ def _value_axis(axis: Any, facts: StudyFacts, values: list[float]) -> None:
 
 
 def _curve(
-    axis: Any, trial: TrialFacts, colour: str, style: str, width: float, label: str | None
+    axis: Any, trial: TrialData, colour: str, style: str, width: float, label: str | None
 ) -> None:
     curve = curve_of(trial)
     at = range(1, len(curve) + 1)
     axis.plot(at, curve, color=colour, linestyle=style, linewidth=width, label=label)
 
 
-def _weights(facts: StudyFacts, folder: Path) -> list[Path]:
+def _weights(study: StudyData, folder: Path) -> list[Path]:
     """The simplex, and beside it the temperatures where there are some."""
-    epoch = facts.matched_epoch
+    epoch = study.matched_epoch
     if epoch is None:
         return []
-    values = facts.at_epoch(epoch)
-    able = [p for p in simplex_parameters(facts) if weighted(facts, p, values)]
+    values = study.at_epoch(epoch)
+    able = [p for p in simplex_parameters(study) if weighted(study, p, values)]
     if not able:
         return []
-    curves = {t.number: found for t in facts.trials if (found := schedule(t.config))}
+    curves = {t.number: found for t in study.trials if (found := schedule(t.config))}
     both = len({tuple(curve) for curve in curves.values()}) > 1
     size = (8.6 if both else 4.4, 3.5)
     figure, axes = new_figure(1, 2 if both else 1, size=size)
-    _triangle(figure, axes[0], facts, able[0], values, epoch)
+    _triangle(figure, axes[0], study, able[0], values, epoch)
     if both:
-        _temperatures(axes[1], facts, curves)
+        _temperatures(axes[1], study, curves)
     return save(figure, folder, "weights")
 
 
 def _triangle(
     figure: Any,
     axis: Any,
-    facts: StudyFacts,
+    study: StudyData,
     parameter: SimplexParameter,
     values: dict[int, float],
     epoch: int,
@@ -149,14 +144,14 @@ def _triangle(
             ends = [share * corners[one] + (1 - share) * corners[other] for other in (two, three)]
             axis.plot(*zip(*ends, strict=True), color="#d9dee4", linewidth=0.6, zorder=0)
     axis.plot(*np.vstack([corners, corners[:1]]).T, color="#666666", linewidth=0.9, zorder=1)
-    drawn = shown(facts, weighted(facts, parameter, values), 1500)
+    drawn = shown(study, weighted(study, parameter, values), 1500)
     places = {t.number: _place(parameter, t, corners) for t in drawn}
-    low, high = colour_limits([values[n] for n in places], smaller=facts.view.minimizes)
-    ordered = sorted(places, key=lambda n: -facts.sign * values[n])
+    low, high = colour_limits([values[n] for n in places], smaller=study.view.minimizes)
+    ordered = sorted(places, key=lambda n: -study.sign * values[n])
     dots = axis.scatter(
         *np.array([places[n] for n in ordered]).T,
         c=[values[n] for n in ordered],
-        cmap=SCALE.lower() if facts.view.minimizes else f"{SCALE.lower()}_r",
+        cmap=SCALE.lower() if study.view.minimizes else f"{SCALE.lower()}_r",
         vmin=low,
         vmax=high,
         s=48 if len(ordered) < 300 else 10,
@@ -165,8 +160,8 @@ def _triangle(
         zorder=3,
     )
     for trial, colour, marker, name in (
-        (facts.best, _INK, "o", "best"),
-        (facts.baseline, BASELINE, "s", "baseline"),
+        (study.best, DARK, "o", "best"),
+        (study.baseline, BASELINE, "s", "baseline"),
     ):
         if trial is not None and trial.number in places:
             spot = places[trial.number]
@@ -183,57 +178,45 @@ def _triangle(
             textcoords="offset points", ha=side, fontsize=8,
         )  # fmt: skip
     bar = figure.colorbar(dots, ax=axis, shrink=0.75, pad=0.02)
-    bar.set_label(f"{metric_title(facts.metric)}, epoch {epoch}", fontsize=8)
+    bar.set_label(f"{metric_title(study.metric)}, epoch {epoch}", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.5)
     axis.legend(fontsize=7, frameon=False, loc="upper left", markerscale=0.55)
     axis.set_title(f"The blend of {', '.join(parameter.weights)}", fontsize=9, loc="left")
 
 
-def _place(parameter: SimplexParameter, trial: TrialFacts, corners: Any) -> Any:
+def _place(parameter: SimplexParameter, trial: TrialData, corners: Any) -> Any:
     weights = parameter.decode(dict(trial.params))
     return np.array([weights[name] for name in parameter.weights]) @ corners
 
 
-def _temperatures(axis: Any, facts: StudyFacts, curves: dict[int, list[float]]) -> None:
-    leaders = {trial.number for trial in facts.leaders if trial is not facts.baseline}
+def _temperatures(axis: Any, study: StudyData, curves: dict[int, list[float]]) -> None:
+    leaders = {trial.number for trial in study.leaders if trial is not study.baseline}
+    best = f"the best {len(study.leaders)}"
+    strong = {"label": best, "color": PALETTE[0], "linewidth": 2.0, "zorder": 3}
+    weak = {"label": "other trials", "color": GREY, "linewidth": 0.7, "alpha": 0.5, "zorder": 2}
+    lines: list[tuple[TrialData | None, dict[str, Any]]] = [
+        (trial, strong if trial.number in leaders else weak)
+        for trial in shown(study, [t for t in study.trials if t.number in curves], 150)
+    ]
+    top = {"linewidth": 2.4, "zorder": 4}
+    lines.append((study.baseline, {"label": "baseline", "color": BASELINE, "ls": "--", **top}))
+    lines.append((study.best, {"label": "best", "color": DARK, **top}))
     seen: set[str] = set()
-    for trial in shown(facts, [t for t in facts.trials if t.number in curves], 150):
-        strong = trial.number in leaders
-        name = f"the best {len(facts.leaders)}" if strong else "other trials"
-        axis.plot(
-            range(1, len(curves[trial.number]) + 1),
-            curves[trial.number],
-            color=PALETTE[0] if strong else _GREY,
-            linewidth=2.0 if strong else 0.7,
-            alpha=1.0 if strong else 0.5,
-            zorder=3 if strong else 2,
-            label=None if name in seen else name,
-        )
-        seen.add(name)
-    for trial_or_none, colour, style, name in (
-        (facts.baseline, BASELINE, "--", "baseline"),
-        (facts.best, _INK, "-", "best"),
-    ):
-        if trial_or_none is not None and trial_or_none.number in curves:
-            curve = curves[trial_or_none.number]
-            at = range(1, len(curve) + 1)
-            axis.plot(at, curve, color=colour, linestyle=style, linewidth=2.4, zorder=4, label=name)
+    for trial, look in lines:
+        if trial is not None and trial.number in curves:
+            curve = curves[trial.number]
+            label = None if look["label"] in seen else look["label"]
+            axis.plot(range(1, len(curve) + 1), curve, **{**look, "label": label})
+            seen.add(look["label"])
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("epoch")
-    axis.set_ylabel("temperature, no unit")
-    axis.set_title("Temperature over the epochs", fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False)
+    title_axis(axis, "Temperature over the epochs", x="epoch", y="temperature, no unit")
 
 
-def _patience(axis: Any, facts: StudyFacts) -> None:
-    found = facts.patience
-    assert found is not None
+def _patience(axis: Any, found: Patience) -> None:
     shown_at = [p - 1 for p in kinks(found)]
-    for run in range(min(len(found.runs), 40)):
-        axis.plot(
-            found.epochs[shown_at, run], found.wers[shown_at, run], color=_GREY, lw=0.7, alpha=0.6
-        )
+    single = found.epochs[shown_at, :40], found.wers[shown_at, :40]
+    axis.plot(*single, color=GREY, lw=0.7, alpha=0.6)
     spent, wers = found.mean_epochs[shown_at], found.mean_wers[shown_at]
     axis.plot(spent, wers, color=PALETTE[0], marker="o", label="mean, by patience")
     for index, x, y in zip(shown_at, spent, wers, strict=True):
@@ -242,9 +225,7 @@ def _patience(axis: Any, facts: StudyFacts) -> None:
         place = found.recommended - 1
         axis.scatter(
             found.mean_epochs[place], found.mean_wers[place], s=130, facecolors="none",
-            edgecolors=_INK, linewidths=1.8, zorder=4, label=f"recommended: {found.recommended}",
+            edgecolors=DARK, linewidths=1.8, zorder=4, label=f"recommended: {found.recommended}",
         )  # fmt: skip
-    axis.set_xlabel("epochs spent")
-    axis.set_ylabel(metric_title("val/wer"))
-    axis.set_title(f"Patience, over {len(found.runs)} trials", fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False)
+    title = f"Patience, over {len(found.runs)} trials"
+    title_axis(axis, title, x="epochs spent", y=metric_title("val/wer"))
