@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option, tell
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 if TYPE_CHECKING:
@@ -15,16 +15,14 @@ if TYPE_CHECKING:
     from slr_tune.ablation.request import Request
 
 
-@click.command(
-    name="ablate",
-    epilog=examples(
-        "slr-tune ablate --factor temperature",
-        "slr-tune ablate --factor loss_weights --factor dropout --seeds 5",
-        "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
-        "slr-tune ablate --factor temperature --factor kd_blank --factorial",
-        "slr-tune ablate --factor kd_blank --retune lr --budget 3",
-        "slr-tune ablate --path",
-    ),
+@command_named(
+    "ablate",
+    "slr-tune ablate --factor temperature",
+    "slr-tune ablate --factor loss_weights --factor dropout --seeds 5",
+    "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
+    "slr-tune ablate --factor temperature --factor kd_blank --factorial",
+    "slr-tune ablate --factor kd_blank --retune lr --budget 3",
+    "slr-tune ablate --path",
 )
 @click.argument("space", required=False, type=click.Path(path_type=Path))
 @click.option(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from slr_tune.cli.options import Decorator, tell
 
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
@@ -54,9 +58,7 @@ beam_options = (
 )
 
 
-def with_options(
-    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def with_options(*options: Decorator) -> Decorator:
     """Several options as one decorator, in the order of the help."""
 
     def add_all(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,51 +69,61 @@ def with_options(
     return add_all
 
 
-def checkpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """CHECKPOINT, or --study and --trial; and --data."""
-    for add in (
-        data_option,
-        click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
-        click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
+@dataclass(frozen=True)
+class ChosenCheckpoint:
+    """What a person has named.
+
+    Attributes:
+        checkpoint: A file, a run's folder, or a study.
+        study: A study in place of it.
+        trial: A trial of the study, None for the best.
+        data: Data set in place of the one that the checkpoint is of.
+        storage: Database of the studies.
+    """
+
+    checkpoint: str | None
+    study: str | None
+    trial: int | None
+    data: str | None
+    storage: str | None
+
+    def opened(self) -> tuple[Named, StoredModel, Dataset]:
+        """The checkpoint, its model, and the data it is of."""
+        from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
+        from trainables.files.stored_model import load_model
+
+        named = find_checkpoint(
+            self.checkpoint, study=self.study, trial=self.trial, storage=self.storage
+        )
+        stored = load_model(named.path)
+        return named, stored, find_data(stored.data_hash, named, self.data)
+
+
+def checkpoint_options(command: Callable[..., int]) -> Callable[..., int]:
+    """CHECKPOINT, or --study and --trial; and --data: the command gets a `ChosenCheckpoint`."""
+
+    @wraps(command)
+    def collected(**given: Any) -> int:
+        names = [field.name for field in fields(ChosenCheckpoint)]
+        return command(ChosenCheckpoint(**{name: given.pop(name) for name in names}), **given)
+
+    return with_options(
         click.argument("checkpoint", required=False),
-    ):
-        command = add(command)
-    return command
-
-
-def opened(
-    checkpoint: str | None,
-    *,
-    study: str | None,
-    trial: int | None,
-    storage: str | None,
-    data: str | None,
-) -> tuple[Named, StoredModel, Dataset]:
-    """The checkpoint that a person names, its model, and the data it is of."""
-    from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
-    from trainables.files.stored_model import load_model
-
-    named = find_checkpoint(checkpoint, study=study, trial=trial, storage=storage)
-    stored = load_model(named.path)
-    return named, stored, find_data(stored.data_hash, named, data)
+        click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
+        click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
+        data_option,
+    )(collected)
 
 
 def chosen_beam(
-    decoding: Decoding,
-    *,
-    has_language_model: bool,
-    width: int | None,
-    lm_weight: float | None,
-    gloss_bonus: float | None,
+    decoding: Decoding, options: Mapping[str, Any], *, has_language_model: bool
 ) -> BeamSettings:
     """The beam search that options ask for; what they leave open is as in training, or customary.
 
     Args:
         decoding: Of the checkpoint's configuration.
+        options: Those of `beam_options`, None where they were not given.
         has_language_model: Without one there is nothing that a bonus would have to make up for.
-        width: `--beam-width`.
-        lm_weight: `--lm-weight`.
-        gloss_bonus: `--gloss-bonus`.
 
     Raises:
         SlrTuneError: A weight is given to a language model that is not there.
@@ -121,6 +133,8 @@ def chosen_beam(
     from trainables.decoding import BeamSettings
     from trainables.decoding.configured import beam_settings
 
+    width, lm_weight = options["beam_width"], options["lm_weight"]
+    gloss_bonus = options["gloss_bonus"]
     own = beam_settings(decoding if decoding.method == "beam" else Decoding(method="beam"))
     assert own is not None
     if lm_weight and not has_language_model:
@@ -145,7 +159,4 @@ def log_opening(named: Named, split: str, command: str) -> None:
     folder: Path = named.record_folder
     times = log_test_opening(folder, f"{command} {named.path}")
     often = "once" if times == 1 else f"{times} times"
-    click.echo(
-        f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.",
-        err=True,
-    )
+    tell(f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.")

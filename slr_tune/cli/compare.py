@@ -14,7 +14,7 @@ from slr_tune.cli.checkpoint_options import (
     log_opening,
     with_options,
 )
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from trainables.decoding import BeamSettings, NgramModel
 
 
-@click.command(
-    name="compare",
-    epilog=examples(
-        "slr-tune compare libras-teacher libras-student libras-distill",
-        "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
-        "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
-    ),
+@command_named(
+    "compare",
+    "slr-tune compare libras-teacher libras-student libras-distill",
+    "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
+    "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
 @click.option("--test", "with_test", is_flag=True, help="Open test too; it is logged.")
@@ -136,13 +134,7 @@ def _beams(
     if options["tune_beam"]:
         return [_tuned(system, data, model, device) for system in systems]
     return [
-        chosen_beam(
-            system.stored.config.decoding,
-            has_language_model=model is not None,
-            width=options["beam_width"],
-            lm_weight=options["lm_weight"],
-            gloss_bonus=options["gloss_bonus"],
-        )
+        chosen_beam(system.stored.config.decoding, options, has_language_model=model is not None)
         for system in systems
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option, tell
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_table
 from slr_tune.text import counted, points
 
@@ -14,13 +14,11 @@ if TYPE_CHECKING:
     from slr_tune.study.confirmed import ConfirmedTrial
 
 
-@click.command(
-    name="confirm",
-    epilog=examples(
-        "slr-tune confirm",
-        "slr-tune confirm --study libras-distill --top 3 --seeds 5",
-        "slr-tune confirm --test",
-    ),
+@command_named(
+    "confirm",
+    "slr-tune confirm",
+    "slr-tune confirm --study libras-distill --top 3 --seeds 5",
+    "slr-tune confirm --test",
 )
 @click.option("--study", help="[default: the one written last]")
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)

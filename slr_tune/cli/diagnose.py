@@ -6,20 +6,18 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.checkpoint_options import checkpoint_options
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option, tell
+from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 _FILE = "diagnosis.html"
 
 
-@click.command(
-    name="diagnose",
-    epilog=examples(
-        "slr-tune diagnose --study libras-student --trial 7",
-        "slr-tune diagnose studies/train/student-1a2b/checkpoints/checkpoint_best.pt",
-        "slr-tune diagnose libras-student --json",
-    ),
+@command_named(
+    "diagnose",
+    "slr-tune diagnose --study libras-student --trial 7",
+    "slr-tune diagnose studies/train/student-1a2b/checkpoints/checkpoint_best.pt",
+    "slr-tune diagnose libras-student --json",
 )
 @checkpoint_options
 @click.option(
@@ -29,15 +27,7 @@ _FILE = "diagnosis.html"
 )
 @storage_option
 @json_option
-def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
-    out: Path | None,
-    storage: str | None,
-    as_json: bool,
-) -> int:
+def command(chosen: ChosenCheckpoint, *, out: Path | None, as_json: bool) -> int:
     """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A
@@ -47,8 +37,10 @@ def command(
     from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page
     from slr_tune.report.page import render_html
 
-    subject = find_subject(checkpoint, study=study, trial=trial, storage=storage)
-    found = examine(subject, data=data)
+    subject = find_subject(
+        chosen.checkpoint, study=chosen.study, trial=chosen.trial, storage=chosen.storage
+    )
+    found = examine(subject, data=chosen.data)
     path = out or subject.folder / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     page = diagnosis_page(found)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.checkpoint_options import (
+    ChosenCheckpoint,
     beam_options,
     checkpoint_options,
     chosen_beam,
     log_opening,
-    opened,
     with_options,
 )
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from trainables.files.stored_model import StoredModel
 
 
-@click.command(
-    name="evaluate",
-    epilog=examples(
-        "slr-tune evaluate libras-student",
-        "slr-tune evaluate checkpoint_best.pt --beam-width 20 --lm train --lm-weight 0.6",
-        "slr-tune evaluate checkpoint_best.pt --split test --lm phoenix.arpa",
-        "slr-tune evaluate --study libras-student --trial 3 --confidence -8",
-    ),
+@command_named(
+    "evaluate",
+    "slr-tune evaluate libras-student",
+    "slr-tune evaluate checkpoint_best.pt --beam-width 20 --lm train --lm-weight 0.6",
+    "slr-tune evaluate checkpoint_best.pt --split test --lm phoenix.arpa",
+    "slr-tune evaluate --study libras-student --trial 3 --confidence -8",
 )
 @checkpoint_options
 @click.option("--split", type=click.Choice(["dev", "test"]), default="dev", show_default=True)
@@ -53,15 +51,7 @@ if TYPE_CHECKING:
 )
 @storage_option
 @json_option
-def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
-    storage: str | None,
-    as_json: bool,
-    **options: Any,
-) -> int:
+def command(chosen: ChosenCheckpoint, *, as_json: bool, **options: Any) -> int:
     """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
@@ -70,9 +60,7 @@ def command(
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units
 
-    named, stored, dataset = opened(
-        checkpoint, study=study, trial=trial, storage=storage, data=data
-    )
+    named, stored, dataset = chosen.opened()
     systems, seconds = _decode(named, stored, dataset, options)
     split: Split = getattr(dataset, options["split"])
     rows = _rows(systems, split)
@@ -113,13 +101,8 @@ def _decode(
 
     check_fits(stored, dataset)
     model = language_model(options["model"], dataset, order=options["lm_order"])
-    settings = chosen_beam(
-        stored.config.decoding,
-        has_language_model=model is not None,
-        width=options["beam_width"],
-        lm_weight=options["lm_weight"],
-        gloss_bonus=options["gloss_bonus"],
-    )
+    has_model = model is not None
+    settings = chosen_beam(stored.config.decoding, options, has_language_model=has_model)
     decoder = BeamDecoder(stored.vocabulary, settings, language_model=model)
     # All that can be refused has been: what is logged is a look.
     log_opening(named, options["split"], "evaluate")

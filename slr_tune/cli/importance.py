@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from slr_tune.cli.options import (
+    command_named,
     echo_json,
     echo_study,
-    examples,
     json_option,
     storage_option,
     tell,
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
 
 
-@click.command(
-    name="importance",
-    epilog=examples(
-        "slr-tune importance",
-        "slr-tune importance --study libras-distill --epoch 9",
-        "slr-tune importance --evaluator fanova --json",
-    ),
+@command_named(
+    "importance",
+    "slr-tune importance",
+    "slr-tune importance --study libras-distill --epoch 9",
+    "slr-tune importance --evaluator fanova --json",
 )
 @click.option("--study", help="[default: the one written last]")
 @click.option(

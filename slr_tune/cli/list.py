@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 from slr_tune.cli.printing import print_table
 from slr_tune.text import number, points
 
 
-@click.command(
-    name="list",
-    epilog=examples(
-        "slr-tune list",
-        "slr-tune list --json",
-    ),
+@command_named(
+    "list",
+    "slr-tune list",
+    "slr-tune list --json",
 )
 @storage_option
 @json_option

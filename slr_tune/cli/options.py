@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,24 @@ storage_option = click.option(
     "[default: $SLR_TUNE_STORAGE, or sqlite in the studies folder]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose help ends with worked examples.
+
+    Args:
+        name: As it is typed.
+        lines: The examples.
+    """
+    return click.command(name=name, epilog=examples(*lines))
+
+
+def set_option(text: str) -> Decorator:
+    """`--set`, with its help: which settings it changes."""
+    return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
 
 
 def tell(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option
 from slr_tune.text import counted
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ _EPOCHS_BETWEEN_LINES = 50
 _EXIT_NOT_LEARNT = 1
 
 
-@click.command(
-    name="overfit",
-    epilog=examples(
-        "slr-tune overfit search_spaces/student.yaml",
-        "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
-        "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
-    ),
+@command_named(
+    "overfit",
+    "slr-tune overfit search_spaces/student.yaml",
+    "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
+    "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--utterances", type=click.IntRange(min=1), default=5, show_default=True)
@@ -37,13 +35,7 @@ _EXIT_NOT_LEARNT = 1
     default=1e-3,
     show_default=True,
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set fixed.subsampling=1.",
-)
+@set_option("Change the file: --set fixed.subsampling=1.")
 @json_option
 def command(
     space: Path,

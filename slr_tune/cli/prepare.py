@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 _SHOWN_GLOSSES = 10
 
 
-@click.command(
-    name="prepare",
-    epilog=examples(
-        "slr-tune prepare search_spaces/distill.yaml    the data of a search space",
-        "slr-tune prepare libras                        the bundled sentences",
-        "slr-tune prepare ~/phoenix-2014 --features i3d",
-        "slr-tune prepare ~/phoenix-2014-si5 --features i3d --subset si5",
-    ),
+@command_named(
+    "prepare",
+    "slr-tune prepare search_spaces/distill.yaml    the data of a search space",
+    "slr-tune prepare libras                        the bundled sentences",
+    "slr-tune prepare ~/phoenix-2014 --features i3d",
+    "slr-tune prepare ~/phoenix-2014-si5 --features i3d --subset si5",
 )
 @click.argument("data")
 @click.option(

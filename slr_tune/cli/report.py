@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import echo_study, examples, storage_option, tell
+from slr_tune.cli.options import command_named, echo_study, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 
-@click.command(
-    name="report",
-    epilog=examples(
-        "slr-tune report",
-        "slr-tune report --study libras-distill",
-    ),
+@command_named(
+    "report",
+    "slr-tune report",
+    "slr-tune report --study libras-distill",
 )
 @click.option("--study", help="[default: the one written last]")
 @storage_option

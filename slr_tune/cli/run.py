@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    set_option,
+    storage_option,
+    tell,
+)
 
 if TYPE_CHECKING:
     from slr_tune.space import StudySpec
 
 
-@click.command(
-    name="run",
-    epilog=examples(
-        "slr-tune run search_spaces/distill.yaml",
-        "slr-tune run search_spaces/distill.yaml --trials 60",
-        "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
-    ),
+@command_named(
+    "run",
+    "slr-tune run search_spaces/distill.yaml",
+    "slr-tune run search_spaces/distill.yaml --trials 60",
+    "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
@@ -29,13 +34,7 @@ if TYPE_CHECKING:
 @storage_option
 @click.option("--workers", type=int, help="Trials side by side. [default: the file's]")
 @click.option("--seed", type=int, help="Of the sampler and the runs. [default: the file's]")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set budget.trials=5 --set fixed.batch_size=8.",
-)
+@set_option("Change the file: --set budget.trials=5 --set fixed.batch_size=8.")
 @click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
 @click.option(
     "--allow-weak-teacher",
@@ -64,15 +63,8 @@ def command(space: Path, **options: Any) -> int:
     """
     from slr_tune.space import load_spec
 
-    spec = load_spec(
-        space,
-        overrides=options["overrides"],
-        study=options["study"],
-        trials=options["trials"],
-        max_epochs=options["max_epochs"],
-        workers=options["workers"],
-        seed=options["seed"],
-    )
+    changes = ("overrides", "study", "trials", "max_epochs", "workers", "seed")
+    spec = load_spec(space, **{name: options[name] for name in changes})
     if options["dry_run"]:
         from slr_tune.cli.dry_run import describe, describe_text
 
@@ -104,7 +96,7 @@ def _quick_check(spec: StudySpec, storage: str | None) -> str:
     return quick_check(spec, storage=storage)
 
 
-def _search(spec: Any, options: dict[str, Any]) -> int:
+def _search(spec: StudySpec, options: dict[str, Any]) -> int:
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.search.engine import RunOptions, run_search
     from slr_tune.search.progress import Progress
@@ -123,10 +115,9 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
         outcome = run_search(spec, run_options, progress)
     view = load_study(spec.study, options["storage"])
     if outcome.started == 0 and not outcome.interrupted:
-        click.echo(
+        tell(
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
-            f"For more: --trials {len(view.trials) + 6}",
-            err=True,
+            f"For more: --trials {len(view.trials) + 6}"
         )
     if options["as_json"]:
         echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
@@ -134,6 +125,6 @@ def _search(spec: Any, options: dict[str, Any]) -> int:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))
     if outcome.interrupted:
-        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        tell("Interrupted. The same command goes on where it stopped.")
         return EXIT_INTERRUPTED
     return 0 if view.best() is not None else EXIT_RUN_FAILED

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from trainables.scoring import Score
 
 
-@click.command(
-    name="score",
-    epilog=examples(
-        "slr-tune score dev.hyp.txt dev.ref.txt",
-        "slr-tune score dev.hyp.csv dev.ref.csv --alignment",
-        "slr-tune score dev.ctm phoenix2014-groundtruth-dev.stm --phoenix",
-    ),
+@command_named(
+    "score",
+    "slr-tune score dev.hyp.txt dev.ref.txt",
+    "slr-tune score dev.hyp.csv dev.ref.csv --alignment",
+    "slr-tune score dev.ctm phoenix2014-groundtruth-dev.stm --phoenix",
 )
 @click.argument("hyp", type=click.Path(path_type=Path))
 @click.argument("ref", type=click.Path(path_type=Path))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option, tell
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_table
 from slr_tune.text import metric_text, setting_text
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
 
 
-@click.command(
-    name="show",
-    epilog=examples(
-        "slr-tune show",
-        "slr-tune show libras-distill --trial 7",
-    ),
+@command_named(
+    "show",
+    "slr-tune show",
+    "slr-tune show libras-distill --trial 7",
 )
 @click.argument("study", required=False)
 @click.option(

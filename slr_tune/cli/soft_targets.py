@@ -6,20 +6,18 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.checkpoint_options import checkpoint_options, log_opening, opened
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options, log_opening
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 
 _MIB = 2**20
 
 
-@click.command(
-    name="soft-targets",
-    epilog=examples(
-        "slr-tune soft-targets --study libras-teacher --temperature 4 --out targets",
-        "slr-tune soft-targets teacher.pt --temperature 4 --top-k 20 --out targets",
-        "slr-tune train distill --teacher targets --set 'temperature={schedule: constant, "
-        "start: 4}' --set 'loss_weights={alpha: 0.7, beta: 0.3, gamma: 0}'",
-    ),
+@command_named(
+    "soft-targets",
+    "slr-tune soft-targets --study libras-teacher --temperature 4 --out targets",
+    "slr-tune soft-targets teacher.pt --temperature 4 --top-k 20 --out targets",
+    "slr-tune train distill --teacher targets --set 'temperature={schedule: constant, "
+    "start: 4}' --set 'loss_weights={alpha: 0.7, beta: 0.3, gamma: 0}'",
 )
 @checkpoint_options
 @click.option(
@@ -50,15 +48,12 @@ _MIB = 2**20
 @storage_option
 @json_option
 def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
+    chosen: ChosenCheckpoint,
+    *,
     out: Path,
     temperature: float,
     split: str,
     top_k: int | None,
-    storage: str | None,
     as_json: bool,
 ) -> int:
     """Writes softmax(logits / T) of CHECKPOINT for every utterance of a split, in safetensors.
@@ -69,9 +64,7 @@ def command(
     from trainables.runs.optimisation import choose_device
     from trainables.teaching.soft_target_writer import write_soft_targets
 
-    named, stored, dataset = opened(
-        checkpoint, study=study, trial=trial, storage=storage, data=data
-    )
+    named, stored, dataset = chosen.opened()
     written = write_soft_targets(
         stored,
         dataset,

@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
     from trainables.runs.ctc_run import CtcRun
 
-_EXIT_RUN_FAILED = 1
-_EXIT_INTERRUPTED = 130
 
-
-@click.command(
-    epilog=examples(
-        "slr-tune train teacher",
-        "slr-tune train student --set hidden=64 --set max_epochs=40",
-        "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
-        "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
-    )
+@command_named(
+    "train",
+    "slr-tune train teacher",
+    "slr-tune train student --set hidden=64 --set max_epochs=40",
+    "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
+    "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
 )
 @click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
 @click.option(
@@ -35,13 +31,7 @@ _EXIT_INTERRUPTED = 130
     type=click.Path(path_type=Path),
     help="YAML file of the run's settings; data:, teacher: and seed: may stand beside them.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.",
-)
+@set_option("Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.")
 @click.option(
     "--data",
     metavar="NAME",
@@ -69,27 +59,21 @@ def train(trainable: str, **options: Any) -> int:
 
     Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
     """
+    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings
 
-    settings = read_train_settings(
-        trainable,
-        options["config"],
-        overrides=options["overrides"],
-        data=options["data"],
-        teacher=options["teacher"],
-        seed=options["seed"],
-        resume=options["resume"],
-    )
+    as_json, out = options.pop("as_json"), options.pop("out")
+    settings = read_train_settings(trainable, options.pop("config"), **options)
     resume: Path | None = options["resume"]
-    folder: Path = options["out"] or _default_folder(settings, resume)
+    folder: Path = out or _default_folder(settings, resume)
     run = _build(settings, resume)
     interrupted = _drive(run, folder)
     summary = _summary(run, folder)
-    echo_json(summary) if options["as_json"] else click.echo(_summary_text(summary))
+    echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if interrupted:
-        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
-        return _EXIT_INTERRUPTED
-    return _EXIT_RUN_FAILED if run.ended_by == "nan" else 0
+        tell("Interrupted. The same command goes on where it stopped.")
+        return EXIT_INTERRUPTED
+    return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
 
 def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
@@ -101,23 +85,23 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
 
     data = prepare(settings.data, cache_root())
     for warning in data.warnings:
-        _tell(f"Warning: {warning}")
+        tell(f"Warning: {warning}")
     cls: Any = run_class(settings.trainable)
     inputs = RunInputs(data=data, seed=settings.seed, teacher=settings.teacher, cache=cache_root())
     run: CtcRun = cls(cls.config_class.model_validate(settings.config), inputs)
     if resume is not None:
         run.load_weights(resume)
-        _tell(f"Weights taken from {resume}")
+        tell(f"Weights taken from {resume}")
     facts = run.facts()
     if settings.teacher is not None:
         wer = facts["teacher_wer"]
         known = "unknown" if wer is None else f"{wer:.2f}"
-        _tell(
+        tell(
             f"Teacher loaded: {settings.teacher}, dev WER {known}, "
             f"{facts['teacher_parameters']:,} parameters"
         )
     for warning in facts["warnings"]:
-        _tell(f"Warning: {warning}")
+        tell(f"Warning: {warning}")
     return run
 
 
@@ -127,16 +111,16 @@ def _drive(run: CtcRun, folder: Path) -> bool:
     from trainables.runs.training import train as drive
 
     told = 0
-    with interrupt_flag(_tell) as asked:
+    with interrupt_flag(tell) as asked:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             if told == 0 and run.epoch > 1:
-                _tell(f"Going on after epoch {run.epoch - 1} of {folder}")
+                tell(f"Going on after epoch {run.epoch - 1} of {folder}")
             told += 1
-            _tell(_line(row, run.config.max_epochs))
+            tell(_line(row, run.config.max_epochs))
             if asked.is_set():
                 return run.ended_by is None
     if told == 0:
-        _tell(f"The run in {folder} has ended already; nothing to do.")
+        tell(f"The run in {folder} has ended already; nothing to do.")
     return False
 
 
@@ -210,8 +194,3 @@ def _default_folder(settings: TrainSettings, resume: Path | None) -> Path:
     ]
     key = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:8]
     return studies_root() / "train" / f"{settings.trainable}-{key}"
-
-
-def _tell(text: str) -> None:
-    """A line on stderr."""
-    click.echo(text, err=True)

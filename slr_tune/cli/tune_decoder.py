@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.checkpoint_options import checkpoint_options, lm_options, opened, with_options
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.checkpoint_options import (
+    ChosenCheckpoint,
+    checkpoint_options,
+    lm_options,
+    with_options,
+)
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -17,27 +22,16 @@ if TYPE_CHECKING:
     from trainables.decoding import BeamSettings
 
 
-@click.command(
-    name="tune-decoder",
-    epilog=examples(
-        "slr-tune tune-decoder libras-student",
-        "slr-tune tune-decoder checkpoint_best.pt --lm phoenix.arpa --json",
-    ),
+@command_named(
+    "tune-decoder",
+    "slr-tune tune-decoder libras-student",
+    "slr-tune tune-decoder checkpoint_best.pt --lm phoenix.arpa --json",
 )
 @checkpoint_options
 @with_options(*lm_options)
 @storage_option
 @json_option
-def command(
-    checkpoint: str | None,
-    study: str | None,
-    trial: int | None,
-    data: str | None,
-    model: str,
-    lm_order: int,
-    storage: str | None,
-    as_json: bool,
-) -> int:
+def command(chosen: ChosenCheckpoint, *, model: str, lm_order: int, as_json: bool) -> int:
     """Chooses the settings of the beam search for CHECKPOINT on dev. Nothing is trained."""
     from slr_tune.evaluation.decode import greedy, language_model
     from slr_tune.evaluation.tuning import tune
@@ -45,9 +39,7 @@ def command(
     from trainables.runs.optimisation import choose_device
     from trainables.teaching.log_probs import stored_log_probs
 
-    named, stored, dataset = opened(
-        checkpoint, study=study, trial=trial, storage=storage, data=data
-    )
+    named, stored, dataset = chosen.opened()
     ngrams = language_model(model, dataset, order=lm_order)
     scores = stored_log_probs(
         stored, dataset, "dev", cache=cache_root(), device=choose_device("auto")
@@ -72,12 +64,12 @@ def command(
         return 0
     click.echo(f"{named.path}\n{dataset.name} dev, {len(split)} utterances\n")
     _print(found, plain.wer, seconds)
-    options = _subject_options(named, data=data, storage=storage)
+    options = _subject_options(named, chosen)
     click.echo("\n" + _evaluate_command(options, found.best.settings, model, lm_order))
     return 0
 
 
-def _subject_options(named: Named, *, data: str | None, storage: str | None) -> list[str]:
+def _subject_options(named: Named, chosen: ChosenCheckpoint) -> list[str]:
     """What names the same checkpoint and data again."""
     from slr_tune.study.storage import shown_url
 
@@ -85,8 +77,8 @@ def _subject_options(named: Named, *, data: str | None, storage: str | None) -> 
         words = [str(named.path)]
     else:
         words = ["--study", named.study, "--trial", str(named.trial)]
-        words += [] if storage is None else ["--storage", shown_url(storage)]
-    return words + ([] if data is None else ["--data", data])
+        words += [] if chosen.storage is None else ["--storage", shown_url(chosen.storage)]
+    return words + ([] if chosen.data is None else ["--data", chosen.data])
 
 
 def _evaluate_command(subject: list[str], best: BeamSettings, model: str, lm_order: int) -> str:

@@ -7,28 +7,20 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, storage_option
 
 _EXIT_FAILED = 2
 
 
-@click.command(
-    name="verify",
-    epilog=examples(
-        "slr-tune verify search_spaces/distill.yaml",
-        "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
-    ),
+@command_named(
+    "verify",
+    "slr-tune verify search_spaces/distill.yaml",
+    "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
 @click.option("--study", help="Name of the study. [default: the file's]")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set fixed.batch_size=8.",
-)
+@set_option("Change the file: --set fixed.batch_size=8.")
 @storage_option
 @json_option
 def command(
