@@ -26,7 +26,7 @@ def print_page(page: Page, *, lead: str = "") -> None:
 
 def print_table(table: Table, *, wrap: bool = True) -> None:
     """Prints a table; `wrap` is whether cells are broken, not cut, on a narrow terminal."""
-    from slr_tune.report.page import rich_table
+    from slr_tune.report.page.terminal import rich_table
 
     _print(rich_table(table, wrap=wrap))
 

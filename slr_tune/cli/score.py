@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option, tell
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -59,13 +59,9 @@ def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool)
 
 
 def _facts(result: Score) -> dict[str, Any]:
+    counts = ("wer_percent", "errors", "substitutions", "deletions", "insertions", "words")
     return {
-        "wer_percent": result.total.wer_percent,
-        "errors": result.total.errors,
-        "substitutions": result.total.substitutions,
-        "deletions": result.total.deletions,
-        "insertions": result.total.insertions,
-        "words": result.total.words,
+        **{name: getattr(result.total, name) for name in counts},
         "sentences": len(result.utterances),
         "sentences_with_errors": result.sentences_with_errors,
         "empty_hypotheses": result.empty_hypotheses,
@@ -89,21 +85,20 @@ def _print(result: Score) -> None:
     from slr_tune.report.page import Table, numbers
 
     total, least = result.total, result.least
-    kinds = {"substitutions": total.substitutions, "deletions": total.deletions}
-    kinds |= {"insertions": total.insertions}
+    kinds = ("substitutions", "deletions", "insertions")
+    counts = [getattr(total, kind) for kind in kinds]
     row = (
         f"{total.wer_percent:.2f} %",
-        *(f"{count} ({100.0 * count / total.words:.2f} %)" for count in kinds.values()),
+        *(f"{count} ({100.0 * count / total.words:.2f} %)" for count in counts),
         str(total.words),
         f"{len(result.utterances)} ({result.sentences_with_errors} with errors)",
     )
     table = Table(numbers("WER", *kinds, "words", "sentences"), [row])
     print_table(table)
     if result.empty_hypotheses:
-        click.echo(f"Empty hypotheses: {result.empty_hypotheses}.", err=True)
+        tell(f"Empty hypotheses: {result.empty_hypotheses}.")
     if total.errors != least.errors:
-        click.echo(
+        tell(
             f"{total.errors} errors as sclite counts; it takes {least.errors} at least to turn "
-            f"the references into the hypotheses ({least.wer_percent:.2f} %).",
-            err=True,
+            f"the references into the hypotheses ({least.wer_percent:.2f} %)."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from slr_tune.importance import StudyImportance
@@ -41,10 +42,10 @@ def bar_label(bar: Bar) -> str:
     return f"\u00b7 {bar.name.removeprefix(bar.group + '.')}"
 
 
-def rung_shares(found: StudyImportance, unit: str) -> list[float | None]:
-    """A unit's share at each rung, percent; None where it has none."""
+def rung_shares(found: StudyImportance, unit: str) -> list[float]:
+    """A unit's share at each rung, percent; NaN where it has none."""
     return [
-        next((100 * one.share for one in rung.units if one.name == unit), None)
+        next((100 * one.share for one in rung.units if one.name == unit), math.nan)
         for rung in found.over_rungs
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
@@ -26,6 +26,9 @@ from slr_tune.report.print_style import (
     title_axis,
 )
 from slr_tune.text import metric_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLUMNS = 4
 
@@ -74,7 +77,7 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
     return save(figure, folder, "marginals")
 
 
-def _bars(axis: Any, found: StudyImportance, rows: list[Bar]) -> None:
+def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for place, bar in enumerate(rows):
         axis.barh(
             place,
@@ -94,7 +97,7 @@ def _bars(axis: Any, found: StudyImportance, rows: list[Bar]) -> None:
     title_axis(axis, title, x=share, legend=False)
 
 
-def _rungs(axis: Any, found: StudyImportance) -> None:
+def _rungs(axis: Axes, found: StudyImportance) -> None:
     epochs = [f"{one.epoch}\n{one.trials} trials" for one in found.over_rungs]
     for place, unit in enumerate(found.main.units):
         axis.plot(
@@ -110,7 +113,7 @@ def _rungs(axis: Any, found: StudyImportance) -> None:
     title_axis(axis, title, x="trials compared at epoch", y="share of importance, %")
 
 
-def _marginal(axis: Any, marginal: Marginal) -> None:
+def _marginal(axis: Axes, marginal: Marginal) -> None:
     if marginal.labels:
         errors = [
             [mean - low for mean, low in zip(marginal.mean, marginal.low, strict=True)],

@@ -4,9 +4,9 @@ A page is written as a single HTML file that opens from disk and asks no server 
 Markdown, as tables in LaTeX, and printed on a terminal.
 """
 
-from slr_tune.report.page.figures import DASHES, PALETTE, SYMBOLS, Figure
+from slr_tune.report.page.figures import PALETTE, Figure
 from slr_tune.report.page.html import render_html
-from slr_tune.report.page.latex import escape_latex, latex_table, render_latex
+from slr_tune.report.page.latex import render_latex
 from slr_tune.report.page.markdown import render_markdown
 from slr_tune.report.page.part import (
     HTML,
@@ -22,15 +22,13 @@ from slr_tune.report.page.part import (
     Part,
 )
 from slr_tune.report.page.tables import Table, TableColumn, numbers, texts
-from slr_tune.report.page.terminal import render_terminal, rich_table
+from slr_tune.report.page.terminal import render_terminal
 
 __all__ = [
-    "DASHES",
     "HTML",
     "LATEX",
     "MARKDOWN",
     "PALETTE",
-    "SYMBOLS",
     "TERMINAL",
     "WRITTEN",
     "Block",
@@ -42,13 +40,10 @@ __all__ = [
     "Part",
     "Table",
     "TableColumn",
-    "escape_latex",
-    "latex_table",
     "numbers",
     "render_html",
     "render_latex",
     "render_markdown",
     "render_terminal",
-    "rich_table",
     "texts",
 ]

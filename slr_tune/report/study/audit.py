@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass
 
@@ -42,17 +41,15 @@ class Audit:
         return wilson(len(self.wrong), len(self.finished))
 
 
-def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of a share; 0 to 1 without observations."""
+    from scipy.stats import binomtest
+
     if count == 0:
         return 0.0, 1.0
-    share = hits / count
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    found = binomtest(hits, count).proportion_ci(0.95, method="wilson")
     # At the ends the formula misses by a rounding error.
-    return (0.0 if hits == 0 else low), (1.0 if hits == count else high)
+    return (float(found.low) if hits else 0.0), (float(found.high) if hits < count else 1.0)
 
 
 def audit(study: StudyData) -> Audit:

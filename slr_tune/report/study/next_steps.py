@@ -46,10 +46,7 @@ class Advice:
 
 def next_steps(study: StudyData) -> list[Advice]:
     """All that the rules say, the most pressing first."""
-    found: list[Advice] = []
-    for rule in RULES:
-        found += rule(study)
-    return found
+    return [advice for rule in RULES for advice in rule(study)]
 
 
 def _go_on(study: StudyData) -> list[Advice]:
@@ -95,11 +92,10 @@ def _nan_advice(study: StudyData) -> str:
 
 
 def _confirm(study: StudyData) -> list[Advice]:
-    if study.best is None or study.view.running or not study.recogniser:
-        return []
-    if not study.best.complete:
+    best = study.best
+    if best is None or not best.complete or study.view.running or not study.recogniser:
         return []  # confirm takes no trial that was stopped
-    if study.best.number in {row.trial for row in study.confirmed}:
+    if best.number in {row.trial for row in study.confirmed}:
         return []
     text = "Retrain the best on fresh seeds before you quote its figure: it was chosen by it."
     return [Advice("confirm", text, _command(study, "confirm"))]
@@ -107,9 +103,8 @@ def _confirm(study: StudyData) -> list[Advice]:
 
 def _baseline_won(study: StudyData) -> list[Advice]:
     best, baseline = study.best, study.baseline
-    if best is None or baseline is None or best.number != baseline.number:
-        return []
-    if len(study.trials) < 2 or study.view.running:
+    won = best is not None and baseline is not None and best.number == baseline.number
+    if not won or len(study.trials) < 2 or study.view.running:
         return []
     text = (
         f"Nothing in {len(study.trials)} trials beat the baseline: ask for more trials, or search "
@@ -121,16 +116,14 @@ def _baseline_won(study: StudyData) -> list[Advice]:
 def _edges(study: StudyData) -> list[Advice]:
     """One new study that widens all of them."""
     found = edges(study)
-    texts = []
-    for edge in found:
-        side = "upper" if edge.upper else "lower"
-        texts.append(
-            f"{edge.parameter.name} is best at the {side} edge of its range (median of the best "
-            f"{number(edge.at)}, range {number(float(edge.parameter.low))} to "
-            f"{number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
-        )
     if not found:
         return []
+    texts = [
+        f"{edge.parameter.name} is best at the {'upper' if edge.upper else 'lower'} edge of its "
+        f"range (median of the best {number(edge.at)}, range {number(float(edge.parameter.low))} "
+        f"to {number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
+        for edge in found
+    ]
     command = _new_study(study, "wider", {"--set": [edge.setting for edge in found]})
     return [Advice("edge", " ".join(texts), command)]
 
@@ -158,11 +151,9 @@ def _settled_options(study: StudyData) -> list[Advice]:
 
 def _longer(study: StudyData) -> list[Advice]:
     ran = [trial for trial in study.leaders if trial.reason == "max_epochs" and trial.best_epoch]
-    if len(ran) < 3:
-        return []
     length = study.view.spec.budget.max_epochs
-    falling = [t for t in ran if (t.best_epoch or 0) >= length - max(0, length // 20)]
-    if length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
+    falling = [t for t in ran if (t.best_epoch or 0) >= length - length // 20]
+    if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
         return []
     wanted = math.ceil(1.5 * length)
     text = (
@@ -184,14 +175,11 @@ def _patience(study: StudyData) -> list[Advice]:
 
 
 def _audit(study: StudyData) -> list[Advice]:
-    found = audit(study)
-    if found.rate is None:
+    found, budget = audit(study), study.view.spec.budget
+    later = min(2 * budget.grace_epochs, budget.max_epochs)
+    if found.rate is None or later == budget.grace_epochs:
         return []
     if not found.winners and found.interval[0] < 0.2:
-        return []
-    budget = study.view.spec.budget
-    later = min(2 * budget.grace_epochs, budget.max_epochs)
-    if later == budget.grace_epochs:
         return []
     what = "would have won" if found.winners else "ended better than half of those let through"
     count = len(found.winners or found.wrong)
@@ -221,9 +209,8 @@ def _weak_rung(study: StudyData) -> list[Advice]:
 
 def _dead(study: StudyData) -> list[Advice]:
     found = study.importance
-    if found is None or found.main.trials < ENOUGH_TRIALS:
-        return []
-    dead = [unit.name for unit in found.main.units if unit.high < DEAD_SHARE]
+    units = found.main.units if found and found.main.trials >= ENOUGH_TRIALS else ()
+    dead = [unit.name for unit in units if unit.high < DEAD_SHARE]
     if not dead:
         return []
     verb = "matters" if len(dead) == 1 else "matter"
@@ -235,17 +222,15 @@ def _dead(study: StudyData) -> list[Advice]:
 
 
 def _more_trials(study: StudyData) -> list[Advice]:
-    found = study.importance
-    if found is None or study.view.running:
+    if study.importance is None or study.view.running:
         return []
-    main = found.main
-    if main.units and (len(main.units) == 1 or not main.units[0].unstable):
-        return []
+    main = study.importance.main
+    settled = main.units and (len(main.units) == 1 or not main.units[0].unstable)
     needed = main.needed or 0
     if not ENOUGH_TRIALS < needed <= MOST_MORE * main.trials:
         needed = 0
     wanted = needed or ENOUGH_TRIALS
-    if main.trials >= wanted:
+    if settled or main.trials >= wanted:
         return []
     would = (
         f"about {needed} would, if the difference is real"
@@ -261,13 +246,10 @@ def _more_trials(study: StudyData) -> list[Advice]:
 
 
 def _ablate(study: StudyData) -> list[Advice]:
-    found = study.importance
-    if found is None or not found.main.units or study.best is None or study.view.running:
+    units = [] if study.importance is None else study.importance.main.units
+    if not units or units[0].share == 0.0 or study.best is None or study.view.running:
         return []
-    first = found.main.units[0]
-    if first.share == 0.0:
-        return []
-    name = first.name
+    name = units[0].name
     text = f"Whether {name} makes the difference, or the seed, an ablation tells."
     return [Advice("ablate", text, _command(study, "ablate", {"--factor": name}))]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from slr_tune.report.page import PALETTE
-from slr_tune.report.print_style import DARK, GREY, new_figure, save, title_axis
+from slr_tune.report.print_style import DARK, GREY, new_figure, note, ring, save, title_axis
 from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks
 from slr_tune.report.study.sampling import shown
@@ -20,6 +20,10 @@ from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks
 from slr_tune.space.simplex import SimplexParameter
 from slr_tune.study.patience import Patience
 from slr_tune.text import metric_title, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as PrintedFigure
 
 _LINES = {"asha": ":", "failed": "-.", "running": "--", "patience": "-", "max_epochs": "-"}
 _MOST = 240
@@ -45,7 +49,7 @@ def print_figures(study: StudyData, folder: Path) -> list[Path]:
     return paths
 
 
-def _history(axis: Any, study: StudyData) -> None:
+def _history(axis: Axes, study: StudyData) -> None:
     able = [trial for trial in study.trials if trial.best_so_far]
     drawn = shown(study, able, 3000)
     for key, ending in ENDINGS.items():
@@ -68,7 +72,7 @@ def _history(axis: Any, study: StudyData) -> None:
     title_axis(axis, f"{study.view.spec.study}: {len(study.trials)} trials", x="trial")
 
 
-def _curves(axis: Any, study: StudyData) -> None:
+def _curves(axis: Axes, study: StudyData) -> None:
     drawn = shown(study, [trial for trial in study.trials if curve_of(trial)], _MOST)
     for key, style in _LINES.items():
         members = [trial for trial in drawn if trial.ending == key]
@@ -81,15 +85,13 @@ def _curves(axis: Any, study: StudyData) -> None:
         _curve(axis, study.best, DARK, "-", 2.2, f"best (trial {study.best.number})")
     for epoch in study.rungs:
         axis.axvline(epoch, color=GREY, linewidth=0.7, linestyle=":")
-        axis.annotate(
-            f"rung {epoch}", (epoch, 1), xycoords=("data", "axes fraction"), fontsize=6.5,
-            xytext=(2, -7), textcoords="offset points", color="#5b6470",
-        )  # fmt: skip
+        look = {"xycoords": ("data", "axes fraction"), "fontsize": 6.5, "color": "#5b6470"}
+        note(axis, f"rung {epoch}", (epoch, 1), (2, -7), **look)
     _value_axis(axis, study, [value for trial in drawn for value in curve_of(trial)])
     title_axis(axis, "Learning curves by how the trial ended", x="epoch")
 
 
-def _value_axis(axis: Any, study: StudyData, values: list[float]) -> None:
+def _value_axis(axis: Axes, study: StudyData, values: list[float]) -> None:
     """As `style.value_axis`."""
     axis.set_ylabel(metric_title(study.metric))
     ticks = log_ticks([value for value in values if math.isfinite(value)])
@@ -100,7 +102,7 @@ def _value_axis(axis: Any, study: StudyData, values: list[float]) -> None:
 
 
 def _curve(
-    axis: Any, trial: TrialData, colour: str, style: str, width: float, label: str | None
+    axis: Axes, trial: TrialData, colour: str, style: str, width: float, label: str | None
 ) -> None:
     curve = curve_of(trial)
     at = range(1, len(curve) + 1)
@@ -127,8 +129,8 @@ def _weights(study: StudyData, folder: Path) -> list[Path]:
 
 
 def _triangle(
-    figure: Any,
-    axis: Any,
+    figure: PrintedFigure,
+    axis: Axes,
     study: StudyData,
     parameter: SimplexParameter,
     values: dict[int, float],
@@ -145,11 +147,16 @@ def _triangle(
             axis.plot(*zip(*ends, strict=True), color="#d9dee4", linewidth=0.6, zorder=0)
     axis.plot(*np.vstack([corners, corners[:1]]).T, color="#666666", linewidth=0.9, zorder=1)
     drawn = shown(study, weighted(study, parameter, values), 1500)
-    places = {t.number: _place(parameter, t, corners) for t in drawn}
+    weights = {t.number: parameter.decode(dict(t.params)) for t in drawn}
+    places = {
+        n: np.array([own[w] for w in parameter.weights]) @ corners for n, own in weights.items()
+    }
     low, high = colour_limits([values[n] for n in places], smaller=study.view.minimizes)
     ordered = sorted(places, key=lambda n: -study.sign * values[n])
+    across, up = np.array([places[n] for n in ordered]).T
     dots = axis.scatter(
-        *np.array([places[n] for n in ordered]).T,
+        across,
+        up,
         c=[values[n] for n in ordered],
         cmap=SCALE.lower() if study.view.minimizes else f"{SCALE.lower()}_r",
         vmin=low,
@@ -164,33 +171,21 @@ def _triangle(
         (study.baseline, BASELINE, "s", "baseline"),
     ):
         if trial is not None and trial.number in places:
-            spot = places[trial.number]
-            axis.scatter(
-                *spot, s=150, facecolors="none", edgecolors=colour, linewidths=2, marker=marker,
-                zorder=4, label=name,
-            )  # fmt: skip
+            x, y = places[trial.number]
+            ring(axis, x, y, 150, colour, linewidths=2, marker=marker, label=name)
     for (x, y), name, side in zip(
         corners, parameter.weights, ("center", "right", "left"), strict=True
     ):
-        low_corner = y == 0
-        axis.annotate(
-            f"{name} = 1", (x, y), xytext=(0, -11 if low_corner else 5),
-            textcoords="offset points", ha=side, fontsize=8,
-        )  # fmt: skip
+        note(axis, f"{name} = 1", (x, y), (0, -11 if y == 0 else 5), ha=side, fontsize=8)
     bar = figure.colorbar(dots, ax=axis, shrink=0.75, pad=0.02)
     bar.set_label(f"{metric_title(study.metric)}, epoch {epoch}", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.5)
+    title_axis(axis, f"The blend of {', '.join(parameter.weights)}", legend=False)
     axis.legend(fontsize=7, frameon=False, loc="upper left", markerscale=0.55)
-    axis.set_title(f"The blend of {', '.join(parameter.weights)}", fontsize=9, loc="left")
 
 
-def _place(parameter: SimplexParameter, trial: TrialData, corners: Any) -> Any:
-    weights = parameter.decode(dict(trial.params))
-    return np.array([weights[name] for name in parameter.weights]) @ corners
-
-
-def _temperatures(axis: Any, study: StudyData, curves: dict[int, list[float]]) -> None:
+def _temperatures(axis: Axes, study: StudyData, curves: dict[int, list[float]]) -> None:
     leaders = {trial.number for trial in study.leaders if trial is not study.baseline}
     best = f"the best {len(study.leaders)}"
     strong = {"label": best, "color": PALETTE[0], "linewidth": 2.0, "zorder": 3}
@@ -213,19 +208,17 @@ def _temperatures(axis: Any, study: StudyData, curves: dict[int, list[float]]) -
     title_axis(axis, "Temperature over the epochs", x="epoch", y="temperature, no unit")
 
 
-def _patience(axis: Any, found: Patience) -> None:
+def _patience(axis: Axes, found: Patience) -> None:
     shown_at = [p - 1 for p in kinks(found)]
     single = found.epochs[shown_at, :40], found.wers[shown_at, :40]
     axis.plot(*single, color=GREY, lw=0.7, alpha=0.6)
     spent, wers = found.mean_epochs[shown_at], found.mean_wers[shown_at]
     axis.plot(spent, wers, color=PALETTE[0], marker="o", label="mean, by patience")
     for index, x, y in zip(shown_at, spent, wers, strict=True):
-        axis.annotate(str(index + 1), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7)
+        note(axis, str(index + 1), (x, y), (3, 3), fontsize=7)
     if found.recommended is not None:
-        place = found.recommended - 1
-        axis.scatter(
-            found.mean_epochs[place], found.mean_wers[place], s=130, facecolors="none",
-            edgecolors=DARK, linewidths=1.8, zorder=4, label=f"recommended: {found.recommended}",
-        )  # fmt: skip
+        x, y = (mean[found.recommended - 1] for mean in (found.mean_epochs, found.mean_wers))
+        name = f"recommended: {found.recommended}"
+        ring(axis, x, y, 130, DARK, linewidths=1.8, label=name)
     title = f"Patience, over {len(found.runs)} trials"
     title_axis(axis, title, x="epochs spent", y=metric_title("val/wer"))

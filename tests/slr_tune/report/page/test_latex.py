@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from latex import tables_of
 
-from slr_tune.report.page import Table, TableColumn, escape_latex, latex_table
+from slr_tune.report.page import Table, TableColumn
+from slr_tune.report.page.latex import escape_latex, latex_table
 
 TEXT = st.text(alphabet=string.printable.replace("\r", "").replace("\x0b", "").replace("\x0c", ""))
 
