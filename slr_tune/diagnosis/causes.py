@@ -35,7 +35,7 @@ from slr_tune.diagnosis.remedies import (
     remedy,
     slower,
 )
-from slr_tune.text import setting_text
+from slr_tune.text import number
 
 COLLAPSED = "collapsed"
 """How the collapse watch ends a trial: late by what the study's other trials have shown."""
@@ -69,7 +69,9 @@ class Cause:
 
 def shown(value: Any) -> str:
     """A setting as it is written on a command line."""
-    return "null" if value is None else setting_text(value)
+    if isinstance(value, float):
+        return number(value)
+    return "null" if value is None else str(value)
 
 
 def likely_causes(evidence: Evidence) -> list[Cause]:
