@@ -31,6 +31,11 @@ def setting_text(value: Any) -> str:
     return number(value, 4) if isinstance(value, float) else str(value)
 
 
+def setting_cell(value: Any) -> str:
+    """The same in a table, empty where a trial has no such setting."""
+    return "" if value is None else setting_text(value)
+
+
 def points(value: float | None) -> str:
     """A WER in percent: two digits after the point."""
     return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"

@@ -14,7 +14,7 @@ from slr_tune.cli.checkpoint_options import (
     log_opening,
     with_options,
 )
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -46,14 +46,7 @@ if TYPE_CHECKING:
 @json_option
 @storage_option
 def command(
-    systems: Sequence[str],
-    with_test: bool,
-    data: str | None,
-    latex: bool,
-    as_csv: bool,
-    as_json: bool,
-    storage: str | None,
-    **options: Any,
+    systems: Sequence[str], latex: bool, as_csv: bool, as_json: bool, **options: Any
 ) -> int:
     """Compares trained systems with the first one: parameters, size, speed, cost and WER.
 
@@ -63,7 +56,7 @@ def command(
     """
     if latex + as_csv + as_json > 1:
         raise SlrTuneError("--latex, --csv and --json exclude each other")
-    found = _measured(systems, with_test, data, storage, options)
+    found = _measured(systems, options)
     if as_json:
         _echo_json(found)
     elif as_csv:
@@ -75,33 +68,26 @@ def command(
     return 0
 
 
-def _measured(
-    given: Sequence[str],
-    with_test: bool,
-    data_text: str | None,
-    storage: str | None,
-    options: dict[str, Any],
-) -> Comparison:
+def _measured(given: Sequence[str], options: dict[str, Any]) -> Comparison:
     from slr_tune.comparison.measure import measure
     from slr_tune.comparison.systems import common_data, find_systems, trained_elsewhere
     from slr_tune.evaluation.decode import language_model
     from trainables.runs.optimisation import choose_device
 
     _check(options)
-    systems = find_systems(given, storage=storage)
-    data = common_data(systems, data_text)
+    systems = find_systems(given, storage=options["storage"])
+    data = common_data(systems, options["data"])
     if others := trained_elsewhere(systems, data):
-        click.echo(
+        tell(
             f"Warning: {', '.join(others)}: trained on other data than this. Utterances of "
-            "this dev or test may have been in the training, which no WER would survive.",
-            err=True,
+            "this dev or test may have been in the training, which no WER would survive."
         )
     model = language_model(options["model"], data, order=options["lm_order"])
     device = choose_device("auto")
     beams = _beams(systems, data, model, device, options)
-    if with_test:
+    if options["with_test"]:
         _log_openings(systems)
-    splits = ("dev", "test") if with_test else ("dev",)
+    splits = ("dev", "test") if options["with_test"] else ("dev",)
     return measure(
         systems,
         beams,
@@ -148,10 +134,9 @@ def _tuned(
 
     scores = stored_log_probs(system.stored, data, "dev", cache=cache_root(), device=device)
     found = tune(scores, data.dev, data.vocabulary, language_model=model)
-    click.echo(
+    tell(
         f"{system.name}: beam chosen on dev, WER {found.best.decoded.wer:.2f}; chosen on one half "
-        f"of dev and measured on the other {found.held_out_wer:.2f}",
-        err=True,
+        f"of dev and measured on the other {found.held_out_wer:.2f}"
     )
     return found.best.settings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, set_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
 from slr_tune.text import counted
 
 if TYPE_CHECKING:
@@ -37,14 +37,7 @@ _EXIT_NOT_LEARNT = 1
 )
 @set_option("Change the file: --set fixed.subsampling=1.")
 @json_option
-def command(
-    space: Path,
-    utterances: int,
-    epochs: int,
-    learning_rate: float,
-    overrides: tuple[str, ...],
-    as_json: bool,
-) -> int:
+def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Trains the model of SPACE on a few utterances until every gloss of them is right.
 
     Without weight decay, augmentation and smoothing; a distillation without its teacher. A model
@@ -55,9 +48,7 @@ def command(
     spec = load_spec(space, overrides=overrides)
     from slr_tune.checks.overfit import overfit
 
-    found = overfit(
-        spec, utterances=utterances, epochs=epochs, learning_rate=learning_rate, report=_tell
-    )
+    found = overfit(spec, report=_tell_epoch, **options)
     if as_json:
         echo_json({"learnt": found.learnt, **asdict(found)})
     else:
@@ -65,10 +56,10 @@ def command(
     return 0 if found.learnt else _EXIT_NOT_LEARNT
 
 
-def _tell(row: dict[str, float]) -> None:
+def _tell_epoch(row: dict[str, float]) -> None:
     if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
         told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
-        click.echo(told, err=True)
+        tell(told)
 
 
 def _text(found: Overfit) -> str:

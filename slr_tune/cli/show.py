@@ -8,7 +8,7 @@ import click
 
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_table
-from slr_tune.text import metric_text, setting_text
+from slr_tune.text import metric_text, setting_cell
 
 if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
@@ -76,7 +76,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
                 metric_text(row["value"], metric),
                 str(row["epochs"]),
                 row["ended_by"] or row["state"].lower(),
-                *(setting_text(values[name]) if name in values else "" for name in names),
+                *(setting_cell(values.get(name)) for name in names),
             )
         )
     heads = numbers("trial", "value", "epochs", "ended by", *shown.values())

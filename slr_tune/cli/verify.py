@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,12 +25,7 @@ _EXIT_FAILED = 2
 @storage_option
 @json_option
 def command(
-    space: Path,
-    quick: bool,
-    study: str | None,
-    overrides: tuple[str, ...],
-    storage: str | None,
-    as_json: bool,
+    space: Path, study: str | None, overrides: tuple[str, ...], as_json: bool, **options: Any
 ) -> int:
     """Checks SPACE: teacher, models, loss, data, memory, disk, database, and what it will cost.
 
@@ -40,7 +36,7 @@ def command(
     spec = load_spec(space, overrides=overrides, study=study)
     from slr_tune.checks.verify import verify
 
-    checks = verify(spec, storage=storage, quick=quick)
+    checks = verify(spec, **options)
     failed = sum(check.failed for check in checks)
     if as_json:
         rows = [asdict(check) for check in checks]

@@ -72,13 +72,10 @@ def merged(several: Sequence[Band]) -> list[Band]:
 
 
 def _band(name: str, curves: Sequence[Sequence[float | None]], *, held: bool) -> Band:
-    length = max(len(curve) for curve in curves)
-    columns = []
-    for epoch in range(length):
-        reached = [
-            curve[min(epoch, len(curve) - 1)] for curve in curves if held or epoch < len(curve)
-        ]
-        columns.append([value for value in reached if value is not None])
+    length = max(map(len, curves))
+    ends = [[curve[-1] if held else None] * (length - len(curve)) for curve in curves]
+    full = [[*curve, *end] for curve, end in zip(curves, ends, strict=True)]
+    columns = [[v for v in column if v is not None] for column in zip(*full, strict=True)]
     return Band(
         (name,),
         tuple(sum(column) / len(column) if column else None for column in columns),

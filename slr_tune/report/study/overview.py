@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import WRITTEN, Bullets, Part, Table, numbers, texts
 from slr_tune.report.study.next_steps import next_steps
-from slr_tune.report.study.study_data import StudyData
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import ENDINGS
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import searched_values
 from slr_tune.study.view import trial_row
-from slr_tune.text import in_percent, metric_title, points, setting_text
+from slr_tune.text import in_percent, metric_title, points, setting_cell
 
 _MOST_TRIALS = 100
 
@@ -73,27 +74,25 @@ def trials_part(study: StudyData) -> Part | None:
     chosen = (ranked + stopped)[:_MOST_TRIALS]
     if not chosen:
         return None
-    rows = [trial_row(study.view.trials[trial.number]) for trial in chosen]
-    values = [searched_values(study.view, row) for row in rows]
-    names = list(dict.fromkeys(name for found in values for name in found))
+    names, settings = _settings(study, chosen)
     columns = [
         *numbers("trial", metric_title(study.metric), "epochs"),
         *texts("ended by"),
         *numbers(*names),
     ]
-    cells = [
+    rows = [
         (
             str(trial.number),
             study.said(trial.value),
             str(trial.epochs),
             trial.reason + (f", spared at {trial.spared_at}" if trial.spared_at else ""),
-            *(_cell(found.get(name)) for name in names),
+            *cells,
         )
-        for trial, found in zip(chosen, values, strict=True)
+        for trial, cells in zip(chosen, settings, strict=True)
     ]
     whole = len(study.trials) <= _MOST_TRIALS
     title = "All trials" if whole else f"The best {_MOST_TRIALS} of {len(study.trials):,} trials"
-    return Part(title, [Table(columns, cells)], folded=True, formats=WRITTEN)
+    return Part(title, [Table(columns, rows)], folded=True, formats=WRITTEN)
 
 
 def confirmed_best(study: StudyData) -> ConfirmedTrial | None:
@@ -162,13 +161,12 @@ def _best_part(study: StudyData) -> Part:
     pairs = [("best", best)]
     if baseline is not None and baseline is not best:
         pairs.append(("baseline", baseline))
-    values = [searched_values(study.view, trial_row(study.view.trials[t.number])) for _, t in pairs]
-    names = list(dict.fromkeys(name for found in values for name in found))
+    names, settings = _settings(study, [trial for _, trial in pairs])
     rows = [
         (metric_title(study.metric), *(study.said(trial.value) for _, trial in pairs)),
         ("trial", *(str(trial.number) for _, trial in pairs)),
         ("epochs (best at)", *(f"{trial.epochs} ({trial.best_epoch})" for _, trial in pairs)),
-        *((name, *(_cell(found.get(name)) for found in values)) for name in names),
+        *zip(names, *settings, strict=True),
     ]
     columns = texts("setting") + numbers(*(name for name, _ in pairs))
     command = command_line("best", study.view.spec.study)
@@ -184,5 +182,9 @@ def _with_unit(study: StudyData, value: float) -> str:
     return f"{name} {study.said(value)}"
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else setting_text(value)
+def _settings(study: StudyData, trials: Sequence[TrialData]) -> tuple[list[str], list[list[str]]]:
+    """Names of what was searched, and each trial's values of them, empty where it has none."""
+    rows = [trial_row(study.view.trials[trial.number]) for trial in trials]
+    values = [searched_values(study.view, row) for row in rows]
+    names = list(dict.fromkeys(name for found in values for name in found))
+    return names, [[setting_cell(found.get(name)) for name in names] for found in values]
