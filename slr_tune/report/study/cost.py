@@ -7,7 +7,7 @@ from typing import Any
 
 from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers, texts
 from slr_tune.report.page.figures import SOFT, Trace, axis
-from slr_tune.report.study.study_data import StudyData
+from slr_tune.report.study.study_data import StudyData, by_ending
 from slr_tune.report.style import ENDINGS, LEGEND
 from slr_tune.text import duration
 
@@ -35,14 +35,12 @@ def costs(study: StudyData) -> list[Cost]:
     """One entry for each way to end that occurred, in the order of the legend."""
     length = study.view.spec.budget.max_epochs
     found = []
-    for key in ENDINGS:
-        members = [trial for trial in study.trials if trial.ending == key]
-        if members:
-            epochs = sum(trial.epochs for trial in members)
-            # What has not ended, and what failed, saved nothing.
-            saved = len(members) * length - epochs if key in ("asha", "patience") else 0
-            seconds = sum(trial.seconds for trial in members)
-            found.append(Cost(key, len(members), epochs, saved, seconds))
+    for key, _, members in by_ending(study.trials):
+        epochs = sum(trial.epochs for trial in members)
+        # What has not ended, and what failed, saved nothing.
+        saved = len(members) * length - epochs if key in ("asha", "patience") else 0
+        seconds = sum(trial.seconds for trial in members)
+        found.append(Cost(key, len(members), epochs, saved, seconds))
     return found
 
 

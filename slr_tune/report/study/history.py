@@ -8,7 +8,7 @@ from typing import Any
 from slr_tune.report.page import HTML, WRITTEN, Figure, Part
 from slr_tune.report.page.figures import INK, SOFT, Trace, axis, gapped, scatter, vertical_line
 from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.study.study_data import StudyData, TrialData
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, marker_of, plotted, value_axis
 from slr_tune.text import metric_title
 
@@ -74,10 +74,7 @@ def _history_text(study: StudyData) -> str:
 
 def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     traces: list[Trace] = []
-    for key, ending in ENDINGS.items():
-        members = [trial for trial in drawn if trial.ending == key]
-        if not members:
-            continue
+    for key, ending, members in by_ending(drawn):
         traces.append(
             scatter(
                 ending.label,

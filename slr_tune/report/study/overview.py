@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import WRITTEN, Bullets, Part, Table, numbers, texts
 from slr_tune.report.study.next_steps import next_steps
-from slr_tune.report.study.study_data import StudyData, TrialData
-from slr_tune.report.style import ENDINGS
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import searched_values
@@ -42,8 +40,7 @@ def verdict(study: StudyData) -> str:
 
 def subtitle(study: StudyData) -> str:
     """One line: how much was run, and whether it still runs."""
-    counts = Counter(trial.ending for trial in study.trials)
-    parts = [f"{counts[key]:,} {e.label}" for key, e in ENDINGS.items() if key in counts]
+    parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
     data = study.view.spec.data.get("name", "")
     said = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
     lead = f"{study.view.spec.trainable}{f' on {data}' if data else ''}, "

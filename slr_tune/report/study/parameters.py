@@ -10,8 +10,8 @@ from slr_tune.importance.variables import Variable
 from slr_tune.report.page import HTML, Figure, Panels, Part
 from slr_tune.report.page.figures import INK, SOFT, panel_axis, scatter, vertical_line
 from slr_tune.report.study.sampling import highlighted, shown, thinning_note
-from slr_tune.report.study.study_data import StudyData, TrialData
-from slr_tune.report.style import ENDINGS, log_axis, marker_of, plotted, value_axis
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
+from slr_tune.report.style import log_axis, marker_of, plotted, value_axis
 from slr_tune.text import metric_title, number
 
 _MOST_LINES = 400
@@ -24,12 +24,9 @@ _LINE = 14
 
 def parallel_part(study: StudyData) -> Part | None:
     """None without searched parameters, or trials with a value."""
-    epoch = study.matched_epoch
-    if epoch is None or len(study.variables) < 2:
-        return None
-    values = study.at_epoch(epoch)
+    epoch, values = study.matched_epoch, study.matched_values
     able = [trial for trial in study.trials if trial.number in values]
-    if len(able) < 2:
+    if len(able) < 2 or len(study.variables) < 2:
         return None
     drawn = shown(study, able, _MOST_LINES)
     text = [
@@ -39,18 +36,15 @@ def parallel_part(study: StudyData) -> Part | None:
         "they spread, the parameter matters little. Below an axis run the trials without it.",
         thinning_note(len(drawn), len(able)),
     ]
-    figure = _parallel(study, drawn, values, epoch)
+    figure = _parallel(study, drawn, values)
     return Part("All parameters together", [*text, figure], formats=HTML)
 
 
 def slices_part(study: StudyData) -> Part | None:
     """None without searched parameters, or trials with a value."""
-    epoch = study.matched_epoch
-    if epoch is None or not study.variables:
-        return None
-    values = study.at_epoch(epoch)
+    epoch, values = study.matched_epoch, study.matched_values
     able = [trial for trial in study.trials if trial.number in values]
-    if not able:
+    if not able or not study.variables:
         return None
     drawn = shown(study, able, _MOST_DOTS)
     text = [
@@ -71,8 +65,7 @@ def _legend(drawn: Sequence[TrialData]) -> str:
         "triangle-up": "triangles",
         "cross": "plus signs",
     }
-    seen = [ending for key, ending in ENDINGS.items() if any(t.ending == key for t in drawn)]
-    said = [f"{names[ending.symbol]} {ending.label}" for ending in seen]
+    said = [f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn)]
     text = ", ".join(said) + "."
     return text[0].upper() + text[1:]
 
@@ -87,9 +80,7 @@ def _heights(variable: Variable, drawn: Sequence[TrialData]) -> list[float]:
     ]
 
 
-def _parallel(
-    study: StudyData, drawn: Sequence[TrialData], values: dict[int, float], epoch: int
-) -> Figure:
+def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, float]) -> Figure:
     low, high = _limits([values[trial.number] for trial in drawn])
     columns = [_heights(variable, drawn) for variable in study.variables]
     columns.append([(values[trial.number] - low) / (high - low) for trial in drawn])
@@ -101,7 +92,7 @@ def _parallel(
         "xaxis": {"visible": False, "range": [-0.45, len(columns) - 0.55], "fixedrange": True},
         "yaxis": {"visible": False, "range": [_ABSENT - 0.16, 1.34], "fixedrange": True},
         "shapes": [vertical_line(place, SOFT, top=1) for place in range(len(columns))],
-        "annotations": _axis_labels(study, (low, high), epoch),
+        "annotations": _axis_labels(study, low, high),
         "legend": {"orientation": "h", "y": -0.02},
         "margin": {"l": 5, "r": 5, "t": 5, "b": 30},
     }
@@ -111,7 +102,7 @@ def _parallel(
     return Figure(traces, said, layout, height=440, wide=wide)
 
 
-def _axis_labels(study: StudyData, limits: tuple[float, float], epoch: int) -> list[dict[str, Any]]:
+def _axis_labels(study: StudyData, low: float, high: float) -> list[dict[str, Any]]:
     found = []
     for place, variable in enumerate(study.variables):
         found.append(_label(place, 1.1, _wrapped(variable.name), bold=True))
@@ -125,9 +116,10 @@ def _axis_labels(study: StudyData, limits: tuple[float, float], epoch: int) -> l
         if variable.conditional:
             found.append(_label(place, _ABSENT - 0.06, "none", soft=True))
     last = len(study.variables)
-    found.append(_label(last, 1.1, f"{metric_title(study.metric)}<br>epoch {epoch}", bold=True))
-    found.append(_label(last, 1.05, number(limits[1])))
-    found.append(_label(last, -0.055, number(limits[0])))
+    title = f"{metric_title(study.metric)}<br>epoch {study.matched_epoch}"
+    found.append(_label(last, 1.1, title, bold=True))
+    found.append(_label(last, 1.05, number(high)))
+    found.append(_label(last, -0.055, number(low)))
     return found
 
 
@@ -181,14 +173,8 @@ def _slice(
     vertical: dict[str, Any],
 ) -> Figure:
     traces = []
-    for key, ending in ENDINGS.items():
-        members = [
-            trial
-            for trial in drawn
-            if trial.ending == key and not math.isnan(variable.values[trial.number])
-        ]
-        if not members:
-            continue
+    able = [trial for trial in drawn if not math.isnan(variable.values[trial.number])]
+    for key, ending, members in by_ending(able):
         at = [float(variable.values[trial.number]) for trial in members]
         if variable.options:
             # Beside each other, or they would hide each other; by number, to be the same always.

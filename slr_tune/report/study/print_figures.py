@@ -14,8 +14,8 @@ from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
-from slr_tune.report.study.study_data import StudyData, TrialData
-from slr_tune.report.study.temperature import schedule
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
+from slr_tune.report.study.temperature import schedules
 from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks
 from slr_tune.space.simplex import SimplexParameter
 from slr_tune.study.patience import Patience
@@ -52,15 +52,11 @@ def print_figures(study: StudyData, folder: Path) -> list[Path]:
 def _history(axis: Axes, study: StudyData) -> None:
     able = [trial for trial in study.trials if trial.best_so_far]
     drawn = shown(study, able, 3000)
-    for key, ending in ENDINGS.items():
-        members = [trial for trial in drawn if trial.ending == key]
-        if members:
-            at = [trial.number for trial in members]
-            values = [trial.best_so_far[max(trial.best_so_far)] for trial in members]
-            size = 26 if len(drawn) < 300 else 6
-            axis.scatter(
-                at, values, s=size, marker=ending.marker, color=ending.colour, label=ending.label
-            )
+    for _, ending, members in by_ending(drawn):
+        at = [trial.number for trial in members]
+        values = [trial.best_so_far[max(trial.best_so_far)] for trial in members]
+        size = 26 if len(drawn) < 300 else 6
+        axis.scatter(at, values, size, ending.colour, ending.marker, label=ending.label)
     steps = running_best(study)
     if steps:
         line = [*steps, (len(study.trials) - 1, steps[-1][1])]
@@ -111,30 +107,21 @@ def _curve(
 
 def _weights(study: StudyData, folder: Path) -> list[Path]:
     """The simplex, and beside it the temperatures where there are some."""
-    epoch = study.matched_epoch
-    if epoch is None:
-        return []
-    values = study.at_epoch(epoch)
-    able = [p for p in simplex_parameters(study) if weighted(study, p, values)]
+    able = [p for p in simplex_parameters(study) if weighted(study, p)]
     if not able:
         return []
-    curves = {t.number: found for t in study.trials if (found := schedule(t.config))}
-    both = len({tuple(curve) for curve in curves.values()}) > 1
+    curves = schedules(study)
+    both = bool(curves)
     size = (8.6 if both else 4.4, 3.5)
     figure, axes = new_figure(1, 2 if both else 1, size=size)
-    _triangle(figure, axes[0], study, able[0], values, epoch)
+    _triangle(figure, axes[0], study, able[0])
     if both:
         _temperatures(axes[1], study, curves)
     return save(figure, folder, "weights")
 
 
 def _triangle(
-    figure: PrintedFigure,
-    axis: Axes,
-    study: StudyData,
-    parameter: SimplexParameter,
-    values: dict[int, float],
-    epoch: int,
+    figure: PrintedFigure, axis: Axes, study: StudyData, parameter: SimplexParameter
 ) -> None:
     """The first weight is the upper corner, the others the lower left and right ones."""
     corners = np.array([[0.5, np.sqrt(3) / 2], [0.0, 0.0], [1.0, 0.0]])
@@ -146,7 +133,7 @@ def _triangle(
             ends = [share * corners[one] + (1 - share) * corners[other] for other in (two, three)]
             axis.plot(*zip(*ends, strict=True), color="#d9dee4", linewidth=0.6, zorder=0)
     axis.plot(*np.vstack([corners, corners[:1]]).T, color="#666666", linewidth=0.9, zorder=1)
-    drawn = shown(study, weighted(study, parameter, values), 1500)
+    drawn, values = shown(study, weighted(study, parameter), 1500), study.matched_values
     weights = {t.number: parameter.decode(dict(t.params)) for t in drawn}
     places = {
         n: np.array([own[w] for w in parameter.weights]) @ corners for n, own in weights.items()
@@ -178,7 +165,7 @@ def _triangle(
     ):
         note(axis, f"{name} = 1", (x, y), (0, -11 if y == 0 else 5), ha=side, fontsize=8)
     bar = figure.colorbar(dots, ax=axis, shrink=0.75, pad=0.02)
-    bar.set_label(f"{metric_title(study.metric)}, epoch {epoch}", fontsize=8)
+    bar.set_label(f"{metric_title(study.metric)}, epoch {study.matched_epoch}", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.5)
     title_axis(axis, f"The blend of {', '.join(parameter.weights)}", legend=False)

@@ -24,13 +24,9 @@ def simplex_parameters(study: StudyData) -> list[SimplexParameter]:
 
 def simplex_parts(study: StudyData) -> list[Part]:
     """One for each simplex of three weights."""
-    epoch = study.matched_epoch
-    if epoch is None:
-        return []
-    values = study.at_epoch(epoch)
-    found = []
+    found, epoch = [], study.matched_epoch
     for parameter in simplex_parameters(study):
-        able = weighted(study, parameter, values)
+        able = weighted(study, parameter)
         if not able:
             continue
         drawn = shown(study, able, _MOST_DOTS)
@@ -42,21 +38,16 @@ def simplex_parts(study: StudyData) -> list[Part]:
             f"of {one}, {two} and {three} to look at.",
             thinning_note(len(drawn), len(able)),
         ]
-        figure = _ternary(study, parameter, drawn, values)
+        figure = _ternary(study, parameter, drawn)
         title = f"The blend of {one}, {two} and {three}"
         found.append(Part(title, [*text, figure], formats=HTML))
     return found
 
 
-def weighted(
-    study: StudyData, parameter: SimplexParameter, values: dict[int, float]
-) -> list[TrialData]:
-    """Trials that have the weights, and a value."""
-    return [
-        trial
-        for trial in study.trials
-        if trial.number in values and all(key in trial.params for key in parameter.keys)
-    ]
+def weighted(study: StudyData, parameter: SimplexParameter) -> list[TrialData]:
+    """Trials that have the weights, and a value at the epoch at which trials are compared."""
+    values, keys = study.matched_values, set(parameter.keys)
+    return [t for t in study.trials if t.number in values and keys <= set(t.params)]
 
 
 def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, float]:
@@ -68,12 +59,8 @@ def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, flo
     return ordered[len(ordered) - 1 - place], ordered[-1]
 
 
-def _ternary(
-    study: StudyData,
-    parameter: SimplexParameter,
-    drawn: Sequence[TrialData],
-    values: dict[int, float],
-) -> Figure:
+def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[TrialData]) -> Figure:
+    values = study.matched_values
     weights = {trial.number: parameter.decode(trial.params) for trial in drawn}
     one, two, three = parameter.weights
     smaller = study.view.minimizes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.variables import Variable, variables_of
-from slr_tune.report.style import ending_key
+from slr_tune.report.style import ENDINGS, Ending, ending_key
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
@@ -162,12 +162,23 @@ class StudyData:
         return None if self.importance is None else self.importance.main.epoch
 
     @property
+    def matched_values(self) -> dict[int, float]:
+        """Value of each trial at that epoch, by number; empty where there is none."""
+        return {} if self.matched_epoch is None else self.at_epoch(self.matched_epoch)
+
+    @property
     def leaders(self) -> list[TrialData]:
         """The best tenth of the trials, 5 to 50: finished ones first, then who got far."""
         stopped = [t for t in self.trials if t.value is not None and not t.complete]
         stopped.sort(key=lambda t: (-t.epochs, self.sign * (t.value or 0.0), t.number))
         count = min(MOST_LEADERS, max(LEAST_LEADERS, math.ceil(len(self.trials) / 10)))
         return (self.ranked + stopped)[:count]
+
+
+def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[TrialData]]]:
+    """The ways to end that occur, in the order of a legend, each with its trials."""
+    groups = [(key, way, [t for t in trials if t.ending == key]) for key, way in ENDINGS.items()]
+    return [group for group in groups if group[2]]
 
 
 def collect(view: StudyView) -> StudyData:

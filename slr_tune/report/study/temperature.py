@@ -17,8 +17,8 @@ _MOST_LINES = 150
 
 def temperature_part(study: StudyData) -> Part | None:
     """None where the run has no temperature, or every trial the same."""
-    curves = {t.number: curve for t in study.trials if (curve := schedule(t.config))}
-    if len({tuple(curve) for curve in curves.values()}) < 2:
+    curves = schedules(study)
+    if not curves:
         return None
     drawn = shown(study, [trial for trial in study.trials if trial.number in curves], _MOST_LINES)
     leaders = [trial for trial in study.leaders if trial.number in curves]
@@ -29,6 +29,12 @@ def temperature_part(study: StudyData) -> Part | None:
     ]
     figure = _figure(study, drawn, curves)
     return Part("Temperature over the epochs", [*text, figure], formats=HTML)
+
+
+def schedules(study: StudyData) -> dict[int, list[float]]:
+    """Temperature of each epoch by trial; empty where every trial has the same, or none."""
+    curves = {t.number: curve for t in study.trials if (curve := schedule(t.config))}
+    return curves if len({tuple(curve) for curve in curves.values()}) > 1 else {}
 
 
 def schedule(config: Mapping[str, Any]) -> list[float] | None:
