@@ -56,7 +56,7 @@ def _history(axis: Axes, study: StudyData) -> None:
         at = [trial.number for trial in members]
         values = [trial.best_so_far[max(trial.best_so_far)] for trial in members]
         size = 26 if len(drawn) < 300 else 6
-        axis.scatter(at, values, size, ending.colour, ending.marker, label=ending.label)
+        axis.scatter(at, values, size, ending.colour, marker=ending.marker, label=ending.label)
     steps = running_best(study)
     if steps:
         line = [*steps, (len(study.trials) - 1, steps[-1][1])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from slr_tune.report.page import PALETTE
 from slr_tune.report.page.figures import INK, Trace, gapped, scatter
@@ -10,20 +10,17 @@ from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE
 
 
-def shown(
-    study: StudyData, trials: Sequence[TrialData], most: int, *, keep: Collection[int] = ()
-) -> list[TrialData]:
+def shown(study: StudyData, trials: Sequence[TrialData], most: int) -> list[TrialData]:
     """All of them up to `most`; beyond that the leaders, the baseline, and the others thinned out.
 
     Args:
         study: The study.
         trials: To choose from.
-        most: So many at most, but for those kept.
-        keep: Numbers of trials that are always shown.
+        most: So many at most, but for the best and the baseline.
     """
     if len(trials) <= most:
         return list(trials)
-    always = {trial.number for trial in study.leaders[: most // 2]} | set(keep)
+    always = {trial.number for trial in study.leaders[: most // 2]}
     always |= {trial.number for trial in (study.best, study.baseline) if trial is not None}
     others = [trial for trial in trials if trial.number not in always]
     step = len(others) / most
