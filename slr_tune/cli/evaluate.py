@@ -67,12 +67,8 @@ def command(chosen: ChosenCheckpoint, *, as_json: bool, **options: Any) -> int:
     mistakes = find_mistakes(systems[-1].hypotheses, split.references, most=max(options["most"], 5))
     model_seconds = seconds / len(split)
     if as_json:
-        facts: dict[str, Any] = {
-            "checkpoint": str(named.path),
-            "data": dataset.name,
-            "split": split.name,
-        }
-        facts |= {"epoch": stored.epoch, "parameters": stored.parameters}
+        facts: dict[str, Any] = {"checkpoint": str(named.path), "data": dataset.name}
+        facts |= {"split": split.name, "epoch": stored.epoch, "parameters": stored.parameters}
         facts |= {"utterances": len(split), "model_seconds_per_utterance": model_seconds}
         echo_json({**facts, "systems": rows, **_listed(mistakes, split, most=options["most"])})
         return 0
@@ -142,11 +138,9 @@ def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
 
 
 def _difference_row(difference: Difference) -> dict[str, Any]:
+    names = ("points", "low", "high", "p_value")
     return {
-        "points": difference.points,
-        "low": difference.low,
-        "high": difference.high,
-        "p_value": difference.p_value,
+        **{name: getattr(difference, name) for name in names},
         "mapsswe_p": difference.mapsswe[0].p_value,
         "probability_of_improvement": difference.probability_of_improvement,
     }

@@ -134,12 +134,7 @@ def _wer(entry: Measured, split: str, decoder: str) -> dict[str, Any]:
     row: dict[str, Any] = asdict(entry.wer[split, decoder])
     difference = entry.differences.get((split, decoder))
     if difference is not None:
-        row["minus_first"] = {
-            "points": difference.points,
-            "low": difference.low,
-            "high": difference.high,
-            "p_value": difference.p_value,
-            "holm_p": difference.holm_p,
-            "mapsswe_p": difference.mapsswe[0].p_value,
-        }
+        names = ("points", "low", "high", "p_value", "holm_p")
+        told = {name: getattr(difference, name) for name in names}
+        row["minus_first"] = {**told, "mapsswe_p": difference.mapsswe[0].p_value}
     return row

@@ -26,7 +26,6 @@ OPTION_LUCK = 0.05
 ENOUGH_TRIALS = 50
 MOST_MORE = 10
 """So many times the trials are the most that is worth asking for."""
-_LEAST_FINISHED = 4
 
 
 @dataclass(frozen=True)
