@@ -36,15 +36,15 @@ def command(chosen: ChosenCheckpoint, *, out: Path | None, as_json: bool) -> int
     from slr_tune.diagnosis.subject import examine, find_subject
     from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page
     from slr_tune.report.page import render_html
+    from slr_tune.report.page.files import write_texts
 
     subject = find_subject(
         chosen.checkpoint, study=chosen.study, trial=chosen.trial, storage=chosen.storage
     )
     found = examine(subject, data=chosen.data)
     path = out or subject.folder / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     page = diagnosis_page(found)
-    path.write_text(render_html(page), encoding="utf-8")
+    write_texts(path.parent, {path.name: render_html(page)})
     if as_json:
         echo_json(diagnosis_json(found))
     else:

@@ -64,12 +64,12 @@ def command(chosen: ChosenCheckpoint, *, model: str, lm_order: int, as_json: boo
         return 0
     click.echo(f"{named.path}\n{dataset.name} dev, {len(split)} utterances\n")
     _print(found, plain.wer, seconds)
-    options = _subject_options(named, chosen)
+    options = _subject_options(named, data=chosen.data, storage=chosen.storage)
     click.echo("\n" + _evaluate_command(options, found.best.settings, model, lm_order))
     return 0
 
 
-def _subject_options(named: Named, chosen: ChosenCheckpoint) -> list[str]:
+def _subject_options(named: Named, *, data: str | None, storage: str | None) -> list[str]:
     """What names the same checkpoint and data again."""
     from slr_tune.study.storage import shown_url
 
@@ -77,8 +77,8 @@ def _subject_options(named: Named, chosen: ChosenCheckpoint) -> list[str]:
         words = [str(named.path)]
     else:
         words = ["--study", named.study, "--trial", str(named.trial)]
-        words += [] if chosen.storage is None else ["--storage", shown_url(chosen.storage)]
-    return words + ([] if chosen.data is None else ["--data", chosen.data])
+        words += [] if storage is None else ["--storage", shown_url(storage)]
+    return words + ([] if data is None else ["--data", data])
 
 
 def _evaluate_command(subject: list[str], best: BeamSettings, model: str, lm_order: int) -> str:

@@ -35,8 +35,8 @@ from slr_tune.report.page import (
     render_latex,
     render_markdown,
 )
+from slr_tune.report.page.files import write_texts
 from slr_tune.text import counted
-from trainables.files.curve import replace_file
 
 COST = "cost"
 """Anchor of the one part that depends on how runs were shared, and how long they took."""
@@ -54,7 +54,6 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
     Returns:
         The files, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     figure = print_differences(result.main, folder)
     page = ablation_page(result)
     name = "".join(letter if letter.isalnum() else "-" for letter in result.name)
@@ -63,9 +62,7 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
         "report.md": render_markdown(page, head=("title",)),
         "report.tex": render_latex(page, label=f"tab:ablation-{name}"),
     }
-    for file, text in texts.items():
-        replace_file(folder / file, text.encode())
-    return [*(folder / file for file in texts), *figure]
+    return [*write_texts(folder, texts), *figure]
 
 
 def ablation_page(result: AblationResult) -> Page:

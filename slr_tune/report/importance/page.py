@@ -19,7 +19,7 @@ from slr_tune.report.page import (
     render_html,
     render_markdown,
 )
-from trainables.files.curve import replace_file
+from slr_tune.report.page.files import write_texts
 
 
 def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
@@ -28,15 +28,12 @@ def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
     Returns:
         The files, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     page = importance_page(found)
     texts = {
         "importance.html": render_html(page),
         "importance.md": render_markdown(page, head=()),
     }
-    for name, text in texts.items():
-        replace_file(folder / name, text.encode())
-    paths = [folder / name for name in texts]
+    paths = write_texts(folder, texts)
     if found.main.units:
         paths += print_bars(found, folder) + print_marginals(found, folder)
     return paths

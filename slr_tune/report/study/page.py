@@ -16,6 +16,7 @@ from slr_tune.report.page import (
     render_html,
     render_markdown,
 )
+from slr_tune.report.page.files import write_texts
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.cost import cost_part
 from slr_tune.report.study.history import curves_part, history_part
@@ -28,7 +29,6 @@ from slr_tune.report.study.simplex import simplex_parts
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.study.temperature import temperature_part
 from slr_tune.report.study.troubles import failures_part, flags_part
-from trainables.files.curve import replace_file
 
 _OPENED = {"Which parameters matter", "Importance over the rungs"}
 
@@ -41,10 +41,7 @@ def write_report(study: StudyData, page: Page) -> list[Path]:
     """
     folder = study.view.folder
     texts = {"report.html": render_html(page), "report.md": render_markdown(page)}
-    for name, text in texts.items():
-        # Whoever reloads the page of a running study must not meet half of it.
-        replace_file(folder / name, text.encode())
-    return [*(folder / name for name in texts), *print_figures(study, folder / "report")]
+    return [*write_texts(folder, texts), *print_figures(study, folder / "report")]
 
 
 def study_page(study: StudyData) -> Page:
