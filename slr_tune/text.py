@@ -1,8 +1,9 @@
-"""How numbers, durations and metrics are written, everywhere the same."""
+"""How numbers, durations, counts and metrics are written, everywhere the same."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -13,10 +14,26 @@ def number(value: float | None, digits: int = 3) -> str:
         return "0"
     size = math.floor(math.log10(abs(value)))
     if size < -4 or size >= 6:
-        mantissa, exponent = f"{value:.{max(0, digits - 2)}e}".split("e")
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     text = f"{value:.{max(0, digits - 1 - size)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A number with its sign, as a difference has it."""
+    text = number(value, digits)
+    return f"+{text}" if value > 0 else text
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value: four significant digits of a fraction, anything else as it is."""
+    return number(value, 4) if isinstance(value, float) else str(value)
+
+
+def setting_cell(value: Any) -> str:
+    """The same in a table, empty where a trial has no such setting."""
+    return "" if value is None else setting_text(value)
 
 
 def points(value: float | None) -> str:
@@ -30,12 +47,17 @@ def metric_text(value: float | None, metric: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
+    """A time in the unit that suits it: two significant digits, of hours one decimal."""
+    if seconds < 100:
+        return f"{number(seconds, 2)} s"
+    if seconds < 6000:
+        return f"{number(seconds / 60, 2)} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def metric_title(metric: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from slr_tune.ablation.result import Baseline
 from slr_tune.ablation.retune import candidates
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import Resources, StudySpec, look_up
+from slr_tune.study.commands import command_line
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
 from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
@@ -258,15 +258,9 @@ def _command(
     storage: str | None,
 ) -> str:
     """The command with those options that are given, the password of the database left out."""
-    words = ["slr-tune", "ablate"] + ([] if space is None else [str(space)])
-    for name, value in options.items():
-        if isinstance(value, bool):
-            words += [f"--{name}"] * value
-        elif isinstance(value, str | int):
-            words += [f"--{name}", str(value)]
-        else:
-            words += [word for item in value or () for word in (f"--{name}", item)]
-    return shlex.join(words + (["--storage", shown_url(storage)] if storage else []))
+    given = {f"--{name}": value for name, value in options.items()}
+    given["--storage"] = shown_url(storage) if storage else None
+    return command_line("ablate", *([] if space is None else [str(space)]), options=given)
 
 
 def _notes(

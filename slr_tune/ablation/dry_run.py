@@ -12,6 +12,7 @@ from slr_tune.ablation.receipt import makespan, tree_lines
 from slr_tune.ablation.retune import candidates
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
+from slr_tune.text import duration
 from slr_tune.training.kinds import Kind
 from slr_tune.training.plan import Plan, make_plan
 from slr_tune.training.runs import WER, Arm, Measure, planned_runs
@@ -119,7 +120,5 @@ def dry_text(plan: DryRun, design: Design) -> str:
         f"to be trained ({share:.0%})"
     )
     if plan.seconds is not None:
-        minutes = plan.seconds / 60
-        duration = f"{plan.seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
-        lines.append(f"At most about {duration} with {plan.workers} workers")
+        lines.append(f"At most about {duration(plan.seconds)} with {plan.workers} workers")
     return "\n".join(lines)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slr_tune.text import number
+
 
 def level_text(factor: str, level: Any) -> str:
     """Names a level: `step 4 -> 3.5 -> 3`, `0.7 / 0.2 / 0.1`, `dropout 0.3`, `drop`.
@@ -43,7 +45,7 @@ def beam_text(beam: Mapping[str, float]) -> str:
 
 def number_text(value: float) -> str:
     """A number without needless digits."""
-    return f"{value:.4g}"
+    return number(value, 4)
 
 
 def _group(name: str, value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 
 from slr_tune.checks.largest_config import estimated_bytes, model_parameters
-from slr_tune.checks.result import Finding, Unavailable, counted
+from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import not_finite
 from slr_tune.errors import StudyMissing
@@ -23,6 +22,7 @@ from slr_tune.study.folders import studies_root
 from slr_tune.study.rungs import rung_epochs
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
+from slr_tune.text import counted, duration
 from slr_tune.training.session import wanted_workers
 from slr_tune.training.teacher import wer_difference_interval
 from trainables.data import Dataset, Split
@@ -177,9 +177,9 @@ def cost(inputs: CheckInputs) -> Finding:
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(inputs)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
-    text = f"{_duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
-    text += f"{counted(workers, 'worker')}: about {_duration(seconds[0])} with "
-    text += f"ASHA ({likely:.0f} epochs), {_duration(seconds[1])} without; "
+    text = f"{duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
+    text += f"{counted(workers, 'worker')}: about {duration(seconds[0])} with "
+    text += f"ASHA ({likely:.0f} epochs), {duration(seconds[1])} without; "
     text += f"disk {_size(_disk_bytes(inputs))} at most"
     if inputs.spec.teacher is not None and inputs.trained[0] is None:
         text += "; and the teacher's training before"
@@ -250,12 +250,3 @@ def _size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    hours = seconds / 3600
-    return f"{hours:.1f} h" if hours < 48 else f"{math.ceil(hours / 24)} days"

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from slr_tune.checks.largest_config import model_parameters, probed_configs
-from slr_tune.checks.result import Finding, counted
+from slr_tune.checks.result import Finding
 from slr_tune.checks.shared_inputs import CheckInputs
+from slr_tune.text import counted, number
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
 from trainables.models import ModelOutput
@@ -126,8 +127,8 @@ def loss(inputs: CheckInputs) -> Finding:
             "Look for NaN or huge values in the features (slr-tune prepare), or lower "
             "learning_rate.",
         )
-    listed = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
-    return "PASS", f"{listed}; gradient norm {row['train/gradient_norm']:.3g}", ""
+    listed = ", ".join(f"{name} {number(value)}" for name, value in parts.items())
+    return "PASS", f"{listed}; gradient norm {number(row['train/gradient_norm'])}", ""
 
 
 def _soft_targets(inputs: CheckInputs) -> Finding:

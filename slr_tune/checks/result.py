@@ -74,8 +74,3 @@ def _run(name: str, check: Callable[[], Finding]) -> Check:
 
 class Unavailable(Exception):
     """A check does not apply, or needs what is not to be had; the text says why."""
-
-
-def counted(number: int, thing: str) -> str:
-    """A number with its thing: `1 layer`, `2 layers`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

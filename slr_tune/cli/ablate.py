@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_page
+
+if TYPE_CHECKING:
+    from slr_tune.ablation.design import Design
 
 if TYPE_CHECKING:
     from slr_tune.ablation.design import Design
 
 
-@click.command(
-    name="ablate",
-    epilog=examples(
-        "slr-tune ablate --factor temperature",
-        "slr-tune ablate --factor loss_weights --factor dropout --seeds 5",
-        "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
-        "slr-tune ablate --factor temperature --factor kd_blank --factorial",
-        "slr-tune ablate --factor kd_blank --retune lr --budget 3",
-        "slr-tune ablate --path",
-    ),
+@command_named(
+    "ablate",
+    "slr-tune ablate --factor temperature",
+    "slr-tune ablate --factor loss_weights --factor dropout --seeds 5",
+    "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
+    "slr-tune ablate --factor temperature --factor kd_blank --factorial",
+    "slr-tune ablate --factor kd_blank --retune lr --budget 3",
+    "slr-tune ablate --path",
 )
 @click.argument("space", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -124,11 +126,8 @@ def command(
 def _ablate(design: Design, *, as_json: bool) -> int:
     from slr_tune.ablation.run import run_ablation
     from slr_tune.cli.main import EXIT_INTERRUPTED
-    from slr_tune.report.ablation import write_report
+    from slr_tune.report.ablation import ablation_page, write_report
     from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
-
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
 
     tell(
         f"Study {design.spec.study}. {design.title}; seeds: {len(design.seeds)}; "
@@ -146,71 +145,6 @@ def _ablate(design: Design, *, as_json: bool) -> int:
         files = [folder / "result.json", folder / "runs.csv", *paths]
         echo_json({**asdict(result), "folder": str(folder), "files": [str(path) for path in files]})
     else:
-        _print(result, folder)
+        print_page(ablation_page(result))
+        click.echo(f"Report: {paths[0]}")
     return 0
-
-
-def _print(result: Any, folder: Path) -> None:
-    """Verdict, tables, the path's steps and what it cost."""
-    click.echo(result.verdict)
-    for table in result.tables:
-        click.echo()
-        if table is not result.main:
-            click.echo(f"{table.title}, on {table.split}: {table.verdict}")
-        _print_table(table)
-    if result.steps:
-        from slr_tune.report.ablation.words import path_sentence
-
-        click.echo(f"\n{path_sentence(result)} Step by step, each the one that gained most:")
-        is_wer = result.main.measure == "WER"
-        for step in result.steps:
-            gain, mean = _signed(step.gain, is_wer), _figure(step.mean, is_wer)
-            click.echo(f"  {step.change}: {gain}, to {mean}")
-    receipt = result.receipt
-    click.echo(
-        f"\n{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "
-        f"({receipt.share:.0%}), {receipt.epochs_now} of them now."
-    )
-    click.echo(f"Report: {folder / 'report.html'}")
-
-
-def _print_table(table: Any) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
-    from slr_tune.report.ablation.words import family_size, p_value_text
-
-    drawn = Table(box=None, padding=(0, 2, 0, 0))
-    drawn.add_column("arm")
-    is_wer = table.measure == "WER"
-    has_runs = any(row.per_seed for row in table.rows)
-    heads = [f"{table.measure}, each seed", "mean"] if has_runs else []
-    p_value = "Holm p" if family_size(table) > 1 else "p"
-    for head in [*heads, "difference", "95 % interval", p_value]:
-        drawn.add_column(head, justify="right")
-    drawn.add_column("verdict")
-    for row in table.rows:
-        cells = [row.name if not row.note else f"{row.name} ({row.note})"]
-        if has_runs:
-            cells += [" ".join(_figure(value, is_wer) for value in row.per_seed)]
-            cells += [_figure(row.mean, is_wer)]
-        if row.difference is None:
-            cells += ["", "", "", "baseline"]
-        else:
-            cells.append(_signed(row.difference, is_wer))
-            known = row.low is not None and row.high is not None
-            cells.append(
-                f"[{_signed(row.low, is_wer)}, {_signed(row.high, is_wer)}]" if known else ""
-            )
-            cells.append(p_value_text(row.holm_p))
-            cells.append(row.outcome)
-        drawn.add_row(*cells)
-    print_table(drawn)
-
-
-def _figure(value: float, is_wer: bool) -> str:
-    return f"{value:.2f}" if is_wer else f"{value:.4g}"
-
-
-def _signed(value: float, is_wer: bool) -> str:
-    return f"{value:+.2f}" if is_wer else f"{value:+.3g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from slr_tune.text import counted
 from trainables.scoring import Edit, count_errors
 
 _LINE = 100
@@ -18,7 +19,7 @@ def alignment_text(name: str, edits: Sequence[Edit]) -> str:
     A long one is broken into blocks that a terminal can hold.
     """
     counts = count_errors(edits)
-    lines = [f"{name}: {_number(counts.errors, 'error')} in {_number(counts.words, 'word')}"]
+    lines = [f"{name}: {counted(counts.errors, 'error')} in {counted(counts.words, 'word')}"]
     rows = list(_ROWS)
     for edit in edits:
         cells = (edit.reference or _NO_WORD, edit.hypothesis or _NO_WORD, _MARKS[edit.operation])
@@ -30,7 +31,3 @@ def alignment_text(name: str, edits: Sequence[Edit]) -> str:
     if edits:
         lines += rows
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, storage_option
+from slr_tune.cli.options import command_named, echo_json, storage_option
 
 
-@click.command(
-    name="best",
-    epilog=examples(
-        "slr-tune best > best.yaml",
-        "slr-tune best libras-distill --format json",
-    ),
+@command_named(
+    "best",
+    "slr-tune best > best.yaml",
+    "slr-tune best libras-distill --format json",
 )
 @click.argument("study", required=False)
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")

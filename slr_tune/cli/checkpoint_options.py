@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slr_tune.cli.options import tell
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -187,7 +188,4 @@ def log_opening(named: Named, split: str, command: str) -> None:
     folder: Path = named.record_folder
     times = log_test_opening(folder, f"{command} {named.path}")
     often = "once" if times == 1 else f"{times} times"
-    click.echo(
-        f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.",
-        err=True,
-    )
+    tell(f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.")

@@ -14,7 +14,7 @@ from slr_tune.cli.checkpoint_options import (
     log_opening,
     options_as,
 )
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from trainables.decoding import BeamSettings, NgramModel
 
 
-@click.command(
-    name="compare",
-    epilog=examples(
-        "slr-tune compare libras-teacher libras-student libras-distill",
-        "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
-        "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
-    ),
+@command_named(
+    "compare",
+    "slr-tune compare libras-teacher libras-student libras-distill",
+    "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
+    "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
 @click.option("--test", "with_test", is_flag=True, help="Open test too; it is logged.")
@@ -105,10 +103,9 @@ def _measured(
     systems = find_systems(given, storage=storage)
     data = common_data(systems, data_text)
     if others := trained_elsewhere(systems, data):
-        click.echo(
+        tell(
             f"Warning: {', '.join(others)}: trained on other data than this. Utterances of "
-            "this dev or test may have been in the training, which no WER would survive.",
-            err=True,
+            "this dev or test may have been in the training, which no WER would survive."
         )
     model = decoder.language_model(data)
     beams = [
@@ -137,8 +134,7 @@ def _tuned(system: System, data: Dataset, model: NgramModel | None) -> BeamSetti
     found = tune(scored_split(system.stored, data, "dev"), language_model=model)
     click.echo(
         f"{system.name}: beam chosen on dev, WER {found.best.decoded.wer:.2f}; chosen on one half "
-        f"of dev and measured on the other {found.held_out_wer:.2f}",
-        err=True,
+        f"of dev and measured on the other {found.held_out_wer:.2f}"
     )
     return found.best.settings
 
@@ -158,10 +154,8 @@ def _echo_json(found: SystemComparison) -> None:
 
 
 def _echo_tables(found: SystemComparison, *, latex: bool) -> None:
-    from slr_tune.report.comparison import differences_table, systems_table
-    from slr_tune.report.page import latex_table, markdown_table
+    from slr_tune.report.comparison import comparison_page
+    from slr_tune.report.page import render_latex, render_markdown
 
-    tables = {"systems": systems_table(found), "differences": differences_table(found)}
-    for number, (name, table) in enumerate(tables.items()):
-        text = latex_table(table, label=f"tab:{name}") if latex else markdown_table(table)
-        click.echo(("\n" if number else "") + text, nl=False)
+    page = comparison_page(found)
+    click.echo(render_latex(page) if latex else render_markdown(page, head=()), nl=False)

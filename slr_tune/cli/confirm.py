@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_table
+from slr_tune.text import counted, points
+
+if TYPE_CHECKING:
+    from slr_tune.study.confirmed import ConfirmedTrial
 
 
-@click.command(
-    name="confirm",
-    epilog=examples(
-        "slr-tune confirm",
-        "slr-tune confirm --study libras-distill --top 3 --seeds 5",
-        "slr-tune confirm --test",
-    ),
+@command_named(
+    "confirm",
+    "slr-tune confirm",
+    "slr-tune confirm --study libras-distill --top 3 --seeds 5",
+    "slr-tune confirm --test",
 )
 @click.option("--study", help="[default: the one written last]")
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)
@@ -44,9 +47,6 @@ def command(
     from slr_tune.study.view import load_study
     from slr_tune.training.interrupt import Talk, interrupt_flag
 
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
-
     view = load_study(study, storage)
     tell(f"Study {view.spec.study!r}")
     with interrupt_flag(tell) as asked:
@@ -71,32 +71,28 @@ def command(
     return 0
 
 
-def _print(entries: list[Any]) -> None:
-    from rich.table import Table
-
+def _print(entries: list[ConfirmedTrial]) -> None:
     from slr_tune.ablation.winners_curse import curse_line
-    from slr_tune.cli.tables import print_table
+    from slr_tune.report.page import Table, numbers, texts
 
     splits = list(entries[0].wer)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("configuration")
-    for heading in ("trial", "search said", *(f"{split}, fresh seeds" for split in splits)):
-        table.add_column(heading, justify="right")
-    for entry in entries:
-        cells = [_mean_text(entry.mean(split), entry.spread(split)) for split in splits]
-        claimed = "-" if entry.claimed is None else f"{entry.claimed:.2f}"
-        table.add_row(entry.name, str(entry.trial), claimed, *cells)
-    print_table(table)
+    fresh = [f"{split}, fresh seeds" for split in splits]
+    rows = [
+        (
+            entry.name,
+            str(entry.trial),
+            points(entry.claimed),
+            *(entry.mean_text(split) for split in splits),
+        )
+        for entry in entries
+    ]
+    print_table(Table(texts("configuration") + numbers("trial", "search said", *fresh), rows))
     count = len(entries[0].wer[splits[0]])
     spread = "mean ± standard deviation of" if count > 1 else "of"
-    click.echo(f"WER in percent; {spread} {count} seed{'s' if count > 1 else ''}.")
+    click.echo(f"WER in percent; {spread} {counted(count, 'seed')}.")
     for entry in entries:
         if entry.name != "baseline":  # which the search did not choose
             click.echo(curse_line(entry))
     for entry in entries[1:]:
         for split, sentence in entry.verdicts.items():
             click.echo(f"On {split}: {sentence}")
-
-
-def _mean_text(mean: float, spread: float) -> str:
-    return f"{mean:.2f}" if spread != spread else f"{mean:.2f} ± {spread:.2f}"

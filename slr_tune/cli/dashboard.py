@@ -6,15 +6,13 @@ import warnings
 
 import click
 
-from slr_tune.cli.options import examples, storage_option
+from slr_tune.cli.options import command_named, storage_option
 
 
-@click.command(
-    name="dashboard",
-    epilog=examples(
-        "slr-tune dashboard",
-        "slr-tune dashboard --port 9000",
-    ),
+@command_named(
+    "dashboard",
+    "slr-tune dashboard",
+    "slr-tune dashboard --port 9000",
 )
 @storage_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")

@@ -7,18 +7,17 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_page
 
 _FILE = "diagnosis.html"
 
 
-@click.command(
-    name="diagnose",
-    epilog=examples(
-        "slr-tune diagnose --study libras-student --trial 7",
-        "slr-tune diagnose studies/train/student-1a2b/checkpoints/checkpoint_best.pt",
-        "slr-tune diagnose libras-student --json",
-    ),
+@command_named(
+    "diagnose",
+    "slr-tune diagnose --study libras-student --trial 7",
+    "slr-tune diagnose studies/train/student-1a2b/checkpoints/checkpoint_best.pt",
+    "slr-tune diagnose libras-student --json",
 )
 @checkpoint_options
 @click.option(
@@ -39,15 +38,20 @@ def command(
     trial without a checkpoint is judged by its curve. Test is left alone.
     """
     from slr_tune.diagnosis.find_run import examine, find_run
-    from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page, diagnosis_text
+    from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page
+    from slr_tune.report.page import render_html
+    from slr_tune.report.page.files import write_texts
 
     run = find_run(
         chosen.checkpoint, study=chosen.study, trial=chosen.trial, storage=chosen.storage
     )
     found = examine(run, data=chosen.data)
     path = out or run.folder / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(diagnosis_page(found), encoding="utf-8")
-    echo_json(diagnosis_json(found)) if as_json else click.echo(diagnosis_text(found))
-    click.echo(f"Page: {path}", err=True)
+    page = diagnosis_page(found)
+    write_texts(path.parent, {path.name: render_html(page)})
+    if as_json:
+        echo_json(diagnosis_json(found))
+    else:
+        print_page(page, lead=f"{found.name}: ")
+    tell(f"Page: {path}")
     return 0

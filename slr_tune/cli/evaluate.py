@@ -14,7 +14,8 @@ from slr_tune.cli.checkpoint_options import (
     log_opening,
     options_as,
 )
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from slr_tune.evaluation.decode import Decoded
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
     from trainables.files.stored_model import StoredModel
 
 
-@click.command(
-    name="evaluate",
-    epilog=examples(
-        "slr-tune evaluate libras-student",
-        "slr-tune evaluate checkpoint_best.pt --beam-width 20 --lm train --lm-weight 0.6",
-        "slr-tune evaluate checkpoint_best.pt --split test --lm phoenix.arpa",
-        "slr-tune evaluate --study libras-student --trial 3 --confidence -8",
-    ),
+@command_named(
+    "evaluate",
+    "slr-tune evaluate libras-student",
+    "slr-tune evaluate checkpoint_best.pt --beam-width 20 --lm train --lm-weight 0.6",
+    "slr-tune evaluate checkpoint_best.pt --split test --lm phoenix.arpa",
+    "slr-tune evaluate --study libras-student --trial 3 --confidence -8",
 )
 @checkpoint_options
 @click.option("--split", type=click.Choice(["dev", "test"]), default="dev", show_default=True)
@@ -83,15 +82,9 @@ def command(
     mistakes = find_mistakes(systems[-1].hypotheses, utterances.references, most=max(most, 5))
     model_seconds = scored.scores.seconds / len(utterances)
     if as_json:
-        facts: dict[str, Any] = {
-            "checkpoint": str(named.path),
-            "data": dataset.name,
-            "split": split,
-            "epoch": stored.epoch,
-            "parameters": stored.parameters,
-            "utterances": len(utterances),
-            "model_seconds_per_utterance": model_seconds,
-        }
+        facts: dict[str, Any] = {"checkpoint": str(named.path), "data": dataset.name}
+        facts |= {"split": split, "epoch": stored.epoch, "parameters": stored.parameters}
+        facts |= {"utterances": len(utterances), "model_seconds_per_utterance": model_seconds}
         echo_json({**facts, "systems": rows, **_listed(mistakes, utterances, most=most)})
         return 0
     click.echo(
@@ -143,11 +136,9 @@ def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
 
 
 def _difference_row(difference: Difference) -> dict[str, Any]:
+    names = ("points", "low", "high", "p_value")
     return {
-        "points": difference.points,
-        "low": difference.low,
-        "high": difference.high,
-        "p_value": difference.p_value,
+        **{name: getattr(difference, name) for name in names},
         "mapsswe_p": difference.mapsswe[0].p_value,
         "probability_of_improvement": difference.probability_of_improvement,
     }
@@ -175,15 +166,10 @@ def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
 
 
 def _print_systems(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
+    from slr_tune.report.page import Table, numbers, texts
     from slr_tune.statistics import p_text
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("decoder")
-    for heading in ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s"):
-        table.add_column(heading, justify="right")
+    cells = []
     for row in rows:
         compared = ["", ""]
         if less := row.get("minus_greedy"):
@@ -191,10 +177,10 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
             compared = [f"{less['points']:+.2f} {ends}", p_text(less["p_value"]).removeprefix("= ")]
         wer = f"{row['percent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
         counts = (str(row[kind]) for kind in ("substitutions", "deletions", "insertions"))
-        table.add_row(
-            row["decoder"], wer, *counts, *compared, f"{row['utterances_per_second']:.0f}"
-        )
-    print_table(table)
+        speed = f"{row['utterances_per_second']:.0f}"
+        cells.append((row["decoder"], wer, *counts, *compared, speed))
+    heads = ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s")
+    print_table(Table(texts("decoder") + numbers(*heads), cells))
 
 
 def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    echo_study,
+    json_option,
+    storage_option,
+    tell,
+)
+from slr_tune.cli.printing import print_page
+
+if TYPE_CHECKING:
+    from slr_tune.study.view import StudyView
 
 
-@click.command(
-    name="importance",
-    epilog=examples(
-        "slr-tune importance",
-        "slr-tune importance --study libras-distill --epoch 9",
-        "slr-tune importance --evaluator fanova --json",
-    ),
+@command_named(
+    "importance",
+    "slr-tune importance",
+    "slr-tune importance --study libras-distill --epoch 9",
+    "slr-tune importance --evaluator fanova --json",
 )
 @click.option("--study", help="[default: the one written last]")
 @click.option(
@@ -40,27 +49,24 @@ def command(
     Writes importance.html, importance.md, and the figures as PNG and PDF into the study's folder.
     """
     from slr_tune.importance.study_analysis import study_importance
-    from slr_tune.report.importance.files import write_importance
+    from slr_tune.report.importance.page import importance_page, write_importance
     from slr_tune.study.view import load_study
 
     view = load_study(study, storage)
-    name = view.spec.study
-    said = ", the one written last" if study is None else ""
-    running = "; it is running, this is its state so far" if view.running else ""
-    click.echo(f"Study {name!r}{said}{running}.", err=True)
+    echo_study(view, named=study is not None)
     _check_epoch(epoch, view)
     found = study_importance(view, evaluator=evaluator, epoch=epoch)
     paths = write_importance(found, view.folder / "importance")
     if as_json:
         echo_json({**found.to_json(), "files": paths})
     else:
-        _print(found)
+        print_page(importance_page(found))
     for path in paths:
-        click.echo(f"wrote {path}", err=True)
+        tell(f"wrote {path}")
     return 0
 
 
-def _check_epoch(epoch: int | None, view: Any) -> None:
+def _check_epoch(epoch: int | None, view: StudyView) -> None:
     from slr_tune.errors import SlrTuneError
 
     reached = [max(t.intermediate_values) for t in view.trials if t.intermediate_values]
@@ -74,30 +80,3 @@ def _check_epoch(epoch: int | None, view: Any) -> None:
             f"no trial of study {view.spec.study!r} reached epoch {epoch}",
             hint=f"The longest ran {max(reached)} epochs.",
         )
-
-
-def _print(found: Any) -> None:
-    from rich.table import Table as Grid
-
-    from slr_tune.cli.tables import print_table
-    from slr_tune.report.importance import text
-
-    click.echo(text.verdict(found))
-    for warning in found.main.warnings:
-        if warning != text.verdict(found):
-            click.echo(warning)
-    if not found.main.units:
-        return
-    tables = (text.share_table(found), text.effect_table(found), text.region_table(found))
-    for table in tables:
-        click.echo()
-        grid = Grid(box=None, padding=(0, 2, 0, 0))
-        for column in table.columns:
-            grid.add_column(column.heading, justify="right" if column.numeric else "left")
-        for row in table.rows:
-            grid.add_row(*row)
-        print_table(grid)
-        click.echo(table.caption)
-    click.echo()
-    click.echo(text.interaction_text(found))
-    click.echo("\n".join(text.method(found)))

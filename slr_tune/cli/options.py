@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from slr_tune.study.view import StudyView
 
 storage_option = click.option(
     "--storage",
@@ -17,9 +20,34 @@ storage_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
 
 
-def set_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`--set KEY=VALUE`, as `overrides`, with a help text."""
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose help ends with worked examples.
+
+    Args:
+        name: As it is typed.
+        lines: The examples.
+    """
+    return click.command(name=name, epilog=examples(*lines))
+
+
+def set_option(text: str) -> Decorator:
+    """`--set`, with its help: which settings it changes."""
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
+
+
+def tell(text: str) -> None:
+    """A line on stderr: what is being done, while stdout has what was asked for."""
+    click.echo(text, err=True)
+
+
+def echo_study(view: StudyView, *, named: bool) -> None:
+    """Which study it is about; `named` is whether the user has named it."""
+    said = "" if named else ", the one written last"
+    running = "; it is running, this is its state so far" if view.running else ""
+    tell(f"Study {view.spec.study!r}{said}{running}.")
 
 
 def examples(*lines: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.checks.result import counted
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
+from slr_tune.text import counted
 
 if TYPE_CHECKING:
     from slr_tune.checks.overfit import Overfit
@@ -18,13 +18,11 @@ _EPOCHS_BETWEEN_LINES = 50
 _EXIT_NOT_LEARNT = 1
 
 
-@click.command(
-    name="overfit",
-    epilog=examples(
-        "slr-tune overfit search_spaces/student.yaml",
-        "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
-        "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
-    ),
+@command_named(
+    "overfit",
+    "slr-tune overfit search_spaces/student.yaml",
+    "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
+    "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--utterances", type=click.IntRange(min=1), default=5, show_default=True)
@@ -37,22 +35,9 @@ _EXIT_NOT_LEARNT = 1
     default=1e-3,
     show_default=True,
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the file: --set fixed.subsampling=1.",
-)
+@set_option("Change the file: --set fixed.subsampling=1.")
 @json_option
-def command(
-    space: Path,
-    utterances: int,
-    epochs: int,
-    learning_rate: float,
-    overrides: tuple[str, ...],
-    as_json: bool,
-) -> int:
+def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Trains the model of SPACE on a few utterances until every gloss of them is right.
 
     Without weight decay, augmentation and smoothing; a distillation without its teacher. A model
@@ -63,9 +48,7 @@ def command(
     spec = load_spec(space, overrides=overrides)
     from slr_tune.checks.overfit import overfit
 
-    found = overfit(
-        spec, utterances=utterances, epochs=epochs, learning_rate=learning_rate, report=_tell
-    )
+    found = overfit(spec, report=_tell_epoch, **options)
     if as_json:
         echo_json({"learnt": found.learnt, **asdict(found)})
     else:
@@ -73,10 +56,10 @@ def command(
     return 0 if found.learnt else _EXIT_NOT_LEARNT
 
 
-def _tell(row: dict[str, float]) -> None:
+def _tell_epoch(row: dict[str, float]) -> None:
     if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
         told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
-        click.echo(told, err=True)
+        tell(told)
 
 
 def _text(found: Overfit) -> str:

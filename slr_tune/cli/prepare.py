@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from trainables.data import Dataset, SplitStatistics
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
 _SHOWN_GLOSSES = 10
 
 
-@click.command(
-    name="prepare",
-    epilog=examples(
-        "slr-tune prepare search_spaces/distill.yaml    the data of a search space",
-        "slr-tune prepare libras                        the bundled sentences",
-        "slr-tune prepare ~/phoenix-2014 --features i3d",
-        "slr-tune prepare ~/phoenix-2014-si5 --features i3d --subset si5",
-    ),
+@command_named(
+    "prepare",
+    "slr-tune prepare search_spaces/distill.yaml    the data of a search space",
+    "slr-tune prepare libras                        the bundled sentences",
+    "slr-tune prepare ~/phoenix-2014 --features i3d",
+    "slr-tune prepare ~/phoenix-2014-si5 --features i3d --subset si5",
 )
 @click.argument("data")
 @click.option(
@@ -108,16 +107,10 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 
 
 def _print(dataset: Dataset) -> None:
-    from rich.table import Table
+    from slr_tune.report.page import Table, numbers, texts
 
-    from slr_tune.cli.tables import print_table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("split")
-    for heading in ("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown"):
-        table.add_column(heading, justify="right")
-    for split in dataset.statistics:
-        table.add_row(
+    rows = [
+        (
             split.name,
             f"{split.sentences:,}",
             f"{split.frames:,}",
@@ -126,6 +119,10 @@ def _print(dataset: Dataset) -> None:
             f"{split.distinct_glosses:,}",
             f"{split.unknown:,}",
         )
+        for split in dataset.statistics
+    ]
+    heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
+    table = Table(texts("split") + heads, rows)
     print_table(table)
     for split in dataset.statistics:
         if split.unknown:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import examples, storage_option
+from slr_tune.cli.options import command_named, echo_study, storage_option, tell
+from slr_tune.cli.printing import print_page
 
 
-@click.command(
-    name="report",
-    epilog=examples(
-        "slr-tune report",
-        "slr-tune report --study libras-distill",
-    ),
+@command_named(
+    "report",
+    "slr-tune report",
+    "slr-tune report --study libras-distill",
 )
 @click.option("--study", help="[default: the one written last]")
 @storage_option
@@ -22,24 +21,15 @@ def command(study: str | None, storage: str | None) -> None:
     report.html (one file, opens from disk) and report.md go into the study's folder, the figures
     as PNG and PDF into report/ there. A study that is running can be reported too.
     """
-    from slr_tune.report.study.facts import collect
-    from slr_tune.report.study.files import write_report
-    from slr_tune.report.study.overview import verdict
-    from slr_tune.report.study.page import build_report
+    from slr_tune.report.study.page import study_page, write_report
+    from slr_tune.report.study.study_data import collect
     from slr_tune.study.view import load_study
 
     view = load_study(study, storage)
-    said = ", the one written last" if study is None else ""
-    running = "; it is running, this is its state so far" if view.running else ""
-    click.echo(f"Study {view.spec.study!r}{said}{running}.", err=True)
-    report = build_report(collect(view))
-    paths = write_report(report)
-    click.echo(verdict(report.facts))
-    if report.steps:
-        click.echo("What to do next:")
-    for step in report.steps:
-        click.echo(f"- {step.text}")
-        if step.command:
-            click.echo(f"    {step.command}")
+    echo_study(view, named=study is not None)
+    data = collect(view)
+    page = study_page(data)
+    paths = write_report(data, page)
+    print_page(page)
     for path in paths:
-        click.echo(f"wrote {path}", err=True)
+        tell(f"wrote {path}")

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from slr_tune.cli.options import echo_json, examples, json_option, set_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    set_option,
+    storage_option,
+    tell,
+)
 
 if TYPE_CHECKING:
     from slr_tune.search.engine import RunOptions
     from slr_tune.space import StudySpec
 
 
-@click.command(
-    name="run",
-    epilog=examples(
-        "slr-tune run search_spaces/distill.yaml",
-        "slr-tune run search_spaces/distill.yaml --trials 60",
-        "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
-    ),
+@command_named(
+    "run",
+    "slr-tune run search_spaces/distill.yaml",
+    "slr-tune run search_spaces/distill.yaml --trials 60",
+    "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
@@ -156,10 +161,9 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
         outcome = run_search(spec, options, progress)
     view = load_study(spec.study, options.storage)
     if outcome.started == 0 and not outcome.interrupted:
-        click.echo(
+        tell(
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
-            f"For more: --trials {len(view.trials) + 6}",
-            err=True,
+            f"For more: --trials {len(view.trials) + 6}"
         )
     if as_json:
         echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
@@ -167,6 +171,6 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))
     if outcome.interrupted:
-        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        tell("Interrupted. The same command goes on where it stopped.")
         return EXIT_INTERRUPTED
     return 0 if view.best() is not None else EXIT_RUN_FAILED

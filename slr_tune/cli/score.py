@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option
+from slr_tune.cli.options import command_named, echo_json, json_option, tell
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from trainables.scoring import Score
 
 
-@click.command(
-    name="score",
-    epilog=examples(
-        "slr-tune score dev.hyp.txt dev.ref.txt",
-        "slr-tune score dev.hyp.csv dev.ref.csv --alignment",
-        "slr-tune score dev.ctm phoenix2014-groundtruth-dev.stm --phoenix",
-    ),
+@command_named(
+    "score",
+    "slr-tune score dev.hyp.txt dev.ref.txt",
+    "slr-tune score dev.hyp.csv dev.ref.csv --alignment",
+    "slr-tune score dev.ctm phoenix2014-groundtruth-dev.stm --phoenix",
 )
 @click.argument("hyp", type=click.Path(path_type=Path))
 @click.argument("ref", type=click.Path(path_type=Path))
@@ -60,13 +59,9 @@ def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool)
 
 
 def _facts(result: Score) -> dict[str, Any]:
+    counts = ("wer_percent", "errors", "substitutions", "deletions", "insertions", "words")
     return {
-        "wer_percent": result.total.wer_percent,
-        "errors": result.total.errors,
-        "substitutions": result.total.substitutions,
-        "deletions": result.total.deletions,
-        "insertions": result.total.insertions,
-        "words": result.total.words,
+        **{name: getattr(result.total, name) for name in counts},
         "sentences": len(result.utterances),
         "sentences_with_errors": result.sentences_with_errors,
         "empty_hypotheses": result.empty_hypotheses,
@@ -87,29 +82,23 @@ def _alignments(result: Score) -> dict[str, Any]:
 
 
 def _print(result: Score) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
+    from slr_tune.report.page import Table, numbers
 
     total, least = result.total, result.least
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("WER", "substitutions", "deletions", "insertions", "words", "sentences"):
-        table.add_column(heading, justify="right")
-    table.add_row(
+    kinds = ("substitutions", "deletions", "insertions")
+    counts = [getattr(total, kind) for kind in kinds]
+    row = (
         f"{total.wer_percent:.2f} %",
-        *(
-            f"{count} ({100.0 * count / total.words:.2f} %)"
-            for count in (total.substitutions, total.deletions, total.insertions)
-        ),
+        *(f"{count} ({100.0 * count / total.words:.2f} %)" for count in counts),
         str(total.words),
         f"{len(result.utterances)} ({result.sentences_with_errors} with errors)",
     )
+    table = Table(numbers("WER", *kinds, "words", "sentences"), [row])
     print_table(table)
     if result.empty_hypotheses:
-        click.echo(f"Empty hypotheses: {result.empty_hypotheses}.", err=True)
+        tell(f"Empty hypotheses: {result.empty_hypotheses}.")
     if total.errors != least.errors:
-        click.echo(
+        tell(
             f"{total.errors} errors as sclite counts; it takes {least.errors} at least to turn "
-            f"the references into the hypotheses ({least.wer_percent:.2f} %).",
-            err=True,
+            f"the references into the hypotheses ({least.wer_percent:.2f} %)."
         )

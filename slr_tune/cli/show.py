@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_table
+from slr_tune.text import metric_text, setting_cell
+
+if TYPE_CHECKING:
+    from slr_tune.study.view import StudyView
 
 
-@click.command(
-    name="show",
-    epilog=examples(
-        "slr-tune show",
-        "slr-tune show libras-distill --trial 7",
-    ),
+@command_named(
+    "show",
+    "slr-tune show",
+    "slr-tune show libras-distill --trial 7",
 )
 @click.argument("study", required=False)
 @click.option(
@@ -35,17 +38,15 @@ def command(
 
     view = load_study(study, storage)
     if study is None:
-        click.echo(f"Study {view.spec.study!r}, the one written last.", err=True)
+        tell(f"Study {view.spec.study!r}, the one written last.")
     if trial is not None:
         _show_trial(view, trial, as_json=as_json)
     else:
         _show_study(view, top, as_json=as_json)
 
 
-def _show_study(view: Any, top: int, *, as_json: bool) -> None:
-    from rich.table import Table
-
-    from slr_tune.cli.tables import print_table
+def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
+    from slr_tune.report.page import Table, numbers
     from slr_tune.study.summary import (
         searched_values,
         short_names,
@@ -53,44 +54,43 @@ def _show_study(view: Any, top: int, *, as_json: bool) -> None:
         summary_text,
     )
     from slr_tune.study.view import trial_row
-    from slr_tune.text import metric_text
 
     if as_json:
         rows = [trial_row(trial) for trial in view.trials]
         echo_json({**summarise(view), "running": view.running, "rows": rows})
         return
     click.echo(summary_text(view))
-    if view.running:
+    if view.running and view.driver is not None:
         click.echo(f"Running: {view.driver.description}.")
     sign = 1 if view.minimizes else -1
     best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
     rows = [trial_row(trial) for trial in best[:top]]
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
-    table = Table(box=None, padding=(0, 2, 0, 0))
     shown, metric = short_names(names), view.spec.objective.metric
-    for heading in ("trial", "value", "epochs", "ended by", *shown.values()):
-        table.add_column(heading, justify="right", no_wrap=True)
+    cells = []
     for row in rows:
         values = searched_values(view, row)
-        table.add_row(
-            str(row["number"]),
-            "-" if row["value"] is None else metric_text(row["value"], metric),
-            str(row["epochs"]),
-            row["ended_by"] or row["state"].lower(),
-            *(_cell(values.get(name)) for name in names),
+        cells.append(
+            (
+                str(row["number"]),
+                metric_text(row["value"], metric),
+                str(row["epochs"]),
+                row["ended_by"] or row["state"].lower(),
+                *(setting_cell(values.get(name)) for name in names),
+            )
         )
-    print_table(table)
+    heads = numbers("trial", "value", "epochs", "ended by", *shown.values())
+    print_table(Table(heads, cells), wrap=False)
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
 
 
-def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
+def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
     from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
-    from slr_tune.text import metric_text
     from trainables.files.curve import CurveFile
 
     if not 0 <= number < len(view.trials):
@@ -112,9 +112,3 @@ def _show_trial(view: Any, number: int, *, as_json: bool) -> None:
         click.echo(f"epoch {point['epoch']:3d}  {metric} {value}")
     if error:
         click.echo(f"error:\n{error}")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -7,19 +7,17 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options, log_opening
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
 
 _MIB = 2**20
 
 
-@click.command(
-    name="soft-targets",
-    epilog=examples(
-        "slr-tune soft-targets --study libras-teacher --temperature 4 --out targets",
-        "slr-tune soft-targets teacher.pt --temperature 4 --top-k 20 --out targets",
-        "slr-tune train distill --teacher targets --set 'temperature={schedule: constant, "
-        "start: 4}' --set 'loss_weights={alpha: 0.7, beta: 0.3, gamma: 0}'",
-    ),
+@command_named(
+    "soft-targets",
+    "slr-tune soft-targets --study libras-teacher --temperature 4 --out targets",
+    "slr-tune soft-targets teacher.pt --temperature 4 --top-k 20 --out targets",
+    "slr-tune train distill --teacher targets --set 'temperature={schedule: constant, "
+    "start: 4}' --set 'loss_weights={alpha: 0.7, beta: 0.3, gamma: 0}'",
 )
 @checkpoint_options
 @click.option(
@@ -51,6 +49,7 @@ _MIB = 2**20
 @json_option
 def command(
     chosen: ChosenCheckpoint,
+    *,
     out: Path,
     temperature: float,
     split: str,

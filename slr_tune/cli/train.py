@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, set_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
     from trainables.runs.ctc_run import CtcRun
 
 
-@click.command(
-    name="train",
-    epilog=examples(
-        "slr-tune train teacher",
-        "slr-tune train student --set hidden=64 --set max_epochs=40",
-        "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
-        "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
-    ),
+@command_named(
+    "train",
+    "slr-tune train teacher",
+    "slr-tune train student --set hidden=64 --set max_epochs=40",
+    "slr-tune train distill --teacher TEACHER/checkpoints/checkpoint_best.pt",
+    "slr-tune train student --resume BEST.pt --set learning_rate=5e-5 --set max_epochs=50",
 )
 @click.argument("trainable", type=click.Choice(["teacher", "student", "distill"]))
 @click.option(
@@ -89,7 +87,7 @@ def command(
     summary = _summary(run, folder)
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if interrupted:
-        click.echo("Interrupted. The same command goes on where it stopped.", err=True)
+        tell("Interrupted. The same command goes on where it stopped.")
         return EXIT_INTERRUPTED
     return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
@@ -102,7 +100,7 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
 
     data = prepare(settings.data, cache_root())
     for warning in data.warnings:
-        _tell(f"Warning: {warning}")
+        tell(f"Warning: {warning}")
     built = build_run(
         settings.trainable,
         settings.config,
@@ -114,17 +112,17 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     run = cast("CtcRun", built)
     if resume is not None:
         run.load_weights(resume)
-        _tell(f"Weights taken from {resume}")
+        tell(f"Weights taken from {resume}")
     facts = run.facts()
     if settings.teacher is not None:
         wer = facts["teacher_wer"]
         known = "unknown" if wer is None else f"{wer:.2f}"
-        _tell(
+        tell(
             f"Teacher loaded: {settings.teacher}, dev WER {known}, "
             f"{facts['teacher_parameters']:,} parameters"
         )
     for warning in facts["warnings"]:
-        _tell(f"Warning: {warning}")
+        tell(f"Warning: {warning}")
     return run
 
 
@@ -134,16 +132,16 @@ def _drive(run: CtcRun, folder: Path) -> bool:
     from trainables.runs.training import train as drive
 
     told = 0
-    with interrupt_flag(_tell) as asked:
+    with interrupt_flag(tell) as asked:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             if told == 0 and run.epoch > 1:
-                _tell(f"Going on after epoch {run.epoch - 1} of {folder}")
+                tell(f"Going on after epoch {run.epoch - 1} of {folder}")
             told += 1
-            _tell(_line(row, run.config.max_epochs))
+            tell(_line(row, run.config.max_epochs))
             if asked.is_set():
                 return run.ended_by is None
     if told == 0:
-        _tell(f"The run in {folder} has ended already; nothing to do.")
+        tell(f"The run in {folder} has ended already; nothing to do.")
     return False
 
 
@@ -217,8 +215,3 @@ def _default_folder(settings: TrainSettings, resume: Path | None) -> Path:
     ]
     key = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:8]
     return studies_root() / "train" / f"{settings.trainable}-{key}"
-
-
-def _tell(text: str) -> None:
-    """A line on stderr."""
-    click.echo(text, err=True)

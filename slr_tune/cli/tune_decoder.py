@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from slr_tune.cli.checkpoint_options import (
     lm_options,
     options_as,
 )
-from slr_tune.cli.options import echo_json, examples, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from trainables.decoding import BeamSettings
 
 
-@click.command(
-    name="tune-decoder",
-    epilog=examples(
-        "slr-tune tune-decoder libras-student",
-        "slr-tune tune-decoder checkpoint_best.pt --lm phoenix.arpa --json",
-    ),
+@command_named(
+    "tune-decoder",
+    "slr-tune tune-decoder libras-student",
+    "slr-tune tune-decoder checkpoint_best.pt --lm phoenix.arpa --json",
 )
 @checkpoint_options
 @options_as("decoder", DecoderOptions, *lm_options)
@@ -81,12 +79,17 @@ def _evaluate_command(
     named: Named, best: BeamSettings, chosen: ChosenCheckpoint, decoder: DecoderOptions
 ) -> str:
     """What evaluates the best."""
+    from slr_tune.study.commands import command_line
+
+    options = {
+        "--lm": decoder.model,
+        "--lm-order": decoder.lm_order if decoder.model == "train" else None,
+        "--beam-width": best.width,
+        "--lm-weight": None if decoder.model == "none" else f"{best.lm_weight:g}",
+        "--gloss-bonus": f"{best.gloss_bonus:g}",
+    }
     same = _subject_options(named, data=chosen.data, storage=chosen.storage)
-    words, model = ["slr-tune", "evaluate", *same], decoder.model
-    words += ["--lm", model] + (["--lm-order", str(decoder.lm_order)] if model == "train" else [])
-    words += ["--beam-width", str(best.width)]
-    words += [] if model == "none" else ["--lm-weight", f"{best.lm_weight:g}"]
-    return shlex.join([*words, "--gloss-bonus", f"{best.gloss_bonus:g}"])
+    return command_line("evaluate", *same, options=options)
 
 
 def _row(tried: Tried) -> dict[str, Any]:
@@ -97,22 +100,21 @@ def _row(tried: Tried) -> dict[str, Any]:
 
 
 def _print(found: Tuning, greedy_wer: float, seconds: float) -> None:
-    from rich.table import Table
+    from slr_tune.report.page import Table, numbers
 
-    from slr_tune.cli.tables import print_table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("beam", "LM weight", "gloss bonus", "dev WER", "utterances/s"):
-        table.add_column(heading, justify="right")
+    rows = []
     for tried in found.tried[:10]:
         settings, speed = tried.settings, tried.decoded.utterances_per_second
-        table.add_row(
-            str(settings.width),
-            f"{settings.lm_weight:g}",
-            f"{settings.gloss_bonus:g}",
-            f"{tried.decoded.wer:.2f}",
-            "" if speed is None else f"{speed:.0f}",
+        rows.append(
+            (
+                str(settings.width),
+                f"{settings.lm_weight:g}",
+                f"{settings.gloss_bonus:g}",
+                f"{tried.decoded.wer:.2f}",
+                "" if speed is None else f"{speed:.0f}",
+            )
         )
+    table = Table(numbers("beam", "LM weight", "gloss bonus", "dev WER", "utterances/s"), rows)
     print_table(table)
     click.echo(
         f"\n{len(found.tried)} settings in {seconds:.1f} s. Greedy: {greedy_wer:.2f}.\n"

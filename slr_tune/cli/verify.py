@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from slr_tune.cli.options import echo_json, examples, json_option, set_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, set_option, storage_option
 
 _EXIT_FAILED = 2
 
 
-@click.command(
-    name="verify",
-    epilog=examples(
-        "slr-tune verify search_spaces/distill.yaml",
-        "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
-    ),
+@command_named(
+    "verify",
+    "slr-tune verify search_spaces/distill.yaml",
+    "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
 )
 @click.argument("space", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
@@ -26,12 +25,7 @@ _EXIT_FAILED = 2
 @storage_option
 @json_option
 def command(
-    space: Path,
-    quick: bool,
-    study: str | None,
-    overrides: tuple[str, ...],
-    storage: str | None,
-    as_json: bool,
+    space: Path, study: str | None, overrides: tuple[str, ...], as_json: bool, **options: Any
 ) -> int:
     """Checks SPACE: teacher, models, loss, data, memory, disk, database, and what it will cost.
 
@@ -42,7 +36,7 @@ def command(
     spec = load_spec(space, overrides=overrides, study=study)
     from slr_tune.checks.verify import verify
 
-    checks = verify(spec, storage=storage, quick=quick)
+    checks = verify(spec, **options)
     failed = sum(check.failed for check in checks)
     if as_json:
         rows = [asdict(check) for check in checks]

@@ -114,7 +114,7 @@ class Freshness:
 def _plots(view: StudyView) -> dict[str, str]:
     """Plots, or none where a study that has just begun has too little for one."""
     from slr_tune.dashboard.plots import study_plots
-    from slr_tune.report.study.facts import collect
+    from slr_tune.report.study.study_data import collect
 
     try:
         return study_plots(collect(view))

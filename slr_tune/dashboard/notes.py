@@ -11,12 +11,13 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.dashboard.optuna_dashboard_private import note_attributes, note_of
 from slr_tune.space import StudySpec
+from slr_tune.study.commands import command_line
 from slr_tune.study.folders import study_folder
 from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
 from slr_tune.study.summary import flat, searched_values, summarise
 from slr_tune.study.view import StudyView
-from slr_tune.text import metric_text
+from slr_tune.text import metric_text, setting_text
 from trainables.files.atomic import replace_file
 from trainables.registry import known_recogniser
 
@@ -68,7 +69,8 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     if spec.baseline:
         lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
     shown = ", ".join(f"[{title}]({address})" for title, address in links.items())
-    none = f"No report yet: `slr-tune report --study {spec.study}` writes one."
+    command = command_line("report", options={"--study": spec.study})
+    none = f"No report yet: `{command}` writes one."
     lines.append(f"**Read on**: {shown}." if links else none)
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
@@ -118,7 +120,9 @@ def _trial_note(view: StudyView, trial: FrozenTrial) -> str:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} `{_short(value)}`" for name, value in values.items()) or "nothing"
+    return (
+        ", ".join(f"{name} `{setting_text(value)}`" for name, value in values.items()) or "nothing"
+    )
 
 
 _WORDS = {
@@ -150,8 +154,8 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     text += "). It was chosen by its own figure and flatters"
     if not known_recogniser(view.spec.trainable):
         return f"{text}."
-    return f"{text}: `slr-tune confirm --study {view.spec.study}`."
+    return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _source(data: Mapping[str, Any]) -> str:
+    return f"`{data.get('name', 'its own data')}`"

@@ -9,8 +9,8 @@ from slr_tune.dashboard.optuna_dashboard_private import plot_attributes
 from slr_tune.report.importance.figures import bars_figure, rungs_figure
 from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import plain
-from slr_tune.report.study.facts import StudyFacts
 from slr_tune.report.study.simplex import simplex_parts
+from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.study.temperature import temperature_part
 
 _COLOURS = {
@@ -23,10 +23,10 @@ _COLOURS = {
 """The page's light colours: a plot of the dashboard does not follow its dark mode."""
 
 
-def study_plots(facts: StudyFacts) -> dict[str, str]:
-    """The plots, as attributes of the study."""
+def study_plots(study: StudyData) -> dict[str, str]:
+    """Plots as Optuna Dashboard stores them, each in one piece."""
     figures: dict[str, tuple[str, Figure]] = {}
-    found = facts.importance
+    found = study.importance
     if found is not None and found.main.units:
         title = f"Matched-epoch importance: {found.evaluator} at epoch {found.main.epoch}"
         title += f", {found.main.trials} trials, 90 % intervals"
@@ -34,9 +34,9 @@ def study_plots(facts: StudyFacts) -> dict[str, str]:
         if len(found.over_rungs) > 1:
             title = f"Importance over the rungs: {found.evaluator}"
             figures["importance-over-rungs"] = (title, rungs_figure(found))
-    for number, part in enumerate(simplex_parts(facts)):
+    for number, part in enumerate(simplex_parts(study)):
         figures[f"simplex-{number}"] = (part.title, part.figures[0])
-    schedules = temperature_part(facts)
+    schedules = temperature_part(study)
     if schedules is not None:
         figures["temperature-schedules"] = (schedules.title, schedules.figures[0])
     attributes: dict[str, str] = {}

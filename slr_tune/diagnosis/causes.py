@@ -35,6 +35,7 @@ from slr_tune.diagnosis.remedies import (
     remedy,
     slower,
 )
+from slr_tune.text import number
 
 _ONE_UTTERANCE = "out of memory with one utterance"
 """Of the error of a run that has no room for less; of train unless it names dev."""
@@ -67,7 +68,7 @@ class Cause:
 def shown(value: Any) -> str:
     """A setting as it is written on a command line."""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return number(value)
     return "null" if value is None else str(value)
 
 

@@ -1,55 +1,47 @@
-"""A comparison as tables, and as plain values."""
+"""A comparison as a page, and as plain values."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from slr_tune.ablation.naming import beam_text
 from slr_tune.comparison.measure import DECODERS, MeasuredSystem, SystemComparison
-from slr_tune.report.page import Column, Table
-from slr_tune.statistics import p_text
+from slr_tune.report.page import LATEX, MARKDOWN, Page, Part, Table, numbers, texts
+from slr_tune.statistics import Difference, p_text
+from slr_tune.study.summary import flat
+from slr_tune.text import duration
 
 _MIB = 2**20
+_FORMATS = MARKDOWN + LATEX
 
 
-def systems_table(found: SystemComparison) -> Table:
+def comparison_page(found: SystemComparison) -> Page:
+    """The two tables, without a heading: they stand in a thesis or a message."""
+    systems = Part("", [_systems_table(found)], anchor="systems", formats=_FORMATS)
+    differences = Part("", [_differences_table(found)], anchor="differences", formats=_FORMATS)
+    return Page("", "", "", [systems, differences])
+
+
+def _systems_table(found: SystemComparison) -> Table:
     """A row a system: size, speed, cost and WER."""
-    columns = [
-        Column("system"),
-        Column("parameters", True),
-        Column("size, MiB", True),
-        Column("greedy, ms", True),
-        Column("beam, ms", True),
-        Column("training", True),
-        Column("epochs", True),
-        *(Column(f"{split} WER, {name}", True) for split in found.splits for name in DECODERS),
-    ]
-    return Table(columns, [_system_cells(entry, found) for entry in found.measured], _what(found))
+    wers = [f"{split} WER, {name}" for split in found.splits for name in DECODERS]
+    times = [f"{name}, ms" for name in DECODERS]
+    heads = numbers("parameters", "size, MiB", *times, "training", "epochs", *wers)
+    rows = [_system_cells(entry, found) for entry in found.measured]
+    return Table([*texts("system"), *heads], rows, _what(found))
 
 
-def differences_table(found: SystemComparison) -> Table:
+def _differences_table(found: SystemComparison) -> Table:
     """A row for each system but the first, split and decoder."""
     first = found.measured[0].system.name
-    columns = [
-        Column("system"),
-        Column("split"),
-        Column("decoder"),
-        Column(f"WER minus {first}", True),
-        Column("p", True),
-        Column("p, Holm", True),
-        Column("p, MAPSSWE", True),
+    rows = [
+        (entry.system.name, split, decoder, *_difference_cells(difference))
+        for entry in found.measured[1:]
+        for (split, decoder), difference in entry.differences.items()
     ]
-    rows = []
-    for entry in found.measured[1:]:
-        for (split, decoder), difference in entry.differences.items():
-            ends = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
-            tests = (difference.p_value, difference.holm_p, difference.mapsswe[0].p_value)
-            cells = [entry.system.name, split, decoder, f"{difference.points:+.2f} {ends}"]
-            rows.append([*cells, *(p_text(p).removeprefix("= ") for p in tests)])
     drawn = "signers" if all(found.signers.values()) else "utterances"
     others = len(found.measured) - 1
     holm = f" Holm's correction is over the {others} compared with {first}." if others > 1 else ""
@@ -57,12 +49,20 @@ def differences_table(found: SystemComparison) -> Table:
         f"Differences in points of WER with 95 % intervals by a paired bootstrap over {drawn}."
         f"{holm} {' '.join(found.limits)}"
     )
-    return Table(columns, rows, caption.strip())
+    heads = numbers(f"WER minus {first}", "p", "p, Holm", "p, MAPSSWE")
+    return Table([*texts("system", "split", "decoder"), *heads], rows, caption.strip())
+
+
+def _difference_cells(difference: Difference) -> list[str]:
+    """Points with their interval, then p by the bootstrap, by Holm and by MAPSSWE."""
+    tests = (difference.p_value, difference.holm_p, difference.mapsswe[0].p_value)
+    ends = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
+    return [f"{difference.points:+.2f} {ends}", *(p_text(p).removeprefix("= ") for p in tests)]
 
 
 def csv_text(found: SystemComparison) -> str:
     """One line a system, numbers in full."""
-    rows = [_flat(entry) for entry in json_rows(found)]
+    rows = [flat(entry) for entry in json_rows(found)]
     text = io.StringIO()
     writer = csv.DictWriter(
         text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
@@ -109,13 +109,6 @@ def _system_cells(entry: MeasuredSystem, found: SystemComparison) -> list[str]:
     ]
 
 
-def duration(seconds: float) -> str:
-    """A time as a person says it: `48 s`, `12.5 min`, `3.2 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
 def _what(found: SystemComparison) -> str:
     """The caption: what was measured, and how."""
     texts = [beam_text(asdict(entry.beam)) for entry in found.measured]
@@ -141,25 +134,7 @@ def _wer(entry: MeasuredSystem, split: str, decoder: str) -> dict[str, Any]:
     row: dict[str, Any] = asdict(entry.wer[split, decoder])
     difference = entry.differences.get((split, decoder))
     if difference is not None:
-        row["minus_first"] = {
-            "points": difference.points,
-            "low": difference.low,
-            "high": difference.high,
-            "p_value": difference.p_value,
-            "holm_p": difference.holm_p,
-            "mapsswe_p": difference.mapsswe[0].p_value,
-        }
+        names = ("points", "low", "high", "p_value", "holm_p")
+        told = {name: getattr(difference, name) for name in names}
+        row["minus_first"] = {**told, "mapsswe_p": difference.mapsswe[0].p_value}
     return row
-
-
-def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys joined by dots."""
-    return dict(_leaves(row, prefix))
-
-
-def _leaves(row: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in row.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -1,4 +1,4 @@
-"""One visual language: colours and names of the ways to end, axes, grids of figures."""
+"""One visual language: colours and names of the ways to end, axes of values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
+from slr_tune.report.page.figures import axis
 from slr_tune.text import metric_title, number
 
 
@@ -40,6 +39,14 @@ ENDINGS = {
 }
 """Ways to end, in the order of a legend. Colours of Okabe and Ito 2008."""
 
+
+def marker_of(key: str, size: int, width: float) -> dict[str, Any]:
+    """Plotly's marker of trials that ended in one way; `width` is that of a cross's lines."""
+    ending = ENDINGS[key]
+    marker = {"color": ending.colour, "symbol": ending.symbol, "size": size}
+    return marker | ({"line": {"width": width}} if ending.symbol.endswith("-open") else {})
+
+
 BASELINE = "#CC79A7"
 """Colour of the baseline wherever it is drawn."""
 
@@ -69,11 +76,10 @@ def value_axis(metric: str, values: Iterable[float]) -> dict[str, Any]:
     Otherwise the good values, which are the ones to compare, would lie on top of each other.
     """
     finite = [value for value in values if math.isfinite(value)]
-    axis: dict[str, Any] = {"title": {"text": metric_title(metric)}}
     ticks = log_ticks(finite)
-    if ticks:
-        axis |= {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
-    return axis
+    labels = [number(tick) for tick in ticks]
+    logarithmic = {"type": "log", "tickvals": ticks, "ticktext": labels} if ticks else {}
+    return axis(metric_title(metric), **logarithmic)
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:
@@ -81,25 +87,17 @@ def log_ticks(values: Sequence[float]) -> list[float]:
     if not values or min(values) <= 0 or max(values) < 4 * min(values):
         return []
     low, high = min(values), max(values)
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 3, 5, 7) if high < 100 * low else (1,)
-    ticks = [float(f"{step * 10.0**power:.3g}") for power in powers for step in steps]
-    return [tick for tick in ticks if low / 1.3 <= tick <= high * 1.3]
+    return [t for t in _round_numbers(low, high, (1, 2, 3, 5, 7)) if low / 1.3 <= t <= high * 1.3]
 
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Plotly's logarithmic axis of a small figure: few ticks, written like all other numbers."""
-    low, high = min(values), max(values)
-    steps = (1, 3) if high < 100 * low else (1,)
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [float(f"{step * 10.0**power:.3g}") for power in powers for step in steps]
+    ticks = _round_numbers(min(values), max(values), (1, 3))
     return {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 
 
-def grid_html(figures: Iterable[Markup], *, minimum: int = 300) -> Markup:
-    """Figures side by side where there is room, below each other where there is none."""
-    opening = Markup(
-        '<div style="display:grid;gap:0 1rem;'
-        'grid-template-columns:repeat(auto-fit,minmax(min({}px,100%),1fr))">'
-    ).format(minimum)
-    return opening + Markup("\n").join(figures) + Markup("</div>")
+def _round_numbers(low: float, high: float, steps: Sequence[int]) -> list[float]:
+    """So many in each power of ten from the one below `low`; one over a wide range."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = steps if high < 100 * low else (1,)
+    return [float(f"{step * 10.0**power:.3g}") for power in powers for step in steps]

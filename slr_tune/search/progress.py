@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
@@ -16,7 +15,7 @@ from slr_tune.space import StudySpec
 from slr_tune.study.record import ended_by
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
-from slr_tune.text import metric_text
+from slr_tune.text import duration, metric_text, setting_text
 
 _DRAW_SECONDS = 1.0
 
@@ -131,7 +130,7 @@ def _standing(
     counts = {state.name: sum(t.state == state for t in trials) for state in TrialState}
     states = ", ".join(f"{count} {name.lower()}" for name, count in counts.items() if count)
     budgeted = spec.budget.trials * spec.budget.max_epochs
-    left = "" if seconds_left is None else f", about {_span(seconds_left)} left"
+    left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
     lines = [
         f"trials {len(trials)}/{spec.budget.trials}: {states}",
         f"epochs {_epochs(trials)} of {budgeted} budgeted{left}",
@@ -145,17 +144,7 @@ def _standing(
         sign = 1 if store.minimizes else -1
         value, best = min(valued, key=lambda pair: sign * pair[0])
         config = flat(spec.space.decode(best.params))
-        listed = ", ".join(f"{name}={_short(setting)}" for name, setting in config.items())
+        listed = ", ".join(f"{name}={setting_text(setting)}" for name, setting in config.items())
         shown = metric_text(value, spec.objective.metric)
         lines.append(f"best {shown} (trial {best.number}): {listed}")
     return lines
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _span(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from slr_tune.text import points
 from trainables.files.atomic import replace_file
 
 FILE = "confirm.json"
@@ -44,6 +45,11 @@ class ConfirmedTrial:
         """Standard deviation over the seeds; NaN with one."""
         values = self.wer[split]
         return statistics.stdev(values) if len(values) > 1 else float("nan")
+
+    def mean_text(self, split: str) -> str:
+        """The mean with its standard deviation: `21.30 ± 0.40`."""
+        spread = self.spread(split)
+        return points(self.mean(split)) + (f" ± {points(spread)}" if spread == spread else "")
 
 
 _ROWS = TypeAdapter(list[ConfirmedTrial])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from slr_tune.space import StudySpec
+from slr_tune.study.commands import command_line
 from trainables.files.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -46,11 +46,8 @@ class LastRun:
         """
         changes = changes or {}
         sets = [*self.options.get("--set", ()), *changes.get("--set", ())]
-        words = ["slr-tune", "run", self.space_file, "--study", study]
-        for option, value in {**self.options, **changes, "--set": sets}.items():
-            for one in value if isinstance(value, list) else [value]:
-                words += [option] if one is True else [option, str(one)]
-        return shlex.join(words)
+        options = {"--study": study, **self.options, **changes, "--set": sets}
+        return command_line("run", self.space_file, options=options)
 
 
 def last_run(folder: Path) -> LastRun:

@@ -8,9 +8,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from slr_tune.study.commands import command_line
 from slr_tune.study.record import ATTRIBUTE, ended_by
 from slr_tune.study.view import StudyView, trial_row
-from slr_tune.text import metric_text
+from slr_tune.text import duration, metric_text, setting_text
 
 
 def summarise(view: StudyView) -> dict[str, Any]:
@@ -57,14 +58,14 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
         lines.append(_teacher_line(teacher_wer, facts))
     lines.append(
         f"Cost: {facts['epochs']} epochs of {facts['epochs_unpruned']} without stopping, "
-        f"{_duration(facts['seconds'])} of training."
+        f"{duration(facts['seconds'])} of training."
     )
     if facts["best"] is not None:
         lines.append(
             "The best of a search is chosen by its own figure, with one seed, so it flatters. "
             "Retrain it with fresh seeds before you quote it."
         )
-        lines.append(f"Configuration: slr-tune best {view.spec.study}")
+        lines.append(f"Configuration: {command_line('best', view.spec.study)}")
     return "\n".join(lines)
 
 
@@ -97,7 +98,9 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
             lines[0] += ": nothing beat the baseline."
         else:
             lines[0] += f": better by {metric_text(gain, metric)}."
-    lines += [f"  {name}: {_short(value)}" for name, value in searched_values(view, best).items()]
+    lines += [
+        f"  {name}: {setting_text(value)}" for name, value in searched_values(view, best).items()
+    ]
     return lines
 
 
@@ -140,17 +143,5 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _seconds(trial: FrozenTrial) -> float:
     return float((trial.user_attrs.get(ATTRIBUTE) or {}).get("seconds", 0.0))
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -1,11 +1,11 @@
-"""The HTML page of an ablation."""
+"""What an ablation has to say, in order, for every format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
-from markupsafe import Markup
 
 from slr_tune.ablation.result import (
     INTERACTION,
@@ -15,115 +15,149 @@ from slr_tune.ablation.result import (
     AblationResult,
     ResultTable,
 )
-from slr_tune.report.ablation import figures, tables, training_figures, words
-from slr_tune.report.ablation.series import (
-    BLANKS,
-    TEMPERATURE,
-    bands,
-    measure_column,
-    merged,
-)
+from slr_tune.report.ablation import figures, sentences, tables, training_figures
+from slr_tune.report.ablation.curves import BLANKS, TEMPERATURE, bands, measure_column, merged
+from slr_tune.report.ablation.print_figure import NAME, print_differences
 from slr_tune.report.page import (
-    Section,
-    code_html,
-    figure_html,
-    folded_html,
-    list_html,
-    render_page,
-    table_html,
-    text_html,
+    HTML,
+    LATEX,
+    MARKDOWN,
+    TERMINAL,
+    WRITTEN,
+    Block,
+    Bullets,
+    Code,
+    Page,
+    Panels,
+    Part,
+    Table,
+    render_html,
+    render_latex,
+    render_markdown,
 )
-from slr_tune.report.style import grid_html
+from slr_tune.report.page.files import write_texts
+from slr_tune.text import counted
 
 COST = "cost"
-"""Anchor of the one section that depends on how runs were shared, and how long they took."""
+"""Anchor of the one part that depends on how runs were shared, and how long they took."""
 
 
-def ablation_page(result: AblationResult) -> str:
-    """The whole HTML file."""
-    main = result.main
-    seeds = f"{len(result.seeds)} seeds" if len(result.seeds) != 1 else "1 seed"
-    return render_page(
+def write_report(result: AblationResult, folder: Path) -> list[Path]:
+    """Writes the report beside `result.json`.
+
+    The same result gives the same files, to the byte.
+
+    Args:
+        result: All that is said; nothing else is read.
+        folder: Is made where it does not exist.
+
+    Returns:
+        The files, the page first.
+    """
+    figure = print_differences(result.main, folder)
+    page = ablation_page(result)
+    name = "".join(letter if letter.isalnum() else "-" for letter in result.name)
+    texts = {
+        "report.html": render_html(page),
+        "report.md": render_markdown(page, head=("title",)),
+        "report.tex": render_latex(page, label=f"tab:ablation-{name}"),
+    }
+    return [*write_texts(folder, texts), *figure]
+
+
+def ablation_page(result: AblationResult) -> Page:
+    """The whole report."""
+    seeds, scored = counted(len(result.seeds), "seed"), sentences.scored_on(result.main)
+    return Page(
         title=result.title,
-        subtitle=f"Study {result.study}; {seeds}; {words.scored_on(main)}",
+        subtitle=f"Study {result.study}; {seeds}; {scored}",
         verdict=result.verdict,
-        sections=list(_sections(result)),
+        parts=[*_found(result), *_made(result), *_for_latex(result), *_for_terminal(result)],
     )
 
 
-def _sections(result: AblationResult) -> Iterator[Section]:
-    main = result.main
-    yield Section("", _comparison(main, result.seeds))
-    yield from _crossing(result)
-    sentences = [row.sentence for row in main.rows if row.sentence]
-    yield Section("In words", list_html([*sentences, *main.limits, *result.notes]))
-    yield from _path(result)
-    yield from _others(result)
-    yield from _training(result)
-    yield Section("What the arms are", table_html(tables.arms_table(result)))
-    yield _cost(result)
-    yield Section("Where this holds", _setting(result))
-    yield Section("How to reproduce it", _reproduce(result))
-    body = text_html(*words.method(main)) + table_html(tables.statistics_table(main))
-    body += table_html(tables.seeds_table(main, result.seeds))
-    yield Section("How the figures were made, and all of them", body, folded=True)
-
-
-def _comparison(table: ResultTable, seeds: tuple[int, ...]) -> Markup:
-    body = table_html(tables.comparison_table(table, seeds, marked=True))
-    if figures.compared(table):
-        body += figure_html(figures.difference_figure(table))
-    return body
-
-
-def _path(result: AblationResult) -> Iterator[Section]:
-    if result.steps:
-        body = text_html(words.path_sentence(result))
-        body += figure_html(figures.path_figure(result, result.main))
-        body += table_html(tables.steps_table(result, result.main))
-        yield Section("Step by step", body)
-    back = result.table(PUT_BACK)
-    if back is not None:
-        body = text_html(back.verdict) + _comparison(back, result.seeds)
-        yield Section("From the best trial, each parameter put back", body)
-
-
-def _others(result: AblationResult) -> Iterator[Section]:
-    """Retuned arms, the test split."""
-    retuned = result.table(RETUNED)
-    if retuned is not None:
-        body = table_html(tables.retune_table(result.main, retuned))
-        body += list_html(words.retune_sentences(result.main, retuned))
-        body += folded_html("The tuned arms alone", _comparison(retuned, result.seeds))
-        yield Section("When each arm may tune a setting for itself", body)
-    test = result.table(TEST)
-    if test is not None:
-        body = text_html(test.verdict, *test.limits) + _comparison(test, result.seeds)
-        for table in result.crossing("test"):
-            body += text_html(words.titled(table)) + _comparison(table, result.seeds)
-        yield Section("On the test split", body)
-
-
-def _crossing(result: AblationResult) -> Iterator[Section]:
-    """Two crossed factors: each by itself, and whether they depend on each other."""
+def _found(result: AblationResult) -> Iterator[Part]:
+    """What came out."""
+    main, retuned = result.main, result.table(RETUNED)
+    blocks: list[Block]
+    yield Part("", _compared(main, result, picture=True), formats=WRITTEN)
     for table in result.crossing("dev"):
-        body = text_html(table.verdict, *table.limits)
-        if table.role == INTERACTION:
-            lines = figures.interaction_figure(result)
-            body += Markup("") if lines is None else figure_html(lines)
-        yield Section(words.section_title(table), body + _comparison(table, result.seeds))
+        yield Part(sentences.section_title(table), _crossed(table, result), formats=WRITTEN)
+    lines = [row.sentence for row in main.rows if row.sentence]
+    yield Part("In words", [Bullets([*lines, *main.limits, *result.notes])], formats=WRITTEN)
+    if result.steps:
+        drawn, steps = figures.path_figure(result, main), tables.steps_table(result, main)
+        blocks = [sentences.path_sentence(result), drawn, steps]
+        yield Part("Step by step", blocks, formats=WRITTEN)
+    if (back := result.table(PUT_BACK)) is not None:
+        blocks = [back.verdict, *_compared(back, result)]
+        yield Part("From the best trial, each parameter put back", blocks, formats=WRITTEN)
+    if retuned is not None:
+        blocks = [
+            tables.retune_table(main, retuned),
+            Bullets(sentences.retune_sentences(main, retuned)),
+            Part("The tuned arms alone", _compared(retuned, result), folded=True, formats=HTML),
+        ]
+        yield Part("When each arm may tune a setting for itself", blocks, formats=WRITTEN)
+    if (test := result.table(TEST)) is not None:
+        blocks = [test.verdict, Part("", test.limits, formats=HTML), *_compared(test, result)]
+        for table in result.crossing("test"):
+            blocks += [sentences.titled(table), *_compared(table, result)]
+        yield Part("On the test split", blocks, formats=WRITTEN)
 
 
-def _training(result: AblationResult) -> Iterator[Section]:
-    main, wer = result.main, words.is_wer(result.main)
+def _made(result: AblationResult) -> Iterator[Part]:
+    """How it came about, and how it is made again."""
+    main, receipt = result.main, result.receipt
+    yield from _training(result)
+    yield Part("What the arms are", [tables.arms_table(result)], formats=WRITTEN)
+    cost: list[Block] = [sentences.cost_text(receipt), Bullets(receipt.reasons)]
+    if receipt.stages:
+        title = f"What was trained: {len(receipt.stages)} stages"
+        cost.append(Part(title, [tables.stages_table(receipt)], folded=True, formats=HTML))
+    yield Part("What it cost, what was shared", cost, anchor=COST, formats=WRITTEN)
+    config = yaml.safe_dump(dict(result.baseline.config), sort_keys=False, allow_unicode=True)
+    whole = Part("The baseline's whole configuration", [Code(config)], folded=True, formats=HTML)
+    yield Part("Where this holds", [tables.setting_table(result), whole], formats=WRITTEN)
+    yield Part("How to reproduce it", [Code(result.command), sentences.FILES], formats=WRITTEN)
+    method: list[Block] = [*sentences.method(main), tables.statistics_table(main)]
+    yield Part("How the figures were made", method, formats=MARKDOWN)
+    method = [*method, tables.seeds_table(main, result.seeds)]
+    yield Part("How the figures were made, and all of them", method, folded=True, formats=HTML)
+
+
+def _compared(table: ResultTable, result: AblationResult, *, picture: bool = False) -> list[Block]:
+    """The comparison, with signs and its figure where they can be shown.
+
+    Args:
+        table: The family.
+        result: All of it.
+        picture: Whether the figure is a file beside the report too.
+    """
+    drawn = [figures.difference_figure(table)] if figures.compared(table) else []
+    marked = tables.comparison_table(table, result.seeds, marked=True)
+    lines = [f"![Differences with 95 % intervals]({NAME}.png)"] if picture and drawn else []
+    bare = tables.comparison_table(table, result.seeds)
+    return [Part("", [marked, *drawn], formats=HTML), Part("", [bare, *lines], formats=MARKDOWN)]
+
+
+def _crossed(table: ResultTable, result: AblationResult) -> list[Block]:
+    """One of two crossed factors by itself, or whether they depend on each other."""
+    drawn = figures.interaction_figure(result) if table.role == INTERACTION else None
+    lines: list[Block] = [*table.limits, *([] if drawn is None else [drawn])]
+    return [table.verdict, Part("", lines, formats=HTML), *_compared(table, result)]
+
+
+def _training(result: AblationResult) -> Iterator[Part]:
+    """How the arms trained, and what they got wrong."""
+    main, wer = result.main, sentences.is_wer(result.main)
     curves = bands(result, measure_column(main), held=wer)
     if curves:
         limits = training_figures.curve_limits(curves)
-        title = "Best dev WER so far, %" if wer else words.measure_name(main)
+        title = "Best dev WER so far, %" if wer else sentences.measure_name(main)
         baseline = next((band for band in curves if main.baseline in band.names), None)
         panels = [
-            figure_html(training_figures.curve_figure(band, baseline, title, limits, wer=wer))
-            for band in curves
+            training_figures.curve_figure(band, baseline, title, limits, wer=wer) for band in curves
         ]
         lead = (
             f"{title}. The line is the mean over the seeds, the band holds all of them, the dashed "
@@ -131,11 +165,11 @@ def _training(result: AblationResult) -> Iterator[Section]:
         )
         if wer:
             lead += " Where a line ends is what the table gives; a run that stopped keeps its best."
-        yield Section("Learning curves", text_html(lead) + grid_html(panels))
+        yield Part("Learning curves", [lead, Panels(panels)], formats=HTML)
     errors = tables.errors_table(main)
     if errors is not None:
-        body = figure_html(training_figures.errors_figure(main)) + table_html(errors)
-        yield Section("Substitutions, deletions, insertions", body)
+        blocks: list[Block] = [training_figures.errors_figure(main), errors]
+        yield Part("Substitutions, deletions, insertions", blocks, formats=WRITTEN)
     for title, column, axis, scale in (
         ("Blank rate", BLANKS, "frames read as blank, %", 100.0),
         ("Temperature", TEMPERATURE, "temperature", 1.0),
@@ -143,26 +177,53 @@ def _training(result: AblationResult) -> Iterator[Section]:
         lines = merged(bands(result, column))
         if lines:
             figure = training_figures.lines_figure(lines, axis, scale=scale)
-            yield Section(title, figure_html(figure))
+            yield Part(title, [figure], formats=HTML)
 
 
-def _cost(result: AblationResult) -> Section:
+def _for_latex(result: AblationResult) -> Iterator[Part]:
+    """The verdicts to be quoted, and the tables; those of differences without the seeds' columns.
+
+    With them a table is wider than a page of text.
+    """
+
+    def part(suffix: str, table: Table | None, lines: list[str] | None = None) -> Iterator[Part]:
+        if table is not None:
+            yield Part("", [*(lines or []), table], anchor=suffix, formats=LATEX)
+
+    def comparison(table: ResultTable) -> Table:
+        return tables.comparison_table(table, (), per_seed=False)
+
+    main = result.main
+    yield from part("", comparison(main), [row.sentence for row in main.rows if row.sentence])
+    yield from part("-runs", tables.seeds_table(main, result.seeds))
+    yield from part("-errors", tables.errors_table(main))
+    if (retuned := result.table(RETUNED)) is not None:
+        yield from part("-retuned", tables.retune_table(main, retuned, short=True))
+    for role in (PUT_BACK, TEST):
+        if (other := result.table(role)) is not None:
+            yield from part("-" + role.replace(" ", "-"), comparison(other))
+    for number, other in enumerate([*result.crossing("dev"), *result.crossing("test")], 1):
+        yield from part(f"-crossing-{number}", comparison(other))
+
+
+def _for_terminal(result: AblationResult) -> Iterator[Part]:
+    """The tables, the path's steps and what it cost."""
+    for table in result.tables:
+        said = [f"{table.title}, on {table.split}: {table.verdict}"]
+        said = [] if table is result.main else said
+        yield Part("", ["", *said, tables.printed_table(table)], formats=TERMINAL)
+    if result.steps:
+        main, way = result.main, sentences.path_sentence(result)
+        lines = [
+            f"  {step.change}: {tables.exact_difference(step.gain, main)}, to "
+            f"{sentences.value_text(step.mean, main)}"
+            for step in result.steps
+        ]
+        lead = f"{way} Step by step, each the one that gained most:"
+        yield Part("", ["", lead, *lines], formats=TERMINAL)
     receipt = result.receipt
-    body = text_html(words.cost_text(receipt))
-    if receipt.reasons:
-        body += list_html(receipt.reasons)
-    if receipt.stages:
-        stages = table_html(tables.stages_table(receipt))
-        body += folded_html(f"What was trained: {len(receipt.stages)} stages", stages)
-    return Section("What it cost, what was shared", body, anchor=COST)
-
-
-def _setting(result: AblationResult) -> Markup:
-    config = yaml.safe_dump(dict(result.baseline.config), sort_keys=False, allow_unicode=True)
-    return table_html(tables.setting_table(result)) + folded_html(
-        "The baseline's whole configuration", code_html(config)
+    cost = (
+        f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "
+        f"({receipt.share:.0%}), {receipt.epochs_now} of them now."
     )
-
-
-def _reproduce(result: AblationResult) -> Markup:
-    return code_html(result.command) + text_html(words.FILES)
+    yield Part("", ["", cost], formats=TERMINAL)

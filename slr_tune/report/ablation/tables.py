@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slr_tune.ablation.result import AblationResult, ArmDescription, ArmRow, Receipt, ResultTable
-from slr_tune.report.ablation import words
-from slr_tune.report.page import Column, Table
+from slr_tune.ablation.result import AblationResult, ArmRow, Receipt, ResultTable
+from slr_tune.report.ablation import sentences
+from slr_tune.report.ablation.sentences import p_value_text, signed, value_text
+from slr_tune.report.page import Table, TableColumn, numbers, texts
 from slr_tune.text import number
 
 _MOST_SEEDS = 5
@@ -24,27 +25,58 @@ def comparison_table(
         marked: Whether a sign stands before the verdict.
         per_seed: Whether the seeds have their columns.
     """
-    seeds = seeds if per_seed and any(row.per_seed for row in table.rows) else ()
-    heads = [Column("arm"), *_seed_columns(seeds)]
     means = any(row.per_seed for row in table.rows)
-    heads += [Column("mean, %" if words.is_wer(table) else "mean", True)] if means else []
-    heads += [Column("difference", True), Column("95 % interval", True)]
-    p_value = "Holm p" if words.family_size(table) > 1 else "p"
-    heads += [Column(p_value, True, secondary=True), Column("verdict")]
+    seeds = seeds if per_seed and means else ()
+    mean = "mean, %" if sentences.is_wer(table) else "mean"
+    heads = [
+        *texts("arm"),
+        *_seed_columns(seeds),
+        *numbers(*[mean] * means, "difference", "95 % interval"),
+        *numbers(_p_heading(table), secondary=True),
+        *texts("verdict"),
+    ]
+    rows = [
+        (
+            row.name,
+            *_seed_cells(row, table, seeds),
+            *[value_text(row.mean, table)] * means,
+            *sentences.difference_texts(row, table),
+            p_value_text(row.holm_p),
+            (f"{sentences.mark(row, table)} " if marked and row.outcome else "") + _outcome(row),
+        )
+        for row in table.rows
+    ]
+    return Table(heads, rows, sentences.caption(table), _baseline_rows(table))
+
+
+def printed_table(table: ResultTable) -> Table:
+    """The same for a terminal: all seeds in one column, a WER's differences to two decimals."""
+    means = any(row.per_seed for row in table.rows)
+    runs = [f"{table.measure}, each seed", "mean"] * means
+    heads = numbers(*runs, "difference", "95 % interval", _p_heading(table))
     rows = []
     for row in table.rows:
-        sign = f"{words.mark(row, table)} " if marked and row.outcome else ""
+        each = " ".join(value_text(value, table) for value in row.per_seed)
+        known = row.difference is not None and row.low is not None and row.high is not None
+        ends = [exact_difference(end, table) for end in (row.low, row.high)] if known else []
         rows.append(
             (
-                row.name,
-                *_seed_cells(row, table, seeds),
-                *([words.value_text(row.mean, table)] if means else []),
-                *words.difference_texts(row, table),
-                words.p_value_text(row.holm_p),
-                sign + words.outcome_text(row),
+                f"{row.name} ({row.note})" if row.note else row.name,
+                *[each, value_text(row.mean, table)] * means,
+                exact_difference(row.difference, table),
+                f"[{', '.join(ends)}]" if known else "",
+                "" if row.difference is None else p_value_text(row.holm_p),
+                "baseline" if row.difference is None else row.outcome,
             )
         )
-    return Table(heads, rows, words.caption(table), _baseline_rows(table))
+    return Table([*texts("arm"), *heads, *texts("verdict")], rows)
+
+
+def exact_difference(value: float | None, table: ResultTable) -> str:
+    """A difference, of a WER to two decimals; empty without one."""
+    if value is None:
+        return ""
+    return f"{value:+.2f}" if sentences.is_wer(table) else signed(value, table)
 
 
 def statistics_table(table: ResultTable) -> Table:
@@ -57,24 +89,23 @@ def statistics_table(table: ResultTable) -> Table:
         rows.append(
             (
                 row.name,
-                words.p_value_text(row.p_value),
-                words.p_value_text(row.holm_p),
+                p_value_text(row.p_value),
+                p_value_text(row.holm_p),
                 "" if chance is None else f"{100 * chance:.0f}",
-                _list(row.difference_per_seed, table),
-                ", ".join("-" if p is None else words.p_value_text(p) for p in row.mapsswe_p),
+                ", ".join(signed(value, table) for value in row.difference_per_seed),
+                ", ".join("-" if p is None else p_value_text(p) for p in row.mapsswe_p),
                 _smallest(row, table),
                 _more(row),
             )
         )
-    heads = (
-        Column("arm"),
-        Column("p", True),
-        Column("Holm p", True),
-        Column("better, chance %", True),
-        Column("difference by seed", True),
-        Column("MAPSSWE p by seed", True),
-        Column("smallest shown", True),
-        Column("more seeds", True),
+    heads = texts("arm") + numbers(
+        "p",
+        "Holm p",
+        "better, chance %",
+        "difference by seed",
+        "MAPSSWE p by seed",
+        "smallest shown",
+        "more seeds",
     )
     text = (
         "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
@@ -86,35 +117,24 @@ def statistics_table(table: ResultTable) -> Table:
 
 def seeds_table(table: ResultTable, seeds: Sequence[int]) -> Table:
     """The measure of every run."""
-    heads = [Column("arm"), *(Column(f"seed {seed}", True) for seed in seeds), Column("mean", True)]
+    heads = texts("arm") + numbers(*(f"seed {seed}" for seed in seeds), "mean")
     rows = [
-        (
-            row.name,
-            *(words.value_text(value, table) for value in row.per_seed),
-            words.value_text(row.mean, table),
-        )
+        (row.name, *(value_text(value, table) for value in (*row.per_seed, row.mean)))
         for row in table.rows
         if row.per_seed
     ]
-    text = f"Every run on {table.split}: {words.measure_name(table)}."
+    text = f"Every run on {table.split}: {sentences.measure_name(table)}."
     return Table(heads, rows, text, _baseline_rows(table))
 
 
 def errors_table(table: ResultTable) -> Table | None:
     """Substitutions, deletions and insertions; None where the measure has none."""
-    rows = [
-        (
-            row.name,
-            words.value_text(row.substitutions, table),
-            words.value_text(row.deletions, table),
-            words.value_text(row.insertions, table),
-            words.value_text(row.mean, table),
-        )
-        for row in table.rows
-        if row.substitutions is not None
-    ]
-    heads = [Column("arm")]
-    heads += [Column(k, True) for k in ("substitutions", "deletions", "insertions", "WER, %")]
+    rows = []
+    for row in table.rows:
+        if row.substitutions is not None:
+            shares = (row.substitutions, row.deletions, row.insertions, row.mean)
+            rows.append((row.name, *(value_text(share, table) for share in shares)))
+    heads = texts("arm") + numbers("substitutions", "deletions", "insertions", "WER, %")
     text = f"Errors in percent of the reference words, means over the seeds, on {table.split}."
     return Table(heads, rows, text, _baseline_rows(table)) if rows else None
 
@@ -122,34 +142,28 @@ def errors_table(table: ResultTable) -> Table | None:
 def arms_table(result: AblationResult) -> Table:
     """What each arm is, how it was made, and what its runs are like."""
     rows = []
-    for facts in _arms_of_main(result):
-        runs = [run for run in result.runs if (run.part, run.arm) == (facts.part, facts.name)]
+    for arm in result.arms:
+        if arm.part != result.main.role:
+            continue
+        runs = [run for run in result.runs if (run.part, run.arm) == (arm.part, arm.name)]
         epochs = sorted({run.epochs for run in runs})
         sizes = sorted({run.parameters for run in runs if run.parameters is not None})
-        span = "" if not epochs else f"{epochs[0]}"
-        span += f" to {epochs[-1]}" if len(epochs) > 1 else ""
-        changes = "; ".join(facts.changes) or "the baseline's settings"
+        changes = "; ".join(arm.changes) or "the baseline's settings"
         rows.append(
             (
-                facts.name,
-                facts.kind,
-                f"{changes}. {facts.note}" if facts.note else changes,
-                span,
+                arm.name,
+                arm.kind,
+                f"{changes}. {arm.note}" if arm.note else changes,
+                _span(epochs[0], epochs[-1]) if epochs else "",
                 ", ".join(f"{size:,}" for size in sizes),
             )
         )
-    heads = (
-        Column("arm"),
-        Column("made by"),
-        Column("what differs from the baseline"),
-        Column("epochs a run", True),
-        Column("parameters", True),
-    )
+    heads = texts("arm", "made by", "what differs from the baseline")
     text = (
         "Made by: trained, stopping (the same training, ended elsewhere) or decoding (the same "
         "model, decoded otherwise)."
     )
-    return Table(heads, rows, text)
+    return Table([*heads, *numbers("epochs a run", "parameters")], rows, text)
 
 
 def retune_table(main: ResultTable, retuned: ResultTable, *, short: bool = False) -> Table:
@@ -160,28 +174,25 @@ def retune_table(main: ResultTable, retuned: ResultTable, *, short: bool = False
         retuned: The same arms, each with a setting of its own.
         short: With a star for what was shown, and without what was chosen.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in main.rows:
         other = next((one for one in retuned.rows if one.name == row.name), None)
         if other is None:
             continue
-        cells = [
-            " ".join(words.difference_texts(*pair)) for pair in ((row, main), (other, retuned))
-        ]
-        verdicts = [words.outcome_text(one) for one in (row, other)]
+        before, after = (
+            " ".join(sentences.difference_texts(*pair)) for pair in ((row, main), (other, retuned))
+        )
         if short:
-            shown = [one.outcome in (words.BETTER, words.WORSE) for one in (row, other)]
-            cells = [cell + "*" * star for cell, star in zip(cells, shown, strict=True)]
-            rows.append((row.name, *cells))
+            stars = ["*" * sentences.is_shown(one) for one in (row, other)]
+            rows.append((row.name, before + stars[0], after + stars[1]))
         else:
-            rows.append((row.name, cells[0], verdicts[0], cells[1], verdicts[1], other.note))
-    text = f"Differences in {words.unit_word(main)} with 95 % intervals, on {main.split}"
-    ours, own = Column("as the baseline", True), Column("tuned for itself", True)
+            verdicts = _outcome(row), _outcome(other)
+            rows.append((row.name, before, verdicts[0], after, verdicts[1], other.note))
+    text = f"Differences in {sentences.unit_word(main)} with 95 % intervals, on {main.split}"
+    ours, own = numbers("as the baseline", "tuned for itself")
     if short:
-        heads = [Column("arm"), ours, own]
-        return Table(heads, rows, f"{text}; * shown.", _baseline_rows(main))
-    verdict = Column("verdict")
-    heads = [Column("arm"), ours, verdict, own, verdict, Column("chose")]
+        return Table([*texts("arm"), ours, own], rows, f"{text}; * shown.", _baseline_rows(main))
+    heads = [*texts("arm"), ours, *texts("verdict"), own, *texts("verdict", "chose")]
     return Table(heads, rows, f"{text}.", _baseline_rows(main))
 
 
@@ -192,20 +203,18 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
             str(place),
             step.parameter,
             step.change,
-            words.gain_text(step, table),
-            words.value_text(step.mean, table),
-            words.others_text(step.others, table),
+            signed(step.gain, table),
+            value_text(step.mean, table),
+            sentences.others_text(step.others, table),
         )
         for place, step in enumerate(result.steps, start=1)
     ]
-    heads = (
-        Column("step", True),
-        Column("parameter"),
-        Column("change"),
-        Column("brought", True),
-        Column(f"mean {words.measure_name(table)} after it", True),
-        Column("what the others would have brought"),
-    )
+    heads = [
+        *numbers("step"),
+        *texts("parameter", "change"),
+        *numbers("brought", f"mean {sentences.measure_name(table)} after it"),
+        *texts("what the others would have brought"),
+    ]
     text = (
         "Each step is the best of those that were left, chosen and measured by the same runs: the "
         "first ones look larger than they are."
@@ -216,14 +225,10 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
 def stages_table(receipt: Receipt) -> Table:
     """What was trained, stage by stage."""
     rows = [
-        (
-            f"{stage.first}" if stage.first == stage.last else f"{stage.first} to {stage.last}",
-            "; ".join(stage.runs),
-            f"{stage.seconds:.1f}",
-        )
+        (_span(stage.first, stage.last), "; ".join(stage.runs), f"{stage.seconds:.1f}")
         for stage in receipt.stages
     ]
-    return Table((Column("epochs"), Column("for"), Column("seconds", True)), rows)
+    return Table(texts("epochs", "for") + numbers("seconds"), rows)
 
 
 def setting_table(result: AblationResult) -> Table:
@@ -231,43 +236,46 @@ def setting_table(result: AblationResult) -> Table:
     rows = [("Baseline", result.baseline.source), *result.setting.items()]
     if "seeds" not in (name.lower() for name in result.setting):
         rows.append(("Seeds", ", ".join(map(str, result.seeds))))
-    return Table((Column("what"), Column("which")), rows)
-
-
-def _arms_of_main(result: AblationResult) -> list[ArmDescription]:
-    return [facts for facts in result.arms if facts.part == result.main.role]
+    return Table(texts("what", "which"), rows)
 
 
 def _baseline_rows(table: ResultTable) -> frozenset[int]:
     return frozenset(n for n, row in enumerate(table.rows) if row.name == table.baseline)
 
 
-def _seed_columns(seeds: Sequence[int]) -> list[Column]:
+def _p_heading(table: ResultTable) -> str:
+    return "Holm p" if sentences.family_size(table) > 1 else "p"
+
+
+def _outcome(row: ArmRow) -> str:
+    return row.outcome or "baseline"
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _seed_columns(seeds: Sequence[int]) -> list[TableColumn]:
     if len(seeds) > _MOST_SEEDS:
-        return [Column(f"{len(seeds)} seeds", True, secondary=True)]
-    return [Column(f"seed {seed}", True, secondary=True) for seed in seeds]
+        return numbers(f"{len(seeds)} seeds", secondary=True)
+    return numbers(*(f"seed {seed}" for seed in seeds), secondary=True)
 
 
 def _seed_cells(row: ArmRow, table: ResultTable, seeds: Sequence[int]) -> list[str]:
     if len(seeds) > _MOST_SEEDS:
         low, high = min(row.per_seed), max(row.per_seed)
-        return [f"{words.value_text(low, table)} to {words.value_text(high, table)}"]
-    return [words.value_text(value, table) for value in row.per_seed] if seeds else []
-
-
-def _list(values: Sequence[float], table: ResultTable) -> str:
-    return ", ".join(words.signed(value, table) for value in values)
+        return [f"{value_text(low, table)} to {value_text(high, table)}"]
+    return [value_text(value, table) for value in row.per_seed] if seeds else []
 
 
 def _smallest(row: ArmRow, table: ResultTable) -> str:
-    if row.smallest_detectable is None:
-        return "-"
-    return (
-        f"{row.smallest_detectable:.1f}" if words.is_wer(table) else number(row.smallest_detectable)
-    )
+    smallest = row.smallest_detectable
+    if smallest is None or not sentences.is_wer(table):
+        return number(smallest)
+    return f"{smallest:.1f}"
 
 
 def _more(row: ArmRow) -> str:
-    if row.outcome not in ("not shown",):
+    if row.outcome != "not shown":
         return ""
     return "-" if row.more_seeds is None else str(max(row.more_seeds, 1))

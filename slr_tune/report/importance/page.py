@@ -1,78 +1,109 @@
-"""The files of `slr-tune importance`."""
+"""What `slr-tune importance` has to say, in order, for every format."""
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from pathlib import Path
 
 from slr_tune.importance import StudyImportance
-from slr_tune.report.importance import figures, text
+from slr_tune.report.importance import figures, sentences
+from slr_tune.report.importance.print_figures import print_bars, print_marginals
 from slr_tune.report.page import (
-    Section,
-    figure_html,
-    list_html,
-    markdown_table,
-    render_page,
-    table_html,
-    text_html,
+    HTML,
+    MARKDOWN,
+    TERMINAL,
+    Block,
+    Bullets,
+    Page,
+    Panels,
+    Part,
+    render_html,
+    render_markdown,
 )
-from slr_tune.report.style import grid_html
+from slr_tune.report.page.files import write_texts
 
 
-def importance_sections(found: StudyImportance, *, folded_tables: bool = True) -> list[Section]:
-    """The parts of a page that a report may take in as well."""
-    notes = list_html(found.main.warnings) if found.main.warnings else Markup("")
-    if not found.main.units:
-        return [Section("Which parameters matter", notes)]
-    sections = [
-        Section(
-            "Which parameters matter",
-            notes + figure_html(figures.bars_figure(found)) + text_html(*text.method(found)),
+def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
+    """Writes the page, its text, and the figures where there are enough trials for one.
+
+    Returns:
+        The files, the page first.
+    """
+    page = importance_page(found)
+    texts = {
+        "importance.html": render_html(page),
+        "importance.md": render_markdown(page, head=()),
+    }
+    paths = write_texts(folder, texts)
+    if found.main.units:
+        paths += print_bars(found, folder) + print_marginals(found, folder)
+    return paths
+
+
+def importance_page(found: StudyImportance) -> Page:
+    """All that the command says."""
+    state = "; the study is running, this is its state so far" if found.running else ""
+    verdict = sentences.verdict(found)
+    parts = [*illustrated_parts(found), _summary(found)]
+    warnings = [warning for warning in found.main.warnings if warning != verdict]
+    parts.append(Part("", warnings, formats=TERMINAL))
+    if found.main.units:
+        tables = (
+            sentences.share_table(found),
+            sentences.effect_table(found),
+            sentences.region_table(found),
         )
-    ]
+        lines: list[Block] = [block for table in tables for block in ("", table)]
+        lines += ["", sentences.interaction_text(found), *sentences.method(found)]
+        parts.append(Part("", lines, formats=TERMINAL))
+    return Page(
+        title=f"{found.study}: which parameters matter",
+        subtitle=f"{found.evaluator} of {found.metric} at epoch {found.main.epoch}, "
+        f"{found.main.trials} trials{state}",
+        verdict=verdict,
+        parts=parts,
+    )
+
+
+def illustrated_parts(found: StudyImportance) -> list[Part]:
+    """The parts with figures, which a report takes in as well."""
+    title, notes = "Which parameters matter", Bullets(found.main.warnings)
+    if not found.main.units:
+        return [Part(title, [notes], formats=HTML)]
+    first: list[Block] = [notes, figures.bars_figure(found), *sentences.method(found)]
+    parts = [Part(title, first, formats=HTML)]
     if len(found.over_rungs) > 1:
         lead = "Early epochs show what makes a run start well, late ones what makes it end well."
-        body = text_html(lead) + figure_html(figures.rungs_figure(found))
-        sections.append(Section("Importance over the rungs", body))
+        over = figures.rungs_figure(found)
+        parts.append(Part("Importance over the rungs", [lead, over], formats=HTML))
     limits = figures.marginal_limits(found)
-    panels = [
-        figure_html(figures.marginal_figure(marginal, found.metric, limits))
-        for marginal in found.marginals
-    ]
+    panels = [figures.marginal_figure(one, found.metric, limits) for one in found.marginals]
     lead = (
         f"Value expected at epoch {found.main.epoch} over each parameter, all else as in the "
         "trials (partial dependence of a random forest); the band holds 90 % of its resamples. "
         "One vertical scale, so that a flat line is a parameter without effect."
     )
-    sections.append(Section("Marginal effects", text_html(lead) + grid_html(panels)))
+    parts.append(Part("Marginal effects", [lead, Panels(panels)], formats=HTML))
     if found.interaction is not None:
-        body = text_html(text.interaction_text(found))
-        body += figure_html(figures.interaction_figure(found.interaction, found.metric))
-        sections.append(Section("The strongest pair", body))
-    sections.append(Section("Where the best tenth lies", table_html(text.region_table(found))))
-    tables = table_html(text.share_table(found)) + table_html(text.effect_table(found))
-    sections.append(Section("The figures as tables", tables, folded=folded_tables))
-    return sections
+        map_of = figures.interaction_figure(found.interaction, found.metric)
+        told = sentences.interaction_text(found)
+        parts.append(Part("The strongest pair", [told, map_of], formats=HTML))
+    region = [sentences.region_table(found)]
+    parts.append(Part("Where the best tenth lies", region, formats=HTML))
+    tables = [sentences.share_table(found), sentences.effect_table(found)]
+    parts.append(Part("The figures as tables", tables, folded=True, formats=HTML))
+    return parts
 
 
-def importance_page(found: StudyImportance) -> str:
-    """The whole HTML file."""
-    state = "; the study is running, this is its state so far" if found.running else ""
-    return render_page(
-        title=f"{found.study}: which parameters matter",
-        subtitle=f"{found.evaluator} of {found.metric} at epoch {found.main.epoch}, "
-        f"{found.main.trials} trials{state}",
-        verdict=text.verdict(found),
-        sections=importance_sections(found),
-    )
-
-
-def importance_markdown(found: StudyImportance) -> str:
-    """The same in Markdown, without figures."""
-    lines = [f"**{text.verdict(found)}**", ""]
-    lines += [f"- {warning}" for warning in found.main.warnings]
+def _summary(found: StudyImportance) -> Part:
+    """The same in Markdown: sentences and tables without headings."""
     if not found.main.units:
-        return "\n".join(lines) + "\n"
-    lines += ["", markdown_table(text.share_table(found))]
-    lines += [*text.method(found), "", text.interaction_text(found), ""]
-    lines += [markdown_table(text.region_table(found)), markdown_table(text.effect_table(found))]
-    return "\n".join(lines)
+        return Part("", [Bullets(found.main.warnings)], formats=MARKDOWN)
+    blocks: list[Block] = [
+        Bullets(found.main.warnings),
+        sentences.share_table(found),
+        "\n".join(sentences.method(found)),
+        sentences.interaction_text(found),
+        sentences.region_table(found),
+        sentences.effect_table(found),
+    ]
+    return Part("", blocks, formats=MARKDOWN)

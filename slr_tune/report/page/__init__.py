@@ -1,38 +1,49 @@
-"""The design that all reports share: one page, one kind of table, one kind of figure.
+"""The design that all reports share: one page of parts, one kind of table, one kind of figure.
 
-A page is a single HTML file that opens from disk and asks no server for anything: style and
-plotly are inside, once. The same tables are written as Markdown and as LaTeX.
+A page is written as a single HTML file that opens from disk and asks no server for anything, as
+Markdown, as tables in LaTeX, and printed on a terminal.
 """
 
-from slr_tune.report.page.figures import DASHES, PALETTE, SYMBOLS, Figure, figure_html
-from slr_tune.report.page.html import (
-    Section,
-    code_html,
-    folded_html,
-    list_html,
-    render_page,
-    table_html,
-    text_html,
+from slr_tune.report.page.figures import PALETTE, Figure
+from slr_tune.report.page.html import render_html
+from slr_tune.report.page.latex import render_latex
+from slr_tune.report.page.markdown import render_markdown
+from slr_tune.report.page.part import (
+    HTML,
+    LATEX,
+    MARKDOWN,
+    TERMINAL,
+    WRITTEN,
+    Block,
+    Bullets,
+    Code,
+    Page,
+    Panels,
+    Part,
 )
-from slr_tune.report.page.latex import escape_latex, latex_table
-from slr_tune.report.page.tables import Column, Table, markdown_table
+from slr_tune.report.page.tables import Table, TableColumn, numbers, texts
+from slr_tune.report.page.terminal import render_terminal
 
 __all__ = [
-    "DASHES",
+    "HTML",
+    "LATEX",
+    "MARKDOWN",
     "PALETTE",
-    "SYMBOLS",
-    "Column",
+    "TERMINAL",
+    "WRITTEN",
+    "Block",
+    "Bullets",
+    "Code",
     "Figure",
-    "Section",
+    "Page",
+    "Panels",
+    "Part",
     "Table",
-    "code_html",
-    "escape_latex",
-    "figure_html",
-    "folded_html",
-    "latex_table",
-    "list_html",
-    "markdown_table",
-    "render_page",
-    "table_html",
-    "text_html",
+    "TableColumn",
+    "numbers",
+    "render_html",
+    "render_latex",
+    "render_markdown",
+    "render_terminal",
+    "texts",
 ]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from markupsafe import Markup
 
 from slr_tune.report.page.tables import typeset
 
@@ -27,8 +24,11 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
 """A series differs in these too, so that a figure is readable without colour."""
 
-INK = "var(--ink)"
-"""A colour in a figure that stands for the page's text colour."""
+INK, SOFT = "var(--ink)", "var(--soft)"
+"""Colours in a figure that stand for the page's: of text, and of what is less important."""
+
+Trace = dict[str, Any]
+"""One of plotly's traces."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,91 @@ class Figure:
         description: What it shows, for those who do not see it.
         layout: plotly's layout; colours of text and grid are the page's.
         height: Pixels.
+        wide: Pixels that it needs; on a narrower screen it scrolls. 0 where it adapts.
     """
 
     traces: Sequence[Mapping[str, Any]]
     description: str
     layout: Mapping[str, Any] = field(default_factory=dict)
     height: int = 320
+    wide: int = 0
 
 
-def figure_html(figure: Figure) -> Markup:
-    """The figure's place in a page; the page's script draws it."""
-    spec = {"data": list(figure.traces), "layout": dict(figure.layout)}
-    # NaN is no JSON; a "</script>" in a label must not end the element.
-    text = json.dumps(plain(spec), ensure_ascii=False).replace("</", "<\\/")
-    html = Markup('<figure role="img" aria-label="{}" style="min-height:{}px">').format(
-        typeset(figure.description), figure.height
-    )
-    return html + Markup(
-        f'<div class="plot" style="height:{int(figure.height)}px"></div>'
-        f'<script type="application/json">{text}</script></figure>'
-    )
+def scatter(
+    name: str, x: Sequence[Any], y: Sequence[Any], mode: str, *, hover: str | None = "", **rest: Any
+) -> Trace:
+    """A trace of lines, markers, or both.
+
+    Args:
+        name: For the legend; empty for a trace that has no place there.
+        x: Where it is.
+        y: As many.
+        mode: plotly's, such as "lines+markers".
+        hover: What is said under the pointer; empty for nothing, None for plotly's own.
+        rest: Other keys of the trace.
+    """
+    trace = {"type": "scatter", "mode": mode, "x": x, "y": y, **({"name": name} if name else {})}
+    if hover is not None:
+        trace |= {"hovertemplate": f"{hover}<extra></extra>"} if hover else {"hoverinfo": "skip"}
+    return trace | rest
+
+
+def gapped(
+    curves: Iterable[tuple[int, Sequence[float], Sequence[float]]],
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Many curves, each a number with its x and y, as one: x, y and number, a gap between two."""
+    at: list[Any] = []
+    values: list[Any] = []
+    numbers: list[Any] = []
+    for number, x, y in curves:
+        at += [*x, None]
+        values += [*y, None]
+        numbers += [*[number] * len(x), None]
+    return at, values, numbers
+
+
+def series_style(place: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Line and marker of the series that stands at a place in the legend."""
+    line = {"color": PALETTE[place % len(PALETTE)], "dash": DASHES[place % len(DASHES)]}
+    return line, {"symbol": SYMBOLS[place % len(SYMBOLS)]}
+
+
+def band(x: Sequence[float], low: Sequence[float], high: Sequence[float], strength: float) -> Trace:
+    """The area between two curves, in the first colour."""
+    x, y = [*x, *x[::-1]], [*high, *low[::-1]]
+    colour = f"rgba(0,114,178,{strength})"
+    return scatter("", x, y, "lines", fill="toself", fillcolor=colour, line={"width": 0})
+
+
+def error_bars(
+    centers: Sequence[float], lows: Sequence[float], highs: Sequence[float], **style: Any
+) -> dict[str, Any]:
+    """The interval around each point."""
+    below = [max(0.0, center - low) for center, low in zip(centers, lows, strict=True)]
+    above = [max(0.0, high - center) for center, high in zip(centers, highs, strict=True)]
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, **style}
+
+
+def axis(title: str, **rest: Any) -> dict[str, Any]:
+    """An axis with its title."""
+    return {"title": {"text": title}, **rest}
+
+
+def panel_axis(title: str, **rest: Any) -> dict[str, Any]:
+    """The horizontal axis of a small figure, its title close by."""
+    return {"title": {"text": title, "standoff": 6}, **rest}
+
+
+def rows_axis(labels: Sequence[str], **rest: Any) -> dict[str, Any]:
+    """A vertical axis with a name for each row, the first at the bottom."""
+    return {"tickvals": list(range(len(labels))), "ticktext": labels, "showgrid": False, **rest}
+
+
+def vertical_line(x: float, colour: str, *, top: float | None = None, **rest: Any) -> Trace:
+    """A line across the whole figure, or from 0 up to a height of its axis."""
+    ends = {"yref": "paper", "y0": 0, "y1": 1} if top is None else {"y0": 0, "y1": top}
+    style = {"color": colour, "width": 1} | rest.pop("line", {})
+    return {"type": "line", "x0": x, "x1": x, **ends, "line": style, **rest}
 
 
 def plain(value: Any) -> Any:

@@ -1,70 +1,93 @@
-"""One self-contained page."""
+"""A page as one self-contained HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
-from slr_tune.report.page.tables import Column, Table, typeset
+from slr_tune.report.page.figures import Figure, plain
+from slr_tune.report.page.part import Block, Bullets, Code, Page, Panels, Part
+from slr_tune.report.page.tables import Table, TableColumn, typeset
 
 _HERE = Path(__file__).parent
+_GRID = "display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr))"
+"""Figures side by side where there is room, below each other where there is none."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a page.
-
-    Attributes:
-        title: Its heading; empty for none.
-        body: HTML that is safe.
-        folded: Whether it opens on a click.
-        anchor: Its id in the page, for a link to it or a script; empty for none.
-    """
-
-    title: str
-    body: Markup
-    folded: bool = False
-    anchor: str = ""
-
-
-def render_page(
-    *, title: str, subtitle: str, verdict: str, sections: Sequence[Section], footer: str = ""
-) -> str:
-    """The whole file.
-
-    Args:
-        title: Of the page and of the window.
-        subtitle: One line below it: which study, what data.
-        verdict: The one sentence a reader came for; it stands at the top.
-        sections: In order.
-        footer: One line at the end, plain text.
-
-    Returns:
-        HTML with style and script inside. plotly is inside where a section has a figure.
-    """
+def render_html(page: Page) -> str:
+    """HTML with style and script inside; plotly is inside where the page has a figure."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_read("page.html"))
-    has_figures = any("<figure" in section.body for section in sections)
+    parts = [(part, blocks_html(part)) for part in page.parts_in("html")]
+    has_figures = any("<figure" in body for _, body in parts)
     return template.render(
-        title=typeset(title),
-        subtitle=typeset(subtitle),
-        verdict=typeset(verdict),
-        sections=sections,
-        footer=footer,
+        title=typeset(page.title),
+        subtitle=typeset(page.subtitle),
+        verdict=typeset(page.verdict),
+        parts=parts,
         style=Markup(_read("page.css")),
         plotly=Markup(_plotly()) if has_figures else "",
         script=Markup(_read("page.js")) if has_figures else "",
     )
 
 
-def table_html(table: Table) -> Markup:
+def blocks_html(part: Part) -> Markup:
+    """What stands below a part's heading."""
+    return _joined(block_html(block) for block in part.blocks_in("html"))
+
+
+def block_html(block: Block) -> Markup:
+    """A block; empty for one that says nothing."""
+    match block:
+        case Bullets():
+            lines = Markup("").join(map(_item, block.pairs()))
+            return Markup("<ul>{}</ul>").format(lines) if lines else lines
+        case Code():
+            return Markup("<pre><code>{}</code></pre>").format(block.text)
+        case Figure():
+            return _figure(block)
+        case Panels():
+            figures = _joined(map(_figure, block.figures))
+            grid = Markup('<div style="{}">{}</div>')
+            return grid.format(_GRID, figures) if figures else figures
+        case Table():
+            return _table(block)
+        case Part():
+            opening = Markup("<details><summary>{}</summary>\n{}\n</details>")
+            return opening.format(block.title, blocks_html(block))
+        case _:
+            return Markup("<p>{}</p>").format(typeset(block)) if block else Markup("")
+
+
+def _item(item: tuple[str, str]) -> Markup:
+    text, command = item
+    typed = Markup("<br><code>{}</code>").format(command) if command else Markup("")
+    return Markup("<li>{}{}</li>").format(typeset(text), typed)
+
+
+def _figure(figure: Figure) -> Markup:
+    """The figure's place in a page; the page's script draws it."""
+    spec = {"data": list(figure.traces), "layout": dict(figure.layout)}
+    # NaN is no JSON; a "</script>" in a label must not end the element.
+    text = json.dumps(plain(spec), ensure_ascii=False).replace("</", "<\\/")
+    html = Markup(
+        '<figure role="img" aria-label="{}" style="min-height:{}px">'
+        '<div class="plot" style="height:{}px"></div>'
+        '<script type="application/json">{}</script></figure>'
+    ).format(typeset(figure.description), figure.height, int(figure.height), Markup(text))
+    if not figure.wide:
+        return html
+    frame = Markup('<div class="table"><div style="min-width:{}px">{}</div></div>')
+    return frame.format(figure.wide, html)
+
+
+def _table(table: Table) -> Markup:
     """A table that scrolls sideways by itself where the screen is narrow."""
     parts = [Markup('<div class="table"><table>')]
     if table.caption:
@@ -75,35 +98,17 @@ def table_html(table: Table) -> Markup:
         opening = '<tr class="emphasis">' if number in table.emphasis else "<tr>"
         cells = [_cell("td", cell, column) for cell, column in zip(row, table.columns, strict=True)]
         parts.append(Markup(opening) + Markup("").join(cells) + Markup("</tr>"))
-    parts.append(Markup("</tbody></table></div>"))
-    return Markup("\n").join(parts)
+    return _joined([*parts, Markup("</tbody></table></div>")])
 
 
-def text_html(*paragraphs: str) -> Markup:
-    """Paragraphs of plain text."""
-    return Markup("\n").join(Markup("<p>{}</p>").format(typeset(text)) for text in paragraphs)
-
-
-def list_html(items: Iterable[str]) -> Markup:
-    """A list of plain lines."""
-    lines = Markup("").join(Markup("<li>{}</li>").format(typeset(item)) for item in items)
-    return Markup("<ul>{}</ul>").format(lines)
-
-
-def code_html(text: str) -> Markup:
-    """Text as it stands, such as a command."""
-    return Markup("<pre><code>{}</code></pre>").format(text)
-
-
-def folded_html(title: str, body: Markup) -> Markup:
-    """A part of a section that opens on a click."""
-    return Markup("<details><summary>{}</summary>\n{}\n</details>").format(title, body)
-
-
-def _cell(tag: str, text: str, column: Column) -> Markup:
+def _cell(tag: str, text: str, column: TableColumn) -> Markup:
     kinds = ["number"] * column.numeric + ["secondary"] * column.secondary
     kind = Markup(' class="{}"').format(" ".join(kinds)) if kinds else ""
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, typeset(text))
+
+
+def _joined(parts: Iterable[Markup]) -> Markup:
+    return Markup("\n").join(part for part in parts if part)
 
 
 @cache
@@ -111,8 +116,8 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _plotly() -> Any:
+def _plotly() -> str:
     from plotly.offline import get_plotlyjs
 
     # A closing tag in a string of the library must not end the element.
-    return get_plotlyjs().replace("</script", "<\\/script")
+    return str(get_plotlyjs()).replace("</script", "<\\/script")

@@ -3,7 +3,9 @@ r"""Tables in LaTeX with booktabs, ready for `\input` in a thesis."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from slr_tune.report.page.part import Page
 from slr_tune.report.page.tables import Table
 
 _SPECIAL = {
@@ -29,6 +31,29 @@ _SPECIAL = {
     "…": r"\ldots{}",
     "–": "--",
 }
+
+
+def render_latex(page: Page, *, label: str = "tab:") -> str:
+    r"""The tables that a page has for a thesis, each a float with its label.
+
+    Its text stands above as comments, to be quoted.
+
+    Args:
+        page: What is said.
+        label: How the tables' labels begin.
+
+    Returns:
+        LaTeX that needs `\usepackage{booktabs}` and nothing else.
+    """
+    parts = page.parts_in("latex")
+    said = [page.verdict, *(text for part in parts for text in part.text)]
+    lead = f"{page.title}. " if page.title else ""
+    tables = [
+        latex_table(replace(table, caption=lead + table.caption), label=label + part.anchor)
+        for part in parts
+        for table in part.tables
+    ]
+    return "\n".join(["".join(f"% {line}\n" for line in said if line), *tables]).lstrip("\n")
 
 
 def escape_latex(text: str) -> str:

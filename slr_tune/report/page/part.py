@@ -1,78 +1,114 @@
-"""A part of the report: said once, written as HTML and as Markdown."""
+"""What a report is before it is written: a page of parts, the same for every format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from markupsafe import Markup
+from slr_tune.report.page.figures import Figure
+from slr_tune.report.page.tables import Table
 
-from slr_tune.report.page import (
-    Figure,
-    Section,
-    Table,
-    figure_html,
-    markdown_table,
-    table_html,
-    text_html,
-)
-from slr_tune.report.style import grid_html
+HTML, MARKDOWN, LATEX, TERMINAL = ("html",), ("markdown",), ("latex",), ("terminal",)
+WRITTEN = HTML + MARKDOWN
+READ = WRITTEN + TERMINAL
+"""What a person reads; LaTeX is made of the tables alone that a page names for it."""
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of lines.
+
+    Attributes:
+        items: Lines, each by itself or with what to type.
+    """
+
+    items: Sequence[str | tuple[str, str]]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each line with what to type, empty where there is nothing to type."""
+        return [(item, "") if isinstance(item, str) else item for item in self.items]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text as it stands, such as a command."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Small figures side by side."""
+
+    figures: Sequence[Figure]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A heading with what stands below it, in this order.
+    """A heading with what stands below it.
 
     Attributes:
-        title: The heading.
-        text: Paragraphs; the first says what to see.
-        items: A list of lines, each with what to type; empty where there is nothing to type.
-        figures: One below the other.
-        panels: Small figures side by side.
-        tables: Tables.
+        title: The heading; empty for none.
+        blocks: In order. A string is a paragraph; a part inside is a group without a heading, or
+            opens on a click.
         folded: Whether it opens on a click.
-        pictorial: Whether its text only explains its figures, so that it says nothing without them.
-        wide: Pixels that the figures need; on a narrower screen they scroll. 0 where they adapt.
+        anchor: Its id in the page and the end of its tables' LaTeX labels; empty for none.
+        formats: The formats that have it.
     """
 
     title: str
-    text: Sequence[str] = ()
-    items: Sequence[tuple[str, str]] = ()
-    figures: Sequence[Figure] = ()
-    panels: Sequence[Figure] = ()
-    tables: Sequence[Table] = ()
+    blocks: Sequence[Block]
     folded: bool = False
-    pictorial: bool = False
-    wide: int = 0
+    anchor: str = ""
+    formats: Collection[str] = READ
 
-    def section(self) -> Section:
-        """As HTML."""
-        parts = [text_html(*self.text)]
-        if self.items:
-            parts.append(Markup("<ul>{}</ul>").format(Markup("").join(map(_item, self.items))))
-        figures = Markup("\n").join(figure_html(figure) for figure in self.figures)
-        if self.wide:
-            frame = Markup('<div class="table"><div style="min-width:{}px">{}</div></div>')
-            figures = frame.format(self.wide, figures)
-        parts.append(figures)
-        if self.panels:
-            parts.append(grid_html(figure_html(figure) for figure in self.panels))
-        parts += [table_html(table) for table in self.tables]
-        return Section(self.title, Markup("\n").join(parts), folded=self.folded)
+    def blocks_in(self, form: str) -> Iterator[Block]:
+        """What a format has of it, the groups without a heading taken apart."""
+        for block in self.blocks:
+            if not isinstance(block, Part):
+                yield block
+            elif form in block.formats:
+                yield from [block] if block.title else block.blocks_in(form)
 
-    def markdown(self) -> str:
-        """As Markdown, without figures; empty for a part that says nothing without them."""
-        if self.pictorial:
-            return ""
-        lines = [f"## {self.title}", "", *(f"{text}\n" for text in self.text)]
-        for text, command in self.items:
-            lines.append(f"- {text}" + (f"\n\n      {command}\n" if command else ""))
-        lines += [""] if self.items else []
-        lines += [markdown_table(table) for table in self.tables]
-        return "\n".join(lines)
+    @property
+    def figures(self) -> list[Figure]:
+        """All of them, those side by side too."""
+        several = [block.figures for block in self.blocks if isinstance(block, Panels)]
+        return [block for block in self.blocks if isinstance(block, Figure)] + [
+            figure for figures in several for figure in figures
+        ]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of them."""
+        return [block for block in self.blocks if isinstance(block, Table)]
+
+    @property
+    def text(self) -> list[str]:
+        """Its paragraphs."""
+        return [block for block in self.blocks if isinstance(block, str)]
 
 
-def _item(item: tuple[str, str]) -> Markup:
-    text, command = item
-    typed = Markup("<br><code>{}</code>").format(command) if command else Markup("")
-    return Markup("<li>{}{}</li>").format(text, typed)
+Block: TypeAlias = str | Bullets | Code | Figure | Panels | Table | Part
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a command has to say.
+
+    Attributes:
+        title: Of the page and of the window.
+        subtitle: One line below it: which study, what data.
+        verdict: The one sentence a reader came for.
+        parts: In order.
+    """
+
+    title: str
+    subtitle: str
+    verdict: str
+    parts: Sequence[Part]
+
+    def parts_in(self, form: str) -> list[Part]:
+        """The parts that a format has."""
+        return [part for part in self.parts if form in part.formats]

@@ -1,4 +1,4 @@
-"""Tables as plain values, and as Markdown."""
+"""Tables as plain values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -21,6 +21,16 @@ class Column:
     secondary: bool = False
 
 
+def texts(*headings: str) -> list[TableColumn]:
+    """Columns of text."""
+    return [TableColumn(heading) for heading in headings]
+
+
+def numbers(*headings: str, secondary: bool = False) -> list[TableColumn]:
+    """Columns of numbers."""
+    return [TableColumn(heading, True, secondary) for heading in headings]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of plain text; each format escapes it in its own way.
@@ -32,7 +42,7 @@ class Table:
         emphasis: Numbers of rows that stand out, such as the baseline's.
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     emphasis: frozenset[int] = frozenset()
@@ -48,27 +58,6 @@ class Table:
                 raise ValueError(
                     f"row {number} has {len(row)} cells, the table {len(self.columns)} columns"
                 )
-
-
-def markdown_table(table: Table) -> str:
-    """The table in GitHub's Markdown, its caption as a paragraph below."""
-    heads = [_markdown(column.heading) for column in table.columns]
-    rules = ["---:" if column.numeric else "---" for column in table.columns]
-    lines = [heads, rules]
-    for number, row in enumerate(table.rows):
-        cells = [_markdown(cell) for cell in row]
-        if number in table.emphasis and cells[0]:
-            cells[0] = f"**{cells[0]}**"
-        lines.append(cells)
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{text}\n\n{table.caption}\n" if table.caption else f"{text}\n"
-
-
-def _markdown(text: str) -> str:
-    """Escapes what would end a cell or start markup."""
-    for mark in "\\|*_<":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("\n", " ")
 
 
 def typeset(text: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass
 
-from slr_tune.report.page import Column, Table
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
+from slr_tune.report.study.study_data import StudyData, TrialData
 
 
 @dataclass(frozen=True)
@@ -24,10 +22,10 @@ class Audit:
         passed: How many those are, the baseline left out, which it could not stop.
     """
 
-    spared: tuple[TrialFacts, ...]
-    finished: tuple[TrialFacts, ...]
-    wrong: tuple[TrialFacts, ...]
-    winners: tuple[TrialFacts, ...]
+    spared: tuple[TrialData, ...]
+    finished: tuple[TrialData, ...]
+    wrong: tuple[TrialData, ...]
+    winners: tuple[TrialData, ...]
     bar: float | None
     passed: int
 
@@ -43,47 +41,45 @@ class Audit:
         return wilson(len(self.wrong), len(self.finished))
 
 
-def wilson(hits: int, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of a share; 0 to 1 without observations."""
+    from scipy.stats import binomtest
+
     if count == 0:
         return 0.0, 1.0
-    share = hits / count
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    found = binomtest(hits, count).proportion_ci(0.95, method="wilson")
     # At the ends the formula misses by a rounding error.
-    return (0.0 if hits == 0 else low), (1.0 if hits == count else high)
+    return (float(found.low) if hits else 0.0), (float(found.high) if hits < count else 1.0)
 
 
-def audit(facts: StudyFacts) -> Audit:
+def audit(study: StudyData) -> Audit:
     """Compares the last values of spared trials with those of trials that ASHA let through."""
-    spared = tuple(trial for trial in facts.trials if trial.spared_at is not None)
+    spared = tuple(trial for trial in study.trials if trial.spared_at is not None)
     finished = tuple(trial for trial in spared if trial.complete)
-    baseline = facts.baseline.number if facts.baseline is not None else None
+    baseline = study.baseline.number if study.baseline is not None else None
     passed = [
-        facts.sign * t.value
-        for t in facts.trials
+        study.sign * t.value
+        for t in study.trials
         if t.complete and t.value is not None and t.spared_at is None and t.number != baseline
     ]
     if not passed:
         return Audit(spared, finished, (), (), None, 0)
     middle, best = statistics.median(passed), min(passed)
-    ended = [(trial, facts.sign * (trial.value or 0.0)) for trial in finished]
+    ended = [(trial, study.sign * (trial.value or 0.0)) for trial in finished]
     return Audit(
         spared,
         finished,
         tuple(trial for trial, value in ended if value < middle),
         tuple(trial for trial, value in ended if value < best),
-        facts.sign * middle,
+        study.sign * middle,
         len(passed),
     )
 
 
-def audit_part(facts: StudyFacts) -> Part | None:
+def audit_part(study: StudyData) -> Part | None:
     """None where nothing was stopped or spared."""
-    found = audit(facts)
-    stopped = sum(trial.reason == "asha" for trial in facts.trials)
+    found = audit(study)
+    stopped = sum(trial.reason == "asha" for trial in study.trials)
     if not stopped and not found.spared:
         return None
     tables = []
@@ -92,23 +88,17 @@ def audit_part(facts: StudyFacts) -> Part | None:
             (
                 str(trial.number),
                 str(trial.spared_at),
-                facts.said(trial.best_so_far.get(trial.spared_at or 0)),
-                facts.said(trial.value) if trial.complete else f"({trial.reason})",
+                study.said(trial.best_so_far.get(trial.spared_at or 0)),
+                study.said(trial.value) if trial.complete else f"({trial.reason})",
                 _judged(found, trial),
             )
             for trial in found.spared[:50]
         ]
-        columns = (
-            Column("trial", True),
-            Column("would have stopped at", True),
-            Column("value there", True),
-            Column("value at its end", True),
-            Column("the stop would have been"),
-        )
+        columns = numbers("trial", "would have stopped at", "value there", "value at its end")
         caption = "The trials that ASHA would have stopped and the audit let run on"
         caption += "; the first 50." if len(found.spared) > 50 else "."
-        tables.append(Table(columns, rows, caption))
-    return Part("Was stopping right?", audit_text(found, stopped), tables=tables)
+        tables.append(Table(columns + texts("the stop would have been"), rows, caption))
+    return Part("Was stopping right?", [*audit_text(found, stopped), *tables], formats=WRITTEN)
 
 
 def audit_text(found: Audit, stopped: int) -> list[str]:
@@ -133,7 +123,7 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
     return [text, few] if few else [text]
 
 
-def _judged(found: Audit, trial: TrialFacts) -> str:
+def _judged(found: Audit, trial: TrialData) -> str:
     if trial not in found.finished or found.bar is None:
         return "not known"
     if trial in found.winners:

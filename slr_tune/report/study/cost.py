@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from slr_tune.report.page import Column, Figure, Table
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts
+from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers, texts
+from slr_tune.report.page.figures import SOFT, Trace, axis
+from slr_tune.report.study.study_data import StudyData, by_ending
 from slr_tune.report.style import ENDINGS, LEGEND
 from slr_tune.text import duration
 
@@ -30,52 +31,45 @@ class Cost:
     seconds: float
 
 
-def costs(facts: StudyFacts) -> list[Cost]:
+def costs(study: StudyData) -> list[Cost]:
     """One entry for each way to end that occurred, in the order of the legend."""
-    length = facts.view.spec.budget.max_epochs
+    length = study.view.spec.budget.max_epochs
     found = []
-    for key in ENDINGS:
-        members = [trial for trial in facts.trials if trial.ending == key]
-        if members:
-            epochs = sum(trial.epochs for trial in members)
-            # What has not ended, and what failed, saved nothing.
-            saved = len(members) * length - epochs if key in ("asha", "patience") else 0
-            seconds = sum(trial.seconds for trial in members)
-            found.append(Cost(key, len(members), epochs, saved, seconds))
+    for key, _, members in by_ending(study.trials):
+        epochs = sum(trial.epochs for trial in members)
+        # What has not ended, and what failed, saved nothing.
+        saved = len(members) * length - epochs if key in ("asha", "patience") else 0
+        seconds = sum(trial.seconds for trial in members)
+        found.append(Cost(key, len(members), epochs, saved, seconds))
     return found
 
 
-def elapsed_seconds(facts: StudyFacts) -> float | None:
+def elapsed_seconds(study: StudyData) -> float | None:
     """From the first trial's start to the last one's end, pauses included; None before that."""
-    began = [t.datetime_start for t in facts.view.trials if t.datetime_start]
-    ended = [t.datetime_complete for t in facts.view.trials if t.datetime_complete]
+    began = [t.datetime_start for t in study.view.trials if t.datetime_start]
+    ended = [t.datetime_complete for t in study.view.trials if t.datetime_complete]
     if not began or not ended:
         return None
     return max(0.0, (max(ended) - min(began)).total_seconds())
 
 
-def cost_part(facts: StudyFacts) -> Part | None:
+def cost_part(study: StudyData) -> Part | None:
     """None where nothing was run."""
-    rows = costs(facts)
+    rows = costs(study)
     epochs, seconds = sum(row.epochs for row in rows), sum(row.seconds for row in rows)
     if not epochs:
         return None
     saved = sum(row.saved for row in rows)
-    text = [
+    text = (
         f"{epochs:,} epochs in {duration(seconds)} of training"
-        + _elapsed(facts)
+        + _elapsed(study)
         + f". Without any stopping it would have been {epochs + saved:,}: stopping saved "
         f"{100 * saved / (epochs + saved):.0f} % of the epochs."
-    ]
+    )
     table = Table(
-        (
-            Column("trials that"),
-            Column("trials", True),
-            Column("epochs", True),
-            Column("share of epochs, %", True),
-            Column("epochs saved", True),
-            Column("time", True),
-            Column("share of time, %", True),
+        texts("trials that")
+        + numbers(
+            "trials", "epochs", "share of epochs, %", "epochs saved", "time", "share of time, %"
         ),
         [
             (
@@ -92,46 +86,40 @@ def cost_part(facts: StudyFacts) -> Part | None:
         "Time is the sum over all workers. Saved are the epochs up to the last one of the budget; "
         "of those that ASHA saved, patience might have saved some as well.",
     )
-    return Part("What it cost", text, figures=[_figure(rows, saved)], tables=[table])
+    return Part("What it cost", [text, _figure(rows, saved), table], formats=WRITTEN)
 
 
-def _elapsed(facts: StudyFacts) -> str:
-    seconds = elapsed_seconds(facts)
+def _elapsed(study: StudyData) -> str:
+    seconds = elapsed_seconds(study)
     return f", {duration(seconds)} from first start to last end" if seconds else ""
 
 
 def _figure(rows: list[Cost], saved: int) -> Figure:
-    traces = [
+    bars: list[tuple[int, str, dict[str, Any], str]] = [
+        (row.epochs, end.label, {"color": end.colour}, f"{end.label}: %{{x:,}} epochs")
+        for row in rows
+        if (end := ENDINGS[row.ending])
+    ]
+    if saved:
+        pattern = {"shape": "/", "fgcolor": SOFT, "size": 6}
+        line = {"color": SOFT, "width": 1}
+        marker = {"color": "rgba(0,0,0,0)", "line": line, "pattern": pattern}
+        bars.append((saved, "not run: saved by stopping", marker, "saved: %{x:,} epochs"))
+    traces: list[Trace] = [
         {
             "type": "bar",
             "orientation": "h",
-            "name": ENDINGS[row.ending].label,
-            "x": [row.epochs],
+            "name": name,
+            "x": [epochs],
             "y": [""],
-            "marker": {"color": ENDINGS[row.ending].colour},
-            "hovertemplate": f"{ENDINGS[row.ending].label}: %{{x:,}} epochs<extra></extra>",
+            "marker": marker,
+            "hovertemplate": f"{hover}<extra></extra>",
         }
-        for row in rows
+        for epochs, name, marker, hover in bars
     ]
-    if saved:
-        traces.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": "not run: saved by stopping",
-                "x": [saved],
-                "y": [""],
-                "marker": {
-                    "color": "rgba(0,0,0,0)",
-                    "line": {"color": "var(--soft)", "width": 1},
-                    "pattern": {"shape": "/", "fgcolor": "var(--soft)", "size": 6},
-                },
-                "hovertemplate": "saved: %{x:,} epochs<extra></extra>",
-            }
-        )
     layout = {
         "barmode": "stack",
-        "xaxis": {"title": {"text": "epochs"}},
+        "xaxis": axis("epochs"),
         "yaxis": {"showticklabels": False},
         "legend": {**LEGEND, "traceorder": "normal"},
         "margin": {"l": 10, "r": 15, "t": 30, "b": 40},

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, Parameter, Space
 from slr_tune.text import number
 
@@ -49,12 +49,12 @@ class Edge:
         return f"{self.key}.{self.parameter.kind}=[{shown}]"
 
 
-def edges(facts: StudyFacts) -> list[Edge]:
+def edges(study: StudyData) -> list[Edge]:
     """Numbers whose best values lie at an end of their range that could be moved."""
     found = []
-    for parameter in facts.view.spec.space.parameters:
+    for parameter in study.view.spec.space.parameters:
         if isinstance(parameter, FloatParameter | IntParameter):
-            edge = _edge(facts, parameter)
+            edge = _edge(study, parameter)
             if edge is not None:
                 found.append(edge)
     return found
@@ -70,10 +70,10 @@ def file_key(space: Space, parameter: Parameter) -> str:
     return ".".join((file_key(space, choice), "choice", str(parameter.when.branch), *rest))
 
 
-def _edge(facts: StudyFacts, parameter: Number) -> Edge | None:
+def _edge(study: StudyData, parameter: Number) -> Edge | None:
     if parameter.high <= parameter.low:
         return None
-    having = [t for t in facts.leaders if parameter.name in t.params]
+    having = [t for t in study.leaders if parameter.name in t.params]
     if len(having) < _LEAST:
         return None
     values = [float(parameter.decode(trial.params)) for trial in having]
@@ -87,10 +87,10 @@ def _edge(facts: StudyFacts, parameter: Number) -> Edge | None:
     else:
         return None
     wider = _wider(parameter, upper=upper)
-    if wider is None or not _taken(facts, parameter, wider, having[0]):
+    if wider is None or not _taken(study, parameter, wider, having[0]):
         return None
     bound = parameter.high if upper else parameter.low
-    key = file_key(facts.view.spec.space, parameter)
+    key = file_key(study.view.spec.space, parameter)
     return Edge(parameter, upper, middle, float(bound), wider, key)
 
 
@@ -132,9 +132,9 @@ def _rounded(value: float) -> float:
     return float(f"{nearest * power:.3g}")
 
 
-def _taken(facts: StudyFacts, parameter: Number, value: float, trial: TrialFacts) -> bool:
+def _taken(study: StudyData, parameter: Number, value: float, trial: TrialData) -> bool:
     """Whether the trainable accepts the value in place of a good trial's."""
-    spec = facts.view.spec
+    spec = study.view.spec
     given: Any = int(value) if parameter.kind == "int" else value
     values = _replaced(spec.space.decode(dict(trial.params)), parameter.path, given)
     try:

@@ -1,4 +1,4 @@
-"""What to do next: rules over a study's facts, each with its reason and a command."""
+"""What to do next: rules over a study's study, each with its reason and a command."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 
 from slr_tune.report.study.audit import audit
 from slr_tune.report.study.edges import edges
-from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.rungs import WEAK_RANK, rung_facts
+from slr_tune.report.study.rungs import WEAK_RANK, rung_summaries
+from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.space import ChoiceParameter
+from slr_tune.study.commands import command_line
 from slr_tune.text import number
 
 FAILED_SHARE = 0.1
@@ -25,11 +26,10 @@ OPTION_LUCK = 0.05
 ENOUGH_TRIALS = 50
 MOST_MORE = 10
 """So many times the trials are the most that is worth asking for."""
-_LEAST_FINISHED = 4
 
 
 @dataclass(frozen=True)
-class Step:
+class Advice:
     """One piece of advice.
 
     Attributes:
@@ -43,47 +43,44 @@ class Step:
     command: str = ""
 
 
-def next_steps(facts: StudyFacts) -> list[Step]:
+def next_steps(study: StudyData) -> list[Advice]:
     """All that the rules say, the most pressing first."""
-    found: list[Step] = []
-    for rule in RULES:
-        found += rule(facts)
-    return found
+    return [advice for rule in RULES for advice in rule(study)]
 
 
-def _go_on(facts: StudyFacts) -> list[Step]:
+def _go_on(study: StudyData) -> list[Advice]:
     """Trials that wait for a driver."""
-    waiting = [trial for trial in facts.trials if trial.ending == "running"]
-    if facts.view.running:
+    waiting = [trial for trial in study.trials if trial.ending == "running"]
+    if study.view.running:
         text = "The search is running: make this report again when it is done."
-        return [Step("running", text, f"slr-tune report --study {facts.view.spec.study}")]
+        return [Advice("running", text, _command(study, "report"))]
     if not waiting:
         return []
     text = f"{len(waiting)} trials are not finished and nobody works on them: go on with them."
-    return [Step("unfinished", text, facts.last_run.command(facts.view.spec.study))]
+    return [Advice("unfinished", text, study.last_run.command(study.view.spec.study))]
 
 
-def _failures(facts: StudyFacts) -> list[Step]:
-    failed = [trial for trial in facts.trials if trial.ending == "failed"]
-    if len(failed) < max(1.0, FAILED_SHARE * len(facts.trials)):
+def _failures(study: StudyData) -> list[Advice]:
+    failed = [trial for trial in study.trials if trial.ending == "failed"]
+    if len(failed) < max(1.0, FAILED_SHARE * len(study.trials)):
         return []
     reason, count = Counter(trial.reason for trial in failed).most_common(1)[0]
     first = next(trial for trial in failed if trial.reason == reason)
-    share = f"{len(failed)} of {len(facts.trials)} trials failed, {count} by {reason}"
+    share = f"{len(failed)} of {len(study.trials)} trials failed, {count} by {reason}"
     advice = {
-        "nan": _nan_advice(facts),
+        "nan": _nan_advice(study),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
     }.get(reason, f"the first said: {last_word(first.error) or 'nothing'}.")
-    show = f"slr-tune show {facts.view.spec.study} --trial {first.number}"
-    return [Step("failures", f"{share}: {advice}", show)]
+    show = command_line("show", study.view.spec.study, options={"--trial": first.number})
+    return [Advice("failures", f"{share}: {advice}", show)]
 
 
-def _nan_advice(facts: StudyFacts) -> str:
+def _nan_advice(study: StudyData) -> str:
     """Compares learning rates of the diverged with the others'."""
     name = "learning_rate"
-    bad = [t.config[name] for t in facts.trials if t.reason == "nan" and name in t.config]
-    good = [t.config[name] for t in facts.trials if t.complete and name in t.config]
+    bad = [t.config[name] for t in study.trials if t.reason == "nan" and name in t.config]
+    good = [t.config[name] for t in study.trials if t.complete and name in t.config]
     if bad and good and statistics.median(bad) > 1.5 * statistics.median(good):
         return (
             f"their learning rate is high (median {number(statistics.median(bad))}, of finished "
@@ -92,55 +89,51 @@ def _nan_advice(facts: StudyFacts) -> str:
     return "lower the learning rate, or clip the gradient with clip_norm."
 
 
-def _confirm(facts: StudyFacts) -> list[Step]:
-    if facts.best is None or facts.view.running or not facts.recogniser:
-        return []
-    if not facts.best.complete:
+def _confirm(study: StudyData) -> list[Advice]:
+    best = study.best
+    if best is None or not best.complete or study.view.running or not study.recogniser:
         return []  # confirm takes no trial that was stopped
-    if facts.best.number in {row.trial for row in facts.confirmed}:
+    if best.number in {row.trial for row in study.confirmed}:
         return []
     text = "Retrain the best on fresh seeds before you quote its figure: it was chosen by it."
-    return [Step("confirm", text, f"slr-tune confirm --study {facts.view.spec.study}")]
+    return [Advice("confirm", text, _command(study, "confirm"))]
 
 
-def _baseline_won(facts: StudyFacts) -> list[Step]:
-    best, baseline = facts.best, facts.baseline
-    if best is None or baseline is None or best.number != baseline.number:
-        return []
-    if len(facts.trials) < 2 or facts.view.running:
+def _baseline_won(study: StudyData) -> list[Advice]:
+    best, baseline = study.best, study.baseline
+    won = best is not None and baseline is not None and best.number == baseline.number
+    if not won or len(study.trials) < 2 or study.view.running:
         return []
     text = (
-        f"Nothing in {len(facts.trials)} trials beat the baseline: ask for more trials, or search "
+        f"Nothing in {len(study.trials)} trials beat the baseline: ask for more trials, or search "
         "a narrower space around it."
     )
-    return [Step("baseline won", text, _more(facts, 2 * len(facts.trials)))]
+    return [Advice("baseline won", text, _more(study, 2 * len(study.trials)))]
 
 
-def _edges(facts: StudyFacts) -> list[Step]:
+def _edges(study: StudyData) -> list[Advice]:
     """One new study that widens all of them."""
-    found = edges(facts)
-    texts = []
-    for edge in found:
-        side = "upper" if edge.upper else "lower"
-        texts.append(
-            f"{edge.parameter.name} is best at the {side} edge of its range (median of the best "
-            f"{number(edge.at)}, range {number(float(edge.parameter.low))} to "
-            f"{number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
-        )
+    found = edges(study)
     if not found:
         return []
-    command = _new_study(facts, "wider", {"--set": [edge.setting for edge in found]})
-    return [Step("edge", " ".join(texts), command)]
+    texts = [
+        f"{edge.parameter.name} is best at the {'upper' if edge.upper else 'lower'} edge of its "
+        f"range (median of the best {number(edge.at)}, range {number(float(edge.parameter.low))} "
+        f"to {number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
+        for edge in found
+    ]
+    command = _new_study(study, "wider", {"--set": [edge.setting for edge in found]})
+    return [Advice("edge", " ".join(texts), command)]
 
 
-def _settled_options(facts: StudyFacts) -> list[Step]:
+def _settled_options(study: StudyData) -> list[Advice]:
     """A choice of which the best all took one option, too often to be chance."""
     steps = []
-    for parameter in facts.view.spec.space.parameters:
+    for parameter in study.view.spec.space.parameters:
         if not isinstance(parameter, ChoiceParameter):
             continue
-        leaders = [t.params[parameter.name] for t in facts.leaders if parameter.name in t.params]
-        everyone = [t.params[parameter.name] for t in facts.trials if parameter.name in t.params]
+        leaders = [t.params[parameter.name] for t in study.leaders if parameter.name in t.params]
+        everyone = [t.params[parameter.name] for t in study.trials if parameter.name in t.params]
         if not leaders or len(set(leaders)) > 1 or len(set(everyone)) < 2:
             continue
         share = everyone.count(leaders[0]) / len(everyone)
@@ -150,46 +143,41 @@ def _settled_options(facts: StudyFacts) -> list[Step]:
             f"All of the best {len(leaders)} have {parameter.name}: {leaders[0]}, of all trials "
             f"{100 * share:.0f} %: fix it, and the other parameters get its trials."
         )
-        steps.append(Step("settled option", text))
+        steps.append(Advice("settled option", text))
     return steps
 
 
-def _longer(facts: StudyFacts) -> list[Step]:
-    ran = [trial for trial in facts.leaders if trial.reason == "max_epochs" and trial.best_epoch]
-    if len(ran) < 3:
-        return []
-    length = facts.view.spec.budget.max_epochs
-    falling = [t for t in ran if (t.best_epoch or 0) >= length - max(0, length // 20)]
-    if length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
+def _longer(study: StudyData) -> list[Advice]:
+    ran = [trial for trial in study.leaders if trial.reason == "max_epochs" and trial.best_epoch]
+    length = study.view.spec.budget.max_epochs
+    falling = [t for t in ran if (t.best_epoch or 0) >= length - length // 20]
+    if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
         return []
     wanted = math.ceil(1.5 * length)
     text = (
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
         f"they were cut short. Give them {wanted} epochs."
     )
-    return [Step("longer", text, _new_study(facts, "longer", {"--max-epochs": wanted}))]
+    return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
 
-def _patience(facts: StudyFacts) -> list[Step]:
-    found = facts.patience
+def _patience(study: StudyData) -> list[Advice]:
+    found = study.patience
     if found is None or found.recommended is None or found.saved < 0.02:
         return []
     text = (
         f"A patience of {found.recommended} would have given the same WER (within 0.1 points) in "
         f"{100 * found.saved:.0f} % fewer epochs, over {len(found.runs)} finished trials."
     )
-    return [Step("patience", text)]
+    return [Advice("patience", text)]
 
 
-def _audit(facts: StudyFacts) -> list[Step]:
-    found = audit(facts)
-    if found.rate is None:
+def _audit(study: StudyData) -> list[Advice]:
+    found, budget = audit(study), study.view.spec.budget
+    later = min(2 * budget.grace_epochs, budget.max_epochs)
+    if found.rate is None or later == budget.grace_epochs:
         return []
     if not found.winners and found.interval[0] < 0.2:
-        return []
-    budget = facts.view.spec.budget
-    later = min(2 * budget.grace_epochs, budget.max_epochs)
-    if later == budget.grace_epochs:
         return []
     what = "would have won" if found.winners else "ended better than half of those let through"
     count = len(found.winners or found.wrong)
@@ -197,31 +185,30 @@ def _audit(facts: StudyFacts) -> list[Step]:
         f"{count} of {len(found.finished)} audited trials that ASHA would have stopped {what}: "
         f"it stops too early. Give it a grace of {later} epochs."
     )
-    return [Step("audit", text, _later_rung(facts, later))]
+    return [Advice("audit", text, _later_rung(study, later))]
 
 
-def _weak_rung(facts: StudyFacts) -> list[Step]:
-    rows = [(row, row.foretold) for row in rung_facts(facts) if row.foretold is not None]
+def _weak_rung(study: StudyData) -> list[Advice]:
+    rows = [(row, row.foretold) for row in rung_summaries(study) if row.foretold is not None]
     if not rows or rows[0][0].end_count < 10 or rows[0][1].high >= WEAK_RANK:
         return []
     first, found = rows[0]
     better = (row.epoch for row, later in rows[1:] if later.correlation >= WEAK_RANK)
     later = next(better, 2 * first.epoch)
-    if later > facts.view.spec.budget.max_epochs:
+    if later > study.view.spec.budget.max_epochs:
         return []
     text = (
         f"The order at the first rung, epoch {first.epoch}, hardly foretells the end (rank "
         f"correlation {first.end_rank:.2f} over {first.end_count} trials, of all trials at most "
         f"{found.high:.2f}): first stop at epoch {later}."
     )
-    return [Step("weak rung", text, _later_rung(facts, later))]
+    return [Advice("weak rung", text, _later_rung(study, later))]
 
 
-def _dead(facts: StudyFacts) -> list[Step]:
-    found = facts.importance
-    if found is None or found.main.trials < ENOUGH_TRIALS:
-        return []
-    dead = [unit.name for unit in found.main.units if unit.high < DEAD_SHARE]
+def _dead(study: StudyData) -> list[Advice]:
+    found = study.importance
+    units = found.main.units if found and found.main.trials >= ENOUGH_TRIALS else ()
+    dead = [unit.name for unit in units if unit.high < DEAD_SHARE]
     if not dead:
         return []
     verb = "matters" if len(dead) == 1 else "matter"
@@ -229,21 +216,19 @@ def _dead(facts: StudyFacts) -> list[Step]:
         f"{_listed(dead)} hardly {verb} (below {100 * DEAD_SHARE:.0f} % of the importance, "
         "its whole interval): fix what is cheap, and search the rest."
     )
-    return [Step("dead parameter", text)]
+    return [Advice("dead parameter", text)]
 
 
-def _more_trials(facts: StudyFacts) -> list[Step]:
-    found = facts.importance
-    if found is None or facts.view.running:
+def _more_trials(study: StudyData) -> list[Advice]:
+    if study.importance is None or study.view.running:
         return []
-    main = found.main
-    if main.units and (len(main.units) == 1 or not main.units[0].unstable):
-        return []
+    main = study.importance.main
+    settled = main.units and (len(main.units) == 1 or not main.units[0].unstable)
     needed = main.needed or 0
     if not ENOUGH_TRIALS < needed <= MOST_MORE * main.trials:
         needed = 0
     wanted = needed or ENOUGH_TRIALS
-    if main.trials >= wanted:
+    if settled or main.trials >= wanted:
         return []
     would = (
         f"about {needed} would, if the difference is real"
@@ -254,41 +239,41 @@ def _more_trials(facts: StudyFacts) -> list[Step]:
         f"The {main.trials} trials that reached epoch {main.epoch} do not settle which parameter "
         f"matters most; {would}."
     )
-    asked = math.ceil(len(facts.trials) * wanted / max(1, main.trials))
-    return [Step("more trials", text, _more(facts, asked))]
+    asked = math.ceil(len(study.trials) * wanted / max(1, main.trials))
+    return [Advice("more trials", text, _more(study, asked))]
 
 
-def _ablate(facts: StudyFacts) -> list[Step]:
-    found = facts.importance
-    if found is None or not found.main.units or facts.best is None or facts.view.running:
+def _ablate(study: StudyData) -> list[Advice]:
+    units = [] if study.importance is None else study.importance.main.units
+    if not units or units[0].share == 0.0 or study.best is None or study.view.running:
         return []
-    first = found.main.units[0]
-    if first.share == 0.0:
-        return []
-    name = first.name
+    name = units[0].name
     text = f"Whether {name} makes the difference, or the seed, an ablation tells."
-    command = f"slr-tune ablate --study {facts.view.spec.study} --factor {name}"
-    return [Step("ablate", text, command)]
+    return [Advice("ablate", text, _command(study, "ablate", {"--factor": name}))]
 
 
 def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _more(facts: StudyFacts, trials: int) -> str:
-    return facts.last_run.command(facts.view.spec.study, {"--trials": trials})
+def _command(study: StudyData, name: str, options: Mapping[str, Any] | None = None) -> str:
+    return command_line(name, options={"--study": study.view.spec.study, **(options or {})})
 
 
-def _later_rung(facts: StudyFacts, epoch: int) -> str:
-    return _new_study(facts, "later", {"--set": [f"budget.grace_epochs={epoch}"]})
+def _more(study: StudyData, trials: int) -> str:
+    return study.last_run.command(study.view.spec.study, {"--trials": trials})
 
 
-def _new_study(facts: StudyFacts, suffix: str, changes: Mapping[str, Any]) -> str:
+def _later_rung(study: StudyData, epoch: int) -> str:
+    return _new_study(study, "later", {"--set": [f"budget.grace_epochs={epoch}"]})
+
+
+def _new_study(study: StudyData, suffix: str, changes: Mapping[str, Any]) -> str:
     """A name for each kind of change: under one name a second change would be refused."""
-    return facts.last_run.command(f"{facts.view.spec.study}-{suffix}", changes)
+    return study.last_run.command(f"{study.view.spec.study}-{suffix}", changes)
 
 
-RULES: tuple[Callable[[StudyFacts], list[Step]], ...] = (
+RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _go_on,
     _failures,
     _confirm,

@@ -2,123 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slr_tune.ablation.winners_curse import curse_line
-from slr_tune.report.page import Column, Table
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts
-from slr_tune.report.study.next_steps import Step
-from slr_tune.report.style import ENDINGS
+from slr_tune.report.page import WRITTEN, Bullets, Part, Table, numbers, texts
+from slr_tune.report.study.next_steps import next_steps
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
+from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import searched_values
 from slr_tune.study.view import trial_row
-from slr_tune.text import in_percent, metric_title, number, points
+from slr_tune.text import in_percent, metric_title, points, setting_cell
 
 _MOST_TRIALS = 100
 
 
-def verdict(facts: StudyFacts) -> str:
+def verdict(study: StudyData) -> str:
     """The one sentence a reader came for."""
-    best = facts.best
+    best = study.best
     if best is None or best.value is None:
-        return _nothing_yet(facts)
+        return _nothing_yet(study)
     if not best.complete:
         return (
             f"No trial has run to its end; of the stopped ones trial {best.number} was best, "
-            f"{_with_unit(facts, best.value)} at epoch {best.epochs}."
+            f"{_with_unit(study, best.value)} at epoch {best.epochs}."
         )
-    claim = f"Trial {best.number} won: {_with_unit(facts, best.value)}"
-    unit = " points" if in_percent(facts.metric) else ""
-    gain = facts.gain
-    if best is facts.baseline:
-        return f"Nothing beat the baseline: {_with_unit(facts, best.value)} (trial {best.number})."
-    if gain is not None and facts.baseline is not None:
-        claim += f", {facts.said(gain)}{unit} better than the baseline's "
-        claim += facts.said(facts.baseline.value)
-    return f"{claim}. {_confirmation(facts)}"
+    claim = f"Trial {best.number} won: {_with_unit(study, best.value)}"
+    unit = " points" if in_percent(study.metric) else ""
+    gain = study.gain
+    if best is study.baseline:
+        return f"Nothing beat the baseline: {_with_unit(study, best.value)} (trial {best.number})."
+    if gain is not None and study.baseline is not None:
+        claim += f", {study.said(gain)}{unit} better than the baseline's "
+        claim += study.said(study.baseline.value)
+    return f"{claim}. {_confirmation(study)}"
 
 
-def subtitle(facts: StudyFacts) -> str:
+def subtitle(study: StudyData) -> str:
     """One line: how much was run, and whether it still runs."""
-    counts = {
-        key: sum(trial.ending == key for trial in facts.trials)
-        for key in ENDINGS
-        if any(trial.ending == key for trial in facts.trials)
-    }
-    parts = [f"{count:,} {ENDINGS[key].label}" for key, count in counts.items()]
-    data = facts.view.spec.data.get("name", "")
-    said = f"{len(facts.trials):,} trials: {', '.join(parts) or 'none yet'}"
-    lead = f"{facts.view.spec.trainable}{f' on {data}' if data else ''}, "
-    if facts.view.running and facts.view.driver is not None:
-        said += f". It is running ({facts.view.driver.description}): this is its state so far"
+    parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
+    data = study.view.spec.data.get("name", "")
+    said = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
+    lead = f"{study.view.spec.trainable}{f' on {data}' if data else ''}, "
+    if study.view.running and study.view.driver is not None:
+        said += f". It is running ({study.view.driver.description}): this is its state so far"
     return f"{lead}{said}."
 
 
-def overview_parts(facts: StudyFacts, steps: list[Step]) -> list[Part]:
+def overview_parts(study: StudyData) -> list[Part]:
     """The confirmed figures, the best configuration, what to do next."""
     found = []
-    if facts.confirmed:
-        found.append(_confirmed_part(facts))
-    if facts.best is not None:
-        found.append(_best_part(facts))
+    if study.confirmed:
+        found.append(_confirmed_part(study))
+    if study.best is not None:
+        found.append(_best_part(study))
+    steps = next_steps(study)
     if steps:
-        found.append(Part("What to do next", items=[(step.text, step.command) for step in steps]))
+        lines = Bullets([(step.text, step.command) for step in steps])
+        found.append(Part("What to do next", [lines]))
     return found
 
 
-def trials_part(facts: StudyFacts) -> Part | None:
+def trials_part(study: StudyData) -> Part | None:
     """The best trials as a table, folded."""
-    ranked = facts.ranked
-    stopped = [trial for trial in facts.trials if not trial.complete]
-    stopped.sort(key=lambda t: (t.value is None, -t.epochs, facts.sign * (t.value or 0.0)))
+    ranked = study.ranked
+    stopped = [trial for trial in study.trials if not trial.complete]
+    stopped.sort(key=lambda t: (t.value is None, -t.epochs, study.sign * (t.value or 0.0)))
     chosen = (ranked + stopped)[:_MOST_TRIALS]
     if not chosen:
         return None
-    rows = [trial_row(facts.view.trials[trial.number]) for trial in chosen]
-    values = [searched_values(facts.view, row) for row in rows]
-    names = list(dict.fromkeys(name for found in values for name in found))
+    names, settings = _settings(study, chosen)
     columns = [
-        Column("trial", True),
-        Column(metric_title(facts.metric), True),
-        Column("epochs", True),
-        Column("ended by"),
-        *(Column(name, True) for name in names),
+        *numbers("trial", metric_title(study.metric), "epochs"),
+        *texts("ended by"),
+        *numbers(*names),
     ]
-    cells = [
+    rows = [
         (
             str(trial.number),
-            facts.said(trial.value),
+            study.said(trial.value),
             str(trial.epochs),
             trial.reason + (f", spared at {trial.spared_at}" if trial.spared_at else ""),
-            *(_cell(found.get(name)) for name in names),
+            *cells,
         )
-        for trial, found in zip(chosen, values, strict=True)
+        for trial, cells in zip(chosen, settings, strict=True)
     ]
-    whole = len(facts.trials) <= _MOST_TRIALS
-    title = "All trials" if whole else f"The best {_MOST_TRIALS} of {len(facts.trials):,} trials"
-    return Part(title, tables=[Table(columns, cells)], folded=True)
+    whole = len(study.trials) <= _MOST_TRIALS
+    title = "All trials" if whole else f"The best {_MOST_TRIALS} of {len(study.trials):,} trials"
+    return Part(title, [Table(columns, rows)], folded=True, formats=WRITTEN)
 
 
-def confirmed_best(facts: StudyFacts) -> ConfirmedTrial | None:
+def confirmed_best(study: StudyData) -> ConfirmedTrial | None:
     """The row of the search's best; None where it was not confirmed."""
-    if facts.best is None:
+    if study.best is None:
         return None
-    return next((row for row in facts.confirmed if row.trial == facts.best.number), None)
+    return next((row for row in study.confirmed if row.trial == study.best.number), None)
 
 
-def _nothing_yet(facts: StudyFacts) -> str:
-    if facts.trials and all(trial.ending == "failed" for trial in facts.trials):
-        return f"All {len(facts.trials)} trials failed: nothing was found. See the failures below."
-    if facts.view.running:
+def _nothing_yet(study: StudyData) -> str:
+    if study.trials and all(trial.ending == "failed" for trial in study.trials):
+        return f"All {len(study.trials)} trials failed: nothing was found. See the failures below."
+    if study.view.running:
         return "The search has just begun: no trial has ended yet."
     return "No trial has a value yet."
 
 
-def _confirmation(facts: StudyFacts) -> str:
-    row = confirmed_best(facts)
+def _confirmation(study: StudyData) -> str:
+    row = confirmed_best(study)
     if row is None:
         how = (
             "slr-tune confirm gives the honest one."
-            if facts.recogniser
+            if study.recogniser
             else "slr-tune ablate compares settings over fresh seeds."
         )
         return (
@@ -126,79 +120,68 @@ def _confirmation(facts: StudyFacts) -> str:
             f"merit. {how}"
         )
     count = len(row.wer["dev"])
-    it = "it" if facts.metric == "val/wer" else "its dev WER"
-    text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {_mean(row, 'dev')}"
-    baseline = facts.confirmed[0] if facts.baseline is not None else None
-    if baseline is None or facts.baseline is None or baseline.trial != facts.baseline.number:
-        return f"{text}."
-    if baseline is row:
+    it = "it" if study.metric == "val/wer" else "its dev WER"
+    text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {row.mean_text('dev')}"
+    baseline = study.confirmed[0]
+    if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return f"{text}."
     return f"{text}, the baseline to {points(baseline.mean('dev'))}."
 
 
-def _confirmed_part(facts: StudyFacts) -> Part:
-    splits = list(dict.fromkeys(split for row in facts.confirmed for split in row.wer))
+def _confirmed_part(study: StudyData) -> Part:
+    splits = list(dict.fromkeys(split for row in study.confirmed for split in row.wer))
     rows = []
-    for row in facts.confirmed:
-        cells = []
-        for split in splits:
-            if split in row.wer:
-                seeds = ", ".join(points(wer) for wer in row.wer[split])
-                cells.append(f"{_mean(row, split)} ({seeds})")
-            else:
-                cells.append("-")
+    for row in study.confirmed:
+        cells = [
+            f"{row.mean_text(split)} ({', '.join(map(points, row.wer[split]))})"
+            if split in row.wer
+            else "-"
+            for split in splits
+        ]
         rows.append((row.name, str(row.trial), points(row.claimed), *cells))
-    columns = [
-        Column("configuration"),
-        Column("trial", True),
-        Column("the search said", True),
-        *(Column(f"{split}, fresh seeds", True) for split in splits),
-    ]
+    fresh = [f"{split}, fresh seeds" for split in splits]
+    columns = texts("configuration") + numbers("trial", "the search said", *fresh)
     caption = "WER in percent: mean ± standard deviation, in brackets each seed."
     text: list[str] = []
-    best = confirmed_best(facts)
+    best = confirmed_best(study)
     if best is not None:
         if best.name != "baseline":  # which the search did not choose
             text.append(curse_line(best))
         text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
-    return Part("On fresh seeds", text, tables=[Table(columns, rows, caption)])
+    return Part("On fresh seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 
-def _mean(row: ConfirmedTrial, split: str) -> str:
-    spread = row.spread(split)
-    return points(row.mean(split)) + (f" ± {points(spread)}" if spread == spread else "")
-
-
-def _best_part(facts: StudyFacts) -> Part:
+def _best_part(study: StudyData) -> Part:
     """The best configuration beside the baseline's."""
-    best, baseline = facts.best, facts.baseline
+    best, baseline = study.best, study.baseline
     assert best is not None
     pairs = [("best", best)]
     if baseline is not None and baseline is not best:
         pairs.append(("baseline", baseline))
-    values = [searched_values(facts.view, trial_row(facts.view.trials[t.number])) for _, t in pairs]
-    names = list(dict.fromkeys(name for found in values for name in found))
+    names, settings = _settings(study, [trial for _, trial in pairs])
     rows = [
-        (metric_title(facts.metric), *(facts.said(trial.value) for _, trial in pairs)),
+        (metric_title(study.metric), *(study.said(trial.value) for _, trial in pairs)),
         ("trial", *(str(trial.number) for _, trial in pairs)),
         ("epochs (best at)", *(f"{trial.epochs} ({trial.best_epoch})" for _, trial in pairs)),
-        *((name, *(_cell(found.get(name)) for found in values)) for name in names),
+        *zip(names, *settings, strict=True),
     ]
-    columns = (Column("setting"), *(Column(name, True) for name, _ in pairs))
-    caption = f"slr-tune best {facts.view.spec.study} prints the whole configuration."
-    return Part("The best configuration", tables=[Table(columns, rows, caption, frozenset({0}))])
+    columns = texts("setting") + numbers(*(name for name, _ in pairs))
+    command = command_line("best", study.view.spec.study)
+    caption = f"{command} prints the whole configuration."
+    table = Table(columns, rows, caption, frozenset({0}))
+    return Part("The best configuration", [table], formats=WRITTEN)
 
 
-def _with_unit(facts: StudyFacts, value: float) -> str:
-    name = metric_title(facts.metric)
-    if in_percent(facts.metric):
+def _with_unit(study: StudyData, value: float) -> str:
+    name = metric_title(study.metric)
+    if in_percent(study.metric):
         return f"{name.removesuffix(', %')} {points(value)} %"
-    return f"{name} {facts.said(value)}"
+    return f"{name} {study.said(value)}"
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return number(value)
-    return str(value)
+def _settings(study: StudyData, trials: Sequence[TrialData]) -> tuple[list[str], list[list[str]]]:
+    """Names of what was searched, and each trial's values of them, empty where it has none."""
+    rows = [trial_row(study.view.trials[trial.number]) for trial in trials]
+    values = [searched_values(study.view, row) for row in rows]
+    names = list(dict.fromkeys(name for found in values for name in found))
+    return names, [[setting_cell(found.get(name)) for name in names] for found in values]

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from slr_tune.importance.parameter_columns import Variable
-from slr_tune.report.page import PALETTE, Figure
-from slr_tune.report.page.figures import INK
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, ENDINGS, log_axis, plotted, value_axis
+from slr_tune.report.page import HTML, Figure, Panels, Part
+from slr_tune.report.page.figures import INK, SOFT, panel_axis, scatter, vertical_line
+from slr_tune.report.study.sampling import highlighted, shown, thinning_note
+from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
+from slr_tune.report.style import log_axis, marker_of, plotted, value_axis
 from slr_tune.text import metric_title, number
 
 _MOST_LINES = 400
@@ -21,55 +20,44 @@ _ABSENT = -0.13
 """Height of the lane of trials that do without a parameter."""
 _LINE = 14
 """Letters of a name that fit above an axis."""
-LEADER = PALETTE[0]
-OTHER = "rgba(128,138,148,0.45)"
 
 
-def parallel_part(facts: StudyFacts) -> Part | None:
+def parallel_part(study: StudyData) -> Part | None:
     """None without searched parameters, or trials with a value."""
-    epoch = facts.matched_epoch
-    if epoch is None or len(facts.variables) < 2:
+    epoch, values = study.matched_epoch, study.matched_values
+    able = [trial for trial in study.trials if trial.number in values]
+    if len(able) < 2 or len(study.variables) < 2:
         return None
-    values = facts.at_epoch(epoch)
-    able = [trial for trial in facts.trials if trial.number in values]
-    if len(able) < 2:
-        return None
-    drawn = shown(facts, able, _MOST_LINES)
+    drawn = shown(study, able, _MOST_LINES)
     text = [
         f"Each line is a trial, each axis a parameter over the range that was searched; the last "
         f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Where the blue "
-        f"lines, the best {len(facts.leaders)}, meet in a narrow place, that place is good; where "
+        f"lines, the best {len(study.leaders)}, meet in a narrow place, that place is good; where "
         "they spread, the parameter matters little. Below an axis run the trials without it.",
         thinning_note(len(drawn), len(able)),
     ]
-    figure = _parallel(facts, drawn, values, epoch)
-    wide = 92 * (len(facts.variables) + 1)
-    said = [t for t in text if t]
-    return Part("All parameters together", said, figures=[figure], pictorial=True, wide=wide)
+    figure = _parallel(study, drawn, values)
+    return Part("All parameters together", [*text, figure], formats=HTML)
 
 
-def slices_part(facts: StudyFacts) -> Part | None:
+def slices_part(study: StudyData) -> Part | None:
     """None without searched parameters, or trials with a value."""
-    epoch = facts.matched_epoch
-    if epoch is None or not facts.variables:
+    epoch, values = study.matched_epoch, study.matched_values
+    able = [trial for trial in study.trials if trial.number in values]
+    if not able or not study.variables:
         return None
-    values = facts.at_epoch(epoch)
-    able = [trial for trial in facts.trials if trial.number in values]
-    if not able:
-        return None
-    drawn = shown(facts, able, _MOST_DOTS)
+    drawn = shown(study, able, _MOST_DOTS)
     text = [
         f"Value at epoch {epoch} of each trial over one parameter at a time, by how the trial "
         "ended later. All figures have one vertical scale. " + _legend(drawn),
         thinning_note(len(drawn), len(able)),
     ]
-    axis = _vertical(facts, [values[trial.number] for trial in able])
-    panels = [_slice(drawn, values, variable, axis) for variable in facts.variables]
-    said = [t for t in text if t]
-    return Part("One parameter at a time", said, panels=panels, pictorial=True)
+    vertical = _vertical(study, [values[trial.number] for trial in able])
+    panels = [_slice(drawn, values, variable, vertical) for variable in study.variables]
+    return Part("One parameter at a time", [*text, Panels(panels)], formats=HTML)
 
 
-def _legend(drawn: Sequence[TrialFacts]) -> str:
+def _legend(drawn: Sequence[TrialData]) -> str:
     names = {
         "circle": "circles",
         "diamond": "diamonds",
@@ -77,13 +65,12 @@ def _legend(drawn: Sequence[TrialFacts]) -> str:
         "triangle-up": "triangles",
         "cross": "plus signs",
     }
-    seen = [ending for key, ending in ENDINGS.items() if any(t.ending == key for t in drawn)]
-    said = [f"{names[ending.symbol]} {ending.label}" for ending in seen]
+    said = [f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn)]
     text = ", ".join(said) + "."
     return text[0].upper() + text[1:]
 
 
-def _heights(variable: Variable, drawn: Sequence[TrialFacts]) -> list[float]:
+def _heights(variable: Variable, drawn: Sequence[TrialData]) -> list[float]:
     """Where each trial's line crosses an axis, 0..1; in the lane below where it has no value."""
     unit = variable.unit()
     top = max(1, len(variable.options) - 1) if variable.options else 1
@@ -93,77 +80,31 @@ def _heights(variable: Variable, drawn: Sequence[TrialFacts]) -> list[float]:
     ]
 
 
-def _parallel(
-    facts: StudyFacts, drawn: Sequence[TrialFacts], values: dict[int, float], epoch: int
-) -> Figure:
+def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, float]) -> Figure:
     low, high = _limits([values[trial.number] for trial in drawn])
-    columns = [_heights(variable, drawn) for variable in facts.variables]
+    columns = [_heights(variable, drawn) for variable in study.variables]
     columns.append([(values[trial.number] - low) / (high - low) for trial in drawn])
-    lines = dict(zip((trial.number for trial in drawn), zip(*columns, strict=True), strict=True))
-    leaders = {trial.number for trial in facts.leaders} & set(lines)
-    special = {trial.number for trial in (facts.best, facts.baseline) if trial} & set(lines)
-    traces = [
-        _lines("other trials", set(lines) - leaders - special, lines, OTHER, 1.0),
-        _lines(f"the best {len(leaders)}", leaders - special, lines, LEADER, 2.2),
-    ]
-    if facts.baseline is not None and facts.baseline.number in lines:
-        traces.append(_lines("baseline", {facts.baseline.number}, lines, BASELINE, 3.0, "dash"))
-    if facts.best is not None and facts.best.number in lines and facts.best != facts.baseline:
-        name = f"best (trial {facts.best.number})"
-        traces.append(_lines(name, {facts.best.number}, lines, INK, 3.0))
+    lines = {
+        trial.number: (range(len(columns)), [round(height, 3) for height in heights])
+        for trial, *heights in zip(drawn, *columns, strict=True)
+    }
     layout = {
         "xaxis": {"visible": False, "range": [-0.45, len(columns) - 0.55], "fixedrange": True},
         "yaxis": {"visible": False, "range": [_ABSENT - 0.16, 1.34], "fixedrange": True},
-        "shapes": [_axis_line(place) for place in range(len(columns))],
-        "annotations": _axis_labels(facts, (low, high), epoch),
+        "shapes": [vertical_line(place, SOFT, top=1) for place in range(len(columns))],
+        "annotations": _axis_labels(study, low, high),
         "legend": {"orientation": "h", "y": -0.02},
         "margin": {"l": 5, "r": 5, "t": 5, "b": 30},
     }
-    return Figure(
-        [trace for trace in traces if trace["x"]],
-        f"Lines: {len(drawn)} trials over {len(facts.variables)} parameters.",
-        layout,
-        height=440,
-    )
+    said = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
+    hover, wide = "trial %{customdata}", 92 * len(columns)
+    traces = highlighted(study, lines, hover=hover, faint=0.45, strong=2.2)
+    return Figure(traces, said, layout, height=440, wide=wide)
 
 
-def _lines(
-    name: str,
-    numbers: set[int],
-    lines: dict[int, tuple[float, ...]],
-    colour: str,
-    width: float,
-    dash: str = "solid",
-) -> dict[str, Any]:
-    at: list[int | None] = []
-    heights: list[float | None] = []
-    labels: list[int | None] = []
-    for trial in sorted(numbers):
-        at += [*range(len(lines[trial])), None]
-        heights += [*(round(height, 3) for height in lines[trial]), None]
-        labels += [*[trial] * len(lines[trial]), None]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": at,
-        "y": heights,
-        "customdata": labels,
-        "line": {"color": colour, "width": width, "dash": dash},
-        "hovertemplate": "trial %{customdata}<extra></extra>",
-    }
-
-
-def _axis_line(place: int) -> dict[str, Any]:
-    line = {"color": "var(--soft)", "width": 1}
-    return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": line}
-
-
-def _axis_labels(
-    facts: StudyFacts, limits: tuple[float, float], epoch: int
-) -> list[dict[str, Any]]:
+def _axis_labels(study: StudyData, low: float, high: float) -> list[dict[str, Any]]:
     found = []
-    for place, variable in enumerate(facts.variables):
+    for place, variable in enumerate(study.variables):
         found.append(_label(place, 1.1, _wrapped(variable.name), bold=True))
         if variable.options:
             top = max(1, len(variable.options) - 1)
@@ -174,10 +115,11 @@ def _axis_labels(
         found.append(_label(place, -0.055, number(variable.low)))
         if variable.conditional:
             found.append(_label(place, _ABSENT - 0.06, "none", soft=True))
-    last = len(facts.variables)
-    found.append(_label(last, 1.1, f"{metric_title(facts.metric)}<br>epoch {epoch}", bold=True))
-    found.append(_label(last, 1.05, number(limits[1])))
-    found.append(_label(last, -0.055, number(limits[0])))
+    last = len(study.variables)
+    title = f"{metric_title(study.metric)}<br>epoch {study.matched_epoch}"
+    found.append(_label(last, 1.1, title, bold=True))
+    found.append(_label(last, 1.05, number(high)))
+    found.append(_label(last, -0.055, number(low)))
     return found
 
 
@@ -218,63 +160,48 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _vertical(facts: StudyFacts, values: Sequence[float]) -> dict[str, Any]:
-    axis = value_axis(facts.metric, values)
-    low, high = _limits([math.log10(v) for v in values] if "type" in axis else values)
-    return {**axis, "range": [low, high]}
+def _vertical(study: StudyData, values: Sequence[float]) -> dict[str, Any]:
+    scale = value_axis(study.metric, values)
+    low, high = _limits([math.log10(v) for v in values] if "type" in scale else values)
+    return {**scale, "range": [low, high]}
 
 
 def _slice(
-    drawn: Sequence[TrialFacts],
+    drawn: Sequence[TrialData],
     values: dict[int, float],
     variable: Variable,
     vertical: dict[str, Any],
 ) -> Figure:
     traces = []
-    for key, ending in ENDINGS.items():
-        members = [
-            trial
-            for trial in drawn
-            if trial.ending == key and not math.isnan(variable.values[trial.number])
-        ]
-        if not members:
-            continue
+    able = [trial for trial in drawn if not math.isnan(variable.values[trial.number])]
+    for key, ending, members in by_ending(able):
         at = [float(variable.values[trial.number]) for trial in members]
         if variable.options:
             # Beside each other, or they would hide each other; by number, to be the same always.
             at = [x + ((7 * t.number) % 13 - 6) / 30 for x, t in zip(at, members, strict=True)]
-        marker: dict[str, Any] = {
-            "color": ending.colour,
-            "symbol": ending.symbol,
-            "size": 7 if len(drawn) < 300 else 4,
-        }
-        if ending.symbol.endswith("-open"):
-            marker["line"] = {"width": 1.3}
         traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": ending.label,
-                "x": [float(f"{x:.5g}") for x in at],
-                "y": [plotted(values[trial.number]) for trial in members],
-                "customdata": [trial.number for trial in members],
-                "marker": marker,
-                "hovertemplate": "trial %{customdata}: %{y:.4~g}<extra></extra>",
-            }
+            scatter(
+                ending.label,
+                [float(f"{x:.5g}") for x in at],
+                [plotted(values[trial.number]) for trial in members],
+                "markers",
+                hover="trial %{customdata}: %{y:.4~g}",
+                customdata=[trial.number for trial in members],
+                marker=marker_of(key, 7 if len(drawn) < 300 else 4, 1.3),
+            )
         )
-    axis: dict[str, Any] = {"title": {"text": variable.name, "standoff": 6}, "zeroline": False}
+    horizontal: dict[str, Any] = {}
     if variable.options:
         count = len(variable.options)
-        axis |= {"tickvals": list(range(count)), "ticktext": list(variable.options)}
-        axis |= {"range": [-0.5, count - 0.5], "showgrid": False}
+        horizontal = {"tickvals": list(range(count)), "ticktext": list(variable.options)}
+        horizontal |= {"range": [-0.5, count - 0.5], "showgrid": False}
     elif variable.log:
-        axis |= log_axis([variable.low, variable.high])
+        horizontal = log_axis([variable.low, variable.high])
     layout = {
-        "xaxis": axis,
+        "xaxis": panel_axis(variable.name, zeroline=False, **horizontal),
         "yaxis": vertical,
         "showlegend": False,
         "margin": {"l": 55, "r": 10, "t": 10, "b": 45},
     }
-    return Figure(
-        traces, f"Points: {vertical['title']['text']} over {variable.name}.", layout, height=230
-    )
+    said = f"Points: {vertical['title']['text']} over {variable.name}."
+    return Figure(traces, said, layout, height=230)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from slr_tune.report.page import PALETTE, Column, Figure, Table
-from slr_tune.report.page.figures import INK
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts
+from slr_tune.report.page import PALETTE, WRITTEN, Block, Figure, Part, Table, numbers
+from slr_tune.report.page.figures import INK, axis, gapped, scatter
+from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.style import LEGEND
 from slr_tune.study.patience import TOLERANCE, Patience
 from slr_tune.text import metric_title, points
@@ -15,12 +12,13 @@ from slr_tune.text import metric_title, points
 _MOST_RUNS = 40
 
 
-def patience_part(facts: StudyFacts) -> Part | None:
+def patience_part(study: StudyData) -> Part | None:
     """None where too few runs tell, or the runs have no patience."""
-    found = facts.patience
+    found = study.patience
     if found is None:
         return None
-    return Part("Patience", patience_text(found), figures=[_figure(found)], tables=[_table(found)])
+    blocks: list[Block] = [*patience_text(found), _figure(found), _table(found)]
+    return Part("Patience", blocks, formats=WRITTEN)
 
 
 def patience_text(found: Patience) -> list[str]:
@@ -57,58 +55,40 @@ def kinks(found: Patience) -> list[int]:
 
 def _figure(found: Patience) -> Figure:
     shown = kinks(found)
-    traces: list[dict[str, Any]] = []
-    at: list[float | None] = []
-    wers: list[float | None] = []
-    for run in range(min(len(found.runs), _MOST_RUNS)):
-        at += [*(float(found.epochs[p - 1, run]) for p in shown), None]
-        wers += [*(round(float(found.wers[p - 1, run]), 2) for p in shown), None]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "single trials",
-            "x": at,
-            "y": wers,
-            "line": {"color": "rgba(128,138,148,0.65)", "width": 1},
-            "hoverinfo": "skip",
-        }
-    )
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "lines+markers+text",
-            "name": "mean, by patience",
-            "x": [float(found.mean_epochs[p - 1]) for p in shown],
-            "y": [float(found.mean_wers[p - 1]) for p in shown],
-            "text": [str(p) for p in shown],
-            "textposition": "top right",
-            "line": {"color": PALETTE[0], "width": 2.2},
-            "marker": {"color": PALETTE[0], "size": 7},
-            "hovertemplate": "patience %{text}: %{y:.2f} in %{x:.1f} epochs<extra></extra>",
-        }
-    )
+    places = [p - 1 for p in shown]
+    single = [
+        (
+            run,
+            [float(epochs) for epochs in found.epochs[places, run]],
+            [round(float(wer), 2) for wer in found.wers[places, run]],
+        )
+        for run in range(min(len(found.runs), _MOST_RUNS))
+    ]
+    at, wers, _ = gapped(single)
+    grey = {"color": "rgba(128,138,148,0.65)", "width": 1}
+    traces = [
+        scatter("single trials", at, wers, "lines", line=grey),
+        scatter(
+            "mean, by patience",
+            [float(epochs) for epochs in found.mean_epochs[places]],
+            [float(wer) for wer in found.mean_wers[places]],
+            "lines+markers+text",
+            hover="patience %{text}: %{y:.2f} in %{x:.1f} epochs",
+            text=[str(p) for p in shown],
+            textposition="top right",
+            line={"color": PALETTE[0], "width": 2.2},
+            marker={"color": PALETTE[0], "size": 7},
+        ),
+    ]
     if found.recommended is not None:
         place = found.recommended - 1
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": f"recommended: {found.recommended}",
-                "x": [float(found.mean_epochs[place])],
-                "y": [float(found.mean_wers[place])],
-                "marker": {
-                    "symbol": "circle-open",
-                    "size": 17,
-                    "color": INK,
-                    "line": {"width": 2.5},
-                },
-                "hoverinfo": "skip",
-            }
-        )
+        x, y = [float(found.mean_epochs[place])], [float(found.mean_wers[place])]
+        ring = {"symbol": "circle-open", "size": 17, "color": INK, "line": {"width": 2.5}}
+        name = f"recommended: {found.recommended}"
+        traces.append(scatter(name, x, y, "markers", marker=ring))
     layout = {
-        "xaxis": {"title": {"text": "epochs spent"}},
-        "yaxis": {"title": {"text": metric_title("val/wer")}},
+        "xaxis": axis("epochs spent"),
+        "yaxis": axis(metric_title("val/wer")),
         "legend": LEGEND,
     }
     said = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
@@ -130,13 +110,7 @@ def _table(found: Patience) -> Table:
     ]
     emphasis = frozenset(place for place, p in enumerate(shown) if p == found.recommended)
     return Table(
-        (
-            Column("patience", True),
-            Column("mean epochs", True),
-            Column("mean dev WER, %", True),
-            Column("lost, points", True),
-            Column("epochs saved, %", True),
-        ),
+        numbers("patience", "mean epochs", "mean dev WER, %", "lost, points", "epochs saved, %"),
         rows,
         "Patiences that end no trial elsewhere than the one before are left out.",
         emphasis,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
-from slr_tune.report.page import PALETTE, Column, Figure, Table
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.page import PALETTE, WRITTEN, Figure, Panels, Part, Table, numbers
+from slr_tune.report.page.figures import Trace, axis, scatter
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE, LEGEND, plotted
 from slr_tune.text import metric_title
 
@@ -22,7 +22,7 @@ FEW = 5
 
 
 @dataclass(frozen=True)
-class RungFacts:
+class RungSummary:
     """One rung.
 
     Attributes:
@@ -56,23 +56,23 @@ class RungFacts:
         return self.entered - self.stopped - self.spared
 
 
-def rung_facts(facts: StudyFacts) -> list[RungFacts]:
+def rung_summaries(study: StudyData) -> list[RungSummary]:
     """Every rung of the study, ascending."""
     found = []
-    for place, epoch in enumerate(facts.rungs):
-        entries = [entry for t in facts.trials for entry in t.rungs if entry.epoch == epoch]
-        values = _values_at(facts, epoch)
-        later = _values_at(facts, facts.rungs[place + 1]) if place + 1 < len(facts.rungs) else {}
-        ends = {t.number: t.value for t in facts.trials if t.complete and t.value is not None}
+    for place, epoch in enumerate(study.rungs):
+        entries = [entry for t in study.trials for entry in t.rungs if entry.epoch == epoch]
+        values = _values_at(study, epoch)
+        later = _values_at(study, study.rungs[place + 1]) if place + 1 < len(study.rungs) else {}
+        ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
         next_rank, next_count = _rank(values, later)
         end_rank, end_count = _rank(values, ends)
         found.append(
-            RungFacts(
+            RungSummary(
                 epoch,
                 len(entries),
                 sum(entry.stopped for entry in entries),
                 sum(entry.spared for entry in entries),
-                min((e.value for e in entries), key=lambda v: facts.sign * v, default=None),
+                min((e.value for e in entries), key=lambda v: study.sign * v, default=None),
                 next_rank,
                 next_count,
                 end_rank,
@@ -83,30 +83,21 @@ def rung_facts(facts: StudyFacts) -> list[RungFacts]:
     return found
 
 
-def rungs_part(facts: StudyFacts) -> Part | None:
+def rungs_part(study: StudyData) -> Part | None:
     """None where the study has no rung that a trial came to."""
-    rows = [row for row in rung_facts(facts) if row.entered]
+    rows = [row for row in rung_summaries(study) if row.entered]
     if not rows:
         return None
     table = Table(
-        (
-            Column("rung, epoch", True),
-            Column("entered", True),
-            Column("stopped", True),
-            Column("spared", True),
-            Column("went on", True),
-            Column("best there", True),
-            Column("rank corr., next rung", True),
-            Column("rank corr., end", True),
+        numbers(
+            "rung, epoch",
+            *("entered", "stopped", "spared", "went on", "best there"),
+            *("rank corr., next rung", "rank corr., end"),
         ),
         [
             (
-                str(row.epoch),
-                str(row.entered),
-                str(row.stopped),
-                str(row.spared),
-                str(row.went_on),
-                facts.said(row.best),
+                *map(str, (row.epoch, row.entered, row.stopped, row.spared, row.went_on)),
+                study.said(row.best),
                 _said(row.next_rank, row.next_count),
                 _said(row.end_rank, row.end_count),
             )
@@ -117,14 +108,15 @@ def rungs_part(facts: StudyFacts) -> Part | None:
         "above takes that into account. "
         "The baseline cannot be stopped; spared are the trials of the pruning audit.",
     )
-    panels = [panel for row in rows if (panel := _panel(facts, row))]
-    return Part("What ASHA did", [_rungs_text(facts, rows)], panels=panels, tables=[table])
+    panels = [panel for row in rows if (panel := _panel(study, row))]
+    told = _rungs_text(study, rows)
+    return Part("What ASHA did", [told, Panels(panels), table], formats=WRITTEN)
 
 
-def _values_at(facts: StudyFacts, epoch: int) -> dict[int, float]:
+def _values_at(study: StudyData, epoch: int) -> dict[int, float]:
     return {
         trial.number: value
-        for trial in facts.trials
+        for trial in study.trials
         if (value := trial.best_so_far.get(epoch)) is not None and math.isfinite(value)
     }
 
@@ -149,7 +141,7 @@ def _said(rank: float | None, count: int) -> str:
     return f"{rank:.2f} ({count})" if rank is not None else f"- ({count})" if count else "-"
 
 
-def _rungs_text(facts: StudyFacts, rows: Sequence[RungFacts]) -> str:
+def _rungs_text(study: StudyData, rows: Sequence[RungSummary]) -> str:
     first = rows[0]
     text = (
         f"{first.entered} trials came to the first rung, at epoch {first.epoch}; "
@@ -174,9 +166,9 @@ def _foretells(found: Foretold) -> str:
     return "Whether the order there foretells the last one is not settled"
 
 
-def _panel(facts: StudyFacts, row: RungFacts) -> Figure | None:
+def _panel(study: StudyData, row: RungSummary) -> Figure | None:
     """Value at a rung against the last one, of trials that ended by themselves."""
-    able = [t for t in facts.trials if t.complete and row.epoch in t.best_so_far]
+    able = [t for t in study.trials if t.complete and row.epoch in t.best_so_far]
     if len(able) < FEW:
         return None
     traces = []
@@ -184,7 +176,7 @@ def _panel(facts: StudyFacts, row: RungFacts) -> Figure | None:
         ("ASHA let it through", PALETTE[0], "circle", False),
         ("spared by the audit", PALETTE[1], "square", True),
     )
-    baseline = facts.baseline
+    baseline = study.baseline
     for name, colour, symbol, spared in groups:
         members = [t for t in able if (t.spared_at is not None) == spared and t is not baseline]
         members = members[:1500]
@@ -192,26 +184,23 @@ def _panel(facts: StudyFacts, row: RungFacts) -> Figure | None:
             traces.append(_dots(name, members, row.epoch, colour, symbol))
     if baseline is not None and baseline in able:
         traces.append(_dots("baseline", [baseline], row.epoch, BASELINE, "diamond"))
-    unit = metric_title(facts.metric)
+    unit = metric_title(study.metric)
     layout = {
-        "xaxis": {"title": {"text": f"{unit}, best until epoch {row.epoch}"}},
-        "yaxis": {"title": {"text": f"{unit}, at the end"}},
+        "xaxis": axis(f"{unit}, best until epoch {row.epoch}"),
+        "yaxis": axis(f"{unit}, at the end"),
         "legend": LEGEND,
     }
     said = f"Points: value at epoch {row.epoch} against the last, {len(able)} trials."
     return Figure(traces, said, layout, height=330)
 
 
-def _dots(
-    name: str, members: Sequence[TrialFacts], epoch: int, colour: str, symbol: str
-) -> dict[str, object]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "x": [plotted(trial.best_so_far[epoch]) for trial in members],
-        "y": [plotted(trial.value or 0.0) for trial in members],
-        "customdata": [trial.number for trial in members],
-        "marker": {"color": colour, "symbol": symbol, "size": 8 if len(members) < 200 else 5},
-        "hovertemplate": "trial %{customdata}: %{x:.4~g}, then %{y:.4~g}<extra></extra>",
-    }
+def _dots(name: str, members: Sequence[TrialData], epoch: int, colour: str, symbol: str) -> Trace:
+    return scatter(
+        name,
+        [plotted(trial.best_so_far[epoch]) for trial in members],
+        [plotted(trial.value or 0.0) for trial in members],
+        "markers",
+        hover="trial %{customdata}: %{x:.4~g}, then %{y:.4~g}",
+        customdata=[trial.number for trial in members],
+        marker={"color": colour, "symbol": symbol, "size": 8 if len(members) < 200 else 5},
+    )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slr_tune.report.page import Figure
-from slr_tune.report.page.figures import INK
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.page import HTML, Figure, Part
+from slr_tune.report.page.figures import INK, SOFT, Trace
 from slr_tune.report.study.sampling import shown, thinning_note
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE, SCALE, plotted
 from slr_tune.space import SimplexParameter
 from slr_tune.text import metric_title
@@ -17,24 +16,20 @@ from slr_tune.text import metric_title
 _MOST_DOTS = 1500
 
 
-def simplex_parameters(facts: StudyFacts) -> list[SimplexParameter]:
+def simplex_parameters(study: StudyData) -> list[SimplexParameter]:
     """Those of the space that have three weights."""
-    found = [p for p in facts.view.spec.space.parameters if isinstance(p, SimplexParameter)]
+    found = [p for p in study.view.spec.space.parameters if isinstance(p, SimplexParameter)]
     return [parameter for parameter in found if len(parameter.weights) == 3]
 
 
-def simplex_parts(facts: StudyFacts) -> list[Part]:
+def simplex_parts(study: StudyData) -> list[Part]:
     """One for each simplex of three weights."""
-    epoch = facts.matched_epoch
-    if epoch is None:
-        return []
-    values = facts.at_epoch(epoch)
-    found = []
-    for parameter in simplex_parameters(facts):
-        able = weighted(facts, parameter, values)
+    found, epoch = [], study.matched_epoch
+    for parameter in simplex_parameters(study):
+        able = weighted(study, parameter)
         if not able:
             continue
-        drawn = shown(facts, able, _MOST_DOTS)
+        drawn = shown(study, able, _MOST_DOTS)
         one, two, three = parameter.weights
         text = [
             f"A corner is a trial with that weight alone, the opposite side one without it. Dark "
@@ -43,22 +38,16 @@ def simplex_parts(facts: StudyFacts) -> list[Part]:
             f"of {one}, {two} and {three} to look at.",
             thinning_note(len(drawn), len(able)),
         ]
-        figure = _ternary(facts, parameter, drawn, values)
+        figure = _ternary(study, parameter, drawn)
         title = f"The blend of {one}, {two} and {three}"
-        said = [t for t in text if t]
-        found.append(Part(title, said, figures=[figure], pictorial=True))
+        found.append(Part(title, [*text, figure], formats=HTML))
     return found
 
 
-def weighted(
-    facts: StudyFacts, parameter: SimplexParameter, values: dict[int, float]
-) -> list[TrialFacts]:
-    """Trials that have the weights, and a value."""
-    return [
-        trial
-        for trial in facts.trials
-        if trial.number in values and all(key in trial.params for key in parameter.keys)
-    ]
+def weighted(study: StudyData, parameter: SimplexParameter) -> list[TrialData]:
+    """Trials that have the weights, and a value at the epoch at which trials are compared."""
+    values, keys = study.matched_values, set(parameter.keys)
+    return [t for t in study.trials if t.number in values and keys <= set(t.params)]
 
 
 def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, float]:
@@ -70,17 +59,13 @@ def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, flo
     return ordered[len(ordered) - 1 - place], ordered[-1]
 
 
-def _ternary(
-    facts: StudyFacts,
-    parameter: SimplexParameter,
-    drawn: Sequence[TrialFacts],
-    values: dict[int, float],
-) -> Figure:
+def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[TrialData]) -> Figure:
+    values = study.matched_values
     weights = {trial.number: parameter.decode(trial.params) for trial in drawn}
     one, two, three = parameter.weights
-    smaller = facts.view.minimizes
+    smaller = study.view.minimizes
     low, high = colour_limits([values[t.number] for t in drawn], smaller=smaller)
-    ordered = sorted(drawn, key=lambda trial: -facts.sign * values[trial.number])
+    ordered = sorted(drawn, key=lambda trial: -study.sign * values[trial.number])
     traces = [
         {
             **_points(weights, ordered, (one, two, three)),
@@ -92,9 +77,9 @@ def _ternary(
                 "reversescale": not smaller,
                 "cmin": low,
                 "cmax": high,
-                "line": {"width": 0.6, "color": "var(--soft)"},
+                "line": {"width": 0.6, "color": SOFT},
                 "colorbar": {
-                    "title": {"text": metric_title(facts.metric), "side": "bottom"},
+                    "title": {"text": metric_title(study.metric), "side": "bottom"},
                     "orientation": "h",
                     "thickness": 12,
                     "len": 0.7,
@@ -102,41 +87,35 @@ def _ternary(
                     "yanchor": "top",
                 },
             },
-            "text": [f"trial {t.number}: {facts.said(values[t.number])}" for t in ordered],
+            "text": [f"trial {t.number}: {study.said(values[t.number])}" for t in ordered],
             "hovertemplate": f"%{{text}}<br>{one} %{{a:.2f}}, {two} %{{b:.2f}}, {three} %{{c:.2f}}"
             "<extra></extra>",
         }
     ]
     for trial, name, symbol, colour in (
-        (facts.best, "best", "circle-open", INK),
-        (facts.baseline, "baseline", "square-open", BASELINE),
+        (study.best, "best", "circle-open", INK),
+        (study.baseline, "baseline", "square-open", BASELINE),
     ):
         if trial is not None and trial.number in weights:
             marker = {"size": 19, "symbol": symbol, "color": colour, "line": {"width": 3}}
             point = _points(weights, [trial], (one, two, three))
             traces.append({**point, "name": name, "marker": marker, "hoverinfo": "skip"})
-    return Figure(
-        traces,
-        f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric_title(facts.metric)}.",
-        {
-            "ternary": {
-                "bgcolor": "rgba(0,0,0,0)",
-                "aaxis": _axis(one),
-                "baxis": _axis(two),
-                "caxis": _axis(three),
-            },
-            "showlegend": False,
-            "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
-        },
-        height=520,
-    )
+    axes = {f"{key}axis": _axis(name) for key, name in zip("abc", parameter.weights, strict=True)}
+    layout = {
+        "ternary": {"bgcolor": "rgba(0,0,0,0)", **axes},
+        "showlegend": False,
+        "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
+    }
+    metric = metric_title(study.metric)
+    said = f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric}."
+    return Figure(traces, said, layout, height=520)
 
 
 def _points(
     weights: dict[int, dict[str, float]],
-    trials: Sequence[TrialFacts],
+    trials: Sequence[TrialData],
     names: tuple[str, str, str],
-) -> dict[str, Any]:
+) -> Trace:
     columns = {
         key: [round(weights[trial.number][name], 4) for trial in trials]
         for key, name in zip("abc", names, strict=True)
@@ -149,7 +128,7 @@ def _axis(name: str) -> dict[str, Any]:
     return {
         "title": {"text": name},
         "gridcolor": "var(--rule)",
-        "linecolor": "var(--soft)",
+        "linecolor": SOFT,
         "tickvals": [0.2, 0.4, 0.6, 0.8],
         "tickfont": {"size": 11},
     }

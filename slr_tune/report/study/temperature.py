@@ -5,33 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slr_tune.report.page import PALETTE, Figure
-from slr_tune.report.page.figures import INK
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
-from slr_tune.report.study.sampling import shown, thinning_note
-from slr_tune.report.style import BASELINE, LEGEND
+from slr_tune.report.page import HTML, Figure, Part
+from slr_tune.report.page.figures import axis
+from slr_tune.report.study.sampling import highlighted, shown, thinning_note
+from slr_tune.report.study.study_data import StudyData, TrialData
+from slr_tune.report.style import LEGEND
 from trainables.runs.schedules import temperature_at
 
 _MOST_LINES = 150
-_OTHER = "rgba(128,138,148,0.4)"
 
 
-def temperature_part(facts: StudyFacts) -> Part | None:
+def temperature_part(study: StudyData) -> Part | None:
     """None where the run has no temperature, or every trial the same."""
-    curves = {t.number: curve for t in facts.trials if (curve := schedule(t.config))}
-    if len({tuple(curve) for curve in curves.values()}) < 2:
+    curves = schedules(study)
+    if not curves:
         return None
-    drawn = shown(facts, [trial for trial in facts.trials if trial.number in curves], _MOST_LINES)
-    leaders = [trial for trial in facts.leaders if trial.number in curves]
+    drawn = shown(study, [trial for trial in study.trials if trial.number in curves], _MOST_LINES)
+    leaders = [trial for trial in study.leaders if trial.number in curves]
     text = [
         f"The softening that each trial was taught with; blue are the best {len(leaders)}. It "
         "counts for nothing where the weight of the soft targets is 0.",
         thinning_note(len(drawn), len(curves)),
     ]
-    figure = _figure(facts, drawn, leaders, curves)
-    said = [t for t in text if t]
-    return Part("Temperature over the epochs", said, figures=[figure], pictorial=True)
+    figure = _figure(study, drawn, curves)
+    return Part("Temperature over the epochs", [*text, figure], formats=HTML)
+
+
+def schedules(study: StudyData) -> dict[int, list[float]]:
+    """Temperature of each epoch by trial; empty where every trial has the same, or none."""
+    curves = {t.number: curve for t in study.trials if (curve := schedule(t.config))}
+    return curves if len({tuple(curve) for curve in curves.values()}) > 1 else {}
 
 
 def schedule(config: Mapping[str, Any]) -> list[float] | None:
@@ -57,61 +60,20 @@ def schedule(config: Mapping[str, Any]) -> list[float] | None:
         return None
 
 
-def _figure(
-    facts: StudyFacts,
-    drawn: Sequence[TrialFacts],
-    leaders: Sequence[TrialFacts],
-    curves: dict[int, list[float]],
-) -> Figure:
-    strong = {trial.number for trial in leaders}
-    special = {trial.number for trial in (facts.best, facts.baseline) if trial is not None}
-    rest = [trial.number for trial in drawn if trial.number not in strong | special]
-    traces = [
-        _trace("other trials", rest, curves, _OTHER, 1.0, "solid"),
-        _trace(
-            f"the best {len(leaders)}", sorted(strong - special), curves, PALETTE[0], 2.4, "solid"
-        ),
-    ]
-    if facts.baseline is not None and facts.baseline.number in curves:
-        traces.append(_trace("baseline", [facts.baseline.number], curves, BASELINE, 3.0, "dash"))
-    if facts.best is not None and facts.best.number in curves and facts.best != facts.baseline:
-        name = f"best (trial {facts.best.number})"
-        traces.append(_trace(name, [facts.best.number], curves, INK, 3.0, "solid"))
+def _figure(study: StudyData, drawn: Sequence[TrialData], curves: dict[int, list[float]]) -> Figure:
+    lines = {
+        trial.number: (
+            range(1, len(curves[trial.number]) + 1),
+            [round(value, 3) for value in curves[trial.number]],
+        )
+        for trial in drawn
+    }
     layout = {
-        "xaxis": {"title": {"text": "epoch"}},
-        "yaxis": {"title": {"text": "temperature, no unit"}, "rangemode": "tozero"},
+        "xaxis": axis("epoch"),
+        "yaxis": axis("temperature, no unit", rangemode="tozero"),
         "legend": LEGEND,
     }
-    return Figure(
-        [trace for trace in traces if trace["x"]],
-        f"Lines: temperature of {len(drawn)} trials over epochs.",
-        layout,
-        height=360,
-    )
-
-
-def _trace(
-    name: str,
-    numbers: Sequence[int],
-    curves: dict[int, list[float]],
-    colour: str,
-    width: float,
-    dash: str,
-) -> dict[str, Any]:
-    at: list[int | None] = []
-    values: list[float | None] = []
-    labels: list[int | None] = []
-    for number in numbers:
-        at += [*range(1, len(curves[number]) + 1), None]
-        values += [*(round(value, 3) for value in curves[number]), None]
-        labels += [*[number] * len(curves[number]), None]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": at,
-        "y": values,
-        "customdata": labels,
-        "line": {"color": colour, "width": width, "dash": dash},
-        "hovertemplate": "trial %{customdata}, epoch %{x}: %{y:.2f}<extra></extra>",
-    }
+    said = f"Lines: temperature of {len(drawn)} trials over epochs."
+    hover = "trial %{customdata}, epoch %{x}: %{y:.2f}"
+    traces = highlighted(study, lines, hover=hover, faint=0.4, strong=2.4)
+    return Figure(traces, said, layout, height=360)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from slr_tune.report.page import Column, Table
-from slr_tune.report.page.part import Part
-from slr_tune.report.study.facts import StudyFacts, TrialFacts
+from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
+from slr_tune.report.study.study_data import StudyData, TrialData
+from slr_tune.study.commands import command_line
 
 _MOST_ROWS = 200
 _MOST_NUMBERS = 8
@@ -20,56 +20,58 @@ MEANINGS = {
 }
 
 
-def failures_part(facts: StudyFacts) -> Part | None:
+def failures_part(study: StudyData) -> Part | None:
     """None where no trial failed."""
-    failed = [trial for trial in facts.trials if trial.ending == "failed"]
+    failed = [trial for trial in study.trials if trial.ending == "failed"]
     if not failed:
         return None
-    groups: dict[tuple[str, str], list[TrialFacts]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[TrialData]] = defaultdict(list)
     for trial in failed:
         groups[trial.reason, last_word(trial.error)].append(trial)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    command = command_line("show", study.view.spec.study, options={"--trial": "N"})
     table = Table(
-        (
-            Column("reason"),
-            Column("trials", True),
-            Column("which"),
-            Column("after epochs", True),
-            Column("what was said"),
-        ),
+        [
+            *texts("reason"),
+            *numbers("trials"),
+            *texts("which"),
+            *numbers("after epochs"),
+            *texts("what was said"),
+        ],
         [
             (
                 reason,
                 f"{len(members):,}",
-                numbers(members),
+                trial_numbers(members),
                 _span([trial.epochs for trial in members]),
                 said or MEANINGS.get(reason, ""),
             )
             for (reason, said), members in ordered[:_MOST_ROWS]
         ],
-        f"slr-tune show {facts.view.spec.study} --trial N has the whole error.",
+        f"{command} has the whole error.",
     )
-    share = 100 * len(failed) / len(facts.trials)
-    text = f"{len(failed):,} of {len(facts.trials):,} trials failed, {share:.0f} %. "
+    share = 100 * len(failed) / len(study.trials)
+    text = f"{len(failed):,} of {len(study.trials):,} trials failed, {share:.0f} %. "
     text += "A failed trial has no value, and the sampler does not learn from it."
-    return Part("Failures", [text], tables=[table])
+    return Part("Failures", [text, table], formats=WRITTEN)
 
 
-def flags_part(facts: StudyFacts) -> Part | None:
+def flags_part(study: StudyData) -> Part | None:
     """None where no curve was read."""
-    read = [trial for trial in facts.trials if trial.curve]
+    read = [trial for trial in study.trials if trial.curve]
     if not read:
         return None
-    by_name: dict[str, list[TrialFacts]] = defaultdict(list)
+    by_name: dict[str, list[TrialData]] = defaultdict(list)
     for trial in read:
         for flag in trial.flags:
             by_name[flag.name].append(trial)
     if not by_name:
-        return Part("Red flags", [f"None on the curves of {len(read):,} trials."])
+        none = f"None on the curves of {len(read):,} trials."
+        return Part("Red flags", [none], formats=WRITTEN)
     summary = Table(
-        (Column("flag"), Column("trials", True), Column("which"), Column("for example")),
+        [*texts("flag"), *numbers("trials"), *texts("which", "for example")],
         [
-            (name, f"{len(members):,}", numbers(members), _example(name, members))
+            (name, f"{len(members):,}", trial_numbers(members), _example(name, members))
             for name, members in sorted(by_name.items(), key=lambda item: -len(item[1]))
         ],
         "slr-tune diagnose looks at a checkpoint in depth.",
@@ -79,7 +81,7 @@ def flags_part(facts: StudyFacts) -> Part | None:
         f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial that "
         "was stopped or failed that is as it should be; in one of the best it is a reason to look."
     )
-    leaders = {trial.number for trial in facts.leaders}
+    leaders = {trial.number for trial in study.leaders}
     worth = [trial for trial in flagged if trial.number in leaders or trial.complete]
     rows = [
         (str(trial.number), trial.reason, str(flag.epoch), flag.name, flag.text)
@@ -88,17 +90,16 @@ def flags_part(facts: StudyFacts) -> Part | None:
     ]
     tables = [summary]
     if rows:
-        columns = (
-            Column("trial", True),
-            Column("ended by"),
-            Column("from epoch", True),
-            Column("flag"),
-            Column("seen"),
-        )
+        columns = [
+            *numbers("trial"),
+            *texts("ended by"),
+            *numbers("from epoch"),
+            *texts("flag", "seen"),
+        ]
         caption = "Trials that ran to their end, or are among the best"
         caption += f"; the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else "."
         tables.append(Table(columns, rows[:_MOST_ROWS], caption))
-    return Part("Red flags", [text], tables=tables)
+    return Part("Red flags", [text, *tables], formats=WRITTEN)
 
 
 def last_word(error: str | None) -> str:
@@ -110,7 +111,7 @@ def last_word(error: str | None) -> str:
     return line if len(line) <= 160 else line[:157] + "..."
 
 
-def numbers(members: list[TrialFacts]) -> str:
+def trial_numbers(members: list[TrialData]) -> str:
     """Trials' numbers, a few of many."""
     said = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
     return said + (f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else "")
@@ -121,7 +122,7 @@ def _span(epochs: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _example(name: str, members: list[TrialFacts]) -> str:
+def _example(name: str, members: list[TrialData]) -> str:
     trial = members[0]
     flag = next(flag for flag in trial.flags if flag.name == name)
     return f"trial {trial.number}: {flag.text}"

@@ -22,7 +22,8 @@ from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients, log_lik
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.find_run import examine, find_run, greedy
 from slr_tune.diagnosis.red_flags import RedFlag
-from slr_tune.report.diagnosis import diagnosis_page, diagnosis_text
+from slr_tune.report.diagnosis import diagnosis_page
+from slr_tune.report.page import render_html, render_terminal
 from trainables.config import StudentConfig
 from trainables.data import Dataset
 from trainables.data.subset import subset, take
@@ -299,7 +300,8 @@ def test_every_remedy_is_a_setting_that_a_run_accepts(cause: Cause) -> None:
 def test_text_and_page_say_the_same(store: Store, of: Callable[..., Diagnosis]) -> None:
     # Broken if page and terminal gave two verdicts, or the page asked a server for something.
     found = of(store())
-    text, page = diagnosis_text(found), diagnosis_page(found)
+    text = "\n".join(map(str, render_terminal(diagnosis_page(found))))
+    page = render_html(diagnosis_page(found))
     assert found.verdict in text and found.verdict in page
     assert text.count("[ OK ]") == 6
     assert "<figure" in page and 'src="http' not in page

@@ -12,8 +12,9 @@ from slr_tune.dashboard.translation import Translation
 from slr_tune.importance import variables_of
 from slr_tune.importance.joint_ped_anova import JointGrid
 from slr_tune.importance.marginals import Surrogate
-from slr_tune.report.study.facts import collect
-from slr_tune.report.study.page import build_report, report_page
+from slr_tune.report.page import render_html
+from slr_tune.report.study.page import study_page
+from slr_tune.report.study.study_data import collect
 from slr_tune.space import (
     ChoiceParameter,
     Condition,
@@ -47,7 +48,7 @@ def test_one_setting_linear_from_nothing_in_one_branch_and_logarithmic_in_anothe
     assert facts.importance is not None
     parts = {part.name for part in facts.importance.main.parts if part.group == "optimizer"}
     assert parts == {"optimizer", "weight_decay"}
-    assert "Expected val/wer over weight_decay" in report_page(build_report(facts))
+    assert "Expected val/wer over weight_decay" in render_html(study_page(facts))
     shown = Translation(view.spec.space).translate(view.trials)
     assert 0.0 in {trial.params["weight_decay"] for trial in shown}
 

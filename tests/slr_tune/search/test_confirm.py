@@ -15,8 +15,9 @@ from slr_tune.ablation.confirm import _choose, _counts_on_test
 from slr_tune.ablation.result_files import read_result
 from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.report.study.facts import collect
-from slr_tune.report.study.page import build_report, report_page
+from slr_tune.report.page import render_html
+from slr_tune.report.study.page import study_page
+from slr_tune.report.study.study_data import collect
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.runs import Arm, ArmRun
@@ -73,7 +74,7 @@ def test_a_claim_that_is_not_known_is_not_told() -> None:
     row = json.loads(json.dumps(confirm_row(unknown), allow_nan=False))
     write_confirmed(view.folder, [row])
     assert read_confirmed(view.folder)[0].claimed is None
-    assert "not known, the curve of its search is gone" in report_page(build_report(collect(view)))
+    assert "not known, the curve of its search is gone" in render_html(study_page(collect(view)))
 
 
 SPACE = """

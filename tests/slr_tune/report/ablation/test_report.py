@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from ablation_results import (
@@ -20,11 +22,26 @@ from ablation_results import (
 )
 from browser import Browser
 from latex import tables_of
+from rich.console import Console
 
 from slr_tune.ablation.result import MAIN, AblationResult
 from slr_tune.ablation.result_files import read_result, write_result
-from slr_tune.report.ablation import write_report
+from slr_tune.report.ablation import ablation_page, write_report
 from slr_tune.report.ablation.page import COST
+from slr_tune.report.page import (
+    MARKDOWN,
+    Block,
+    Bullets,
+    Code,
+    Page,
+    Part,
+    Table,
+    numbers,
+    render_html,
+    render_markdown,
+    render_terminal,
+    texts,
+)
 
 SCREENS = [(1280, 800), (390, 844)]
 MAKERS = [example_result, retuned_result, factorial_result, path_result]
@@ -239,3 +256,29 @@ def test_one_seed_and_a_baseline_alone_have_a_report(tmp_path: Path) -> None:
     paths = write_report(result([table(alone, MAIN, STEP)], {MAIN: (alone, None)}), tmp_path / "b")
     assert [path.name for path in paths] == ["report.html", "report.md", "report.tex"]
     assert "differences.png" not in paths[1].read_text()
+
+
+def test_one_part_more_is_found_in_every_format() -> None:
+    """A part is said once: no format has an order or a selection of its own to be kept up."""
+    page, title = ablation_page(example_result()), "Told in passing"
+    told = Table(texts("who") + numbers("times"), [("somebody told", "7")], "Who was told.")
+    items = Bullets(["one line told"])
+    blocks: list[Block] = ["A paragraph told.", items, Code("slr-tune told"), told]
+    parts = [*page.parts[:3], Part(title, blocks), *page.parts[3:]]
+    more = dataclasses.replace(page, parts=parts)
+    html, markdown, terminal = render_html(more), render_markdown(more), on_terminal(more)
+    said = ("A paragraph told.", "one line told", "slr-tune told", "somebody told", "Who was told.")
+    for text in (title, *said):
+        assert html.count(text) == markdown.count(text) == terminal.count(text) == 1, text
+    assert f"<h2>{title}</h2>" in html and f"## {title}" in markdown and f"{title}:\n" in terminal
+    assert title not in render_html(page) + render_markdown(page) + on_terminal(page)
+    only = dataclasses.replace(page, parts=[Part(title, blocks, formats=MARKDOWN)])
+    assert title in render_markdown(only)
+    assert title not in render_html(only) + on_terminal(only)
+
+
+def on_terminal(page: Page) -> str:
+    console = Console(width=200, file=io.StringIO(), highlight=False)
+    for item in render_terminal(page):
+        console.print(item)
+    return cast(io.StringIO, console.file).getvalue()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slr_tune.report.ablation.series import Band
+from slr_tune.report.ablation.curves import Band
 from slr_tune.report.ablation.training_figures import curve_figure, curve_limits
 
 

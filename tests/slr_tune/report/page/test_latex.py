@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from latex import tables_of
 
-from slr_tune.report.page import Column, Table, escape_latex, latex_table
+from slr_tune.report.page import Table, TableColumn
+from slr_tune.report.page.latex import escape_latex, latex_table
 
 TEXT = st.text(alphabet=string.printable.replace("\r", "").replace("\x0b", "").replace("\x0c", ""))
 
@@ -20,7 +21,7 @@ TEXT = st.text(alphabet=string.printable.replace("\r", "").replace("\x0b", "").r
 def test_by_hand() -> None:
     """Minus signs, bold baseline, a bracket first in a row: an argument of `\\\\`."""
     table = Table(
-        (Column("[arm]"), Column("points", True)),
+        (TableColumn("[arm]"), TableColumn("points", True)),
         [("a_1 -> 2", "-0.8"), ("[b]", "100 %")],
         "C & D",
         frozenset({0}),
@@ -38,7 +39,7 @@ def test_by_hand() -> None:
 @given(TEXT, TEXT, TEXT)
 def test_any_text_makes_a_table_that_parses(name: str, number: str, caption: str) -> None:
     """An underscore in a parameter's name must not stop a thesis from compiling."""
-    table = Table((Column("a"), Column("n", True)), [(name, number)], caption)
+    table = Table((TableColumn("a"), TableColumn("n", True)), [(name, number)], caption)
     rows = tables_of(latex_table(table, label="tab:x"))[0]
     assert [len(row) for row in rows] == [2, 2]
 
@@ -84,5 +85,7 @@ if shutil.which("pdflatex"):  # a skipped test would count as a failed one
 
     def test_pdflatex_compiles_it(tmp_path: Path) -> None:
         """The parser's word is good, the compiler's better."""
-        table = Table([Column("a")], [(string.printable[:95],), ("[x]",), ("4 -> 3",)], "C % & _ #")
+        table = Table(
+            [TableColumn("a")], [(string.printable[:95],), ("[x]",), ("4 -> 3",)], "C % & _ #"
+        )
         assert "Output written" in compiled(latex_table(table, label="tab:x"), tmp_path)

@@ -8,41 +8,42 @@ import pytest
 from browser import Browser
 
 from slr_tune.report.page import (
-    Column,
+    Block,
+    Bullets,
+    Code,
     Figure,
-    Section,
+    Page,
+    Part,
     Table,
-    code_html,
-    figure_html,
-    folded_html,
-    list_html,
-    markdown_table,
-    render_page,
-    table_html,
-    text_html,
+    TableColumn,
+    render_html,
+    render_markdown,
 )
+from slr_tune.report.page.html import block_html
 
 NASTY = '<b>"&</script><script>throw Error("let in")</script>'
-TABLE = Table((Column("a|b"), Column("n", True, secondary=True)), [("x_1|", "-2")], "C < 3.")
+TABLE = Table(
+    (TableColumn("a|b"), TableColumn("n", True, secondary=True)), [("x_1|", "-2")], "C < 3."
+)
 
 
-def page(*sections: Section) -> str:
-    return render_page(title="T", subtitle="S", verdict="V", sections=sections)
+def page(*parts: Part) -> str:
+    return render_html(Page("T", "S", "V", parts))
 
 
 def test_no_text_of_a_user_becomes_markup(browser: Browser, tmp_path: Path) -> None:
     """A study may be called anything; no name may break the page or run in it."""
-    figure = Figure([{"type": "scatter", "x": [1], "y": [1], "name": NASTY}], NASTY)
-    body = text_html(NASTY) + list_html([NASTY]) + code_html(NASTY) + figure_html(figure)
-    body += table_html(Table([Column(NASTY)], [(NASTY,)], NASTY)) + folded_html(NASTY, text_html())
+    blocks: list[Block] = [
+        NASTY,
+        Bullets([NASTY, (NASTY, NASTY)]),
+        Code(NASTY),
+        Figure([{"type": "scatter", "x": [1], "y": [1], "name": NASTY}], NASTY),
+        Table([TableColumn(NASTY)], [(NASTY,)], NASTY),
+        Part(NASTY, [NASTY]),
+    ]
     file = tmp_path / "page.html"
-    html = render_page(
-        title=NASTY,
-        subtitle=NASTY,
-        verdict=NASTY,
-        footer=NASTY,
-        sections=[Section(NASTY, body), Section(NASTY, text_html(), folded=True)],
-    )
+    parts = [Part(NASTY, blocks), Part(NASTY, [NASTY], folded=True)]
+    html = render_html(Page(NASTY, NASTY, NASTY, parts))
     file.write_text(html)
     opened = browser.open(file)
     assert opened.errors == []
@@ -52,11 +53,11 @@ def test_no_text_of_a_user_becomes_markup(browser: Browser, tmp_path: Path) -> N
 
 def test_plotly_is_inside_once_and_only_where_needed() -> None:
     """Four megabytes twice, or for a page of text, would be a waste; a link would need a server."""
-    figure = figure_html(Figure([], "nothing"))
-    with_two = page(Section("", figure), Section("", figure))
+    figure = Figure([], "nothing")
+    with_two = page(Part("", [figure]), Part("", [figure]))
     assert with_two.count("plotly.js v") == 1
     assert 4e6 < len(with_two) < 7e6
-    assert len(page(Section("", text_html("words")))) < 20_000
+    assert len(page(Part("", ["words"]))) < 20_000
 
 
 def test_figures_follow_the_scheme_and_hidden_ones_are_drawn_when_opened(
@@ -69,7 +70,7 @@ def test_figures_follow_the_scheme_and_hidden_ones_are_drawn_when_opened(
         {"xaxis": {"title": {"text": "epoch"}}},
     )
     file = tmp_path / "page.html"
-    file.write_text(page(Section("", figure_html(figure)), Section("F", figure_html(figure), True)))
+    file.write_text(page(Part("", [figure]), Part("F", [figure], True)))
     read = (
         "return [...document.querySelectorAll('.plot')].map("
         "p => [p._fullLayout.font.color, p._fullData[0].line.color, p._fullLayout.width])"
@@ -90,9 +91,9 @@ def test_a_phone_leaves_out_secondary_columns_and_never_scrolls_sideways(
     browser: Browser, tmp_path: Path
 ) -> None:
     """A wide table scrolls by itself; the page stays where it is."""
-    wide = Table([Column(f"column {n}") for n in range(30)], [["cell"] * 30], "words " * 60)
+    wide = Table([TableColumn(f"column {n}") for n in range(30)], [["cell"] * 30], "words " * 60)
     file = tmp_path / "page.html"
-    file.write_text(page(Section("", table_html(TABLE) + table_html(wide))))
+    file.write_text(page(Part("", [TABLE, wide])))
     shown = "return getComputedStyle(document.querySelector('td.secondary')).display"
     phone = browser.open(file, width=390, height=844)
     assert phone.evaluate(shown) == "none"
@@ -106,23 +107,26 @@ def test_a_phone_leaves_out_secondary_columns_and_never_scrolls_sideways(
 
 def test_typography_of_the_page_is_not_that_of_a_script() -> None:
     """An arrow is one sign in a sentence, and stays as typed in a command or a configuration."""
-    assert "4 \u2192 3, 95\u00a0%" in text_html("4 -> 3, 95 %")
-    assert "a -&gt; b" in code_html("a -> b")
+    assert "4 \u2192 3, 95\u00a0%" in block_html("4 -> 3, 95 %")
+    assert "a -&gt; b" in block_html(Code("a -> b"))
 
 
 def test_markdown_table_escapes_what_would_end_a_cell() -> None:
     """A bar in a name must not make a column."""
-    assert markdown_table(TABLE) == "| a\\|b | n |\n| --- | ---: |\n| x\\_1\\| | -2 |\n\nC < 3.\n"
+    assert (
+        render_markdown(Page("", "", "", [Part("", [TABLE])]), head=())
+        == "| a\\|b | n |\n| --- | ---: |\n| x\\_1\\| | -2 |\n\nC < 3.\n"
+    )
 
 
 def test_rows_of_another_length_are_refused() -> None:
     """A missing cell would shift the others below the wrong heading."""
     with pytest.raises(ValueError, match="row 0 has 1 cells, the table 2 columns"):
-        Table((Column("a"), Column("b")), [("x",)])
+        Table((TableColumn("a"), TableColumn("b")), [("x",)])
 
 
 def test_a_section_can_be_found() -> None:
     """By a link, or a script that compares two reports but for one part."""
-    html = page(Section("T", text_html("x"), anchor="cost"), Section("T", text_html("x"), True))
+    html = page(Part("T", ["x"], anchor="cost"), Part("T", ["x"], True))
     assert '<section id="cost">' in html
     assert "<details><summary>" in html

@@ -12,9 +12,9 @@ from written_commands import try_command
 
 from slr_tune.importance import Importance
 from slr_tune.importance.analysis import Bar
-from slr_tune.report.study.facts import StudyFacts, collect
 from slr_tune.report.study.next_steps import next_steps
-from slr_tune.report.study.rungs import rung_facts, rungs_part
+from slr_tune.report.study.rungs import rung_summaries, rungs_part
+from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.space import difference, load_spec
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.manifest import write_manifest
@@ -32,11 +32,11 @@ def curve(end: float) -> list[float]:
     return [value - 29.0 + end for value in FLAT]
 
 
-def facts_of(trials: Sequence[Told], **options: Any) -> StudyFacts:
+def facts_of(trials: Sequence[Told], **options: Any) -> StudyData:
     return collect(tell_study(trials, **options))
 
 
-def said(facts: StudyFacts, rule: str) -> list[str]:
+def said(facts: StudyData, rule: str) -> list[str]:
     return [
         f"{step.text} {step.command}".strip() for step in next_steps(facts) if step.rule == rule
     ]
@@ -269,7 +269,7 @@ def test_a_good_rung_whose_survivors_are_in_disorder() -> None:
     through = [Told([50.0 + n, *[30.0 + (7 * n) % 12] * 8]) for n in range(12)]
     stopped = [Told([70.0 + n], "asha") for n in range(30)]
     facts = facts_of([*through, *stopped])
-    first = rung_facts(facts)[0]
+    first = rung_summaries(facts)[0]
     assert first.end_rank is not None and first.end_rank < 0.3
     assert not said(facts, "weak rung")
     part = rungs_part(facts)
@@ -281,8 +281,8 @@ def bar(name: str, share: float, high: float) -> Bar:
 
 
 def with_importance(
-    facts: StudyFacts, trials: int, units: Sequence[Bar], needed: int | None = None
-) -> StudyFacts:
+    facts: StudyData, trials: int, units: Sequence[Bar], needed: int | None = None
+) -> StudyData:
     assert facts.importance is not None
     main = Importance(3, "ped-anova", trials, 6, tuple(units), (), needed, 200)
     return replace(facts, importance=replace(facts.importance, main=main))

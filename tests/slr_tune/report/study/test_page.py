@@ -14,13 +14,13 @@ from report_studies import Told, tell_study
 from toy_space import toy_spec
 
 from slr_tune.dashboard.notes import study_note
+from slr_tune.report.page import render_html, render_markdown
 from slr_tune.report.study.cost import costs
-from slr_tune.report.study.facts import StudyFacts, collect
-from slr_tune.report.study.files import write_report
 from slr_tune.report.study.history import history_part, running_best
 from slr_tune.report.study.overview import verdict
-from slr_tune.report.study.page import build_report, report_markdown, report_page
+from slr_tune.report.study.page import importance_parts, study_page, write_report
 from slr_tune.report.study.sampling import shown
+from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.storage import open_storage
@@ -41,12 +41,12 @@ SOME = [
 ]
 
 
-def titles(facts: StudyFacts) -> list[str]:
-    report = build_report(facts)
-    return [part.title for part in (*report.before, *report.after)]
+def titles(facts: StudyData) -> list[str]:
+    own = [] if facts.importance is None else importance_parts(facts)
+    return [part.title for part in study_page(facts).parts if part not in own]
 
 
-def facts_of(trials: Sequence[Told], **options: Any) -> StudyFacts:
+def facts_of(trials: Sequence[Told], **options: Any) -> StudyData:
     return collect(tell_study(trials, **options))
 
 
@@ -86,7 +86,7 @@ def test_verdict_says_what_won_and_that_it_flatters() -> None:
     assert verdict(facts).endswith(
         "On 2 fresh seeds it came to 22.00 ± 1.41, the baseline to 32.00."
     )
-    page = report_page(build_report(facts))
+    page = render_html(study_page(facts))
     assert "This figure flatters" not in page
     # Two seeds: t(1) at 97.5 % is 12.706, the standard error 1.
     assert (
@@ -107,7 +107,7 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     said = verdict(facts)
     assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
     assert "On 2 fresh seeds its dev WER came to 22.00" in said
-    assert "the search claimed 19.00, 2 fresh seeds give 22.00" in report_page(build_report(facts))
+    assert "the search claimed 19.00, 2 fresh seeds give 22.00" in render_html(study_page(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
 
 
@@ -120,12 +120,11 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
     )
     losses = {round(end / 25 + 0.1, 6) for end in ends}
     assert len(losses) == 6
-    report = build_report(facts)
-    parts = {part.title: part for part in (*report.before, *report.after)}
+    parts = {part.title: part for part in study_page(facts).parts}
 
     def drawn(title: str, key: str) -> set[float]:
         part = parts[title]
-        traces = [trace for figure in (*part.figures, *part.panels) for trace in figure.traces]
+        traces = [trace for figure in part.figures for trace in figure.traces]
         return {round(y, 6) for trace in traces for y in key_of(trace, key) if y is not None}
 
     def key_of(trace: dict[str, Any], key: str) -> list[float]:
@@ -154,7 +153,7 @@ def test_a_run_of_ones_own_is_not_told_to_be_confirmed(tmp_path: Path) -> None:
     view = load_study("toy")
     facts = collect(view)
     assert facts.best is not None and not facts.recogniser
-    page = report_page(build_report(facts)) + study_note(view, {})
+    page = render_html(study_page(facts)) + study_note(view, {})
     assert "flatters" in page and "slr-tune confirm" not in page
     assert "slr-tune confirm" in study_note(tell_study(SOME), {})
 
@@ -176,7 +175,7 @@ def test_without_a_baseline() -> None:
     """A space may have none."""
     facts = facts_of(SOME, baseline=False)
     assert facts.gain is None and "baseline" not in verdict(facts)
-    assert "<figure" in report_page(build_report(facts))
+    assert "<figure" in render_html(study_page(facts))
 
 
 def test_without_curve_files() -> None:
@@ -208,10 +207,10 @@ def test_torn_curve_file() -> None:
 def test_studies_with_next_to_nothing(trials: list[Told], said: str, tmp_path: Path) -> None:
     """A report over whatever is there, never a traceback."""
     facts = facts_of(trials)
-    report = build_report(facts)
+    report = study_page(facts)
     assert verdict(facts).startswith(said)
-    assert said in report_markdown(report)
-    page, words, *_ = write_report(report)
+    assert said in render_markdown(report)
+    page, words, *_ = write_report(facts, report)
     assert page.stat().st_size > 1000 and words.stat().st_size > 50
 
 
@@ -226,7 +225,7 @@ def test_a_running_study_says_that_it_runs() -> None:
     tell_study(SOME)
     with StudyLock(open_storage().engine, "told"):
         facts = collect(load_study("told"))
-        page = report_page(build_report(facts))
+        page = render_html(study_page(facts))
     assert "It is running (process" in page and "this is its state so far" in page
 
 
@@ -238,7 +237,7 @@ def test_running_best_by_hand() -> None:
 def test_parts_that_have_only_words_are_in_the_markdown_too() -> None:
     """No red flag, and nobody knows how good the stops were: both are worth reading."""
     steady = [Told([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
-    text = report_markdown(build_report(facts_of([*steady, Told([90.0], "asha")])))
+    text = render_markdown(study_page(facts_of([*steady, Told([90.0], "asha")])))
     assert "## Was stopping right?" in text and "budget: {audit: 0.05}" in text
     assert "## Red flags\n\nNone on the curves of 3 trials." in text
 
@@ -274,7 +273,7 @@ def test_thinning_keeps_the_best_and_the_baseline() -> None:
 
 def test_markdown_has_the_tables_and_no_empty_part() -> None:
     """For a repository, where no browser draws figures."""
-    text = report_markdown(build_report(facts_of(SOME)))
+    text = render_markdown(study_page(facts_of(SOME)))
     assert "| baseline |" not in text.split("## The best configuration")[0]
     assert "## Patience" in text and "## Learning curves" not in text
     assert "## How the search went" in text and "found in trial 3" in text
@@ -285,7 +284,8 @@ def test_markdown_has_the_tables_and_no_empty_part() -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_opens_in_a_browser(browser: Browser, width: int, dark: bool) -> None:
     """No error, no request outside, nothing wider than the screen, every figure drawn."""
-    page, *_ = write_report(build_report(facts_of(SOME)))
+    facts = facts_of(SOME)
+    page, *_ = write_report(facts, study_page(facts))
     shown_page = browser.open(page, width=width, dark=dark)
     assert shown_page.errors == []
     assert shown_page.outside_requests == []

@@ -9,8 +9,8 @@ from report_studies import Told, tell_study
 from statsmodels.stats.proportion import proportion_confint
 
 from slr_tune.report.study.audit import audit, audit_part, wilson
-from slr_tune.report.study.facts import collect
-from slr_tune.report.study.rungs import rung_facts
+from slr_tune.report.study.rungs import rung_summaries
+from slr_tune.report.study.study_data import collect
 
 
 @given(st.integers(1, 60), st.data())
@@ -40,7 +40,7 @@ def test_who_entered_and_left() -> None:
         Told([80.0, 70.0, 60.0, *end], spared=1),
         Told([41.0, 31.0, 21.0, *[11.0] * 6]),
     ]
-    first, second = rung_facts(collect(tell_study(trials)))
+    first, second = rung_summaries(collect(tell_study(trials)))
     assert (first.epoch, first.entered, first.stopped, first.spared, first.went_on) == (
         1,
         7,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from slr_tune.importance import StudyImportance
+from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Marginal
 from slr_tune.report.importance.figures import (
     BAR,
@@ -13,10 +14,21 @@ from slr_tune.report.importance.figures import (
     bar_label,
     marginal_limits,
     ordered_bars,
+    rung_shares,
 )
 from slr_tune.report.page import PALETTE
-from slr_tune.report.printing import LINES, MARKERS, new_figure, save
+from slr_tune.report.print_style import (
+    LINES,
+    MARKERS,
+    name_rows,
+    new_figure,
+    save,
+    title_axis,
+)
 from slr_tune.text import metric_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLUMNS = 4
 
@@ -65,7 +77,7 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
     return save(figure, folder, "marginals")
 
 
-def _bars(axis: Any, found: StudyImportance, rows: list[Any]) -> None:
+def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for place, bar in enumerate(rows):
         axis.barh(
             place,
@@ -75,45 +87,33 @@ def _bars(axis: Any, found: StudyImportance, rows: list[Any]) -> None:
             xerr=[[100 * (bar.share - bar.low)], [100 * (bar.high - bar.share)]],
             error_kw={"elinewidth": 0.9, "capsize": 2, "ecolor": "#333333"},
         )
-    axis.set_yticks(range(len(rows)), [bar_label(bar) for bar in rows])
+    name_rows(axis, [bar_label(bar) for bar in rows])
     for label, bar in zip(axis.get_yticklabels(), rows, strict=True):
         if bar.group:
             label.set(color="#5b6470", fontsize=7)
-    axis.tick_params(axis="y", length=0)
-    axis.set_ylim(-0.6, len(rows) - 0.4)
     axis.set_xlim(0, 102)
-    axis.set_xlabel(f"share of importance, %, with 90 % interval ({found.evaluator})")
-    axis.grid(axis="y", visible=False)
-    axis.set_title(
-        f"{found.study}: {found.main.trials} trials at epoch {found.main.epoch}",
-        fontsize=9,
-        loc="left",
-    )
+    title = f"{found.study}: {found.main.trials} trials at epoch {found.main.epoch}"
+    share = f"share of importance, %, with 90 % interval ({found.evaluator})"
+    title_axis(axis, title, x=share, legend=False)
 
 
-def _rungs(axis: Any, found: StudyImportance) -> None:
+def _rungs(axis: Axes, found: StudyImportance) -> None:
     epochs = [f"{one.epoch}\n{one.trials} trials" for one in found.over_rungs]
     for place, unit in enumerate(found.main.units):
-        shares = [
-            next((100 * u.share for u in one.units if u.name == unit.name), float("nan"))
-            for one in found.over_rungs
-        ]
         axis.plot(
             epochs,
-            shares,
+            rung_shares(found, unit.name),
             color=PALETTE[place % len(PALETTE)],
             linestyle=LINES[place % len(LINES)],
             marker=MARKERS[place % len(MARKERS)],
             label=unit.name,
         )
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("trials compared at epoch")
-    axis.set_ylabel("share of importance, %")
-    axis.set_title("Over the rungs", fontsize=9, loc="left")
-    axis.legend(fontsize=7, frameon=False)
+    title = "Over the rungs"
+    title_axis(axis, title, x="trials compared at epoch", y="share of importance, %")
 
 
-def _marginal(axis: Any, marginal: Marginal) -> None:
+def _marginal(axis: Axes, marginal: Marginal) -> None:
     if marginal.labels:
         errors = [
             [mean - low for mean, low in zip(marginal.mean, marginal.low, strict=True)],

@@ -10,12 +10,12 @@ from slr_tune.ablation.result import (
     MAIN_EFFECT,
     AblationResult,
     ArmRow,
-    PathStep,
     Receipt,
     ResultTable,
 )
 from slr_tune.statistics import measured, p_text, signed_points
-from slr_tune.text import duration, metric_title, number, points
+from slr_tune.text import counted, duration, metric_text, metric_title, points
+from slr_tune.text import signed as signed_number
 
 BETTER, WORSE, SAME = "shown better", "shown worse", "identical"
 
@@ -31,8 +31,8 @@ def is_wer(table: ResultTable) -> bool:
 
 
 def value_text(value: float | None, table: ResultTable) -> str:
-    """A measure: two decimals of a WER, three digits of anything else."""
-    return points(value) if is_wer(table) else number(value)
+    """A measure: two decimals of a WER, four digits of anything else."""
+    return points(value) if is_wer(table) else metric_text(value, table.measure)
 
 
 def difference_texts(row: ArmRow, table: ResultTable) -> tuple[str, str]:
@@ -49,10 +49,7 @@ def difference_texts(row: ArmRow, table: ResultTable) -> tuple[str, str]:
 
 def signed(value: float, table: ResultTable) -> str:
     """A difference with its sign, in the measure's digits."""
-    if is_wer(table):
-        return signed_points(value)
-    text = number(value)
-    return f"+{text}" if value > 0 else text
+    return signed_points(value) if is_wer(table) else signed_number(value)
 
 
 def p_value_text(value: float | None) -> str:
@@ -62,15 +59,15 @@ def p_value_text(value: float | None) -> str:
 
 def mark(row: ArmRow, table: ResultTable) -> str:
     """A sign for the verdict that needs no colour: it points the way the measure went."""
-    if row.outcome in (BETTER, WORSE):
+    if is_shown(row):
         falls = (row.outcome == BETTER) == table.minimize
         return "\u25bc" if falls else "\u25b2"
     return {SAME: "=", "shown": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
 
 
-def outcome_text(row: ArmRow) -> str:
-    """The verdict of a row in two or three words."""
-    return row.outcome if row.outcome else "baseline"
+def is_shown(row: ArmRow) -> bool:
+    """Whether the arm was shown to be better or worse than the baseline."""
+    return row.outcome in (BETTER, WORSE)
 
 
 def measure_name(table: ResultTable) -> str:
@@ -159,7 +156,7 @@ def method(table: ResultTable) -> list[str]:
 def cost_text(receipt: Receipt) -> str:
     """What was asked for and what it took, a sentence or two."""
     asked = (
-        f"{_count(receipt.runs, 'run')} of {_count(receipt.epochs_asked, 'epoch')} in all "
+        f"{counted(receipt.runs, 'run')} of {counted(receipt.epochs_asked, 'epoch')} in all "
         f"{'was' if receipt.runs == 1 else 'were'} asked for"
     )
     if receipt.epochs_run == receipt.epochs_asked:
@@ -196,7 +193,7 @@ def path_sentence(result: AblationResult) -> str:
     else:
         brought = f"{best.parameter} brought the most, {signed(best.gain, table)}"
     end = value_text(result.steps[-1].mean, table)
-    way = f"{signed(whole, table)} {unit_word(table)} in {_count(len(result.steps), 'step')}"
+    way = f"{signed(whole, table)} {unit_word(table)} in {counted(len(result.steps), 'step')}"
     return (
         f"From the baseline ({value_text(start, table)}) to the best trial's settings ({end}): "
         f"{way}. {brought}.{_lowest(result, sign)}"
@@ -213,11 +210,6 @@ def _lowest(result: AblationResult, sign: float) -> str:
     return f" The way is at its best after step {place + 1} ({mean})."
 
 
-def gain_text(step: PathStep, table: ResultTable) -> str:
-    """Points that a step changed."""
-    return signed(step.gain, table)
-
-
 def others_text(others: Mapping[str, float | None], table: ResultTable) -> str:
     """What else was tried at a step: `dropout +0.3, patience 0.0`."""
     return ", ".join(
@@ -227,7 +219,7 @@ def others_text(others: Mapping[str, float | None], table: ResultTable) -> str:
 
 
 def _outlives(row: ArmRow, other: ArmRow) -> str:
-    shown, still = row.outcome in (BETTER, WORSE), other.outcome in (BETTER, WORSE)
+    shown, still = is_shown(row), is_shown(other)
     if shown and still:
         return "Still shown." if row.outcome == other.outcome else "Shown the other way round."
     if shown:
@@ -238,7 +230,3 @@ def _outlives(row: ArmRow, other: ArmRow) -> str:
 def _whole(row: ArmRow, table: ResultTable) -> str:
     difference, interval = difference_texts(row, table)
     return f"{difference} {unit_word(table)} {interval}".rstrip()
-
-
-def _count(number_of: int, what: str) -> str:
-    return f"{number_of:,} {what}" if number_of == 1 else f"{number_of:,} {what}s"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slr_tune.ablation.result import AblationResult, ResultTable
-from slr_tune.report.ablation.words import is_wer
+from slr_tune.report.ablation.sentences import is_wer
 
 BEST, BLANKS, TEMPERATURE = "val/wer_best", "val/blank_rate", "train/temperature"
 
@@ -72,13 +72,10 @@ def merged(several: Sequence[Band]) -> list[Band]:
 
 
 def _band(name: str, curves: Sequence[Sequence[float | None]], *, held: bool) -> Band:
-    length = max(len(curve) for curve in curves)
-    columns = []
-    for epoch in range(length):
-        reached = [
-            curve[min(epoch, len(curve) - 1)] for curve in curves if held or epoch < len(curve)
-        ]
-        columns.append([value for value in reached if value is not None])
+    length = max(map(len, curves))
+    ends = [[curve[-1] if held else None] * (length - len(curve)) for curve in curves]
+    full = [[*curve, *end] for curve, end in zip(curves, ends, strict=True)]
+    columns = [[v for v in column if v is not None] for column in zip(*full, strict=True)]
     return Band(
         (name,),
         tuple(sum(column) / len(column) if column else None for column in columns),

@@ -6,7 +6,7 @@ import pytest
 
 from slr_tune.importance import Choice, Importance, StudyImportance
 from slr_tune.importance.marginals import Interaction, Marginal
-from slr_tune.report.importance.text import effect_table, interaction_text
+from slr_tune.report.importance.sentences import effect_table, interaction_text
 
 
 def found(metric: str, direction: str) -> StudyImportance:

@@ -6,12 +6,12 @@ import textwrap
 from pathlib import Path
 
 from slr_tune.ablation.result import ResultTable
-from slr_tune.report.ablation import words
-from slr_tune.report.ablation.figures import axis_title, compared
-from slr_tune.report.printing import new_figure, save
+from slr_tune.report.ablation import sentences
+from slr_tune.report.ablation.figures import axis_title, compared, interval_of
+from slr_tune.report.print_style import DARK, name_rows, new_figure, save
 
 NAME = "differences"
-_COLOURS = {words.BETTER: "#00694a", words.WORSE: "#b0410a", words.SAME: "#7a828c"}
+_COLOURS = {sentences.BETTER: "#00694a", sentences.WORSE: "#b0410a", sentences.SAME: "#7a828c"}
 _MARKERS = {"\u25bc": "v", "\u25b2": "^", "=": "|"}
 _SEEDS = "#7a828c"
 
@@ -27,17 +27,14 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
         return []
     figure, (axis,) = new_figure(1, 1, size=(5.8, 0.95 + 0.3 * len(rows)))
     for place, row in enumerate(reversed(rows)):
-        center = row.difference or 0.0
-        low = center if row.low is None else row.low
-        high = center if row.high is None else row.high
-        sign = words.mark(row, table)
-        colour = _COLOURS.get(row.outcome, "#1b1f24")
-        marker = _MARKERS.get(sign, "o")
+        center, low, high = interval_of(row)
+        sign = sentences.mark(row, table)
+        colour = _COLOURS.get(row.outcome, DARK)
         axis.errorbar(
             center,
             place,
             xerr=[[center - low], [high - center]],
-            fmt=marker,
+            fmt=_MARKERS.get(sign, "o"),
             color=colour,
             markerfacecolor="white" if sign == "\u25cb" else colour,
             markersize=6,
@@ -53,11 +50,7 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
             markersize=4,
             color=_SEEDS,
         )
-    axis.axvline(0.0, color="#1b1f24", linewidth=0.9, zorder=1)
-    names = [textwrap.fill(row.name, 34, break_long_words=False) for row in reversed(rows)]
-    axis.set_yticks(range(len(rows)), names)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="y", visible=False)
-    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.axvline(0.0, color=DARK, linewidth=0.9, zorder=1)
+    name_rows(axis, [textwrap.fill(row.name, 34, break_long_words=False) for row in rows[::-1]])
     axis.set_xlabel(f"{axis_title(table)}\n(against {table.baseline}, on {table.split})")
     return save(figure, folder, NAME)

@@ -6,7 +6,7 @@ from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import MIN_TRIALS
 from slr_tune.importance.marginals import Region
 from slr_tune.report.importance.figures import ordered_bars
-from slr_tune.report.page import Column, Table
+from slr_tune.report.page import Table, numbers, texts
 from slr_tune.text import in_percent, metric_text, number
 
 _LEAST_JOINT = 0.05
@@ -57,26 +57,18 @@ def method(found: StudyImportance) -> tuple[str, ...]:
 
 def share_table(found: StudyImportance) -> Table:
     """The bars as numbers."""
-    rows = []
-    for bar in ordered_bars(found):
-        name = f"- {bar.name}" if bar.group else bar.name
-        rows.append(
-            (
-                name,
-                f"{100 * bar.share:.0f}",
-                f"{100 * bar.low:.0f} to {100 * bar.high:.0f}",
-                str(bar.trials),
-                ("unstable" if bar.unstable else "") if not bar.group else "",
-            )
-        )
-    return Table(
+    rows = [
         (
-            Column("parameter"),
-            Column("share, %", True),
-            Column("90 % interval", True),
-            Column("trials", True),
-            Column("order"),
-        ),
+            f"- {bar.name}" if bar.group else bar.name,
+            f"{100 * bar.share:.0f}",
+            f"{100 * bar.low:.0f} to {100 * bar.high:.0f}",
+            str(bar.trials),
+            "unstable" if bar.unstable and not bar.group else "",
+        )
+        for bar in ordered_bars(found)
+    ]
+    return Table(
+        [*texts("parameter"), *numbers("share, %", "90 % interval", "trials"), *texts("order")],
         rows,
         f"{found.evaluator} at epoch {found.main.epoch}. Units sum to 100 %; parts (-) are on the "
         "same scale and do not sum to their unit.",
@@ -85,10 +77,9 @@ def share_table(found: StudyImportance) -> Table:
 
 def region_table(found: StudyImportance) -> Table:
     """Where the best tenth lies."""
-    rows = [(region.name, _where(region), _best(region)) for region in found.regions]
     return Table(
-        (Column("parameter"), Column("the best lie in"), Column("best trial", True)),
-        rows,
+        texts("parameter", "the best lie in") + numbers("best trial"),
+        [(region.name, _where(region), _best(region)) for region in found.regions],
         f"The best {found.main.top} of {found.main.trials} trials at epoch {found.main.epoch}: the "
         "middle 80 % of their values, or all where they are fewer than ten.",
     )
@@ -104,7 +95,7 @@ def effect_table(found: StudyImportance) -> Table:
         rows.append((marginal.name, metric_text(marginal.swing, found.metric), best))
     effect = "effect, points" if in_percent(found.metric) else "effect"
     return Table(
-        (Column("parameter"), Column(effect, True), Column("best at", True)),
+        texts("parameter") + numbers(effect, "best at"),
         rows,
         "Largest minus smallest expected value over the parameter's range, all else as in the "
         "trials.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.parameter_columns import Variable, variables_of
-from slr_tune.report.style import ending_key
+from slr_tune.report.style import ENDINGS, Ending, ending_key
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
@@ -33,7 +33,7 @@ MOST_LEADERS = 50
 
 
 @dataclass(frozen=True)
-class TrialFacts:
+class TrialData:
     """A trial as a report shows it.
 
     Attributes:
@@ -85,7 +85,7 @@ class TrialFacts:
 
 
 @dataclass(frozen=True)
-class StudyFacts:
+class StudyData:
     """A study as a report shows it.
 
     Attributes:
@@ -104,9 +104,9 @@ class StudyFacts:
     """
 
     view: StudyView
-    trials: tuple[TrialFacts, ...]
-    best: TrialFacts | None
-    baseline: TrialFacts | None
+    trials: tuple[TrialData, ...]
+    best: TrialData | None
+    baseline: TrialData | None
     confirmed: tuple[ConfirmedTrial, ...]
     rungs: tuple[int, ...]
     importance: StudyImportance | None
@@ -135,7 +135,7 @@ class StudyFacts:
         return self.sign * (self.baseline.value - self.best.value)
 
     @property
-    def ranked(self) -> list[TrialFacts]:
+    def ranked(self) -> list[TrialData]:
         """Trials that ended by themselves, the best first."""
         done = [trial for trial in self.trials if trial.complete]
         return sorted(done, key=lambda trial: (self.sign * (trial.value or 0.0), trial.number))
@@ -162,7 +162,12 @@ class StudyFacts:
         return None if self.importance is None else self.importance.main.epoch
 
     @property
-    def leaders(self) -> list[TrialFacts]:
+    def matched_values(self) -> dict[int, float]:
+        """Value of each trial at that epoch, by number; empty where there is none."""
+        return {} if self.matched_epoch is None else self.at_epoch(self.matched_epoch)
+
+    @property
+    def leaders(self) -> list[TrialData]:
         """The best tenth of the trials, 5 to 50: finished ones first, then who got far."""
         stopped = [t for t in self.trials if t.value is not None and not t.complete]
         stopped.sort(key=lambda t: (-t.epochs, self.sign * (t.value or 0.0), t.number))
@@ -170,7 +175,13 @@ class StudyFacts:
         return (self.ranked + stopped)[:count]
 
 
-def collect(view: StudyView) -> StudyFacts:
+def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[TrialData]]]:
+    """The ways to end that occur, in the order of a legend, each with its trials."""
+    groups = [(key, way, [t for t in trials if t.ending == key]) for key, way in ENDINGS.items()]
+    return [group for group in groups if group[2]]
+
+
+def collect(view: StudyView) -> StudyData:
     """Reads all that a report shows: the study, its trials' curve files, `confirm.json`."""
     spec, budget = view.spec, view.spec.budget
     trials = tuple(_trial(view, trial) for trial in view.trials)
@@ -178,7 +189,7 @@ def collect(view: StudyView) -> StudyFacts:
     recogniser = known_recogniser(spec.trainable)
     runs = [run for trial in trials if (run := _finished_run(trial))] if recogniser else []
     has_epochs = any(trial.intermediate_values for trial in view.trials)
-    return StudyFacts(
+    return StudyData(
         view,
         trials,
         None if best is None else trials[best.number],
@@ -197,12 +208,12 @@ def collect(view: StudyView) -> StudyFacts:
     )
 
 
-def _trial(view: StudyView, trial: FrozenTrial) -> TrialFacts:
+def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
     rows = _rows(trial_folder(view.spec.study, trial.number) / "curve.csv")
     told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
-    return TrialFacts(
+    return TrialData(
         trial.number,
         ended_by(trial),
         trial.values[0] if told else None,
@@ -228,7 +239,7 @@ def _rows(path: Path) -> list[dict[str, float]]:
         return []
 
 
-def _finished_run(trial: TrialFacts) -> FinishedRun | None:
+def _finished_run(trial: TrialData) -> FinishedRun | None:
     """None for a trial that something else ended, or whose run has no patience.
 
     A recogniser's patience looks at the dev WER, whatever the search is after.

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as PrintedFigure
 
 LINES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "D", "^", "P", "X", "*", "v")
 """A line differs from the others in these too, so that a figure is readable without colour."""
+
+DARK, GREY = "#1b1f24", "#8A929C"
+"""Colours of what matters most and least, on white."""
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -37,7 +44,7 @@ def new_figure(
     size: tuple[float, float],
     ratios: Sequence[float] | None = None,
     share_y: bool = False,
-) -> tuple[Any, list[Any]]:
+) -> tuple[PrintedFigure, list[Axes]]:
     """A figure and its axes, row by row.
 
     Args:
@@ -58,7 +65,38 @@ def new_figure(
     return figure, list(axes.flat)
 
 
-def save(figure: Any, folder: Path, name: str) -> list[Path]:
+def title_axis(axis: Axes, title: str, *, x: str = "", y: str = "", legend: bool = True) -> None:
+    """A panel's title at the left, its axes' titles, and a legend without a frame."""
+    axis.set_title(title, fontsize=9, loc="left")
+    if x:
+        axis.set_xlabel(x)
+    if y:
+        axis.set_ylabel(y)
+    if legend:
+        axis.legend(fontsize=7, frameon=False)
+
+
+def note(
+    axis: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **look: Any
+) -> None:
+    """A text beside a place of a panel, so many points away."""
+    axis.annotate(text, place, xytext=offset, textcoords="offset points", **look)
+
+
+def ring(axis: Axes, x: float, y: float, size: float, colour: str, **look: Any) -> None:
+    """A ring around a place, on top of all else."""
+    axis.scatter(x, y, s=size, facecolors="none", edgecolors=colour, zorder=4, **look)
+
+
+def name_rows(axis: Axes, names: Sequence[str]) -> None:
+    """A vertical axis with a name for each row, the first at the bottom."""
+    axis.set_yticks(range(len(names)), names)
+    axis.tick_params(axis="y", length=0)
+    axis.grid(axis="y", visible=False)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+
+
+def save(figure: PrintedFigure, folder: Path, name: str) -> list[Path]:
     """Writes `name.png` and `name.pdf`; returns their paths."""
     from matplotlib import rc_context
 

@@ -9,7 +9,7 @@ import pytest
 from ablation_results import STEP, example_result, factorial_result, path_result, retuned_result
 
 from slr_tune.ablation.result import ArmRow, Receipt, ResultTable
-from slr_tune.report.ablation import words
+from slr_tune.report.ablation import sentences
 
 WER = ResultTable("main", "t", "dev", "b", (), "", 3, 150, 849, None, 10_000)
 ACCURACY = replace(
@@ -24,12 +24,12 @@ def row(outcome: str = "not shown", **fields: Any) -> ArmRow:
 
 def test_differences_are_written_as_in_the_verdicts() -> None:
     """A table that rounds otherwise than its sentence makes a reader look for the mistake."""
-    assert words.difference_texts(row(), WER) == ("-0.8", "[-2.9, +1.2]")
-    assert words.difference_texts(row(high=-0.04), WER) == ("-0.80", "[-2.90, -0.04]")
-    assert words.difference_texts(ArmRow("b", (1.0,), 1.0), WER) == ("", "")
+    assert sentences.difference_texts(row(), WER) == ("-0.8", "[-2.9, +1.2]")
+    assert sentences.difference_texts(row(high=-0.04), WER) == ("-0.80", "[-2.90, -0.04]")
+    assert sentences.difference_texts(ArmRow("b", (1.0,), 1.0), WER) == ("", "")
     small = row(difference=0.0123, low=-0.001, high=0.0256)
-    assert words.difference_texts(small, ACCURACY) == ("+0.0123", "[-0.001, +0.0256]")
-    assert words.difference_texts(row(low=None, high=None), WER) == ("-0.8", "")
+    assert sentences.difference_texts(small, ACCURACY) == ("+0.0123", "[-0.001, +0.0256]")
+    assert sentences.difference_texts(row(low=None, high=None), WER) == ("-0.8", "")
 
 
 @pytest.mark.parametrize(
@@ -48,38 +48,40 @@ def test_differences_are_written_as_in_the_verdicts() -> None:
 )
 def test_every_verdict_has_a_sign_of_its_own(outcome: str, minimize: bool, sign: str) -> None:
     """Without colour the signs alone tell which way the measure went."""
-    assert words.mark(row(outcome), replace(WER, minimize=minimize)) == sign
+    assert sentences.mark(row(outcome), replace(WER, minimize=minimize)) == sign
 
 
 def test_caption_says_unit_side_interval_and_family() -> None:
     """A table in a thesis stands alone: nobody may have to guess which side is better."""
     main = example_result().main
-    assert words.caption(main) == (
+    assert sentences.caption(main) == (
         f"WER on dev: 150 utterances, {main.words} words. Difference to {STEP} in points, below 0 "
         "is better; 95 % interval over seeds and utterances; p after Holm's correction over 5 "
         "comparisons."
     )
     own = replace(ACCURACY, rows=(row(),))
-    assert words.caption(own) == (
+    assert sentences.caption(own) == (
         "val/accuracy on dev. Difference to b in units of val/accuracy, above 0 is better; "
         "95 % interval over seeds."
     )
     signers = replace(WER, signers=9, rows=(row(), row("identical")))
-    assert "150 utterances of 9 signers" in words.caption(signers)
-    assert "over seeds and signers." in words.caption(signers)
+    assert "150 utterances of 9 signers" in sentences.caption(signers)
+    assert "over seeds and signers." in sentences.caption(signers)
     effect, *_, interaction = factorial_result().crossing("dev")
-    assert words.caption(effect).startswith("The effect of temperature, over 2 levels of kd_blank.")
-    assert "less the sum of their effects apart" in words.caption(interaction)
+    assert sentences.caption(effect).startswith(
+        "The effect of temperature, over 2 levels of kd_blank."
+    )
+    assert "less the sum of their effects apart" in sentences.caption(interaction)
 
 
 def test_cost_in_a_sentence() -> None:
     """Singular and plural, and all of it where nothing was shared."""
     shared = Receipt(432, 300, 0, 18, 812.0, (), ())
-    assert words.cost_text(shared) == (
+    assert sentences.cost_text(shared) == (
         "18 runs of 432 epochs in all were asked for; 300 epochs were trained, 69 % of them, in "
         "14 min of training."
     )
-    assert words.cost_text(Receipt(1, 1, 1, 1, 3.0, (), ())) == (
+    assert sentences.cost_text(Receipt(1, 1, 1, 1, 3.0, (), ())) == (
         "1 run of 1 epoch in all was asked for; all were trained, in 3 s of training."
     )
 
@@ -87,7 +89,7 @@ def test_cost_in_a_sentence() -> None:
 def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
     """The question is whether the factor still matters: every case has its own answer."""
     table = retuned_result().main
-    lines = words.retune_sentences(*(retuned_result().tables))
+    lines = sentences.retune_sentences(*(retuned_result().tables))
     assert len(lines) == 5
     first = table.row("constant 1")
     assert lines[0].startswith(f"constant 1: +{first.difference:.1f} points [")
@@ -100,10 +102,10 @@ def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
     }
     for outcome, said in cases.items():
         other = replace(base, rows=(base.rows[0], row(outcome)))
-        assert words.retune_sentences(base, other) == [
+        assert sentences.retune_sentences(base, other) == [
             f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {said}"
         ]
-        back = words.retune_sentences(replace(base, rows=(base.rows[0], row())), other)
+        back = sentences.retune_sentences(replace(base, rows=(base.rows[0], row())), other)
         expected = "Not shown either way." if outcome == "not shown" else "Shown only then."
         assert back[0].endswith(expected)
 
@@ -112,22 +114,22 @@ def test_path_says_what_the_whole_way_brought() -> None:
     """And which step most of it; or that none did."""
     result = path_result()
     start, end = result.main.rows[0].mean, result.steps[-1].mean
-    assert words.path_sentence(result) == (
+    assert sentences.path_sentence(result) == (
         f"From the baseline ({start:.2f}) to the best trial's settings ({end:.2f}): "
         f"{end - start:+.1f} points in 2 steps. kd_blank brought the most, "
         f"{result.steps[0].gain:+.1f}."
     )
     worse = replace(result, steps=(replace(result.steps[0], gain=0.4, mean=start + 0.4),))
-    assert words.path_sentence(worse).endswith("+0.4 points in 1 step. No step improved it.")
+    assert sentences.path_sentence(worse).endswith("+0.4 points in 1 step. No step improved it.")
     third = replace(result.steps[1], gain=0.3, mean=result.steps[1].mean + 0.3)
     longer = replace(result, steps=(*result.steps, third))
-    assert words.path_sentence(longer).endswith(f"best after step 2 ({end:.2f}).")
-    assert words.path_sentence(example_result()) == ""
+    assert sentences.path_sentence(longer).endswith(f"best after step 2 ({end:.2f}).")
+    assert sentences.path_sentence(example_result()) == ""
 
 
 def test_method_does_not_claim_what_was_not_done() -> None:
     """A user's own metric has no utterances to resample, and no MAPSSWE."""
-    text = " ".join(words.method(ACCURACY))
+    text = " ".join(sentences.method(ACCURACY))
     assert "bootstrap" not in text and "MAPSSWE" not in text and "val/accuracy" in text
-    text = " ".join(words.method(replace(WER, signers=9)))
+    text = " ".join(sentences.method(replace(WER, signers=9)))
     assert "paired bootstrap of the signers (10,000 resamples)" in text

@@ -1,0 +1,68 @@
+"""A page in GitHub's Markdown, without its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from slr_tune.report.page.part import Block, Bullets, Code, Page, Part
+from slr_tune.report.page.tables import Table
+
+
+def render_markdown(page: Page, *, head: Collection[str] = ("title", "subtitle")) -> str:
+    """The whole text.
+
+    Args:
+        page: What is said.
+        head: Which of the page's lines stand above the verdict.
+    """
+    lines = [f"# {page.title}"] if "title" in head else []
+    lines += [page.subtitle] if "subtitle" in head else []
+    lines += [f"**{page.verdict}**"] if page.verdict else []
+    parts = [_part(part, "##") for part in page.parts_in("markdown")]
+    return "\n\n".join([*lines, *filter(None, parts)]).rstrip() + "\n"
+
+
+def _part(part: Part, mark: str) -> str:
+    """Empty for a part that says nothing without its figures."""
+    blocks = [text for block in part.blocks_in("markdown") if (text := _block(block))]
+    heading = [f"{mark} {part.title}"] if part.title and blocks else []
+    return "\n\n".join(heading + blocks)
+
+
+def _block(block: Block) -> str:
+    match block:
+        case str():
+            return block
+        case Bullets():
+            lines = (f"- {t}" + (f"\n\n      {c}\n" if c else "") for t, c in block.pairs())
+            return "\n".join(lines)
+        case Code():
+            return f"```\n{block.text}\n```"
+        case Table():
+            return _table(block)
+        case Part():
+            return _part(block, "###")
+        case _:
+            return ""
+
+
+def _table(table: Table) -> str:
+    """The table, its caption as a paragraph below."""
+    lines = [
+        [_escaped(column.heading) for column in table.columns],
+        ["---:" if column.numeric else "---" for column in table.columns],
+    ]
+    for number, row in enumerate(table.rows):
+        cells = [_escaped(cell) for cell in row]
+        if number in table.emphasis and cells[0]:
+            cells[0] = f"**{cells[0]}**"
+        lines.append(cells)
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{text}\n\n{table.caption}" if table.caption else text
+
+
+def _escaped(text: str) -> str:
+    """Escapes what would end a cell or start markup."""
+    for mark in "\\|*_<":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("\n", " ")
