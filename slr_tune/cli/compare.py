@@ -132,7 +132,7 @@ def _tuned(system: System, data: Dataset, model: NgramModel | None) -> BeamSetti
     from slr_tune.evaluation.tuning import tune
 
     found = tune(scored_split(system.stored, data, "dev"), language_model=model)
-    click.echo(
+    tell(
         f"{system.name}: beam chosen on dev, WER {found.best.decoded.wer:.2f}; chosen on one half "
         f"of dev and measured on the other {found.held_out_wer:.2f}"
     )
