@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 
-from slr_tune.space import Budget
+from slr_tune.space.sections import Budget
 from slr_tune.study.record import RungEntry
 
 
