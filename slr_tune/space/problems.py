@@ -16,6 +16,9 @@ from slr_tune.space.yaml_reader import Found
 from slr_tune.space.yaml_tree import Node, SourcePlace
 from trainables.config import inherited
 
+Where = Node | SourcePlace
+"""A place in a file, or a node, which stands for its own."""
+
 
 class ProblemList:
     """A list of problems that sorts itself into the order of the file."""
@@ -28,7 +31,7 @@ class ProblemList:
         """Whether there are any."""
         return bool(self._found)
 
-    def add(self, at: Node | SourcePlace, path: str, message: str, hint: str = "") -> None:
+    def add(self, at: Where, path: str, message: str, hint: str = "") -> None:
         """Notes a problem.
 
         Args:
@@ -82,12 +85,7 @@ class FileSection:
         return FileSection(node, dotted(self.label, (key,)), self.problems)
 
     def refuse(
-        self,
-        message: str,
-        hint: str = "",
-        *,
-        path: KeyPath = (),
-        at: Node | SourcePlace | None = None,
+        self, message: str, hint: str = "", *, path: KeyPath = (), at: Where | None = None
     ) -> None:
         """Notes a problem.
 
