@@ -28,24 +28,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
-from optuna.storages import get_storage
+from optuna.storages import get_storage as get_storage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
+from optuna.study._frozen import FrozenStudy as FrozenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import Connection, Engine
-
-__all__ = [
-    "FrozenStudy",
-    "StudyCounts",
-    "count_studies",
-    "get_storage",
-    "read_trials",
-    "study_key",
-    "study_of_trial",
-    "trial_key",
-    "with_attributes",
-]
 
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
@@ -121,10 +109,7 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         values = _nested(rows("trial_values", "objective", "value", "value_type"), _real)
         steps = _nested(
             rows(
-                "trial_intermediate_values",
-                "step",
-                "intermediate_value",
-                "intermediate_value_type",
+                "trial_intermediate_values", "step", "intermediate_value", "intermediate_value_type"
             ),
             _real,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -21,6 +22,7 @@ from slr_tune.study.folders import studies_root
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
 _CONNECT_SECONDS = 10
+_DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError)
 
 
 class _WalConnection(sqlite3.Connection):
@@ -69,15 +71,9 @@ def storage_errors(url: URL | str) -> Iterator[None]:
     """Turns what a database can raise into one `StorageError`, the password left out."""
     try:
         yield
-    except (
-        SQLAlchemyError,
-        optuna.exceptions.StorageInternalError,
-        sqlite3.Error,
-        ImportError,
-    ) as error:
-        raise storage_error(url, error) from error
-    except RuntimeError as error:
-        if "schema" not in str(error) and "version" not in str(error):
+    except (*_DATABASE_ERRORS, RuntimeError) as error:
+        of_schema = "schema" in str(error) or "version" in str(error)
+        if not (of_schema or isinstance(error, _DATABASE_ERRORS)):
             raise
         raise storage_error(url, error) from error
 
@@ -89,13 +85,9 @@ def shown_url(url: URL | str) -> str:
 
 def storage_error(url: URL | str, error: Exception) -> StorageError:
     """The `StorageError` that tells a person what the database said."""
-    shown = shown_url(url)
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return StorageError(
-        f"storage {shown}: {first_line}",
-        hint=_way_out(cause, first_line),
-    )
+    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
 
 
 def _way_out(cause: BaseException, text: str) -> str:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -260,11 +259,6 @@ def check_schema(study: str, stored: Any) -> None:
             f"study {study!r} is of schema {schema!r}, this version of slr-tune reads {SCHEMA}",
             hint="Use the version that made it, or choose another name with --study.",
         )
-
-
-def checkpoint_path(folder: Path, record: TrialRecord) -> Path | None:
-    """Best checkpoint of a trial, None where it has none."""
-    return None if record.checkpoint is None else folder / record.checkpoint
 
 
 def _best_epoch(values: Mapping[int, float]) -> int | None:

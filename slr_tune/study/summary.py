@@ -21,8 +21,6 @@ def summarise(view: StudyView) -> dict[str, Any]:
         JSON-able values; WER and differences in points (percent of words) where the metric is one.
     """
     best, baseline = view.best(), baseline_trial(view)
-    counts = Counter(ended_by(trial) for trial in view.trials)
-    states = Counter(trial.state.name for trial in view.trials)
     difference = None
     if best is not None and baseline is not None and baseline.values:
         difference = best.values[0] - baseline.values[0]
@@ -30,8 +28,8 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "study": view.spec.study,
         "metric": view.spec.objective.metric,
         "trials": len(view.trials),
-        "states": dict(states),
-        "ended_by": dict(counts),
+        "states": dict(Counter(trial.state.name for trial in view.trials)),
+        "ended_by": dict(Counter(map(ended_by, view.trials))),
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
@@ -43,9 +41,7 @@ def summarise(view: StudyView) -> dict[str, Any]:
 
 def baseline_trial(view: StudyView) -> FrozenTrial | None:
     """The trial of the space's baseline, which is the first; None where the space has none."""
-    if view.spec.baseline is None or not view.trials:
-        return None
-    return view.trials[0]
+    return view.trials[0] if view.trials and view.spec.baseline is not None else None
 
 
 def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
@@ -88,8 +84,7 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
 
 
 def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
-    best, baseline = facts["best"], facts["baseline"]
-    metric = facts["metric"]
+    best, baseline, metric = facts["best"], facts["baseline"], facts["metric"]
     lines = [f"Best {metric}: {metric_text(best['value'], metric)} (trial {best['number']})."]
     if baseline is not None and baseline["value"] is not None:
         lines[0] = lines[0][:-1] + f", baseline {metric_text(baseline['value'], metric)} (trial 0)"
@@ -109,10 +104,7 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
 
     What the space fixes is left out: it is the same in every trial.
     """
-    params = row["params"]
-    if not params:
-        return {}
-    values = flat(view.spec.space.decode(params))
+    values = flat(view.spec.space.decode(row["params"])) if row["params"] else {}
     return {name: value for name, value in values.items() if not isinstance(value, list)}
 
 
