@@ -18,6 +18,7 @@ from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
+from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
 
 logger = logging.getLogger(__name__)
@@ -102,11 +103,7 @@ class Recorder:
             return True
         self._check_lock()
         if report.ended_by == "disk_full":
-            raise RunFailed(
-                f"trial {number}: {report.error}",
-                hint="Free some space and give the same command again; it goes on where it "
-                "stopped.",
-            )
+            raise RunFailed(f"trial {number}: {report.error}", hint=FREE_SPACE)
         try:
             return self._enter(live, report)
         except UpdateFinishedTrialError:

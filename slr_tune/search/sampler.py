@@ -17,10 +17,6 @@ def tpe(*, seed: int, number: int) -> BaseSampler:
     Optuna's multivariate TPE with constant liar lost to random sampling under ASHA at this size of
     search (70 to 100 trials) on tables of learning curves.
     """
-    return TPESampler(seed=mixed_seed(seed, number), multivariate=False, constant_liar=False)
-
-
-def mixed_seed(seed: int, number: int) -> int:
-    """32 bits that differ for each pair, so that neighbouring seeds do not share a stream."""
-    digest = hashlib.sha256(f"{seed} {number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
+    # 32 bits that differ for each pair, so that neighbouring seeds do not share a stream.
+    mixed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
+    return TPESampler(seed=mixed, multivariate=False, constant_liar=False)

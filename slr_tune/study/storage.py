@@ -90,11 +90,15 @@ def storage_error(url: URL | str, error: Exception) -> StorageError:
     return StorageError(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
 
 
+FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
+"""The way out of a full disk."""
+
+
 def _way_out(cause: BaseException, text: str) -> str:
     if isinstance(cause, ImportError):
         return "Install the database's driver, for PostgreSQL: pip install 'slr-tune[postgresql]'."
     if "full" in text:
-        return "Free some space and give the same command again; it goes on where it stopped."
+        return FREE_SPACE
     if "readonly" in text or "unable to open" in text:
         return "Make the file and its folder writable, or name another database with --storage."
     if "not a database" in text or "malformed" in text:
@@ -108,22 +112,18 @@ def _parse(text: str) -> URL:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise _no_url(text, str(error)) from error
-    except ValueError as error:
-        # It quotes what it took for the port, which may be the end of a password.
-        said = "its port is no number; in a password write @ : / as %40 %3A %2F"
-        raise _no_url(text, said) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        said = str(error)
+        if isinstance(error, ValueError):
+            # It quotes what it took for the port, which may be the end of a password.
+            said = "its port is no number; in a password write @ : / as %40 %3A %2F"
+        # The password is left out of a text of which only its writer knows where that is.
+        shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
+        raise StorageError(
+            f"storage {shown!r} is not a database URL: {said}",
+            hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
+        ) from error
     return url
-
-
-def _no_url(text: str, said: str) -> StorageError:
-    """The password left out of a text of which only its writer knows where that is."""
-    shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
-    return StorageError(
-        f"storage {shown!r} is not a database URL: {said}",
-        hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
-    )
 
 
 def _check_file(url: URL, *, create: bool) -> None:
