@@ -7,7 +7,7 @@ reader. A weight of a simplex is a column here, and what several branches of a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -117,6 +117,10 @@ class Variable:
     def take(self, rows: Ints) -> Variable:
         """The same of some trials."""
         return replace(self, values=self.values[rows], regime=self.regime[rows])
+
+
+Groups = Mapping[str, Sequence[Variable]]
+"""Columns by the unit they belong to."""
 
 
 def variables_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
