@@ -200,9 +200,7 @@ class ChoiceParameter(Parameter):
     def categories(self) -> tuple[Scalar, ...]:
         """The options as the study keeps them."""
         return tuple(
-            option
-            if option is None or isinstance(option, str | int | float | bool)
-            else json.dumps(option, sort_keys=True)
+            json.dumps(option, sort_keys=True) if isinstance(option, list | dict) else option
             for option in self.options
         )
 

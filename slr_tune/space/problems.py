@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from slr_tune.errors import Problem, SpecError, nearest_or_all
 from slr_tune.space import validation
-from slr_tune.space.validation import Fault
 from slr_tune.space.values import KeyPath, merge, same, show
 from slr_tune.space.yaml_reader import Found
 from slr_tune.space.yaml_tree import Node, SourcePlace
@@ -153,7 +152,7 @@ class FileSection:
                 distinct.append(item)
         return distinct
 
-    def refuse_faults(self, faults: Iterable[Fault], *, kind: Any = None) -> None:
+    def refuse_faults(self, faults: Iterable[validation.Fault], *, kind: Any = None) -> None:
         """Notes faults at their places.
 
         Args:

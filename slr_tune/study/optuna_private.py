@@ -21,10 +21,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
@@ -69,8 +68,7 @@ def study_of_trial(engine: Engine, key: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-@dataclass(frozen=True)
-class StudyCounts:
+class StudyCounts(NamedTuple):
     """What a list says of a study.
 
     Attributes:
@@ -163,15 +161,12 @@ def _count_states(
 ) -> tuple[Mapping[int, dict[str, int]], Mapping[int, list[datetime]]]:
     """Trials of each study by state, and times at which some of them began or ended."""
     head = _trials.c
+    groups = head.study_id, head.state
     moments = sa.func.max(head.datetime_start), sa.func.max(head.datetime_complete)
-    counted = connection.execute(
-        sa.select(head.study_id, head.state, sa.func.count(), *moments).group_by(
-            head.study_id, head.state
-        )
-    )
+    query = sa.select(*groups, sa.func.count(), *moments).group_by(*groups)
     states: dict[int, dict[str, int]] = defaultdict(dict)
     times: dict[int, list[datetime]] = defaultdict(list)
-    for study, state, count, *found in counted:
+    for study, state, count, *found in connection.execute(query):
         states[study][state.name] = count
         times[study] += [moment for moment in found if moment]
     return states, times

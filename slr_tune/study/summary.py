@@ -93,10 +93,8 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
             lines[0] += ": nothing beat the baseline."
         else:
             lines[0] += f": better by {metric_text(gain, metric)}."
-    lines += [
-        f"  {name}: {setting_text(value)}" for name, value in searched_values(view, best).items()
-    ]
-    return lines
+    values = searched_values(view, best)
+    return lines + [f"  {name}: {setting_text(value)}" for name, value in values.items()]
 
 
 def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,17 +108,12 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """The shortest endings of dotted names that still tell them apart, by full name."""
-    full = list(names)
-    result = {}
-    for name in full:
+    endings = {}
+    for name in names:
         parts = name.split(".")
-        endings = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
-        result[name] = next(
-            ending
-            for ending in endings
-            if sum(other == ending or other.endswith(f".{ending}") for other in full) == 1
-        )
-    return result
+        endings[name] = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+    owners = Counter(ending for found in endings.values() for ending in found)
+    return {name: next(e for e in found if owners[e] == 1) for name, found in endings.items()}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -128,10 +121,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            result |= flat(value, f"{name}.")
-        else:
-            result[name] = value
+        result |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return result
 
 
