@@ -16,7 +16,10 @@ from slr_tune.errors import (
     StudyError,
     StudyMissing,
 )
-from slr_tune.space import StudySpec, difference, kind_of, load_spec, merge, read_yaml
+from slr_tune.space import StudySpec, difference, load_spec
+from slr_tune.space.values import merge
+from slr_tune.space.yaml_reader import read_yaml
+from slr_tune.space.yaml_tree import kind_of
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView, load_study
 from slr_tune.training.kinds import DECODING_GROUP

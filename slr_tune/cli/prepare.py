@@ -72,7 +72,9 @@ def _section(data: str, features: str | None, subset: str | None) -> Mapping[str
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:
     from slr_tune.errors import Problem, SpecError
-    from slr_tune.space import FileSection, ProblemList, read_data, read_yaml
+    from slr_tune.space.problems import FileSection, ProblemList
+    from slr_tune.space.sections import read_data
+    from slr_tune.space.yaml_reader import read_yaml
 
     problems = ProblemList()
     section = read_data(FileSection(read_yaml(path), "", problems), None)

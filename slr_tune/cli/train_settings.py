@@ -9,17 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from slr_tune.space import (
-    FileSection,
-    Node,
-    ProblemList,
-    SourcePlace,
-    apply_options,
-    apply_overrides,
-    kind_of,
-    parse_value,
-    read_yaml,
-)
+from slr_tune.space.overrides import apply_options, apply_overrides
+from slr_tune.space.problems import FileSection, ProblemList
+from slr_tune.space.yaml_reader import parse_value, read_yaml
+from slr_tune.space.yaml_tree import Node, SourcePlace, kind_of
 from trainables.data.config import check_data_spec
 from trainables.registry import config_class
 

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from slr_tune.errors import SlrTuneError, StudyError
-from slr_tune.space import SourcePlace, parse_value
+from slr_tune.space.yaml_reader import parse_value
+from slr_tune.space.yaml_tree import SourcePlace
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.manifest import FILE
 from slr_tune.study.view import load_study

@@ -11,10 +11,9 @@ from statistics import NormalDist
 import numpy as np
 
 from slr_tune.importance.joint_ped_anova import JointGrid
-from slr_tune.importance.parameter_columns import Floats, Variable
+from slr_tune.importance.parameter_columns import Floats, Groups, Variable
 from slr_tune.importance.ped_anova import MarginalGrid, top_weights
 
-EVALUATORS = ("ped-anova", "fanova", "mdi")
 NAMES = {"ped-anova": "PED-ANOVA", "fanova": "fANOVA", "mdi": "MDI"}
 """Evaluators by their name on the command line."""
 
@@ -67,7 +66,7 @@ class Importance:
 
     Attributes:
         epoch: Where the trials were compared.
-        evaluator: One of `EVALUATORS`.
+        evaluator: One of `NAMES`.
         trials: Trials that reached the epoch.
         top: Trials that counted as the best.
         units: Single parameters and whole groups, the most important first; shares sum to 1.
@@ -133,7 +132,7 @@ def analyse(
         variables: Columns of N trials.
         losses: (N,) values, smaller is better, none NaN.
         epoch: Where they were taken.
-        evaluator: One of `EVALUATORS`.
+        evaluator: One of `NAMES`.
         seed: Of the resampling.
         resamples: How many; None for the evaluator's own number.
     """
@@ -171,7 +170,7 @@ def grouped(variables: Sequence[Variable]) -> dict[str, list[Variable]]:
     return groups
 
 
-def _ped_anova(groups: Mapping[str, Sequence[Variable]], quantile: float) -> Scores:
+def _ped_anova(groups: Groups, quantile: float) -> Scores:
     columns = {name: [(m.name, MarginalGrid(m)) for m in group] for name, group in groups.items()}
     grids = {name: JointGrid(group) for name, group in groups.items() if len(group) > 1}
 
@@ -194,7 +193,7 @@ def _mean_of(rounds: Sequence[Mapping[str, Floats]]) -> dict[str, float]:
 
 
 def _summary(
-    groups: Mapping[str, Sequence[Variable]],
+    groups: Groups,
     point: Mapping[str, Floats],
     boot: Mapping[str, Floats],
     chance: Mapping[str, float],
@@ -242,10 +241,7 @@ def _summary(
 
 
 def _above_chance(
-    raw: Mapping[str, Floats],
-    chance: Mapping[str, float],
-    groups: Mapping[str, Sequence[Variable]],
-    keys: Mapping[str, str],
+    raw: Mapping[str, Floats], chance: Mapping[str, float], groups: Groups, keys: Mapping[str, str]
 ) -> dict[str, Floats]:
     """(B,) of every unit and part, at least 0; a part of a group at most the group's."""
     found = {key: np.maximum(0.0, values - chance[key]) for key, values in raw.items()}
@@ -260,11 +256,11 @@ def _above_chance(
 def _with_swaps(ranked: Sequence[tuple[Bar, Floats]]) -> tuple[Bar, ...]:
     """Units, the most important first, with how often they change places with a neighbour."""
     swaps = [_swapped(one, other) for (_, one), (_, other) in pairwise(ranked)]
-    marked = []
-    for place, (unit, _) in enumerate(ranked):
-        worst = max(swaps[max(0, place - 1) : place + 1], default=0.0)
-        marked.append(replace(unit, swaps=worst, unstable=worst > _SWAP_LIMIT))
-    return tuple(marked)
+    worst = map(max, pairwise([0.0, *swaps, 0.0]))
+    return tuple(
+        replace(unit, swaps=most, unstable=most > _SWAP_LIMIT)
+        for (unit, _), most in zip(ranked, worst, strict=True)
+    )
 
 
 def _swapped(one: Floats, other: Floats) -> float:

@@ -10,12 +10,12 @@ algorithm 2, for single parameters; scikit-learn's `feature_importances_` for MD
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from slr_tune.importance.parameter_columns import Floats, Ints, Variable
+from slr_tune.importance.parameter_columns import Floats, Groups, Ints, Variable
 
 FOREST_RESAMPLES = 20
 """A forest takes a tenth of a second where PED-ANOVA takes milliseconds."""
@@ -26,7 +26,7 @@ _LEAST_ACTIVE = 4
 
 
 def forest_scores(
-    groups: Mapping[str, Sequence[Variable]], evaluator: str, *, seed: int
+    groups: Groups, evaluator: str, *, seed: int
 ) -> Callable[[Floats, Floats], dict[str, Floats]]:
     """Scores of an evaluator that knows no conditional parameters and no groups.
 
@@ -43,11 +43,7 @@ def forest_scores(
 
 
 def _one(
-    groups: Mapping[str, Sequence[Variable]],
-    losses: Floats,
-    weights: Floats,
-    evaluator: str,
-    seed: int,
+    groups: Groups, losses: Floats, weights: Floats, evaluator: str, seed: int
 ) -> dict[str, float]:
     variables = [member for members in groups.values() for member in members]
     drawn = np.repeat(np.arange(len(losses)), weights.astype(int))

@@ -135,8 +135,7 @@ class Surrogate:
                 bootstrap=False,
                 random_state=seed + number,
             )
-            forest.fit(self._design[drawn], target[drawn])
-            self._forests.append(forest)
+            self._forests.append(forest.fit(self._design[drawn], target[drawn]))
 
     def marginal(self, variable: Variable) -> Marginal:
         """Partial dependence of one parameter, over the trials that have it."""

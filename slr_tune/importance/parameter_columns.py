@@ -7,7 +7,7 @@ reader. A weight of a simplex is a column here, and what several branches of a c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,8 +23,8 @@ from slr_tune.space import (
     Parameter,
     SimplexParameter,
     Space,
-    show,
 )
+from slr_tune.space.values import show
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -119,6 +119,10 @@ class Variable:
         return replace(self, values=self.values[rows], regime=self.regime[rows])
 
 
+Groups = Mapping[str, Sequence[Variable]]
+"""Columns by the unit they belong to."""
+
+
 def variables_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
     """Columns of all searched values, in the order of the file.
 
@@ -160,10 +164,10 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
         return cells
 
     if isinstance(parameter, SimplexParameter):
-        whole = (SearchedRange(0.0, 1.0),)
+        share = (SearchedRange(0.0, 1.0),)
         weights = {key: spread(value[key] for value in decoded) for key in parameter.weights}
         return [
-            column(f"{name}.{key}", values=values, ranges=whole, simplex=True)
+            column(f"{name}.{key}", values=values, ranges=share, simplex=True)
             for key, values in weights.items()
         ]
     if isinstance(parameter, ChoiceParameter):
@@ -171,13 +175,8 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
         codes = spread(options.index(_option(value)) for value in decoded)
         return [column(name, values=codes, options=options)]
     assert isinstance(parameter, FloatParameter | IntParameter)
-    part = SearchedRange(
-        float(parameter.low),
-        float(parameter.high),
-        parameter.log,
-        parameter.step,
-        whole=isinstance(parameter, IntParameter),
-    )
+    low, high, whole = float(parameter.low), float(parameter.high), parameter.kind == "int"
+    part = SearchedRange(low, high, parameter.log, parameter.step, whole)
     return [column(name, values=spread(map(float, decoded)), ranges=(part,))]
 
 

@@ -55,7 +55,7 @@ class MarginalGrid:
         Args:
             variable: A column of N trials.
         """
-        self._categorical = bool(variable.options)
+        self._density = _categorical if variable.options else _numeric
         self._regimes: list[tuple[Ints, Any]] = []
         for number in range(max(1, len(variable.ranges))):
             member = np.flatnonzero(variable.regime == number)
@@ -75,7 +75,6 @@ class MarginalGrid:
         """
         n_top, n_region = top.sum(axis=1), region.sum(axis=1)
         total = np.zeros(len(top))
-        density = _categorical if self._categorical else _numeric
         for member, cells in self._regimes:
             counts_top = np.asarray(top[:, member] @ cells)
             counts_region = np.asarray(region[:, member] @ cells)
@@ -83,8 +82,8 @@ class MarginalGrid:
             used = (in_top > 0) & (in_region >= _MIN_IN_REGIME)
             if not used.any():
                 continue
-            p_top = density(counts_top[used]) + _TINY
-            p_region = density(counts_region[used]) + _TINY
+            p_top = self._density(counts_top[used]) + _TINY
+            p_region = self._density(counts_region[used]) + _TINY
             divergence = (p_region * (p_top / p_region - 1.0) ** 2).sum(axis=1)
             shares = (in_top[used] / n_top[used]) ** 2 / (in_region[used] / n_region[used])
             total[used] += shares * divergence

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from slr_tune.errors import RunFailed
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
-from slr_tune.search.sampler import tpe
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.lock import StudyLock
@@ -151,7 +150,7 @@ class _Run:
                 options=self.options.typed,
             )
             target = self.spec.budget.trials
-            recorder = Recorder(self.store, self.lock, tpe, target=target, workers=workers)
+            recorder = Recorder(self.store, self.lock, target=target, workers=workers)
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ray.tune import Callback, Stopper
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from trainables.ray_adapter import RESULT, Assignment
-
-if TYPE_CHECKING:
-    from ray.tune.execution.tune_controller import TuneController
-    from ray.tune.experiment import Trial
 
 
 class _NotStored:

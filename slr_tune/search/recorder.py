@@ -14,10 +14,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
-from slr_tune.search.sampler import SamplerFactory
+from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
+from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
 
 logger = logging.getLogger(__name__)
@@ -59,19 +60,10 @@ class Recorder:
         failure: Why the run cannot go on; None while it can.
     """
 
-    def __init__(
-        self,
-        store: StudyStore,
-        lock: StudyLock,
-        sampler: SamplerFactory,
-        *,
-        target: int,
-        workers: int,
-    ) -> None:
+    def __init__(self, store: StudyStore, lock: StudyLock, *, target: int, workers: int) -> None:
         """Rebuilds the rungs from the stored trials."""
         self.store = store
         self.lock = lock
-        self._sampler = sampler
         self._target = target
         self.workers = workers
         self._errors_in_a_row = 0
@@ -93,7 +85,7 @@ class Recorder:
         if not waiting and len(trials) >= self._target:
             self._drained = True
             return None
-        return self.store.start_trial(self._sampler(seed=self.store.spec.seed, number=len(trials)))
+        return self.store.start_trial(tpe(seed=self.store.spec.seed, number=len(trials)))
 
     @property
     def drained(self) -> bool:
@@ -111,11 +103,7 @@ class Recorder:
             return True
         self._check_lock()
         if report.ended_by == "disk_full":
-            raise RunFailed(
-                f"trial {number}: {report.error}",
-                hint="Free some space and give the same command again; it goes on where it "
-                "stopped.",
-            )
+            raise RunFailed(f"trial {number}: {report.error}", hint=FREE_SPACE)
         try:
             return self._enter(live, report)
         except UpdateFinishedTrialError:

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
 
 from optuna.samplers import BaseSampler, TPESampler
 
 
-class SamplerFactory(Protocol):
-    """Makes the sampler for one trial. Everything it knows of earlier trials is in the study."""
-
-    def __call__(self, *, seed: int, number: int) -> BaseSampler:
-        """The sampler for trial `number` of a search with this seed."""
-
-
 def tpe(*, seed: int, number: int) -> BaseSampler:
-    """TPE with one parameter at a time, no constant liar.
+    """The sampler for trial `number` of a search with this seed: TPE without a constant liar.
 
-    A sampler keeps no state between trials but its random generator. Seeded by the trial's number,
+    It models one parameter at a time. Everything it knows of earlier trials is in the study, for a
+    sampler keeps no state between trials but its random generator. Seeded by the trial's number,
     a driver that was started again goes on where the last one was and repeats no suggestion.
 
     Optuna's multivariate TPE with constant liar lost to random sampling under ASHA at this size of
     search (70 to 100 trials) on tables of learning curves.
     """
-    return TPESampler(seed=mixed_seed(seed, number), multivariate=False, constant_liar=False)
-
-
-def mixed_seed(seed: int, number: int) -> int:
-    """32 bits that differ for each pair, so that neighbouring seeds do not share a stream."""
-    digest = hashlib.sha256(f"{seed} {number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
+    # 32 bits that differ for each pair, so that neighbouring seeds do not share a stream.
+    mixed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
+    return TPESampler(seed=mixed, multivariate=False, constant_liar=False)

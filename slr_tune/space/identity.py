@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slr_tune.space.values import same, show
+from slr_tune.space.values import MISSING, same, show
 
 SCHEMA = 1
 """Version of the identity; a study of another version is refused."""
-
-_ABSENT = object()
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -27,7 +25,7 @@ def _lines(path: str, old: Any, new: Any) -> Iterator[str]:
         if old.get("kind") == new.get("kind"):
             for key in [*old, *(key for key in new if key not in old)]:
                 below = f"{path}.{key}" if path else str(key)
-                yield from _lines(below, old.get(key, _ABSENT), new.get(key, _ABSENT))
+                yield from _lines(below, old.get(key, MISSING), new.get(key, MISSING))
             return
     if not same(old, new):
         yield f"{path}: {_shown(old)} -> {_shown(new)}"
@@ -43,7 +41,7 @@ def _by_name(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     """A value as in a file: a parameter as what was written for it."""
-    if value is _ABSENT:
+    if value is MISSING:
         return "absent"
     if isinstance(value, Mapping) and "kind" in value and "path" in value:
         return _parameter(value)

@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Protocol
 
 from slr_tune.space.values import KeyPath, Scalar, is_number, same, show
@@ -158,9 +159,8 @@ class FloatParameter(_NumberParameter):
 
     def suggest(self, trial: TrialLike) -> float:
         """Asks for a float."""
-        return self._exact(
-            trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
-        )
+        value = trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+        return self._exact(value)
 
     def _exact(self, value: Any) -> float:
         if self.step is None:
@@ -200,9 +200,7 @@ class ChoiceParameter(Parameter):
     def categories(self) -> tuple[Scalar, ...]:
         """The options as the study keeps them."""
         return tuple(
-            option
-            if option is None or isinstance(option, str | int | float | bool)
-            else json.dumps(option, sort_keys=True)
+            json.dumps(option, sort_keys=True) if isinstance(option, list | dict) else option
             for option in self.options
         )
 
@@ -281,8 +279,7 @@ class SimplexParameter(Parameter):
         for i, key in reversed(list(enumerate(self.keys, start=1))):
             sums.append(sums[-1] * float(params[key]) ** (1 / i))
         sums = sums[::-1]
-        steps = zip(sums, sums[1:], strict=False)
-        weights = [sums[0]] + [after - before for before, after in steps]
+        weights = [sums[0], *(after - before for before, after in pairwise(sums))]
         return dict(zip(self.weights, _rounded(weights), strict=True))
 
     def misfit(self, value: Any) -> str:

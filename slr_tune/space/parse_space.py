@@ -265,16 +265,12 @@ def _read_simplex(kind: str, section: FileSection, value: Node) -> dict[str, Any
     return None
 
 
-def _read_fixed(kind: str, section: FileSection, value: Node) -> dict[str, Any]:
-    return {"value": value.plain()}
-
-
 _READERS: dict[str, Callable[[str, FileSection, Node], dict[str, Any] | None]] = {
     "float": _read_number,
     "int": _read_number,
     "choice": _read_choice,
     "simplex": _read_simplex,
-    "fixed": _read_fixed,
+    "fixed": lambda kind, section, value: {"value": value.plain()},
 }
 """What reads the range of a parameter: from its kind, its part of the file and the kind's value."""
 

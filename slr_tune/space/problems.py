@@ -10,11 +10,13 @@ from pydantic import BaseModel
 
 from slr_tune.errors import Problem, SpecError, nearest_or_all
 from slr_tune.space import validation
-from slr_tune.space.validation import Fault
 from slr_tune.space.values import KeyPath, merge, same, show
 from slr_tune.space.yaml_reader import Found
 from slr_tune.space.yaml_tree import Node, SourcePlace
 from trainables.config import inherited
+
+Where = Node | SourcePlace
+"""A place in a file, or a node, which stands for its own."""
 
 
 class ProblemList:
@@ -28,7 +30,7 @@ class ProblemList:
         """Whether there are any."""
         return bool(self._found)
 
-    def add(self, at: Node | SourcePlace, path: str, message: str, hint: str = "") -> None:
+    def add(self, at: Where, path: str, message: str, hint: str = "") -> None:
         """Notes a problem.
 
         Args:
@@ -82,12 +84,7 @@ class FileSection:
         return FileSection(node, dotted(self.label, (key,)), self.problems)
 
     def refuse(
-        self,
-        message: str,
-        hint: str = "",
-        *,
-        path: KeyPath = (),
-        at: Node | SourcePlace | None = None,
+        self, message: str, hint: str = "", *, path: KeyPath = (), at: Where | None = None
     ) -> None:
         """Notes a problem.
 
@@ -155,7 +152,7 @@ class FileSection:
                 distinct.append(item)
         return distinct
 
-    def refuse_faults(self, faults: Iterable[Fault], *, kind: Any = None) -> None:
+    def refuse_faults(self, faults: Iterable[validation.Fault], *, kind: Any = None) -> None:
         """Notes faults at their places.
 
         Args:

@@ -134,10 +134,8 @@ def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
     data = root.child("data")
     if data is None:
         if trainable in BUILT_IN_NAMES:
-            said, hint = (
-                f"is missing; {trainable} needs data",
-                "Add for example data: {name: libras}.",
-            )
+            said = f"is missing; {trainable} needs data"
+            hint = "Add for example data: {name: libras}."
             root.refuse(said, hint, path=("data",), at=root.node)
         return {}
     if not isinstance(data.node.value, dict):
@@ -179,10 +177,8 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
     teacher = root.child("teacher")
     if teacher is None:
         if trainable == NEEDS_TEACHER:
-            said, hint = (
-                f"is missing; {trainable} needs one",
-                "Add for example teacher: {train: teacher}.",
-            )
+            said = f"is missing; {trainable} needs one"
+            hint = "Add for example teacher: {train: teacher}."
             root.refuse(said, hint, path=("teacher",), at=root.node)
         return None
     if trainable in BUILT_IN_NAMES and trainable != NEEDS_TEACHER:

@@ -29,6 +29,9 @@ from trainables.registry import config_class
 _MAPPINGS = ("data", "fixed", "baseline", "factors")
 """Sections that must be mappings where they are there and that no reader of their own checks."""
 
+_STORED_AS_THEY_ARE = ("study", "trainable", "data", "fixed", "baseline", "seed")
+"""Sections that an identity has as the spec has them."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -94,29 +97,16 @@ class StudySpec:
         asked for, on another machine, and other ablations; which trial was audited its own record
         says.
         """
-        budget = dataclasses.asdict(self.budget)
-        del budget["trials"], budget["audit"]
-        return copy.deepcopy(
-            {
-                "schema": SCHEMA,
-                "study": self.study,
-                "trainable": self.trainable,
-                "data": self.data,
-                "teacher": None if self.teacher is None else dataclasses.asdict(self.teacher),
-                "objective": dataclasses.asdict(self.objective),
-                "budget": budget,
-                "fixed": self.fixed,
-                "space": [parameter.to_json() for parameter in self.space.parameters],
-                "baseline": self.baseline,
-                "seed": self.seed,
-            }
-        )
+        identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
+        del identity["resources"], identity["factors"], identity["path"]
+        del identity["budget"]["trials"], identity["budget"]["audit"]
+        return identity
 
     def latest(self) -> dict[str, Any]:
         """What may change under one study name and is needed without its file, as JSON."""
-        return copy.deepcopy(
-            {"resources": dataclasses.asdict(self.resources), "factors": self.factors}
-        )
+        resources = dataclasses.asdict(self.resources)
+        return {"resources": resources, "factors": copy.deepcopy(self.factors)}
 
     @classmethod
     def from_identity(
@@ -144,18 +134,13 @@ class StudySpec:
         try:
             teacher = given["teacher"]
             return cls(
-                study=given["study"],
-                trainable=given["trainable"],
-                data=given["data"],
+                **{section: given[section] for section in _STORED_AS_THEY_ARE},
                 teacher=None if teacher is None else TeacherSpec(**teacher),
                 objective=ObjectiveSpec(**given["objective"]),
                 budget=Budget(trials=trials, **given["budget"]),
                 resources=Resources(**recent.get("resources", {})),
-                fixed=given["fixed"],
                 space=Space(tuple(map(from_json, given["space"]))),
-                baseline=given["baseline"],
                 factors=recent.get("factors", {}),
-                seed=given["seed"],
                 path=Path(),
             )
         except (KeyError, TypeError, AttributeError) as error:

@@ -136,13 +136,10 @@ class StudyLock:
             return taken.rowcount == 1
 
     def _update(self, **values: Any) -> bool:
+        mine = _drivers.c.study == self._study, _drivers.c.token == self._token
+        query = sa.update(_drivers).where(*mine).values(heartbeat=_now(self._engine), **values)
         with self._engine.begin() as connection:
-            done = connection.execute(
-                sa.update(_drivers)
-                .where(_drivers.c.study == self._study, _drivers.c.token == self._token)
-                .values(heartbeat=_now(self._engine), **values)
-            )
-        return done.rowcount == 1
+            return connection.execute(query).rowcount == 1
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):

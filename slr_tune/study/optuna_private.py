@@ -21,31 +21,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
-from optuna.storages import get_storage
+from optuna.storages import get_storage as get_storage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
+from optuna.study._frozen import FrozenStudy as FrozenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import Connection, Engine
-
-__all__ = [
-    "FrozenStudy",
-    "StudyCounts",
-    "count_studies",
-    "get_storage",
-    "read_trials",
-    "study_key",
-    "study_of_trial",
-    "trial_key",
-    "with_attributes",
-]
 
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
@@ -81,8 +68,7 @@ def study_of_trial(engine: Engine, key: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-@dataclass(frozen=True)
-class StudyCounts:
+class StudyCounts(NamedTuple):
     """What a list says of a study.
 
     Attributes:
@@ -121,10 +107,7 @@ def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
         values = _nested(rows("trial_values", "objective", "value", "value_type"), _real)
         steps = _nested(
             rows(
-                "trial_intermediate_values",
-                "step",
-                "intermediate_value",
-                "intermediate_value_type",
+                "trial_intermediate_values", "step", "intermediate_value", "intermediate_value_type"
             ),
             _real,
         )
@@ -178,15 +161,12 @@ def _count_states(
 ) -> tuple[Mapping[int, dict[str, int]], Mapping[int, list[datetime]]]:
     """Trials of each study by state, and times at which some of them began or ended."""
     head = _trials.c
+    groups = head.study_id, head.state
     moments = sa.func.max(head.datetime_start), sa.func.max(head.datetime_complete)
-    counted = connection.execute(
-        sa.select(head.study_id, head.state, sa.func.count(), *moments).group_by(
-            head.study_id, head.state
-        )
-    )
+    query = sa.select(*groups, sa.func.count(), *moments).group_by(*groups)
     states: dict[int, dict[str, int]] = defaultdict(dict)
     times: dict[int, list[datetime]] = defaultdict(list)
-    for study, state, count, *found in counted:
+    for study, state, count, *found in connection.execute(query):
         states[study][state.name] = count
         times[study] += [moment for moment in found if moment]
     return states, times

@@ -123,11 +123,7 @@ def counterfactual(runs: Sequence[FinishedRun]) -> Patience | None:
     bests = {run.number: np.minimum.accumulate(run.wers) for run in told}
     wers = np.array([[bests[run.number][ends[run.number][p] - 1] for run in told] for p in values])
     return Patience(
-        tuple(values),
-        tuple(run.number for run in told),
-        epochs,
-        wers,
-        _recommended(wers, epochs),
+        tuple(values), tuple(run.number for run in told), epochs, wers, _recommended(wers, epochs)
     )
 
 

@@ -11,9 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 ATTRIBUTE = "slr"
 SCHEMA = 1
 
-COMPLETE_REASONS = ("max_epochs", "patience")
-PRUNED_REASONS = ("asha",)
-FAIL_REASONS = ("nan", "error", "oom", "killed", "aborted")
+_STATES = {
+    **dict.fromkeys(("max_epochs", "patience"), TrialState.COMPLETE),
+    "asha": TrialState.PRUNED,
+    **dict.fromkeys(("nan", "error", "oom", "killed", "aborted"), TrialState.FAIL),
+}
+"""Reasons for the end of a trial, each with Optuna's state for it."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,9 @@ def state_for(ended_by: str) -> TrialState:
     Raises:
         ValueError: The reason is none of this record's.
     """
-    if ended_by in COMPLETE_REASONS:
-        return TrialState.COMPLETE
-    if ended_by in PRUNED_REASONS:
-        return TrialState.PRUNED
-    if ended_by in FAIL_REASONS:
-        return TrialState.FAIL
-    raise ValueError(f"unknown reason {ended_by!r} for the end of a trial")
+    if ended_by not in _STATES:
+        raise ValueError(f"unknown reason {ended_by!r} for the end of a trial")
+    return _STATES[ended_by]
 
 
 def ended_by(trial: FrozenTrial) -> str:

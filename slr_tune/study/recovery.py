@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
-from slr_tune.study.store import LiveTrial, StudyStore
+from slr_tune.study.store import StudyStore
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,20 @@ def recover(store: StudyStore) -> Recovery:
     """Gives each trial that a dead driver left RUNNING its verdict, or a place in the queue."""
     resumed, pruned, killed = [], [], []
     for trial in list(store.trials):
-        if trial.state == TrialState.WAITING and record_of(trial) is not None:
+        record = record_of(trial)
+        if trial.state == TrialState.WAITING and record is not None:
             resumed.append(trial.number)
         if trial.state != TrialState.RUNNING:
             continue
-        live = _take_over(store, trial)
-        if live is None:
+        if record is None:
             # Cut off while it was suggested: the rest of its parameters is suggested next time.
             store.storage.set_trial_state_values(trial_key(trial), TrialState.WAITING)
             continue
+        live = store.take_up(trial, record)
+        # The curve file may be ahead of the database.
+        rows = live.curve.rows()
+        if rows and store.spec.objective.metric in rows[0]:
+            store.catch_up(live, rows)
         if any(entry.stopped for entry in live.record.rungs):
             store.finish(live, "asha")
             pruned.append(trial.number)
@@ -49,15 +54,3 @@ def recover(store: StudyStore) -> Recovery:
             store.park(live, blameless=False)
             resumed.append(trial.number)
     return Recovery(tuple(resumed), tuple(pruned), tuple(killed))
-
-
-def _take_over(store: StudyStore, trial: FrozenTrial) -> LiveTrial | None:
-    """The trial as its driver held it, the database brought up to the curve file."""
-    record = record_of(trial)
-    if record is None:
-        return None
-    live = store.take_up(trial, record)
-    rows = live.curve.rows()
-    if rows and store.spec.objective.metric in rows[0]:
-        store.catch_up(live, rows)
-    return live

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count, takewhile
 
-from slr_tune.space import Budget
+from slr_tune.space.sections import Budget
 from slr_tune.study.record import RungEntry
 
 
@@ -87,16 +87,9 @@ class Rungs:
         places = max(1, len(values) // self.reduction_factor)
         better = sum(other < value if self.minimizes else other > value for other in values)
         beaten = better >= places and not exempt
-        entry = RungEntry(
-            epoch,
-            value,
-            self._arrivals,
-            stopped=beaten and not audited,
-            exempt=exempt,
-            spared=beaten and audited,
-        )
-        self._arrivals += 1
-        return entry
+        stopped, spared = beaten and not audited, beaten and audited
+        order, self._arrivals = self._arrivals, self._arrivals + 1
+        return RungEntry(epoch, value, order, stopped, exempt=exempt, spared=spared)
 
     def replay(self, entries: Iterable[RungEntry]) -> list[RungEntry]:
         """Enters stored arrivals in their order; returns what is decided now, to be compared.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -21,6 +22,7 @@ from slr_tune.study.folders import studies_root
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
 _CONNECT_SECONDS = 10
+_DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError)
 
 
 class _WalConnection(sqlite3.Connection):
@@ -69,15 +71,9 @@ def storage_errors(url: URL | str) -> Iterator[None]:
     """Turns what a database can raise into one `StorageError`, the password left out."""
     try:
         yield
-    except (
-        SQLAlchemyError,
-        optuna.exceptions.StorageInternalError,
-        sqlite3.Error,
-        ImportError,
-    ) as error:
-        raise storage_error(url, error) from error
-    except RuntimeError as error:
-        if "schema" not in str(error) and "version" not in str(error):
+    except (*_DATABASE_ERRORS, RuntimeError) as error:
+        of_schema = "schema" in str(error) or "version" in str(error)
+        if not (of_schema or isinstance(error, _DATABASE_ERRORS)):
             raise
         raise storage_error(url, error) from error
 
@@ -89,20 +85,20 @@ def shown_url(url: URL | str) -> str:
 
 def storage_error(url: URL | str, error: Exception) -> StorageError:
     """The `StorageError` that tells a person what the database said."""
-    shown = shown_url(url)
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return StorageError(
-        f"storage {shown}: {first_line}",
-        hint=_way_out(cause, first_line),
-    )
+    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
+
+
+FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
+"""The way out of a full disk."""
 
 
 def _way_out(cause: BaseException, text: str) -> str:
     if isinstance(cause, ImportError):
         return "Install the database's driver, for PostgreSQL: pip install 'slr-tune[postgresql]'."
     if "full" in text:
-        return "Free some space and give the same command again; it goes on where it stopped."
+        return FREE_SPACE
     if "readonly" in text or "unable to open" in text:
         return "Make the file and its folder writable, or name another database with --storage."
     if "not a database" in text or "malformed" in text:
@@ -116,22 +112,18 @@ def _parse(text: str) -> URL:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise _no_url(text, str(error)) from error
-    except ValueError as error:
-        # It quotes what it took for the port, which may be the end of a password.
-        said = "its port is no number; in a password write @ : / as %40 %3A %2F"
-        raise _no_url(text, said) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        said = str(error)
+        if isinstance(error, ValueError):
+            # It quotes what it took for the port, which may be the end of a password.
+            said = "its port is no number; in a password write @ : / as %40 %3A %2F"
+        # The password is left out of a text of which only its writer knows where that is.
+        shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
+        raise StorageError(
+            f"storage {shown!r} is not a database URL: {said}",
+            hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
+        ) from error
     return url
-
-
-def _no_url(text: str, said: str) -> StorageError:
-    """The password left out of a text of which only its writer knows where that is."""
-    shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
-    return StorageError(
-        f"storage {shown!r} is not a database URL: {said}",
-        hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
-    )
 
 
 def _check_file(url: URL, *, create: bool) -> None:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -139,18 +138,20 @@ class StudyStore:
         for row in rows:
             if int(row["epoch"]) not in live.values:
                 self._store_value(live, row)
-        live.record = replace(
-            live.record,
-            epochs=max(live.record.epochs, len(rows)),
-            seconds=sum(_number(row.get("seconds")) for row in rows),
-        )
+        epochs = max(live.record.epochs, len(rows))
+        seconds = sum(_number(row.get("seconds")) for row in rows)
+        live.record = replace(live.record, epochs=epochs, seconds=seconds)
 
     def _store_value(self, live: LiveTrial, row: Mapping[str, float]) -> None:
-        epoch = int(row["epoch"])
-        value = self._best_after(live, epoch, row)
-        if value is not None:
-            self.storage.set_trial_intermediate_value(live.trial_id, epoch, value)
-            live.values[epoch] = value
+        """Stores the best value up to this epoch; none while the metric was never a number."""
+        epoch, value = int(row["epoch"]), float(row[self.spec.objective.metric])
+        best = live.values.get(epoch - 1)
+        if math.isfinite(value):
+            better = min if self.minimizes else max
+            best = value if best is None else better(best, value)
+        if best is not None:
+            self.storage.set_trial_intermediate_value(live.trial_id, epoch, best)
+            live.values[epoch] = best
 
     def write_record(self, live: LiveTrial) -> None:
         """Stores the trial's record as it stands."""
@@ -189,14 +190,6 @@ class StudyStore:
         """Whether a trial that was cut off has used up its attempts."""
         progressed = max(live.values, default=0) > live.record.attempt_epoch
         return live.record.attempts >= RETRY_LIMIT and not progressed
-
-    def _best_after(self, live: LiveTrial, epoch: int, row: Mapping[str, float]) -> float | None:
-        """Best value up to this epoch; None where there is none yet, or the metric is no number."""
-        before = live.values.get(epoch - 1)
-        value = float(row[self.spec.objective.metric])
-        if before is None or not math.isfinite(value):
-            return value if math.isfinite(value) else before
-        return min(before, value) if self.minimizes else max(before, value)
 
     @property
     def minimizes(self) -> bool:
@@ -260,11 +253,6 @@ def check_schema(study: str, stored: Any) -> None:
             f"study {study!r} is of schema {schema!r}, this version of slr-tune reads {SCHEMA}",
             hint="Use the version that made it, or choose another name with --study.",
         )
-
-
-def checkpoint_path(folder: Path, record: TrialRecord) -> Path | None:
-    """Best checkpoint of a trial, None where it has none."""
-    return None if record.checkpoint is None else folder / record.checkpoint
 
 
 def _best_epoch(values: Mapping[int, float]) -> int | None:

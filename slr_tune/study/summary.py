@@ -21,8 +21,6 @@ def summarise(view: StudyView) -> dict[str, Any]:
         JSON-able values; WER and differences in points (percent of words) where the metric is one.
     """
     best, baseline = view.best(), baseline_trial(view)
-    counts = Counter(ended_by(trial) for trial in view.trials)
-    states = Counter(trial.state.name for trial in view.trials)
     difference = None
     if best is not None and baseline is not None and baseline.values:
         difference = best.values[0] - baseline.values[0]
@@ -30,8 +28,8 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "study": view.spec.study,
         "metric": view.spec.objective.metric,
         "trials": len(view.trials),
-        "states": dict(states),
-        "ended_by": dict(counts),
+        "states": dict(Counter(trial.state.name for trial in view.trials)),
+        "ended_by": dict(Counter(map(ended_by, view.trials))),
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
@@ -43,9 +41,7 @@ def summarise(view: StudyView) -> dict[str, Any]:
 
 def baseline_trial(view: StudyView) -> FrozenTrial | None:
     """The trial of the space's baseline, which is the first; None where the space has none."""
-    if view.spec.baseline is None or not view.trials:
-        return None
-    return view.trials[0]
+    return view.trials[0] if view.trials and view.spec.baseline is not None else None
 
 
 def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
@@ -88,8 +84,7 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
 
 
 def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
-    best, baseline = facts["best"], facts["baseline"]
-    metric = facts["metric"]
+    best, baseline, metric = facts["best"], facts["baseline"], facts["metric"]
     lines = [f"Best {metric}: {metric_text(best['value'], metric)} (trial {best['number']})."]
     if baseline is not None and baseline["value"] is not None:
         lines[0] = lines[0][:-1] + f", baseline {metric_text(baseline['value'], metric)} (trial 0)"
@@ -98,10 +93,8 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
             lines[0] += ": nothing beat the baseline."
         else:
             lines[0] += f": better by {metric_text(gain, metric)}."
-    lines += [
-        f"  {name}: {setting_text(value)}" for name, value in searched_values(view, best).items()
-    ]
-    return lines
+    values = searched_values(view, best)
+    return lines + [f"  {name}: {setting_text(value)}" for name, value in values.items()]
 
 
 def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,26 +102,18 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
 
     What the space fixes is left out: it is the same in every trial.
     """
-    params = row["params"]
-    if not params:
-        return {}
-    values = flat(view.spec.space.decode(params))
+    values = flat(view.spec.space.decode(row["params"])) if row["params"] else {}
     return {name: value for name, value in values.items() if not isinstance(value, list)}
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """The shortest endings of dotted names that still tell them apart, by full name."""
-    full = list(names)
-    result = {}
-    for name in full:
+    endings = {}
+    for name in names:
         parts = name.split(".")
-        endings = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
-        result[name] = next(
-            ending
-            for ending in endings
-            if sum(other == ending or other.endswith(f".{ending}") for other in full) == 1
-        )
-    return result
+        endings[name] = [".".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+    owners = Counter(ending for found in endings.values() for ending in found)
+    return {name: next(e for e in found if owners[e] == 1) for name, found in endings.items()}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -136,10 +121,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            result |= flat(value, f"{name}.")
-        else:
-            result[name] = value
+        result |= flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return result
 
 

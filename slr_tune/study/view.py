@@ -16,7 +16,7 @@ from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
-from slr_tune.study.optuna_private import StudyCounts, count_studies, read_trials
+from slr_tune.study.optuna_private import count_studies, read_trials
 from slr_tune.study.record import ATTRIBUTE, record_of
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
@@ -133,21 +133,14 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
     """
     with storage_errors(storage_url(storage)):
         database = open_storage(storage)
-        known = {driver.study: driver for driver in drivers(database.engine)}
-        order = {name: place for place, name in enumerate(known)}
-        lines = [_line(counts, known.get(counts.name)) for counts in count_studies(database.engine)]
+        known = drivers(database.engine)
+        order = {driver.study: place for place, driver in enumerate(known)}
+        running = {driver.study for driver in known if driver.alive}
+        lines = [
+            StudyLine(name, states, best, written, name in running, ATTRIBUTE in attributes)
+            for name, states, best, written, attributes in count_studies(database.engine)
+        ]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
-
-
-def _line(counts: StudyCounts, driver: Driver | None) -> StudyLine:
-    return StudyLine(
-        counts.name,
-        counts.states,
-        counts.best,
-        counts.last_written,
-        driver is not None and driver.alive,
-        ATTRIBUTE in counts.attributes,
-    )
 
 
 def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:

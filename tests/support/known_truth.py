@@ -14,8 +14,11 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from slr_tune.importance import Importance, analyse, choose_epoch, values_at, variables_of
-from slr_tune.space import Space, from_json
+from slr_tune.importance.analysis import Importance, analyse
+from slr_tune.importance.matched_epoch import choose_epoch, values_at
+from slr_tune.importance.parameter_columns import variables_of
+from slr_tune.space import Space
+from slr_tune.space.parameters import from_json
 from slr_tune.study.rungs import Rungs
 
 RUNG = 4

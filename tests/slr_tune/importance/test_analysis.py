@@ -9,10 +9,16 @@ import pytest
 from generated_study import SPACE
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from slr_tune.importance import analyse, choose_epoch, values_at, variables_of
+from slr_tune.importance.analysis import analyse
 from slr_tune.importance.marginals import Surrogate, best_region
-from slr_tune.importance.matched_epoch import corrected_correlation, foretold, rank_correlation
-from slr_tune.importance.parameter_columns import SearchedRange, Variable
+from slr_tune.importance.matched_epoch import (
+    choose_epoch,
+    corrected_correlation,
+    foretold,
+    rank_correlation,
+    values_at,
+)
+from slr_tune.importance.parameter_columns import SearchedRange, Variable, variables_of
 from slr_tune.space import load_spec
 
 

@@ -9,20 +9,20 @@ from optuna.trial import FrozenTrial
 from report_studies import Told, tell_study
 
 from slr_tune.dashboard.translation import Translation
-from slr_tune.importance import variables_of
 from slr_tune.importance.joint_ped_anova import JointGrid
 from slr_tune.importance.marginals import Surrogate
+from slr_tune.importance.parameter_columns import variables_of
 from slr_tune.report.page import render_html
 from slr_tune.report.study.page import study_page
 from slr_tune.report.study.study_data import collect
 from slr_tune.space import (
     ChoiceParameter,
-    Condition,
     FloatParameter,
     Parameter,
     SimplexParameter,
     Space,
 )
+from slr_tune.space.parameters import Condition
 
 DECAY = """space.optimizer={choice: {
     adam: {weight_decay: {float: [0.0, 0.1]}},

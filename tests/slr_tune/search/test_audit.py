@@ -13,7 +13,6 @@ from optuna.trial import TrialState
 from toy_space import toy_spec
 
 from slr_tune.search.recorder import Recorder, Report, rungs_of
-from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.recovery import recover
@@ -63,7 +62,7 @@ def make(tmp_path: Path, database: Path) -> Make:
         storage = open_storage(create=True)
         store = open_store(spec, storage)
         recover(store)
-        return Recorder(store, StudyLock(storage.engine, "toy"), tpe, target=8, workers=3)
+        return Recorder(store, StudyLock(storage.engine, "toy"), target=8, workers=3)
 
     return build
 

@@ -14,7 +14,6 @@ from toy_space import toy_spec
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.recorder import Recorder, Report
-from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover
@@ -35,7 +34,7 @@ def make(tmp_path: Path, database: Path) -> Make:
         store = open_store(spec, storage)
         recover(store)
         lock = StudyLock(storage.engine, "toy")
-        return Recorder(store, lock, tpe, target=trials, workers=2)
+        return Recorder(store, lock, target=trials, workers=2)
 
     return build
 

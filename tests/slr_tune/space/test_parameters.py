@@ -18,8 +18,8 @@ from slr_tune.space import (
     IntParameter,
     Parameter,
     SimplexParameter,
-    from_json,
 )
+from slr_tune.space.parameters import from_json
 
 
 def simplex(count: int) -> SimplexParameter:

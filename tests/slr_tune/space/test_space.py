@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slr_tune.errors import SpecError
-from slr_tune.space import ProblemList, Space, load_spec
+from slr_tune.space import Space, load_spec
 from slr_tune.space.parse_space import parse_space
+from slr_tune.space.problems import ProblemList
 from slr_tune.space.yaml_reader import parse_yaml
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

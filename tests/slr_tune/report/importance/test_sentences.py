@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from slr_tune.importance import Choice, Importance, StudyImportance
+from slr_tune.importance import Importance, StudyImportance
 from slr_tune.importance.marginals import Interaction, Marginal
+from slr_tune.importance.matched_epoch import Choice
 from slr_tune.report.importance.sentences import effect_table, interaction_text
 
 
