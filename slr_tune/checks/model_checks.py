@@ -14,7 +14,7 @@ from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.text import counted, number
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
-from trainables.models import ModelOutput
+from trainables.models.base import ModelOutput
 from trainables.registry import run_class
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher

@@ -146,7 +146,7 @@ def _difference_row(difference: Difference) -> dict[str, Any]:
 
 def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
     """Mistakes of the beam search, as JSON."""
-    from trainables.scoring import count_errors
+    from trainables.scoring.alignment import count_errors
 
     worst = [
         {

@@ -141,8 +141,7 @@ def read_arpa(path: Path) -> NgramModel:
             return _Reader(path, file).read()
     except FileNotFoundError:
         raise DataError(
-            f"{path}: there is no such language model",
-            hint="Give an ARPA file, plain or .gz.",
+            f"{path}: there is no such language model", hint="Give an ARPA file, plain or .gz."
         ) from None
     except IsADirectoryError:
         raise DataError(f"{path}: is a folder", hint="Give the ARPA file in it.") from None

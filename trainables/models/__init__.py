@@ -6,20 +6,10 @@ from collections.abc import Callable
 
 from trainables.config import RunConfig
 from trainables.errors import ConfigError
-from trainables.models.base import ModelOutput, Recogniser
+from trainables.models.base import Recogniser
 from trainables.models.bilstm import BiLSTM
 from trainables.models.inception import Inception
 from trainables.models.mobilenet import MobileNet
-
-__all__ = [
-    "ARCHITECTURES",
-    "BiLSTM",
-    "Inception",
-    "MobileNet",
-    "ModelOutput",
-    "Recogniser",
-    "build_model",
-]
 
 
 def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recogniser:

@@ -9,13 +9,9 @@ from typing import Any
 from trainables.config import DistillConfig
 from trainables.data.batch import Batch
 from trainables.errors import ConfigError
-from trainables.losses import (
-    FeatureProjection,
-    feature_matching_loss,
-    framewise_kd_loss,
-    matched_layers,
-)
-from trainables.models import ModelOutput, Recogniser
+from trainables.losses.distillation import framewise_kd_loss
+from trainables.losses.features import FeatureProjection, feature_matching_loss, matched_layers
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.protocol import RunInputs
 from trainables.runs.ctc_run import CtcRun
 from trainables.runs.schedules import temperature_at

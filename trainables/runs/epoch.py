@@ -13,7 +13,7 @@ from torch import Tensor
 from trainables.data import Dataset
 from trainables.data.batch import Batch
 from trainables.decoding import greedy_decode
-from trainables.models import ModelOutput, Recogniser
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.runs.optimisation import Optimisation
 from trainables.runs.training_loss import Sizes, Term, TrainingLoss
 from trainables.runs.training_set import Group, TrainingSet
@@ -74,14 +74,7 @@ class Trainer:
         last_position = epoch - 1 + (len(groups) - 1) / len(groups)
         return totals.columns(self.optimisation.learning_rate(last_position))
 
-    def _step(
-        self,
-        group: Group,
-        totals: _Totals,
-        *,
-        epoch: int,
-        position: float,
-    ) -> float:
+    def _step(self, group: Group, totals: _Totals, *, epoch: int, position: float) -> float:
         """One step of the optimiser over a group of batches; returns the gradient's norm."""
         batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
         sizes = [self._sizes(batch) for batch in batches]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from trainables.data import BLANK, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
 from trainables.decoding import BeamDecoder, greedy_decode
-from trainables.losses import ctc_loss
+from trainables.losses.ctc import ctc_loss
 from trainables.losses.frames import real_frames
-from trainables.models import ModelOutput, Recogniser
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.scoring.wer import WerResult, corpus_wer
 
 

@@ -46,10 +46,7 @@ class Precision:
             # Emulated, as on GPUs before Ampere, bfloat16 is slower than 32 bits.
             native = torch.cuda.is_bf16_supported(including_emulation=False)
             self.dtype = torch.bfloat16 if native else torch.float16
-        self.scaler = torch.amp.GradScaler(
-            device.type,
-            enabled=self.dtype is torch.float16,
-        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
 
     @property
     def scaled(self) -> bool:

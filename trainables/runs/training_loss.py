@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from trainables.config import RunConfig
 from trainables.data.batch import Batch
-from trainables.losses import ctc_loss
-from trainables.models import ModelOutput, Recogniser
+from trainables.losses.ctc import ctc_loss
+from trainables.models.base import ModelOutput, Recogniser
 
 DISTILLATION = "distillation_loss"
 HARD_CTC = "hard_ctc_loss"

@@ -99,9 +99,7 @@ def open_outputs(live: LiveOutputs, *, key: Sequence[str], cache: Path) -> Cache
     folder = keyed_folder(cache / "teacher-outputs", key)
     try:
         return open_or_create(
-            folder,
-            CachedOutputs,
-            lambda partial: _create(partial, live, key=key),
+            folder, CachedOutputs, lambda partial: _create(partial, live, key=key)
         )
     except OSError as error:
         raise DataError(
