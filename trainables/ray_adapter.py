@@ -257,14 +257,9 @@ def _meet(folder: Path, workers: int) -> None:
 
 def _failure(error: Exception) -> dict[str, Any]:
     """What a run raised, as a report."""
-    text = "".join(traceback.format_exception(error))
-    ended_by = "error"
-    if is_out_of_memory(error):
-        ended_by = "oom"
-    elif isinstance(error, TrainablesError):
-        text = str(error)
-    if _disk_full(error):
-        ended_by, text = "disk_full", str(error)
+    ended_by = "disk_full" if _disk_full(error) else "oom" if is_out_of_memory(error) else "error"
+    told = ended_by == "disk_full" or isinstance(error, TrainablesError)
+    text = str(error) if told else "".join(traceback.format_exception(error))
     with contextlib.suppress(RuntimeError):
         torch.cuda.empty_cache()
     return {"rows": [], "ended_by": ended_by, "error": text}

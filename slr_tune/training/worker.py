@@ -99,11 +99,7 @@ class Worker:
         assert self._data is not None  # without data nothing is scored
         data, device = warm_dataset(self._data), choose_device("auto")
         model = FrozenTeacher(job.weights, device=device, half=False)
-        model.check_fits(
-            vocabulary=data.vocabulary,
-            feature_size=data.feature_size,
-            subsampling=model.stored.config.subsampling,
-        )
+        model.check_fits(data, subsampling=model.stored.config.subsampling)
         split = getattr(data, job.split)
         decoder = None
         if job.decoding is not None:

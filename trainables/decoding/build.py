@@ -37,6 +37,4 @@ def beam_settings(decoding: Decoding) -> BeamSettings | None:
     if decoding.method == "greedy":
         return None
     # The configuration fills in what a beam search needs.
-    assert decoding.width is not None
-    assert decoding.lm_weight is not None and decoding.gloss_bonus is not None
-    return BeamSettings(decoding.width, decoding.lm_weight, decoding.gloss_bonus)
+    return BeamSettings(**decoding.model_dump(exclude={"method"}))

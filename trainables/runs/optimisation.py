@@ -13,10 +13,7 @@ from trainables.config import RunConfig
 from trainables.errors import CheckpointError, ConfigError
 from trainables.runs.schedules import learning_rate_factor
 
-_OPTIMISERS: dict[str, type[torch.optim.Adam]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
+_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 def choose_device(name: str) -> torch.device:

@@ -78,11 +78,8 @@ class SoftTargets:
                 "truncate_frames changes those",
                 hint="Switch it off, or use the teacher itself.",
             )
-        if (
-            config.temperature.schedule != "constant"
-            or config.temperature.start != self.temperature
-        ):
-            schedule = config.temperature
+        schedule = config.temperature
+        if schedule.schedule != "constant" or schedule.start != self.temperature:
             raise ConfigError(
                 f"{where}: they were softened at temperature {self.temperature:g}, the run's "
                 f"schedule is {schedule.schedule} from {schedule.start:g}",
