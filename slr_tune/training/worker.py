@@ -13,8 +13,8 @@ from filelock import FileLock
 from slr_tune.training.runs import Row, weights_file
 from slr_tune.training.stages import CountJob, Job, Stage, counts_file, latest_file, save_counts
 from trainables.building import build_run, set_up_process, warm_dataset
-from trainables.decoding import BeamSettings
 from trainables.decoding.build import beam_decoder
+from trainables.decoding.settings import BeamSettings
 from trainables.errors import CheckpointError, ConfigError
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.protocol import Run

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from trainables.config import Decoding
 from trainables.data import Dataset
-from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, train_kneser_ney
+from trainables.decoding.arpa import NgramModel
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.kneser_ney import train_kneser_ney
+from trainables.decoding.settings import BeamSettings
 
 LM_ORDER = 3
 """Order of the language model that a run's beam search uses."""

@@ -100,12 +100,12 @@ class DistillLoss(TrainingLoss):
                     temperature=self.temperature(epoch),
                     kd_blank=self._config.kd_blank,
                 )
-                found.append(Term(DISTILLATION, loss, weights.alpha, per_frame=True))
+                found.append(Term(DISTILLATION, loss, weights.alpha, "frames"))
             if weights.gamma > 0:
                 assert self.learned is not None  # _match built it, as gamma > 0
                 states = self.learned([output.hidden[layer] for layer, _ in self._pairs])
                 loss = feature_matching_loss(states, answer.hidden, output.lengths)
-                found.append(Term(FEATURE_MATCHING, loss, weights.gamma, per_frame=True))
+                found.append(Term(FEATURE_MATCHING, loss, weights.gamma, "frames"))
         if weights.beta > 0:
             found.append(self._ctc_term(output, batch, weight=weights.beta))
         return output, found

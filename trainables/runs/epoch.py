@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from trainables.data import Dataset
 from trainables.data.batch import Batch
-from trainables.decoding import greedy_decode
+from trainables.decoding.best_path import greedy_decode
 from trainables.models.base import ModelOutput, Recogniser
 from trainables.runs.optimisation import Optimisation
-from trainables.runs.training_loss import Sizes, Term, TrainingLoss
+from trainables.runs.training_loss import Term, TrainingLoss, Unit
 from trainables.runs.training_set import Group, TrainingSet
 from trainables.scoring.wer import corpus_wer
 
@@ -78,14 +77,15 @@ class Trainer:
         """One step of the optimiser over a group of batches; returns the gradient's norm."""
         batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
         sizes = [self._sizes(batch) for batch in batches]
-        whole = sum(sizes[1:], sizes[0])
+        whole = sum(sizes, Counter[Unit]())
         device = self.optimisation.precision.device
         for batch, size in zip(batches, sizes, strict=True):
             with self.optimisation.precision.autocast():
                 output, terms = self.loss.terms(self.model, batch.to(device), epoch=epoch)
             # Each term is a mean over its batch; what counts is the mean over the group, whatever
             # the sizes of its batches.
-            total = torch.stack([_share(term, size, whole) for term in terms]).sum()
+            parts = [t.weight * t.value * (size[t.unit] / whole[t.unit]) for t in terms]
+            total = torch.stack(parts).sum()
             if not math.isfinite(float(total.detach())):
                 raise NotFinite(f"the loss is {float(total.detach())} in epoch {epoch}")
             self.optimisation.backward(total)
@@ -95,14 +95,9 @@ class Trainer:
             raise NotFinite(f"the gradient's norm is {norm} in epoch {epoch}")
         return norm
 
-    def _sizes(self, batch: Batch) -> Sizes:
+    def _sizes(self, batch: Batch) -> Counter[Unit]:
         frames = int(self.model.output_lengths(batch.lengths).sum())
-        return Sizes(utterances=len(batch.lengths), frames=frames)
-
-
-def _share(term: Term, size: Sizes, whole: Sizes) -> Tensor:
-    """What a term of a batch adds to the loss of its group."""
-    return term.weight * term.value * (term.count(size) / term.count(whole))
+        return Counter({"utterances": len(batch.lengths), "frames": frames})
 
 
 class _Totals:
@@ -119,13 +114,12 @@ class _Totals:
         self._references: list[Sequence[str]] = []
 
     def add_batch(
-        self, batch: Batch, size: Sizes, output: ModelOutput, terms: Sequence[Term]
+        self, batch: Batch, size: Counter[Unit], output: ModelOutput, terms: Sequence[Term]
     ) -> None:
         """Adds the losses of a batch, and what was recognised in it."""
         for term in terms:
-            count = term.count(size)
-            self._sums[term.name] += float(term.value.detach()) * count
-            self._counts[term.name] += count
+            self._sums[term.name] += float(term.value.detach()) * size[term.unit]
+            self._counts[term.name] += size[term.unit]
             self._weights[term.name] = term.weight
         for glosses in greedy_decode(output.log_probs, output.lengths):
             self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])

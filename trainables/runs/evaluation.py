@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from trainables.data import BLANK, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
-from trainables.decoding import BeamDecoder, greedy_decode
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import greedy_decode
 from trainables.losses.ctc import ctc_loss
 from trainables.losses.frames import real_frames
 from trainables.models.base import ModelOutput, Recogniser

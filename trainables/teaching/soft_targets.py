@@ -51,7 +51,7 @@ class SoftTargets:
     def facts(self) -> dict[str, Any]:
         """What the teacher was."""
         return {
-            "teacher_hash": index_hash(self.folder),
+            "teacher_hash": file_hash(self.folder / "train.json"),  # it has the digests of all
             "teacher_wer": self._index["teacher_wer"],
             "teacher_parameters": self._index["teacher_parameters"],
         }
@@ -168,11 +168,6 @@ def _read_index(folder: Path) -> dict[str, Any]:
             f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
         )
     return index
-
-
-def index_hash(folder: Path) -> str:
-    """SHA-256 of the index of train, which holds the digests of all files."""
-    return file_hash(folder / "train.json")
 
 
 def _spread(kept: Probabilities, classes: NDArray[np.int32], count: int) -> Probabilities:
