@@ -57,15 +57,14 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry
         corpora[split] = []
         found = len(problems)
         for line, row in _rows(path, problems):
-            utterance = _utterance(f"{path.name}:{line}", row, problems)
+            where = f"{path.name}:{line}"
+            utterance = _utterance(where, row, problems)
             if utterance is None:
                 continue
             if utterance.id in seen:
-                problems.append(
-                    f"{path.name}:{line}: {utterance.id}: the id is also at {seen[utterance.id]}"
-                )
+                problems.append(f"{where}: {utterance.id}: the id is also at {seen[utterance.id]}")
                 continue
-            seen[utterance.id] = f"{path.name}:{line}"
+            seen[utterance.id] = where
             corpora[split].append(utterance)
         if not corpora[split] and len(problems) == found:
             problems.append(f"{path.name}: the split is empty")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from trainables.config import RunConfig
 from trainables.errors import ConfigError
 from trainables.models.base import Recogniser
@@ -37,7 +35,7 @@ def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recognis
 
 _SETTINGS = ("layers", "hidden", "projection", "dropout", "subsampling", "blank_bias")
 
-ARCHITECTURES: dict[str, Callable[..., Recogniser]] = {
+ARCHITECTURES: dict[str, type[Recogniser]] = {
     "bilstm": BiLSTM,
     "inception": Inception,
     "mobilenet": MobileNet,

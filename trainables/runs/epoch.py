@@ -65,7 +65,7 @@ class Trainer:
         try:
             for number, group in enumerate(groups):
                 position = epoch - 1 + number / len(groups)
-                totals.add_step(self._step(group, totals, epoch=epoch, position=position))
+                totals.norms.append(self._step(group, totals, epoch=epoch, position=position))
         finally:
             # Of a group that was given up, for lack of memory too: what is tried next must not
             # add to it.
@@ -101,7 +101,11 @@ class Trainer:
 
 
 class _Totals:
-    """Sums over an epoch."""
+    """Sums over an epoch.
+
+    Attributes:
+        norms: Norm of the gradient in each step.
+    """
 
     def __init__(self, trainer: Trainer) -> None:
         self._split = trainer.data.train
@@ -109,7 +113,7 @@ class _Totals:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._weights: dict[str, float] = {}
-        self._norms: list[float] = []
+        self.norms: list[float] = []
         self._hypotheses: list[list[str]] = []
         self._references: list[Sequence[str]] = []
 
@@ -125,18 +129,14 @@ class _Totals:
             self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])
         self._references += [self._split.references[index] for index in batch.indices.tolist()]
 
-    def add_step(self, norm: float) -> None:
-        """Adds a step's gradient norm; one that the scaler skipped is not finite."""
-        if math.isfinite(norm):
-            self._norms.append(norm)
-
     def columns(self, learning_rate: float) -> dict[str, float]:
         """The means, and the weighted sum of the components, by their names in the curve."""
         components = {name: total / self._counts[name] for name, total in self._sums.items()}
+        norms = [norm for norm in self.norms if math.isfinite(norm)]  # the scaler skips the others
         return {
             "train/loss": sum(self._weights[name] * value for name, value in components.items()),
             **{f"train/loss_components/{name}": value for name, value in components.items()},
             "train/learning_rate": learning_rate,
-            "train/gradient_norm": sum(self._norms) / len(self._norms) if self._norms else math.nan,
+            "train/gradient_norm": sum(norms) / len(norms) if norms else math.nan,
             "train/wer": corpus_wer(self._hypotheses, self._references).wer_percent,
         }

@@ -72,8 +72,7 @@ def evaluate(
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
             totals += _sums(output, batch, np.flatnonzero(possible))
-            decoded = _decoded(output, decoder)
-            for index, glosses in zip(indices.tolist(), decoded, strict=True):
+            for index, glosses in zip(indices.tolist(), _decoded(output, decoder), strict=True):
                 hypotheses[index] = tuple(vocabulary[gloss] for gloss in glosses)
     finally:
         model.train(training)

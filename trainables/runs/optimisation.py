@@ -103,11 +103,9 @@ class Optimisation:
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate(position)
         scaler.unscale_(self._optimiser)
-        limit = self._config.clip_norm
+        limit = self._config.clip_norm or float("inf")
         try:
-            norm = float(
-                nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
-            )
+            norm = float(nn.utils.clip_grad_norm_(self._parameters, limit))
             if norm < float("inf") or self.precision.scaled:
                 scaler.step(self._optimiser)
         finally:
