@@ -43,13 +43,11 @@ import numpy as np
 from ctc_beam_decoder import BeamSearchDecoder
 from numpy.typing import NDArray
 
-from trainables.decoding import (
-    BeamDecoder,
-    BeamSettings,
-    greedy_decode,
-    train_kneser_ney,
-    write_arpa,
-)
+from trainables.decoding.arpa import write_arpa
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import greedy_decode
+from trainables.decoding.kneser_ney import train_kneser_ney
+from trainables.decoding.settings import BeamSettings
 from trainables.scoring.wer import corpus_wer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))

@@ -33,7 +33,9 @@ from trainables.config import DistillConfig, TeacherConfig
 from trainables.data import Dataset, prepare
 from trainables.data.batch import collate
 from trainables.files.checkpoint import save_checkpoint
-from trainables.losses import ctc_loss, feature_matching_loss, framewise_kd_loss
+from trainables.losses.ctc import ctc_loss
+from trainables.losses.distillation import framewise_kd_loss
+from trainables.losses.features import feature_matching_loss
 from trainables.models import bilstm
 from trainables.protocol import RunInputs
 from trainables.runs.distill import DistillRun

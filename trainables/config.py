@@ -7,7 +7,6 @@ fix, search or ablate. Nothing here imports torch, so a space can be checked in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -33,9 +32,7 @@ Flag = Annotated[bool, Field(strict=True)]
 SIMPLEX_TOLERANCE = 1e-6
 """How far the loss weights' sum may lie from 1: room for the rounding of a decimal file."""
 
-BEAM_DEFAULTS: Mapping[str, float] = MappingProxyType(
-    {"width": 10, "lm_weight": 0.9, "gloss_bonus": 1.5}
-)
+BEAM_DEFAULTS: Mapping[str, float] = {"width": 10, "lm_weight": 0.9, "gloss_bonus": 1.5}
 """Where a beam search starts from; `slr-tune tune-decoder` finds the data's own."""
 
 
@@ -208,9 +205,8 @@ def inherited(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     beam, wanted = config.get("decoding"), changes.get("decoding")
     if not (isinstance(beam, Mapping) and isinstance(wanted, Mapping)):
         return dict(config)
-    if wanted.get("method") != "greedy":
-        return dict(config)
-    kept = {name: value for name, value in beam.items() if name not in BEAM_DEFAULTS}
+    greedy = wanted.get("method") == "greedy"
+    kept = {name: beam[name] for name in beam if not (greedy and name in BEAM_DEFAULTS)}
     return {**config, "decoding": kept}
 
 

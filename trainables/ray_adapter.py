@@ -172,32 +172,31 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         """Adds each epoch to `rows` as soon as it is done."""
         if self._deferred is not None:
             raise self._deferred
-        assert self._run is not None
+        run = self._run
+        assert run is not None
         if self._history_due:
             self._history_due = False
-            return self._report(self._rows, history=True)
+            return self._report(run, self._rows, history=True)
         end = time.monotonic() + _REPORT_SECONDS
         while True:
-            rows.append(self._epoch())
+            rows.append(self._epoch(run))
             asked = int(rows[-1]["epoch"]) in self._assignment.rungs
-            if asked or self._run.ended_by is not None or time.monotonic() >= end:
-                return self._report(rows)
+            if asked or run.ended_by is not None or time.monotonic() >= end:
+                return self._report(run, rows, history=False)
 
-    def _epoch(self) -> dict[str, float]:
-        assert self._run is not None
-        row = {key: float(value) for key, value in self._run.run_epoch().items()}
+    def _epoch(self, run: Run) -> dict[str, float]:
+        row = {key: float(value) for key, value in run.run_epoch().items()}
         improved = self._improves(row)
         self._rows.append(row)
-        if self._run.ended_by != "nan":
-            state = whole_state(self._run, self._rows)
-            self._folder.save(state, epoch=self._run.epoch, improved=improved)
+        if run.ended_by != "nan":
+            state = whole_state(run, self._rows)
+            self._folder.save(state, epoch=run.epoch, improved=improved)
         return row
 
-    def _report(self, rows: list[dict[str, float]], *, history: bool = False) -> dict[str, Any]:
-        assert self._run is not None
-        facts = {"peak_memory_bytes": peak_bytes(), **self._run.facts()}
+    def _report(self, run: Run, rows: list[dict[str, float]], *, history: bool) -> dict[str, Any]:
+        facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}
         best = self._folder.best
-        ended_by, error = self._run.ended_by, None
+        ended_by, error = run.ended_by, None
         if ended_by not in _ENDINGS:
             error = (
                 f"the run says that it ended by {ended_by!r}, and must say max_epochs, patience "
@@ -257,19 +256,11 @@ def _meet(folder: Path, workers: int) -> None:
 
 def _failure(error: Exception) -> dict[str, Any]:
     """What a run raised, as a report."""
-    text = "".join(traceback.format_exception(error))
-    ended_by = "error"
-    if is_out_of_memory(error):
-        ended_by = "oom"
-    elif isinstance(error, TrainablesError):
-        text = str(error)
-    if _disk_full(error):
-        ended_by, text = "disk_full", str(error)
+    ours = isinstance(error, TrainablesError)
+    cause = error.__cause__ if ours else error
+    disk_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    ended_by = "disk_full" if disk_full else "oom" if is_out_of_memory(error) else "error"
+    text = str(error) if disk_full or ours else "".join(traceback.format_exception(error))
     with contextlib.suppress(RuntimeError):
         torch.cuda.empty_cache()
     return {"rows": [], "ended_by": ended_by, "error": text}
-
-
-def _disk_full(error: BaseException) -> bool:
-    cause = error.__cause__ if isinstance(error, TrainablesError) else error
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -14,7 +14,7 @@ from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.text import counted, number
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
-from trainables.models import ModelOutput
+from trainables.models.base import ModelOutput
 from trainables.registry import run_class
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
@@ -76,11 +76,7 @@ def architectures(inputs: CheckInputs) -> Finding:
         return "PASS", f"{student}; every setting fits the soft targets", ""
     teacher = FrozenTeacher(inputs.teacher.path, device=torch.device("cpu"), half=False)
     for subsampling in _subsamplings(inputs):
-        teacher.check_fits(
-            vocabulary=inputs.data.vocabulary,
-            feature_size=inputs.data.feature_size,
-            subsampling=subsampling,
-        )
+        teacher.check_fits(inputs.data, subsampling=subsampling)
     theirs = inputs.teacher.config.model_dump(mode="json")
     same = all(theirs[name] == inputs.config[name] for name in _SHAPE)
     kind = "the same architecture: self-distillation" if same else f"teacher {_shape(theirs)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slr_tune.text import counted
-from trainables.scoring import Edit, count_errors
+from trainables.scoring.alignment import Edit, count_errors
 
 _LINE = 100
 _ROWS = ("REF ", "HYP ", "    ")

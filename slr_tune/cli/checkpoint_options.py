@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
     from trainables.config import Decoding
     from trainables.data import Dataset
-    from trainables.decoding import BeamSettings, NgramModel
+    from trainables.decoding.arpa import NgramModel
+    from trainables.decoding.settings import BeamSettings
     from trainables.files.stored_model import StoredModel
 
 Decorator = Callable[[Callable[..., int]], Callable[..., int]]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from slr_tune.comparison.measure import SystemComparison
     from slr_tune.comparison.systems import System
     from trainables.data import Dataset
-    from trainables.decoding import BeamSettings, NgramModel
+    from trainables.decoding.arpa import NgramModel
+    from trainables.decoding.settings import BeamSettings
 
 
 @command_named(

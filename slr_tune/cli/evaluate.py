@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from slr_tune.evaluation.mistakes import Mistakes
     from slr_tune.statistics import Difference
     from trainables.data import Dataset, Split
-    from trainables.decoding import BeamDecoder
+    from trainables.decoding.beam import BeamDecoder
     from trainables.files.stored_model import StoredModel
 
 
@@ -104,7 +104,7 @@ def _beam(
     stored: StoredModel, dataset: Dataset, decoder: DecoderOptions
 ) -> tuple[BeamDecoder, str]:
     """The beam search that the options ask for, and its name."""
-    from trainables.decoding import BeamDecoder
+    from trainables.decoding.beam import BeamDecoder
     from trainables.decoding.log_probs import check_fits
 
     check_fits(stored, dataset)
@@ -146,7 +146,7 @@ def _difference_row(difference: Difference) -> dict[str, Any]:
 
 def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
     """Mistakes of the beam search, as JSON."""
-    from trainables.scoring import count_errors
+    from trainables.scoring.alignment import count_errors
 
     worst = [
         {

@@ -11,7 +11,7 @@ from slr_tune.cli.options import command_named, echo_json, json_option, tell
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
-    from trainables.scoring import Score
+    from trainables.scoring.score import Score
 
 
 @command_named(
@@ -36,7 +36,8 @@ def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool)
     Against STM and with --phoenix the errors are counted as sclite counts them, else as few as
     turn REF into HYP. The two seldom differ; where they do, both are said.
     """
-    from trainables.scoring import counted_like_sclite, read_pairs, score
+    from trainables.scoring.pairing import counted_like_sclite, read_pairs
+    from trainables.scoring.score import score
 
     pairs = read_pairs(hyp, ref, phoenix=phoenix)
     like_sclite = counted_like_sclite(ref, phoenix=phoenix)

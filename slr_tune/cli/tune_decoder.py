@@ -20,7 +20,7 @@ from slr_tune.cli.printing import print_table
 if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
     from slr_tune.evaluation.tuning import Tried, Tuning
-    from trainables.decoding import BeamSettings
+    from trainables.decoding.settings import BeamSettings
 
 
 @command_named(

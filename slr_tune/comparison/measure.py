@@ -16,7 +16,10 @@ from slr_tune.statistics import Comparison, Difference, ErrorCounts, compare
 from slr_tune.statistics.wer_interval import Wer, wer_with_interval
 from trainables.data import Dataset, Split
 from trainables.data.batch import collate
-from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, greedy_decode
+from trainables.decoding.arpa import NgramModel
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import greedy_decode
+from trainables.decoding.settings import BeamSettings
 
 DECODERS = ("greedy", "beam")
 _TIMED = 40

@@ -21,8 +21,8 @@ from torch.nn import functional
 from slr_tune.diagnosis.red_flags import MOST_BLANK
 from trainables.data import BLANK, Dataset, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, collate
-from trainables.losses import ctc_loss
-from trainables.models import Recogniser
+from trainables.losses.ctc import ctc_loss
+from trainables.models.base import Recogniser
 from trainables.scoring.wer import corpus_wer
 
 FEATURES = "features"

@@ -28,7 +28,7 @@ from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.view import load_study
 from trainables.data import Dataset
 from trainables.data.config import check_data_spec
-from trainables.decoding import greedy_decode
+from trainables.decoding.best_path import greedy_decode
 from trainables.decoding.build import build_decoder
 from trainables.decoding.log_probs import check_fits
 from trainables.errors import CheckpointError, DataError

@@ -15,13 +15,9 @@ from numpy.typing import NDArray
 from slr_tune.statistics.wer_interval import Counts
 from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split
-from trainables.decoding import (
-    BeamDecoder,
-    NgramModel,
-    confident_decode,
-    greedy_decode,
-    read_arpa,
-)
+from trainables.decoding.arpa import NgramModel, read_arpa
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import confident_decode, greedy_decode
 from trainables.decoding.build import training_language_model
 from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.files.stored_model import StoredModel

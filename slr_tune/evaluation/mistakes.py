@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainables.scoring import Edit, count_errors
-from trainables.scoring.alignment import align_by_least_errors
+from trainables.scoring.alignment import Edit, align_by_least_errors, count_errors
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from slr_tune.evaluation.decode import Decoded, ScoredSplit
-from trainables.decoding import BeamDecoder, BeamSettings, NgramModel
+from trainables.decoding.arpa import NgramModel
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.settings import BeamSettings
 
 WEIGHTS = (0.0, 0.3, 0.6, 0.9, 1.2, 1.6)
 BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)

@@ -13,8 +13,8 @@ from filelock import FileLock
 from slr_tune.training.runs import Row, weights_file
 from slr_tune.training.stages import CountJob, Job, Stage, counts_file, latest_file, save_counts
 from trainables.building import build_run, set_up_process, warm_dataset
-from trainables.decoding import BeamSettings
 from trainables.decoding.build import beam_decoder
+from trainables.decoding.settings import BeamSettings
 from trainables.errors import CheckpointError, ConfigError
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.protocol import Run
@@ -99,11 +99,7 @@ class Worker:
         assert self._data is not None  # without data nothing is scored
         data, device = warm_dataset(self._data), choose_device("auto")
         model = FrozenTeacher(job.weights, device=device, half=False)
-        model.check_fits(
-            vocabulary=data.vocabulary,
-            feature_size=data.feature_size,
-            subsampling=model.stored.config.subsampling,
-        )
+        model.check_fits(data, subsampling=model.stored.config.subsampling)
         split = getattr(data, job.split)
         decoder = None
         if job.decoding is not None:

@@ -68,12 +68,9 @@ def prepare(
 def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
     try:
         digest = (store / "keys" / key).read_text(encoding="ascii").strip()
+        return open_dataset(store / digest) if digest and (store / digest).is_dir() else None
     except (FileNotFoundError, UnicodeDecodeError):
         return None
-    if not digest or not (store / digest).is_dir():
-        return None
-    try:
-        return open_dataset(store / digest)
     except DataError as error:
         if warn:
             _log.warning("%s; it is made again", error.message)
@@ -82,7 +79,8 @@ def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
 
 def _make(source: Source, store: Path, key: str, progress: Progress | None) -> Dataset:
     (store / "keys").mkdir(parents=True, exist_ok=True)
-    with _lock(store, key):
+    # One process packs, the others wait for it; the system frees the lock of a dead one.
+    with FileLock(store / "keys" / f"{key}.lock"):
         # Whoever held the lock meanwhile may have made it.
         if (found := _find(store, key, warn=True)) is not None:
             return found
@@ -100,11 +98,6 @@ def _make(source: Source, store: Path, key: str, progress: Progress | None) -> D
     return open_dataset(store / digest)
 
 
-def _lock(store: Path, key: str, *, wait: bool = True) -> FileLock:
-    """One process packs, the others wait for it; the system frees the lock of a dead one."""
-    return FileLock(store / "keys" / f"{key}.lock", timeout=-1 if wait else 0)
-
-
 def _sweep(store: Path, own_key: str) -> None:
     """Removes what packings left that were killed; those still alive hold their lock."""
     for partial in store.glob("*.partial"):
@@ -112,7 +105,7 @@ def _sweep(store: Path, own_key: str) -> None:
         if key == own_key:
             shutil.rmtree(partial)
         else:
-            with suppress(Timeout), _lock(store, key, wait=False):
+            with suppress(Timeout), FileLock(store / "keys" / f"{key}.lock", timeout=0):
                 shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -60,10 +60,7 @@ class PhoenixSpec(_Spec):
 
 DataSpec = LibrasSpec | PhoenixSpec
 
-_SPECS: dict[str, type[LibrasSpec] | type[PhoenixSpec]] = {
-    "libras": LibrasSpec,
-    "phoenix": PhoenixSpec,
-}
+_SPECS: dict[str, type[DataSpec]] = {"libras": LibrasSpec, "phoenix": PhoenixSpec}
 DATA_NAMES = tuple(_SPECS)
 
 
@@ -106,20 +103,14 @@ def check_data_spec(section: Mapping[str, Any]) -> tuple[DataSpec | None, list[D
         The spec and no problems, or None and every problem.
     """
     if not isinstance(section, Mapping):
-        return None, [
-            DataProblem("", f"{section!r} is not a mapping", "Write for example {name: libras}.")
-        ]
+        hint = "Write for example {name: libras}."
+        return None, [DataProblem("", f"{section!r} is not a mapping", hint)]
     if "name" not in section:
         return None, [DataProblem("", "has no name", f"Add name: one of {', '.join(DATA_NAMES)}.")]
     name = section["name"]
     if not isinstance(name, str) or name not in _SPECS:
-        return None, [
-            DataProblem(
-                "name",
-                f"{name!r} is not a known data set",
-                _suggestion(str(name).lower(), DATA_NAMES),
-            )
-        ]
+        hint = _suggestion(str(name).lower(), DATA_NAMES)
+        return None, [DataProblem("name", f"{name!r} is not a known data set", hint)]
     model = _SPECS[name]
     try:
         return model.model_validate({str(key): value for key, value in section.items()}), []
@@ -135,13 +126,9 @@ def _suggestion(word: str, known: tuple[str, ...]) -> str:
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> DataProblem:
     key = str(details["loc"][0]) if details["loc"] else ""
-    known = tuple(model.model_fields)
     if details["type"] == "extra_forbidden":
-        return DataProblem(
-            key,
-            f"is not a setting of {model.model_fields['name'].default}",
-            _suggestion(key, known),
-        )
+        message = f"is not a setting of {model.model_fields['name'].default}"
+        return DataProblem(key, message, _suggestion(key, tuple(model.model_fields)))
     if details["type"] == "missing":
         return DataProblem(key, "is missing")
     message = details["msg"].removeprefix("Input ").removeprefix("String ")

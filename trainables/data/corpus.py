@@ -57,15 +57,14 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry
         corpora[split] = []
         found = len(problems)
         for line, row in _rows(path, problems):
-            utterance = _utterance(f"{path.name}:{line}", row, problems)
+            where = f"{path.name}:{line}"
+            utterance = _utterance(where, row, problems)
             if utterance is None:
                 continue
             if utterance.id in seen:
-                problems.append(
-                    f"{path.name}:{line}: {utterance.id}: the id is also at {seen[utterance.id]}"
-                )
+                problems.append(f"{where}: {utterance.id}: the id is also at {seen[utterance.id]}")
                 continue
-            seen[utterance.id] = f"{path.name}:{line}"
+            seen[utterance.id] = where
             corpora[split].append(utterance)
         if not corpora[split] and len(problems) == found:
             problems.append(f"{path.name}: the split is empty")
@@ -74,15 +73,13 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry
 
 def subset_warnings(corpora: dict[str, list[CorpusEntry]], subset: Subset) -> list[str]:
     """Warns where a split has just as many utterances as that of the other subset."""
-    warnings = []
-    for other, counts in OFFICIAL_COUNTS.items():
-        for split, utterances in corpora.items():
-            if other != subset and len(utterances) == counts[split]:
-                warnings.append(
-                    f"{split} has {counts[split]} utterances, as in the subset {other}, but the "
-                    f"data says {subset}; results of the two must not be compared"
-                )
-    return warnings
+    return [
+        f"{split} has {counts[split]} utterances, as in the subset {other}, but the "
+        f"data says {subset}; results of the two must not be compared"
+        for other, counts in OFFICIAL_COUNTS.items()
+        for split, utterances in corpora.items()
+        if other != subset and len(utterances) == counts[split]
+    ]
 
 
 def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -91,11 +88,9 @@ def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
     except FileNotFoundError:
         problems.append(f"{path.name}: is missing in {path.parent}{_other_files(path.parent)}")
         return
-    except UnicodeDecodeError as error:
-        problems.append(f"{path.name}: is not UTF-8: {error}")
-        return
-    except OSError as error:
-        problems.append(f"{path.name}: cannot be read: {error}")
+    except (UnicodeDecodeError, OSError) as error:
+        what = "cannot be read" if isinstance(error, OSError) else "is not UTF-8"
+        problems.append(f"{path.name}: {what}: {error}")
         return
     # Not the csv module: quotes have no meaning in these files.
     lines = (line.split("|") for line in text.split("\n"))

@@ -171,7 +171,9 @@ class Dataset:
         try:
             with np.load(folder / "arrays.npz", allow_pickle=False) as file:
                 keys = ("offsets", "targets", "target_offsets")
-                arrays = {key: _read_only(file[key]) for key in keys}
+                arrays = {key: file[key] for key in keys}
+            for array in arrays.values():
+                array.setflags(write=False)
             texts = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
             return Split(
                 name=name,
@@ -240,8 +242,3 @@ def frames_needed(target: Sequence[int] | Sequence[str] | Indices) -> int:
 def offsets(lengths: ArrayLike) -> Indices:
     """Where each of N pieces begins that lie one after the other, and the end: int64 (N + 1,)."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
-
-
-def _read_only(array: Indices) -> Indices:
-    array.setflags(write=False)
-    return array

@@ -46,7 +46,7 @@ def read_features(path: Path) -> Frames:
         raise BadFeatures(f"has shape {array.shape}, must be (frames, features)")
     if 0 in array.shape:
         raise BadFeatures(f"has shape {array.shape}, must have at least one frame and one feature")
-    _check_finite(array, "is not finite")
+    _check_finite(array, "is not finite", shown=array)
     with np.errstate(over="ignore"):
         frames = np.asarray(array, dtype=np.float32)
     if frames is not array:
@@ -84,15 +84,13 @@ def _array_of(archive: object) -> object:
     )
 
 
-def _check_finite(
-    values: NDArray[np.generic], rule: str, *, shown: NDArray[np.generic] | None = None
-) -> None:
+def _check_finite(values: NDArray[np.generic], rule: str, *, shown: NDArray[np.generic]) -> None:
     wrong = ~np.isfinite(values)
     count = int(np.count_nonzero(wrong))
     if not count:
         return
     frame, channel = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-    value = (values if shown is None else shown)[frame, channel]
+    value = shown[frame, channel]
     name = "NaN" if np.isnan(value) else "Inf" if np.isinf(value) else f"{value:g}"
     others = f", and {count - 1} more such values" if count > 1 else ""
     raise BadFeatures(f"has {name} at frame {frame}, feature {channel}, which {rule}{others}")

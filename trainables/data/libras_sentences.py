@@ -171,9 +171,7 @@ def plan_sentences(
 
 
 def _plan_sentence(
-    rng: np.random.Generator,
-    cumulative: NDArray[np.float64],
-    of_gloss: Sequence[NDArray[np.int64]],
+    rng: np.random.Generator, cumulative: NDArray[np.float64], of_gloss: Sequence[NDArray[np.int64]]
 ) -> Sentence:
     signs: list[Sign] = []
     gloss = int(rng.integers(len(GLOSSES)))

@@ -18,6 +18,9 @@ from trainables.data.dataset import FORMAT_VERSION, Dataset, Frames, SplitStatis
 Progress = Callable[[int, int], None]
 """Called with the utterances done so far and the utterances in all."""
 
+_INDEXED = ("name", "hash", "spec", "feature_size", "vocabulary", "warnings", "statistics", "facts")
+"""What the index holds of a data set, in its order."""
+
 
 class PackingProblems(Exception):
     """Everything that is wrong with a data set that was to be packed.
@@ -112,16 +115,10 @@ def write_index(dataset: Dataset) -> None:
     """Completes a data set whose splits are written. All is on the disk when this returns."""
     folder = dataset.folder
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    content = asdict(dataset)
     index = {
         "format": FORMAT_VERSION,
-        "name": dataset.name,
-        "hash": dataset.hash,
-        "spec": dict(dataset.spec),
-        "feature_size": dataset.feature_size,
-        "vocabulary": list(dataset.vocabulary),
-        "warnings": list(dataset.warnings),
-        "statistics": [asdict(split) for split in dataset.statistics],
-        "facts": dict(dataset.facts),
+        **{name: content[name] for name in _INDEXED},
         "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
     }
     target = folder / "index.json"

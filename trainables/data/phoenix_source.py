@@ -153,12 +153,9 @@ def feature_names(root: Path) -> list[str]:
 
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:
     """Names the utterances whose features are not as wide as those of most."""
-    counts = Counter(width for _, width in widths)
-    if len(counts) < 2:
-        return []
-    usual, times = counts.most_common(1)[0]
     return [
         f"{where}: has {width} features a frame, must have {usual} like {times} others"
+        for usual, times in Counter(width for _, width in widths).most_common(1)
         for where, width in widths
         if width != usual
     ]

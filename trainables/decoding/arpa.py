@@ -80,14 +80,10 @@ class NgramModel:
         """
         words = tuple(self._known(word) for word in (*history, word))[-self.order :]
         log10_backoff = 0.0
-        while len(words) > 1:
-            entry = self._entry(words)
-            if entry is not None:
-                return log10_backoff + entry.log10_prob
+        while (entry := self._entry(words)) is None and len(words) > 1:
             shortened = self._entry(words[:-1])
             log10_backoff += 0.0 if shortened is None else shortened.log10_backoff
             words = words[1:]
-        entry = self._entry(words)
         return log10_backoff + (LOG10_OF_UNLISTED if entry is None else entry.log10_prob)
 
     def sentence_log10_prob(self, sentence: Sequence[str]) -> float:
@@ -101,13 +97,11 @@ class NgramModel:
         Raises:
             ValueError: There is no sentence.
         """
-        log10_prob = 0.0
-        words = 0
-        for sentence in sentences:
-            log10_prob += self.sentence_log10_prob(sentence)
-            words += len(sentence) + 1
-        if words == 0:
+        texts = list(sentences)
+        if not texts:
             raise ValueError("the perplexity of no sentence is not defined")
+        log10_prob = sum(map(self.sentence_log10_prob, texts))
+        words = sum(len(text) + 1 for text in texts)
         return float(10.0 ** (-log10_prob / words))
 
     def _entry(self, words: Ngram) -> NgramEntry | None:
@@ -141,8 +135,7 @@ def read_arpa(path: Path) -> NgramModel:
             return _Reader(path, file).read()
     except FileNotFoundError:
         raise DataError(
-            f"{path}: there is no such language model",
-            hint="Give an ARPA file, plain or .gz.",
+            f"{path}: there is no such language model", hint="Give an ARPA file, plain or .gz."
         ) from None
     except IsADirectoryError:
         raise DataError(f"{path}: is a folder", hint="Give the ARPA file in it.") from None

@@ -169,18 +169,14 @@ class _Search:
                 factor = prefix.history.factor(gloss)
                 weight = prefix.before(gloss) * prob * factor
                 if weight > (best[0] if full else 0.0):
-                    child = self._child(prefix, gloss, factor)
+                    if (prefix, gloss) not in self._made:
+                        self._made[prefix, gloss] = Prefix(gloss, prefix, factor)
+                    child = self._made[prefix, gloss]
                     if not child.in_beam:
                         child.next_blank, child.next_gloss = 0.0, weight
                         added.append(child)
                         (heapreplace if full else heappush)(best, weight)
         return added
-
-    def _child(self, prefix: Prefix, gloss: int, factor: float) -> Prefix:
-        child = self._made.get((prefix, gloss))
-        if child is None:
-            child = self._made[prefix, gloss] = Prefix(gloss, prefix, factor)
-        return child
 
     def _drop_dominated(self) -> None:
         """Leaves out what a better prefix beats in both weights, where both have the same future.

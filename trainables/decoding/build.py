@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from trainables.config import Decoding
 from trainables.data import Dataset
-from trainables.decoding import BeamDecoder, BeamSettings, NgramModel, train_kneser_ney
+from trainables.decoding.arpa import NgramModel
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.kneser_ney import train_kneser_ney
+from trainables.decoding.settings import BeamSettings
 
 LM_ORDER = 3
 """Order of the language model that a run's beam search uses."""
@@ -37,6 +40,4 @@ def beam_settings(decoding: Decoding) -> BeamSettings | None:
     if decoding.method == "greedy":
         return None
     # The configuration fills in what a beam search needs.
-    assert decoding.width is not None
-    assert decoding.lm_weight is not None and decoding.gloss_bonus is not None
-    return BeamSettings(decoding.width, decoding.lm_weight, decoding.gloss_bonus)
+    return BeamSettings(**decoding.model_dump(exclude={"method"}))

@@ -21,7 +21,7 @@ from trainables.data import Dataset, Split
 from trainables.data.batch import sorted_batches
 from trainables.data.dataset import offsets
 from trainables.decoding.best_path import greedy_decode
-from trainables.errors import CheckpointError, DataError
+from trainables.errors import CheckpointError
 from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.files.stored_model import StoredModel, vocabulary_difference
@@ -88,17 +88,13 @@ def stored_log_probs(
     """
     check_fits(stored, data)
     parts = (_VERSION, stored.content_hash, data.hash, split, device.type)
-    folder = keyed_folder(cache / "log-probs", parts)
-    try:
-        return open_or_create(
-            folder,
-            _opened,
-            lambda partial: _create(partial, stored, data.split(split), device=device),
-        )
-    except OSError as error:
-        raise DataError(
-            f"log-probabilities cannot be stored in {folder}: {error}", hint="Free some space."
-        ) from error
+    return open_or_create(
+        keyed_folder(cache / "log-probs", parts),
+        _opened,
+        lambda partial: _create(partial, stored, data.split(split), device=device),
+        what="log-probabilities",
+        hint="Free some space.",
+    )
 
 
 def _opened(folder: Path) -> StoredLogProbs:

@@ -46,8 +46,7 @@ class Prefix:
     @classmethod
     def empty(cls, model: FusedModel) -> Prefix:
         """The prefix that a search begins with."""
-        prefix = cls(BLANK, None, 1.0)
-        prefix.next_blank = 1.0
+        prefix = cls(BLANK, None, 1.0, next_blank=1.0)
         prefix.step()
         prefix.enter(model)
         return prefix
@@ -65,12 +64,10 @@ class Prefix:
     def enter(self, model: FusedModel) -> None:
         """Takes its place in the beam."""
         self.in_beam = True
-        if self.history is _NOT_YET:
-            self.history = (
-                model.start
-                if self.parent is None
-                else model.extended(self.parent.history, self.last)
-            )
+        if self.parent is None:
+            self.history = model.start
+        elif self.history is _NOT_YET:
+            self.history = model.extended(self.parent.history, self.last)
 
     def scale(self, factor: float) -> None:
         """Changes the scale."""

@@ -49,7 +49,12 @@ def keyed_folder(parent: Path, key: Sequence[object]) -> Path:
 
 
 def open_or_create(
-    folder: Path, opened: Callable[[Path], Opened], create: Callable[[Path], None]
+    folder: Path,
+    opened: Callable[[Path], Opened],
+    create: Callable[[Path], None],
+    *,
+    what: str,
+    hint: str,
 ) -> Opened:
     """Opens a folder that processes share, after creating it if none of them has yet.
 
@@ -59,18 +64,23 @@ def open_or_create(
         folder: Where it lies, or is to lie.
         opened: What lies in a folder; raises one of `NOT_WHOLE` where that is damaged or nothing.
         create: Fills an empty folder.
+        what: What lies in it, for the error.
+        hint: The way out where it cannot be written to.
 
     Raises:
-        OSError: It cannot be written to.
+        DataError: It cannot be written to, or the disk is full.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        with suppress(*NOT_WHOLE):
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            with suppress(*NOT_WHOLE):
+                return opened(folder)
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
+            shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
+            partial.mkdir()
+            create(partial)
+            os.replace(partial, folder)
             return opened(folder)
-        partial = folder.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-        shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
-        partial.mkdir()
-        create(partial)
-        os.replace(partial, folder)
-        return opened(folder)
+    except OSError as error:
+        raise DataError(f"{what} cannot be stored in {folder}: {error}", hint=hint) from error

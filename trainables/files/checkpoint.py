@@ -72,7 +72,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"checkpoint {path} is damaged: {_first_line(error)}",
             hint="Take checkpoint_best.pt or checkpoint_latest.pt of the run, or train it again.",
         ) from error
-    return _unwrap(path, content)
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version is None:
+        raise CheckpointError(
+            f"{path} is no checkpoint of slr-tune", hint="It has no format_version."
+        )
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {path} has format {version}, this version reads {FORMAT_VERSION}",
+            hint="Update slr-tune.",
+        )
+    return {key: value for key, value in content.items() if key != "format_version"}
 
 
 class CheckpointFolder:
@@ -171,18 +181,3 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
 def _first_line(error: Exception) -> str:
     """The first line of an error's text; torch appends pages of advice."""
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _unwrap(path: Path, content: Any) -> dict[str, Any]:
-    """Checks that this project wrote the file."""
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if version is None:
-        raise CheckpointError(
-            f"{path} is no checkpoint of slr-tune", hint="It has no format_version."
-        )
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"checkpoint {path} has format {version}, this version reads {FORMAT_VERSION}",
-            hint="Update slr-tune.",
-        )
-    return {key: value for key, value in content.items() if key != "format_version"}

@@ -12,6 +12,7 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from trainables.files.atomic import replace_file
@@ -57,11 +58,10 @@ class CurveFile:
         # What follows the last line end is torn, or empty.
         columns, *lines = list(csv.reader(text.split("\n")[:-1])) or [[]]
         rows: list[dict[str, float]] = []
-        for cells in lines:
-            row = _parse(columns, cells)
-            if row is None:
-                break
-            rows.append(row)
+        with suppress(ValueError):  # a line that is not whole
+            for cells in lines:
+                pairs = zip(columns, cells, strict=True)
+                rows.append({column: _number(column, cell) for column, cell in pairs})
         return rows
 
     def append(self, row: Row) -> None:
@@ -121,8 +121,7 @@ def _cell(value: float) -> str:
     """A number as text that reads back to the same bits; empty for NaN."""
     if isinstance(value, int):
         return str(int(value))
-    number = float(value)
-    return "" if math.isnan(number) else repr(number)
+    return "" if math.isnan(value) else repr(float(value))
 
 
 def _line(columns: Sequence[str], row: Row) -> str:
@@ -136,18 +135,10 @@ def _csv_line(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _parse(columns: Sequence[str], cells: Sequence[str]) -> dict[str, float] | None:
-    """The numbers of a line by column, None if it is not whole."""
-    if len(cells) != len(columns):
-        return None
-    try:
-        values = [float(cell) if cell else math.nan for cell in cells]
-        return {
-            column: int(value) if column == "epoch" else value
-            for column, value in zip(columns, values, strict=True)
-        }
-    except ValueError:
-        return None
+def _number(column: str, cell: str) -> float:
+    """A cell's value, as `_cell` wrote it; an empty epoch raises ValueError as letters do."""
+    value = float(cell) if cell else math.nan
+    return int(value) if column == "epoch" else value
 
 
 def _event_record(row: Row) -> bytes:

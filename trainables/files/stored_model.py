@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from trainables.config import RunConfig
 from trainables.errors import CheckpointError
 from trainables.files.checkpoint import load_checkpoint
-from trainables.models import Recogniser, build_model
+from trainables.models import build_model
+from trainables.models.base import Recogniser
 
 SHAPING = ("architecture", "layers", "hidden", "projection", "subsampling")
 """Settings that shape a model's weights."""

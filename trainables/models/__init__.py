@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from trainables.config import RunConfig
 from trainables.errors import ConfigError
-from trainables.models.base import ModelOutput, Recogniser
+from trainables.models.base import Recogniser
 from trainables.models.bilstm import BiLSTM
 from trainables.models.inception import Inception
 from trainables.models.mobilenet import MobileNet
-
-__all__ = [
-    "ARCHITECTURES",
-    "BiLSTM",
-    "Inception",
-    "MobileNet",
-    "ModelOutput",
-    "Recogniser",
-    "build_model",
-]
 
 
 def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recogniser:
@@ -47,7 +35,7 @@ def build_model(config: RunConfig, *, input_size: int, classes: int) -> Recognis
 
 _SETTINGS = ("layers", "hidden", "projection", "dropout", "subsampling", "blank_bias")
 
-ARCHITECTURES: dict[str, Callable[..., Recogniser]] = {
+ARCHITECTURES: dict[str, type[Recogniser]] = {
     "bilstm": BiLSTM,
     "inception": Inception,
     "mobilenet": MobileNet,

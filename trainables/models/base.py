@@ -119,25 +119,42 @@ class Recogniser(nn.Module):
         with torch.no_grad():
             self.output.bias[BLANK] += blank_bias
 
-    def forward(self, features: Tensor, lengths: Tensor) -> ModelOutput:
+    def forward(
+        self, features: Tensor, lengths: Tensor, *, keep_hidden: bool = False
+    ) -> ModelOutput:
         """Scores the glosses of every frame.
 
         Args:
             features: Float (N, T, D), padded at the end with any finite values.
             lengths: Real frames of each utterance, int64 (N,), in 1..T. On the CPU they spare a
                 GPU the wait for them.
-
-        Returns:
-            The output, with `hidden` empty.
+            keep_hidden: Return the hidden states of every layer; else `hidden` is empty.
 
         Raises:
             ValueError: Shapes do not fit, or a length is outside 1..T.
         """
-        return self._run(features, lengths, keep_hidden=False)
+        _check_batch(features, lengths, input_size=self.input_size)
+        # Padding may hold anything, NaN too, and 0 times NaN would reach the weights' gradients.
+        features = features.masked_fill(~_is_real(lengths, features), 0.0)
+        x = self.projection_norm(self.projection(features))  # [N, T, P]
+        for convolution in self.convolutions:
+            x = _halve(convolution, x, lengths)  # [N, ceil(T / 2), P]
+            lengths = (lengths + 1) // 2
+        x = self.expansion(x)  # [N, T', W]
+        x = x.transpose(0, 1) if self.time_first else x
+        step = self._steps(x, lengths)
+        hidden: list[Tensor] = []
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x, states = step(layer, norm, x)
+            if keep_hidden:
+                hidden.append(states.transpose(0, 1) if self.time_first else states)
+        logits = self.output(self.head(x))
+        logits = logits if self.time_first else logits.transpose(0, 1)  # [T', N, C]
+        return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))
 
     def forward_with_hidden_states(self, features: Tensor, lengths: Tensor) -> ModelOutput:
         """As `forward`, with the hidden states of every layer."""
-        return self._run(features, lengths, keep_hidden=True)
+        return self.forward(features, lengths, keep_hidden=True)
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Frames that come out for frames that go in: ceil(lengths / subsampling), exactly.
@@ -158,26 +175,6 @@ class Recogniser(nn.Module):
     def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
         """How the layers are run on utterances of these lengths; x is the first one's input."""
         raise NotImplementedError
-
-    def _run(self, features: Tensor, lengths: Tensor, *, keep_hidden: bool) -> ModelOutput:
-        _check_batch(features, lengths, input_size=self.input_size)
-        # Padding may hold anything, NaN too, and 0 times NaN would reach the weights' gradients.
-        features = features.masked_fill(~_is_real(lengths, features), 0.0)
-        x = self.projection_norm(self.projection(features))  # [N, T, P]
-        for convolution in self.convolutions:
-            x = _halve(convolution, x, lengths)  # [N, ceil(T / 2), P]
-            lengths = (lengths + 1) // 2
-        x = self.expansion(x)  # [N, T', W]
-        x = x.transpose(0, 1) if self.time_first else x
-        step = self._steps(x, lengths)
-        hidden: list[Tensor] = []
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x, states = step(layer, norm, x)
-            if keep_hidden:
-                hidden.append(states.transpose(0, 1) if self.time_first else states)
-        logits = self.output(self.head(x))
-        logits = logits if self.time_first else logits.transpose(0, 1)  # [T', N, C]
-        return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))
 
 
 class ResidualModel(Recogniser):

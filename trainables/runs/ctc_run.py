@@ -67,9 +67,7 @@ class CtcRun:
         self._decoder = build_decoder(config.decoding, self._data)
         with torch_stream(self._seed, 0, "model"):
             self.model = build_model(
-                config,
-                input_size=self._data.feature_size,
-                classes=len(self._data.vocabulary),
+                config, input_size=self._data.feature_size, classes=len(self._data.vocabulary)
             ).to(self.device)
         self._loss = self._make_loss(inputs)
         self._optimisation = Optimisation(

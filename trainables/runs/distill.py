@@ -9,13 +9,9 @@ from typing import Any
 from trainables.config import DistillConfig
 from trainables.data.batch import Batch
 from trainables.errors import ConfigError
-from trainables.losses import (
-    FeatureProjection,
-    feature_matching_loss,
-    framewise_kd_loss,
-    matched_layers,
-)
-from trainables.models import ModelOutput, Recogniser
+from trainables.losses.distillation import framewise_kd_loss
+from trainables.losses.features import FeatureProjection, feature_matching_loss, matched_layers
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.protocol import RunInputs
 from trainables.runs.ctc_run import CtcRun
 from trainables.runs.schedules import temperature_at
@@ -73,11 +69,7 @@ class DistillLoss(TrainingLoss):
         if inputs.teacher is not None:
             device = next(student.parameters()).device
             self._teacher = FrozenTeacher(inputs.teacher, device=device, half=config.teacher_fp16)
-            self._teacher.check_fits(
-                vocabulary=data.vocabulary,
-                feature_size=data.feature_size,
-                subsampling=config.subsampling,
-            )
+            self._teacher.check_fits(data, subsampling=config.subsampling)
         if self._weights.alpha == 0 and self._weights.gamma == 0:
             return
         if self._teacher is None:
@@ -101,9 +93,19 @@ class DistillLoss(TrainingLoss):
         if weights.alpha > 0 or weights.gamma > 0:
             answer = self._ask(batch)
             if weights.alpha > 0:
-                found.append(self._soft_term(output, answer, epoch=epoch))
+                loss = framewise_kd_loss(
+                    output.logits.float(),
+                    answer.logits,
+                    output.lengths,
+                    temperature=self.temperature(epoch),
+                    kd_blank=self._config.kd_blank,
+                )
+                found.append(Term(DISTILLATION, loss, weights.alpha, "frames"))
             if weights.gamma > 0:
-                found.append(self._feature_term(output, answer))
+                assert self.learned is not None  # _match built it, as gamma > 0
+                states = self.learned([output.hidden[layer] for layer, _ in self._pairs])
+                loss = feature_matching_loss(states, answer.hidden, output.lengths)
+                found.append(Term(FEATURE_MATCHING, loss, weights.gamma, "frames"))
         if weights.beta > 0:
             found.append(self._ctc_term(output, batch, weight=weights.beta))
         return output, found
@@ -166,19 +168,3 @@ class DistillLoss(TrainingLoss):
             return pad(self._outputs, batch.indices.tolist(), device=batch.features.device)
         assert self._teacher is not None  # construction refuses terms that lack their teacher
         return self._teacher(batch.features, batch.lengths, self._teacher_layers)
-
-    def _soft_term(self, output: ModelOutput, answer: TeacherBatch, *, epoch: int) -> Term:
-        loss = framewise_kd_loss(
-            output.logits.float(),
-            answer.logits,
-            output.lengths,
-            temperature=self.temperature(epoch),
-            kd_blank=self._config.kd_blank,
-        )
-        return Term(DISTILLATION, loss, self._weights.alpha, per_frame=True)
-
-    def _feature_term(self, output: ModelOutput, answer: TeacherBatch) -> Term:
-        assert self.learned is not None  # _match built it, as gamma > 0
-        states = self.learned([output.hidden[layer] for layer, _ in self._pairs])
-        loss = feature_matching_loss(states, answer.hidden, output.lengths)
-        return Term(FEATURE_MATCHING, loss, self._weights.gamma, per_frame=True)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from trainables.data import Dataset
 from trainables.data.batch import Batch
-from trainables.decoding import greedy_decode
-from trainables.models import ModelOutput, Recogniser
+from trainables.decoding.best_path import greedy_decode
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.runs.optimisation import Optimisation
-from trainables.runs.training_loss import Sizes, Term, TrainingLoss
+from trainables.runs.training_loss import Term, TrainingLoss, Unit
 from trainables.runs.training_set import Group, TrainingSet
 from trainables.scoring.wer import corpus_wer
 
@@ -66,7 +65,7 @@ class Trainer:
         try:
             for number, group in enumerate(groups):
                 position = epoch - 1 + number / len(groups)
-                totals.add_step(self._step(group, totals, epoch=epoch, position=position))
+                totals.norms.append(self._step(group, totals, epoch=epoch, position=position))
         finally:
             # Of a group that was given up, for lack of memory too: what is tried next must not
             # add to it.
@@ -74,25 +73,19 @@ class Trainer:
         last_position = epoch - 1 + (len(groups) - 1) / len(groups)
         return totals.columns(self.optimisation.learning_rate(last_position))
 
-    def _step(
-        self,
-        group: Group,
-        totals: _Totals,
-        *,
-        epoch: int,
-        position: float,
-    ) -> float:
+    def _step(self, group: Group, totals: _Totals, *, epoch: int, position: float) -> float:
         """One step of the optimiser over a group of batches; returns the gradient's norm."""
         batches = self.training_set.load(group, seed=self.seed, epoch=epoch)
         sizes = [self._sizes(batch) for batch in batches]
-        whole = sum(sizes[1:], sizes[0])
+        whole = sum(sizes, Counter[Unit]())
         device = self.optimisation.precision.device
         for batch, size in zip(batches, sizes, strict=True):
             with self.optimisation.precision.autocast():
                 output, terms = self.loss.terms(self.model, batch.to(device), epoch=epoch)
             # Each term is a mean over its batch; what counts is the mean over the group, whatever
             # the sizes of its batches.
-            total = torch.stack([_share(term, size, whole) for term in terms]).sum()
+            parts = [t.weight * t.value * (size[t.unit] / whole[t.unit]) for t in terms]
+            total = torch.stack(parts).sum()
             if not math.isfinite(float(total.detach())):
                 raise NotFinite(f"the loss is {float(total.detach())} in epoch {epoch}")
             self.optimisation.backward(total)
@@ -102,18 +95,17 @@ class Trainer:
             raise NotFinite(f"the gradient's norm is {norm} in epoch {epoch}")
         return norm
 
-    def _sizes(self, batch: Batch) -> Sizes:
+    def _sizes(self, batch: Batch) -> Counter[Unit]:
         frames = int(self.model.output_lengths(batch.lengths).sum())
-        return Sizes(utterances=len(batch.lengths), frames=frames)
-
-
-def _share(term: Term, size: Sizes, whole: Sizes) -> Tensor:
-    """What a term of a batch adds to the loss of its group."""
-    return term.weight * term.value * (term.count(size) / term.count(whole))
+        return Counter({"utterances": len(batch.lengths), "frames": frames})
 
 
 class _Totals:
-    """Sums over an epoch."""
+    """Sums over an epoch.
+
+    Attributes:
+        norms: Norm of the gradient in each step.
+    """
 
     def __init__(self, trainer: Trainer) -> None:
         self._split = trainer.data.train
@@ -121,35 +113,30 @@ class _Totals:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._weights: dict[str, float] = {}
-        self._norms: list[float] = []
+        self.norms: list[float] = []
         self._hypotheses: list[list[str]] = []
         self._references: list[Sequence[str]] = []
 
     def add_batch(
-        self, batch: Batch, size: Sizes, output: ModelOutput, terms: Sequence[Term]
+        self, batch: Batch, size: Counter[Unit], output: ModelOutput, terms: Sequence[Term]
     ) -> None:
         """Adds the losses of a batch, and what was recognised in it."""
         for term in terms:
-            count = term.count(size)
-            self._sums[term.name] += float(term.value.detach()) * count
-            self._counts[term.name] += count
+            self._sums[term.name] += float(term.value.detach()) * size[term.unit]
+            self._counts[term.name] += size[term.unit]
             self._weights[term.name] = term.weight
         for glosses in greedy_decode(output.log_probs, output.lengths):
             self._hypotheses.append([self._vocabulary[gloss] for gloss in glosses])
         self._references += [self._split.references[index] for index in batch.indices.tolist()]
 
-    def add_step(self, norm: float) -> None:
-        """Adds a step's gradient norm; one that the scaler skipped is not finite."""
-        if math.isfinite(norm):
-            self._norms.append(norm)
-
     def columns(self, learning_rate: float) -> dict[str, float]:
         """The means, and the weighted sum of the components, by their names in the curve."""
         components = {name: total / self._counts[name] for name, total in self._sums.items()}
+        norms = [norm for norm in self.norms if math.isfinite(norm)]  # the scaler skips the others
         return {
             "train/loss": sum(self._weights[name] * value for name, value in components.items()),
             **{f"train/loss_components/{name}": value for name, value in components.items()},
             "train/learning_rate": learning_rate,
-            "train/gradient_norm": sum(self._norms) / len(self._norms) if self._norms else math.nan,
+            "train/gradient_norm": sum(norms) / len(norms) if norms else math.nan,
             "train/wer": corpus_wer(self._hypotheses, self._references).wer_percent,
         }

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from trainables.data import BLANK, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
-from trainables.decoding import BeamDecoder, greedy_decode
-from trainables.losses import ctc_loss
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import greedy_decode
+from trainables.losses.ctc import ctc_loss
 from trainables.losses.frames import real_frames
-from trainables.models import ModelOutput, Recogniser
+from trainables.models.base import ModelOutput, Recogniser
 from trainables.scoring.wer import WerResult, corpus_wer
 
 
@@ -60,7 +61,7 @@ def evaluate(
         decoder: Beam search; None for the likeliest class of every frame.
         utterances_at_once: Size of a batch.
     """
-    sums = _Sums()
+    totals = np.zeros(5)
     hypotheses: list[tuple[str, ...]] = [()] * len(split)
     training = model.training
     model.eval()
@@ -70,17 +71,17 @@ def evaluate(
             with torch.inference_mode():
                 output: ModelOutput = model(batch.features, batch.lengths)
             possible = split.frames_needed[indices] <= output.lengths.numpy()
-            sums.add(output, batch, np.flatnonzero(possible))
-            decoded = _decoded(output, decoder)
-            for index, glosses in zip(indices.tolist(), decoded, strict=True):
+            totals += _sums(output, batch, np.flatnonzero(possible))
+            for index, glosses in zip(indices.tolist(), _decoded(output, decoder), strict=True):
                 hypotheses[index] = tuple(vocabulary[gloss] for gloss in glosses)
     finally:
         model.train(training)
+    frames, blanks, entropy, loss, alignable = totals.tolist()
     return Evaluation(
         wer=corpus_wer(hypotheses, split.references),
-        loss=sums.loss / sums.alignable if sums.alignable else math.nan,
-        blank_rate=sums.blank / sums.frames,
-        entropy_ratio=sums.entropy / sums.frames / math.log(len(vocabulary)),
+        loss=loss / alignable if alignable else math.nan,
+        blank_rate=blanks / frames,
+        entropy_ratio=entropy / frames / math.log(len(vocabulary)),
         hypotheses=tuple(hypotheses),
     )
 
@@ -94,33 +95,23 @@ def _decoded(output: ModelOutput, decoder: BeamDecoder | None) -> list[list[int]
     return decoder.decode_batch(log_probs[:end, row] for row, end in enumerate(lengths))
 
 
-class _Sums:
-    """Totals over the batches of a split."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.blank = 0.0
-        self.entropy = 0.0
-        self.loss = 0.0
-        self.alignable = 0
-
-    def add(self, output: ModelOutput, batch: Batch, possible: NDArray[np.int64]) -> None:
-        """Adds a batch; the loss only of those rows that CTC can align."""
-        log_probs = output.log_probs.float()  # [T, N, C]
-        frames = real_frames(log_probs, output.lengths)  # [F, C]
-        entropy = -(frames.exp() * frames).sum(dim=-1)
-        self.frames += len(frames)
-        self.blank += int((frames.argmax(dim=-1) == BLANK).sum())
-        self.entropy += float(entropy.double().sum())
-        if not len(possible):
-            return
+def _sums(
+    output: ModelOutput, batch: Batch, possible: NDArray[np.int64]
+) -> tuple[float, float, float, float, float]:
+    """Frames of a batch, blanks among them, entropy; loss of the rows that CTC can align, rows."""
+    log_probs = output.log_probs.float()  # [T, N, C]
+    frames = real_frames(log_probs, output.lengths)  # [F, C]
+    blanks = int((frames.argmax(dim=-1) == BLANK).sum())
+    entropy = float(-(frames.exp() * frames).sum(dim=-1).double().sum())
+    loss = 0.0
+    if len(possible):
         rows = torch.from_numpy(possible)
         targets = torch.split(batch.targets, batch.target_lengths.tolist())
-        loss = ctc_loss(
+        mean = ctc_loss(
             log_probs[:, rows.to(log_probs.device)],
             torch.cat([targets[row] for row in possible]),
             output.lengths[rows],
             batch.target_lengths[rows],
         )
-        self.loss += float(loss) * len(possible)
-        self.alignable += len(possible)
+        loss = float(mean) * len(possible)
+    return len(frames), blanks, entropy, loss, len(possible)

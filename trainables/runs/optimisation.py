@@ -13,10 +13,7 @@ from trainables.config import RunConfig
 from trainables.errors import CheckpointError, ConfigError
 from trainables.runs.schedules import learning_rate_factor
 
-_OPTIMISERS: dict[str, type[torch.optim.Adam]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
+_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 def choose_device(name: str) -> torch.device:
@@ -46,10 +43,7 @@ class Precision:
             # Emulated, as on GPUs before Ampere, bfloat16 is slower than 32 bits.
             native = torch.cuda.is_bf16_supported(including_emulation=False)
             self.dtype = torch.bfloat16 if native else torch.float16
-        self.scaler = torch.amp.GradScaler(
-            device.type,
-            enabled=self.dtype is torch.float16,
-        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
 
     @property
     def scaled(self) -> bool:
@@ -109,11 +103,9 @@ class Optimisation:
         for group in self._optimiser.param_groups:
             group["lr"] = self.learning_rate(position)
         scaler.unscale_(self._optimiser)
-        limit = self._config.clip_norm
+        limit = self._config.clip_norm or float("inf")
         try:
-            norm = float(
-                nn.utils.clip_grad_norm_(self._parameters, float("inf") if limit is None else limit)
-            )
+            norm = float(nn.utils.clip_grad_norm_(self._parameters, limit))
             if norm < float("inf") or self.precision.scaled:
                 scaler.step(self._optimiser)
         finally:

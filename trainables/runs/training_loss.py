@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from trainables.config import RunConfig
 from trainables.data.batch import Batch
-from trainables.losses import ctc_loss
-from trainables.models import ModelOutput, Recogniser
+from trainables.losses.ctc import ctc_loss
+from trainables.models.base import ModelOutput, Recogniser
 
 DISTILLATION = "distillation_loss"
 HARD_CTC = "hard_ctc_loss"
 FEATURE_MATCHING = "feature_matching_loss"
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How much a batch holds.
-
-    Attributes:
-        utterances: Utterances.
-        frames: Frames that come out of the model for them.
-    """
-
-    utterances: int
-    frames: int
-
-    def __add__(self, other: Sizes) -> Sizes:
-        """The sizes of both together."""
-        return Sizes(self.utterances + other.utterances, self.frames + other.frames)
+Unit = Literal["utterances", "frames"]
+"""What a mean is over: utterances, or the frames that come out of the model for them."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +30,13 @@ class Term:
         name: Column of the curve, below `train/loss_components/`.
         value: Mean over the batch, shape ().
         weight: Its share of the whole.
-        per_frame: Whether the mean is over frames, else over utterances.
+        unit: What the mean is over.
     """
 
     name: str
     value: Tensor
     weight: float
-    per_frame: bool = False
-
-    def count(self, sizes: Sizes) -> int:
-        """What the mean is over, in a batch or a group of batches of these sizes."""
-        return sizes.frames if self.per_frame else sizes.utterances
+    unit: Unit = "utterances"
 
 
 class TrainingLoss:

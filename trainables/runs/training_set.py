@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainables.config import RunConfig
 from trainables.data import Split
 from trainables.data.augmentation import augment
 from trainables.data.batch import Batch, collate
 from trainables.data.batching import epoch_batches
+from trainables.data.dataset import Frames, Indices
 from trainables.errors import ConfigError
 from trainables.seeding import generator
 
-Indices = NDArray[np.int64]
 Group = list[Indices]
 """Batches that make one step of the optimiser together, as utterance indices."""
 
@@ -50,7 +49,7 @@ class TrainingSet:
                 hint="Lower subsampling, or raise truncate_frames.",
             )
 
-    def frames(self, utterance: int) -> NDArray[np.float32]:
+    def frames(self, utterance: int) -> Frames:
         """Features (T, D) of an utterance after cutting, not augmented."""
         return self._split.frames(utterance)[: self.lengths[utterance]]
 
@@ -81,7 +80,7 @@ class TrainingSet:
             for part in group
         ]
 
-    def _drawn(self, utterance: int, seed: int, epoch: int) -> NDArray[np.float32]:
+    def _drawn(self, utterance: int, seed: int, epoch: int) -> Frames:
         """Frames of an utterance as this epoch shows them."""
         frames = self.frames(utterance)
         settings = self._config.augmentation

@@ -13,12 +13,9 @@ from collections.abc import Callable, Sequence
 
 Tokens = list[str]
 
-# A letter is spelled, alone or at the end or the beginning of letters joined already; SCH and NN
-# are spelled as one.
-_ENDS_IN_LETTER = re.compile(r"(.*\+)?[A-Z]")
-_BEGINS_WITH_LETTER = re.compile(r"[A-Z](\+.*)?")
-_ENDS_IN_SCH = re.compile(r"(.*\+)?SCH")
-_BEGINS_WITH_NN = re.compile(r"NN(\+.*)?")
+# Two tokens of which letters are spelled: a letter alone, or at the end or the beginning of letters
+# joined already. SCH before a letter and NN after one are spelled as one.
+_SPELLED = re.compile(r"(.*\+)?([A-Z] ([A-Z]|NN)|SCH [A-Z])(\+.*)?")
 _CAPITALS = re.compile(r"[A-Z]+")
 _ROOM = re.compile(r"([A-Z]{2})RAUM")
 _DROPPED_WITH = ("__LEFTHAND__", "__EPENTHESIS__", "__EMOTION__")
@@ -52,17 +49,11 @@ def _how_it_looks_is_one_word(tokens: Tokens) -> Tokens:
 def _letters_joined(tokens: Tokens) -> Tokens:
     joined: Tokens = []
     for token in tokens:
-        if joined and _spelled_together(joined[-1], token):
+        if joined and _SPELLED.fullmatch(f"{joined[-1]} {token}"):
             joined[-1] += "+" + token
         else:
             joined.append(token)
     return joined
-
-
-def _spelled_together(first: str, second: str) -> bool:
-    if _ENDS_IN_LETTER.fullmatch(first):
-        return bool(_BEGINS_WITH_LETTER.fullmatch(second) or _BEGINS_WITH_NN.fullmatch(second))
-    return bool(_ENDS_IN_SCH.fullmatch(first) and _BEGINS_WITH_LETTER.fullmatch(second))
 
 
 def _repeats_collapsed(tokens: Tokens) -> Tokens:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trainables.data import Dataset
 from trainables.errors import ConfigError
 from trainables.files.stored_model import StoredModel, load_model, vocabulary_difference
 
@@ -56,21 +57,25 @@ class FrozenTeacher:
         """Where and how exactly it computes: outputs of two kinds differ in their last bits."""
         return f"{self.device.type}-float{16 if self.half else 32}"
 
-    def check_fits(self, *, vocabulary: Sequence[str], feature_size: int, subsampling: int) -> None:
+    def check_fits(self, data: Dataset, *, subsampling: int) -> None:
         """Checks that a student can learn from this teacher frame by frame.
+
+        Args:
+            data: What the student is trained on.
+            subsampling: Of the student.
 
         Raises:
             ConfigError: They differ in vocabulary, features or frame rate.
         """
         stored = self.stored
-        difference = vocabulary_difference(stored.vocabulary, vocabulary)
+        difference = vocabulary_difference(stored.vocabulary, data.vocabulary)
         if difference:
             raise ConfigError(
                 f"teacher {stored.path}: {difference}",
                 hint="Teacher and student must be trained on the same vocabulary.",
             )
         for name, theirs, ours in (
-            ("feature_size", stored.feature_size, feature_size),
+            ("feature_size", stored.feature_size, data.feature_size),
             ("subsampling", stored.config.subsampling, subsampling),
         ):
             if theirs != ours:

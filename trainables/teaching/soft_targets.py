@@ -39,9 +39,23 @@ class SoftTargets:
             DataError: There are none for train, or they are not whole.
         """
         self.folder = folder
-        self._index = _read_index(folder)
         self._open: dict[str, Any] = {}
         self._ids: tuple[str, ...] = ()
+        path = folder / "train.json"
+        try:
+            self._index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            version = self._index["format_version"]
+        except FileNotFoundError:
+            raise DataError(
+                f"there are no soft targets of train in {folder}",
+                hint=f"slr-tune soft-targets CHECKPOINT --split train --out {folder} writes them.",
+            ) from None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"soft targets {path} are damaged: {error!r}") from error
+        if version != FORMAT_VERSION:
+            raise DataError(
+                f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
+            )
 
     @property
     def temperature(self) -> float:
@@ -51,7 +65,7 @@ class SoftTargets:
     def facts(self) -> dict[str, Any]:
         """What the teacher was."""
         return {
-            "teacher_hash": index_hash(self.folder),
+            "teacher_hash": file_hash(self.folder / "train.json"),  # it has the digests of all
             "teacher_wer": self._index["teacher_wer"],
             "teacher_parameters": self._index["teacher_parameters"],
         }
@@ -78,11 +92,8 @@ class SoftTargets:
                 "truncate_frames changes those",
                 hint="Switch it off, or use the teacher itself.",
             )
-        if (
-            config.temperature.schedule != "constant"
-            or config.temperature.start != self.temperature
-        ):
-            schedule = config.temperature
+        schedule = config.temperature
+        if schedule.schedule != "constant" or schedule.start != self.temperature:
             raise ConfigError(
                 f"{where}: they were softened at temperature {self.temperature:g}, the run's "
                 f"schedule is {schedule.schedule} from {schedule.start:g}",
@@ -147,35 +158,6 @@ class SoftTargets:
                 raise SafetensorError("its SHA-256 is not the one in the index")
             self._open[path.name] = safe_open(path, framework="numpy")
         return self._open[path.name]
-
-
-def _read_index(folder: Path) -> dict[str, Any]:
-    """What is known of the soft targets of train.
-
-    Raises:
-        DataError: There are none, or the index is damaged.
-    """
-    path = folder / "train.json"
-    try:
-        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = index["format_version"]
-    except FileNotFoundError:
-        raise DataError(
-            f"there are no soft targets of train in {folder}",
-            hint=f"slr-tune soft-targets CHECKPOINT --split train --out {folder} writes them.",
-        ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"soft targets {path} are damaged: {error!r}") from error
-    if version != FORMAT_VERSION:
-        raise DataError(
-            f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
-        )
-    return index
-
-
-def index_hash(folder: Path) -> str:
-    """SHA-256 of the index of train, which holds the digests of all files."""
-    return file_hash(folder / "train.json")
 
 
 def _spread(kept: Probabilities, classes: NDArray[np.int32], count: int) -> Probabilities:

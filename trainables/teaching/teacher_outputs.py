@@ -96,18 +96,13 @@ def open_outputs(live: LiveOutputs, *, key: Sequence[str], cache: Path) -> Cache
     Raises:
         DataError: The folder cannot be written to, or the disk is full.
     """
-    folder = keyed_folder(cache / "teacher-outputs", key)
-    try:
-        return open_or_create(
-            folder,
-            CachedOutputs,
-            lambda partial: _create(partial, live, key=key),
-        )
-    except OSError as error:
-        raise DataError(
-            f"teacher outputs cannot be stored in {folder}: {error}",
-            hint="Free some space, or set teacher_cache: false.",
-        ) from error
+    return open_or_create(
+        keyed_folder(cache / "teacher-outputs", key),
+        CachedOutputs,
+        lambda partial: _create(partial, live, key=key),
+        what="teacher outputs",
+        hint="Free some space, or set teacher_cache: false.",
+    )
 
 
 def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device) -> TeacherBatch:

@@ -76,7 +76,8 @@ def test_damaged_log_probs_are_made_again(trained: Path, call: Call) -> None:
 def test_an_arpa_file_is_read(trained: Path, call: Call, tmp_path: Path) -> None:
     # Broken if only the model made of the training glosses could be used.
     from trainables.data import prepare
-    from trainables.decoding import train_kneser_ney, write_arpa
+    from trainables.decoding.arpa import write_arpa
+    from trainables.decoding.kneser_ney import train_kneser_ney
 
     data = prepare({"name": "libras", "train": 60, "dev": 8, "test": 4}, trained / ".cache")
     model = train_kneser_ney(data.train.references, order=3, vocabulary=data.vocabulary[1:])

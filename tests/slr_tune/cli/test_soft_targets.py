@@ -15,7 +15,7 @@ from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root
 from slr_tune.training.teacher import _soft_teacher
 from trainables.data import prepare
-from trainables.teaching.soft_targets import index_hash
+from trainables.files.stored_model import file_hash
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -106,7 +106,7 @@ def test_the_search_knows_them_as_a_teacher(folder: Path, teacher: Path) -> None
     # Broken if a study's record did not say what taught it, or a weak teacher went unsaid.
     told: list[str] = []
     found = _soft_teacher(folder, None, tell=told.append)
-    assert (found.checkpoint, found.hash) == (folder, index_hash(folder))
+    assert (found.checkpoint, found.hash) == (folder, file_hash(folder / "train.json"))
     assert found.reference_wer is None and len(told) == 1
     assert _soft_teacher(folder, 0.0, tell=told.append).reference_wer == 0.0
     assert told[-1].startswith("Warning: the baseline student reaches 0.00")

@@ -10,7 +10,7 @@ from slr_tune.evaluation.mistakes import find_mistakes
 from slr_tune.evaluation.tuning import Tried, _held_out
 from slr_tune.statistics import compare
 from slr_tune.statistics.wer_interval import drawn_units, paired_difference, wer_with_interval
-from trainables.decoding import BeamSettings
+from trainables.decoding.settings import BeamSettings
 
 
 def counts_of(

@@ -9,7 +9,8 @@ from pathlib import Path
 import kenlm
 import pytest
 
-from trainables.decoding import NgramModel, read_arpa, train_kneser_ney, write_arpa
+from trainables.decoding.arpa import NgramModel, read_arpa, write_arpa
+from trainables.decoding.kneser_ney import train_kneser_ney
 from trainables.errors import DataError
 
 Texts = tuple[list[list[str]], list[list[str]]]

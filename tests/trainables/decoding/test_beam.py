@@ -11,15 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from reference_beam import Glosses, Mass, ReferenceBeamDecoder
 
-from trainables.decoding import (
-    BeamDecoder,
-    BeamSettings,
-    Hypothesis,
-    NgramModel,
-    greedy_decode,
-    train_kneser_ney,
-)
-from trainables.decoding.arpa import UNKNOWN, NgramEntry
+from trainables.decoding.arpa import UNKNOWN, NgramEntry, NgramModel
+from trainables.decoding.beam import BeamDecoder
+from trainables.decoding.best_path import greedy_decode
+from trainables.decoding.kneser_ney import train_kneser_ney
+from trainables.decoding.settings import BeamSettings, Hypothesis
 from trainables.errors import ConfigError
 
 LogProbs = NDArray[np.float32]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trainables.decoding import confident_decode, greedy_decode
+from trainables.decoding.best_path import confident_decode, greedy_decode
 from trainables.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.decoding import greedy_decode
+from trainables.decoding.best_path import greedy_decode
 
 
 def scores_of(*paths: list[int], classes: int = 5) -> torch.Tensor:

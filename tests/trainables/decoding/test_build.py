@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from trainables.config import Decoding, DistillConfig, StudentConfig
 from trainables.data import Dataset
 from trainables.data.batch import collate
-from trainables.decoding import BeamDecoder, BeamSettings, train_kneser_ney
+from trainables.decoding.beam import BeamDecoder
 from trainables.decoding.build import build_decoder
+from trainables.decoding.kneser_ney import train_kneser_ney
+from trainables.decoding.settings import BeamSettings
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.files.stored_model import load_model
 from trainables.runs.evaluation import evaluate

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.decoding import NgramModel, train_kneser_ney
+from trainables.decoding.arpa import NgramModel
+from trainables.decoding.kneser_ney import train_kneser_ney
 
 Words = tuple[str, ...]
 Texts = tuple[list[list[str]], list[list[str]]]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.losses import ctc_loss
+from trainables.losses.ctc import ctc_loss
 
 
 def collapse(path: tuple[int, ...]) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.losses import framewise_kd_loss
+from trainables.losses.distillation import framewise_kd_loss
 
 
 def logits_of(*frames: list[float]) -> Tensor:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from trainables.losses import FeatureProjection, feature_matching_loss, matched_layers
+from trainables.losses.features import FeatureProjection, feature_matching_loss, matched_layers
 
 LENGTHS = torch.tensor([1, 2])
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from trainables.data import BLANK
-from trainables.models import BiLSTM, bilstm
+from trainables.models import bilstm
 from trainables.models.base import ModelOutput
+from trainables.models.bilstm import BiLSTM
 
 SUBSAMPLINGS = (1, 2, 4)
 LENGTHS = (9, 3, 14, 1, 14, 6)  # unsorted, with a single frame, with ties

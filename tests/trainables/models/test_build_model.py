@@ -10,7 +10,10 @@ import torch
 
 from trainables.config import RunConfig, StudentConfig
 from trainables.errors import ConfigError
-from trainables.models import ARCHITECTURES, BiLSTM, Inception, MobileNet, build_model
+from trainables.models import ARCHITECTURES, build_model
+from trainables.models.bilstm import BiLSTM
+from trainables.models.inception import Inception
+from trainables.models.mobilenet import MobileNet
 
 SETTINGS = {
     "architecture": "bilstm",

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.models import Inception, MobileNet, Recogniser
-from trainables.models.base import ModelOutput
+from trainables.models.base import ModelOutput, Recogniser
+from trainables.models.inception import Inception
+from trainables.models.mobilenet import MobileNet
 
 MODELS = (Inception, MobileNet)
 SUBSAMPLINGS = (1, 2, 4)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.scoring import Score, read_pairs, score
+from trainables.scoring.pairing import read_pairs
+from trainables.scoring.score import Score, score
 
 Words = list[str]
 Counts = dict[str, int]

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.scoring import Edit, count_errors
-from trainables.scoring.alignment import align_by_least_errors, align_like_sclite
+from trainables.scoring.alignment import (
+    Edit,
+    align_by_least_errors,
+    align_like_sclite,
+    count_errors,
+)
 
 words = st.lists(st.sampled_from(["A", "a", "B", "C", "D E"]), max_size=7)
 Align = Callable[[list[str], list[str]], list[Edit]]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from trainables.errors import DataError
-from trainables.scoring import Utterance, read_pairs, score
+from trainables.scoring.pairing import Utterance, read_pairs
+from trainables.scoring.score import score
 
 FILES = {
     "ref.txt": "A B C\nD\n",
