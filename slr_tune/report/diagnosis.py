@@ -10,7 +10,6 @@ from slr_tune.diagnosis.causes import Cause
 from slr_tune.diagnosis.diagnosis import Diagnosis
 from slr_tune.report.page import (
     HTML,
-    PALETTE,
     TERMINAL,
     Block,
     Bullets,
@@ -21,7 +20,7 @@ from slr_tune.report.page import (
     Table,
     texts,
 )
-from slr_tune.report.page.figures import Trace, axis, scatter
+from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 
 _MARKS = {"ok": "[ OK ]", "bad": "[BAD ]", "unknown": "[ -- ]"}
 _LINES = (

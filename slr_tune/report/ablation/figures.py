@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from slr_tune.ablation.result import AblationResult, ArmRow, ResultTable
 from slr_tune.report.ablation import sentences
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
+    PALETTE,
     SOFT,
     Trace,
     axis,

@@ -31,11 +31,8 @@ from slr_tune.report.page import (
     Panels,
     Part,
     Table,
-    render_html,
-    render_latex,
-    render_markdown,
 )
-from slr_tune.report.page.files import write_texts
+from slr_tune.report.page.files import write_page
 from slr_tune.text import counted
 
 COST = "cost"
@@ -55,14 +52,9 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
         The files, the page first.
     """
     figure = print_differences(result.main, folder)
-    page = ablation_page(result)
     name = "".join(letter if letter.isalnum() else "-" for letter in result.name)
-    texts = {
-        "report.html": render_html(page),
-        "report.md": render_markdown(page, head=("title",)),
-        "report.tex": render_latex(page, label=f"tab:ablation-{name}"),
-    }
-    return [*write_texts(folder, texts), *figure]
+    label, page = f"tab:ablation-{name}", ablation_page(result)
+    return [*write_page(page, folder, "report", head=("title",), label=label), *figure]
 
 
 def ablation_page(result: AblationResult) -> Page:

@@ -9,8 +9,9 @@ from typing import Any
 from slr_tune.ablation.result import ResultTable
 from slr_tune.report.ablation.curves import Band
 from slr_tune.report.ablation.figures import ROW_LEGEND, rows_height, wrapped
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
+    PALETTE,
     SOFT,
     Trace,
     axis,

@@ -8,9 +8,10 @@ from typing import Any
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Interaction, Marginal
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
+    PALETTE,
     Trace,
     axis,
     band,

@@ -7,19 +7,8 @@ from pathlib import Path
 from slr_tune.importance import StudyImportance
 from slr_tune.report.importance import figures, sentences
 from slr_tune.report.importance.print_figures import print_bars, print_marginals
-from slr_tune.report.page import (
-    HTML,
-    MARKDOWN,
-    TERMINAL,
-    Block,
-    Bullets,
-    Page,
-    Panels,
-    Part,
-    render_html,
-    render_markdown,
-)
-from slr_tune.report.page.files import write_texts
+from slr_tune.report.page import HTML, MARKDOWN, TERMINAL, Block, Bullets, Page, Panels, Part
+from slr_tune.report.page.files import write_page
 
 
 def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
@@ -28,12 +17,7 @@ def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
     Returns:
         The files, the page first.
     """
-    page = importance_page(found)
-    texts = {
-        "importance.html": render_html(page),
-        "importance.md": render_markdown(page, head=()),
-    }
-    paths = write_texts(folder, texts)
+    paths = write_page(importance_page(found), folder, "importance", head=())
     if found.main.units:
         paths += print_bars(found, folder) + print_marginals(found, folder)
     return paths

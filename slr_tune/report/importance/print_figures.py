@@ -16,7 +16,7 @@ from slr_tune.report.importance.figures import (
     ordered_bars,
     rung_shares,
 )
-from slr_tune.report.page import PALETTE
+from slr_tune.report.page.figures import PALETTE
 from slr_tune.report.print_style import (
     LINES,
     MARKERS,

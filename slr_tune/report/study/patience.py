@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slr_tune.report.page import PALETTE, WRITTEN, Block, Figure, Part, Table, numbers
-from slr_tune.report.page.figures import INK, axis, gapped, scatter
+from slr_tune.report.page import WRITTEN, Block, Figure, Part, Table, numbers
+from slr_tune.report.page.figures import INK, PALETTE, axis, gapped, scatter
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.style import LEGEND
 from slr_tune.study.patience import TOLERANCE, Patience

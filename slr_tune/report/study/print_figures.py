@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slr_tune.report.page import PALETTE
+from slr_tune.report.page.figures import PALETTE
 from slr_tune.report.print_style import DARK, GREY, new_figure, note, ring, save, title_axis
 from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks

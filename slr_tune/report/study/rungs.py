@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
-from slr_tune.report.page import PALETTE, WRITTEN, Figure, Panels, Part, Table, numbers
-from slr_tune.report.page.figures import Trace, axis, scatter
+from slr_tune.report.page import WRITTEN, Figure, Panels, Part, Table, numbers
+from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE, LEGEND, plotted
 from slr_tune.text import metric_title

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slr_tune.report.page import PALETTE
-from slr_tune.report.page.figures import INK, Trace, gapped, scatter
+from slr_tune.report.page.figures import INK, PALETTE, Trace, gapped, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE
 
