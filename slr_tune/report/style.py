@@ -58,13 +58,6 @@ LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "
 """plotly's legend above the figure: below it, a narrow screen lays it over the axis title."""
 
 
-def ending_key(reason: str) -> str:
-    """Which of `ENDINGS` a record's reason to end belongs to."""
-    if reason in ENDINGS:
-        return reason
-    return "running" if reason in ("waiting", "running") else "failed"
-
-
 def plotted(value: float) -> float:
     """A value for a figure: six significant digits, as decimals would flatten a small metric."""
     return float(f"{value:.6g}")

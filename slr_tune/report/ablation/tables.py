@@ -8,7 +8,7 @@ from slr_tune.ablation.result import AblationResult, ArmRow, Receipt, ResultTabl
 from slr_tune.report.ablation import sentences
 from slr_tune.report.ablation.sentences import p_value_text, signed, value_text
 from slr_tune.report.page import Table, TableColumn, numbers, texts
-from slr_tune.text import number
+from slr_tune.text import number, span
 
 _MOST_SEEDS = 5
 """Seeds that have a column of their own in the main table; more are given as a range."""
@@ -154,7 +154,7 @@ def arms_table(result: AblationResult) -> Table:
                 arm.name,
                 arm.kind,
                 f"{changes}. {arm.note}" if arm.note else changes,
-                _span(epochs[0], epochs[-1]) if epochs else "",
+                span(epochs[0], epochs[-1]) if epochs else "",
                 ", ".join(f"{size:,}" for size in sizes),
             )
         )
@@ -225,7 +225,7 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
 def stages_table(receipt: Receipt) -> Table:
     """What was trained, stage by stage."""
     rows = [
-        (_span(stage.first, stage.last), "; ".join(stage.runs), f"{stage.seconds:.1f}")
+        (span(stage.first, stage.last), "; ".join(stage.runs), f"{stage.seconds:.1f}")
         for stage in receipt.stages
     ]
     return Table(texts("epochs", "for") + numbers("seconds"), rows)
@@ -249,10 +249,6 @@ def _p_heading(table: ResultTable) -> str:
 
 def _outcome(row: ArmRow) -> str:
     return row.outcome or "baseline"
-
-
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first} to {last}"
 
 
 def _seed_columns(seeds: Sequence[int]) -> list[TableColumn]:

@@ -16,6 +16,7 @@ from slr_tune.report.page.figures import (
     Trace,
     axis,
     band,
+    bars,
     panel_axis,
     rows_axis,
     scatter,
@@ -91,15 +92,13 @@ def errors_figure(table: ResultTable) -> Figure:
     rows = [row for row in table.rows if row.substitutions is not None][::-1]
     style = {"fgcolor": "var(--paper)", "fillmode": "overlay", "fgopacity": 0.8, "size": 7}
     traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": kind,
-            "y": list(range(len(rows))),
-            "x": [getattr(row, kind) for row in rows],
-            "marker": {"color": colour, "pattern": {"shape": shape, **style}},
-            "hovertemplate": f"{kind}: %{{x:.2f}}<extra></extra>",
-        }
+        bars(
+            kind,
+            f"{kind}: %{{x:.2f}}",
+            y=list(range(len(rows))),
+            x=[getattr(row, kind) for row in rows],
+            marker={"color": colour, "pattern": {"shape": shape, **style}},
+        )
         for kind, colour, shape in (
             ("substitutions", PALETTE[0], ""),
             ("deletions", PALETTE[4], "/"),

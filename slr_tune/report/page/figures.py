@@ -40,6 +40,12 @@ def scatter(
     return trace | rest
 
 
+def bars(name: str, hover: str, **rest: Any) -> Trace:
+    """A trace of horizontal bars; `rest` are other keys of it, their ends and places among them."""
+    look = {"type": "bar", "orientation": "h", "name": name}
+    return look | rest | {"hovertemplate": f"{hover}<extra></extra>"}
+
+
 def gapped(
     curves: Iterable[tuple[int, Sequence[float], Sequence[float]]],
 ) -> tuple[list[Any], list[Any], list[Any]]:
