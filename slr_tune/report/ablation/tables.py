@@ -28,13 +28,9 @@ def comparison_table(
     means = any(row.per_seed for row in table.rows)
     seeds = seeds if per_seed and means else ()
     mean = "mean, %" if sentences.is_wer(table) else "mean"
-    heads = [
-        *texts("arm"),
-        *_seed_columns(seeds),
-        *numbers(*[mean] * means, "difference", "95 % interval"),
-        *numbers(_p_heading(table), secondary=True),
-        *texts("verdict"),
-    ]
+    heads = texts("arm") + _seed_columns(seeds)
+    heads += numbers(*[mean] * means, "difference", "95 % interval")
+    heads += numbers(_p_heading(table), secondary=True) + texts("verdict")
     rows = [
         (
             row.name,
@@ -81,32 +77,21 @@ def exact_difference(value: float | None, table: ResultTable) -> str:
 
 def statistics_table(table: ResultTable) -> Table:
     """What else is known of each difference."""
-    rows = []
-    for row in table.rows:
-        if row.difference is None:
-            continue
-        chance = row.probability_of_improvement
-        rows.append(
-            (
-                row.name,
-                p_value_text(row.p_value),
-                p_value_text(row.holm_p),
-                "" if chance is None else f"{100 * chance:.0f}",
-                ", ".join(signed(value, table) for value in row.difference_per_seed),
-                ", ".join("-" if p is None else p_value_text(p) for p in row.mapsswe_p),
-                _smallest(row, table),
-                _more(row),
-            )
+    rows = [
+        (
+            row.name,
+            p_value_text(row.p_value),
+            p_value_text(row.holm_p),
+            "" if (chance := row.probability_of_improvement) is None else f"{100 * chance:.0f}",
+            ", ".join(signed(value, table) for value in row.difference_per_seed),
+            ", ".join("-" if p is None else p_value_text(p) for p in row.mapsswe_p),
+            _smallest(row, table),
+            _more(row),
         )
-    heads = texts("arm") + numbers(
-        "p",
-        "Holm p",
-        "better, chance %",
-        "difference by seed",
-        "MAPSSWE p by seed",
-        "smallest shown",
-        "more seeds",
-    )
+        for row in sentences.compared(table)
+    ]
+    heads = texts("arm") + numbers("p", "Holm p", "better, chance %", "difference by seed")
+    heads += numbers("MAPSSWE p by seed", "smallest shown", "more seeds")
     text = (
         "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
         "difference that such runs show in four studies of five, at the level that Holm's "
@@ -175,19 +160,15 @@ def retune_table(main: ResultTable, retuned: ResultTable, *, short: bool = False
         short: With a star for what was shown, and without what was chosen.
     """
     rows: list[tuple[str, ...]] = []
-    for row in main.rows:
-        other = next((one for one in retuned.rows if one.name == row.name), None)
-        if other is None:
-            continue
+    for row, other in sentences.pairs(main, retuned):
         before, after = (
             " ".join(sentences.difference_texts(*pair)) for pair in ((row, main), (other, retuned))
         )
         if short:
-            stars = ["*" * sentences.is_shown(one) for one in (row, other)]
-            rows.append((row.name, before + stars[0], after + stars[1]))
+            one, two = ("*" * sentences.is_shown(arm) for arm in (row, other))
+            rows.append((row.name, before + one, after + two))
         else:
-            verdicts = _outcome(row), _outcome(other)
-            rows.append((row.name, before, verdicts[0], after, verdicts[1], other.note))
+            rows.append((row.name, before, _outcome(row), after, _outcome(other), other.note))
     text = f"Differences in {sentences.unit_word(main)} with 95 % intervals, on {main.split}"
     ours, own = numbers("as the baseline", "tuned for itself")
     if short:
@@ -209,12 +190,9 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
         )
         for place, step in enumerate(result.steps, start=1)
     ]
-    heads = [
-        *numbers("step"),
-        *texts("parameter", "change"),
-        *numbers("brought", f"mean {sentences.measure_name(table)} after it"),
-        *texts("what the others would have brought"),
-    ]
+    heads = numbers("step") + texts("parameter", "change")
+    heads += numbers("brought", f"mean {sentences.measure_name(table)} after it")
+    heads += texts("what the others would have brought")
     text = (
         "Each step is the best of those that were left, chosen and measured by the same runs: the "
         "first ones look larger than they are."

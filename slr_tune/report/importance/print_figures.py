@@ -19,14 +19,7 @@ from slr_tune.report.importance.figures import (
     rung_shares,
 )
 from slr_tune.report.page.figures import PALETTE
-from slr_tune.report.print_style import (
-    LINES,
-    MARKERS,
-    name_rows,
-    new_figure,
-    save,
-    title_axis,
-)
+from slr_tune.report.print_style import LINES, MARKERS, name_rows, new_figure, save, title_axis
 from slr_tune.text import metric_title
 
 if TYPE_CHECKING:

@@ -13,12 +13,7 @@ from trainables.files.atomic import replace_file
 
 
 def write_page(
-    page: Page,
-    folder: Path,
-    name: str,
-    *,
-    head: Collection[str] = HEAD,
-    label: str = "",
+    page: Page, folder: Path, name: str, *, head: Collection[str] = HEAD, label: str = ""
 ) -> list[Path]:
     """Writes a page as `name.html` and `name.md`; who reads one meanwhile does not meet half of it.
 

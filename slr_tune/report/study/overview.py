@@ -104,11 +104,11 @@ def _nothing_yet(study: StudyData) -> str:
 def _confirmation(study: StudyData) -> str:
     row = confirmed_best(study)
     if row is None:
-        how = "slr-tune ablate compares settings over fresh seeds."
-        how = "slr-tune confirm gives the honest one." if study.recogniser else how
+        confirm = "slr-tune confirm gives the honest one."
+        ablate = "slr-tune ablate compares settings over fresh seeds."
         return (
             "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            f"merit. {how}"
+            f"merit. {confirm if study.recogniser else ablate}"
         )
     count = len(row.wer["dev"])
     it = "it" if study.metric == "val/wer" else "its dev WER"
