@@ -94,7 +94,7 @@ def _found(result: AblationResult) -> Iterator[Part]:
     if (test := result.table(TEST)) is not None:
         blocks = [test.verdict, Part("", test.limits, formats=HTML), *_compared(test, result)]
         for table in result.crossing("test"):
-            blocks += [sentences.titled(table), *_compared(table, result)]
+            blocks += [f"{table.title}: {table.verdict}", *_compared(table, result)]
         yield Part("On the test split", blocks, formats=WRITTEN)
 
 

@@ -104,11 +104,6 @@ def scored_on(table: ResultTable) -> str:
     return f"{table.split}: {table.utterances:,} utterances{signers}, {table.words:,} words"
 
 
-def titled(table: ResultTable) -> str:
-    """The title of a table and its verdict."""
-    return f"{table.title}: {table.verdict}"
-
-
 def section_title(table: ResultTable) -> str:
     """The heading over one table of two crossed factors."""
     if table.role == INTERACTION:

@@ -12,7 +12,6 @@ from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
     PALETTE,
-    Trace,
     axis,
     band,
     bars,
@@ -55,7 +54,7 @@ def rung_shares(found: StudyImportance, unit: str) -> list[float]:
 def bars_figure(found: StudyImportance) -> Figure:
     """Share of each unit with its interval; parts of a group below it, lighter."""
     rows = ordered_bars(found)[::-1]
-    traces: list[Trace] = []
+    traces = []
     style = {"color": INK, "thickness": 1.2, "width": 3}
     for name, colour, width, is_part in (
         ("unit", BAR, 0.72, False),

@@ -80,14 +80,13 @@ def illustrated_parts(found: StudyImportance) -> list[Part]:
 
 def _summary(found: StudyImportance) -> Part:
     """The same in Markdown: sentences and tables without headings."""
-    if not found.main.units:
-        return Part("", [Bullets(found.main.warnings)], formats=MARKDOWN)
-    blocks: list[Block] = [
-        Bullets(found.main.warnings),
-        sentences.share_table(found),
-        "\n".join(sentences.method(found)),
-        sentences.interaction_text(found),
-        sentences.region_table(found),
-        sentences.effect_table(found),
-    ]
+    blocks: list[Block] = [Bullets(found.main.warnings)]
+    if found.main.units:
+        blocks += [
+            sentences.share_table(found),
+            "\n".join(sentences.method(found)),
+            sentences.interaction_text(found),
+            sentences.region_table(found),
+            sentences.effect_table(found),
+        ]
     return Part("", blocks, formats=MARKDOWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,8 +61,8 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
     """Every rung of the study, ascending."""
     found = []
     ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
-    all_values = [_values_at(study, epoch) for epoch in study.rungs]
-    for epoch, values, later in zip(study.rungs, all_values, [*all_values[1:], {}], strict=True):
+    reached = pairwise([*(_values_at(study, epoch) for epoch in study.rungs), {}])
+    for epoch, (values, later) in zip(study.rungs, reached, strict=True):
         entries = [entry for t in study.trials for entry in t.record.rungs if entry.epoch == epoch]
         found.append(
             RungSummary(
