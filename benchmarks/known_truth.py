@@ -28,7 +28,7 @@ from known_truth import (  # noqa: E402
 )
 
 from slr_tune.importance import Importance  # noqa: E402
-from slr_tune.report.page import PALETTE  # noqa: E402
+from slr_tune.report.page.figures import PALETTE  # noqa: E402
 from slr_tune.report.print_style import new_figure, save  # noqa: E402
 
 GREY = "#8A929C"

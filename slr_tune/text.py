@@ -60,6 +60,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def span(first: int, last: int) -> str:
+    """`3 to 9`, or `3` where the first is the last."""
+    return str(first) if first == last else f"{first} to {last}"
+
+
 def metric_title(metric: str) -> str:
     """An axis title: the WER is in percent, of another metric the unit is its own."""
     names = {"val/wer": "dev WER, %", "train/wer": "train WER, %", "val/loss": "dev loss"}

@@ -156,7 +156,8 @@ def _echo_json(found: SystemComparison) -> None:
 
 def _echo_tables(found: SystemComparison, *, latex: bool) -> None:
     from slr_tune.report.comparison import comparison_page
-    from slr_tune.report.page import render_latex, render_markdown
+    from slr_tune.report.page.latex import render_latex
+    from slr_tune.report.page.markdown import render_markdown
 
     page = comparison_page(found)
     click.echo(render_latex(page) if latex else render_markdown(page, head=()), nl=False)

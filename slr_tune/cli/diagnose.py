@@ -39,8 +39,8 @@ def command(
     """
     from slr_tune.diagnosis.find_run import examine, find_run
     from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page
-    from slr_tune.report.page import render_html
-    from slr_tune.report.page.files import write_texts
+    from slr_tune.report.page.html import render_html
+    from trainables.files.atomic import replace_file
 
     run = find_run(
         chosen.checkpoint, study=chosen.study, trial=chosen.trial, storage=chosen.storage
@@ -48,7 +48,7 @@ def command(
     found = examine(run, data=chosen.data)
     path = out or run.folder / _FILE
     page = diagnosis_page(found)
-    write_texts(path.parent, {path.name: render_html(page)})
+    replace_file(path, render_html(page).encode())
     if as_json:
         echo_json(diagnosis_json(found))
     else:

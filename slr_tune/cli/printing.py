@@ -17,7 +17,7 @@ _WIDE = 1000
 
 def print_page(page: Page, *, lead: str = "") -> None:
     """Prints what a page has for a terminal, `lead` before its verdict."""
-    from slr_tune.report.page import render_terminal
+    from slr_tune.report.page.terminal import render_terminal
 
     click.echo(lead, nl=False)
     for item in render_terminal(page):

@@ -20,9 +20,9 @@ _FORMATS = MARKDOWN + LATEX
 
 def comparison_page(found: SystemComparison) -> Page:
     """The two tables, without a heading: they stand in a thesis or a message."""
-    systems = Part("", [_systems_table(found)], anchor="systems", formats=_FORMATS)
-    differences = Part("", [_differences_table(found)], anchor="differences", formats=_FORMATS)
-    return Page("", "", "", [systems, differences])
+    tables = {"systems": _systems_table(found), "differences": _differences_table(found)}
+    parts = [Part("", [table], anchor=name, formats=_FORMATS) for name, table in tables.items()]
+    return Page("", "", "", parts)
 
 
 def _systems_table(found: SystemComparison) -> Table:
@@ -64,9 +64,8 @@ def csv_text(found: SystemComparison) -> str:
     """One line a system, numbers in full."""
     rows = [flat(entry) for entry in json_rows(found)]
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, heads, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

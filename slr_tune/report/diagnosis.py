@@ -10,7 +10,6 @@ from slr_tune.diagnosis.causes import Cause
 from slr_tune.diagnosis.diagnosis import Diagnosis
 from slr_tune.report.page import (
     HTML,
-    PALETTE,
     TERMINAL,
     Block,
     Bullets,
@@ -21,7 +20,7 @@ from slr_tune.report.page import (
     Table,
     texts,
 )
-from slr_tune.report.page.figures import Trace, axis, scatter
+from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 
 _MARKS = {"ok": "[ OK ]", "bad": "[BAD ]", "unknown": "[ -- ]"}
 _LINES = (
@@ -67,13 +66,13 @@ def _parts(found: Diagnosis) -> Iterator[Part]:
 
 
 def _for_terminal(found: Diagnosis) -> Iterator[Part]:
-    lines = [""]
-    for item in found.diagnostics:
-        bound = f" (should be: {item.bound})" if item.bad and item.bound else ""
-        lines.append(f"{_MARKS[item.status]} {item.name}: {item.found}{bound}")
-    lines += [] if found.diagnostics else [_NO_CHECKPOINT]
-    lines += [f"[FLAG] {flag}" for flag in _flags(found)]
-    yield Part("", [*lines, *found.notes], formats=TERMINAL)
+    lines = [
+        f"{_MARKS[item.status]} {item.name}: {item.found}"
+        + (f" (should be: {item.bound})" if item.bad and item.bound else "")
+        for item in found.diagnostics
+    ]
+    flags = [f"[FLAG] {flag}" for flag in _flags(found)]
+    yield Part("", ["", *(lines or [_NO_CHECKPOINT]), *flags, *found.notes], formats=TERMINAL)
     for cause in _with_own_remedy(found):
         remedy = ["", f"{_name(cause)}: {cause.advice}", *_settings(cause)]
         yield Part("", remedy, formats=TERMINAL)

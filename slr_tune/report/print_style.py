@@ -38,12 +38,7 @@ _STYLE = {
 
 
 def new_figure(
-    rows: int,
-    columns: int,
-    *,
-    size: tuple[float, float],
-    ratios: Sequence[float] | None = None,
-    share_y: bool = False,
+    rows: int, columns: int, *, size: tuple[float, float], **options: Any
 ) -> tuple[PrintedFigure, list[Axes]]:
     """A figure and its axes, row by row.
 
@@ -51,8 +46,7 @@ def new_figure(
         rows: Of panels.
         columns: Of panels.
         size: Inches, width and height.
-        ratios: Widths of the columns, None for equal ones.
-        share_y: Whether panels share the vertical axis.
+        options: Of matplotlib's `Figure.subplots`.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,7 +55,7 @@ def new_figure(
     with rc_context(_STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y, width_ratios=ratios)
+        axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, list(axes.flat)
 
 

@@ -58,13 +58,6 @@ LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "
 """plotly's legend above the figure: below it, a narrow screen lays it over the axis title."""
 
 
-def ending_key(reason: str) -> str:
-    """Which of `ENDINGS` a record's reason to end belongs to."""
-    if reason in ENDINGS:
-        return reason
-    return "running" if reason in ("waiting", "running") else "failed"
-
-
 def plotted(value: float) -> float:
     """A value for a figure: six significant digits, as decimals would flatten a small metric."""
     return float(f"{value:.6g}")
@@ -75,11 +68,8 @@ def value_axis(metric: str, values: Iterable[float]) -> dict[str, Any]:
 
     Otherwise the good values, which are the ones to compare, would lie on top of each other.
     """
-    finite = [value for value in values if math.isfinite(value)]
-    ticks = log_ticks(finite)
-    labels = [number(tick) for tick in ticks]
-    logarithmic = {"type": "log", "tickvals": ticks, "ticktext": labels} if ticks else {}
-    return axis(metric_title(metric), **logarithmic)
+    ticks = log_ticks([value for value in values if math.isfinite(value)])
+    return axis(metric_title(metric), **(_logarithmic(ticks) if ticks else {}))
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:
@@ -92,7 +82,10 @@ def log_ticks(values: Sequence[float]) -> list[float]:
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """Plotly's logarithmic axis of a small figure: few ticks, written like all other numbers."""
-    ticks = _round_numbers(min(values), max(values), (1, 3))
+    return _logarithmic(_round_numbers(min(values), max(values), (1, 3)))
+
+
+def _logarithmic(ticks: list[float]) -> dict[str, Any]:
     return {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from slr_tune.ablation.result import AblationResult, ArmRow, ResultTable
 from slr_tune.report.ablation import sentences
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
+    PALETTE,
     SOFT,
     Trace,
     axis,
@@ -37,11 +38,6 @@ ROW_LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}
 """Legend of a figure with one row for each arm."""
 
 
-def compared(table: ResultTable) -> list[ArmRow]:
-    """The rows that have a difference."""
-    return [row for row in table.rows if row.difference is not None]
-
-
 def interval_of(row: ArmRow) -> tuple[float, float, float]:
     """A difference and its ends, which are itself where no interval is known."""
     center = row.difference or 0.0
@@ -56,7 +52,7 @@ def axis_title(table: ResultTable) -> str:
 
 def difference_figure(table: ResultTable) -> Figure:
     """Differences to the baseline with their intervals, in the order of the table."""
-    rows = compared(table)
+    rows = sentences.compared(table)
     names = [row.name for row in rows][::-1]
     places = {name: place for place, name in enumerate(names)}
     traces = [_seed_marks(rows, places)] if any(row.difference_per_seed for row in rows) else []
@@ -66,19 +62,17 @@ def difference_figure(table: ResultTable) -> Figure:
         ]
         if members:
             traces.append(_intervals(members, places, table, group))
-    height = rows_height(names)
-    labels = [wrapped(name) for name in names]
     ends = [-0.6, len(rows) - 0.4]
     layout = {
         "xaxis": panel_axis(axis_title(table), zeroline=False),
-        "yaxis": rows_axis(labels, range=ends, zeroline=False),
+        "yaxis": rows_axis(list(map(wrapped, names)), range=ends, zeroline=False),
         "shapes": [vertical_line(0, INK, layer="below", line={"width": 1.2})],
         "margin": {"l": 10, "r": 12, "t": 28, "b": 42},
         "legend": ROW_LEGEND,
     }
     said = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
     about = f"Differences to {table.baseline} with 95 % intervals: {said}."
-    return Figure(traces, about, layout, height)
+    return Figure(traces, about, layout, rows_height(names))
 
 
 def _text(row: ArmRow, table: ResultTable) -> str:
@@ -87,7 +81,7 @@ def _text(row: ArmRow, table: ResultTable) -> str:
 
 def _seed_marks(rows: Sequence[ArmRow], places: dict[str, int]) -> Trace:
     points = [(value, places[row.name] - 0.24) for row in rows for value in row.difference_per_seed]
-    x, y = ([point[way] for point in points] for way in (0, 1))
+    x, y = zip(*points, strict=True)
     marker = {"symbol": "line-ns-open", "size": 7, "color": SOFT, "line": {"width": 1.5}}
     return scatter("each seed", x, y, "markers", hover="one seed: %{x:+.2f}", marker=marker)
 
@@ -146,8 +140,7 @@ def interaction_figure(result: AblationResult) -> Figure | None:
         return None
     cells: dict[str, dict[str, float]] = {}
     for row in result.main.rows:
-        own = levels.get(row.name, {})
-        if len(own) == 2:
+        if len(own := levels.get(row.name, {})) == 2:
             cells.setdefault(own[names[1]], {})[own[names[0]]] = row.mean
     if not cells:
         return None

@@ -31,11 +31,8 @@ from slr_tune.report.page import (
     Panels,
     Part,
     Table,
-    render_html,
-    render_latex,
-    render_markdown,
 )
-from slr_tune.report.page.files import write_texts
+from slr_tune.report.page.files import write_page
 from slr_tune.text import counted
 
 COST = "cost"
@@ -55,14 +52,9 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
         The files, the page first.
     """
     figure = print_differences(result.main, folder)
-    page = ablation_page(result)
     name = "".join(letter if letter.isalnum() else "-" for letter in result.name)
-    texts = {
-        "report.html": render_html(page),
-        "report.md": render_markdown(page, head=("title",)),
-        "report.tex": render_latex(page, label=f"tab:ablation-{name}"),
-    }
-    return [*write_texts(folder, texts), *figure]
+    label, page = f"tab:ablation-{name}", ablation_page(result)
+    return [*write_page(page, folder, "report", head=("title",), label=label), *figure]
 
 
 def ablation_page(result: AblationResult) -> Page:
@@ -102,7 +94,7 @@ def _found(result: AblationResult) -> Iterator[Part]:
     if (test := result.table(TEST)) is not None:
         blocks = [test.verdict, Part("", test.limits, formats=HTML), *_compared(test, result)]
         for table in result.crossing("test"):
-            blocks += [sentences.titled(table), *_compared(table, result)]
+            blocks += [f"{table.title}: {table.verdict}", *_compared(table, result)]
         yield Part("On the test split", blocks, formats=WRITTEN)
 
 
@@ -134,7 +126,7 @@ def _compared(table: ResultTable, result: AblationResult, *, picture: bool = Fal
         result: All of it.
         picture: Whether the figure is a file beside the report too.
     """
-    drawn = [figures.difference_figure(table)] if figures.compared(table) else []
+    drawn = [figures.difference_figure(table)] if sentences.compared(table) else []
     marked = tables.comparison_table(table, result.seeds, marked=True)
     lines = [f"![Differences with 95 % intervals]({NAME}.png)"] if picture and drawn else []
     bare = tables.comparison_table(table, result.seeds)
@@ -144,7 +136,7 @@ def _compared(table: ResultTable, result: AblationResult, *, picture: bool = Fal
 def _crossed(table: ResultTable, result: AblationResult) -> list[Block]:
     """One of two crossed factors by itself, or whether they depend on each other."""
     drawn = figures.interaction_figure(result) if table.role == INTERACTION else None
-    lines: list[Block] = [*table.limits, *([] if drawn is None else [drawn])]
+    lines: list[Block] = [*table.limits, *([drawn] if drawn else [])]
     return [table.verdict, Part("", lines, formats=HTML), *_compared(table, result)]
 
 
@@ -166,16 +158,14 @@ def _training(result: AblationResult) -> Iterator[Part]:
         if wer:
             lead += " Where a line ends is what the table gives; a run that stopped keeps its best."
         yield Part("Learning curves", [lead, Panels(panels)], formats=HTML)
-    errors = tables.errors_table(main)
-    if errors is not None:
-        blocks: list[Block] = [training_figures.errors_figure(main), errors]
-        yield Part("Substitutions, deletions, insertions", blocks, formats=WRITTEN)
+    if (errors := tables.errors_table(main)) is not None:
+        drawn = training_figures.errors_figure(main)
+        yield Part("Substitutions, deletions, insertions", [drawn, errors], formats=WRITTEN)
     for title, column, axis, scale in (
         ("Blank rate", BLANKS, "frames read as blank, %", 100.0),
         ("Temperature", TEMPERATURE, "temperature", 1.0),
     ):
-        lines = merged(bands(result, column))
-        if lines:
+        if lines := merged(bands(result, column)):
             figure = training_figures.lines_figure(lines, axis, scale=scale)
             yield Part(title, [figure], formats=HTML)
 
@@ -209,17 +199,16 @@ def _for_latex(result: AblationResult) -> Iterator[Part]:
 def _for_terminal(result: AblationResult) -> Iterator[Part]:
     """The tables, the path's steps and what it cost."""
     for table in result.tables:
-        said = [f"{table.title}, on {table.split}: {table.verdict}"]
-        said = [] if table is result.main else said
+        said = [f"{table.title}, on {table.split}: {table.verdict}"] * (table is not result.main)
         yield Part("", ["", *said, tables.printed_table(table)], formats=TERMINAL)
     if result.steps:
-        main, way = result.main, sentences.path_sentence(result)
+        main = result.main
         lines = [
             f"  {step.change}: {tables.exact_difference(step.gain, main)}, to "
             f"{sentences.value_text(step.mean, main)}"
             for step in result.steps
         ]
-        lead = f"{way} Step by step, each the one that gained most:"
+        lead = f"{sentences.path_sentence(result)} Step by step, each the one that gained most:"
         yield Part("", ["", lead, *lines], formats=TERMINAL)
     receipt = result.receipt
     cost = (

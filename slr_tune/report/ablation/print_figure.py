@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slr_tune.ablation.result import ResultTable
 from slr_tune.report.ablation import sentences
-from slr_tune.report.ablation.figures import axis_title, compared, interval_of
+from slr_tune.report.ablation.figures import axis_title, interval_of
 from slr_tune.report.print_style import DARK, name_rows, new_figure, save
 
 NAME = "differences"
@@ -22,14 +22,13 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
     Returns:
         `differences.png` and `differences.pdf`; none where there is nothing to compare.
     """
-    rows = compared(table)
+    rows = sentences.compared(table)
     if not rows:
         return []
     figure, (axis,) = new_figure(1, 1, size=(5.8, 0.95 + 0.3 * len(rows)))
     for place, row in enumerate(reversed(rows)):
         center, low, high = interval_of(row)
-        sign = sentences.mark(row, table)
-        colour = _COLOURS.get(row.outcome, DARK)
+        sign, colour = sentences.mark(row, table), _COLOURS.get(row.outcome, DARK)
         axis.errorbar(
             center,
             place,

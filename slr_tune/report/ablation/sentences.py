@@ -39,12 +39,12 @@ def difference_texts(row: ArmRow, table: ResultTable) -> tuple[str, str]:
     """A difference and its interval; empty for the baseline."""
     if row.difference is None:
         return "", ""
+    difference = signed(row.difference, table)
     if row.low is None or row.high is None:
-        return signed(row.difference, table), ""
+        return difference, ""
     if is_wer(table):
         return measured(row.difference, row.low, row.high)
-    low, high = signed(row.low, table), signed(row.high, table)
-    return signed(row.difference, table), f"[{low}, {high}]"
+    return difference, f"[{signed(row.low, table)}, {signed(row.high, table)}]"
 
 
 def signed(value: float, table: ResultTable) -> str:
@@ -80,9 +80,20 @@ def unit_word(table: ResultTable) -> str:
     return "points" if is_wer(table) else f"units of {table.measure}"
 
 
+def compared(table: ResultTable) -> list[ArmRow]:
+    """The rows that have a difference."""
+    return [row for row in table.rows if row.difference is not None]
+
+
 def family_size(table: ResultTable) -> int:
     """Comparisons that were corrected for together."""
-    return sum(row.difference is not None and row.outcome != SAME for row in table.rows)
+    return sum(row.outcome != SAME for row in compared(table))
+
+
+def pairs(main: ResultTable, retuned: ResultTable) -> list[tuple[ArmRow, ArmRow]]:
+    """The arms of a table that another has too, from both."""
+    others = {row.name: row for row in retuned.rows}
+    return [(row, others[row.name]) for row in main.rows if row.name in others]
 
 
 def scored_on(table: ResultTable) -> str:
@@ -91,11 +102,6 @@ def scored_on(table: ResultTable) -> str:
         return table.split
     signers = "" if table.signers is None else f" of {table.signers} signers"
     return f"{table.split}: {table.utterances:,} utterances{signers}, {table.words:,} words"
-
-
-def titled(table: ResultTable) -> str:
-    """The title of a table and its verdict."""
-    return f"{table.title}: {table.verdict}"
 
 
 def section_title(table: ResultTable) -> str:
@@ -112,14 +118,17 @@ def caption(table: ResultTable) -> str:
         what = "Difference: the effect of both together, less the sum of their effects apart"
     else:
         what = f"Difference to {table.baseline} in {unit_word(table)}, {side} 0 is better"
-    over = "seeds"
-    if table.resamples is not None:
-        over = f"seeds and {'utterances' if table.signers is None else 'signers'}"
+    over = "seeds" if table.resamples is None else f"seeds and {_drawn(table)}"
     size = family_size(table)
     corrected = f"; p after Holm's correction over {size} comparisons" if size > 1 else ""
     lead = f"{section_title(table)}. " if table.role == MAIN_EFFECT else ""
     scored = f"{lead}{table.measure} on {scored_on(table)}"
     return f"{scored}. {what}; 95 % interval over {over}{corrected}."
+
+
+def _drawn(table: ResultTable) -> str:
+    """What the bootstrap draws."""
+    return "utterances" if table.signers is None else "signers"
 
 
 def method(table: ResultTable) -> list[str]:
@@ -133,7 +142,7 @@ def method(table: ResultTable) -> list[str]:
     )
     paragraphs = [measured_by]
     if table.resamples is not None:
-        unit = "utterances" if table.signers is None else "signers"
+        unit = _drawn(table)
         paragraphs.append(
             f"The interval holds the true difference, over all seeds and {unit} there could be, in "
             f"95 of 100 such studies. It joins a paired bootstrap of the {unit} "
@@ -169,14 +178,12 @@ def cost_text(receipt: Receipt) -> str:
 
 def retune_sentences(main: ResultTable, retuned: ResultTable) -> list[str]:
     """Whether a difference outlives a setting of its own for each level; a sentence an arm."""
-    sentences = []
-    for row in main.rows:
-        other = next((one for one in retuned.rows if one.name == row.name), None)
-        if row.difference is None or other is None or other.difference is None:
-            continue
-        before, after = _whole(row, main), _whole(other, retuned)
-        sentences.append(f"{row.name}: {before}; tuned for itself {after}. {_outlives(row, other)}")
-    return sentences
+    return [
+        f"{row.name}: {_whole(row, main)}; tuned for itself {_whole(other, retuned)}. "
+        f"{_outlives(row, other)}"
+        for row, other in pairs(main, retuned)
+        if row.difference is not None and other.difference is not None
+    ]
 
 
 def path_sentence(result: AblationResult) -> str:
@@ -188,10 +195,8 @@ def path_sentence(result: AblationResult) -> str:
     whole = result.steps[-1].mean - start
     sign = 1.0 if table.minimize else -1.0
     best = min(result.steps, key=lambda step: sign * step.gain)
-    if sign * best.gain >= 0:
-        brought = "No step improved it"
-    else:
-        brought = f"{best.parameter} brought the most, {signed(best.gain, table)}"
+    most = f"{best.parameter} brought the most, {signed(best.gain, table)}"
+    brought = "No step improved it" if sign * best.gain >= 0 else most
     end = value_text(result.steps[-1].mean, table)
     way = f"{signed(whole, table)} {unit_word(table)} in {counted(len(result.steps), 'step')}"
     return (

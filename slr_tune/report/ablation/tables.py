@@ -8,7 +8,7 @@ from slr_tune.ablation.result import AblationResult, ArmRow, Receipt, ResultTabl
 from slr_tune.report.ablation import sentences
 from slr_tune.report.ablation.sentences import p_value_text, signed, value_text
 from slr_tune.report.page import Table, TableColumn, numbers, texts
-from slr_tune.text import number
+from slr_tune.text import number, span
 
 _MOST_SEEDS = 5
 """Seeds that have a column of their own in the main table; more are given as a range."""
@@ -28,13 +28,9 @@ def comparison_table(
     means = any(row.per_seed for row in table.rows)
     seeds = seeds if per_seed and means else ()
     mean = "mean, %" if sentences.is_wer(table) else "mean"
-    heads = [
-        *texts("arm"),
-        *_seed_columns(seeds),
-        *numbers(*[mean] * means, "difference", "95 % interval"),
-        *numbers(_p_heading(table), secondary=True),
-        *texts("verdict"),
-    ]
+    heads = texts("arm") + _seed_columns(seeds)
+    heads += numbers(*[mean] * means, "difference", "95 % interval")
+    heads += numbers(_p_heading(table), secondary=True) + texts("verdict")
     rows = [
         (
             row.name,
@@ -81,32 +77,21 @@ def exact_difference(value: float | None, table: ResultTable) -> str:
 
 def statistics_table(table: ResultTable) -> Table:
     """What else is known of each difference."""
-    rows = []
-    for row in table.rows:
-        if row.difference is None:
-            continue
-        chance = row.probability_of_improvement
-        rows.append(
-            (
-                row.name,
-                p_value_text(row.p_value),
-                p_value_text(row.holm_p),
-                "" if chance is None else f"{100 * chance:.0f}",
-                ", ".join(signed(value, table) for value in row.difference_per_seed),
-                ", ".join("-" if p is None else p_value_text(p) for p in row.mapsswe_p),
-                _smallest(row, table),
-                _more(row),
-            )
+    rows = [
+        (
+            row.name,
+            p_value_text(row.p_value),
+            p_value_text(row.holm_p),
+            "" if (chance := row.probability_of_improvement) is None else f"{100 * chance:.0f}",
+            ", ".join(signed(value, table) for value in row.difference_per_seed),
+            ", ".join("-" if p is None else p_value_text(p) for p in row.mapsswe_p),
+            _smallest(row, table),
+            _more(row),
         )
-    heads = texts("arm") + numbers(
-        "p",
-        "Holm p",
-        "better, chance %",
-        "difference by seed",
-        "MAPSSWE p by seed",
-        "smallest shown",
-        "more seeds",
-    )
+        for row in sentences.compared(table)
+    ]
+    heads = texts("arm") + numbers("p", "Holm p", "better, chance %", "difference by seed")
+    heads += numbers("MAPSSWE p by seed", "smallest shown", "more seeds")
     text = (
         "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
         "difference that such runs show in four studies of five, at the level that Holm's "
@@ -154,7 +139,7 @@ def arms_table(result: AblationResult) -> Table:
                 arm.name,
                 arm.kind,
                 f"{changes}. {arm.note}" if arm.note else changes,
-                _span(epochs[0], epochs[-1]) if epochs else "",
+                span(epochs[0], epochs[-1]) if epochs else "",
                 ", ".join(f"{size:,}" for size in sizes),
             )
         )
@@ -175,19 +160,15 @@ def retune_table(main: ResultTable, retuned: ResultTable, *, short: bool = False
         short: With a star for what was shown, and without what was chosen.
     """
     rows: list[tuple[str, ...]] = []
-    for row in main.rows:
-        other = next((one for one in retuned.rows if one.name == row.name), None)
-        if other is None:
-            continue
+    for row, other in sentences.pairs(main, retuned):
         before, after = (
             " ".join(sentences.difference_texts(*pair)) for pair in ((row, main), (other, retuned))
         )
         if short:
-            stars = ["*" * sentences.is_shown(one) for one in (row, other)]
-            rows.append((row.name, before + stars[0], after + stars[1]))
+            one, two = ("*" * sentences.is_shown(arm) for arm in (row, other))
+            rows.append((row.name, before + one, after + two))
         else:
-            verdicts = _outcome(row), _outcome(other)
-            rows.append((row.name, before, verdicts[0], after, verdicts[1], other.note))
+            rows.append((row.name, before, _outcome(row), after, _outcome(other), other.note))
     text = f"Differences in {sentences.unit_word(main)} with 95 % intervals, on {main.split}"
     ours, own = numbers("as the baseline", "tuned for itself")
     if short:
@@ -209,12 +190,9 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
         )
         for place, step in enumerate(result.steps, start=1)
     ]
-    heads = [
-        *numbers("step"),
-        *texts("parameter", "change"),
-        *numbers("brought", f"mean {sentences.measure_name(table)} after it"),
-        *texts("what the others would have brought"),
-    ]
+    heads = numbers("step") + texts("parameter", "change")
+    heads += numbers("brought", f"mean {sentences.measure_name(table)} after it")
+    heads += texts("what the others would have brought")
     text = (
         "Each step is the best of those that were left, chosen and measured by the same runs: the "
         "first ones look larger than they are."
@@ -225,7 +203,7 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
 def stages_table(receipt: Receipt) -> Table:
     """What was trained, stage by stage."""
     rows = [
-        (_span(stage.first, stage.last), "; ".join(stage.runs), f"{stage.seconds:.1f}")
+        (span(stage.first, stage.last), "; ".join(stage.runs), f"{stage.seconds:.1f}")
         for stage in receipt.stages
     ]
     return Table(texts("epochs", "for") + numbers("seconds"), rows)
@@ -249,10 +227,6 @@ def _p_heading(table: ResultTable) -> str:
 
 def _outcome(row: ArmRow) -> str:
     return row.outcome or "baseline"
-
-
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first} to {last}"
 
 
 def _seed_columns(seeds: Sequence[int]) -> list[TableColumn]:

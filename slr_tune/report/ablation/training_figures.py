@@ -9,12 +9,14 @@ from typing import Any
 from slr_tune.ablation.result import ResultTable
 from slr_tune.report.ablation.curves import Band
 from slr_tune.report.ablation.figures import ROW_LEGEND, rows_height, wrapped
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
+    PALETTE,
     SOFT,
     Trace,
     axis,
     band,
+    bars,
     panel_axis,
     rows_axis,
     scatter,
@@ -90,15 +92,13 @@ def errors_figure(table: ResultTable) -> Figure:
     rows = [row for row in table.rows if row.substitutions is not None][::-1]
     style = {"fgcolor": "var(--paper)", "fillmode": "overlay", "fgopacity": 0.8, "size": 7}
     traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": kind,
-            "y": list(range(len(rows))),
-            "x": [getattr(row, kind) for row in rows],
-            "marker": {"color": colour, "pattern": {"shape": shape, **style}},
-            "hovertemplate": f"{kind}: %{{x:.2f}}<extra></extra>",
-        }
+        bars(
+            kind,
+            f"{kind}: %{{x:.2f}}",
+            y=list(range(len(rows))),
+            x=[getattr(row, kind) for row in rows],
+            marker={"color": colour, "pattern": {"shape": shape, **style}},
+        )
         for kind, colour, shape in (
             ("substitutions", PALETTE[0], ""),
             ("deletions", PALETTE[4], "/"),

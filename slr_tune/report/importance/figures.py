@@ -8,12 +8,13 @@ from typing import Any
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Interaction, Marginal
-from slr_tune.report.page import PALETTE, Figure
+from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
-    Trace,
+    PALETTE,
     axis,
     band,
+    bars,
     error_bars,
     panel_axis,
     rows_axis,
@@ -53,7 +54,7 @@ def rung_shares(found: StudyImportance, unit: str) -> list[float]:
 def bars_figure(found: StudyImportance) -> Figure:
     """Share of each unit with its interval; parts of a group below it, lighter."""
     rows = ordered_bars(found)[::-1]
-    traces: list[Trace] = []
+    traces = []
     style = {"color": INK, "thickness": 1.2, "width": 3}
     for name, colour, width, is_part in (
         ("unit", BAR, 0.72, False),
@@ -66,21 +67,17 @@ def bars_figure(found: StudyImportance) -> Figure:
             [100 * end for end in ends]
             for ends in zip(*((bar.share, bar.low, bar.high) for bar in members), strict=True)
         )
-        traces.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": name,
-                "y": [rows.index(bar) for bar in members],
-                "x": shares,
-                "width": width,
-                "marker": {"color": colour},
-                "error_x": error_bars(shares, lows, highs, **style),
-                "customdata": [[bar.name, bar.trials] for bar in members],
-                "hovertemplate": "%{customdata[0]}: %{x:.0f} %<br>%{customdata[1]} trials"
-                "<extra></extra>",
-            }
+        trace = bars(
+            name,
+            "%{customdata[0]}: %{x:.0f} %<br>%{customdata[1]} trials",
+            y=[rows.index(bar) for bar in members],
+            x=shares,
+            width=width,
+            marker={"color": colour},
+            error_x=error_bars(shares, lows, highs, **style),
+            customdata=[[bar.name, bar.trials] for bar in members],
         )
+        traces.append(trace)
     layout = {
         "barmode": "overlay",
         "xaxis": axis(f"share, % ({found.evaluator})", range=[0, 102]),
@@ -121,8 +118,8 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
     horizontal: dict[str, Any] = {}
     if marginal.labels:
         style = {"marker": {"color": BAR, "size": 9}}
-        bars = error_bars(mean, low, high, color=BAR)
-        traces = [scatter("", at, mean, "markers", hover="%{x}: %{y:.4~g}", error_y=bars, **style)]
+        ends = error_bars(mean, low, high, color=BAR)
+        traces = [scatter("", at, mean, "markers", hover="%{x}: %{y:.4~g}", error_y=ends, **style)]
         horizontal = {"type": "category", "range": [-0.5, len(at) - 0.5]}
     else:
         line = {"color": BAR, "width": 2.2}
@@ -137,8 +134,9 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
         "showlegend": False,
         "margin": {"l": 55, "r": 10, "t": 10, "b": 45},
     }
-    ends = f"from {number(min(mean))} to {number(max(mean))}"
-    return Figure(traces, f"Expected {metric} over {marginal.name}: {ends}.", layout, height=230)
+    said = f"Expected {metric} over {marginal.name}: "
+    said += f"from {number(min(mean))} to {number(max(mean))}."
+    return Figure(traces, said, layout, height=230)
 
 
 def marginal_limits(found: StudyImportance) -> tuple[float, float]:

@@ -7,19 +7,8 @@ from pathlib import Path
 from slr_tune.importance import StudyImportance
 from slr_tune.report.importance import figures, sentences
 from slr_tune.report.importance.print_figures import print_bars, print_marginals
-from slr_tune.report.page import (
-    HTML,
-    MARKDOWN,
-    TERMINAL,
-    Block,
-    Bullets,
-    Page,
-    Panels,
-    Part,
-    render_html,
-    render_markdown,
-)
-from slr_tune.report.page.files import write_texts
+from slr_tune.report.page import HTML, MARKDOWN, TERMINAL, Block, Bullets, Page, Panels, Part
+from slr_tune.report.page.files import write_page
 
 
 def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
@@ -28,12 +17,7 @@ def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
     Returns:
         The files, the page first.
     """
-    page = importance_page(found)
-    texts = {
-        "importance.html": render_html(page),
-        "importance.md": render_markdown(page, head=()),
-    }
-    paths = write_texts(folder, texts)
+    paths = write_page(importance_page(found), folder, "importance", head=())
     if found.main.units:
         paths += print_bars(found, folder) + print_marginals(found, folder)
     return paths
@@ -96,14 +80,13 @@ def illustrated_parts(found: StudyImportance) -> list[Part]:
 
 def _summary(found: StudyImportance) -> Part:
     """The same in Markdown: sentences and tables without headings."""
-    if not found.main.units:
-        return Part("", [Bullets(found.main.warnings)], formats=MARKDOWN)
-    blocks: list[Block] = [
-        Bullets(found.main.warnings),
-        sentences.share_table(found),
-        "\n".join(sentences.method(found)),
-        sentences.interaction_text(found),
-        sentences.region_table(found),
-        sentences.effect_table(found),
-    ]
+    blocks: list[Block] = [Bullets(found.main.warnings)]
+    if found.main.units:
+        blocks += [
+            sentences.share_table(found),
+            "\n".join(sentences.method(found)),
+            sentences.interaction_text(found),
+            sentences.region_table(found),
+            sentences.effect_table(found),
+        ]
     return Part("", blocks, formats=MARKDOWN)

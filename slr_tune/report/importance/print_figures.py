@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
 from slr_tune.importance.marginals import Marginal
@@ -16,15 +18,8 @@ from slr_tune.report.importance.figures import (
     ordered_bars,
     rung_shares,
 )
-from slr_tune.report.page import PALETTE
-from slr_tune.report.print_style import (
-    LINES,
-    MARKERS,
-    name_rows,
-    new_figure,
-    save,
-    title_axis,
-)
+from slr_tune.report.page.figures import PALETTE
+from slr_tune.report.print_style import LINES, MARKERS, name_rows, new_figure, save, title_axis
 from slr_tune.text import metric_title
 
 if TYPE_CHECKING:
@@ -41,12 +36,9 @@ def print_bars(found: StudyImportance, folder: Path) -> list[Path]:
     """
     rows = ordered_bars(found)[::-1]
     several = len(found.over_rungs) > 1
-    figure, axes = new_figure(
-        1,
-        2 if several else 1,
-        size=(10.5 if several else 7.0, 1.1 + 0.27 * len(rows)),
-        ratios=(1.25, 1) if several else None,
-    )
+    ratios, width = ((1.25, 1), 10.5) if several else ((1,), 7.0)
+    size = (width, 1.1 + 0.27 * len(rows))
+    figure, axes = new_figure(1, len(ratios), size=size, width_ratios=ratios)
     _bars(axes[0], found, rows)
     if several:
         _rungs(axes[1], found)
@@ -62,16 +54,15 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
     count = len(found.marginals)
     columns = min(_COLUMNS, count)
     lines = -(-count // columns)
-    figure, axes = new_figure(lines, columns, size=(2.6 * columns, 1.9 * lines), share_y=True)
+    figure, axes = new_figure(lines, columns, size=(2.6 * columns, 1.9 * lines), sharey=True)
     limits = marginal_limits(found)
-    for place, axis in enumerate(axes):
-        if place >= count:
-            axis.set_visible(False)
-            continue
-        _marginal(axis, found.marginals[place])
+    for axis in axes[count:]:
+        axis.set_visible(False)
+    for axis, marginal in zip(axes, found.marginals, strict=False):
+        _marginal(axis, marginal)
         axis.set_ylim(*limits)
-        if place % columns == 0:
-            axis.set_ylabel(metric_title(found.metric))
+    for axis in axes[:count:columns]:
+        axis.set_ylabel(metric_title(found.metric))
     title = f"Value expected at epoch {found.main.epoch}, all else as in the trials; 90 % band"
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return save(figure, folder, "marginals")
@@ -115,13 +106,9 @@ def _rungs(axis: Axes, found: StudyImportance) -> None:
 
 def _marginal(axis: Axes, marginal: Marginal) -> None:
     if marginal.labels:
-        errors = [
-            [mean - low for mean, low in zip(marginal.mean, marginal.low, strict=True)],
-            [high - mean for mean, high in zip(marginal.mean, marginal.high, strict=True)],
-        ]
-        axis.errorbar(
-            marginal.labels, marginal.mean, yerr=errors, fmt="o", color=BAR, capsize=2, ms=4
-        )
+        mean, low, high = map(np.array, (marginal.mean, marginal.low, marginal.high))
+        errors = [mean - low, high - mean]
+        axis.errorbar(marginal.labels, mean, yerr=errors, fmt="o", color=BAR, capsize=2, ms=4)
         axis.set_xlim(-0.5, len(marginal.labels) - 0.5)
         if len(marginal.labels) > 3:
             axis.tick_params(axis="x", labelsize=6.5)

@@ -77,9 +77,13 @@ def share_table(found: StudyImportance) -> Table:
 
 def region_table(found: StudyImportance) -> Table:
     """Where the best tenth lies."""
+    rows = [
+        (r.name, _where(r), r.best if isinstance(r.best, str) else number(r.best))
+        for r in found.regions
+    ]
     return Table(
         texts("parameter", "the best lie in") + numbers("best trial"),
-        [(region.name, _where(region), _best(region)) for region in found.regions],
+        rows,
         f"The best {found.main.top} of {found.main.trials} trials at epoch {found.main.epoch}: the "
         "middle 80 % of their values, or all where they are fewer than ten.",
     )
@@ -129,9 +133,3 @@ def _where(region: Region) -> str:
     if region.low is None:
         return "none has it"
     return f"{number(region.low)} to {number(region.high)}"
-
-
-def _best(region: Region) -> str:
-    if region.best is None:
-        return "-"
-    return region.best if isinstance(region.best, str) else number(region.best)

@@ -4,46 +4,190 @@ A page is written as a single HTML file that opens from disk and asks no server 
 Markdown, as tables in LaTeX, and printed on a terminal.
 """
 
-from slr_tune.report.page.figures import PALETTE, Figure
-from slr_tune.report.page.html import render_html
-from slr_tune.report.page.latex import render_latex
-from slr_tune.report.page.markdown import render_markdown
-from slr_tune.report.page.part import (
-    HTML,
-    LATEX,
-    MARKDOWN,
-    TERMINAL,
-    WRITTEN,
-    Block,
-    Bullets,
-    Code,
-    Page,
-    Panels,
-    Part,
-)
-from slr_tune.report.page.tables import Table, TableColumn, numbers, texts
-from slr_tune.report.page.terminal import render_terminal
+from __future__ import annotations
 
-__all__ = [
-    "HTML",
-    "LATEX",
-    "MARKDOWN",
-    "PALETTE",
-    "TERMINAL",
-    "WRITTEN",
-    "Block",
-    "Bullets",
-    "Code",
-    "Figure",
-    "Page",
-    "Panels",
-    "Part",
-    "Table",
-    "TableColumn",
-    "numbers",
-    "render_html",
-    "render_latex",
-    "render_markdown",
-    "render_terminal",
-    "texts",
-]
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+HTML, MARKDOWN, LATEX, TERMINAL = ("html",), ("markdown",), ("latex",), ("terminal",)
+WRITTEN = HTML + MARKDOWN
+READ = WRITTEN + TERMINAL
+"""What a person reads; LaTeX is made of the tables alone that a page names for it."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table.
+
+    Attributes:
+        heading: Its heading, with the unit where there is one.
+        numeric: Whether it holds numbers, which are set to the right.
+        secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
+    """
+
+    heading: str
+    numeric: bool = False
+    secondary: bool = False
+
+
+def texts(*headings: str) -> list[TableColumn]:
+    """Columns of text."""
+    return [TableColumn(heading) for heading in headings]
+
+
+def numbers(*headings: str, secondary: bool = False) -> list[TableColumn]:
+    """Columns of numbers."""
+    return [TableColumn(heading, True, secondary) for heading in headings]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of plain text; each format escapes it in its own way.
+
+    Attributes:
+        columns: Its columns.
+        rows: Cells, as many in each row as there are columns.
+        caption: What it shows, a sentence; may be empty.
+        emphasis: Numbers of rows that stand out, such as the baseline's.
+    """
+
+    columns: Sequence[TableColumn]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    emphasis: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Checks the rows' lengths.
+
+        Raises:
+            ValueError: A row has more or fewer cells than there are columns.
+        """
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ValueError(
+                    f"row {number} has {len(row)} cells, the table {len(self.columns)} columns"
+                )
+
+
+def typeset(text: str) -> str:
+    """Plain text as a page shows it: no line break in an arrow, or between number and percent."""
+    return text.replace("->", "\u2192").replace(" %", "\u00a0%")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a page.
+
+    Attributes:
+        traces: plotly's traces as plain mappings.
+        description: What it shows, for those who do not see it.
+        layout: plotly's layout; colours of text and grid are the page's.
+        height: Pixels.
+        wide: Pixels that it needs; on a narrower screen it scrolls. 0 where it adapts.
+    """
+
+    traces: Sequence[Mapping[str, Any]]
+    description: str
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    height: int = 320
+    wide: int = 0
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of lines.
+
+    Attributes:
+        items: Lines, each by itself or with what to type.
+    """
+
+    items: Sequence[str | tuple[str, str]]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each line with what to type, empty where there is nothing to type."""
+        return [(item, "") if isinstance(item, str) else item for item in self.items]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text as it stands, such as a command."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Small figures side by side."""
+
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A heading with what stands below it.
+
+    Attributes:
+        title: The heading; empty for none.
+        blocks: In order. A string is a paragraph; a part inside is a group without a heading, or
+            opens on a click.
+        folded: Whether it opens on a click.
+        anchor: Its id in the page and the end of its tables' LaTeX labels; empty for none.
+        formats: The formats that have it.
+    """
+
+    title: str
+    blocks: Sequence[Block]
+    folded: bool = False
+    anchor: str = ""
+    formats: Collection[str] = READ
+
+    def blocks_in(self, form: str) -> Iterator[Block]:
+        """What a format has of it, the groups without a heading taken apart."""
+        for block in self.blocks:
+            if not isinstance(block, Part):
+                yield block
+            elif form in block.formats:
+                yield from [block] if block.title else block.blocks_in(form)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All of them, those side by side too."""
+        several = [block.figures for block in self.blocks if isinstance(block, Panels)]
+        return [block for block in self.blocks if isinstance(block, Figure)] + [
+            figure for figures in several for figure in figures
+        ]
+
+    @property
+    def tables(self) -> list[Table]:
+        """All of them."""
+        return [block for block in self.blocks if isinstance(block, Table)]
+
+    @property
+    def text(self) -> list[str]:
+        """Its paragraphs."""
+        return [block for block in self.blocks if isinstance(block, str)]
+
+
+Block: TypeAlias = str | Bullets | Code | Figure | Panels | Table | Part
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a command has to say.
+
+    Attributes:
+        title: Of the page and of the window.
+        subtitle: One line below it: which study, what data.
+        verdict: The one sentence a reader came for.
+        parts: In order.
+    """
+
+    title: str
+    subtitle: str
+    verdict: str
+    parts: Sequence[Part]
+
+    def parts_in(self, form: str) -> list[Part]:
+        """The parts that a format has."""
+        return [part for part in self.parts if form in part.formats]

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from slr_tune.report.page.tables import typeset
+from slr_tune.report.page import typeset
 
-PALETTE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#8C6D31",
-    "#7F7F7F",
-)
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
 """Colours that colour-blind people tell apart, on white and on dark. Source: Okabe and Ito 2008."""
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -29,25 +19,6 @@ INK, SOFT = "var(--ink)", "var(--soft)"
 
 Trace = dict[str, Any]
 """One of plotly's traces."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of a page.
-
-    Attributes:
-        traces: plotly's traces as plain mappings.
-        description: What it shows, for those who do not see it.
-        layout: plotly's layout; colours of text and grid are the page's.
-        height: Pixels.
-        wide: Pixels that it needs; on a narrower screen it scrolls. 0 where it adapts.
-    """
-
-    traces: Sequence[Mapping[str, Any]]
-    description: str
-    layout: Mapping[str, Any] = field(default_factory=dict)
-    height: int = 320
-    wide: int = 0
 
 
 def scatter(
@@ -67,6 +38,12 @@ def scatter(
     if hover is not None:
         trace |= {"hovertemplate": f"{hover}<extra></extra>"} if hover else {"hoverinfo": "skip"}
     return trace | rest
+
+
+def bars(name: str, hover: str, **rest: Any) -> Trace:
+    """A trace of horizontal bars; `rest` are other keys of it, their ends and places among them."""
+    look = {"type": "bar", "orientation": "h", "name": name}
+    return look | rest | {"hovertemplate": f"{hover}<extra></extra>"}
 
 
 def gapped(

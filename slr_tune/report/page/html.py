@@ -9,9 +9,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from slr_tune.report.page.figures import Figure, plain
-from slr_tune.report.page.part import Block, Bullets, Code, Page, Panels, Part
-from slr_tune.report.page.tables import Table, TableColumn, typeset
+from slr_tune.report.page import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Page,
+    Panels,
+    Part,
+    Table,
+    TableColumn,
+    typeset,
+)
+from slr_tune.report.page.figures import plain
 
 _HERE = Path(__file__).parent
 _GRID = "display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr))"

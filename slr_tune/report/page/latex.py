@@ -2,35 +2,31 @@ r"""Tables in LaTeX with booktabs, ready for `\input` in a thesis."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from slr_tune.report.page.part import Page
-from slr_tune.report.page.tables import Table
+from slr_tune.report.page import Page, Table
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "→": r"$\rightarrow$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "…": r"\ldots{}",
-    "–": "--",
-}
+_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        **{sign: f"\\{sign}" for sign in "{}&%$#_"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "−": r"$-$",
+        "→": r"$\rightarrow$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "…": r"\ldots{}",
+        "–": "--",
+    }
+)
 
 
 def render_latex(page: Page, *, label: str = "tab:") -> str:
@@ -59,8 +55,7 @@ def render_latex(page: Page, *, label: str = "tab:") -> str:
 def escape_latex(text: str) -> str:
     """Plain text as LaTeX; a sign before a number is set as a minus or plus."""
     # Arrows are written "->" in plain text.
-    marked = text.replace("->", "→")
-    return "".join(_SPECIAL.get(character, character) for character in marked)
+    return text.replace("->", "→").translate(_SPECIAL)
 
 
 def latex_table(table: Table, *, label: str) -> str:
@@ -106,7 +101,4 @@ def _row(cells: Sequence[str], table: Table, *, bold: bool = False) -> str:
 
 def _signed(cell: str) -> str:
     """Numbers: a hyphen before a digit is a minus."""
-    escaped = escape_latex(cell)
-    for digit in "0123456789":
-        escaped = escaped.replace(f"-{digit}", f"$-${digit}")
-    return escaped
+    return re.sub("-(?=[0-9])", "$-$", escape_latex(cell))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from slr_tune.report.page.part import Block, Bullets, Code, Page, Part
-from slr_tune.report.page.tables import Table
+from slr_tune.report.page import Block, Bullets, Code, Page, Part, Table
+
+HEAD = ("title", "subtitle")
 
 
-def render_markdown(page: Page, *, head: Collection[str] = ("title", "subtitle")) -> str:
+def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
     """The whole text.
 
     Args:

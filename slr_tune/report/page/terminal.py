@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from slr_tune.report.page.part import Block, Bullets, Code, Page, Part
-from slr_tune.report.page.tables import Table
+from slr_tune.report.page import Block, Bullets, Code, Page, Part, Table
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

@@ -54,14 +54,11 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 def audit(study: StudyData) -> Audit:
     """Compares the last values of spared trials with those of trials that ASHA let through."""
-    spared = tuple(trial for trial in study.trials if trial.spared_at is not None)
+    spared = tuple(trial for trial in study.trials if trial.record.spared_at is not None)
     finished = tuple(trial for trial in spared if trial.complete)
-    baseline = study.baseline.number if study.baseline is not None else None
-    passed = [
-        study.sign * t.value
-        for t in study.trials
-        if t.complete and t.value is not None and t.spared_at is None and t.number != baseline
-    ]
+    baseline = None if study.baseline is None else study.baseline.number
+    judged = [t for t in study.trials if t.number != baseline and t.record.spared_at is None]
+    passed = [study.sign * t.value for t in judged if t.complete and t.value is not None]
     if not passed:
         return Audit(spared, finished, (), (), None, 0)
     middle, best = statistics.median(passed), min(passed)
@@ -87,8 +84,8 @@ def audit_part(study: StudyData) -> Part | None:
         rows = [
             (
                 str(trial.number),
-                str(trial.spared_at),
-                study.said(trial.best_so_far.get(trial.spared_at or 0)),
+                str(trial.record.spared_at),
+                study.said(trial.best_so_far.get(trial.record.spared_at or 0)),
                 study.said(trial.value) if trial.complete else f"({trial.reason})",
                 _judged(found, trial),
             )
@@ -119,8 +116,8 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
         f"let through: a rate of wrong stops of {100 * found.rate:.0f} % [{low:.0f}, {high:.0f}]. "
         f"{len(found.winners) or 'None'} would have won."
     )
-    few = "So few settle little; the interval says how little." if count < 20 else ""
-    return [text, few] if few else [text]
+    few = "So few settle little; the interval says how little."
+    return [text, few] if count < 20 else [text]
 
 
 def _judged(found: Audit, trial: TrialData) -> str:

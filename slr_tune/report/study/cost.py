@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers, texts
-from slr_tune.report.page.figures import SOFT, Trace, axis
+from slr_tune.report.page.figures import SOFT, axis, bars
 from slr_tune.report.study.study_data import StudyData, by_ending
 from slr_tune.report.style import ENDINGS, LEGEND
 from slr_tune.text import duration
@@ -44,15 +44,6 @@ def costs(study: StudyData) -> list[Cost]:
     return found
 
 
-def elapsed_seconds(study: StudyData) -> float | None:
-    """From the first trial's start to the last one's end, pauses included; None before that."""
-    began = [t.datetime_start for t in study.view.trials if t.datetime_start]
-    ended = [t.datetime_complete for t in study.view.trials if t.datetime_complete]
-    if not began or not ended:
-        return None
-    return max(0.0, (max(ended) - min(began)).total_seconds())
-
-
 def cost_part(study: StudyData) -> Part | None:
     """None where nothing was run."""
     rows = costs(study)
@@ -61,16 +52,13 @@ def cost_part(study: StudyData) -> Part | None:
         return None
     saved = sum(row.saved for row in rows)
     text = (
-        f"{epochs:,} epochs in {duration(seconds)} of training"
-        + _elapsed(study)
-        + f". Without any stopping it would have been {epochs + saved:,}: stopping saved "
+        f"{epochs:,} epochs in {duration(seconds)} of training{_elapsed(study)}. Without any "
+        f"stopping it would have been {epochs + saved:,}: stopping saved "
         f"{100 * saved / (epochs + saved):.0f} % of the epochs."
     )
+    heads = numbers("trials", "epochs", "share of epochs, %", "epochs saved", "time")
     table = Table(
-        texts("trials that")
-        + numbers(
-            "trials", "epochs", "share of epochs, %", "epochs saved", "time", "share of time, %"
-        ),
+        texts("trials that") + heads + numbers("share of time, %"),
         [
             (
                 ENDINGS[row.ending].label,
@@ -90,12 +78,15 @@ def cost_part(study: StudyData) -> Part | None:
 
 
 def _elapsed(study: StudyData) -> str:
-    seconds = elapsed_seconds(study)
-    return f", {duration(seconds)} from first start to last end" if seconds else ""
+    """From the first trial's start to the last one's end, pauses included; empty before that."""
+    began = [t.datetime_start for t in study.view.trials if t.datetime_start]
+    ended = [t.datetime_complete for t in study.view.trials if t.datetime_complete]
+    seconds = (max(ended) - min(began)).total_seconds() if began and ended else 0.0
+    return f", {duration(seconds)} from first start to last end" if seconds > 0 else ""
 
 
 def _figure(rows: list[Cost], saved: int) -> Figure:
-    bars: list[tuple[int, str, dict[str, Any], str]] = [
+    shares: list[tuple[int, str, dict[str, Any], str]] = [
         (row.epochs, end.label, {"color": end.colour}, f"{end.label}: %{{x:,}} epochs")
         for row in rows
         if (end := ENDINGS[row.ending])
@@ -104,18 +95,10 @@ def _figure(rows: list[Cost], saved: int) -> Figure:
         pattern = {"shape": "/", "fgcolor": SOFT, "size": 6}
         line = {"color": SOFT, "width": 1}
         marker = {"color": "rgba(0,0,0,0)", "line": line, "pattern": pattern}
-        bars.append((saved, "not run: saved by stopping", marker, "saved: %{x:,} epochs"))
-    traces: list[Trace] = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": name,
-            "x": [epochs],
-            "y": [""],
-            "marker": marker,
-            "hovertemplate": f"{hover}<extra></extra>",
-        }
-        for epochs, name, marker, hover in bars
+        shares.append((saved, "not run: saved by stopping", marker, "saved: %{x:,} epochs"))
+    traces = [
+        bars(name, hover, x=[epochs], y=[""], marker=marker)
+        for epochs, name, marker, hover in shares
     ]
     layout = {
         "barmode": "stack",

@@ -43,21 +43,17 @@ class Edge:
     @property
     def setting(self) -> str:
         """What `--set` takes to widen it."""
-        low, high = self.parameter.low, self.parameter.high
+        low, high, kind = self.parameter.low, self.parameter.high, self.parameter.kind
         ends = (low, self.wider) if self.upper else (self.wider, high)
-        shown = ", ".join(_plain(end, whole=self.parameter.kind == "int") for end in ends)
-        return f"{self.key}.{self.parameter.kind}=[{shown}]"
+        shown = (str(int(end)) if kind == "int" else number(end, 4) for end in ends)
+        return f"{self.key}.{kind}=[{', '.join(shown)}]"
 
 
 def edges(study: StudyData) -> list[Edge]:
     """Numbers whose best values lie at an end of their range that could be moved."""
-    found = []
-    for parameter in study.view.spec.space.parameters:
-        if isinstance(parameter, FloatParameter | IntParameter):
-            edge = _edge(study, parameter)
-            if edge is not None:
-                found.append(edge)
-    return found
+    searched = study.view.spec.space.parameters
+    ranges = [p for p in searched if isinstance(p, FloatParameter | IntParameter)]
+    return [edge for parameter in ranges if (edge := _edge(study, parameter))]
 
 
 def file_key(space: Space, parameter: Parameter) -> str:
@@ -78,13 +74,9 @@ def _edge(study: StudyData, parameter: Number) -> Edge | None:
         return None
     values = [float(parameter.decode(trial.params)) for trial in having]
     middle = statistics.median(values)
-    place = _place(parameter, middle)
-    best = _place(parameter, values[0])
-    if place >= 1 - _NEAR and best >= 1 - 2 * _NEAR:
-        upper = True
-    elif place <= _NEAR and best <= 2 * _NEAR:
-        upper = False
-    else:
+    place, best = _place(parameter, middle), _place(parameter, values[0])
+    upper = place >= 1 - _NEAR and best >= 1 - 2 * _NEAR
+    if not upper and (place > _NEAR or best > 2 * _NEAR):
         return None
     wider = _wider(parameter, upper=upper)
     if wider is None or not _taken(study, parameter, wider, having[0]):
@@ -104,25 +96,22 @@ def _place(parameter: Number, value: float) -> float:
 def _wider(parameter: Number, *, upper: bool) -> float | None:
     """A round bound about a sixth of the range further out; on a step where there is one."""
     low, high = float(parameter.low), float(parameter.high)
+    end, out = (high, 1) if upper else (low, -1)
     if parameter.log:
         factor = max(1.5, (high / low) ** 0.15)
-        aim = high * factor if upper else low / factor
-    else:
-        aim = high + (high - low) / 6 if upper else low - (high - low) / 6
-    if parameter.step is not None and parameter.step > 0 and not parameter.log:
-        steps = max(1, round(abs(aim - (high if upper else low)) / parameter.step))
-        moved = steps * parameter.step
-        return float(f"{(high + moved) if upper else (low - moved):.12g}")
-    if parameter.log:
-        rounded = _rounded(aim)
+        rounded = _rounded(high * factor if upper else low / factor)
         if parameter.kind == "int":
             rounded = float(math.ceil(rounded) if upper else math.floor(rounded))
             if rounded < 1:
                 return None  # 0 has no logarithm
     else:
+        aim = end + out * (high - low) / 6
+        if parameter.step is not None and parameter.step > 0:
+            steps = max(1, round(abs(aim - end) / parameter.step))
+            return float(f"{end + out * steps * parameter.step:.12g}")
         grid = 10.0 ** math.floor(math.log10((high - low) / 3)) / 2
         rounded = float(f"{round(aim / grid) * grid:.6g}")
-    return rounded if (rounded > high if upper else rounded < low) else None
+    return rounded if out * rounded > out * end else None
 
 
 def _rounded(value: float) -> float:
@@ -151,7 +140,3 @@ def _replaced(values: Mapping[str, Any], path: tuple[str, ...], given: Any) -> d
     below = values.get(head)
     inner = _replaced(below if isinstance(below, Mapping) else {}, tuple(rest), given)
     return {**values, head: inner}
-
-
-def _plain(value: float, *, whole: bool) -> str:
-    return str(int(value)) if whole else number(value, 4)

@@ -22,8 +22,8 @@ def history_part(study: StudyData) -> Part | None:
     if not able:
         return None
     drawn = shown(study, able, _MOST_POINTS)
-    text = [_history_text(study), thinning_note(len(drawn), len(able))]
-    return Part("How the search went", [*text, _history(study, drawn)], formats=WRITTEN)
+    text, note = _history_text(study), thinning_note(drawn, able)
+    return Part("How the search went", [text, note, _history(study, drawn)], formats=WRITTEN)
 
 
 def curves_part(study: StudyData) -> Part | None:
@@ -32,12 +32,12 @@ def curves_part(study: StudyData) -> Part | None:
     if not able:
         return None
     drawn = shown(study, able, _MOST_CURVES)
-    text = [
+    text = (
         "Each line is a trial. A good search stops the lines that stay high, and early; a line "
-        "that is still falling at its last epoch was cut short.",
-        thinning_note(len(drawn), len(able)),
-    ]
-    return Part("Learning curves", [*text, _curves(study, drawn)], formats=HTML)
+        "that is still falling at its last epoch was cut short."
+    )
+    note = thinning_note(drawn, able)
+    return Part("Learning curves", [text, note, _curves(study, drawn)], formats=HTML)
 
 
 def curve_of(trial: TrialData) -> tuple[float, ...]:
@@ -52,8 +52,7 @@ def running_best(study: StudyData) -> list[tuple[int, float]]:
     steps: list[tuple[int, float]] = []
     for trial in study.trials:
         if trial.complete and trial.value is not None:
-            better = not steps or study.sign * trial.value < study.sign * steps[-1][1]
-            if better:
+            if not steps or study.sign * trial.value < study.sign * steps[-1][1]:
                 steps.append((trial.number, trial.value))
     return steps
 
@@ -73,19 +72,18 @@ def _history_text(study: StudyData) -> str:
 
 
 def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
-    traces: list[Trace] = []
-    for key, ending, members in by_ending(drawn):
-        traces.append(
-            scatter(
-                ending.label,
-                [trial.number for trial in members],
-                [plotted(trial.best_so_far[max(trial.best_so_far)]) for trial in members],
-                "markers",
-                hover="trial %{x}: %{y:.4~g}<br>%{customdata[0]} epochs, %{customdata[1]}",
-                customdata=[[trial.epochs, trial.reason] for trial in members],
-                marker=marker_of(key, 9 if len(drawn) < 300 else 5, 1.5),
-            )
+    traces = [
+        scatter(
+            ending.label,
+            [trial.number for trial in members],
+            [plotted(trial.best_so_far[max(trial.best_so_far)]) for trial in members],
+            "markers",
+            hover="trial %{x}: %{y:.4~g}<br>%{customdata[0]} epochs, %{customdata[1]}",
+            customdata=[[trial.epochs, trial.reason] for trial in members],
+            marker=marker_of(key, 9 if len(drawn) < 300 else 5, 1.5),
         )
+        for key, ending, members in by_ending(drawn)
+    ]
     steps = running_best(study)
     end = len(study.trials) - 1
     levels: list[tuple[str, list[tuple[int, float]], dict[str, Any]]] = []
@@ -121,12 +119,9 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     for trial, name, colour, dash in special:
         if trial is None or not curve_of(trial):
             continue
-        x, y = _points(trial)
         line = {"color": colour, "width": 3, "dash": dash}
-        hover = f"{name}, epoch %{{x}}: %{{y:.4~g}}"
-        traces.append(
-            scatter(f"{name} (trial {trial.number})", x, y, "lines", hover=hover, line=line)
-        )
+        hover, label = f"{name}, epoch %{{x}}: %{{y:.4~g}}", f"{name} (trial {trial.number})"
+        traces.append(scatter(label, *_points(trial), "lines", hover=hover, line=line))
     top = {"yref": "paper", "y": 1, "xanchor": "left", "yanchor": "top", "showarrow": False}
     font = {"size": 11, "color": SOFT}
     length = study.view.spec.budget.max_epochs

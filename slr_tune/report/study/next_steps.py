@@ -50,13 +50,13 @@ def next_steps(study: StudyData) -> list[Advice]:
 
 def _go_on(study: StudyData) -> list[Advice]:
     """Trials that wait for a driver."""
-    waiting = [trial for trial in study.trials if trial.ending == "running"]
     if study.view.running:
         text = "The search is running: make this report again when it is done."
         return [Advice("running", text, _command(study, "report"))]
+    waiting = sum(trial.ending == "running" for trial in study.trials)
     if not waiting:
         return []
-    text = f"{len(waiting)} trials are not finished and nobody works on them: go on with them."
+    text = f"{waiting} trials are not finished and nobody works on them: go on with them."
     return [Advice("unfinished", text, study.last_run.command(study.view.spec.study))]
 
 
@@ -71,7 +71,7 @@ def _failures(study: StudyData) -> list[Advice]:
         "nan": _nan_advice(study),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
-    }.get(reason, f"the first said: {last_word(first.error) or 'nothing'}.")
+    }.get(reason, f"the first said: {last_word(first.record.error) or 'nothing'}.")
     show = command_line("show", study.view.spec.study, options={"--trial": first.number})
     return [Advice("failures", f"{share}: {advice}", show)]
 
@@ -79,12 +79,13 @@ def _failures(study: StudyData) -> list[Advice]:
 def _nan_advice(study: StudyData) -> str:
     """Compares learning rates of the diverged with the others'."""
     name = "learning_rate"
-    bad = [t.config[name] for t in study.trials if t.reason == "nan" and name in t.config]
-    good = [t.config[name] for t in study.trials if t.complete and name in t.config]
-    if bad and good and statistics.median(bad) > 1.5 * statistics.median(good):
+    having = [trial for trial in study.trials if name in trial.record.config]
+    bad = [trial.record.config[name] for trial in having if trial.reason == "nan"]
+    good = [trial.record.config[name] for trial in having if trial.complete]
+    if bad and good and (high := statistics.median(bad)) > 1.5 * statistics.median(good):
         return (
-            f"their learning rate is high (median {number(statistics.median(bad))}, of finished "
-            f"trials {number(statistics.median(good))}): lower the upper end of its range."
+            f"their learning rate is high (median {number(high)}, of finished trials "
+            f"{number(statistics.median(good))}): lower the upper end of its range."
         )
     return "lower the learning rate, or clip the gradient with clip_norm."
 
@@ -100,8 +101,7 @@ def _confirm(study: StudyData) -> list[Advice]:
 
 
 def _baseline_won(study: StudyData) -> list[Advice]:
-    best, baseline = study.best, study.baseline
-    won = best is not None and baseline is not None and best.number == baseline.number
+    won = study.best is not None and study.best is study.baseline
     if not won or len(study.trials) < 2 or study.view.running:
         return []
     text = (
@@ -148,9 +148,9 @@ def _settled_options(study: StudyData) -> list[Advice]:
 
 
 def _longer(study: StudyData) -> list[Advice]:
-    ran = [trial for trial in study.leaders if trial.reason == "max_epochs" and trial.best_epoch]
-    length = study.view.spec.budget.max_epochs
-    falling = [t for t in ran if (t.best_epoch or 0) >= length - length // 20]
+    found = [t.record.best_epoch for t in study.leaders if t.reason == "max_epochs"]
+    ran, length = [epoch for epoch in found if epoch], study.view.spec.budget.max_epochs
+    falling = [epoch for epoch in ran if epoch >= length - length // 20]
     if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
         return []
     wanted = math.ceil(1.5 * length)

@@ -51,13 +51,10 @@ def subtitle(study: StudyData) -> str:
 
 def overview_parts(study: StudyData) -> list[Part]:
     """The confirmed figures, the best configuration, what to do next."""
-    found = []
-    if study.confirmed:
-        found.append(_confirmed_part(study))
+    found = [_confirmed_part(study)] if study.confirmed else []
     if study.best is not None:
-        found.append(_best_part(study))
-    steps = next_steps(study)
-    if steps:
+        found.append(_best_part(study, study.best))
+    if steps := next_steps(study):
         lines = Bullets([(step.text, step.command) for step in steps])
         found.append(Part("What to do next", [lines]))
     return found
@@ -72,17 +69,14 @@ def trials_part(study: StudyData) -> Part | None:
     if not chosen:
         return None
     names, settings = _settings(study, chosen)
-    columns = [
-        *numbers("trial", metric_title(study.metric), "epochs"),
-        *texts("ended by"),
-        *numbers(*names),
-    ]
+    columns = numbers("trial", metric_title(study.metric), "epochs")
+    columns += texts("ended by") + numbers(*names)
     rows = [
         (
             str(trial.number),
             study.said(trial.value),
             str(trial.epochs),
-            trial.reason + (f", spared at {trial.spared_at}" if trial.spared_at else ""),
+            trial.reason + (f", spared at {at}" if (at := trial.record.spared_at) else ""),
             *cells,
         )
         for trial, cells in zip(chosen, settings, strict=True)
@@ -110,14 +104,11 @@ def _nothing_yet(study: StudyData) -> str:
 def _confirmation(study: StudyData) -> str:
     row = confirmed_best(study)
     if row is None:
-        how = (
-            "slr-tune confirm gives the honest one."
-            if study.recogniser
-            else "slr-tune ablate compares settings over fresh seeds."
-        )
+        confirm = "slr-tune confirm gives the honest one."
+        ablate = "slr-tune ablate compares settings over fresh seeds."
         return (
             "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            f"merit. {how}"
+            f"merit. {confirm if study.recogniser else ablate}"
         )
     count = len(row.wer["dev"])
     it = "it" if study.metric == "val/wer" else "its dev WER"
@@ -130,44 +121,40 @@ def _confirmation(study: StudyData) -> str:
 
 def _confirmed_part(study: StudyData) -> Part:
     splits = list(dict.fromkeys(split for row in study.confirmed for split in row.wer))
-    rows = []
-    for row in study.confirmed:
-        cells = [
-            f"{row.mean_text(split)} ({', '.join(map(points, row.wer[split]))})"
-            if split in row.wer
-            else "-"
-            for split in splits
-        ]
-        rows.append((row.name, str(row.trial), points(row.claimed), *cells))
+    rows = [
+        (row.name, str(row.trial), points(row.claimed), *(_seeds(row, split) for split in splits))
+        for row in study.confirmed
+    ]
     fresh = [f"{split}, fresh seeds" for split in splits]
     columns = texts("configuration") + numbers("trial", "the search said", *fresh)
     caption = "WER in percent: mean ± standard deviation, in brackets each seed."
     text: list[str] = []
-    best = confirmed_best(study)
-    if best is not None:
-        if best.name != "baseline":  # which the search did not choose
-            text.append(curse_line(best))
+    if (best := confirmed_best(study)) is not None:
+        # The search did not choose the baseline.
+        text = [curse_line(best)] if best.name != "baseline" else []
         text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
     return Part("On fresh seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 
-def _best_part(study: StudyData) -> Part:
+def _seeds(row: ConfirmedTrial, split: str) -> str:
+    each = ", ".join(map(points, row.wer.get(split, ())))
+    return f"{row.mean_text(split)} ({each})" if split in row.wer else "-"
+
+
+def _best_part(study: StudyData, best: TrialData) -> Part:
     """The best configuration beside the baseline's."""
-    best, baseline = study.best, study.baseline
-    assert best is not None
     pairs = [("best", best)]
-    if baseline is not None and baseline is not best:
-        pairs.append(("baseline", baseline))
+    if study.baseline is not None and study.baseline is not best:
+        pairs.append(("baseline", study.baseline))
     names, settings = _settings(study, [trial for _, trial in pairs])
     rows = [
         (metric_title(study.metric), *(study.said(trial.value) for _, trial in pairs)),
         ("trial", *(str(trial.number) for _, trial in pairs)),
-        ("epochs (best at)", *(f"{trial.epochs} ({trial.best_epoch})" for _, trial in pairs)),
+        ("epochs (best at)", *(f"{t.epochs} ({t.record.best_epoch})" for _, t in pairs)),
         *zip(names, *settings, strict=True),
     ]
     columns = texts("setting") + numbers(*(name for name, _ in pairs))
-    command = command_line("best", study.view.spec.study)
-    caption = f"{command} prints the whole configuration."
+    caption = f"{command_line('best', study.view.spec.study)} prints the whole configuration."
     table = Table(columns, rows, caption, frozenset({0}))
     return Part("The best configuration", [table], formats=WRITTEN)
 

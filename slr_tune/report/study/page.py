@@ -7,16 +7,8 @@ from pathlib import Path
 
 from slr_tune.report.importance import sentences
 from slr_tune.report.importance.page import illustrated_parts
-from slr_tune.report.page import (
-    MARKDOWN,
-    Block,
-    Bullets,
-    Page,
-    Part,
-    render_html,
-    render_markdown,
-)
-from slr_tune.report.page.files import write_texts
+from slr_tune.report.page import MARKDOWN, Block, Bullets, Page, Part
+from slr_tune.report.page.files import write_page
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.cost import cost_part
 from slr_tune.report.study.history import curves_part, history_part
@@ -40,8 +32,7 @@ def write_report(study: StudyData, page: Page) -> list[Path]:
         The files, the page first.
     """
     folder = study.view.folder
-    texts = {"report.html": render_html(page), "report.md": render_markdown(page)}
-    return [*write_texts(folder, texts), *print_figures(study, folder / "report")]
+    return [*write_page(page, folder, "report"), *print_figures(study, folder / "report")]
 
 
 def study_page(study: StudyData) -> Page:

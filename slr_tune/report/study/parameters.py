@@ -29,15 +29,14 @@ def parallel_part(study: StudyData) -> Part | None:
     if len(able) < 2 or len(study.variables) < 2:
         return None
     drawn = shown(study, able, _MOST_LINES)
-    text = [
+    text = (
         f"Each line is a trial, each axis a parameter over the range that was searched; the last "
         f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Where the blue "
         f"lines, the best {len(study.leaders)}, meet in a narrow place, that place is good; where "
-        "they spread, the parameter matters little. Below an axis run the trials without it.",
-        thinning_note(len(drawn), len(able)),
-    ]
-    figure = _parallel(study, drawn, values)
-    return Part("All parameters together", [*text, figure], formats=HTML)
+        "they spread, the parameter matters little. Below an axis run the trials without it."
+    )
+    note, figure = thinning_note(drawn, able), _parallel(study, drawn, values)
+    return Part("All parameters together", [text, note, figure], formats=HTML)
 
 
 def slices_part(study: StudyData) -> Part | None:
@@ -47,14 +46,14 @@ def slices_part(study: StudyData) -> Part | None:
     if not able or not study.variables:
         return None
     drawn = shown(study, able, _MOST_DOTS)
-    text = [
+    text = (
         f"Value at epoch {epoch} of each trial over one parameter at a time, by how the trial "
-        "ended later. All figures have one vertical scale. " + _legend(drawn),
-        thinning_note(len(drawn), len(able)),
-    ]
+        f"ended later. All figures have one vertical scale. {_legend(drawn)}"
+    )
     vertical = _vertical(study, [values[trial.number] for trial in able])
     panels = [_slice(drawn, values, variable, vertical) for variable in study.variables]
-    return Part("One parameter at a time", [*text, Panels(panels)], formats=HTML)
+    note = thinning_note(drawn, able)
+    return Part("One parameter at a time", [text, note, Panels(panels)], formats=HTML)
 
 
 def _legend(drawn: Sequence[TrialData]) -> str:
@@ -65,19 +64,16 @@ def _legend(drawn: Sequence[TrialData]) -> str:
         "triangle-up": "triangles",
         "cross": "plus signs",
     }
-    said = [f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn)]
-    text = ", ".join(said) + "."
-    return text[0].upper() + text[1:]
+    said = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
+    text = ", ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _heights(variable: Variable, drawn: Sequence[TrialData]) -> list[float]:
     """Where each trial's line crosses an axis, 0..1; in the lane below where it has no value."""
-    unit = variable.unit()
-    top = max(1, len(variable.options) - 1) if variable.options else 1
-    return [
-        _ABSENT if math.isnan(unit[trial.number]) else float(unit[trial.number]) / top
-        for trial in drawn
-    ]
+    unit, top = variable.unit(), max(1, len(variable.options or ()) - 1)
+    heights = [float(unit[trial.number]) / top for trial in drawn]
+    return [_ABSENT if math.isnan(height) else height for height in heights]
 
 
 def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, float]) -> Figure:
@@ -105,39 +101,32 @@ def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, fl
 def _axis_labels(study: StudyData, low: float, high: float) -> list[dict[str, Any]]:
     found = []
     for place, variable in enumerate(study.variables):
-        found.append(_label(place, 1.1, _wrapped(variable.name), bold=True))
+        found.append(_heading(place, _wrapped(variable.name)))
         if variable.options:
             top = max(1, len(variable.options) - 1)
             for code, option in enumerate(variable.options):
-                found.append(_label(place, code / top, option, boxed=True))
+                label = _label(place, code / top, option, bgcolor="var(--paper)", borderpad=1)
+                found.append(label)
             continue
         found.append(_label(place, 1.05, number(variable.high) + (" log" if variable.log else "")))
         found.append(_label(place, -0.055, number(variable.low)))
         if variable.conditional:
-            found.append(_label(place, _ABSENT - 0.06, "none", soft=True))
+            found.append(_label(place, _ABSENT - 0.06, "none", SOFT))
     last = len(study.variables)
     title = f"{metric_title(study.metric)}<br>epoch {study.matched_epoch}"
-    found.append(_label(last, 1.1, title, bold=True))
-    found.append(_label(last, 1.05, number(high)))
-    found.append(_label(last, -0.055, number(low)))
-    return found
+    found += [_heading(last, title), _label(last, 1.05, number(high))]
+    return [*found, _label(last, -0.055, number(low))]
+
+
+def _heading(x: int, text: str) -> dict[str, Any]:
+    return _label(x, 1.1, f"<b>{text}</b>", size=10, yanchor="bottom")
 
 
 def _label(
-    x: int, y: float, text: str, *, bold: bool = False, soft: bool = False, boxed: bool = False
+    x: int, y: float, text: str, colour: str = INK, *, size: int = 11, **rest: Any
 ) -> dict[str, Any]:
-    label: dict[str, Any] = {
-        "x": x,
-        "y": y,
-        "text": f"<b>{text}</b>" if bold else text,
-        "showarrow": False,
-        "font": {"size": 10 if bold else 11, "color": "var(--soft)" if soft else INK},
-    }
-    if bold:
-        label["yanchor"] = "bottom"
-    if boxed:
-        label |= {"bgcolor": "var(--paper)", "borderpad": 1}
-    return label
+    font = {"size": size, "color": colour}
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": font, **rest}
 
 
 def _wrapped(name: str) -> str:
@@ -190,13 +179,11 @@ def _slice(
                 marker=marker_of(key, 7 if len(drawn) < 300 else 4, 1.3),
             )
         )
-    horizontal: dict[str, Any] = {}
+    horizontal = log_axis([variable.low, variable.high]) if variable.log else {}
     if variable.options:
         count = len(variable.options)
         horizontal = {"tickvals": list(range(count)), "ticktext": list(variable.options)}
         horizontal |= {"range": [-0.5, count - 0.5], "showgrid": False}
-    elif variable.log:
-        horizontal = log_axis([variable.low, variable.high])
     layout = {
         "xaxis": panel_axis(variable.name, zeroline=False, **horizontal),
         "yaxis": vertical,

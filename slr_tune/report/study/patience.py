@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slr_tune.report.page import PALETTE, WRITTEN, Block, Figure, Part, Table, numbers
-from slr_tune.report.page.figures import INK, axis, gapped, scatter
+from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers
+from slr_tune.report.page.figures import INK, PALETTE, axis, gapped, scatter
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.style import LEGEND
 from slr_tune.study.patience import TOLERANCE, Patience
@@ -17,8 +17,8 @@ def patience_part(study: StudyData) -> Part | None:
     found = study.patience
     if found is None:
         return None
-    blocks: list[Block] = [*patience_text(found), _figure(found), _table(found)]
-    return Part("Patience", blocks, formats=WRITTEN)
+    text = patience_text(found)
+    return Part("Patience", [*text, _figure(found), _table(found)], formats=WRITTEN)
 
 
 def patience_text(found: Patience) -> list[str]:
@@ -56,22 +56,16 @@ def kinks(found: Patience) -> list[int]:
 def _figure(found: Patience) -> Figure:
     shown = kinks(found)
     places = [p - 1 for p in shown]
-    single = [
-        (
-            run,
-            [float(epochs) for epochs in found.epochs[places, run]],
-            [round(float(wer), 2) for wer in found.wers[places, run]],
-        )
-        for run in range(min(len(found.runs), _MOST_RUNS))
-    ]
-    at, wers, _ = gapped(single)
+    spent = found.epochs[places, :_MOST_RUNS].T.astype(float).tolist()
+    given = [[round(wer, 2) for wer in run] for run in found.wers[places, :_MOST_RUNS].T.tolist()]
+    at, wers, _ = gapped((0, *run) for run in zip(spent, given, strict=True))
     grey = {"color": "rgba(128,138,148,0.65)", "width": 1}
     traces = [
         scatter("single trials", at, wers, "lines", line=grey),
         scatter(
             "mean, by patience",
-            [float(epochs) for epochs in found.mean_epochs[places]],
-            [float(wer) for wer in found.mean_wers[places]],
+            found.mean_epochs[places].tolist(),
+            found.mean_wers[places].tolist(),
             "lines+markers+text",
             hover="patience %{text}: %{y:.2f} in %{x:.1f} epochs",
             text=[str(p) for p in shown],
@@ -86,25 +80,21 @@ def _figure(found: Patience) -> Figure:
         ring = {"symbol": "circle-open", "size": 17, "color": INK, "line": {"width": 2.5}}
         name = f"recommended: {found.recommended}"
         traces.append(scatter(name, x, y, "markers", marker=ring))
-    layout = {
-        "xaxis": axis("epochs spent"),
-        "yaxis": axis(metric_title("val/wer")),
-        "legend": LEGEND,
-    }
+    vertical = axis(metric_title("val/wer"))
+    layout = {"xaxis": axis("epochs spent"), "yaxis": vertical, "legend": LEGEND}
     said = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
     return Figure(traces, said, layout, height=380)
 
 
 def _table(found: Patience) -> Table:
-    shown = kinks(found)
-    best = found.mean_wers[-1]
+    shown, spent, given = kinks(found), found.mean_epochs, found.mean_wers
     rows = [
         (
             str(p),
-            f"{found.mean_epochs[p - 1]:.1f}",
-            points(float(found.mean_wers[p - 1])),
-            f"{found.mean_wers[p - 1] - best:+.2f}",
-            f"{100 * (1 - found.mean_epochs[p - 1] / found.mean_epochs[-1]):.0f}",
+            f"{spent[p - 1]:.1f}",
+            points(float(given[p - 1])),
+            f"{given[p - 1] - given[-1]:+.2f}",
+            f"{100 * (1 - spent[p - 1] / spent[-1]):.0f}",
         )
         for p in shown
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slr_tune.report.page import PALETTE
+from slr_tune.report.page.figures import PALETTE
 from slr_tune.report.print_style import DARK, GREY, new_figure, note, ring, save, title_axis
 from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks
@@ -50,18 +50,16 @@ def print_figures(study: StudyData, folder: Path) -> list[Path]:
 
 
 def _history(axis: Axes, study: StudyData) -> None:
-    able = [trial for trial in study.trials if trial.best_so_far]
-    drawn = shown(study, able, 3000)
+    drawn = shown(study, [trial for trial in study.trials if trial.best_so_far], 3000)
+    size = 26 if len(drawn) < 300 else 6
     for _, ending, members in by_ending(drawn):
         at = [trial.number for trial in members]
         values = [trial.best_so_far[max(trial.best_so_far)] for trial in members]
-        size = 26 if len(drawn) < 300 else 6
         axis.scatter(at, values, size, ending.colour, marker=ending.marker, label=ending.label)
     steps = running_best(study)
     if steps:
-        line = [*steps, (len(study.trials) - 1, steps[-1][1])]
-        xs, ys = zip(*line, strict=True)
-        axis.step(xs, ys, where="post", color=DARK, label="best so far")
+        line = zip(*steps, (len(study.trials) - 1, steps[-1][1]), strict=True)
+        axis.step(*line, where="post", color=DARK, label="best so far")
     if study.baseline is not None and study.baseline.value is not None:
         axis.axhline(study.baseline.value, color=BASELINE, linestyle="--", label="baseline")
     _value_axis(axis, study, [t.best_so_far[max(t.best_so_far)] for t in drawn])
@@ -111,11 +109,10 @@ def _weights(study: StudyData, folder: Path) -> list[Path]:
     if not able:
         return []
     curves = schedules(study)
-    both = bool(curves)
-    size = (8.6 if both else 4.4, 3.5)
-    figure, axes = new_figure(1, 2 if both else 1, size=size)
+    columns, width = (2, 8.6) if curves else (1, 4.4)
+    figure, axes = new_figure(1, columns, size=(width, 3.5))
     _triangle(figure, axes[0], study, able[0])
-    if both:
+    if curves:
         _temperatures(axes[1], study, curves)
     return save(figure, folder, "weights")
 
@@ -134,9 +131,8 @@ def _triangle(
             axis.plot(*zip(*ends, strict=True), color="#d9dee4", linewidth=0.6, zorder=0)
     axis.plot(*np.vstack([corners, corners[:1]]).T, color="#666666", linewidth=0.9, zorder=1)
     drawn, values = shown(study, weighted(study, parameter), 1500), study.matched_values
-    weights = {t.number: parameter.decode(dict(t.params)) for t in drawn}
     places = {
-        n: np.array([own[w] for w in parameter.weights]) @ corners for n, own in weights.items()
+        t.number: np.array(list(parameter.decode(t.params).values())) @ corners for t in drawn
     }
     low, high = colour_limits([values[n] for n in places], smaller=study.view.minimizes)
     ordered = sorted(places, key=lambda n: -study.sign * values[n])
@@ -160,9 +156,8 @@ def _triangle(
         if trial is not None and trial.number in places:
             x, y = places[trial.number]
             ring(axis, x, y, 150, colour, linewidths=2, marker=marker, label=name)
-    for (x, y), name, side in zip(
-        corners, parameter.weights, ("center", "right", "left"), strict=True
-    ):
+    sides = ("center", "right", "left")
+    for (x, y), name, side in zip(corners, parameter.weights, sides, strict=True):
         note(axis, f"{name} = 1", (x, y), (0, -11 if y == 0 else 5), ha=side, fontsize=8)
     bar = figure.colorbar(dots, ax=axis, shrink=0.75, pad=0.02)
     bar.set_label(f"{metric_title(study.metric)}, epoch {study.matched_epoch}", fontsize=8)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
-from slr_tune.report.page import PALETTE, WRITTEN, Figure, Panels, Part, Table, numbers
-from slr_tune.report.page.figures import Trace, axis, scatter
+from slr_tune.report.page import WRITTEN, Figure, Panels, Part, Table, numbers
+from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE, LEGEND, plotted
 from slr_tune.text import metric_title
@@ -59,13 +60,10 @@ class RungSummary:
 def rung_summaries(study: StudyData) -> list[RungSummary]:
     """Every rung of the study, ascending."""
     found = []
-    for place, epoch in enumerate(study.rungs):
-        entries = [entry for t in study.trials for entry in t.rungs if entry.epoch == epoch]
-        values = _values_at(study, epoch)
-        later = _values_at(study, study.rungs[place + 1]) if place + 1 < len(study.rungs) else {}
-        ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
-        next_rank, next_count = _rank(values, later)
-        end_rank, end_count = _rank(values, ends)
+    ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
+    reached = pairwise([*(_values_at(study, epoch) for epoch in study.rungs), {}])
+    for epoch, (values, later) in zip(study.rungs, reached, strict=True):
+        entries = [entry for t in study.trials for entry in t.record.rungs if entry.epoch == epoch]
         found.append(
             RungSummary(
                 epoch,
@@ -73,10 +71,8 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
                 sum(entry.stopped for entry in entries),
                 sum(entry.spared for entry in entries),
                 min((e.value for e in entries), key=lambda v: study.sign * v, default=None),
-                next_rank,
-                next_count,
-                end_rank,
-                end_count,
+                *_rank(values, later),
+                *_rank(values, ends),
                 _foretold(values, ends),
             )
         )
@@ -88,12 +84,9 @@ def rungs_part(study: StudyData) -> Part | None:
     rows = [row for row in rung_summaries(study) if row.entered]
     if not rows:
         return None
+    heads = numbers("rung, epoch", "entered", "stopped", "spared", "went on", "best there")
     table = Table(
-        numbers(
-            "rung, epoch",
-            *("entered", "stopped", "spared", "went on", "best there"),
-            *("rank corr., next rung", "rank corr., end"),
-        ),
+        heads + numbers("rank corr., next rung", "rank corr., end"),
         [
             (
                 *map(str, (row.epoch, row.entered, row.stopped, row.spared, row.went_on)),
@@ -108,9 +101,8 @@ def rungs_part(study: StudyData) -> Part | None:
         "above takes that into account. "
         "The baseline cannot be stopped; spared are the trials of the pruning audit.",
     )
-    panels = [panel for row in rows if (panel := _panel(study, row))]
-    told = _rungs_text(study, rows)
-    return Part("What ASHA did", [told, Panels(panels), table], formats=WRITTEN)
+    panels = Panels([panel for row in rows if (panel := _panel(study, row))])
+    return Part("What ASHA did", [_rungs_text(rows[0]), panels, table], formats=WRITTEN)
 
 
 def _values_at(study: StudyData, epoch: int) -> dict[int, float]:
@@ -125,8 +117,7 @@ def _rank(one: dict[int, float], other: dict[int, float]) -> tuple[float | None,
     both = sorted(set(one) & set(other))
     if len(both) < FEW:
         return None, len(both)
-    first = np.array([one[number] for number in both])
-    second = np.array([other[number] for number in both])
+    first, second = (np.array([values[n] for n in both]) for values in (one, other))
     return rank_correlation(first, second), len(both)
 
 
@@ -141,8 +132,7 @@ def _said(rank: float | None, count: int) -> str:
     return f"{rank:.2f} ({count})" if rank is not None else f"- ({count})" if count else "-"
 
 
-def _rungs_text(study: StudyData, rows: Sequence[RungSummary]) -> str:
-    first = rows[0]
+def _rungs_text(first: RungSummary) -> str:
     text = (
         f"{first.entered} trials came to the first rung, at epoch {first.epoch}; "
         f"{first.stopped} ended there."
@@ -177,9 +167,9 @@ def _panel(study: StudyData, row: RungSummary) -> Figure | None:
         ("spared by the audit", PALETTE[1], "square", True),
     )
     baseline = study.baseline
+    others = [trial for trial in able if trial is not baseline]
     for name, colour, symbol, spared in groups:
-        members = [t for t in able if (t.spared_at is not None) == spared and t is not baseline]
-        members = members[:1500]
+        members = [t for t in others if (t.record.spared_at is not None) == spared][:1500]
         if members:
             traces.append(_dots(name, members, row.epoch, colour, symbol))
     if baseline is not None and baseline in able:

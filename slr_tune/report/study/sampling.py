@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slr_tune.report.page import PALETTE
-from slr_tune.report.page.figures import INK, Trace, gapped, scatter
+from slr_tune.report.page.figures import INK, PALETTE, Trace, gapped, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE
 
@@ -28,11 +27,12 @@ def shown(study: StudyData, trials: Sequence[TrialData], most: int) -> list[Tria
     return [trial for trial in trials if trial.number in always | thinned]
 
 
-def thinning_note(shown_count: int, count: int) -> str:
+def thinning_note(drawn: Sequence[TrialData], able: Sequence[TrialData]) -> str:
     """A sentence for a figure that does not show everything; empty where it does."""
-    if shown_count >= count:
+    if len(drawn) >= len(able):
         return ""
-    return f"Of {count:,} trials {shown_count:,} are drawn: the best, and the others at even gaps."
+    said = f"Of {len(able):,} trials {len(drawn):,} are drawn"
+    return f"{said}: the best, and the others at even gaps."
 
 
 def highlighted(
@@ -54,14 +54,9 @@ def highlighted(
     """
     leaders = {trial.number for trial in study.leaders} & set(lines)
     special = {trial.number for trial in (study.best, study.baseline) if trial} & set(lines)
+    others, grey = set(lines) - leaders - special, f"rgba(128,138,148,{faint})"
     groups = [
-        (
-            "other trials",
-            set(lines) - leaders - special,
-            f"rgba(128,138,148,{faint})",
-            1.0,
-            "solid",
-        ),
+        ("other trials", others, grey, 1.0, "solid"),
         (f"the best {len(leaders)}", leaders - special, PALETTE[0], strong, "solid"),
     ]
     if study.baseline is not None:

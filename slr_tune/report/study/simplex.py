@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from slr_tune.report.page import HTML, Figure, Part
-from slr_tune.report.page.figures import INK, SOFT, Trace
+from slr_tune.report.page.figures import INK, SOFT, Trace, axis
 from slr_tune.report.study.sampling import shown, thinning_note
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.style import BASELINE, SCALE, plotted
@@ -18,8 +17,8 @@ _MOST_DOTS = 1500
 
 def simplex_parameters(study: StudyData) -> list[SimplexParameter]:
     """Those of the space that have three weights."""
-    found = [p for p in study.view.spec.space.parameters if isinstance(p, SimplexParameter)]
-    return [parameter for parameter in found if len(parameter.weights) == 3]
+    searched = study.view.spec.space.parameters
+    return [p for p in searched if isinstance(p, SimplexParameter) and len(p.weights) == 3]
 
 
 def simplex_parts(study: StudyData) -> list[Part]:
@@ -31,16 +30,15 @@ def simplex_parts(study: StudyData) -> list[Part]:
             continue
         drawn = shown(study, able, _MOST_DOTS)
         one, two, three = parameter.weights
-        text = [
+        text = (
             f"A corner is a trial with that weight alone, the opposite side one without it. Dark "
             f"is good: the colour is the value at epoch {epoch}. The ring marks the best trial of "
             "the search, the square the baseline. Where the dark points lie together is the blend "
-            f"of {one}, {two} and {three} to look at.",
-            thinning_note(len(drawn), len(able)),
-        ]
-        figure = _ternary(study, parameter, drawn)
+            f"of {one}, {two} and {three} to look at."
+        )
+        note, figure = thinning_note(drawn, able), _ternary(study, parameter, drawn)
         title = f"The blend of {one}, {two} and {three}"
-        found.append(Part(title, [*text, figure], formats=HTML))
+        found.append(Part(title, [text, note, figure], formats=HTML))
     return found
 
 
@@ -52,11 +50,9 @@ def weighted(study: StudyData, parameter: SimplexParameter) -> list[TrialData]:
 
 def colour_limits(values: Sequence[float], *, smaller: bool) -> tuple[float, float]:
     """The scale's ends: the best, and what nine in ten reach, so that wrecks do not flatten it."""
-    ordered = sorted(values)
-    place = int(0.9 * (len(ordered) - 1))
-    if smaller:
-        return ordered[0], ordered[place]
-    return ordered[len(ordered) - 1 - place], ordered[-1]
+    ordered = sorted(values, reverse=not smaller)
+    ends = ordered[0], ordered[int(0.9 * (len(ordered) - 1))]
+    return min(ends), max(ends)
 
 
 def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[TrialData]) -> Figure:
@@ -65,10 +61,11 @@ def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[Tria
     one, two, three = parameter.weights
     smaller = study.view.minimizes
     low, high = colour_limits([values[t.number] for t in drawn], smaller=smaller)
+    metric = metric_title(study.metric)
     ordered = sorted(drawn, key=lambda trial: -study.sign * values[trial.number])
     traces = [
         {
-            **_points(weights, ordered, (one, two, three)),
+            **_points(weights, ordered),
             "name": "trials",
             "marker": {
                 "size": 11 if len(drawn) < 300 else 6,
@@ -79,7 +76,7 @@ def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[Tria
                 "cmax": high,
                 "line": {"width": 0.6, "color": SOFT},
                 "colorbar": {
-                    "title": {"text": metric_title(study.metric), "side": "bottom"},
+                    "title": {"text": metric, "side": "bottom"},
                     "orientation": "h",
                     "thickness": 12,
                     "len": 0.7,
@@ -98,37 +95,29 @@ def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[Tria
     ):
         if trial is not None and trial.number in weights:
             marker = {"size": 19, "symbol": symbol, "color": colour, "line": {"width": 3}}
-            point = _points(weights, [trial], (one, two, three))
+            point = _points(weights, [trial])
             traces.append({**point, "name": name, "marker": marker, "hoverinfo": "skip"})
-    axes = {f"{key}axis": _axis(name) for key, name in zip("abc", parameter.weights, strict=True)}
-    layout = {
-        "ternary": {"bgcolor": "rgba(0,0,0,0)", **axes},
-        "showlegend": False,
-        "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
-    }
-    metric = metric_title(study.metric)
-    said = f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric}."
-    return Figure(traces, said, layout, height=520)
-
-
-def _points(
-    weights: dict[int, dict[str, float]],
-    trials: Sequence[TrialData],
-    names: tuple[str, str, str],
-) -> Trace:
-    columns = {
-        key: [round(weights[trial.number][name], 4) for trial in trials]
-        for key, name in zip("abc", names, strict=True)
-    }
-    # A point on a side, with a weight of nothing, must not be cut in half.
-    return {"type": "scatterternary", "mode": "markers", "cliponaxis": False, **columns}
-
-
-def _axis(name: str) -> dict[str, Any]:
-    return {
-        "title": {"text": name},
+    look = {
         "gridcolor": "var(--rule)",
         "linecolor": SOFT,
         "tickvals": [0.2, 0.4, 0.6, 0.8],
         "tickfont": {"size": 11},
     }
+    named = zip("abc", parameter.weights, strict=True)
+    axes = {f"{key}axis": axis(name, **look) for key, name in named}
+    layout = {
+        "ternary": {"bgcolor": "rgba(0,0,0,0)", **axes},
+        "showlegend": False,
+        "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
+    }
+    said = f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric}."
+    return Figure(traces, said, layout, height=520)
+
+
+def _points(weights: dict[int, dict[str, float]], trials: Sequence[TrialData]) -> Trace:
+    """Each trial's weights, in the order of the parameter's."""
+    shares = [weights[trial.number].values() for trial in trials]
+    rounded = ([round(share, 4) for share in column] for column in zip(*shares, strict=True))
+    columns = dict(zip("abc", rounded, strict=True))
+    # A point on a side, with a weight of nothing, must not be cut in half.
+    return {"type": "scatterternary", "mode": "markers", "cliponaxis": False, **columns}

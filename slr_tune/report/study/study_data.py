@@ -13,12 +13,12 @@ from optuna.trial import FrozenTrial, TrialState
 from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.parameter_columns import Variable, variables_of
-from slr_tune.report.style import ENDINGS, Ending, ending_key
+from slr_tune.report.style import ENDINGS, Ending
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
-from slr_tune.study.record import RungEntry, TrialRecord, ended_by, record_of
+from slr_tune.study.record import TrialRecord, ended_by, record_of
 from slr_tune.study.rungs import rung_epochs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
@@ -43,12 +43,8 @@ class TrialData:
         best_so_far: Best value by epoch, as ASHA saw it.
         curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
         wers: The dev WER of each epoch likewise, whatever the metric is.
-        config: Its resolved configuration; empty for one that never began.
-        best_epoch: Epoch of its value.
+        record: Its record; that of one that never began has no configuration.
         seconds: Of training.
-        rungs: Its arrivals at ASHA's rungs.
-        spared_at: Rung at which the pruning audit let it run on.
-        error: Text of the error of a failed one.
         flags: What is wrong with its curve.
         params: What the sampler chose.
     """
@@ -59,19 +55,17 @@ class TrialData:
     best_so_far: Mapping[int, float]
     curve: tuple[float, ...]
     wers: tuple[float, ...]
-    config: Mapping[str, Any]
-    best_epoch: int | None
+    record: TrialRecord
     seconds: float
-    rungs: tuple[RungEntry, ...]
-    spared_at: int | None
-    error: str | None
     flags: tuple[RedFlag, ...]
     params: Mapping[str, Any]
 
     @property
     def ending(self) -> str:
         """Which of `style.ENDINGS` it belongs to."""
-        return ending_key(self.reason)
+        if self.reason in ENDINGS:
+            return self.reason
+        return "running" if self.reason == "waiting" else "failed"
 
     @property
     def epochs(self) -> int:
@@ -128,11 +122,10 @@ class StudyData:
     @property
     def gain(self) -> float | None:
         """By how much the best is better than the baseline; None without both."""
-        if self.best is None or self.baseline is None:
+        best, baseline = self.best, self.baseline
+        if best is None or baseline is None or best.value is None or baseline.value is None:
             return None
-        if self.best.value is None or self.baseline.value is None:
-            return None
-        return self.sign * (self.baseline.value - self.best.value)
+        return self.sign * (baseline.value - best.value)
 
     @property
     def ranked(self) -> list[TrialData]:
@@ -220,12 +213,8 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
         trial.intermediate_values,
         tuple(float(row.get(metric, math.nan)) for row in rows),
         tuple(float(row.get("val/wer", math.nan)) for row in rows),
-        record.config,
-        record.best_epoch,
-        record.seconds or sum(_finite(row.get("seconds")) for row in rows),
-        record.rungs,
-        record.spared_at,
-        record.error,
+        record,
+        record.seconds or sum(filter(math.isfinite, (row.get("seconds", 0.0) for row in rows))),
         tuple(red_flags(rows, max_epochs=view.spec.budget.max_epochs)),
         trial.params,
     )
@@ -244,17 +233,14 @@ def _finished_run(trial: TrialData) -> FinishedRun | None:
 
     A recogniser's patience looks at the dev WER, whatever the search is after.
     """
-    patience = trial.config.get("patience")
+    config = trial.record.config
+    patience = config.get("patience")
     if not trial.complete or not trial.wers or not isinstance(patience, int):
         return None
     return FinishedRun(
         trial.number,
         trial.wers,
         patience,
-        float(trial.config.get("min_delta", 0.0)),
-        int(trial.config.get("max_epochs", len(trial.wers))),
+        float(config.get("min_delta", 0.0)),
+        int(config.get("max_epochs", len(trial.wers))),
     )
-
-
-def _finite(value: float | None) -> float:
-    return 0.0 if value is None or not math.isfinite(value) else value

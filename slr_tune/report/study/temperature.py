@@ -20,20 +20,20 @@ def temperature_part(study: StudyData) -> Part | None:
     curves = schedules(study)
     if not curves:
         return None
-    drawn = shown(study, [trial for trial in study.trials if trial.number in curves], _MOST_LINES)
+    able = [trial for trial in study.trials if trial.number in curves]
+    drawn = shown(study, able, _MOST_LINES)
     leaders = [trial for trial in study.leaders if trial.number in curves]
-    text = [
+    text = (
         f"The softening that each trial was taught with; blue are the best {len(leaders)}. It "
-        "counts for nothing where the weight of the soft targets is 0.",
-        thinning_note(len(drawn), len(curves)),
-    ]
-    figure = _figure(study, drawn, curves)
-    return Part("Temperature over the epochs", [*text, figure], formats=HTML)
+        "counts for nothing where the weight of the soft targets is 0."
+    )
+    note, figure = thinning_note(drawn, able), _figure(study, drawn, curves)
+    return Part("Temperature over the epochs", [text, note, figure], formats=HTML)
 
 
 def schedules(study: StudyData) -> dict[int, list[float]]:
     """Temperature of each epoch by trial; empty where every trial has the same, or none."""
-    curves = {t.number: curve for t in study.trials if (curve := schedule(t.config))}
+    curves = {t.number: curve for t in study.trials if (curve := schedule(t.record.config))}
     return curves if len({tuple(curve) for curve in curves.values()}) > 1 else {}
 
 
@@ -62,11 +62,9 @@ def schedule(config: Mapping[str, Any]) -> list[float] | None:
 
 def _figure(study: StudyData, drawn: Sequence[TrialData], curves: dict[int, list[float]]) -> Figure:
     lines = {
-        trial.number: (
-            range(1, len(curves[trial.number]) + 1),
-            [round(value, 3) for value in curves[trial.number]],
-        )
+        trial.number: (range(1, len(curve) + 1), [round(value, 3) for value in curve])
         for trial in drawn
+        if (curve := curves[trial.number])
     }
     layout = {
         "xaxis": axis("epoch"),

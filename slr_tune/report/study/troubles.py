@@ -7,6 +7,7 @@ from collections import defaultdict
 from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.study.commands import command_line
+from slr_tune.text import span
 
 _MOST_ROWS = 200
 _MOST_NUMBERS = 8
@@ -27,23 +28,18 @@ def failures_part(study: StudyData) -> Part | None:
         return None
     groups: dict[tuple[str, str], list[TrialData]] = defaultdict(list)
     for trial in failed:
-        groups[trial.reason, last_word(trial.error)].append(trial)
+        groups[trial.reason, last_word(trial.record.error)].append(trial)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     command = command_line("show", study.view.spec.study, options={"--trial": "N"})
+    heads = texts("reason") + numbers("trials") + texts("which") + numbers("after epochs")
     table = Table(
-        [
-            *texts("reason"),
-            *numbers("trials"),
-            *texts("which"),
-            *numbers("after epochs"),
-            *texts("what was said"),
-        ],
+        heads + texts("what was said"),
         [
             (
                 reason,
                 f"{len(members):,}",
                 trial_numbers(members),
-                _span([trial.epochs for trial in members]),
+                span(min(t.epochs for t in members), max(t.epochs for t in members)),
                 said or MEANINGS.get(reason, ""),
             )
             for (reason, said), members in ordered[:_MOST_ROWS]
@@ -90,12 +86,8 @@ def flags_part(study: StudyData) -> Part | None:
     ]
     tables = [summary]
     if rows:
-        columns = [
-            *numbers("trial"),
-            *texts("ended by"),
-            *numbers("from epoch"),
-            *texts("flag", "seen"),
-        ]
+        columns = numbers("trial") + texts("ended by") + numbers("from epoch")
+        columns += texts("flag", "seen")
         caption = "Trials that ran to their end, or are among the best"
         caption += f"; the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else "."
         tables.append(Table(columns, rows[:_MOST_ROWS], caption))
@@ -117,12 +109,6 @@ def trial_numbers(members: list[TrialData]) -> str:
     return said + (f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else "")
 
 
-def _span(epochs: list[int]) -> str:
-    low, high = min(epochs), max(epochs)
-    return str(low) if low == high else f"{low} to {high}"
-
-
 def _example(name: str, members: list[TrialData]) -> str:
-    trial = members[0]
-    flag = next(flag for flag in trial.flags if flag.name == name)
-    return f"trial {trial.number}: {flag.text}"
+    seen = next(flag.text for flag in members[0].flags if flag.name == name)
+    return f"trial {members[0].number}: {seen}"

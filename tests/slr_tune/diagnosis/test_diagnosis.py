@@ -23,7 +23,8 @@ from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.find_run import examine, find_run, greedy
 from slr_tune.diagnosis.red_flags import RedFlag
 from slr_tune.report.diagnosis import diagnosis_page
-from slr_tune.report.page import render_html, render_terminal
+from slr_tune.report.page.html import render_html
+from slr_tune.report.page.terminal import render_terminal
 from trainables.config import StudentConfig
 from trainables.data import Dataset
 from trainables.data.subset import subset, take

@@ -12,7 +12,7 @@ from slr_tune.dashboard.translation import Translation
 from slr_tune.importance.joint_ped_anova import JointGrid
 from slr_tune.importance.marginals import Surrogate
 from slr_tune.importance.parameter_columns import variables_of
-from slr_tune.report.page import render_html
+from slr_tune.report.page.html import render_html
 from slr_tune.report.study.page import study_page
 from slr_tune.report.study.study_data import collect
 from slr_tune.space import (

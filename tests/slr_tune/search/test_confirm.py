@@ -15,7 +15,7 @@ from slr_tune.ablation.confirm import _choose, _counts_on_test
 from slr_tune.ablation.result_files import read_result
 from slr_tune.ablation.winners_curse import confirm_row, curse_line, winners_curse
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.report.page import render_html
+from slr_tune.report.page.html import render_html
 from slr_tune.report.study.page import study_page
 from slr_tune.report.study.study_data import collect
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed, write_confirmed

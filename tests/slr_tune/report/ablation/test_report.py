@@ -28,20 +28,10 @@ from slr_tune.ablation.result import MAIN, AblationResult
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.report.ablation import ablation_page, write_report
 from slr_tune.report.ablation.page import COST
-from slr_tune.report.page import (
-    MARKDOWN,
-    Block,
-    Bullets,
-    Code,
-    Page,
-    Part,
-    Table,
-    numbers,
-    render_html,
-    render_markdown,
-    render_terminal,
-    texts,
-)
+from slr_tune.report.page import MARKDOWN, Block, Bullets, Code, Page, Part, Table, numbers, texts
+from slr_tune.report.page.html import render_html
+from slr_tune.report.page.markdown import render_markdown
+from slr_tune.report.page.terminal import render_terminal
 
 SCREENS = [(1280, 800), (390, 844)]
 MAKERS = [example_result, retuned_result, factorial_result, path_result]

@@ -7,19 +7,9 @@ from pathlib import Path
 import pytest
 from browser import Browser
 
-from slr_tune.report.page import (
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Page,
-    Part,
-    Table,
-    TableColumn,
-    render_html,
-    render_markdown,
-)
-from slr_tune.report.page.html import block_html
+from slr_tune.report.page import Block, Bullets, Code, Figure, Page, Part, Table, TableColumn
+from slr_tune.report.page.html import block_html, render_html
+from slr_tune.report.page.markdown import render_markdown
 
 NASTY = '<b>"&</script><script>throw Error("let in")</script>'
 TABLE = Table(

@@ -14,7 +14,8 @@ from report_studies import Told, tell_study
 from toy_space import toy_spec
 
 from slr_tune.dashboard.notes import study_note
-from slr_tune.report.page import render_html, render_markdown
+from slr_tune.report.page.html import render_html
+from slr_tune.report.page.markdown import render_markdown
 from slr_tune.report.study.cost import costs
 from slr_tune.report.study.history import history_part, running_best
 from slr_tune.report.study.overview import verdict
