@@ -9,11 +9,7 @@ from slr_tune.cli.printing import print_table
 from slr_tune.text import number, points
 
 
-@command_named(
-    "list",
-    "slr-tune list",
-    "slr-tune list --json",
-)
+@command_named("list", "slr-tune list", "slr-tune list --json")
 @storage_option
 @json_option
 def command(storage: str | None, as_json: bool) -> None:

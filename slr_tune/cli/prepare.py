@@ -29,9 +29,7 @@ _SHOWN_GLOSSES = 10
 )
 @click.argument("data")
 @click.option(
-    "--features",
-    metavar="NAME",
-    help="Folder in features/ to read. [default: the only one there]",
+    "--features", metavar="NAME", help="Folder in features/ to read. [default: the only one there]"
 )
 @click.option(
     "--subset",

@@ -73,13 +73,7 @@ def command(
     from slr_tune.cli.train_settings import read_train_settings
 
     settings = read_train_settings(
-        trainable,
-        config,
-        overrides=overrides,
-        data=data,
-        teacher=teacher,
-        seed=seed,
-        resume=resume,
+        trainable, config, overrides=overrides, data=data, teacher=teacher, seed=seed, resume=resume
     )
     folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)

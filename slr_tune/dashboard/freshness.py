@@ -10,11 +10,7 @@ from dataclasses import dataclass
 
 from slr_tune.dashboard.artifacts import FileArtifacts, study_artifacts, trial_artifacts
 from slr_tune.dashboard.notes import study_note, trial_notes
-from slr_tune.dashboard.optuna_dashboard_private import (
-    PLOTS,
-    note_attributes,
-    objective_attributes,
-)
+from slr_tune.dashboard.optuna_dashboard_private import PLOTS, note_attributes, objective_attributes
 from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.study.lock import drivers
 from slr_tune.study.record import ATTRIBUTE

@@ -17,12 +17,7 @@ import torch
 from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import LOG_PROBS, Diagnostic, Scores, diagnostics
-from slr_tune.evaluation.checkpoints import (
-    Named,
-    find_checkpoint,
-    find_data,
-    manifest_section,
-)
+from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data, manifest_section
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.view import load_study
