@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
-
-if TYPE_CHECKING:
-    from slr_tune.ablation.design import Design
 
 if TYPE_CHECKING:
     from slr_tune.ablation.design import Design
@@ -71,25 +68,7 @@ if TYPE_CHECKING:
 @storage_option
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would be trained, train nothing.")
 @json_option
-def command(
-    space: Path | None,
-    factors: tuple[str, ...],
-    study: str | None,
-    baseline: str | None,
-    seeds: int,
-    factorial: bool,
-    controls: bool,
-    path: bool,
-    retune: str | None,
-    budget: int,
-    no_share: bool,
-    with_test: bool,
-    workers: int | None,
-    address: str | None,
-    storage: str | None,
-    dry: bool,
-    as_json: bool,
-) -> int:
+def command(space: Path | None, no_share: bool, dry: bool, as_json: bool, **options: Any) -> int:
     """Changes one factor at a time, with paired seeds, and says which differences are real.
 
     SPACE is the search-space file; without it the stored study is taken. Given again after a stop
@@ -97,23 +76,7 @@ def command(
     """
     from slr_tune.ablation.design import make_design
 
-    design = make_design(
-        space,
-        study=study,
-        factors=factors,
-        baseline=baseline,
-        seeds=seeds,
-        factorial=factorial,
-        controls=controls,
-        path=path,
-        retune=retune,
-        budget=budget,
-        share=not no_share,
-        with_test=with_test,
-        storage=storage,
-        address=address,
-        workers=workers,
-    )
+    design = make_design(space, share=not no_share, **options)
     if dry:
         from slr_tune.ablation.dry_run import dry_run, dry_text
 

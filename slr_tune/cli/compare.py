@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,17 +43,7 @@ if TYPE_CHECKING:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line a system.")
 @json_option
 @storage_option
-def command(
-    systems: Sequence[str],
-    with_test: bool,
-    data: str | None,
-    decoder: DecoderOptions,
-    tune_beam: bool,
-    latex: bool,
-    as_csv: bool,
-    as_json: bool,
-    storage: str | None,
-) -> int:
+def command(latex: bool, as_csv: bool, as_json: bool, **asked: Any) -> int:
     """Compares trained systems with the first one: parameters, size, speed, cost and WER.
 
     A system is a checkpoint, the folder of a run, or a study (its best trial). All are measured on
@@ -62,9 +52,7 @@ def command(
     """
     if latex + as_csv + as_json > 1:
         raise SlrTuneError("--latex, --csv and --json exclude each other")
-    if tune_beam:
-        _check_nothing_set(decoder)
-    found = _measured(systems, data, storage, decoder, tune_beam=tune_beam, with_test=with_test)
+    found = _measured(**asked)
     if as_json:
         _echo_json(found)
     elif as_csv:
@@ -88,11 +76,11 @@ def _check_nothing_set(decoder: DecoderOptions) -> None:
 
 
 def _measured(
-    given: Sequence[str],
-    data_text: str | None,
+    *,
+    systems: Sequence[str],
+    data: str | None,
     storage: str | None,
     decoder: DecoderOptions,
-    *,
     tune_beam: bool,
     with_test: bool,
 ) -> SystemComparison:
@@ -100,26 +88,29 @@ def _measured(
     from slr_tune.comparison.systems import common_data, find_systems, trained_elsewhere
     from trainables.runs.optimisation import choose_device
 
-    systems = find_systems(given, storage=storage)
-    data = common_data(systems, data_text)
-    if others := trained_elsewhere(systems, data):
+    if tune_beam:
+        _check_nothing_set(decoder)
+    found = find_systems(systems, storage=storage)
+    dataset = common_data(found, data)
+    if others := trained_elsewhere(found, dataset):
         tell(
             f"Warning: {', '.join(others)}: trained on other data than this. Utterances of "
             "this dev or test may have been in the training, which no WER would survive."
         )
-    model = decoder.language_model(data)
+    model = decoder.language_model(dataset)
     beams = [
-        _tuned(system, data, model)
+        _tuned(system, dataset, model)
         if tune_beam
         else decoder.settings(system.stored.config.decoding, has_language_model=model is not None)
-        for system in systems
+        for system in found
     ]
-    if with_test:
-        _log_openings(systems)
+    if with_test:  # one line for each study or run folder that has a system in the comparison
+        for named in {system.named.record_folder: system.named for system in found}.values():
+            log_opening(named, "test", "compare")
     return measure(
-        systems,
+        found,
         beams,
-        data,
+        dataset,
         splits=("dev", "test") if with_test else ("dev",),
         language_model=model,
         device=choose_device("auto"),
@@ -137,13 +128,6 @@ def _tuned(system: System, data: Dataset, model: NgramModel | None) -> BeamSetti
         f"of dev and measured on the other {found.held_out_wer:.2f}"
     )
     return found.best.settings
-
-
-def _log_openings(systems: Sequence[System]) -> None:
-    """One line for each study or run folder that has a system in the comparison."""
-    folders = {system.named.record_folder: system.named for system in systems}
-    for named in folders.values():
-        log_opening(named, "test", "compare")
 
 
 def _echo_json(found: SystemComparison) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,15 +27,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
 @storage_option
 @json_option
-def command(
-    study: str | None,
-    top: int,
-    seeds: int,
-    with_test: bool,
-    workers: int | None,
-    storage: str | None,
-    as_json: bool,
-) -> int:
+def command(study: str | None, storage: str | None, as_json: bool, **options: Any) -> int:
     """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
 
     The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
@@ -50,15 +42,7 @@ def command(
     view = load_study(study, storage)
     tell(f"Study {view.spec.study!r}")
     with interrupt_flag(tell) as asked:
-        entries = confirm(
-            view,
-            Talk(tell, asked.is_set),
-            top=top,
-            seeds=seeds,
-            with_test=with_test,
-            storage=storage,
-            workers=workers,
-        )
+        entries = confirm(view, Talk(tell, asked.is_set), storage=storage, **options)
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")
         return EXIT_INTERRUPTED

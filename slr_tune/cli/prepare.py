@@ -120,8 +120,7 @@ def _print(dataset: Dataset) -> None:
         for split in dataset.statistics
     ]
     heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
-    table = Table(texts("split") + heads, rows)
-    print_table(table)
+    print_table(Table(texts("split") + heads, rows))
     for split in dataset.statistics:
         if split.unknown:
             click.echo(_unknown(split))

@@ -51,18 +51,13 @@ if TYPE_CHECKING:
 @json_option
 def command(
     space: Path,
-    trials: int | None,
-    max_epochs: int | None,
-    study: str | None,
     storage: str | None,
-    workers: int | None,
-    seed: int | None,
-    overrides: tuple[str, ...],
     address: str | None,
     allow_weak_teacher: bool,
     verify: bool,
     dry_run: bool,
     as_json: bool,
+    **changes: Any,
 ) -> int:
     """Searches SPACE, a YAML file, until its study has the trials asked for.
 
@@ -71,15 +66,7 @@ def command(
     """
     from slr_tune.space import load_spec
 
-    spec = load_spec(
-        space,
-        overrides=overrides,
-        study=study,
-        trials=trials,
-        max_epochs=max_epochs,
-        workers=workers,
-        seed=seed,
-    )
+    spec = load_spec(space, **changes)
     if dry_run:
         echo_json(_plan(spec)) if as_json else click.echo(_plan_text(spec))
         return 0
@@ -109,18 +96,13 @@ def _typed() -> dict[str, Any]:
 
 def _plan(spec: StudySpec) -> dict[str, Any]:
     """What would be run: identity, budget, rungs, resources, the baseline's configuration."""
-    from slr_tune.study.rungs import rung_epochs
+    from slr_tune.study.rungs import budget_rungs
 
     budget = spec.budget
-    rungs = rung_epochs(
-        grace_epochs=budget.grace_epochs,
-        reduction_factor=budget.reduction_factor,
-        max_epochs=budget.max_epochs,
-    )
     return {
         **spec.identity(),
         "trials": budget.trials,
-        "rungs": list(rungs),
+        "rungs": list(budget_rungs(budget)),
         "epochs_at_most": budget.trials * budget.max_epochs,
         "parameters": list(spec.space.names),
         "baseline_config": spec.baseline_config(),
