@@ -31,7 +31,6 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
         return _soft_targets(inputs)
     if inputs.trained[0] is None:
         config = inputs.teacher_config
-        assert config is not None  # a teacher that is named by a file or a study is there
         parameters, _ = model_parameters(config, inputs.data)
         return "PASS", f"run trains it first: {_shape(config)}, {parameters:,} parameters", ""
     stored = inputs.teacher

@@ -55,8 +55,8 @@ def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: A
 
 def _tell_epoch(row: dict[str, float]) -> None:
     if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
-        wer, loss = row["val/wer"], row["train/loss"]
-        tell(f"epoch {row['epoch']:.0f}: WER {wer:.1f} %, loss {loss:.3f}")
+        told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
+        tell(told)
 
 
 def _text(found: Overfit) -> str:

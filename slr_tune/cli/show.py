@@ -70,8 +70,8 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
                 *(setting_cell(values.get(name)) for name in names),
             )
         )
-    heads = ("trial", "value", "epochs", "ended by", *shown.values())
-    print_table(Table(numbers(*heads), cells), wrap=False)
+    heads = numbers("trial", "value", "epochs", "ended by", *shown.values())
+    print_table(Table(heads, cells), wrap=False)
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
 

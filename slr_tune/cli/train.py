@@ -55,15 +55,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
 @json_option
 def command(
-    trainable: str,
-    config: Path | None,
-    overrides: tuple[str, ...],
-    data: str | None,
-    teacher: Path | None,
-    out: Path | None,
-    resume: Path | None,
-    seed: int | None,
-    as_json: bool,
+    config: Path | None, resume: Path | None, out: Path | None, as_json: bool, **given: Any
 ) -> int:
     """Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
 
@@ -72,9 +64,7 @@ def command(
     from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings
 
-    settings = read_train_settings(
-        trainable, config, overrides=overrides, data=data, teacher=teacher, seed=seed, resume=resume
-    )
+    settings = read_train_settings(path=config, resume=resume, **given)
     folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)
     interrupted = _drive(run, folder)
