@@ -19,7 +19,7 @@ from slr_tune.evaluation.decode import scored_split
 from slr_tune.space import difference
 from slr_tune.statistics.wer_interval import Counts
 from slr_tune.study.folders import studies_root
-from slr_tune.study.rungs import rung_epochs
+from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
 from slr_tune.text import counted, duration
@@ -105,10 +105,8 @@ def disk(inputs: CheckInputs) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if not inputs.built_in:
-        text = (
-            f"{_size(free)} free in {folder}; what {inputs.spec.trainable} will need is not known"
-        )
-        return "NOTE", text, ""
+        run = inputs.spec.trainable
+        return "NOTE", f"{_size(free)} free in {folder}; what {run} will need is not known", ""
     needed = _disk_bytes(inputs)
     text = f"{_size(needed)} at most in {folder}, {_size(free)} free"
     if needed > free:
@@ -208,12 +206,7 @@ def _disk_bytes(inputs: CheckInputs) -> int:
 def _expected_epochs(inputs: CheckInputs) -> float:
     """Epochs of all trials if each rung lets its share go on; the baseline runs to its end."""
     budget = inputs.spec.budget
-    rungs = rung_epochs(
-        grace_epochs=budget.grace_epochs,
-        reduction_factor=budget.reduction_factor,
-        max_epochs=budget.max_epochs,
-    )
-    ends = [*rungs, budget.max_epochs]
+    ends = [*budget_rungs(budget), budget.max_epochs]
     reached = [budget.trials / budget.reduction_factor**number for number in range(len(ends))]
     steps = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     total = sum(step * max(1.0, trials) for step, trials in zip(steps, reached, strict=True))

@@ -31,7 +31,6 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
         return _soft_targets(inputs)
     if inputs.trained[0] is None:
         config = inputs.teacher_config
-        assert config is not None  # a teacher that is named by a file or a study is there
         parameters, _ = model_parameters(config, inputs.data)
         return "PASS", f"run trains it first: {_shape(config)}, {parameters:,} parameters", ""
     stored = inputs.teacher
@@ -100,9 +99,8 @@ def forward(inputs: CheckInputs) -> Finding:
         answer = teacher(batch.features, batch.lengths, [*range(len(teacher.hidden_sizes))])
         if not bool(torch.isfinite(answer.logits).all()):
             return "FAIL", "the teacher's logits are not finite", "Train it anew."
-        found += (
-            f"; teacher {list(answer.logits.shape)}, {counted(len(answer.hidden), 'hidden state')}"
-        )
+        states = counted(len(answer.hidden), "hidden state")
+        found += f"; teacher {list(answer.logits.shape)}, {states}"
     return "PASS", found, ""
 
 
@@ -111,19 +109,15 @@ def loss(inputs: CheckInputs) -> Finding:
     inputs.needs_built_in()
     run = inputs.build({**inputs.config, "batch_size": 2, "accumulation": 1}, inputs.few)
     row = run.run_epoch()
-    parts = {
-        name.rpartition("/")[2]: value
+    if math.isnan(row["train/loss"]):
+        remedy = "Look for NaN or huge values in the features (slr-tune prepare), or lower "
+        text = "the loss or its gradient is not finite in the first step"
+        return "FAIL", text, f"{remedy}learning_rate."
+    listed = ", ".join(
+        f"{name.rpartition('/')[2]} {number(value)}"
         for name, value in row.items()
         if "loss_components" in name and not math.isnan(value)
-    }
-    if math.isnan(row["train/loss"]):
-        return (
-            "FAIL",
-            "the loss or its gradient is not finite in the first step",
-            "Look for NaN or huge values in the features (slr-tune prepare), or lower "
-            "learning_rate.",
-        )
-    listed = ", ".join(f"{name} {number(value)}" for name, value in parts.items())
+    )
     return "PASS", f"{listed}; gradient norm {number(row['train/gradient_norm'])}", ""
 
 

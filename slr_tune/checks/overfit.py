@@ -11,11 +11,10 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics
@@ -140,13 +139,12 @@ def _learn(run: CtcRun, few: Dataset, report: Callable[[Row], None]) -> Overfit:
     while run.ended_by is None and row.get("val/wer") != 0:
         row = run.run_epoch()
         report(row)
-    seconds = time.perf_counter() - started
-    wer, count = row["val/wer"], len(few.train)
-    loss = row["train/loss"]
-    if wer == 0:
-        return Overfit(count, run.epoch, wer, loss, seconds)
+    seconds, wer = time.perf_counter() - started, row["val/wer"]
+    found = Overfit(len(few.train), run.epoch, wer, row["train/loss"], seconds)
+    if found.learnt:
+        return found
     wrong = () if math.isnan(wer) else tuple(_wrong(run, few))
-    return Overfit(count, run.epoch, wer, loss, seconds, tuple(_obstacles(run, few)), wrong)
+    return replace(found, obstacles=tuple(_obstacles(run, few)), wrong=wrong)
 
 
 def _wrong(run: CtcRun, few: Dataset) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -172,7 +170,7 @@ def _of_the_data(train: Split) -> list[str]:
     for name, item in zip(train.ids, frames, strict=True):
         if not np.isfinite(item).all():
             found.append(f"utterance {name} holds NaN or infinite features")
-        elif len(item) > 1 and not _moves(item):
+        elif len(item) > 1 and (item == item[0]).all():
             found.append(
                 f"utterance {name}: all its frames are alike, so nothing tells its glosses"
             )
@@ -185,10 +183,6 @@ def _of_the_data(train: Split) -> list[str]:
                     "different glosses"
                 )
     return found
-
-
-def _moves(frames: NDArray[np.float32]) -> bool:
-    return bool((frames != frames[0]).any())
 
 
 def _of_the_curve(run: CtcRun) -> list[str]:

@@ -88,11 +88,10 @@ class CheckInputs:
         return known_trainings(self.spec, self.data, storage=self.storage)
 
     @cached_property
-    def teacher_config(self) -> dict[str, Any] | None:
-        """Settings of a teacher that is to be trained; None for one that is there."""
+    def teacher_config(self) -> dict[str, Any]:
+        """Settings of a teacher that is not there: only one that is to be trained may not be."""
         teacher = self.spec.teacher
-        if teacher is None or teacher.kind != "train":
-            return None
+        assert teacher is not None and teacher.kind == "train"
         model = config_class(teacher.value)
         return model.model_validate(teacher.settings).model_dump(mode="json")
 
@@ -104,7 +103,6 @@ class CheckInputs:
         known = self.trained[0]
         if known is not None:
             return known
-        assert self.teacher_config is not None  # only a teacher to be trained is not there
         run = self.build_run(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
         path = Path(self._scratch.name) / "teacher.pt"
         save_checkpoint(path, run.state_dict())

@@ -7,11 +7,7 @@ import click
 from slr_tune.cli.options import command_named, echo_json, storage_option
 
 
-@command_named(
-    "best",
-    "slr-tune best > best.yaml",
-    "slr-tune best libras-distill --format json",
-)
+@command_named("best", "slr-tune best > best.yaml", "slr-tune best libras-distill --format json")
 @click.argument("study", required=False)
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
 @storage_option

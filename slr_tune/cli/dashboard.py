@@ -9,11 +9,7 @@ import click
 from slr_tune.cli.options import command_named, storage_option
 
 
-@command_named(
-    "dashboard",
-    "slr-tune dashboard",
-    "slr-tune dashboard --port 9000",
-)
+@command_named("dashboard", "slr-tune dashboard", "slr-tune dashboard --port 9000")
 @storage_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
@@ -36,8 +32,7 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
         warning = f"the dashboard has no authentication, and {host} can be reached by others"
         if not insecure:
             raise SlrTuneError(
-                warning,
-                hint="Leave --host out and forward the port over SSH, or add --insecure.",
+                warning, hint="Leave --host out and forward the port over SSH, or add --insecure."
             )
         click.echo(f"Warning: {warning}; whoever can, reads every study.", err=True)
     # Optuna's own plots warn of small studies at every look.

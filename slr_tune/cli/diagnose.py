@@ -27,11 +27,7 @@ _FILE = "diagnosis.html"
 )
 @storage_option
 @json_option
-def command(
-    chosen: ChosenCheckpoint,
-    out: Path | None,
-    as_json: bool,
-) -> int:
+def command(chosen: ChosenCheckpoint, out: Path | None, as_json: bool) -> int:
     """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A

@@ -157,12 +157,8 @@ def _listed(mistakes: Mistakes, split: Split, *, most: int) -> dict[str, Any]:
         }
         for number, edits in mistakes.worst[:most]
     ]
-    return {
-        "confusions": [list(item) for item in mistakes.confusions],
-        "deleted": [list(item) for item in mistakes.deleted],
-        "inserted": [list(item) for item in mistakes.inserted],
-        "worst": worst,
-    }
+    kinds = ("confusions", "deleted", "inserted")
+    return {**{kind: getattr(mistakes, kind) for kind in kinds}, "worst": worst}
 
 
 def _print_systems(rows: list[dict[str, Any]]) -> None:

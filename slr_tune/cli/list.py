@@ -9,11 +9,7 @@ from slr_tune.cli.printing import print_table
 from slr_tune.text import number, points
 
 
-@command_named(
-    "list",
-    "slr-tune list",
-    "slr-tune list --json",
-)
+@command_named("list", "slr-tune list", "slr-tune list --json")
 @storage_option
 @json_option
 def command(storage: str | None, as_json: bool) -> None:
@@ -30,19 +26,17 @@ def command(storage: str | None, as_json: bool) -> None:
     if not studies:
         click.echo("No study yet. slr-tune run search_spaces/distill.yaml makes one.", err=True)
         return
-    rows = []
-    for study in studies:
-        counts = study.trials
-        rows.append(
-            (
-                study.name + (" (running)" if study.running else ""),
-                str(sum(counts.values())),
-                *(str(counts.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
-                str(counts.get("RUNNING", 0) + counts.get("WAITING", 0)),
-                _best(study.best),
-                "-" if study.last_written is None else f"{study.last_written:%Y-%m-%d %H:%M}",
-            )
+    rows = [
+        (
+            study.name + (" (running)" if study.running else ""),
+            str(sum(study.trials.values())),
+            *(str(study.trials.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
+            str(study.trials.get("RUNNING", 0) + study.trials.get("WAITING", 0)),
+            _best(study.best),
+            "-" if study.last_written is None else f"{study.last_written:%Y-%m-%d %H:%M}",
         )
+        for study in studies
+    ]
     heads = numbers("trials", "complete", "pruned", "failed", "open", "best", "written")
     print_table(Table(texts("study") + heads, rows))
 

@@ -30,10 +30,7 @@ _EXIT_NOT_LEARNT = 1
     "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="At most."
 )
 @click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1e-3,
-    show_default=True,
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True
 )
 @set_option("Change the file: --set fixed.subsampling=1.")
 @json_option

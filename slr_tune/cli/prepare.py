@@ -29,9 +29,7 @@ _SHOWN_GLOSSES = 10
 )
 @click.argument("data")
 @click.option(
-    "--features",
-    metavar="NAME",
-    help="Folder in features/ to read. [default: the only one there]",
+    "--features", metavar="NAME", help="Folder in features/ to read. [default: the only one there]"
 )
 @click.option(
     "--subset",
@@ -124,8 +122,7 @@ def _print(dataset: Dataset) -> None:
         for split in dataset.statistics
     ]
     heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
-    table = Table(texts("split") + heads, rows)
-    print_table(table)
+    print_table(Table(texts("split") + heads, rows))
     for split in dataset.statistics:
         if split.unknown:
             click.echo(_unknown(split))

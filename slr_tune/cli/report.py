@@ -8,11 +8,7 @@ from slr_tune.cli.options import command_named, echo_study, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 
-@command_named(
-    "report",
-    "slr-tune report",
-    "slr-tune report --study libras-distill",
-)
+@command_named("report", "slr-tune report", "slr-tune report --study libras-distill")
 @click.option("--study", help="[default: the one written last]")
 @storage_option
 def command(study: str | None, storage: str | None) -> None:

@@ -94,8 +94,7 @@ def _print(result: Score) -> None:
         str(total.words),
         f"{len(result.utterances)} ({result.sentences_with_errors} with errors)",
     )
-    table = Table(numbers("WER", *kinds, "words", "sentences"), [row])
-    print_table(table)
+    print_table(Table(numbers("WER", *kinds, "words", "sentences"), [row]))
     if result.empty_hypotheses:
         tell(f"Empty hypotheses: {result.empty_hypotheses}.")
     if total.errors != least.errors:

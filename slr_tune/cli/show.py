@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
 
 
-@command_named(
-    "show",
-    "slr-tune show",
-    "slr-tune show libras-distill --trial 7",
-)
+@command_named("show", "slr-tune show", "slr-tune show libras-distill --trial 7")
 @click.argument("study", required=False)
 @click.option(
     "--top",
@@ -47,12 +43,7 @@ def command(
 
 def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     from slr_tune.report.page import Table, numbers
-    from slr_tune.study.summary import (
-        searched_values,
-        short_names,
-        summarise,
-        summary_text,
-    )
+    from slr_tune.study.summary import searched_values, short_names, summarise, summary_text
     from slr_tune.study.view import trial_row
 
     if as_json:

@@ -34,10 +34,7 @@ _MIB = 2**20
     help="What the logits are divided by; a distillation from the files has to use the same.",
 )
 @click.option(
-    "--split",
-    type=click.Choice(["train", "dev", "test"]),
-    default="train",
-    show_default=True,
+    "--split", type=click.Choice(["train", "dev", "test"]), default="train", show_default=True
 )
 @click.option(
     "--top-k",

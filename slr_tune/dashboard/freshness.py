@@ -10,11 +10,7 @@ from dataclasses import dataclass
 
 from slr_tune.dashboard.artifacts import FileArtifacts, study_artifacts, trial_artifacts
 from slr_tune.dashboard.notes import study_note, trial_notes
-from slr_tune.dashboard.optuna_dashboard_private import (
-    PLOTS,
-    note_attributes,
-    objective_attributes,
-)
+from slr_tune.dashboard.optuna_dashboard_private import PLOTS, note_attributes, objective_attributes
 from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.study.lock import drivers
 from slr_tune.study.record import ATTRIBUTE
@@ -91,15 +87,12 @@ class Freshness:
             **objective_attributes([view.spec.objective.metric]),
         }
         # The plots take longest; until they are there the ones before stand.
-        self._storage.add(study_id, {**self._plots_before(study_id), **told})
-        files = trial_artifacts(self._artifacts, view.folder, view.trials)
-        self._storage.add_to_trials(files)
+        stored = self._storage.get_study_system_attrs(study_id)
+        plots = {key: value for key, value in stored.items() if key.startswith(PLOTS)}
+        self._storage.add(study_id, {**plots, **told})
+        self._storage.add_to_trials(trial_artifacts(self._artifacts, view.folder, view.trials))
         self._storage.add(study_id, {**_plots(view), **told})
         made.state = state
-
-    def _plots_before(self, study_id: int) -> dict[str, str]:
-        attributes = self._storage.get_study_system_attrs(study_id)
-        return {k: v for k, v in attributes.items() if k.startswith(PLOTS)}
 
     def _view(self, study_id: int) -> StudyView | None:
         """The study as other commands see it; None for one that this project did not make."""

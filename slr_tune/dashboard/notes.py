@@ -120,9 +120,8 @@ def _trial_note(view: StudyView, trial: FrozenTrial) -> str:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(f"{name} `{setting_text(value)}`" for name, value in values.items()) or "nothing"
-    )
+    shown = [f"{name} `{setting_text(value)}`" for name, value in values.items()]
+    return ", ".join(shown) or "nothing"
 
 
 _WORDS = {
@@ -155,7 +154,3 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if not known_recogniser(view.spec.trainable):
         return f"{text}."
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."
-
-
-def _source(data: Mapping[str, Any]) -> str:
-    return f"`{data.get('name', 'its own data')}`"

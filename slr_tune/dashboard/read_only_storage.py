@@ -121,10 +121,7 @@ class ReadOnlyStorage(BaseStorage):
         return self._shown(study_of_trial(self.database.engine, trial_id), [trial])[0]
 
     def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """In the file's terms, in order of their numbers."""
         trials = read_trials(self.database.engine, study_id)

@@ -80,10 +80,7 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
 
 
 def reading_only(
-    dashboard: Application,
-    refresh: Callable[[int], None],
-    *,
-    hosts: tuple[str, ...] | None = None,
+    dashboard: Application, refresh: Callable[[int], None], *, hosts: tuple[str, ...] | None = None
 ) -> Application:
     """The dashboard without what would change a study.
 

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space import Space
-from slr_tune.study.record import ATTRIBUTE, TrialRecord, ended_by, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by, record_of
 
 _DIGITS = 6
 
@@ -77,11 +77,7 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
     record = record_of(trial)
     if record is None:
         return others
-    return {**_told(trial, record), **others}
-
-
-def _told(trial: FrozenTrial, record: TrialRecord) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    told: dict[str, Any] = {
         "ended by": ended_by(trial),
         "epochs": len(trial.intermediate_values),
         "best epoch": record.best_epoch,
@@ -91,4 +87,4 @@ def _told(trial: FrozenTrial, record: TrialRecord) -> dict[str, Any]:
         "checkpoint": record.checkpoint,
         "error": record.error,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {**{key: value for key, value in told.items() if value is not None}, **others}

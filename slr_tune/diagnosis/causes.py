@@ -7,14 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slr_tune.diagnosis.diagnostics import (
-    BLANKS,
-    DECODING,
-    ENTROPY,
-    FEATURES,
-    GRADIENTS,
-    LOG_PROBS,
-)
+from slr_tune.diagnosis.diagnostics import BLANKS, DECODING, ENTROPY, FEATURES, GRADIENTS, LOG_PROBS
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import (
     ALL_BLANK,

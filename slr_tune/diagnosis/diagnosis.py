@@ -10,9 +10,7 @@ from typing import Any
 from slr_tune.diagnosis.causes import Cause, likely_causes, too_early
 from slr_tune.diagnosis.diagnostics import Diagnostic
 from slr_tune.diagnosis.evidence import Evidence
-from slr_tune.diagnosis.red_flags import RedFlag, red_flags
-
-Row = Mapping[str, float]
+from slr_tune.diagnosis.red_flags import RedFlag, Row, red_flags
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from slr_tune.diagnosis.red_flags import MOST_BLANK
 from trainables.data import BLANK, Dataset, Split
-from trainables.data.batch import UTTERANCES_AT_ONCE, collate
+from trainables.data.batch import collate, sorted_batches
 from trainables.losses.ctc import ctc_loss
 from trainables.models.base import Recogniser
 from trainables.scoring.wer import corpus_wer
@@ -245,17 +245,13 @@ def _decoding(
 
 def score_split(model: Recogniser, split: Split) -> Scores:
     """Runs a model in eval mode over a split, on the device that it is on."""
-    device = next(model.parameters()).device
-    order = np.argsort(split.lengths, kind="stable")  # so that little is padded
     found: list[NDArray[np.float32]] = [np.empty((0, 0), dtype=np.float32)] * len(split)
     model.eval()
-    for begin in range(0, len(order), UTTERANCES_AT_ONCE):
-        indices = order[begin : begin + UTTERANCES_AT_ONCE]
-        batch = collate(split, indices).to(device)
+    for batch in sorted_batches(split, device=next(model.parameters()).device):
         with torch.inference_mode():
             output = model(batch.features, batch.lengths)
         log_probs = output.log_probs.float().cpu().numpy()  # [T', N, C]
-        ends = zip(indices.tolist(), output.lengths.tolist(), strict=True)
+        ends = zip(batch.indices.tolist(), output.lengths.tolist(), strict=True)
         for row, (index, length) in enumerate(ends):
             found[index] = log_probs[:length, row].copy()
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,8 @@ import torch
 from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import LOG_PROBS, Diagnostic, Scores, diagnostics
-from slr_tune.evaluation.checkpoints import (
-    Named,
-    find_checkpoint,
-    find_data,
-    manifest_section,
-)
+from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data, manifest_section
+from slr_tune.study.commands import command_line
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.view import load_study
@@ -172,24 +167,24 @@ def _train_command(run: FoundRun, cause: Cause, data: Dataset | None) -> str:
     if not cause.settings:
         return ""
     usual = dict(_flat(config_class(run.trainable)().model_dump(mode="json")))
-    options = [
+    remedied = tuple(f"{name}." for name in cause.settings)
+    changes = [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"
         for key, value in _flat(run.config)
-        if usual.get(key) != value and not _covered(key, cause.settings)
+        if usual.get(key) != value and not f"{key}.".startswith(remedied)
     ]
-    options += [f"{key}={shown(value)}" for key, value in cause.settings.items()]
-    words = ["slr-tune", "train", run.trainable]
-    words += [word for option in options for word in ("--set", option)]
+    changes += [f"{key}={shown(value)}" for key, value in cause.settings.items()]
+    options: dict[str, Any] = {"--set": changes}
     default, _ = check_data_spec({"name": "libras"})
     if data is not None and default is not None:
         spec = dict(data.spec)
-        words += [] if spec == default.model_dump(mode="json") else ["--data", json.dumps(spec)]
+        options["--data"] = None if spec == default.model_dump(mode="json") else json.dumps(spec)
     seed = run.state.get("seed", 0) if run.record is None else run.record.seed
-    words += ["--seed", str(seed)] if seed else []
+    options["--seed"] = seed or None
     if run.trainable == "distill":
         teacher = manifest_section(run.folder / "curve.csv", "teacher").get("checkpoint")
-        words += ["--teacher", str(teacher) if teacher else "CHECKPOINT"]
-    return shlex.join(words)
+        options["--teacher"] = teacher or "CHECKPOINT"
+    return command_line("train", run.trainable, options=options)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -200,7 +195,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
-
-
-def _covered(key: str, settings: Mapping[str, Any]) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in settings)

@@ -120,12 +120,9 @@ def _all_blank(rows: Sequence[Row], length: int) -> RedFlag | None:
     if len(streak) < min(_BLANK_EPOCHS, len(late)) or not streak:
         return None
     last = streak[-1]
-    return RedFlag(
-        ALL_BLANK,
-        int(streak[0]["epoch"]),
-        f"blank is likeliest on {100 * last['val/blank_rate']:.1f} % of dev's frames at epoch "
-        f"{int(last['epoch'])}, at a WER of {last['val/wer']:.1f}",
-    )
+    text = f"blank is likeliest on {100 * last['val/blank_rate']:.1f} % of dev's frames at epoch "
+    text += f"{int(last['epoch'])}, at a WER of {last['val/wer']:.1f}"
+    return RedFlag(ALL_BLANK, int(streak[0]["epoch"]), text)
 
 
 def _blank(row: Row) -> bool:
@@ -137,12 +134,9 @@ def _loss_gap(rows: Sequence[Row]) -> RedFlag | None:
     if not streak:
         return None
     last = streak[-1]
-    return RedFlag(
-        LOSS_GAP,
-        int(streak[0]["epoch"]),
-        f"the dev loss {last['val/loss']:.2f} lies {_gap(last):.2f} above the training loss "
-        f"{training_ctc(last):.2f} at epoch {int(last['epoch'])}",
-    )
+    text = f"the dev loss {last['val/loss']:.2f} lies {_gap(last):.2f} above the training loss "
+    text += f"{training_ctc(last):.2f} at epoch {int(last['epoch'])}"
+    return RedFlag(LOSS_GAP, int(streak[0]["epoch"]), text)
 
 
 def _gap(row: Row) -> float:
@@ -166,13 +160,10 @@ def _overfitting(rows: Sequence[Row]) -> RedFlag | None:
     if len(streak) < 2:
         return None
     last = streak[-1]
-    return RedFlag(
-        OVERFITTING,
-        int(streak[0]["epoch"]),
-        f"from epoch {int(lowest['epoch'])} to {int(last['epoch'])} the dev loss rose from "
-        f"{lowest['val/loss']:.2f} to {last['val/loss']:.2f}, while the training loss fell from "
-        f"{training_ctc(lowest):.2f} to {training_ctc(last):.2f}",
-    )
+    text = f"from epoch {int(lowest['epoch'])} to {int(last['epoch'])} the dev loss rose from "
+    text += f"{lowest['val/loss']:.2f} to {last['val/loss']:.2f}, while the training loss fell "
+    text += f"from {training_ctc(lowest):.2f} to {training_ctc(last):.2f}"
+    return RedFlag(OVERFITTING, int(streak[0]["epoch"]), text)
 
 
 def _early_plateau(rows: Sequence[Row], length: int) -> RedFlag | None:
@@ -186,12 +177,8 @@ def _early_plateau(rows: Sequence[Row], length: int) -> RedFlag | None:
     if best["val/wer"] < _PLATEAU_WER or not old - best["val/wer"] < _LEAST_GAIN:
         return None
     reached = next(row for row in known if row["val/wer"] < best["val/wer"] + _LEAST_GAIN)
-    return RedFlag(
-        EARLY_PLATEAU,
-        int(reached["epoch"]),
-        f"the best dev WER is {best['val/wer']:.1f}, and the last {window} epochs have not brought "
-        "it down by a point",
-    )
+    text = f"the best dev WER is {best['val/wer']:.1f}, and the last {window} epochs have not "
+    return RedFlag(EARLY_PLATEAU, int(reached["epoch"]), f"{text}brought it down by a point")
 
 
 def _flat_loss(rows: Sequence[Row], length: int) -> RedFlag | None:
@@ -203,11 +190,8 @@ def _flat_loss(rows: Sequence[Row], length: int) -> RedFlag | None:
     old, new = _value(before[-1], "train/loss"), _value(last, "train/loss")
     if not new > (1 - _LEAST_FALL) * old:
         return None
-    return RedFlag(
-        FLAT_LOSS,
-        int(before[-1]["epoch"]),
-        f"the training loss went from {old:.2f} to {new:.2f} in the last {window} epochs",
-    )
+    text = f"the training loss went from {old:.2f} to {new:.2f} in the last {window} epochs"
+    return RedFlag(FLAT_LOSS, int(before[-1]["epoch"]), text)
 
 
 def _high_wer(rows: Sequence[Row], length: int) -> RedFlag | None:
@@ -216,13 +200,9 @@ def _high_wer(rows: Sequence[Row], length: int) -> RedFlag | None:
     best = min((_value(row, "val/wer") for row in rows if row["epoch"] <= due), default=math.nan)
     if not late or not late[-1]["val/wer"] >= HIGH_WER_PERCENT or best < HIGH_WER_PERCENT:
         return None
-    first = late[0]
-    return RedFlag(
-        HIGH_WER,
-        int(first["epoch"]),
-        f"the dev WER is {first['val/wer']:.1f} at epoch {int(first['epoch'])}; a run that works "
-        f"is below {HIGH_WER_PERCENT:.0f} by then",
-    )
+    epoch = int(late[0]["epoch"])
+    text = f"the dev WER is {late[0]['val/wer']:.1f} at epoch {epoch}; a run that works is below "
+    return RedFlag(HIGH_WER, epoch, f"{text}{HIGH_WER_PERCENT:.0f} by then")
 
 
 def _standing(rows: Sequence[Row], length: int) -> tuple[list[Row], int]:

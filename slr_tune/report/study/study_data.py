@@ -19,7 +19,7 @@ from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
 from slr_tune.study.record import TrialRecord, ended_by, record_of
-from slr_tune.study.rungs import rung_epochs
+from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
@@ -176,7 +176,7 @@ def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[Trial
 
 def collect(view: StudyView) -> StudyData:
     """Reads all that a report shows: the study, its trials' curve files, `confirm.json`."""
-    spec, budget = view.spec, view.spec.budget
+    spec = view.spec
     trials = tuple(_trial(view, trial) for trial in view.trials)
     best, baseline = view.best(), baseline_trial(view)
     recogniser = known_recogniser(spec.trainable)
@@ -188,11 +188,7 @@ def collect(view: StudyView) -> StudyData:
         None if best is None else trials[best.number],
         None if baseline is None else trials[baseline.number],
         tuple(read_confirmed(view.folder)),
-        rung_epochs(
-            grace_epochs=budget.grace_epochs,
-            reduction_factor=budget.reduction_factor,
-            max_epochs=budget.max_epochs,
-        ),
+        budget_rungs(spec.budget),
         study_importance(view) if has_epochs else None,
         tuple(variables_of(spec.space, view.trials)),
         counterfactual(runs),
