@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from slr_tune.ablation.arms import BASELINE, resolve
 from slr_tune.ablation.naming import change_text, level_text
 from slr_tune.ablation.result import FORWARD, PUT_BACK, PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
+from slr_tune.training.kinds import Config
+from slr_tune.training.kinds import Config
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
 TRIED = "tried"
-
-Config = Mapping[str, Any]
-
 
 def walk(
     store: RunStore, start: Config, goal: Config, *, trainable: str, seeds: Sequence[int]
@@ -43,11 +41,6 @@ def walk(
             "the best trial is the baseline: there is no path",
             hint="Search for more trials, or give another --baseline.",
         )
-    sign = 1.0 if store.measure.minimize else -1.0
-
-    def rank(mean: float) -> float:
-        return math.inf if math.isnan(mean) else sign * mean
-
     forward = store.train([Arm(BASELINE, start, trainable)], seeds)
     tried: list[ArmRun] = []
     steps: list[PathStep] = []
@@ -65,7 +58,7 @@ def walk(
         means = {
             name: _mean([run for run in runs if run.arm is arm]) for name, arm in tries.items()
         }
-        best = min(left, key=lambda name: rank(means[name]))
+        best = min(left, key=lambda name: store.measure.rank(means[name]))
         _check_value(tries[best].name, means[best], store)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.training.runs import ArmRun, Row, best_epoch, epochs_needed, weights_file
+from slr_tune.training.runs import ArmRun, Row, best_epoch, weights_file
 from trainables.files.atomic import replace_file
 
 _DONE = "done.json"
@@ -106,8 +106,12 @@ class Stage:
 
     def needed(self, rows: Sequence[Row]) -> list[int]:
         """Epochs of it whose weights are to be kept, as far as a curve tells."""
-        needed = epochs_needed(rows, self.judged) if self.scored else ()
-        return sorted(epoch for epoch in needed if epoch >= self.first)
+        needed = set()
+        for run in self.judged if self.scored else ():
+            end = run.end(rows)
+            needed.add(best_epoch(rows, run.measure))
+            needed.add(best_epoch(rows if end is None else rows[: end[0]], run.measure))
+        return sorted(epoch for epoch in needed if epoch is not None and epoch >= self.first)
 
     def found(self) -> Stage | None:
         """As it lies in its folder, done and with all that its runs need; else None."""
