@@ -28,8 +28,6 @@ WHOLE_GROUPS = ("temperature", "loss_weights")
 """Groups whose levels are named as a whole."""
 _NO_LANGUAGE_MODEL = {"lm_weight": 0.0, "gloss_bonus": 0.0}
 """The beam search that a decoding factor changes where the baseline has none."""
-_NO_LANGUAGE_MODEL = {"lm_weight": 0.0, "gloss_bonus": 0.0}
-"""The beam search that a decoding factor changes where the baseline has none."""
 
 
 def resolve(trainable: str, plain: Config, *, what: str) -> dict[str, Any]:
@@ -162,8 +160,7 @@ def _arm(baseline: Config, chosen: Sequence[tuple[Factor, Any]], *, trainable: s
     what = ", ".join(f"{factor.name}={level}" for factor, level in changes)
     checked = resolve(trainable, config, what=what)
     levels = {
-        factor.name: _named(factor, level, checked, baseline, trainable)
-        for factor, level in chosen
+        factor.name: _named(factor, level, checked, baseline, trainable) for factor, level in chosen
     }
     name = " + ".join(levels.values())
     kind = next((kind for kind in Kind if kind in kinds), Kind.TRAINED)

@@ -11,12 +11,12 @@ from slr_tune.ablation.naming import change_text, level_text
 from slr_tune.ablation.result import FORWARD, PUT_BACK, PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.training.kinds import Config
-from slr_tune.training.kinds import Config
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
 TRIED = "tried"
+
 
 def walk(
     store: RunStore, start: Config, goal: Config, *, trainable: str, seeds: Sequence[int]

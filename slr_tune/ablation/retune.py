@@ -10,7 +10,6 @@ from slr_tune.ablation.arms import resolve
 from slr_tune.errors import SpecError
 from slr_tune.space import look_up, with_level
 from slr_tune.text import number
-from slr_tune.text import number
 from slr_tune.training.runs import Arm, ArmRun
 
 if TYPE_CHECKING:

@@ -12,16 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slr_tune.statistics.wer_interval import Counts
+from slr_tune.statistics.wer_interval import Counts, percent
 from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split
-from trainables.decoding import (
-    BeamDecoder,
-    NgramModel,
-    confident_decode,
-    greedy_decode,
-    read_arpa,
-)
+from trainables.decoding import BeamDecoder, NgramModel, confident_decode, greedy_decode, read_arpa
 from trainables.decoding.build import training_language_model
 from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.files.stored_model import StoredModel
@@ -52,7 +46,7 @@ class Decoded:
     @property
     def wer(self) -> float:
         """Corpus WER, percent."""
-        return float(100 * self.counts[:, :3].sum() / self.counts[:, 3].sum())
+        return percent(self.counts)
 
     @property
     def utterances_per_second(self) -> float:

@@ -9,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slr_tune.statistics.bootstrap import difference_distribution, resampled_totals
-from slr_tune.statistics.components import (
-    block_index,
-    unit_totals,
-    variance_components,
-)
+from slr_tune.statistics.components import block_index, unit_totals, variance_components
 from slr_tune.statistics.counts import (
     CorpusWer,
     ErrorCounts,

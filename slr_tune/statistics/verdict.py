@@ -238,11 +238,9 @@ def _could(found: Mapping[str, Difference]) -> str:
     if not sizes:
         return "no difference of any size"
     low, high = f"{min(sizes):.1f}", f"{max(sizes):.1f}"
-    return (
-        f"differences of about {low} points"
-        if low == high
-        else (f"differences of about {low} to {high} points, by the arm")
-    )
+    if low == high:
+        return f"differences of about {low} points"
+    return f"differences of about {low} to {high} points, by the arm"
 
 
 def difference_text(difference: Difference) -> str:

@@ -23,9 +23,6 @@ from trainables.runs.early_stopping import verdict
 Config = Mapping[str, Any]
 """Settings of a run by name, groups as mappings."""
 
-Config = Mapping[str, Any]
-"""Settings of a run by name, groups as mappings."""
-
 DECODING_GROUP = "decoding"
 """The decoder as a whole, also as a factor: greedy against a beam search."""
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slr_tune.training.epoch_keys import prefix_names
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.stages import Stage
+
+Names = Callable[[int], str]
+"""The name of a run's state after an epoch, by the epoch."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,7 @@ class Plan:
         return dict(longest)
 
 
-def state_names(
-    run: ArmRun, *, context: Callable[[ArmRun], str], share: bool
-) -> Callable[[int], str]:
+def state_names(run: ArmRun, *, context: Callable[[ArmRun], str], share: bool) -> Names:
     """A function that names a run's state after an epoch, by everything that shaped it.
 
     Args:
@@ -82,19 +83,13 @@ def make_plan(
     named = {run.name: state_names(run, context=context, share=share) for run in runs}
     if len(named) < len(runs):
         raise ValueError(f"two runs have one name: {sorted(run.name for run in runs)}")
-    stages: list[Stage] = []
-    _grow(runs, 0, None, named, stages)
-    return Plan(tuple(runs), tuple(stages))
+    return Plan(tuple(runs), tuple(_grow(runs, 0, None, named)))
 
 
 def _grow(
-    runs: Sequence[ArmRun],
-    done: int,
-    parent: str | None,
-    named: Mapping[str, Callable[[int], str]],
-    stages: list[Stage],
-) -> None:
-    """Adds the stages that follow a state which `runs` share after `done` epochs."""
+    runs: Sequence[ArmRun], done: int, parent: str | None, named: Mapping[str, Names]
+) -> Iterator[Stage]:
+    """The stages that follow a state which `runs` share after `done` epochs."""
     groups: dict[str, list[ArmRun]] = defaultdict(list)
     for run in runs:
         if run.max_epochs > done:
@@ -103,13 +98,11 @@ def _grow(
         last = _last_common(group, done + 1, named)
         longest = max(group, key=lambda run: run.max_epochs)
         name = f"{named[longest.name](last)}-{done + 1}"
-        stages.append(Stage(name, parent, done + 1, last, tuple(group)))
-        _grow(group, last, name, named, stages)
+        yield Stage(name, parent, done + 1, last, tuple(group))
+        yield from _grow(group, last, name, named)
 
 
-def _last_common(
-    group: Sequence[ArmRun], first: int, named: Mapping[str, Callable[[int], str]]
-) -> int:
+def _last_common(group: Sequence[ArmRun], first: int, named: Mapping[str, Names]) -> int:
     """The last epoch up to which all that are still running agree."""
     last = first
     while True:

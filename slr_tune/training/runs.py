@@ -40,12 +40,6 @@ class Measure:
             return math.inf
         return value if self.minimize else -value
 
-    def rank(self, value: float) -> float:
-        """A value so that the smallest is the best; infinity for what is no finite number."""
-        if not math.isfinite(value):
-            return math.inf
-        return value if self.minimize else -value
-
 
 WER = Measure("val/wer", minimize=True, scored=True)
 

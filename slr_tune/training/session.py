@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
@@ -33,11 +32,15 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    local = {
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+        **LOOPBACK_ONLY,
+    }
+    options = {"address": address} if address else local
     try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        else:
-            ray.init(**_local_options(cpus))
+        ray.init(log_to_driver=False, logging_level="ERROR", **options)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         place = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise RunFailed(
@@ -89,17 +92,6 @@ def _possible_workers(resources: Resources, wanted: int) -> int:
             )
     most = min(int(offered[name] / need) for name, need in needs.items() if need)
     return most if resources.workers == "auto" else min(wanted, most)
-
-
-def _local_options(cpus: int) -> dict[str, Any]:
-    return {
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "object_store_memory": _OBJECT_STORE_BYTES,
-        **LOOPBACK_ONLY,
-    }
 
 
 def _close_token_file() -> None:

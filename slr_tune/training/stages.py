@@ -171,7 +171,7 @@ class CountJob:
         if run.folder is None or run.best_epoch is None:
             return None
         beam = run.arm.beam
-        file = counts_file(run.folder, run.best_epoch, split=split, decoding=beam)
+        file = counts_file(run.folder, run.best_epoch, split, beam)
         return cls(run.weights, file, split, beam)
 
 
@@ -227,12 +227,11 @@ def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
 
 def _kept(folder: Path, epoch: int) -> bool:
     """Whether the weights of an epoch and their errors are there."""
-    counts = counts_file(folder, epoch, split="dev", decoding=None)
-    return weights_file(folder, epoch).exists() and counts.exists()
+    return weights_file(folder, epoch).exists() and counts_file(folder, epoch).exists()
 
 
 def counts_file(
-    folder: Path, epoch: int, *, split: str, decoding: Mapping[str, float] | None
+    folder: Path, epoch: int, split: str = "dev", decoding: Mapping[str, float] | None = None
 ) -> Path:
     """Errors of each utterance with the weights of an epoch."""
     suffix = ""
