@@ -146,10 +146,9 @@ def _arm(baseline: Config, chosen: Sequence[tuple[Factor, Any]], *, trainable: s
     """The baseline at some levels; MISSING stands for what it has, as None may be a level."""
     config = dict(baseline)
     decoding: dict[str, float] | None = None
-    kinds = set()
     changes = [(factor, level) for factor, level in chosen if level is not MISSING]
+    kinds = {factor.kind for factor, _ in changes}
     for factor, level in changes:
-        kinds.add(factor.kind)
         if factor.name == DECODING_GROUP:
             decoding = beam_of(level)
         elif factor.kind is Kind.DECODING:
@@ -198,10 +197,8 @@ def _baseline_level(factor: Factor, baseline: Config) -> str:
     value = look_up(baseline, factor.name.split("."))
     if isinstance(value, Mapping) and factor.name not in WHOLE_GROUPS:
         levels = [level for level in factor.levels if isinstance(level, Mapping)]
-        changed = [
-            key for key in value if any(lv.get(key, value[key]) != value[key] for lv in levels)
-        ]
-        value = {key: value[key] for key in changed} or value
+        changed = {k: v for k, v in value.items() if any(lv.get(k, v) != v for lv in levels)}
+        value = changed or value
     return level_text(factor.name, value)
 
 

@@ -20,7 +20,7 @@ def level_text(factor: str, level: Any) -> str:
             return _temperature(level)
         if set(level) == {"alpha", "beta", "gamma"}:
             return "weights " + " / ".join(map(_value, level.values()))
-        return ", ".join(f"{key} {_value(value)}" for key, value in level.items())
+        return _value(level)
     return f"{factor} {_value(level)}"
 
 
@@ -51,11 +51,8 @@ def _temperature(level: Mapping[str, Any]) -> str:
     schedule, start, end = level["schedule"], level["start"], level.get("end")
     if schedule == "constant" or end is None:
         return f"constant {_value(start)}"
-    stations = [start, end]
-    milestones = list(level.get("milestones") or ())
-    if schedule == "step" and milestones:
-        steps = len(milestones)
-        stations = [start + (end - start) * done / steps for done in range(steps + 1)]
+    steps = max(1, len(level.get("milestones") or ())) if schedule == "step" else 1
+    stations = [start + (end - start) * done / steps for done in range(steps + 1)]
     return f"{schedule} {' -> '.join(map(_value, stations))}"
 
 

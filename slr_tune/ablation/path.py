@@ -48,12 +48,8 @@ def walk(
     _check_value(BASELINE, before, store)
     while left:
         place = len(steps) + 1
-        tries = {
-            name: _arm(
-                f"{place}. + {level_text(name, goal.get(name))}", current, name, goal, trainable
-            )
-            for name in left
-        }
+        labels = {name: f"{place}. + {level_text(name, goal.get(name))}" for name in left}
+        tries = {name: _arm(labels[name], current, name, goal, trainable) for name in left}
         runs = store.train(list(tries.values()), seeds)
         means = {
             name: _mean([run for run in runs if run.arm is arm]) for name, arm in tries.items()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slr_tune.ablation.arms import resolve
 from slr_tune.errors import SpecError
 from slr_tune.space import look_up, with_level
 from slr_tune.text import number
+from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
-
-if TYPE_CHECKING:
-    from slr_tune.training.run_store import RunStore
 
 
 def retuned(

@@ -112,13 +112,14 @@ def compare(
     differences = _with_family(found)
     family = sum(not difference.identical for difference in differences.values())
     unit = "utterances" if blocks is None else "signers"
-    results = []
-    for name, counts in arms.items():
-        difference = differences.get(name)
-        verdict = None
-        if difference is not None:
-            verdict = judge(name, baseline, difference, family=family, unit=unit)
-        results.append(ArmResult(name, corpus_wer(counts, lengths), difference, verdict))
+    verdicts = {
+        name: judge(name, baseline, difference, family=family, unit=unit)
+        for name, difference in differences.items()
+    }
+    results = [
+        ArmResult(name, corpus_wer(counts, lengths), differences.get(name), verdicts.get(name))
+        for name, counts in arms.items()
+    ]
     total = int(lengths.sum())
     return Comparison(baseline, tuple(results), *shape, number, total, resamples, limits)
 
@@ -178,7 +179,6 @@ def _difference(
     )
     low, high = distribution.interval()
     p_value = distribution.p_value()
-    identical = not values.any()
     return Difference(
         points=points,
         low=low,
@@ -189,9 +189,7 @@ def _difference(
         probability_of_improvement=distribution.probability_of_improvement(),
         mapsswe=tests,
         components=components,
-        smallest_detectable=None,
-        more=None,
-        identical=identical,
+        identical=not values.any(),
     )
 
 

@@ -44,14 +44,17 @@ class Plan:
         """The stages that a run passes through, the first first."""
         return [stage for stage in self.stages if run in stage.runs]
 
-    def remaining(self) -> dict[str, int]:
-        """Epochs on the longest way from a stage's start to an end, by the stage's id."""
+    def by_parent(self) -> dict[str | None, list[tuple[int, int, Stage]]]:
+        """Stages by their parent's id, behind what orders a heap: the longest way first."""
         longest: dict[str, int] = defaultdict(int)
         for stage in reversed(self.stages):
             longest[stage.id] += stage.epochs
             if stage.parent is not None:
                 longest[stage.parent] = max(longest[stage.parent], longest[stage.id])
-        return dict(longest)
+        children: dict[str | None, list[tuple[int, int, Stage]]] = defaultdict(list)
+        for number, stage in enumerate(self.stages):
+            children[stage.parent].append((-longest[stage.id], number, stage))
+        return children
 
 
 def state_names(run: ArmRun, *, context: Callable[[ArmRun], str], share: bool) -> Names:

@@ -47,7 +47,9 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
             f"{place} cannot be reached: {str(error).splitlines()[0]}",
             hint="Check --address, or leave it out to use this machine alone.",
         ) from error
-    _close_token_file()
+    token = token_file()  # Ray writes it readable by all users of the machine
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)
     try:
         yield
     finally:
@@ -92,10 +94,3 @@ def _possible_workers(resources: Resources, wanted: int) -> int:
             )
     most = min(int(offered[name] / need) for name, need in needs.items() if need)
     return most if resources.workers == "auto" else min(wanted, most)
-
-
-def _close_token_file() -> None:
-    """Ray writes its token readable by all users of the machine."""
-    token = token_file()
-    if token.is_file() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)

@@ -118,11 +118,10 @@ class Stage:
         done = read_stage(self.folder)
         if done is None:
             return None
-        if len(done.rows) < self.last and any(done.end(run) is None for run in self.judged):
-            return None
-        if self.continued and len(done.rows) == self.last and not self.latest.exists():
-            return None
-        if not all(_kept(self.folder, epoch) for epoch in self.needed(done.rows)):
+        count = len(done.rows)
+        short = count < self.last and any(done.end(run) is None for run in self.judged)
+        lost = self.continued and count == self.last and not self.latest.exists()
+        if short or lost or not all(_kept(self.folder, e) for e in self.needed(done.rows)):
             return None
         return replace(self, rows=done.rows, facts=done.facts, ended_by=done.ended_by)
 
@@ -197,7 +196,6 @@ def read_stage(folder: Path) -> Stage | None:
 def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
     """A run's outcome from the stages on its way; None where they do not hold all of it."""
     passed: list[Stage] = []
-    end = None
     for stage in stages:
         if stage is None:
             return None
@@ -205,7 +203,7 @@ def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
         end = stage.end(run)
         if end is not None:
             break
-    if end is None:
+    else:
         return None
     rows = list(passed[-1].rows[: end[0]])
     best = best_epoch(rows, run.measure)
