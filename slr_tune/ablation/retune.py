@@ -36,8 +36,7 @@ def retuned(
         Interrupted: Before it was done.
     """
     offered = {arm.name: candidates(arm, setting, budget) for arm in arms}
-    everything = [candidate for found in offered.values() for candidate in found]
-    tried = store.train(everything, [seed])
+    tried = store.train([one for found in offered.values() for one in found], [seed])
     ranks = _ranks(store, tried)
     chosen = []
     for arm in arms:
