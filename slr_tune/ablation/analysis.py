@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,7 @@ from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.statistics import Difference, ErrorCounts, Verdict, compare
 from slr_tune.statistics.paired_t import metric_differences
 from slr_tune.statistics.verdict import family_verdict, judge_metric
-
-if TYPE_CHECKING:
-    from trainables.data import Dataset, Split
+from trainables.data import Dataset, Split
 
 Counts = Mapping[str, Sequence[NDArray[np.int64]]]
 """By arm, for each seed int64 (utterances, 4): substitutions, deletions, insertions, words."""
@@ -106,14 +104,12 @@ class ErrorRuns:
             groups: Names of the arms by the name of their group.
             mean: Whether their words are added too.
         """
-        summed = {}
+        summed: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
         for group, names in groups.items():
-            runs: list[NDArray[np.int64]] = []
             for arrays in zip(*(self.counts[name] for name in names), strict=True):
                 total = np.sum(arrays, axis=0)
                 total[:, 3] = (len(names) if mean else 1) * arrays[0][:, 3]
-                runs.append(total)
-            summed[group] = runs
+                summed[group].append(total)
         return ErrorRuns(summed, self.split, self.signers)
 
 
@@ -150,14 +146,13 @@ class MetricRuns:
             for name, found in differences.items()
         }
         rows = [ArmRow(name, tuple(n), statistics.mean(n)) for name, n in self.values.items()]
+        rows = [_compared(row, differences.get(row.name), verdicts.get(row.name)) for row in rows]
         return ResultTable(
             role=role,
             title=title,
             split=self.split,
             baseline=baseline,
-            rows=tuple(
-                _compared(row, differences.get(row.name), verdicts.get(row.name)) for row in rows
-            ),
+            rows=tuple(rows),
             verdict=family_verdict(baseline, verdicts),
             seeds=len(self.values[baseline]),
             limits=(_SEEDS_ALONE,),

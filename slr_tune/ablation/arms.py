@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from slr_tune.errors import Problem, SlrTuneError, SpecError
 from slr_tune.space import MISSING, faults_of, look_up, validated, with_level
 from slr_tune.training.kinds import (
     DECODING_GROUP,
+    Config,
     Kind,
     beam_of,
     configured_beam,
@@ -24,9 +26,11 @@ from trainables.registry import config_class, is_recogniser
 BASELINE = "baseline"
 WHOLE_GROUPS = ("temperature", "loss_weights")
 """Groups whose levels are named as a whole."""
+_NO_LANGUAGE_MODEL = {"lm_weight": 0.0, "gloss_bonus": 0.0}
+"""The beam search that a decoding factor changes where the baseline has none."""
 
 
-def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str, Any]:
+def resolve(trainable: str, plain: Config, *, what: str) -> dict[str, Any]:
     """A whole configuration, checked, as JSON.
 
     Args:
@@ -46,12 +50,7 @@ def resolve(trainable: str, plain: Mapping[str, Any], *, what: str) -> dict[str,
 
 
 def make_arms(
-    baseline: Mapping[str, Any],
-    factors: Sequence[Factor],
-    *,
-    trainable: str,
-    crossed: bool,
-    controls: bool,
+    baseline: Config, factors: Sequence[Factor], *, trainable: str, crossed: bool, controls: bool
 ) -> list[Arm]:
     """The baseline and the arms of some factors, one at a time or crossed, and control arms.
 
@@ -64,9 +63,7 @@ def make_arms(
     return arms + (control_arms(baseline, trainable=trainable) if controls else [])
 
 
-def one_at_a_time(
-    baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
-) -> list[Arm]:
+def one_at_a_time(baseline: Config, factors: Sequence[Factor], *, trainable: str) -> list[Arm]:
     """The baseline, and an arm for every level of every factor that differs from it.
 
     With one factor the baseline bears the name of its level.
@@ -90,9 +87,7 @@ def one_at_a_time(
     return _unique_names(arms)
 
 
-def factorial(
-    baseline: Mapping[str, Any], factors: Sequence[Factor], *, trainable: str
-) -> list[Arm]:
+def factorial(baseline: Config, factors: Sequence[Factor], *, trainable: str) -> list[Arm]:
     """The baseline, and all combinations of all levels, the baseline's levels among them.
 
     Raises:
@@ -105,20 +100,19 @@ def factorial(
     return _unique_names(arms)
 
 
-def _baseline_arm(baseline: Mapping[str, Any], factors: Sequence[Factor], trainable: str) -> Arm:
+def _baseline_arm(baseline: Config, factors: Sequence[Factor], trainable: str) -> Arm:
     levels = {factor.name: _baseline_level(factor, baseline) for factor in factors}
     return Arm(BASELINE, baseline, trainable, levels)
 
 
 def _add(arms: list[Arm], arm: Arm) -> None:
     """Adds an arm unless one of another name is the same."""
-    for other in arms:
-        if (arm.config, arm.trainable, arm.beam) == (other.config, other.trainable, other.beam):
-            return
-    arms.append(arm)
+    same = (arm.config, arm.trainable, arm.beam)
+    if all(same != (other.config, other.trainable, other.beam) for other in arms):
+        arms.append(arm)
 
 
-def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
+def control_arms(baseline: Config, *, trainable: str) -> list[Arm]:
     """Arms that a doubter asks for: is it the teacher, or just longer training or smoothing?
 
     Raises:
@@ -148,42 +142,31 @@ def control_arms(baseline: Mapping[str, Any], *, trainable: str) -> list[Arm]:
     ]
 
 
-def _arm(
-    baseline: Mapping[str, Any], chosen: Sequence[tuple[Factor, Any]], *, trainable: str
-) -> Arm:
+def _arm(baseline: Config, chosen: Sequence[tuple[Factor, Any]], *, trainable: str) -> Arm:
     """The baseline at some levels; MISSING stands for what it has, as None may be a level."""
     config = dict(baseline)
     decoding: dict[str, float] | None = None
-    kinds = set()
     changes = [(factor, level) for factor, level in chosen if level is not MISSING]
+    kinds = {factor.kind for factor, _ in changes}
     for factor, level in changes:
-        kinds.add(factor.kind)
         if factor.name == DECODING_GROUP:
             decoding = beam_of(level)
         elif factor.kind is Kind.DECODING:
-            under = decoding or configured_beam(baseline) or _plain_beam()
+            under = decoding or configured_beam(baseline) or beam_of(_NO_LANGUAGE_MODEL)
             decoding = {**under, decoding_settings()[factor.name]: level}
         else:
             config = with_level(config, factor.name, level)
     what = ", ".join(f"{factor.name}={level}" for factor, level in changes)
     checked = resolve(trainable, config, what=what)
     levels = {
-        factor.name: _named(factor, level, checked, baseline, trainable=trainable)
-        for factor, level in chosen
+        factor.name: _named(factor, level, checked, baseline, trainable) for factor, level in chosen
     }
     name = " + ".join(levels.values())
     kind = next((kind for kind in Kind if kind in kinds), Kind.TRAINED)
     return Arm(name, checked, trainable, levels, kind, decoding)
 
 
-def _named(
-    factor: Factor,
-    level: Any,
-    config: Mapping[str, Any],
-    baseline: Mapping[str, Any],
-    *,
-    trainable: str,
-) -> str:
+def _named(factor: Factor, level: Any, config: Config, baseline: Config, trainable: str) -> str:
     """A level's name, of a group only what differs from the baseline."""
     if level is MISSING:
         return _baseline_level(factor, baseline)
@@ -204,7 +187,7 @@ def _named(
     return level_text(factor.name, new)
 
 
-def _baseline_level(factor: Factor, baseline: Mapping[str, Any]) -> str:
+def _baseline_level(factor: Factor, baseline: Config) -> str:
     """The baseline's level, of a group only what some level changes."""
     if factor.kind is Kind.DECODING:
         beam = configured_beam(baseline)
@@ -214,24 +197,17 @@ def _baseline_level(factor: Factor, baseline: Mapping[str, Any]) -> str:
     value = look_up(baseline, factor.name.split("."))
     if isinstance(value, Mapping) and factor.name not in WHOLE_GROUPS:
         levels = [level for level in factor.levels if isinstance(level, Mapping)]
-        changed = [
-            key for key in value if any(lv.get(key, value[key]) != value[key] for lv in levels)
-        ]
-        value = {key: value[key] for key in changed} or value
+        changed = {k: v for k, v in value.items() if any(lv.get(k, v) != v for lv in levels)}
+        value = changed or value
     return level_text(factor.name, value)
-
-
-def _plain_beam() -> dict[str, float]:
-    """What a decoding factor changes where the baseline has no beam: one without language model."""
-    return beam_of({"lm_weight": 0.0, "gloss_bonus": 0.0})
 
 
 def _unique_names(arms: Sequence[Arm]) -> list[Arm]:
     """Two arms of one name would be one row."""
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     result = []
     for arm in arms:
-        seen[arm.name] = seen.get(arm.name, 0) + 1
-        extra = f" ({seen[arm.name]})" if seen[arm.name] > 1 else ""
-        result.append(replace(arm, name=arm.name + extra))
+        seen[arm.name] += 1
+        count = seen[arm.name]
+        result.append(arm if count == 1 else replace(arm, name=f"{arm.name} ({count})"))
     return result

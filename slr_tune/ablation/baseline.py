@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,13 @@ def find_baseline(choice: str | None, spec: StudySpec, view: StudyView | None) -
     if choice is None:
         choice = "best" if spec.baseline is None else "space"
     if choice == "space":
-        return Baseline("the search space's baseline", _space_baseline(spec))
+        stated = spec.baseline_config()
+        if stated is None:
+            raise StudyError(
+                f"the search space of {spec.study!r} has no baseline",
+                hint="Use --baseline best, or add a section baseline to the file.",
+            )
+        return Baseline("the search space's baseline", stated)
     if choice == "best":
         number, config = best_config(spec, view)
         return Baseline(f"trial {number}, the best of study {spec.study}", config)
@@ -95,16 +100,6 @@ def best_config(spec: StudySpec, view: StudyView | None) -> tuple[int, dict[str,
     return trial.number, resolve(spec.trainable, record.config, what=f"trial {trial.number}")
 
 
-def _space_baseline(spec: StudySpec) -> dict[str, Any]:
-    config = spec.baseline_config()
-    if config is None:
-        raise StudyError(
-            f"the search space of {spec.study!r} has no baseline",
-            hint="Use --baseline best, or add a section baseline to the file.",
-        )
-    return config
-
-
 def _file(path: Path, spec: StudySpec) -> Baseline:
     """A file as `slr-tune best` prints it; what it leaves out is as in the search."""
     if not path.is_file():
@@ -117,14 +112,9 @@ def _file(path: Path, spec: StudySpec) -> Baseline:
         raise SpecError([Problem(str(path), f"must be a mapping of settings, not {kind_of(root)}")])
     given = root.plain()
     under = spec.baseline_config() or {**spec.fixed, "max_epochs": spec.budget.max_epochs}
-    if _is_whole(given, spec.trainable):
+    every = config_class(spec.trainable).model_fields.keys() - {DECODING_GROUP}
+    if is_recogniser(spec.trainable) and every <= given.keys():
+        # All its settings are given, so that no decoder means greedy decoding.
         under = {name: value for name, value in under.items() if name != DECODING_GROUP}
     whole = merge(inherited(under, given), given)
     return Baseline(f"file {path}", resolve(spec.trainable, whole, what=str(path)))
-
-
-def _is_whole(given: Mapping[str, Any], trainable: str) -> bool:
-    """Whether a recogniser's settings are all given, so that no decoder means greedy decoding."""
-    if not is_recogniser(trainable):
-        return False
-    return config_class(trainable).model_fields.keys() - {DECODING_GROUP} <= given.keys()

@@ -89,11 +89,7 @@ def _arms(runs: Sequence[ArmRun]) -> list[Arm]:
 
 
 def _tables(
-    role: str,
-    runs: Sequence[ArmRun],
-    counts: Mapping[str, Counts],
-    design: Design,
-    store: RunStore,
+    role: str, runs: Sequence[ArmRun], counts: Mapping[str, Counts], design: Design, store: RunStore
 ) -> list[ResultTable]:
     if role not in _TABLED:
         return []
@@ -108,7 +104,11 @@ def _tables(
         table = compared.table(
             role=role if compared.split == "dev" else TEST, baseline=arms[0].name, title=title
         )
-        found.append(_with_notes(table, arms))
+        if table.role == RETUNED:
+            chosen = {arm.name: arm.note for arm in arms}
+            rows = tuple(replace(row, note=chosen.get(row.name, "")) for row in table.rows)
+            table = replace(table, rows=rows)
+        found.append(table)
         if crossing is not None:
             found += crossing_tables(compared, crossing)
     return found
@@ -135,15 +135,6 @@ def _crossing(role: str, arms: Sequence[Arm], design: Design) -> Crossing | None
     crossed = [arm for arm in arms if first in arm.levels and second in arm.levels]
     cells = {(arm.levels[first], arm.levels[second]): arm.name for arm in crossed}
     return Crossing((first, second), cells, (crossed[0].levels[first], crossed[0].levels[second]))
-
-
-def _with_notes(table: ResultTable, arms: Sequence[Arm]) -> ResultTable:
-    """Says of a retuned arm what it chose."""
-    if table.role != RETUNED:
-        return table
-    notes = {arm.name: arm.note for arm in arms}
-    rows = tuple(replace(row, note=notes.get(row.name, "")) for row in table.rows)
-    return replace(table, rows=rows)
 
 
 def _verdict(tables: Sequence[ResultTable], design: Design) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slr_tune.ablation.design import Design
+from slr_tune.space import TeacherSpec
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.teacher import Teacher
-
-if TYPE_CHECKING:
-    from trainables.data import Dataset
+from trainables.data import Dataset
 
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
@@ -25,8 +24,8 @@ def conditions(
     config, measure = design.baseline.config, store.measure
     lines = {} if store.data is None else {"Data": _data(design, store.data)}
     lines["Run"] = _run(design.spec.trainable, config, runs[0].facts.get("parameters"))
-    if teacher is not None:
-        lines["Teacher"] = _teacher(design, teacher)
+    if teacher is not None and design.spec.teacher is not None:
+        lines["Teacher"] = _teacher(design.spec.teacher, teacher)
     lines["Budget"] = f"at most {config['max_epochs']} epochs"
     lines["Budget"] += f", patience {config['patience']}" if "patience" in config else ""
     seeds = ", ".join(map(str, design.seeds))
@@ -63,11 +62,9 @@ def _run(trainable: str, config: Mapping[str, Any], parameters: int | None) -> s
     return ", ".join(parts)
 
 
-def _teacher(design: Design, teacher: Teacher) -> str:
-    source, origin = design.spec.teacher, ""
-    if source is not None:
-        known = {"train": "trained for the study"}
-        origin = known.get(source.kind, f"{source.kind} {source.value}")
+def _teacher(source: TeacherSpec, teacher: Teacher) -> str:
+    trained = source.kind == "train"
+    origin = "trained for the study" if trained else f"{source.kind} {source.value}"
     return (
         f"{origin}, dev WER {teacher.wer:.2f}, {teacher.parameters:,} parameters, "
         f"hash {teacher.hash[:12]}"

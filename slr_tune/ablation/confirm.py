@@ -25,7 +25,7 @@ from slr_tune.study.test_split_log import LOOKING
 from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import WER, Arm, ArmRun, fresh_seeds
+from slr_tune.training.runs import Arm, ArmRun, fresh_seeds
 from trainables.files.curve import CurveFile
 from trainables.registry import is_recogniser
 
@@ -69,13 +69,7 @@ def confirm(
     arms = [_arm(view, number, name) for number, (name, _) in chosen.items()]
     try:
         with opened_store(
-            spec,
-            talk,
-            measure=WER,
-            resources=needs,
-            storage=storage,
-            with_test=with_test,
-            by_epoch=True,
+            spec, talk, resources=needs, storage=storage, with_test=with_test, by_epoch=True
         ) as (store, _):
             runs = store.train(arms, fresh_seeds(seeds, search_seed=spec.seed))
             for run in runs:

@@ -103,9 +103,8 @@ def _interaction(pairs: Sequence[ResultTable]) -> ResultTable:
     """
     alone = [table.rows[-1] for table in pairs]
     corrected = holm([1.0 if row.p_value is None else row.p_value for row in alone])
-    rows = [
-        _judged(row, holm_p, pairs[0].measure) for row, holm_p in zip(alone, corrected, strict=True)
-    ]
+    measure = pairs[0].measure
+    rows = [_judged(row, p, measure) for row, p in zip(alone, corrected, strict=True)]
     return replace(
         pairs[0],
         title="Interaction: effect together, less the effects apart",

@@ -145,7 +145,7 @@ def make_design(
     )
     tuned = None if retune is None else _retuned_setting(retune, start.config, spec.trainable)
     notes = _notes(found, arms, path=path, retune=tuned, budget=budget)
-    options: dict[str, str | int | bool | Sequence[str] | None] = {
+    options: dict[str, object] = {
         "study": spec.study,
         "factor": factors,
         "baseline": baseline,
@@ -252,24 +252,15 @@ def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     return Measure(objective.metric, minimize=objective.direction == "minimize", scored=False)
 
 
-def _command(
-    space: Path | None,
-    options: Mapping[str, str | int | bool | Sequence[str] | None],
-    storage: str | None,
-) -> str:
+def _command(space: Path | None, options: Mapping[str, object], storage: str | None) -> str:
     """The command with those options that are given, the password of the database left out."""
     given = {f"--{name}": value for name, value in options.items()}
     given["--storage"] = shown_url(storage) if storage else None
-    return command_line("ablate", *([] if space is None else [str(space)]), options=given)
+    return command_line("ablate", *filter(None, [space]), options=given)
 
 
 def _notes(
-    factors: Sequence[Factor],
-    arms: Sequence[Arm],
-    *,
-    path: bool,
-    retune: str | None,
-    budget: int,
+    factors: Sequence[Factor], arms: Sequence[Arm], *, path: bool, retune: str | None, budget: int
 ) -> list[str]:
     """What the figures alone do not say.
 

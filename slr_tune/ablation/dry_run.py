@@ -13,7 +13,7 @@ from slr_tune.ablation.retune import candidates
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView
 from slr_tune.text import duration
-from slr_tune.training.kinds import Kind
+from slr_tune.training.kinds import Config, Kind
 from slr_tune.training.plan import Plan, make_plan
 from slr_tune.training.runs import WER, Arm, Measure, planned_runs
 from slr_tune.training.session import wanted_workers
@@ -49,7 +49,7 @@ def dry_run(design: Design) -> DryRun:
     workers = wanted_workers(design.resources)
     per_epoch = _seconds_per_epoch(design.view)
     if design.goal is not None:
-        return _path(design, workers, per_epoch)
+        return _path(design, design.goal, workers, per_epoch)
     plan = plan_of(design.arms, design.seeds, share=design.share, measure=design.measure)
     plans = [plan]
     if design.retune is not None:
@@ -83,14 +83,12 @@ def plan_of(
     return make_plan(runs, context=lambda run: str(run.seed), share=share)
 
 
-def _path(design: Design, workers: int, per_epoch: float | None) -> DryRun:
-    assert design.goal is not None
+def _path(design: Design, goal: Config, workers: int, per_epoch: float | None) -> DryRun:
     start = design.baseline.config
-    count = len(changed_parameters(start, design.goal))
-    epochs = int(start["max_epochs"])
+    names = (BASELINE, *changed_parameters(start, goal))
+    count, epochs = len(names) - 1, int(start["max_epochs"])
     asked = (2 + count * (count + 1) // 2 + count) * len(design.seeds)
-    run = runs_at_most(start, design.goal) * len(design.seeds) * epochs
-    names = (BASELINE, *changed_parameters(start, design.goal))
+    run = runs_at_most(start, goal) * len(design.seeds) * epochs
     seconds = None if per_epoch is None else run * per_epoch / workers
     return DryRun(names, (), (), asked, asked * epochs, run, seconds, workers)
 
@@ -106,9 +104,8 @@ def _seconds_per_epoch(view: StudyView | None) -> float | None:
 def dry_text(plan: DryRun, design: Design) -> str:
     """The same for a person."""
     lines = [f"Study {design.spec.study}. {design.title}. Baseline: {design.baseline.source}."]
-    count = len(design.seeds)
     if plan.tree:
-        lines.append(f"Stages of each of {count} seeds:")
+        lines.append(f"Stages of each of {len(design.seeds)} seeds:")
         lines += [f"  {line}" for line in plan.tree]
         if plan.decoded:
             lines.append(f"Decoded again, nothing trained: {', '.join(plan.decoded)}")

@@ -37,17 +37,15 @@ _NO_FACTORS = {"device", "checkpoint_every", "teacher_cache"}
 """Settings that change no result."""
 _SHOWN = 12
 
-_TEMPERATURES: list[dict[str, Any]] = [
-    {"schedule": "constant", "start": 1.0},
-    {"schedule": "constant", "start": 3.0},
-    {"schedule": "constant", "start": 4.0},
-    {"schedule": "step", "start": 4.0, "end": 3.0, "milestones": [0.375, 0.875]},
-    {"schedule": "linear", "start": 4.0, "end": 3.0},
-    {"schedule": "cosine", "start": 4.0, "end": 3.0},
-]
-
 _FIXED: dict[str, list[Any]] = {
-    "temperature": _TEMPERATURES,
+    "temperature": [
+        {"schedule": "constant", "start": 1.0},
+        {"schedule": "constant", "start": 3.0},
+        {"schedule": "constant", "start": 4.0},
+        {"schedule": "step", "start": 4.0, "end": 3.0, "milestones": [0.375, 0.875]},
+        {"schedule": "linear", "start": 4.0, "end": 3.0},
+        {"schedule": "cosine", "start": 4.0, "end": 3.0},
+    ],
     "dropout": [0.0, 0.2, 0.4],
     "label_smoothing": [0.0, 0.1],
     "weight_decay": [0.0, 1.0e-4, 1.0e-2],
@@ -141,8 +139,7 @@ def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:
 def _nearest_first(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, n=_SHOWN, cutoff=0.4)
     rest = [other for other in known if other not in near and "." not in other]
-    listed = [*near, *rest]
-    return f"Known, nearest first: {', '.join(listed)}."
+    return f"Known, nearest first: {', '.join([*near, *rest])}."
 
 
 def overlap(one: str, other: str) -> bool:
@@ -221,9 +218,7 @@ def _of_type(factor: str, value: Any, spec: StudySpec) -> list[Any]:
     if isinstance(value, bool):
         return [False, True]
     annotation = _annotation(factor, spec)
-    if get_origin(annotation) is Literal:
-        return list(get_args(annotation))
-    return []
+    return list(get_args(annotation)) if get_origin(annotation) is Literal else []
 
 
 def _annotation(factor: str, spec: StudySpec) -> Any:

@@ -19,8 +19,8 @@ def level_text(factor: str, level: Any) -> str:
         if "schedule" in level and "start" in level:
             return _temperature(level)
         if set(level) == {"alpha", "beta", "gamma"}:
-            return "weights " + " / ".join(number_text(level[key]) for key in level)
-        return ", ".join(f"{key} {_value(value)}" for key, value in level.items())
+            return "weights " + " / ".join(map(_value, level.values()))
+        return _value(level)
     return f"{factor} {_value(level)}"
 
 
@@ -39,13 +39,8 @@ def beam_text(beam: Mapping[str, float]) -> str:
     """
     if not beam:
         return "greedy"
-    width, weight = number_text(beam["width"]), number_text(beam["lm_weight"])
-    return f"beam {width}, LM {weight}, bonus {number_text(beam['gloss_bonus'])}"
-
-
-def number_text(value: float) -> str:
-    """A number without needless digits."""
-    return number(value, 4)
+    width, weight, bonus = map(_value, (beam["width"], beam["lm_weight"], beam["gloss_bonus"]))
+    return f"beam {width}, LM {weight}, bonus {bonus}"
 
 
 def _group(name: str, value: Any) -> str:
@@ -55,20 +50,17 @@ def _group(name: str, value: Any) -> str:
 def _temperature(level: Mapping[str, Any]) -> str:
     schedule, start, end = level["schedule"], level["start"], level.get("end")
     if schedule == "constant" or end is None:
-        return f"constant {number_text(start)}"
-    stations = [start, end]
-    milestones = list(level.get("milestones") or ())
-    if schedule == "step" and milestones:
-        steps = len(milestones)
-        stations = [start + (end - start) * done / steps for done in range(steps + 1)]
-    return f"{schedule} {' -> '.join(map(number_text, stations))}"
+        return f"constant {_value(start)}"
+    steps = max(1, len(level.get("milestones") or ())) if schedule == "step" else 1
+    stations = [start + (end - start) * done / steps for done in range(steps + 1)]
+    return f"{schedule} {' -> '.join(map(_value, stations))}"
 
 
 def _value(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "on", False: "off", None: "none"}[value]
     if isinstance(value, int | float):
-        return number_text(value)
+        return number(value, 4)
     if isinstance(value, list | tuple):
         return " ".join(map(_value, value)) or "none"
     if isinstance(value, Mapping):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from slr_tune.ablation.arms import BASELINE, resolve
 from slr_tune.ablation.naming import change_text, level_text
 from slr_tune.ablation.result import FORWARD, PUT_BACK, PathStep, number
 from slr_tune.errors import RunFailed, SlrTuneError
+from slr_tune.training.kinds import Config
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
 
 BEST = "best"
 TRIED = "tried"
-
-Config = Mapping[str, Any]
 
 
 def walk(
@@ -43,11 +41,6 @@ def walk(
             "the best trial is the baseline: there is no path",
             hint="Search for more trials, or give another --baseline.",
         )
-    sign = 1.0 if store.measure.minimize else -1.0
-
-    def rank(mean: float) -> float:
-        return math.inf if math.isnan(mean) else sign * mean
-
     forward = store.train([Arm(BASELINE, start, trainable)], seeds)
     tried: list[ArmRun] = []
     steps: list[PathStep] = []
@@ -55,17 +48,13 @@ def walk(
     _check_value(BASELINE, before, store)
     while left:
         place = len(steps) + 1
-        tries = {
-            name: _arm(
-                f"{place}. + {level_text(name, goal.get(name))}", current, name, goal, trainable
-            )
-            for name in left
-        }
+        labels = {name: f"{place}. + {level_text(name, goal.get(name))}" for name in left}
+        tries = {name: _arm(labels[name], current, name, goal, trainable) for name in left}
         runs = store.train(list(tries.values()), seeds)
         means = {
             name: _mean([run for run in runs if run.arm is arm]) for name, arm in tries.items()
         }
-        best = min(left, key=lambda name: rank(means[name]))
+        best = min(left, key=lambda name: store.measure.rank(means[name]))
         _check_value(tries[best].name, means[best], store)
         others = {name: number(means[name] - before) for name in left if name != best}
         change = change_text(best, start.get(best), goal.get(best))

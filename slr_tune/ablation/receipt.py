@@ -40,10 +40,10 @@ def make_receipt(store: RunStore, arms: Sequence[Arm]) -> Receipt:
 
 def _stages(store: RunStore, runs: Sequence[ArmRun]) -> list[StageRow]:
     """Every stage once, with the runs that pass through it."""
-    members: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         for name in run.stages:
-            members.setdefault(name, []).append(run.name)
+            members[name].append(run.name)
     rows = []
     for name, names in members.items():
         stage = read_stage(store.folder / name)
@@ -69,11 +69,10 @@ def _sharing(stages: Sequence[StageRow], runs: Sequence[ArmRun]) -> list[str]:
 def _other_reasons(arms: Sequence[Arm]) -> list[str]:
     """Why arms that only stop otherwise were replayed, or why they could not be."""
     baseline = arms[0]
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for arm in arms[1:]:
-        reason = _reason(arm, baseline)
-        if reason:
-            by_reason.setdefault(reason, []).append(arm.name)
+        by_reason[_reason(arm, baseline)].append(arm.name)
+    by_reason.pop("", None)
     return [f"{reason}: {', '.join(dict.fromkeys(names))}." for reason, names in by_reason.items()]
 
 
@@ -92,10 +91,7 @@ def _reason(arm: Arm, baseline: Arm) -> str:
 
 def makespan(plan: Plan, workers: int, *, seconds_per_epoch: float) -> float:
     """Seconds that a plan takes: each stage after its parent, the longest way first."""
-    remaining = plan.remaining()
-    children: dict[str | None, list[tuple[int, int, Stage]]] = defaultdict(list)
-    for number, stage in enumerate(plan.stages):
-        children[stage.parent].append((-remaining[stage.id], number, stage))
+    children = plan.by_parent()
     ready = children[None]
     heapq.heapify(ready)
     running: list[tuple[float, int, Stage]] = []

@@ -11,7 +11,6 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from slr_tune.ablation.result import SCHEMA, AblationResult
 from slr_tune.errors import SlrTuneError
@@ -19,7 +18,7 @@ from trainables.files.atomic import replace_file
 
 RESULT_FILE = "result.json"
 RUNS_FILE = "runs.csv"
-_ERROR_KINDS = ("substitutions", "deletions", "insertions", "words")
+_ERROR_COLUMNS = ("substitutions", "deletions", "insertions", "words", "wer")
 
 
 def write_result(folder: Path, result: AblationResult) -> None:
@@ -58,19 +57,14 @@ def read_result(folder: Path) -> AblationResult:
 def runs_csv(result: AblationResult) -> str:
     """One line a run: arm, seed, how it ended, its metric, and its errors on each split."""
     splits = list(dict.fromkeys(split for run in result.runs for split in run.errors))
-    heads = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value"]
-    for split in splits:
-        heads += [f"{split}_{kind}" for kind in _ERROR_KINDS] + [f"{split}_wer"]
+    columns = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
+    writer.writerow([*columns, *(f"{s}_{kind}" for s in splits for kind in _ERROR_COLUMNS)])
     for run in result.runs:
-        value = "" if run.value is None else repr(run.value)
-        cells: list[Any] = [run.part, run.arm, run.seed, run.epochs, run.best_epoch, run.ended_by]
-        cells.append(value)
+        cells = [getattr(run, name) for name in columns]
         for split in splits:
-            known = split in run.errors
-            cells += [*run.errors[split], repr(run.wer(split))] if known else [""] * 5
+            cells += [*run.errors[split], run.wer(split)] if split in run.errors else [""] * 5
         writer.writerow(cells)
     return text.getvalue()
 

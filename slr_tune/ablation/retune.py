@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slr_tune.ablation.arms import resolve
-from slr_tune.ablation.naming import number_text
 from slr_tune.errors import SpecError
 from slr_tune.space import look_up, with_level
+from slr_tune.text import number
+from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
-
-if TYPE_CHECKING:
-    from slr_tune.training.run_store import RunStore
 
 
 def retuned(
@@ -39,27 +36,20 @@ def retuned(
         Interrupted: Before it was done.
     """
     offered = {arm.name: candidates(arm, setting, budget) for arm in arms}
-    everything = [candidate for found in offered.values() for candidate in found]
-    tried = store.train(everything, [seed])
-    values = _values(store, tried)
-
-    def rank(candidate: Arm) -> float:
-        value = values[candidate.name]
-        return math.inf if math.isnan(value) else value
-
+    tried = store.train([one for found in offered.values() for one in found], [seed])
+    ranks = _ranks(store, tried)
     chosen = []
     for arm in arms:
-        best = min(offered[arm.name], key=rank)
+        best = min(offered[arm.name], key=lambda candidate: ranks[candidate.name])
         value = look_up(best.config, setting.split("."))
-        chosen.append(replace(best, name=arm.name, note=f"{setting} {number_text(value)}"))
+        chosen.append(replace(best, name=arm.name, note=f"{setting} {number(value, 4)}"))
     return chosen, tried
 
 
-def _values(store: RunStore, tried: Sequence[ArmRun]) -> dict[str, float]:
+def _ranks(store: RunStore, tried: Sequence[ArmRun]) -> dict[str, float]:
     """What each arm shows on dev, the smaller the better."""
     if not store.measure.scored:
-        sign = 1.0 if store.measure.minimize else -1.0
-        return {run.arm.name: sign * run.value for run in tried}
+        return {run.arm.name: store.measure.rank(run.value) for run in tried}
     counts = store.counts(tried, "dev")
     return {name: float(runs[0][:, :3].sum()) for name, runs in counts.items()}
 
@@ -73,7 +63,7 @@ def candidates(arm: Arm, setting: str, budget: int) -> list[Arm]:
             break
         power = (place + 1) // 2 * (1 if place % 2 else -1)
         other = _scaled(value, 2.0**power)
-        name = f"{arm.name}, {setting} {number_text(other)}"
+        name = f"{arm.name}, {setting} {number(other, 4)}"
         if other in found:
             continue
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,13 +12,7 @@ from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.build_result import build_result
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import walk
-from slr_tune.ablation.result import (
-    FORWARD,
-    MAIN,
-    RETUNED,
-    AblationResult,
-    PathStep,
-)
+from slr_tune.ablation.result import FORWARD, MAIN, RETUNED, AblationResult, PathStep
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
@@ -28,17 +22,12 @@ from slr_tune.study.test_split_log import LOOKING, log_test_opening, opening_lin
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import ArmRun, Measure
+from slr_tune.training.runs import WER, ArmRun, Measure
 from slr_tune.training.teacher import Teacher, find_teacher
 from trainables.registry import UNTAUGHT
 
 _STAGES = ".stages"
 """Below the study's ablations: what is trained is shared by all of them, and by `confirm`."""
-
-
-def ablation_folder(study: str, name: str) -> Path:
-    """Where the files of an ablation lie."""
-    return study_folder(study) / "ablations" / name
 
 
 def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
@@ -53,7 +42,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         SlrTuneError: The teacher cannot be had, or a run cannot be trained as it is configured.
     """
     spec, splits = design.spec, ["dev"] if design.measure.scored else []
-    folder = ablation_folder(spec.study, design.name)
+    folder = study_folder(spec.study) / "ablations" / design.name
     mark = folder / LOOKING
     with opened_store(
         spec,
@@ -84,8 +73,8 @@ def opened_store(
     spec: StudySpec,
     talk: Talk,
     *,
-    measure: Measure,
     resources: Resources,
+    measure: Measure = WER,
     storage: str | None = None,
     address: str | None = None,
     share: bool = True,
@@ -97,8 +86,8 @@ def opened_store(
     Args:
         spec: The search.
         talk: How to speak with a person.
-        measure: What runs are judged by.
         resources: Needs of a training, and how many go side by side.
+        measure: What runs are judged by.
         storage: Database in which a `{study: NAME}` teacher is looked up.
         address: Ray cluster, None for this machine.
         share: Whether runs share what they agree in.
@@ -157,17 +146,14 @@ def _train(design: Design, store: RunStore) -> tuple[dict[str, list[ArmRun]], tu
     return runs, ()
 
 
-@contextmanager
-def _locked(study: str) -> Iterator[None]:
+def _locked(study: str) -> AbstractContextManager[object]:
     """One ablation of a study at a time; the system frees the lock of one that dies."""
     path = study_folder(study) / "ablations" / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(FileLock(path, timeout=0))
-        except Timeout:
-            raise StudyLocked(
-                f"another ablation of study {study!r} is at work",
-                hint="Wait until it is done. What it trains is found by this one.",
-            ) from None
-        yield
+    try:
+        return FileLock(path, timeout=0).acquire()
+    except Timeout:
+        raise StudyLocked(
+            f"another ablation of study {study!r} is at work",
+            hint="Wait until it is done. What it trains is found by this one.",
+        ) from None

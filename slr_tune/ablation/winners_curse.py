@@ -61,12 +61,11 @@ def curse_line(entry: ConfirmedTrial) -> str:
     if curse.low is None or curse.high is None:
         return f"{said}. One seed says nothing of its spread."
     interval = f"[{signed_points(curse.low, 2)}, {signed_points(curse.high, 2)}]"
+    verdict = "no flattery shown"
     if curse.low > 0:
         verdict = "the search flattered it"
     elif curse.high < 0:
         verdict = "the search was unlucky with it"
-    else:
-        verdict = "no flattery shown"
     return f"{said} {interval}: {verdict}."
 
 

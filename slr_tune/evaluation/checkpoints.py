@@ -94,24 +94,17 @@ def find_checkpoint(
                 f"--trial {trial} is of a study, and {path} is a file or folder",
                 hint="Give --study NAME --trial N.",
             )
-        if path.is_file():
-            return Named(path, _name_of(path))
+        for file in (path, path / _BEST, path / _BEST.name):
+            if file.is_file():
+                return Named(file, _name_of(file))
         if path.is_dir():
-            return _of_folder(path)
+            hint = "Name a checkpoint file, or the folder of a run."
+            raise CheckpointError(f"{path} holds no {_BEST.name}", hint=hint)
         if path.suffix == ".pt" or len(path.parts) > 1:
             raise CheckpointError(
                 f"checkpoint {path} does not exist", hint="Check the path, or train it first."
             )
     return _of_study(given or study, trial, storage)
-
-
-def _of_folder(folder: Path) -> Named:
-    for path in (folder / _BEST, folder / _BEST.name):
-        if path.is_file():
-            return Named(path, _name_of(path))
-    raise CheckpointError(
-        f"{folder} holds no {_BEST.name}", hint="Name a checkpoint file, or the folder of a run."
-    )
 
 
 def _of_study(study: str | None, trial: int | None, storage: str | None) -> Named:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slr_tune.statistics.wer_interval import Counts
+from slr_tune.statistics.wer_interval import Counts, percent
 from slr_tune.study.folders import cache_root
 from trainables.data import Dataset, Split
 from trainables.decoding.arpa import NgramModel, read_arpa
@@ -48,7 +48,7 @@ class Decoded:
     @property
     def wer(self) -> float:
         """Corpus WER, percent."""
-        return float(100 * self.counts[:, :3].sum() / self.counts[:, 3].sum())
+        return percent(self.counts)
 
     @property
     def utterances_per_second(self) -> float:

@@ -36,25 +36,20 @@ def find_mistakes(
         references: Signed glosses.
         most: Entries of each list.
     """
-    confused: Counter[tuple[str, str]] = Counter()
-    deleted: Counter[str] = Counter()
-    inserted: Counter[str] = Counter()
+    wrong: Counter[tuple[str | None, str | None]] = Counter()
     aligned: list[tuple[int, tuple[Edit, ...]]] = []
     for number, (hypothesis, reference) in enumerate(zip(hypotheses, references, strict=True)):
         edits = tuple(align_by_least_errors(hypothesis, reference))
-        for edit in edits:
-            if edit.reference is None and edit.hypothesis is not None:
-                inserted[edit.hypothesis] += 1
-            elif edit.hypothesis is None and edit.reference is not None:
-                deleted[edit.reference] += 1
-            elif edit.operation == "substitute":
-                assert edit.reference is not None and edit.hypothesis is not None
-                confused[edit.reference, edit.hypothesis] += 1
+        wrong.update((e.reference, e.hypothesis) for e in edits if e.operation != "equal")
         aligned.append((number, edits))
     aligned.sort(key=lambda item: (-count_errors(item[1]).errors, -len(item[1]), item[0]))
+    found = [(reference, other, times) for (reference, other), times in wrong.most_common()]
+    confused = [(r, h, times) for r, h, times in found if r is not None and h is not None]
+    deleted = [(r, times) for r, h, times in found if r is not None and h is None]
+    inserted = [(h, times) for r, h, times in found if r is None and h is not None]
     return Mistakes(
-        tuple((one, other, times) for (one, other), times in confused.most_common(most)),
-        tuple(deleted.most_common(most)),
-        tuple(inserted.most_common(most)),
+        tuple(confused[:most]),
+        tuple(deleted[:most]),
+        tuple(inserted[:most]),
         tuple(item for item in aligned[:most] if count_errors(item[1]).errors),
     )

@@ -82,10 +82,8 @@ class DifferenceDistribution:
         tail = (1.0 - level) / 2.0
         if self.seed_scale == 0.0:
             rank = max(int(np.ceil(tail * len(self.noise))), 1)
-            return (
-                self.center + float(self.noise[rank - 1]),
-                self.center + float(self.noise[-rank]),
-            )
+            low, high = float(self.noise[rank - 1]), float(self.noise[-rank])
+            return self.center + low, self.center + high
         return self._quantile(tail), self._quantile(1.0 - tail)
 
     def p_value(self) -> float:
@@ -111,9 +109,7 @@ class DifferenceDistribution:
             low -= high - low
         while self.below(high) < probability:
             high += high - low
-        return bisected(
-            lambda points: self.below(points) < probability, low, high, halvings=_BISECTIONS
-        )
+        return bisected(lambda x: self.below(x) < probability, low, high, halvings=_BISECTIONS)
 
 
 def resampled_totals(columns: FloatArray, *, resamples: int, seed: int) -> FloatArray:

@@ -9,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slr_tune.statistics.bootstrap import difference_distribution, resampled_totals
-from slr_tune.statistics.components import (
-    block_index,
-    unit_totals,
-    variance_components,
-)
+from slr_tune.statistics.components import block_index, unit_totals, variance_components
 from slr_tune.statistics.counts import (
     CorpusWer,
     ErrorCounts,
@@ -116,13 +112,14 @@ def compare(
     differences = _with_family(found)
     family = sum(not difference.identical for difference in differences.values())
     unit = "utterances" if blocks is None else "signers"
-    results = []
-    for name, counts in arms.items():
-        difference = differences.get(name)
-        verdict = None
-        if difference is not None:
-            verdict = judge(name, baseline, difference, family=family, unit=unit)
-        results.append(ArmResult(name, corpus_wer(counts, lengths), difference, verdict))
+    verdicts = {
+        name: judge(name, baseline, difference, family=family, unit=unit)
+        for name, difference in differences.items()
+    }
+    results = [
+        ArmResult(name, corpus_wer(counts, lengths), differences.get(name), verdicts.get(name))
+        for name, counts in arms.items()
+    ]
     total = int(lengths.sum())
     return Comparison(baseline, tuple(results), *shape, number, total, resamples, limits)
 
@@ -182,7 +179,6 @@ def _difference(
     )
     low, high = distribution.interval()
     p_value = distribution.p_value()
-    identical = not values.any()
     return Difference(
         points=points,
         low=low,
@@ -193,9 +189,7 @@ def _difference(
         probability_of_improvement=distribution.probability_of_improvement(),
         mapsswe=tests,
         components=components,
-        smallest_detectable=None,
-        more=None,
-        identical=identical,
+        identical=not values.any(),
     )
 
 

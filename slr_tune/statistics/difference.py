@@ -26,13 +26,13 @@ class Difference:
         p_value: Two-sided, below 0.05 exactly where the interval leaves out zero.
         holm_p: The p-value after Holm's correction over the arms compared together.
         probability_of_improvement: That the arm's true WER is the lower one.
-        mapsswe: The matched-pairs test of each seed.
         components: Where the noise comes from.
+        identical: The two arms made the same errors in every utterance and seed.
+        mapsswe: The matched-pairs test of each seed.
         smallest_detectable: The smallest true difference that such runs show in 80 % of studies, at
             the level that Holm sets, points; None with one seed, or for identical arms.
         more: What would show a difference of this size, at the same level; None where there is none
             to show, or one seed.
-        identical: The two arms made the same errors in every utterance and seed.
     """
 
     points: float
@@ -42,11 +42,11 @@ class Difference:
     p_value: float
     holm_p: float
     probability_of_improvement: float
-    mapsswe: tuple[Mapsswe, ...]
     components: VarianceComponents
-    smallest_detectable: float | None
-    more: MoreRuns | None
     identical: bool
+    mapsswe: tuple[Mapsswe, ...] = ()
+    smallest_detectable: float | None = None
+    more: MoreRuns | None = None
 
     @property
     def leaves_out_zero(self) -> bool:

@@ -65,10 +65,8 @@ def _paired_t(numbers: Sequence[float], baseline: Sequence[float], *, minimize: 
         p_value=2 * min(less, 1 - less),
         holm_p=math.nan,
         probability_of_improvement=less if minimize else 1 - less,
-        mapsswe=(),
         components=components,
         smallest_detectable=None if math.isnan(error) else smallest_detectable(components),
-        more=None,
         identical=not any(per_seed),
     )
     if difference.identical and count > 1:

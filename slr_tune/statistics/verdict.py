@@ -208,10 +208,8 @@ def _listed(names: list[str], verdicts: Mapping[str, Verdict]) -> str:
     sizes = {name: 0.0 if d is None else abs(d.points) for name, d in differences.items()}
     ordered = sorted(names, key=lambda name: -sizes[name])
     kept = ordered if len(ordered) <= _MOST_NAMED else ordered[: _MOST_NAMED - 1]
-    texts = []
-    for name in kept:
-        difference = differences[name]
-        texts.append(name if difference is None else f"{name} ({difference_text(difference)})")
+    known = {name: f"{name} ({difference_text(d)})" for name, d in differences.items() if d}
+    texts = [known.get(name, name) for name in kept]
     rest = len(ordered) - len(kept)
     return "; ".join(texts) + (f"; and {rest} more" if rest else "")
 
@@ -238,11 +236,9 @@ def _could(found: Mapping[str, Difference]) -> str:
     if not sizes:
         return "no difference of any size"
     low, high = f"{min(sizes):.1f}", f"{max(sizes):.1f}"
-    return (
-        f"differences of about {low} points"
-        if low == high
-        else (f"differences of about {low} to {high} points, by the arm")
-    )
+    if low == high:
+        return f"differences of about {low} points"
+    return f"differences of about {low} to {high} points, by the arm"
 
 
 def difference_text(difference: Difference) -> str:
@@ -279,10 +275,7 @@ def p_text(p_value: float) -> str:
 
 def _decimals(*shown: float) -> int:
     """1, or up to 3 where fewer would round a number to zero."""
-    for decimals in (1, 2):
-        if all(value == 0.0 or round(value, decimals) != 0.0 for value in shown):
-            return decimals
-    return 3
+    return next((d for d in (1, 2) if all(v == 0.0 or round(v, d) != 0.0 for v in shown)), 3)
 
 
 def _runs(difference: Difference, unit: str) -> str:
@@ -325,6 +318,5 @@ def _what_would_show(difference: Difference, unit: str) -> str:
 
 def _two_digits(number: int) -> int:
     """Rounded up to two significant digits: an estimate must not look exact."""
-    unit = 10 ** max(len(str(number)) - 2, 0)
-    rounded: int = -(-number // unit) * unit
-    return rounded
+    unit = int(10 ** max(len(str(number)) - 2, 0))
+    return -(-number // unit) * unit

@@ -44,6 +44,11 @@ class Wer:
         return f"{self.percent:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
+def percent(counts: Counts) -> float:
+    """The corpus WER of a split, percent."""
+    return float(100 * counts[:, :3].sum() / counts[:, 3].sum())
+
+
 def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
     """The WER of a split, its interval by a bootstrap over utterances, or signers where known.
 
@@ -63,8 +68,8 @@ def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
     drawn = totals[totals[:, 1] > 0]
     low, high = np.percentile(100 * drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
     substitutions, deletions, insertions, total = (int(value) for value in counts.sum(axis=0))
-    percent = 100 * (substitutions + deletions + insertions) / total
-    return Wer(percent, float(low), float(high), substitutions, deletions, insertions, total)
+    ends = (float(low), float(high))
+    return Wer(percent(counts), *ends, substitutions, deletions, insertions, total)
 
 
 def drawn_units(signers: Sequence[str] | None) -> str:

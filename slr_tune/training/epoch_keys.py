@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from slr_tune.training.kinds import stopping_settings
+from slr_tune.training.kinds import Config, stopping_settings
 from trainables.registry import BUILT_IN_NAMES
 from trainables.runs.schedules import temperature_at
-
-Config = Mapping[str, Any]
 
 _NO_EFFECT = frozenset({"checkpoint_every", "teacher_cache"})
 """Settings that change what is stored, and nothing that is computed."""
@@ -117,15 +115,8 @@ def _reduce_distillation(reduced: dict[str, Any], config: Config, epoch: int) ->
     weights = config["loss_weights"]
     has_soft, has_features = weights["alpha"] > 0, weights["gamma"] > 0
     if has_soft:
-        settings = config["temperature"]
-        reduced["temperature"] = temperature_at(
-            epoch,
-            schedule=settings["schedule"],
-            start=settings["start"],
-            end=settings["end"],
-            milestones=settings["milestones"],
-            max_epochs=config["max_epochs"],
-        )
+        length, settings = config["max_epochs"], config["temperature"]
+        reduced["temperature"] = temperature_at(epoch, max_epochs=length, **settings)
     else:
         del reduced["temperature"], reduced["kd_blank"]
     if not has_features:

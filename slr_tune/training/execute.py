@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -42,11 +41,7 @@ class Execution:
         self._teacher = teacher
         self._tell = tell
         self._done: dict[str, Stage] = {}
-        self._children: dict[str | None, list[Stage]] = defaultdict(list)
-        for stage in plan.stages:
-            self._children[stage.parent].append(stage)
-        self._remaining = plan.remaining()
-        self._order = {stage.id: number for number, stage in enumerate(plan.stages)}
+        self._children = plan.by_parent()
         self._waiting: list[Waiting] = []
 
     def run(
@@ -64,8 +59,8 @@ class Execution:
             RunFailed: Workers keep dying.
             TrainablesError: A run cannot be trained as it is configured.
         """
-        for stage in self._children[None]:
-            self._offer(stage)
+        for child in self._children[None]:
+            self._offer(*child)
         work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=watch)
         runs, way = self._plan.runs, self._plan.path
         found = [read_off(run, (self._done.get(stage.id) for stage in way(run))) for run in runs]
@@ -76,7 +71,7 @@ class Execution:
         self.trained += job.trained
         self._finish(job)
 
-    def _offer(self, planned: Stage) -> None:
+    def _offer(self, length: int, number: int, planned: Stage) -> None:
         """Takes a stage that is done already, or puts it among those that wait."""
         parent = None if planned.parent is None else self._done[planned.parent]
         runs = tuple(run for run in planned.runs if parent is None or parent.end(run) is None)
@@ -92,15 +87,14 @@ class Execution:
         )
         # What was finished for runs that stop otherwise is left to them: it may hold weights of
         # epochs that are not kept now, and a curve that is longer.
-        for number in count(1):
-            name = stage.id if number == 1 else f"{stage.id}-{number}"
+        for again in count(1):
+            name = stage.id if again == 1 else f"{stage.id}-{again}"
             stage = replace(stage, folder=self._folder / name)
             found = stage.found()
             if found is not None or read_stage(stage.folder) is None:
                 break
         if found is None:
-            order = (-self._remaining[stage.id], self._order[stage.id], stage)
-            heapq.heappush(self._waiting, order)
+            heapq.heappush(self._waiting, (length, number, stage))
         else:
             self._found += found.trained
             self._finish(found)
@@ -111,7 +105,7 @@ class Execution:
         done, most = self.trained + self._found, self._plan.epochs_planned
         self._tell(f"{done} of at most {most} epochs, {self._open} stages left")
         for child in self._children[stage.id]:
-            self._offer(child)
+            self._offer(*child)
 
     def _below(self, stage: Stage) -> int:
-        return 1 + sum(self._below(child) for child in self._children[stage.id])
+        return 1 + sum(self._below(child) for _, _, child in self._children[stage.id])

@@ -20,6 +20,9 @@ from trainables.config import Decoding
 from trainables.registry import is_recogniser
 from trainables.runs.early_stopping import verdict
 
+Config = Mapping[str, Any]
+"""Settings of a run by name, groups as mappings."""
+
 DECODING_GROUP = "decoding"
 """The decoder as a whole, also as a factor: greedy against a beam search."""
 
@@ -46,7 +49,7 @@ def decoding_settings() -> dict[str, str]:
     return {"beam_width" if name == "width" else name: name for name in names}
 
 
-def beam_of(decoding: Mapping[str, Any]) -> dict[str, float]:
+def beam_of(decoding: Config) -> dict[str, float]:
     """Settings of the beam search that a group `decoding` names; empty for greedy decoding.
 
     Raises:
@@ -58,7 +61,7 @@ def beam_of(decoding: Mapping[str, Any]) -> dict[str, float]:
     return {} if settings is None else dataclasses.asdict(settings)
 
 
-def configured_beam(config: Mapping[str, Any]) -> dict[str, float]:
+def configured_beam(config: Config) -> dict[str, float]:
     """Settings of the beam search that a run recognises dev by; empty for greedy decoding."""
     decoding = config.get(DECODING_GROUP)  # greedy decoding is in no configuration
     return beam_of(decoding) if isinstance(decoding, Mapping) else {}

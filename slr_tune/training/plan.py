@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slr_tune.training.epoch_keys import prefix_names
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.stages import Stage
+
+Names = Callable[[int], str]
+"""The name of a run's state after an epoch, by the epoch."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,20 @@ class Plan:
         """The stages that a run passes through, the first first."""
         return [stage for stage in self.stages if run in stage.runs]
 
-    def remaining(self) -> dict[str, int]:
-        """Epochs on the longest way from a stage's start to an end, by the stage's id."""
+    def by_parent(self) -> dict[str | None, list[tuple[int, int, Stage]]]:
+        """Stages by their parent's id, behind what orders a heap: the longest way first."""
         longest: dict[str, int] = defaultdict(int)
         for stage in reversed(self.stages):
             longest[stage.id] += stage.epochs
             if stage.parent is not None:
                 longest[stage.parent] = max(longest[stage.parent], longest[stage.id])
-        return dict(longest)
+        children: dict[str | None, list[tuple[int, int, Stage]]] = defaultdict(list)
+        for number, stage in enumerate(self.stages):
+            children[stage.parent].append((-longest[stage.id], number, stage))
+        return children
 
 
-def state_names(
-    run: ArmRun, *, context: Callable[[ArmRun], str], share: bool
-) -> Callable[[int], str]:
+def state_names(run: ArmRun, *, context: Callable[[ArmRun], str], share: bool) -> Names:
     """A function that names a run's state after an epoch, by everything that shaped it.
 
     Args:
@@ -82,19 +86,13 @@ def make_plan(
     named = {run.name: state_names(run, context=context, share=share) for run in runs}
     if len(named) < len(runs):
         raise ValueError(f"two runs have one name: {sorted(run.name for run in runs)}")
-    stages: list[Stage] = []
-    _grow(runs, 0, None, named, stages)
-    return Plan(tuple(runs), tuple(stages))
+    return Plan(tuple(runs), tuple(_grow(runs, 0, None, named)))
 
 
 def _grow(
-    runs: Sequence[ArmRun],
-    done: int,
-    parent: str | None,
-    named: Mapping[str, Callable[[int], str]],
-    stages: list[Stage],
-) -> None:
-    """Adds the stages that follow a state which `runs` share after `done` epochs."""
+    runs: Sequence[ArmRun], done: int, parent: str | None, named: Mapping[str, Names]
+) -> Iterator[Stage]:
+    """The stages that follow a state which `runs` share after `done` epochs."""
     groups: dict[str, list[ArmRun]] = defaultdict(list)
     for run in runs:
         if run.max_epochs > done:
@@ -103,13 +101,11 @@ def _grow(
         last = _last_common(group, done + 1, named)
         longest = max(group, key=lambda run: run.max_epochs)
         name = f"{named[longest.name](last)}-{done + 1}"
-        stages.append(Stage(name, parent, done + 1, last, tuple(group)))
-        _grow(group, last, name, named, stages)
+        yield Stage(name, parent, done + 1, last, tuple(group))
+        yield from _grow(group, last, name, named)
 
 
-def _last_common(
-    group: Sequence[ArmRun], first: int, named: Mapping[str, Callable[[int], str]]
-) -> int:
+def _last_common(group: Sequence[ArmRun], first: int, named: Mapping[str, Names]) -> int:
     """The last epoch up to which all that are still running agree."""
     last = first
     while True:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
@@ -16,10 +16,8 @@ from slr_tune.study.folders import cache_root
 from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
 from slr_tune.training.stages import Job
+from trainables.data import Dataset
 from trainables.errors import TrainablesError
-
-if TYPE_CHECKING:
-    from trainables.data import Dataset
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3

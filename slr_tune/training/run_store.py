@@ -81,7 +81,15 @@ class RunStore:
         found = self.find(wanted)
         missing = [run for run in wanted if run.name not in found]
         if missing:
-            trained = self._execute(missing)
+            assert self.pool is not None
+            execution = Execution(
+                make_plan(missing, context=self.context, share=self.share),
+                self.folder,
+                teacher=self.teacher,
+                tell=self.talk.tell if self.label is None else lambda line: None,
+            )
+            trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+            self.trained += execution.trained
             self._remember(trained)
             found |= {run.name: run for run in trained}
         runs = [found[ArmRun(arm, seed).name] for arm in arms for seed in seeds]
@@ -137,18 +145,6 @@ class RunStore:
             None if trainable in UNTAUGHT else self.teacher_hash,
         ]
         return json.dumps(parts)
-
-    def _execute(self, runs: Sequence[ArmRun]) -> list[ArmRun]:
-        assert self.pool is not None
-        execution = Execution(
-            make_plan(runs, context=self.context, share=self.share),
-            self.folder,
-            teacher=self.teacher,
-            tell=self.talk.tell if self.label is None else lambda line: None,
-        )
-        outcomes = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
-        self.trained += execution.trained
-        return outcomes
 
     def _watch(self, job: Job) -> None:
         """Tells now and then how far a run is."""

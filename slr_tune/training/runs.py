@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class Measure:
     metric: str
     minimize: bool
     scored: bool
+
+    def rank(self, value: float) -> float:
+        """A value so that the smallest is the best; infinity for what is no finite number."""
+        if not math.isfinite(value):
+            return math.inf
+        return value if self.minimize else -value
 
 
 WER = Measure("val/wer", minimize=True, scored=True)
@@ -182,20 +188,9 @@ def planned_runs(
 
 def best_epoch(rows: Sequence[Row], measure: Measure) -> int | None:
     """The first epoch with the best value; None where no epoch has one."""
-    sign = 1.0 if measure.minimize else -1.0
-    values = [(sign * row[measure.metric], epoch) for epoch, row in enumerate(rows, 1)]
-    finite = [pair for pair in values if math.isfinite(pair[0])]
-    return min(finite)[1] if finite else None
-
-
-def epochs_needed(rows: Sequence[Row], runs: Iterable[ArmRun]) -> set[int]:
-    """Epochs whose weights some run's result comes from, as far as the curve tells."""
-    needed = set()
-    for run in runs:
-        end = run.end(rows)
-        needed.add(best_epoch(rows, run.measure))
-        needed.add(best_epoch(rows if end is None else rows[: end[0]], run.measure))
-    return {epoch for epoch in needed if epoch is not None}
+    ranks = [measure.rank(row[measure.metric]) for row in rows]
+    best = min(ranks, default=math.inf)
+    return None if best == math.inf else ranks.index(best) + 1
 
 
 def weights_file(folder: Path, epoch: int) -> Path:

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
@@ -33,18 +32,24 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    local = {
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE_BYTES,
+        **LOOPBACK_ONLY,
+    }
+    options = {"address": address} if address else local
     try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        else:
-            ray.init(**_local_options(cpus))
+        ray.init(log_to_driver=False, logging_level="ERROR", **options)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
         place = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise RunFailed(
             f"{place} cannot be reached: {str(error).splitlines()[0]}",
             hint="Check --address, or leave it out to use this machine alone.",
         ) from error
-    _close_token_file()
+    token = token_file()  # Ray writes it readable by all users of the machine
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)
     try:
         yield
     finally:
@@ -89,21 +94,3 @@ def _possible_workers(resources: Resources, wanted: int) -> int:
             )
     most = min(int(offered[name] / need) for name, need in needs.items() if need)
     return most if resources.workers == "auto" else min(wanted, most)
-
-
-def _local_options(cpus: int) -> dict[str, Any]:
-    return {
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "object_store_memory": _OBJECT_STORE_BYTES,
-        **LOOPBACK_ONLY,
-    }
-
-
-def _close_token_file() -> None:
-    """Ray writes its token readable by all users of the machine."""
-    token = token_file()
-    if token.is_file() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)

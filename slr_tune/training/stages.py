@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.training.runs import ArmRun, Row, best_epoch, epochs_needed, weights_file
+from slr_tune.training.runs import ArmRun, Row, best_epoch, weights_file
 from trainables.files.atomic import replace_file
 
 _DONE = "done.json"
@@ -106,19 +106,22 @@ class Stage:
 
     def needed(self, rows: Sequence[Row]) -> list[int]:
         """Epochs of it whose weights are to be kept, as far as a curve tells."""
-        needed = epochs_needed(rows, self.judged) if self.scored else ()
-        return sorted(epoch for epoch in needed if epoch >= self.first)
+        needed = set()
+        for run in self.judged if self.scored else ():
+            end = run.end(rows)
+            needed.add(best_epoch(rows, run.measure))
+            needed.add(best_epoch(rows if end is None else rows[: end[0]], run.measure))
+        return sorted(epoch for epoch in needed if epoch is not None and epoch >= self.first)
 
     def found(self) -> Stage | None:
         """As it lies in its folder, done and with all that its runs need; else None."""
         done = read_stage(self.folder)
         if done is None:
             return None
-        if len(done.rows) < self.last and any(done.end(run) is None for run in self.judged):
-            return None
-        if self.continued and len(done.rows) == self.last and not self.latest.exists():
-            return None
-        if not all(_kept(self.folder, epoch) for epoch in self.needed(done.rows)):
+        count = len(done.rows)
+        short = count < self.last and any(done.end(run) is None for run in self.judged)
+        lost = self.continued and count == self.last and not self.latest.exists()
+        if short or lost or not all(_kept(self.folder, e) for e in self.needed(done.rows)):
             return None
         return replace(self, rows=done.rows, facts=done.facts, ended_by=done.ended_by)
 
@@ -167,7 +170,7 @@ class CountJob:
         if run.folder is None or run.best_epoch is None:
             return None
         beam = run.arm.beam
-        file = counts_file(run.folder, run.best_epoch, split=split, decoding=beam)
+        file = counts_file(run.folder, run.best_epoch, split, beam)
         return cls(run.weights, file, split, beam)
 
 
@@ -193,7 +196,6 @@ def read_stage(folder: Path) -> Stage | None:
 def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
     """A run's outcome from the stages on its way; None where they do not hold all of it."""
     passed: list[Stage] = []
-    end = None
     for stage in stages:
         if stage is None:
             return None
@@ -201,7 +203,7 @@ def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
         end = stage.end(run)
         if end is not None:
             break
-    if end is None:
+    else:
         return None
     rows = list(passed[-1].rows[: end[0]])
     best = best_epoch(rows, run.measure)
@@ -223,12 +225,11 @@ def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
 
 def _kept(folder: Path, epoch: int) -> bool:
     """Whether the weights of an epoch and their errors are there."""
-    counts = counts_file(folder, epoch, split="dev", decoding=None)
-    return weights_file(folder, epoch).exists() and counts.exists()
+    return weights_file(folder, epoch).exists() and counts_file(folder, epoch).exists()
 
 
 def counts_file(
-    folder: Path, epoch: int, *, split: str, decoding: Mapping[str, float] | None
+    folder: Path, epoch: int, split: str = "dev", decoding: Mapping[str, float] | None = None
 ) -> Path:
     """Errors of each utterance with the weights of an epoch."""
     suffix = ""

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.space import StudySpec, TeacherSpec
+from slr_tune.statistics.bootstrap import resampled_totals
+from slr_tune.statistics.counts import IntArray
+from slr_tune.statistics.wer_interval import percent
 from slr_tune.study.folders import cache_root
 from slr_tune.study.record import record_of
 from slr_tune.training.interrupt import Interrupted, Talk
@@ -20,7 +22,6 @@ from slr_tune.training.pool import Pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, planned_runs
 from trainables.data import Dataset
-from trainables.errors import ConfigError
 from trainables.registry import config_class
 
 _BOOTSTRAP_SAMPLES = 2000
@@ -97,14 +98,14 @@ def find_teacher(
     except Interrupted:
         return None
     student = counts.get(_STUDENT)
-    reference = None if student is None else _wer(student)
+    reference = None if student is None else percent(student)
     if given is not None and soft:
         return _soft_teacher(given, reference, tell=talk.tell)
     model, found = model or load_model(weights[_TEACHER]), counts[_TEACHER]
-    talk.tell(f"Teacher loaded: dev WER {_wer(found):.2f}, {model.parameters:,} parameters")
+    talk.tell(f"Teacher loaded: dev WER {percent(found):.2f}, {model.parameters:,} parameters")
     if student is not None:
         _gate(found, student, tell=talk.tell, allow_weak=allow_weak)
-    return Teacher(model.path, model.content_hash, _wer(found), model.parameters, reference)
+    return Teacher(model.path, model.content_hash, percent(found), model.parameters, reference)
 
 
 def known_trainings(
@@ -191,20 +192,11 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
     return Teacher(folder, facts["teacher_hash"], wer, facts["teacher_parameters"], reference)
 
 
-def _wer(counts: NDArray[np.int64]) -> float:
-    """Corpus WER, percent."""
-    return float(100 * counts[:, :3].sum() / counts[:, 3].sum())
-
-
 def _gate(
-    teacher: NDArray[np.int64],
-    student: NDArray[np.int64],
-    *,
-    tell: Callable[[str], None],
-    allow_weak: bool,
+    teacher: IntArray, student: IntArray, *, tell: Callable[[str], None], allow_weak: bool
 ) -> None:
     """Notices a teacher that is worse than the student it is to teach, by their errors on dev."""
-    wer, reference = _wer(teacher), _wer(student)
+    wer, reference = percent(teacher), percent(student)
     tell(f"Student without teacher: dev WER {reference:.2f}")
     if wer <= reference:
         return
@@ -226,7 +218,7 @@ def _gate(
 
 
 def wer_difference_interval(
-    errors_a: NDArray[np.int64], errors_b: NDArray[np.int64], words: NDArray[np.int64]
+    errors_a: IntArray, errors_b: IntArray, words: IntArray
 ) -> tuple[float, float]:
     """95 % interval of WER a minus WER b, percent, by a paired bootstrap over utterances.
 
@@ -236,15 +228,13 @@ def wer_difference_interval(
         words: Reference words by utterance, (N,).
 
     Raises:
-        ConfigError: The three do not have the same length.
+        ValueError: The three do not have the same length.
 
     Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance
     evaluation", ICASSP.
     """
-    if not len(errors_a) == len(errors_b) == len(words):
-        raise ConfigError("errors and words must be of the same utterances")
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(words), size=(_BOOTSTRAP_SAMPLES, len(words)))
-    differences = (errors_a - errors_b)[drawn].sum(axis=1) / words[drawn].sum(axis=1) * 100
+    columns = np.column_stack([errors_a - errors_b, words]).astype(np.float64)
+    errors, length = resampled_totals(columns, resamples=_BOOTSTRAP_SAMPLES, seed=0).T
+    differences = errors / length * 100
     low, high = np.percentile(differences, [2.5, 97.5])
     return float(low), float(high)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,8 @@ class Worker:
             rows.append(_checked(run.run_epoch(), stage))
             _store(run, rows, stage)
         for epoch in stage.needed(rows):
-            file = counts_file(stage.folder, epoch, split="dev", decoding=None)
-            self._count(CountJob(weights_file(stage.folder, epoch), file))
+            weights = weights_file(stage.folder, epoch)
+            self._count(CountJob(weights, counts_file(stage.folder, epoch)))
         facts = {key: value for key, value in run.facts().items() if key != "teacher_hash"}
         ended_by = None if stage.scored else run.ended_by
         done = replace(stage, rows=rows, facts=facts, ended_by=ended_by)
@@ -101,28 +101,24 @@ class Worker:
         model = FrozenTeacher(job.weights, device=device, half=False)
         model.check_fits(data, subsampling=model.stored.config.subsampling)
         split = getattr(data, job.split)
-        decoder = None
-        if job.decoding is not None:
-            decoder = beam_decoder(BeamSettings(**job.decoding), data)
+        beam = job.decoding
+        decoder = None if beam is None else beam_decoder(BeamSettings(**beam), data)
         network = model.stored.model.to(device)
         found = evaluate(network, split, data.vocabulary, device=device, decoder=decoder)
         save_counts(job.file, utterance_errors(found.hypotheses, split.references))
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> AbstractContextManager[object]:
     """Holds a stage against other processes; the system frees the lock of one that dies.
 
     Raises:
         ConfigError: Its folder cannot be written to.
     """
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(folder / ".lock"))
-        except OSError as error:
-            raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
-        yield
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".lock").acquire()
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
 
 
 def _checked(row: Mapping[str, float], stage: Stage) -> Row:
