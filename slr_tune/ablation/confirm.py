@@ -20,8 +20,8 @@ from slr_tune.errors import StudyError
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import record_of
+from slr_tune.study.split_openings import LOOKING
 from slr_tune.study.summary import baseline_trial
-from slr_tune.study.test_split_log import LOOKING
 from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore

@@ -18,7 +18,7 @@ from slr_tune.ablation.retune import retuned
 from slr_tune.errors import StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
-from slr_tune.study.test_split_log import LOOKING, log_test_opening, opening_line
+from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore

@@ -184,7 +184,7 @@ def log_opening(named: Named, split: str, command: str) -> None:
     """Logs a look at test, and says how many there were."""
     if split != "test":
         return
-    from slr_tune.study.test_split_log import FILE, log_test_opening
+    from slr_tune.study.split_openings import FILE, log_test_opening
 
     folder: Path = named.record_folder
     times = log_test_opening(folder, f"{command} {named.path}")

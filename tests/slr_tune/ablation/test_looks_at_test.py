@@ -13,7 +13,7 @@ from slr_tune.ablation import run as module
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.run import run_ablation
 from slr_tune.space import Resources
-from slr_tune.study.test_split_log import log_test_opening, opening_line
+from slr_tune.study.split_openings import log_test_opening, opening_line
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import LocalPool
 from trainables.data import Dataset
