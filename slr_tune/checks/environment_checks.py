@@ -17,14 +17,14 @@ from slr_tune.diagnosis.diagnostics import not_finite
 from slr_tune.errors import StudyMissing
 from slr_tune.evaluation.decode import scored_split
 from slr_tune.space import difference
-from slr_tune.statistics.wer_interval import Counts
+from slr_tune.statistics.wer_interval import Counts, paired_difference, percent
 from slr_tune.study.folders import studies_root
 from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
 from slr_tune.text import counted, duration
 from slr_tune.training.session import wanted_workers
-from slr_tune.training.teacher import wer_difference_interval
+from slr_tune.training.teacher import teacher_minus_student
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
 from trainables.memory import peak_bytes
@@ -147,13 +147,12 @@ def worth(inputs: CheckInputs) -> Finding:
         text = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
         return "NOTE", text, ""
     counts = [_dev_counts(path, inputs.data) for path in (teacher, reference)]
-    errors = [item[:, :3].sum(axis=1) for item in counts]
-    words = counts[0][:, 3]
-    wers = [100 * item.sum() / words.sum() for item in errors]
-    low, high = wer_difference_interval(errors[0], errors[1], words)
+    wers = [percent(item) for item in counts]
+    signers = inputs.data.dev.signers
+    difference = paired_difference(counts[0], counts[1], signers)
     text = f"teacher {wers[0]:.2f}, student without teacher {wers[1]:.2f} on dev: "
-    text += f"{wers[0] - wers[1]:+.2f} [{low:+.2f}, {high:+.2f}]"
-    if low > 0:
+    text += teacher_minus_student(difference, signers)
+    if difference is not None and difference.low > 0:
         return "FAIL", text, "Train the teacher longer or larger, or take the student as teacher."
     return ("PASS" if wers[0] <= wers[1] else "NOTE"), text, ""
 

@@ -62,7 +62,7 @@ def command(
     """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
-    95 %, by a bootstrap over utterances, or over signers where they are known.
+    95 %, over other utterances, or over other signers where they are known.
     """
     from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.mistakes import find_mistakes

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.space import StudySpec, TeacherSpec
-from slr_tune.statistics.bootstrap import resampled_totals
+from slr_tune.statistics import Difference
 from slr_tune.statistics.counts import IntArray
-from slr_tune.statistics.wer_interval import percent
+from slr_tune.statistics.wer_interval import drawn_units, paired_difference, percent
 from slr_tune.study.folders import cache_root
 from slr_tune.study.record import record_of
 from slr_tune.training.interrupt import Interrupted, Talk
@@ -24,7 +22,6 @@ from slr_tune.training.runs import Arm, planned_runs
 from trainables.data import Dataset
 from trainables.registry import config_class
 
-_BOOTSTRAP_SAMPLES = 2000
 _TEACHER, _STUDENT = "teacher", "student without teacher"
 
 
@@ -104,7 +101,7 @@ def find_teacher(
     model, found = model or load_model(weights[_TEACHER]), counts[_TEACHER]
     talk.tell(f"Teacher loaded: dev WER {percent(found):.2f}, {model.parameters:,} parameters")
     if student is not None:
-        _gate(found, student, tell=talk.tell, allow_weak=allow_weak)
+        _gate(found, student, data.dev.signers, tell=talk.tell, allow_weak=allow_weak)
     return Teacher(model.path, model.content_hash, percent(found), model.parameters, reference)
 
 
@@ -193,21 +190,24 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
 
 
 def _gate(
-    teacher: IntArray, student: IntArray, *, tell: Callable[[str], None], allow_weak: bool
+    teacher: IntArray,
+    student: IntArray,
+    signers: Sequence[str] | None,
+    *,
+    tell: Callable[[str], None],
+    allow_weak: bool,
 ) -> None:
     """Notices a teacher that is worse than the student it is to teach, by their errors on dev."""
     wer, reference = percent(teacher), percent(student)
     tell(f"Student without teacher: dev WER {reference:.2f}")
     if wer <= reference:
         return
-    errors = (teacher[:, :3].sum(axis=1), student[:, :3].sum(axis=1))
-    low, high = wer_difference_interval(*errors, student[:, 3])
+    difference = paired_difference(teacher, student, signers)
     text = (
         f"the teacher's dev WER {wer:.2f} is worse than {reference:.2f}, which the baseline "
-        f"student reaches without a teacher: {wer - reference:+.2f} points, "
-        f"95 % interval [{low:+.2f}, {high:+.2f}]"
+        f"student reaches without a teacher: {teacher_minus_student(difference, signers)}"
     )
-    if low <= 0 or allow_weak:
+    if difference is None or difference.low <= 0 or allow_weak:
         tell(f"Warning: {text}")
         return
     raise RunFailed(
@@ -217,24 +217,11 @@ def _gate(
     )
 
 
-def wer_difference_interval(
-    errors_a: IntArray, errors_b: IntArray, words: IntArray
-) -> tuple[float, float]:
-    """95 % interval of WER a minus WER b, percent, by a paired bootstrap over utterances.
-
-    Args:
-        errors_a: Errors by utterance, (N,).
-        errors_b: Errors of the other system on the same utterances, (N,).
-        words: Reference words by utterance, (N,).
-
-    Raises:
-        ValueError: The three do not have the same length.
-
-    Source: Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance
-    evaluation", ICASSP.
-    """
-    columns = np.column_stack([errors_a - errors_b, words]).astype(np.float64)
-    errors, length = resampled_totals(columns, resamples=_BOOTSTRAP_SAMPLES, seed=0).T
-    differences = errors / length * 100
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return float(low), float(high)
+def teacher_minus_student(difference: Difference | None, signers: Sequence[str] | None) -> str:
+    """The difference of the two dev WERs with its interval, and over what it was drawn."""
+    if difference is None:
+        return "one utterance of dev does not tell whether by chance"
+    return (
+        f"{difference.points:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}] points, a 95 % "
+        f"interval over other {drawn_units(signers)}"
+    )

@@ -37,7 +37,8 @@ def test_signers_are_drawn_whole() -> None:
     # Broken if utterances of one signer counted as independent: here two signers are all there is.
     counts = counts_of([0] * 50 + [10] * 50)
     by_signer = wer_with_interval(counts, ["a"] * 50 + ["b"] * 50)
-    assert (by_signer.low, by_signer.high) == (0.0, 100.0)
+    # Two signers that differ by 100 points tell next to nothing of others.
+    assert by_signer.low == 0.0 and by_signer.high > 100.0
     alone = wer_with_interval(counts, ["a"] * 100)  # one signer cannot be drawn anew
     assert 30 < alone.low < alone.high < 70
     assert drawn_units(["a"] * 50 + ["b"] * 50) == "signers (2 here)"
