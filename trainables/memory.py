@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 Result = TypeVar("Result")
+_STATM = Path("/proc/self/statm")
+_PAGE = resource.getpagesize()
+_SECONDS_BETWEEN_LOOKS = 0.01
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -26,8 +33,59 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def private_bytes() -> int:
+    """Memory of this process alone, in bytes: what is mapped from files or shared does not count.
+
+    The system can drop mapped pages whenever it needs the room, and keeps one copy for all
+    processes. Where /proc is missing it is the most memory that was ever resident.
+    """
+    try:
+        resident, shared = _STATM.read_bytes().split()[1:3]
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return (int(resident) - int(shared)) * _PAGE
+
+
+class _Watch:
+    """Looks at the private memory every few milliseconds, in a thread, and keeps the most.
+
+    The system's own high-water mark (VmHWM, ru_maxrss) counts mapped data. A process touches new
+    memory at some gigabytes a second, so what lies between two looks is some ten megabytes.
+    """
+
+    def __init__(self) -> None:
+        self.peak = private_bytes()
+        if _STATM.exists():
+            threading.Thread(target=self._look, name="memory", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            self.note()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def note(self) -> int:
+        """Looks once; returns the most so far."""
+        self.peak = max(self.peak, private_bytes())
+        return self.peak
+
+
+_watches: dict[int, _Watch] = {}
+"""By process: a forked one has no thread of its parent."""
+
+
+def _watch() -> _Watch:
+    if os.getpid() not in _watches:
+        _watches.clear()
+        _watches[os.getpid()] = _Watch()
+    return _watches[os.getpid()]
+
+
 def peak_bytes(device: torch.device | None = None) -> int:
-    """Most memory used so far, in bytes: of torch on a GPU, of the whole process on a CPU.
+    """Most memory used since `forget_peak`, in bytes: of torch on a GPU, of the process on a CPU.
+
+    On a CPU it is the private memory, and counts from the first call of this or `forget_peak`, or
+    the first training step.
 
     Args:
         device: None for the GPU where this process has used one.
@@ -36,12 +94,12 @@ def peak_bytes(device: torch.device | None = None) -> int:
         peak = torch.cuda.max_memory_allocated(device)  # 0 where no GPU was used
         if device is not None or peak:
             return peak
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return _watch().note()
 
 
 def forget_peak() -> None:
-    """Measures anew from here on, on a GPU; a process has but one peak in its life."""
+    """Measures anew from here on."""
+    _watch().peak = private_bytes()
     if torch.cuda.max_memory_allocated() > 0:  # else there may be no GPU
         torch.cuda.reset_peak_memory_stats()
 
@@ -54,6 +112,7 @@ def retry_with_less(attempt: Callable[[], Result], use_less: Callable[[str], Non
         use_less: Called with the error's first line before another attempt, which must need less;
             raises MemoryError where there is no way to.
     """
+    _watch()
     while True:
         try:
             return attempt()

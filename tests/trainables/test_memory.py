@@ -1,0 +1,71 @@
+"""Memory that is counted: a process's own, not what it maps from files."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.memory import _watch, forget_peak, peak_bytes, private_bytes
+
+MIB = 2**20
+CPU = torch.device("cpu")
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+
+def test_a_large_mapped_file_does_not_count(tmp_path: Path) -> None:
+    # Broken if the size of the data decided whether a search fits: mapped frames are one copy for
+    # all workers, which the system drops when it needs the room.
+    path = tmp_path / "features.npy"
+    with path.open("wb") as file:
+        for _ in range(40):
+            file.write(os.urandom(MIB) * 10)
+    forget_peak()
+    before = peak_bytes(CPU)
+    with path.open("rb") as file:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        assert np.frombuffer(data, dtype=np.uint8)[:: mmap.PAGESIZE].any()  # touches every page
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert resident - private_bytes() > 390 * MIB, "it is in memory"
+    assert peak_bytes(CPU) - before < 40 * MIB
+
+
+def test_what_was_used_and_given_back_counts_until_it_is_forgotten() -> None:
+    # Broken if only what is in use at the end counted, or a small trial after a large one in the
+    # same worker looked as large.
+    forget_peak()
+    before = peak_bytes(CPU)
+    block = mmap.mmap(-1, 300 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for start in range(0, len(block), mmap.PAGESIZE):
+        block[start] = 1
+    deadline = time.monotonic() + 10
+    while _watch().peak - before < 290 * MIB:  # the thread looks; nothing here does
+        assert time.monotonic() < deadline
+    block.close()
+    assert private_bytes() - before < 150 * MIB
+    assert 280 * MIB < peak_bytes(CPU) - before < 400 * MIB
+    forget_peak()
+    assert peak_bytes(CPU) - before < 150 * MIB
+
+
+def test_a_forked_process_measures_itself() -> None:
+    # Broken if a child went on with the figures of a thread that it does not have.
+    forget_peak()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        block = np.ones(200 * MIB, dtype=np.uint8)
+        os.write(writer, str(peak_bytes(CPU)).encode())
+        os._exit(int(block[0]) - 1)
+    os.waitpid(child, 0)
+    assert int(os.read(reader, 100)) > 200 * MIB
+    os.close(reader)
+    os.close(writer)
