@@ -16,7 +16,7 @@ from slr_tune.text import duration
 from slr_tune.training.kinds import Config, Kind
 from slr_tune.training.plan import Plan, make_plan
 from slr_tune.training.runs import WER, Arm, Measure, planned_runs
-from slr_tune.training.session import wanted_workers
+from slr_tune.training.workers import workers_here
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DryRun:
 
 def dry_run(design: Design) -> DryRun:
     """Plans, and trains nothing."""
-    workers = wanted_workers(design.resources)
+    workers = workers_here(design.resources)
     per_epoch = _seconds_per_epoch(design.view)
     if design.goal is not None:
         return _path(design, design.goal, workers, per_epoch)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slr_tune.checks.largest_config import estimated_bytes, model_parameters
+from slr_tune.checks.largest_config import model_parameters
 from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import not_finite
@@ -23,16 +23,13 @@ from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
 from slr_tune.text import counted, duration
-from slr_tune.training.session import wanted_workers
 from slr_tune.training.teacher import teacher_minus_student
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
-from trainables.memory import peak_bytes
 
 _BYTES = 4
 _OF_STATE = 3
 """A checkpoint holds the weights and Adam's two means."""
-_MIB = 2**20
 _SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
 
 
@@ -69,34 +66,6 @@ def data(inputs: CheckInputs) -> Finding:
 
 def _digest(split: Split, utterance: int) -> bytes:
     return hashlib.sha256(np.ascontiguousarray(split.frames(utterance)).data).digest()
-
-
-def memory(inputs: CheckInputs) -> Finding:
-    """A real step of the largest configuration fits."""
-    inputs.needs_built_in()
-    config = inputs.largest
-    needed, free = estimated_bytes(config, inputs.data), _free_memory()
-    parameters, _ = model_parameters(config, inputs.data)
-    text = f"largest configuration: {config['architecture']}, {parameters:,} parameters, batches "
-    text += f"of {config['batch_size']}"
-    remedy = "Lower batch_size and raise accumulation, set truncate_frames, or narrow the space."
-    on_cpu = inputs.device_of(config).type == "cpu"
-    if on_cpu and free is not None and needed > free:  # the step itself could end this process
-        return "FAIL", f"{text}: about {needed / _MIB:,.0f} MiB, {free / _MIB:,.0f} free", remedy
-    longest = np.argsort(-inputs.data.train.lengths, kind="stable")[: config["batch_size"]]
-    run = inputs.build({**config, "accumulation": 1}, inputs.chosen(longest))
-    run.run_epoch()
-    remedies = run.facts()["remedies"]
-    peak = peak_bytes(run.device)
-    text += f": one step on the longest utterances, peak {peak / _MIB:,.0f} MiB"
-    if remedies:
-        size = remedies[-1]["batch_size"]
-        return "NOTE", f"{text}; only in batches of {size}, which a run does by itself", remedy
-    workers = wanted_workers(inputs.spec.resources)
-    if on_cpu and free is not None and workers * peak > free + peak:
-        text += f"; {workers} workers need {workers * peak / _MIB:,.0f}, {free / _MIB:,.0f} is free"
-        return "FAIL", text, f"Use fewer workers, or: {remedy[0].lower()}{remedy[1:]}"
-    return "PASS", text, ""
 
 
 def disk(inputs: CheckInputs) -> Finding:
@@ -170,7 +139,7 @@ def cost(inputs: CheckInputs) -> Finding:
     first = run.run_epoch()["seconds"]
     second = run.run_epoch()["seconds"] if run.ended_by is None else first
     epoch = second / share
-    budget, workers = inputs.spec.budget, wanted_workers(inputs.spec.resources)
+    budget, workers = inputs.spec.budget, inputs.workers
     most = budget.trials * budget.max_epochs
     likely = _expected_epochs(inputs)
     seconds = [epoch * epochs / workers for epochs in (likely, most)]
@@ -210,17 +179,6 @@ def _expected_epochs(inputs: CheckInputs) -> float:
     steps = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     total = sum(step * max(1.0, trials) for step, trials in zip(steps, reached, strict=True))
     return float(min(total, budget.trials * budget.max_epochs))
-
-
-def _free_memory() -> int | None:
-    """Memory that new processes can have, in bytes; None where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None
 
 
 def _check_writable(database: Path) -> None:

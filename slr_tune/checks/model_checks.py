@@ -12,6 +12,7 @@ from slr_tune.checks.largest_config import model_parameters, probed_configs
 from slr_tune.checks.result import Finding
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.text import counted, number
+from slr_tune.training.workers import workers_text
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
@@ -56,10 +57,16 @@ def configuration(inputs: CheckInputs) -> Finding:
 
 
 def modules(inputs: CheckInputs) -> Finding:
-    """The run and what it stands on can be imported."""
+    """The run and what it stands on can be imported, and the machine holds a trial of it."""
     cls = run_class(inputs.spec.trainable)
     device = choose_device(str(inputs.config.get("device", "auto")))
-    return "PASS", f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}", ""
+    found = f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}"
+    resources = inputs.spec.resources
+    if inputs.cluster:
+        return "PASS", found, ""
+    found += f"; {workers_text(resources, inputs.workers)}"
+    fewer = resources.workers != "auto" and inputs.workers < resources.workers
+    return ("NOTE" if fewer else "PASS"), found, ""
 
 
 def architectures(inputs: CheckInputs) -> Finding:

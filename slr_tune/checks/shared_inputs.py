@@ -17,6 +17,7 @@ from slr_tune.checks.result import Unavailable
 from slr_tune.space import Point, StudySpec
 from slr_tune.study.folders import cache_root
 from slr_tune.training.teacher import known_trainings
+from slr_tune.training.workers import workers_here
 from trainables.building import build_run
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
@@ -31,16 +32,20 @@ from trainables.teaching.soft_targets import SoftTargets
 class CheckInputs:
     """The space, its data, its teacher, and small runs of it."""
 
-    def __init__(self, spec: StudySpec, *, storage: str | None, device: str | None) -> None:
+    def __init__(
+        self, spec: StudySpec, *, storage: str | None, device: str | None, cluster: bool = False
+    ) -> None:
         """Makes nothing yet.
 
         Args:
             spec: The search.
             storage: Database URL, None for the default.
             device: Where to try runs, over the space's setting; None leaves that.
+            cluster: The search is to run on another machine than this.
         """
         self.spec = spec
         self.storage = storage
+        self.cluster = cluster
         self._device = device
         self._scratch = tempfile.TemporaryDirectory(prefix="slr-tune-verify-")
 
@@ -76,6 +81,15 @@ class CheckInputs:
         if baseline is not None:
             return baseline
         return self.spec.config_for(self.spec.space.suggest(Point({})))
+
+    @cached_property
+    def workers(self) -> int:
+        """Trials side by side on this machine.
+
+        Raises:
+            SlrTuneError: Not even one fits.
+        """
+        return workers_here(self.spec.resources)
 
     @cached_property
     def largest(self) -> dict[str, Any]:

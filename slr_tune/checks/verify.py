@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
-from slr_tune.checks import environment_checks, model_checks
+from slr_tune.checks import environment_checks, memory_check, model_checks
 from slr_tune.checks.result import Check, Finding, run_checks
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import SlrTuneError
@@ -28,7 +28,7 @@ _QUICK: tuple[tuple[str, _Checker], ...] = (
 _FULL: tuple[tuple[str, _Checker], ...] = (
     *_QUICK[:-1],
     ("data", environment_checks.data),
-    ("memory", environment_checks.memory),
+    ("memory", memory_check.memory),
     _QUICK[-1],
     ("storage", environment_checks.storage),
     ("teacher against baseline", environment_checks.worth),
@@ -36,7 +36,9 @@ _FULL: tuple[tuple[str, _Checker], ...] = (
 )
 
 
-def verify(spec: StudySpec, *, storage: str | None, quick: bool = False) -> list[Check]:
+def verify(
+    spec: StudySpec, *, storage: str | None, quick: bool = False, cluster: bool = False
+) -> list[Check]:
     """Checks all that a search needs.
 
     Args:
@@ -44,14 +46,15 @@ def verify(spec: StudySpec, *, storage: str | None, quick: bool = False) -> list
         storage: Database URL, None for the default.
         quick: Leave out what takes long: every value of the data, a step of the largest
             configuration, the comparison of teacher and student, the cost. No GPU is touched.
+        cluster: The search is to run elsewhere: this machine's CPUs and GPUs do not count.
     """
     device = "cpu" if quick else None
-    with closing(CheckInputs(spec, storage=storage, device=device)) as inputs:
+    with closing(CheckInputs(spec, storage=storage, device=device, cluster=cluster)) as inputs:
         checks = [(name, partial(check, inputs)) for name, check in (_QUICK if quick else _FULL)]
         return run_checks(checks)
 
 
-def quick_check(spec: StudySpec, *, storage: str | None) -> str:
+def quick_check(spec: StudySpec, *, storage: str | None, cluster: bool = False) -> str:
     """Refuses a search that cannot work; what `slr-tune run` does first.
 
     Returns:
@@ -60,7 +63,7 @@ def quick_check(spec: StudySpec, *, storage: str | None) -> str:
     Raises:
         SlrTuneError: A check failed; all failures are listed.
     """
-    checks = verify(spec, storage=storage, quick=True)
+    checks = verify(spec, storage=storage, quick=True, cluster=cluster)
     failed = [check for check in checks if check.failed]
     if failed:
         raise SlrTuneError(

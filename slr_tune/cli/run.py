@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def command(
         return 0
     from slr_tune.search.engine import RunOptions
 
-    check = _quick_check if verify else None
+    check = partial(_quick_check, cluster=address is not None) if verify else None
     options = RunOptions(storage, address, allow_weak_teacher, check, _typed())
     return _search(spec, options, as_json=as_json)
 
@@ -144,10 +145,10 @@ def _plan_text(spec: StudySpec) -> str:
     return "\n".join(lines)
 
 
-def _quick_check(spec: StudySpec, storage: str | None) -> str:
+def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:
     from slr_tune.checks.verify import quick_check
 
-    return quick_check(spec, storage=storage)
+    return quick_check(spec, storage=storage, cluster=cluster)
 
 
 def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:

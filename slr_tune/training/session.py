@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
 from slr_tune.training.ray_private import LOOPBACK_ONLY, prepare_environment, token_file
+from slr_tune.training.workers import Node, check_fraction, granted, workers_here
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
@@ -67,30 +68,29 @@ def workers_session(resources: Resources, *, address: str | None) -> Iterator[in
     Raises:
         RunFailed: As `ray_session`; or it does not hold even one: Ray would wait without a word.
     """
-    wanted = wanted_workers(resources)
+    if address is None:
+        wanted = workers_here(resources)  # refuses before Ray starts
+    else:
+        check_fraction(resources)
+        wanted = 1 if resources.workers == "auto" else resources.workers
     cores = math.ceil(wanted * resources.cpus_per_trial)
     with ray_session(address=address, cpus=cores):
-        yield _possible_workers(resources, wanted)
+        yield _possible_workers(resources)
 
 
-def wanted_workers(resources: Resources) -> int:
-    """As asked for; "auto" is one for each trial's share of this machine's cores."""
-    if resources.workers != "auto":
-        return resources.workers
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, int((count or 1) / resources.cpus_per_trial))
-
-
-def _possible_workers(resources: Resources, wanted: int) -> int:
+def _possible_workers(resources: Resources) -> int:
     import ray
 
-    offered = ray.cluster_resources()
-    needs = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
-    for name, need in needs.items():
-        if need and offered.get(name, 0.0) < need:
-            raise RunFailed(
-                f"a trial needs {need:g} {name}, the Ray session has {offered.get(name, 0.0):g}",
-                hint=f"Lower resources.{name.lower()}s_per_trial, or use a larger machine.",
-            )
-    most = min(int(offered[name] / need) for name, need in needs.items() if need)
-    return most if resources.workers == "auto" else min(wanted, most)
+    offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [Node(offer.get("CPU", 0.0), offer.get("GPU", 0.0)) for offer in offers]
+    most = granted(resources, nodes)
+    if most == 0:
+        cpus = max((node.cpus for node in nodes), default=0)
+        gpus = max((node.gpus for node in nodes), default=0)
+        raise RunFailed(
+            f"a trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU "
+            f"on one machine, the largest of the Ray session has {cpus:g} CPU and {gpus:g} GPU",
+            hint="Lower resources.cpus_per_trial or resources.gpus_per_trial, or use a larger "
+            "machine.",
+        )
+    return most if resources.workers == "auto" else min(resources.workers, most)

@@ -13,7 +13,7 @@ import torch
 from small_runs import small_space, small_spec
 from toy_space import toy_spec
 
-from slr_tune.checks import environment_checks
+from slr_tune.checks import environment_checks, memory_check
 from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Check, run_checks
 from slr_tune.checks.shared_inputs import CheckInputs
@@ -140,7 +140,7 @@ def _with_train(data: Dataset, train: Any, *, ids: tuple[str, ...] | None = None
 
 def test_too_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Broken if the largest trial of a space ended the night by itself.
-    monkeypatch.setattr(environment_checks, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(memory_check, "_free_memory", lambda: 1000)
     assert "free" in failing(small_spec(tmp_path))["memory"].found
 
 
@@ -156,12 +156,12 @@ def test_no_step_is_tried_where_memory_cannot_be_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Broken if the check itself were ended by the system: it did not see that auto is a CPU.
-    monkeypatch.setattr(environment_checks, "_free_memory", lambda: 1000)
+    monkeypatch.setattr(memory_check, "_free_memory", lambda: 1000)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     monkeypatch.setattr(CheckInputs, "build", _refused)
     spec = load_spec(small_space(tmp_path), overrides=[f"fixed.device={setting}"])
     inputs = CheckInputs(spec, storage=None, device=device)
-    (check,) = run_checks([("memory", lambda: environment_checks.memory(inputs))])
+    (check,) = run_checks([("memory", lambda: memory_check.memory(inputs))])
     inputs.close()
     assert check.failed and "MiB, 0 free" in check.found
 
