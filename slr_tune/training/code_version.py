@@ -21,6 +21,7 @@ LEFT_OUT = {
     "ray_adapter.py": "drives the runs of a search, and computes nothing",
     "errors.py": "texts",
     "files/curve.py": "writes what was computed",
+    "files/full_disk.py": "texts",
     "scoring/alignment.py": "shows errors; training counts them with scoring/wer.py",
     "scoring/pairing.py": "pairs the files of other systems",
     "scoring/phoenix.py": "cleans the files of other systems",
