@@ -11,7 +11,19 @@ from slr_tune.cli.options import command_named, echo_json, json_option, tell
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
+    from trainables.scoring.formats import Format
     from trainables.scoring.score import Score
+
+_NAMES: dict[Format, str] = {
+    "text": "plain text, line against line",
+    "kaldi": "Kaldi's text, the first word of a line its id",
+    "trn": "trn, the id in brackets",
+    "csv": "a table of ids and glosses",
+    "json": "JSON",
+    "ctm": "CTM",
+    "stm": "STM",
+}
+"""How the formats are told where the suffix says another."""
 
 
 @command_named(
@@ -19,33 +31,49 @@ if TYPE_CHECKING:
     "slr-tune score dev.hyp.txt dev.ref.txt",
     "slr-tune score dev.hyp.csv dev.ref.csv --alignment",
     "slr-tune score dev.ctm phoenix2014-groundtruth-dev.stm --phoenix",
+    "slr-tune score hyp.trn ref.json",
+    "slr-tune score hyp ref --format kaldi",
 )
 @click.argument("hyp", type=click.Path(path_type=Path))
 @click.argument("ref", type=click.Path(path_type=Path))
 @click.option(
     "--phoenix", is_flag=True, help="Clean as the official evaluation of RWTH-PHOENIX-2014 does."
 )
+@click.option(
+    "--format",
+    "form",
+    metavar="FORMAT",
+    help="What the files are, where that is not clear: text, kaldi, trn, csv, json, ctm or stm; "
+    "of two formats as HYP,REF, such as ctm,stm.",
+)
 @click.option("--alignment", is_flag=True, help="Print every sentence under its reference.")
 @json_option
-def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool) -> int:
+def command(
+    hyp: Path, ref: Path, phoenix: bool, form: str | None, alignment: bool, as_json: bool
+) -> int:
     """Scores the glosses in HYP against those in REF.
 
-    The suffix tells the format: .csv (id,text), .ctm, .stm; any other is plain text, a sentence a
-    line. An utterance in which nothing was recognised counts as deletions.
+    What a file holds tells its format: plain text (a sentence a line), trn (sentence and id in
+    brackets), Kaldi's (id and sentence), CSV and TSV, JSON, CTM, STM. Utterances with ids are
+    paired by them, in any order; one in which nothing was recognised counts as deletions.
 
-    Against STM and with --phoenix the errors are counted as sclite counts them, else as few as
-    turn REF into HYP. The two seldom differ; where they do, both are said.
+    Against STM or trn and with --phoenix the errors are counted as sclite counts them, else as few
+    as turn REF into HYP. The two seldom differ; where they do, both are said.
     """
-    from trainables.scoring.pairing import counted_like_sclite, read_pairs
+    from trainables.scoring.pairing import read_pairs
     from trainables.scoring.score import score
 
-    pairs = read_pairs(hyp, ref, phoenix=phoenix)
-    like_sclite = counted_like_sclite(ref, phoenix=phoenix)
-    result = score(pairs, like_sclite=like_sclite)
+    pairs = read_pairs(hyp, ref, phoenix=phoenix, formats=_formats(form))
+    like_sclite = pairs.counted_like_sclite(phoenix=phoenix)
+    result = score(pairs.utterances, like_sclite=like_sclite)
+    read_as = [pairs.hypothesis_format, pairs.reference_format]
+    if pairs.surprising and form is None:
+        tell(f"Read as {' and '.join(_NAMES[name] for name in dict.fromkeys(read_as))}.")
     if as_json:
         counted_by = "sclite" if like_sclite else "least errors"
         echo_json(
-            {"hyp": str(hyp), "ref": str(ref), "phoenix": phoenix, "counted_by": counted_by}
+            {"hyp": str(hyp), "ref": str(ref), "formats": read_as}
+            | {"phoenix": phoenix, "counted_by": counted_by}
             | _facts(result)
             | (_alignments(result) if alignment else {})
         )
@@ -57,6 +85,21 @@ def command(hyp: Path, ref: Path, phoenix: bool, alignment: bool, as_json: bool)
             click.echo(alignment_text(utterance.id, edits) + "\n")
     _print(result)
     return 0
+
+
+def _formats(form: str | None) -> tuple[Format | None, Format | None]:
+    """The formats that `--format` names, one for both files or one for each."""
+    from trainables.scoring.formats import FORMATS
+
+    if form is None:
+        return None, None
+    names = [name.strip().lower() for name in form.split(",")]
+    found = [known for name in names for known in FORMATS if known == name]
+    if len(found) != len(names) or len(names) > 2:
+        raise click.UsageError(
+            f"--format {form!r} must be one of {', '.join(FORMATS)}, or two of them as HYP,REF"
+        )
+    return found[0], found[-1]
 
 
 def _facts(result: Score) -> dict[str, Any]:

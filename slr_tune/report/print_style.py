@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.files.atomic import partial_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as PrintedFigure
@@ -94,9 +96,10 @@ def save(figure: PrintedFigure, folder: Path, name: str) -> list[Path]:
     """Writes `name.png` and `name.pdf`; returns their paths."""
     from matplotlib import rc_context
 
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png", folder / f"{name}.pdf"]
     with rc_context(_STYLE):  # type: ignore[arg-type]
-        figure.savefig(paths[0])
-        figure.savefig(paths[1], metadata={"CreationDate": None})
+        with partial_file(paths[0]) as partial:
+            figure.savefig(partial, format="png")
+        with partial_file(paths[1]) as partial:
+            figure.savefig(partial, format="pdf", metadata={"CreationDate": None})
     return paths

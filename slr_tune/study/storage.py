@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from slr_tune.errors import StorageError, StorageMissing
 from slr_tune.study.folders import studies_root
+from trainables.files.full_disk import full_disk_number, no_room
 
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
@@ -87,11 +88,23 @@ def storage_error(url: URL | str, error: Exception) -> StorageError:
     """The `StorageError` that tells a person what the database said."""
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
+    full = _full_disk(make_url(url))
+    if full and "full" not in first_line:
+        first_line += f" ({full})"
+    hint = FREE_SPACE if full else _way_out(cause, first_line)
+    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=hint)
 
 
 FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
 """The way out of a full disk."""
+
+
+def _full_disk(url: URL) -> str:
+    """The system's words where a database file has no room; sqlite often has others for it."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return ""
+    number = no_room(Path(url.database).absolute().parent)
+    return "" if number is None else os.strerror(number)
 
 
 def _way_out(cause: BaseException, text: str) -> str:
@@ -146,7 +159,9 @@ def _check_file(url: URL, *, create: bool) -> None:
     except OSError as error:
         raise StorageError(
             f"cannot make the folder {path.parent}: {error.strerror}",
-            hint="Make it writable, or name another database with --storage.",
+            hint=FREE_SPACE
+            if full_disk_number(error)
+            else "Make it writable, or name another database with --storage.",
         ) from error
 
 

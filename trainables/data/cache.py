@@ -25,6 +25,7 @@ from trainables.data.packing import PackingProblems, Progress
 from trainables.data.phoenix_source import PhoenixSource
 from trainables.errors import DataError
 from trainables.files.atomic import replace_file
+from trainables.files.full_disk import full_disk_told
 
 SHOWN_PROBLEMS = 20
 
@@ -88,8 +89,9 @@ def _make(source: Source, store: Path, key: str, progress: Progress | None) -> D
         _sweep(store, key)
         partial.mkdir()
         try:
-            digest = source.build(partial, progress)
-            _publish(partial, store / digest)
+            with full_disk_told(partial):
+                digest = source.build(partial, progress)
+                _publish(partial, store / digest)
         except PackingProblems as error:
             raise _data_error(source.name, store / f"{key}.problems.txt", error) from error
         finally:

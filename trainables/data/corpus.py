@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trainables.data.config import Subset
 from trainables.data.dataset import BLANK_NAME, SPLITS
+from trainables.files.plain_text import decode_text
 
 HEADER = ["id", "folder", "signer", "annotation"]
 
@@ -84,7 +85,7 @@ def subset_warnings(corpora: dict[str, list[CorpusEntry]], subset: Subset) -> li
 
 def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decode_text(path.read_bytes())
     except FileNotFoundError:
         problems.append(f"{path.name}: is missing in {path.parent}{_other_files(path.parent)}")
         return

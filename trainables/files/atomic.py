@@ -16,6 +16,7 @@ from typing import TypeVar
 from filelock import FileLock
 
 from trainables.errors import DataError
+from trainables.files.full_disk import full_disk_told
 
 Opened = TypeVar("Opened")
 
@@ -31,12 +32,17 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """A name to write to beside a file, whose place is taken at the end; its folder is made."""
+    """A name to write to beside a file, whose place is taken at the end; its folder is made.
+
+    Raises:
+        OSError: The disk is full, whatever the writer raised; what was written is removed.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield partial
-        os.replace(partial, path)
+        with full_disk_told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -78,9 +84,14 @@ def open_or_create(
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
             shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
-            partial.mkdir()
-            create(partial)
-            os.replace(partial, folder)
+            try:
+                with full_disk_told(folder):
+                    partial.mkdir()
+                    create(partial)
+                    os.replace(partial, folder)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
             return opened(folder)
     except OSError as error:
         raise DataError(f"{what} cannot be stored in {folder}: {error}", hint=hint) from error

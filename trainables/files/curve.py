@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from trainables.files.atomic import replace_file
+from trainables.files.full_disk import full_disk_told
 
 COLUMNS = (
     "epoch",
@@ -65,13 +67,16 @@ class CurveFile:
         return rows
 
     def append(self, row: Row) -> None:
-        """Adds one epoch and hands it to the operating system before returning."""
+        """Adds one epoch and hands it to the operating system before returning.
+
+        Raises:
+            OSError: It cannot be written, the disk is full for instance; the file is as before.
+        """
         columns = self._columns()
         if columns is None or not set(row) <= set(columns):
             self.repair([*self.rows(), row])
             return
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_line(columns, row))
+        _append(self.path, _line(columns, row).encode())
 
     def repair(self, rows: Sequence[Row]) -> None:
         """Replaces the file by these rows, at once or not at all."""
@@ -100,13 +105,25 @@ class EventFile:
         if not self.path.exists():
             self.repair([row])
             return
-        with self.path.open("ab") as file:
-            file.write(_event_record(row))
+        _append(self.path, _event_record(row))
 
     def repair(self, rows: Sequence[Row]) -> None:
         """Replaces the file by these rows, at once or not at all."""
         first = _record(file_version="brain.Event:2")  # as every event file starts
         replace_file(self.path, first + b"".join(map(_event_record, rows)))
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Adds to a file all of the content or nothing."""
+    with full_disk_told(path), path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(content):
+                written += file.write(content[written:])
+        except BaseException:
+            os.ftruncate(file.fileno(), before)
+            raise
 
 
 def _column_order(rows: Sequence[Row]) -> list[str]:

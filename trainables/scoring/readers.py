@@ -1,34 +1,33 @@
-"""Reads files of recognised or signed glosses: plain text, CSV, CTM, STM.
+"""Reads files of recognised or signed glosses, a line at a time: text, trn, Kaldi, CTM, STM.
 
-| file | one line |
+| format | one line |
 |---|---|
-| `.csv` | `id,text`, with or without this heading; PHOENIX: `id|folder|signer|annotation` |
-| `.ctm` | `id channel start duration token [confidence]`, `;;` before a comment |
-| `.stm` | `id channel speaker begin end [<label>] tokens...`, `;;` before a comment |
-| others | the glosses of one utterance; an empty line is an utterance without any |
+| text | the glosses of one utterance; an empty line is an utterance without any |
+| trn | `glosses... (id)`, as sclite takes them; `;;` before a comment |
+| kaldi | `id glosses...`, as Kaldi and ESPnet write them |
+| ctm | `id channel start duration token [confidence]`, `;;` before a comment |
+| stm | `id channel speaker begin end [<label>] tokens...`, `;;` before a comment |
+
+Tables and JSON are read by `records`, and `formats` finds out which format a file has.
 """
 
 from __future__ import annotations
 
-import csv
 import math
+import re
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from trainables.errors import DataError
+from trainables.scoring.source import Glosses, SourceFile, add_once
 
-Format = Literal["text", "csv", "ctm", "stm"]
-Glosses = tuple[str, ...]
+TRN_ID = re.compile(r"(?:^|\s)\(([^\s()]+)\)\s*$")
+"""The id at the end of a line of trn."""
 
 # What sclite takes for no word at all.
 _NULL_WORD = "@"
 _CTM_LINE = "A CTM line is: id channel start duration token [confidence]"
 _STM_LINE = "An STM line is: id channel speaker begin end [<label>] glosses..."
-_ID_HEADING = "id"
-_TEXT_HEADINGS = ("text", "annotation", "glosses", "gloss", "hypothesis", "reference")
 
 
 @dataclass(frozen=True, order=True)
@@ -83,64 +82,50 @@ class Segment:
     glosses: Glosses | None
 
 
-def format_of(path: Path) -> Format:
-    """The format that a file's name says."""
-    suffixes: dict[str, Format] = {".csv": "csv", ".ctm": "ctm", ".stm": "stm"}
-    return suffixes.get(path.suffix.lower(), "text")
+def read_text(source: SourceFile) -> list[Glosses]:
+    """Glosses of each line."""
+    return [tuple(line.split()) for line in source.lines]
 
 
-def refuse_unreadable(path: Path) -> None:
-    """Says what is wrong with a file before anything is said about its format.
-
-    Raises:
-        DataError: The file is missing, empty, a folder, or no text.
-    """
-    next(_lines(path))
-
-
-def read_text(path: Path) -> list[Glosses]:
-    """Glosses of each line.
+def read_kaldi(source: SourceFile) -> dict[str, Glosses]:
+    """Glosses of each id, which is the first word of its line.
 
     Raises:
-        DataError: The file cannot be read.
+        DataError: An id stands twice; with the line.
     """
-    return [tuple(line.split()) for _, line in _lines(path)]
-
-
-def read_csv(path: Path) -> dict[str, Glosses]:
-    """Glosses of each id.
-
-    Raises:
-        DataError: The file cannot be read, a row has another number of fields than the first, or
-            an id stands twice; with the line.
-    """
-    text, width = 1, 2
     found: dict[str, Glosses] = {}
-    for number, row in _rows(path):
-        heading = row[0].strip().lower() == _ID_HEADING or row[-1].strip() in _TEXT_HEADINGS
-        if number == 1 and heading:
-            text, width = _text_column(path, row), len(row)
-            continue
-        if len(row) != width:
-            raise DataError(
-                f"{path}:{number}: expected {width} fields, found {len(row)}",
-                hint="A row is an id and its glosses with spaces between them: id,A B C",
-            )
-        utterance = row[0].strip()
-        if utterance in found:
-            raise DataError(f"{path}:{number}: the id {utterance!r} stands twice")
-        found[utterance] = tuple(row[text].split())
+    for number, line in enumerate(source.lines, 1):
+        if line.strip():
+            utterance, *glosses = line.split()
+            add_once(found, f"{source}:{number}", utterance, tuple(glosses))
     return found
 
 
-def read_ctm(path: Path) -> dict[Recording, list[TimedWord]]:
+def read_trn(source: SourceFile) -> dict[str, Glosses]:
+    """Glosses of each id, which stands in brackets at the end of its line.
+
+    Raises:
+        DataError: A line has no id, or an id stands twice; with the line.
+    """
+    found: dict[str, Glosses] = {}
+    for place, line in source.records():
+        match = TRN_ID.search(line)
+        if match is None:
+            raise DataError(f"{place}: no (id) at the end", hint="A trn line is: glosses... (id)")
+        glosses = line[: match.start()].split()
+        _refuse_alternatives(place, glosses)
+        add_once(found, place, match[1], tuple(word for word in glosses if word != _NULL_WORD))
+    return found
+
+
+def read_ctm(source: SourceFile) -> dict[Recording, list[TimedWord]]:
     """Words of each recording, in the order of their starts.
 
     Raises:
-        DataError: The file cannot be read or a line is no CTM line.
+        DataError: A line is no CTM line.
     """
     found: defaultdict[Recording, list[TimedWord]] = defaultdict(list)
-    for place, fields in _records(path):
+    for place, fields in _records(source):
         file, channel, *times, token = _checked(place, fields, _CTM_LINE, most=6)[:5]
         if token.startswith("<ALT"):
             raise DataError(f"{place}: alternatives ({token}) cannot be scored here")
@@ -151,17 +136,16 @@ def read_ctm(path: Path) -> dict[Recording, list[TimedWord]]:
     return {name: sorted(words, key=lambda word: word.start) for name, words in found.items()}
 
 
-def read_stm(path: Path) -> dict[Recording, list[Segment]]:
+def read_stm(source: SourceFile) -> dict[Recording, list[Segment]]:
     """Segments of each recording, in the order of their beginnings.
 
     Raises:
-        DataError: The file cannot be read or a line is no STM line.
+        DataError: A line is no STM line.
     """
     found: defaultdict[Recording, list[Segment]] = defaultdict(list)
-    for place, fields in _records(path):
+    for place, fields in _records(source):
         file, channel, _, *times = _checked(place, fields, _STM_LINE)[:5]
-        if "{" in fields[5:]:
-            raise DataError(f"{place}: alternatives ({{ A / B }}) cannot be scored here")
+        _refuse_alternatives(place, fields[5:])
         begin, end = (_seconds(place, time) for time in times)
         found[Recording(file, channel)].append(Segment(begin, end, _transcript(fields[5:])))
     return {name: sorted(parts, key=lambda part: part.begin) for name, parts in found.items()}
@@ -183,45 +167,17 @@ def _transcript(fields: list[str]) -> Glosses | None:
     return tuple(field for field in fields if field != _NULL_WORD)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    lines = [line for _, line in _lines(path)]
-    rows = (
-        csv.reader(lines, delimiter="|", quoting=csv.QUOTE_NONE)
-        if "|" in lines[0]
-        else csv.reader(lines, strict=True)
-    )
-    try:
-        for row in rows:
-            if row:
-                yield rows.line_num, row
-    except csv.Error as error:
-        raise DataError(
-            f"{path}:{rows.line_num}: no CSV: {error}",
-            hint="A quotation mark that is opened has to be closed.",
-        ) from None
-
-
-def _text_column(path: Path, heading: list[str]) -> int:
-    names = [name.strip().lower() for name in heading]
-    for name in _TEXT_HEADINGS:
-        if name in names:
-            return names.index(name)
-    raise DataError(
-        f"{path}:1: no column of glosses in the heading {heading}",
-        hint="Name it " + ", ".join(_TEXT_HEADINGS[:-1]) + f" or {_TEXT_HEADINGS[-1]}.",
-    )
-
-
-def _records(path: Path) -> list[tuple[str, list[str]]]:
+def _records(source: SourceFile) -> list[tuple[str, list[str]]]:
     """Place and fields of the lines of CTM and STM with something in them."""
-    records = [
-        (f"{path}:{number}", line.split())
-        for number, line in _lines(path)
-        if line.strip() and not line.lstrip().startswith(";;")
-    ]
+    records = [(place, line.split()) for place, line in source.records()]
     if not records:
-        raise DataError(f"{path}: the file has no line but comments")
+        raise DataError(f"{source}: the file has no line but comments")
     return records
+
+
+def _refuse_alternatives(place: str, tokens: list[str]) -> None:
+    if "{" in tokens:
+        raise DataError(f"{place}: alternatives ({{ A / B }}) cannot be scored here")
 
 
 def _seconds(place: str, field: str) -> float:
@@ -232,26 +188,3 @@ def _seconds(place: str, field: str) -> float:
     if math.isnan(seconds):
         raise DataError(f"{place}: {field!r} is no number of seconds")
     return seconds
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{path}: is a folder", hint="Give the file in it.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text (byte {error.start})",
-            hint=f"Convert it: iconv -f latin1 -t utf-8 {path} > converted{path.suffix}",
-        ) from None
-    if not text:
-        raise DataError(
-            f"{path}: the file is empty",
-            hint="Did the program that writes it end well? Where nothing was recognised in any "
-            "utterance, plain text has an empty line for each, and CSV its id.",
-        )
-    yield from enumerate(text.removesuffix("\n").split("\n"), 1)

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from trainables.data import Dataset, Split
 from trainables.data.batch import sorted_batches
 from trainables.errors import CheckpointError, ConfigError, DataError
-from trainables.files.atomic import replace_file
+from trainables.files.atomic import partial_file, replace_file
 from trainables.files.stored_model import StoredModel, file_hash, vocabulary_difference
 from trainables.teaching.soft_targets import FORMAT_VERSION, Probabilities
 
@@ -175,7 +175,8 @@ class SoftTargetWriter:
         if not self._tensors:
             return
         path = self._folder / self._name
-        save_file(self._tensors, path)
+        with partial_file(path) as partial:
+            save_file(self._tensors, partial)
         self.digests[path.name] = file_hash(path)
         self.size += path.stat().st_size
         self._tensors, self._bytes = {}, 0

@@ -94,3 +94,16 @@ def test_bad_input_is_one_message_and_exit_code_2(text: tuple[Path, Path], call:
     code, out, err = call("score", *text)
     assert (code, out) == (2, "")
     assert "number of lines: 1 and 3" in err and "an empty line is an empty hypothesis" in err
+
+
+def test_what_was_read_is_said_where_the_suffix_does_not(tmp_path: Path, call: Call) -> None:
+    # Broken if ids counted as words: 28.57 % here, and 114.29 % in another order.
+    (tmp_path / "hyp").write_text("utt-2 SONNE\nutt-1 REGEN HEUTE NORD\n")
+    (tmp_path / "ref").write_text("utt-1 REGEN MORGEN NORD\nutt-2 SONNE WARM\n")
+    code, out, err = call("score", tmp_path / "hyp", tmp_path / "ref")
+    assert (code, err) == (0, "Read as Kaldi's text, the first word of a line its id.\n")
+    assert "40.00 %" in out
+    code, out, _ = call("score", tmp_path / "hyp", tmp_path / "ref", "--format", "text", "--json")
+    assert json.loads(out)["formats"] == ["text", "text"]
+    code, _, err = call("score", tmp_path / "hyp", tmp_path / "ref", "--format", "cvs")
+    assert code == 2 and "must be one of text, kaldi, trn, csv, json, ctm, stm" in err

@@ -60,9 +60,11 @@ def sed(text: str, rules: list[str]) -> str:
     ).stdout
 
 
-def sclite(hypothesis: Path, reference: Path) -> Counts:
+def sclite(
+    hypothesis: Path, reference: Path, hyp: str = "ctm", ref: str = "stm", *options: str
+) -> Counts:
     """Runs sclite and reads the line of sums."""
-    files = ["-h", str(hypothesis), "ctm", "-r", str(reference), "stm"]
+    files = ["-h", str(hypothesis), hyp, "-r", str(reference), ref, *options]
     done = subprocess.run(
         [*SCLITE, *files, "-o", "rsum", "stdout"],
         stdout=subprocess.PIPE,
@@ -148,7 +150,7 @@ def test_every_count_of_ctm_against_stm(tmp_path: Path, seed: int) -> None:
     reference = write(tmp_path / "ref.stm", references)
     expected = sclite(hypothesis, reference)
     assert expected["errors"] > 15
-    assert counts(score(read_pairs(hypothesis, reference), like_sclite=True)) == expected
+    assert counts(score(read_pairs(hypothesis, reference).utterances, like_sclite=True)) == expected
 
 
 def test_sclite_counts_more_than_the_least_errors(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_sclite_counts_more_than_the_least_errors(tmp_path: Path) -> None:
     # other's; both are told to the user.
     hypothesis = write(tmp_path / "hyp.ctm", ctm("u", list("DEXYZ")))
     reference = write(tmp_path / "ref.stm", ["u 1 speaker 0 100 A B C D E"])
-    result = score(read_pairs(hypothesis, reference), like_sclite=True)
+    result = score(read_pairs(hypothesis, reference).utterances, like_sclite=True)
     assert counts(result) == sclite(hypothesis, reference)
     assert (result.total.errors, result.least.errors) == (6, 5)
 
@@ -198,7 +200,7 @@ def test_phoenix_totals_with_every_rule_in_play(tmp_path: Path, seed: int) -> No
     kept += [line for name in silent for line in ctm(name, ["[EMPTY]"])]
     expected = totals(sclite(write(tmp_path / "cleaned.ctm", sorted(kept)), stm))
     assert expected["errors"] > 100
-    against_stm = score(read_pairs(raw, stm, phoenix=True), like_sclite=True)
+    against_stm = score(read_pairs(raw, stm, phoenix=True).utterances, like_sclite=True)
     assert totals(counts(against_stm)) == expected
     annotations = write(
         tmp_path / "ref.csv",
@@ -208,7 +210,9 @@ def test_phoenix_totals_with_every_rule_in_play(tmp_path: Path, seed: int) -> No
             for name, words in zip(names, references, strict=True)
         ],
     )
-    against_annotations = score(read_pairs(raw, annotations, phoenix=True), like_sclite=True)
+    against_annotations = score(
+        read_pairs(raw, annotations, phoenix=True).utterances, like_sclite=True
+    )
     assert counts(against_annotations) == counts(against_stm)
 
 
@@ -223,6 +227,30 @@ def test_a_perfect_hypothesis_has_no_error(tmp_path: Path) -> None:
         tmp_path / "ref.stm",
         [f"u{index:02d} 1 s 0.0 100 {' '.join(words)}" for index, words in enumerate(signed)],
     )
-    result = score(read_pairs(hypothesis, reference, phoenix=True), like_sclite=True)
+    result = score(read_pairs(hypothesis, reference, phoenix=True).utterances, like_sclite=True)
     assert result.total.wer_percent == 0.0
     assert counts(result) == sclite(hypothesis, reference)
+
+
+def sentences_with(rng: np.random.Generator) -> dict[str, tuple[Words, Words]]:
+    """Ids with hypotheses and references, some empty, letters of either case among them."""
+    glosses = ["REGEN", "regen", "SONNE", "WIND", "NORD", "HEUTE"]
+
+    def draw() -> Words:
+        return [glosses[i] for i in rng.integers(0, len(glosses), rng.integers(0, 7))]
+
+    return {f"spk-{number:03d}": (draw(), draw() or ["WIND"]) for number in range(40)}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_trn_counts_as_sclite_counts(tmp_path: Path, seed: int) -> None:
+    # Broken if ids counted as words, or utterances were paired by their order.
+    rng = np.random.default_rng(seed)
+    pairs = sentences_with(rng)
+    shuffled = rng.permutation(list(pairs))
+    hypothesis, reference = tmp_path / "hyp.trn", tmp_path / "ref.trn"
+    hypothesis.write_text("".join(f"{' '.join(pairs[i][0])} ({i})\n" for i in shuffled))
+    reference.write_text("".join(f"{' '.join(words)} ({i})\n" for i, (_, words) in pairs.items()))
+    found = read_pairs(hypothesis, reference)
+    result = score(found.utterances, like_sclite=found.counted_like_sclite(phoenix=False))
+    assert counts(result) == sclite(hypothesis, reference, "trn", "trn", "-i", "rm")

@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def pairs(folder: Path, hypothesis: str, reference: str, **options: bool) -> list[Utterance]:
-    return read_pairs(folder / hypothesis, folder / reference, **options)
+    return list(read_pairs(folder / hypothesis, folder / reference, **options).utterances)
 
 
 @pytest.mark.parametrize(
