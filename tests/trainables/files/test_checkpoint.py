@@ -80,7 +80,7 @@ def test_missing_file(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize("value", [np.float64(1.0), Path("x"), {1, 2}, object()])
+@pytest.mark.parametrize("value", [np.zeros(2), Path("x"), {1, 2}, object()])
 def test_state_that_could_not_be_loaded_safely_is_not_saved(tmp_path: Path, value: Any) -> None:
     # Found out at the first epoch, not when the night's work is to be resumed.
     with pytest.raises(TypeError, match=r"state\['a'\]\[0\] is a"):
