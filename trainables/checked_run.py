@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, TrainablesError
 from trainables.files.plain_state import plain_state
 from trainables.plain_values import number_or_none, plain_facts
 from trainables.protocol import Run
@@ -33,6 +33,10 @@ _OUR_KEYS = ("rows", "format_version")
 _HINT = "docs/own-run.md says what a run must offer."
 
 _log = logging.getLogger(__name__)
+
+
+class RunExited(TrainablesError):
+    """A run's code called `sys.exit`, or raised what else would end the process."""
 
 
 class RunRefused(ConfigError):
@@ -123,7 +127,7 @@ class CheckedRun:
             given = self._run.run_epoch()
         row, problems = self._row(given, time.perf_counter() - started)
         count = len(self.rows) + 1
-        problems += self._epoch_problems(count, f"after {count} calls of run_epoch()")
+        problems += self._epoch_problems(count, f"after epoch {count}")
         if not self._looked_at:
             problems += self._ending(count)[1] + self._state()[1] + self._facts()[1]
         if problems:
@@ -267,7 +271,7 @@ def ending_process(where: str) -> Iterator[None]:
     """Turns `sys.exit` and its kind in a run's code into an error of that run.
 
     Raises:
-        RunRefused: The code inside tried to end the process. What Ray raises to end a worker, and
+        RunExited: The code inside tried to end the process. What Ray raises to end a worker, and
             Ctrl-C, pass.
     """
     try:
@@ -278,12 +282,10 @@ def ending_process(where: str) -> Iterator[None]:
         if hasattr(error, "ray_terminate_msg"):  # how Ray ends a worker, in whatever code it is
             raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise RunRefused(
-            [
-                f"{where} of the run raised {type(error).__name__}({error}) at "
-                f"{frame.filename}:{frame.lineno}; a run must not end its process. Raise an "
-                "ordinary error"
-            ]
+        raise RunExited(
+            f"{where} of the run raised {type(error).__name__}({error}) at "
+            f"{frame.filename}:{frame.lineno}",
+            hint="A run must not end its process; raise an ordinary error instead.",
         ) from error
 
 

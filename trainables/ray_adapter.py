@@ -24,7 +24,7 @@ import torch
 from ray.tune import Trainable
 
 from trainables.building import build_run, set_up_process
-from trainables.checked_run import CheckedRun, Row, ending_process
+from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
 from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
@@ -114,7 +114,8 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             with ending_process("the code"):
                 report = self._step(rows)
         except (Exception, KeyboardInterrupt) as error:
-            report = {**_failure(error), "rows": rows, "history": history}
+            refused = isinstance(error, RunRefused) and self._epochs == 0
+            report = {**_failure(error), "rows": rows, "history": history, "refused": refused}
         if report["ended_by"] is not None:
             self._let_go()
         return {"epoch": self._epochs, RESULT: json.dumps(report)}

@@ -42,6 +42,7 @@ class Report:
         facts: What the run tells of itself: parameters, memory, remedies.
         checkpoint: Best checkpoint, relative to the trial's folder.
         notice: What a person should know meanwhile.
+        refused: Whether the run's own code breaks the protocol, which no configuration mends.
     """
 
     rows: Sequence[Mapping[str, float]]
@@ -51,6 +52,7 @@ class Report:
     facts: Mapping[str, Any] | None = None
     checkpoint: str | None = None
     notice: str | None = None
+    refused: bool = False
 
 
 class Recorder:
@@ -109,6 +111,11 @@ class Recorder:
         if report.ended_by in ("disk_full", "unreadable"):
             hint = FREE_SPACE if report.ended_by == "disk_full" else ""
             raise RunFailed(f"trial {number}: {report.error}", hint=hint)
+        if report.refused:
+            raise RunFailed(
+                f"{self.store.spec.trainable}: {report.error}",
+                hint="Nothing is charged to a trial: mend the run and give the same command again.",
+            )
         if report.notice is not None and report.notice not in self._noticed:
             self._noticed.add(report.notice)
             logger.warning("trial %d: %s", number, report.notice)
