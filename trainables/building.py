@@ -17,13 +17,17 @@ from trainables.registry import run_class
 
 
 def set_up_process(modules: str | None) -> None:
-    """Takes as many threads as the environment says, one by default.
+    """Stands in the folder of the command, with as many threads as the environment says.
+
+    Relative paths of a custom run mean the same in every process then. One thread is the default.
 
     Args:
         modules: Folder in which the command was given; a custom run may lie there.
     """
     if modules is not None and modules not in sys.path:
         sys.path.append(modules)
+    if modules is not None and os.path.isdir(modules):  # another machine may not have it
+        os.chdir(modules)
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
 
 

@@ -4,6 +4,7 @@ TrainablesError
 ├── ConfigError        a setting is unknown, out of range, or contradicts another
 ├── DataError          a data set is missing, malformed, or too small
 └── CheckpointError    a checkpoint is missing, damaged, unsafe, or of another model
+    └── CheckpointUnreadable   it cannot be read now, and may be sound
 """
 
 from __future__ import annotations
@@ -41,3 +42,7 @@ class DataError(TrainablesError):
 
 class CheckpointError(TrainablesError):
     """A checkpoint is missing, damaged, unsafe to load, or of another model."""
+
+
+class CheckpointUnreadable(CheckpointError):
+    """A checkpoint cannot be read now: the disk or the system refuses. The file may be sound."""

@@ -7,10 +7,10 @@ into the trial's folder, so that a trial can be taken up by another driver on an
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import json
-import math
 import os
 import threading
 import time
@@ -24,17 +24,13 @@ import torch
 from ray.tune import Trainable
 
 from trainables.building import build_run, set_up_process
-from trainables.errors import TrainablesError
+from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
+from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
-from trainables.protocol import Run
-from trainables.runs.training import whole_state
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
-
-_ENDINGS = (None, "max_epochs", "patience", "nan")
-"""What a run may say in `ended_by`; other words are the search's own."""
 
 _REPORT_SECONDS = 0.5
 """Shorter epochs go to the driver several at a time: the way there and back takes 10 ms."""
@@ -96,12 +92,12 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     where nothing is to be decided nobody has to be asked. Each epoch has its own checkpoint.
     """
 
-    _run: Run | None = None
+    _run: CheckedRun | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Waits for the other workers, then builds the first trial's run."""
         assignment = Assignment.from_ray(config)
-        set_up_process(assignment.modules)
+        atexit.register(self._let_go)
         _meet(Path(assignment.barrier), assignment.workers)
         self._take_up(assignment)
 
@@ -112,40 +108,53 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def step(self) -> dict[str, Any]:
         """Some epochs; after a restart first the account of those that the checkpoint holds."""
-        rows: list[dict[str, float]] = []
+        rows: list[Row] = []
+        history = self._history_due
         try:
-            report = self._step(rows)
-        except Exception as error:
-            report = {**_failure(error), "rows": _numbered(rows)}
-        return {"epoch": len(self._rows), RESULT: json.dumps(report)}
+            with ending_process("the code"):
+                report = self._step(rows)
+        except (Exception, KeyboardInterrupt) as error:
+            refused = isinstance(error, RunRefused) and self._epochs == 0
+            report = {**_failure(error), "rows": rows, "history": history, "refused": refused}
+        if report["ended_by"] is not None:
+            self._let_go()
+        return {"epoch": self._epochs, RESULT: json.dumps(report)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """For Ray's own use (pausing schedulers); the search itself does not ask for it."""
         if self._run is not None:
             CheckpointFolder(Path(checkpoint_dir)).save(
-                whole_state(self._run, self._rows), epoch=self._run.epoch, improved=False
+                self._run.state(), epoch=self._run.epoch, improved=False
             )
 
     def load_checkpoint(self, checkpoint: str) -> None:
         """Takes up what `save_checkpoint` wrote."""
         state = CheckpointFolder(Path(checkpoint)).load_latest()
         if self._run is not None and state is not None:
-            self._run.load_state_dict(state)
+            self._run.load(state)
 
     def cleanup(self) -> None:
         """Lets go of the run."""
-        self._run = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Closes the run, at whatever end, and forgets it: what it holds is freed."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.close()
 
     def _take_up(self, assignment: Assignment) -> None:
+        self._let_go()  # of the trial before, where the driver stopped it
         self._assignment = assignment
-        self._run = None
-        self._rows: list[dict[str, float]] = []
-        self._deferred: Exception | None = None
+        self._epochs = 0
+        self._deferred: BaseException | None = None
         self._history_due = False
         try:
+            set_up_process(assignment.modules)
             forget_peak()  # of the trial before
-            self._build(assignment)
-        except Exception as error:
+            with ending_process("the constructor"):
+                self._build(assignment)
+        except (Exception, KeyboardInterrupt) as error:
             # Reported with the first step: an actor that fails to start says less.
             self._deferred = error
 
@@ -160,15 +169,19 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         )
         every = int(assignment.config.get("checkpoint_every", 0))
         self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
-        _check_run(run)
-        self._run = run
+        self._run = CheckedRun(
+            run,
+            metric=assignment.metric,
+            minimizes=assignment.minimizes,
+            max_epochs=int(assignment.config["max_epochs"]),
+        )
         state = self._folder.load_latest()
         if state is not None:
-            self._rows = [dict(row) for row in state["rows"]]
-            run.load_state_dict(state)
+            self._run.load(state)
+            self._epochs = self._run.epoch
             self._history_due = True
 
-    def _step(self, rows: list[dict[str, float]]) -> dict[str, Any]:
+    def _step(self, rows: list[Row]) -> dict[str, Any]:
         """Adds each epoch to `rows` as soon as it is done."""
         if self._deferred is not None:
             raise self._deferred
@@ -176,67 +189,34 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         assert run is not None
         if self._history_due:
             self._history_due = False
-            return self._report(run, self._rows, history=True)
+            rows += run.rows
+            return self._report(run, rows, history=True)
         end = time.monotonic() + _REPORT_SECONDS
         while True:
-            rows.append(self._epoch(run))
-            asked = int(rows[-1]["epoch"]) in self._assignment.rungs
+            self._epoch(run, rows)
+            asked = run.epoch in self._assignment.rungs
             if asked or run.ended_by is not None or time.monotonic() >= end:
                 return self._report(run, rows, history=False)
 
-    def _epoch(self, run: Run) -> dict[str, float]:
-        row = {key: float(value) for key, value in run.run_epoch().items()}
-        improved = self._improves(row)
-        self._rows.append(row)
-        if run.ended_by != "nan":
-            state = whole_state(run, self._rows)
-            self._folder.save(state, epoch=run.epoch, improved=improved)
-        return row
+    def _epoch(self, run: CheckedRun, rows: list[Row]) -> None:
+        row = run.run_epoch()
+        if not run.diverged:
+            self._folder.save(run.state(), epoch=run.epoch, improved=run.improved)
+        rows.append(row)
+        self._epochs = run.epoch
 
-    def _report(self, run: Run, rows: list[dict[str, float]], *, history: bool) -> dict[str, Any]:
+    def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}
         best = self._folder.best
-        ended_by, error = run.ended_by, None
-        if ended_by not in _ENDINGS:
-            error = (
-                f"the run says that it ended by {ended_by!r}, and must say max_epochs, patience "
-                "or nan; None while there is more to do"
-            )
-            ended_by = "error"
         return {
-            "rows": _numbered(rows),
+            "rows": rows,
             "history": history,
-            "ended_by": ended_by,
-            "error": error,
+            "ended_by": run.ended_by,
+            "error": None,
             "facts": facts,
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
+            "notice": run.notice,
         }
-
-    def _improves(self, row: Mapping[str, float]) -> bool:
-        metric = self._assignment.metric
-        if metric not in row:
-            raise TrainablesError(
-                f"the run's rows have no column {metric!r}, which is the objective's metric",
-                hint=f"They have: {', '.join(row)}.",
-            )
-        sign = 1.0 if self._assignment.minimizes else -1.0
-        past = [sign * old[metric] for old in self._rows if math.isfinite(old[metric])]
-        return math.isfinite(row[metric]) and sign * row[metric] < min(past, default=math.inf)
-
-
-def _numbered(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """Rows as they are reported, their epoch a whole number."""
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
-
-
-def _check_run(run: Run) -> None:
-    """Checks what a class does not show: attributes that its constructor may set."""
-    missing = [name for name in ("epoch", "ended_by") if not hasattr(run, name)]
-    if missing:
-        raise TrainablesError(
-            f"the run has no {' and no '.join(missing)}",
-            hint="trainables/protocol.py says what a run must offer.",
-        )
 
 
 def _meet(folder: Path, workers: int) -> None:
@@ -254,12 +234,14 @@ def _meet(folder: Path, workers: int) -> None:
         waiting.wait(_BARRIER_POLL_SECONDS)
 
 
-def _failure(error: Exception) -> dict[str, Any]:
+def _failure(error: BaseException) -> dict[str, Any]:
     """What a run raised, as a report."""
     ours = isinstance(error, TrainablesError)
     cause = error.__cause__ if ours else error
     disk_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
     ended_by = "disk_full" if disk_full else "oom" if is_out_of_memory(error) else "error"
+    if isinstance(error, CheckpointUnreadable):
+        ended_by = "unreadable"
     text = str(error) if disk_full or ours else "".join(traceback.format_exception(error))
     with contextlib.suppress(RuntimeError):
         torch.cuda.empty_cache()

@@ -112,7 +112,7 @@ def _import(module_name: str, name: str) -> Any:
         sys.path.append(here)
     try:
         return importlib.import_module(module_name)
-    except Exception as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way, or be a script
         raise ConfigError(
             f"trainable {name}: importing {module_name} failed: {type(error).__name__}: {error}",
             hint="The module must be installed or lie in the current folder.",

@@ -13,7 +13,7 @@ from slr_tune.dashboard.notes import study_note, trial_notes
 from slr_tune.dashboard.optuna_dashboard_private import PLOTS, note_attributes, objective_attributes
 from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.study.lock import drivers
-from slr_tune.study.record import ATTRIBUTE
+from slr_tune.study.record import ATTRIBUTE, epochs_run
 from slr_tune.study.view import StudyView, read_study
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Freshness:
         if view is None:
             return
         shown, links = study_artifacts(self._artifacts, view.folder, study_id)
-        values = sum(len(trial.intermediate_values) for trial in view.trials)
+        values = sum(map(epochs_run, view.trials))
         states = tuple(trial.state for trial in view.trials)
         state = (states, values, view.running, tuple(links))
         if state == made.state:

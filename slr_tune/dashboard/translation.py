@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space import Space
-from slr_tune.study.record import ATTRIBUTE, ended_by, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, record_of
 
 _DIGITS = 6
 
@@ -79,7 +79,7 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
         return others
     told: dict[str, Any] = {
         "ended by": ended_by(trial),
-        "epochs": len(trial.intermediate_values),
+        "epochs": epochs_run(trial),
         "best epoch": record.best_epoch,
         "seconds": round(record.seconds, 1),
         "seed": record.seed,

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from slr_tune.space import StudySpec
-from slr_tune.study.record import ended_by
+from slr_tune.study.record import ended_by, epochs_run
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
-from slr_tune.text import duration, metric_text, setting_text
+from slr_tune.text import counted, duration, metric_text, setting_text
 
 _DRAW_SECONDS = 1.0
 
@@ -79,19 +79,19 @@ class Progress:
 
         None before the first trial has ended in this run.
         """
-        lengths = [len(t.intermediate_values) for t in trials if t.state.is_finished()]
+        lengths = [epochs_run(t) for t in trials if t.state.is_finished()]
         here = _epochs(trials) - self._epochs_before
         if not lengths or here <= 0:
             return None
         mean = sum(lengths) / len(lengths)
-        begun = [len(t.intermediate_values) for t in trials if not t.state.is_finished()]
+        begun = [epochs_run(t) for t in trials if not t.state.is_finished()]
         to_start = max(0, spec.budget.trials - len(trials))
         to_come = to_start * mean + sum(max(mean - done, 1.0) for done in begun)
         return to_come * (time.monotonic() - self._start) / here
 
 
 def _epochs(trials: Sequence[FrozenTrial]) -> int:
-    return sum(len(trial.intermediate_values) for trial in trials)
+    return sum(map(epochs_run, trials))
 
 
 def _last_value(trial: FrozenTrial) -> float | None:
@@ -104,7 +104,7 @@ def _trial_line(spec: StudySpec, trial: FrozenTrial, done: int) -> str:
     text = "no value" if value is None else metric_text(value, spec.objective.metric)
     return (
         f"[{done}/{spec.budget.trials}] trial {trial.number}: {text}, "
-        f"{len(trial.intermediate_values)} epochs, {ended_by(trial)}"
+        f"{counted(epochs_run(trial), 'epoch')}, {ended_by(trial)}"
     )
 
 
@@ -116,9 +116,8 @@ def _running(trials: Sequence[FrozenTrial], metric: str) -> Table:
     for trial in trials:
         if trial.state == TrialState.RUNNING:
             value = _last_value(trial)
-            epoch = max(trial.intermediate_values, default=0)
             text = "-" if value is None else metric_text(value, metric)
-            table.add_row(f"trial {trial.number}", str(epoch), text)
+            table.add_row(f"trial {trial.number}", str(epochs_run(trial)), text)
     return table
 
 

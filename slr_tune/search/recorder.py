@@ -36,10 +36,13 @@ class Report:
     Attributes:
         rows: The newest rows of the curve; all of them from epoch 1 where `history` is set.
         history: Whether this is a run's account of itself after a restart, nothing trained.
-        ended_by: The run's own reason to end, or "error", "oom", "disk_full"; None to go on.
+        ended_by: The run's own reason to end, or "error", "oom", "disk_full", "unreadable"; None
+            to go on.
         error: Text of the error.
         facts: What the run tells of itself: parameters, memory, remedies.
         checkpoint: Best checkpoint, relative to the trial's folder.
+        notice: What a person should know meanwhile.
+        refused: Whether the run's own code breaks the protocol, which no configuration mends.
     """
 
     rows: Sequence[Mapping[str, float]]
@@ -48,6 +51,8 @@ class Report:
     error: str | None = None
     facts: Mapping[str, Any] | None = None
     checkpoint: str | None = None
+    notice: str | None = None
+    refused: bool = False
 
 
 class Recorder:
@@ -67,6 +72,7 @@ class Recorder:
         self._target = target
         self.workers = workers
         self._errors_in_a_row = 0
+        self._noticed: set[str] = set()
         self._drained = False
         self.failure: Exception | None = None
         self.rungs = rungs_of(store)
@@ -102,8 +108,17 @@ class Recorder:
         if live is None:
             return True
         self._check_lock()
-        if report.ended_by == "disk_full":
-            raise RunFailed(f"trial {number}: {report.error}", hint=FREE_SPACE)
+        if report.ended_by in ("disk_full", "unreadable"):
+            hint = FREE_SPACE if report.ended_by == "disk_full" else ""
+            raise RunFailed(f"trial {number}: {report.error}", hint=hint)
+        if report.refused:
+            raise RunFailed(
+                f"{self.store.spec.trainable}: {report.error}",
+                hint="Nothing is charged to a trial: mend the run and give the same command again.",
+            )
+        if report.notice is not None and report.notice not in self._noticed:
+            self._noticed.add(report.notice)
+            logger.warning("trial %d: %s", number, report.notice)
         try:
             return self._enter(live, report)
         except UpdateFinishedTrialError:
@@ -211,9 +226,9 @@ class Recorder:
 
 
 def _last_word(error: str) -> str:
-    """The line of an error that says what happened: a traceback's last, a message's first."""
+    """What an error says: a traceback's last line, the whole of a message."""
     lines = error.strip().splitlines() or ["no text"]
-    return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return lines[-1] if lines[0].startswith("Traceback") else "\n  ".join(lines)
 
 
 def rungs_of(store: StudyStore) -> Rungs:

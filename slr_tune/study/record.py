@@ -103,6 +103,15 @@ def record_of(trial: FrozenTrial) -> TrialRecord | None:
     return None if stored is None else TrialRecord.from_json(stored)
 
 
+def epochs_run(trial: FrozenTrial) -> int:
+    """Epochs that a trial ran, those without a value too.
+
+    The record is written at rungs and at the end; in between the stored values may be ahead.
+    """
+    stored = trial.user_attrs.get(ATTRIBUTE) or {}
+    return max(int(stored.get("epochs", 0)), max(trial.intermediate_values, default=0))
+
+
 def state_for(ended_by: str) -> TrialState:
     """Optuna's state for a reason to end.
 

@@ -23,7 +23,15 @@ from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.optuna_private import get_storage, trial_key
-from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
+from slr_tune.study.record import (
+    ATTRIBUTE,
+    SCHEMA,
+    TrialRecord,
+    epochs_run,
+    record_of,
+    state_for,
+)
+from slr_tune.text import counted
 from trainables.files.curve import CurveFile, EventFile
 
 RETRY_LIMIT = 3
@@ -85,7 +93,7 @@ class StudyStore:
         record = record_of(stored) or TrialRecord(
             config=self.spec.config_for(values), seed=self.spec.seed
         )
-        done = max(stored.intermediate_values, default=0)
+        done = epochs_run(stored)
         attempts = record.attempts + 1 if done == record.attempt_epoch else 1
         record = replace(record, attempts=attempts, attempt_epoch=done, epochs=done)
         live = self.take_up(stored, record)
@@ -122,6 +130,8 @@ class StudyStore:
             seconds += live.record.seconds
         self._store_value(live, row)
         live.record = replace(live.record, epochs=epoch, seconds=seconds)
+        if epoch not in live.values:
+            self.write_record(live)  # nothing else says that the epoch was run
 
     def catch_up(self, live: LiveTrial, rows: Sequence[Mapping[str, float]]) -> None:
         """Brings curve file and database to a run's own account of its epochs.
@@ -162,7 +172,9 @@ class StudyStore:
         best = _best_epoch(live.values)
         state = state_for(reason)
         if state == TrialState.COMPLETE and not live.values:
-            state, reason, error = TrialState.FAIL, "error", error or "the run reported no epoch"
+            metric, epochs = self.spec.objective.metric, live.record.epochs
+            none = f"no finite {metric} in {counted(epochs, 'epoch')}"
+            state, reason, error = TrialState.FAIL, "error", error or none
         live.record = replace(live.record, ended_by=reason, best_epoch=best, error=error)
         # Where somebody ended it by hand, in the dashboard for instance, their word stands.
         with suppress(UpdateFinishedTrialError):
@@ -188,7 +200,8 @@ class StudyStore:
 
     def exhausted(self, live: LiveTrial) -> bool:
         """Whether a trial that was cut off has used up its attempts."""
-        progressed = max(live.values, default=0) > live.record.attempt_epoch
+        done = max(live.record.epochs, max(live.values, default=0))
+        progressed = done > live.record.attempt_epoch
         return live.record.attempts >= RETRY_LIMIT and not progressed
 
     @property

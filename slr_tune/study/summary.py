@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from slr_tune.study.commands import command_line
-from slr_tune.study.record import ATTRIBUTE, ended_by
+from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run
 from slr_tune.study.view import StudyView, trial_row
 from slr_tune.text import duration, metric_text, setting_text
 
@@ -33,7 +33,7 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
-        "epochs": sum(len(trial.intermediate_values) for trial in view.trials),
+        "epochs": sum(map(epochs_run, view.trials)),
         "epochs_unpruned": len(view.trials) * view.spec.budget.max_epochs,
         "seconds": round(sum(_seconds(trial) for trial in view.trials), 1),
     }

@@ -17,7 +17,7 @@ from slr_tune.space import StudySpec
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.optuna_private import count_studies, read_trials
-from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.record import ATTRIBUTE, epochs_run, record_of
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 
@@ -167,7 +167,7 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "state": trial.state.name,
         "ended_by": None if record is None else record.ended_by,
         "value": trial.values[0] if trial.values else None,
-        "epochs": len(trial.intermediate_values),
+        "epochs": epochs_run(trial),
         "best_epoch": None if record is None else record.best_epoch,
         "spared_at": None if record is None else record.spared_at,
         "seconds": None if record is None else round(record.seconds, 3),

@@ -30,6 +30,10 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's snapshot of the experiment is never read.
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",
+    # A relative path in a user's run starts where the command was given, not in a trial's folder.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # What a run started goes with its worker, also where the worker is killed.
+    "RAY_process_group_cleanup_enabled": "1",
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "100000",
 }
 PENDING_TRIALS = "TUNE_MAX_PENDING_TRIALS_PG"

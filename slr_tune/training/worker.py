@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from slr_tune.training.runs import Row, weights_file
+from slr_tune.training.runs import weights_file
 from slr_tune.training.stages import CountJob, Job, Stage, counts_file, latest_file, save_counts
 from trainables.building import build_run, set_up_process, warm_dataset
+from trainables.checked_run import CheckedRun, ending_process
 from trainables.decoding.build import beam_decoder
 from trainables.decoding.settings import BeamSettings
-from trainables.errors import CheckpointError, ConfigError
-from trainables.files.checkpoint import load_checkpoint, save_checkpoint
-from trainables.protocol import Run
+from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
+from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
 from trainables.runs.evaluation import evaluate
 from trainables.runs.optimisation import choose_device
-from trainables.runs.training import whole_state
 from trainables.scoring.wer import utterance_errors
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -55,43 +53,50 @@ class Worker:
             return job.found() or self._train(job)
 
     def _train(self, stage: Stage) -> Stage:
-        run, rows = self._start(stage)
-        while len(rows) < stage.last and any(one.end(rows) is None for one in stage.judged):
-            if not stage.scored and run.ended_by is not None:
-                break
-            rows.append(_checked(run.run_epoch(), stage))
-            _store(run, rows, stage)
-        for epoch in stage.needed(rows):
-            weights = weights_file(stage.folder, epoch)
-            self._count(CountJob(weights, counts_file(stage.folder, epoch)))
-        facts = {key: value for key, value in run.facts().items() if key != "teacher_hash"}
-        ended_by = None if stage.scored else run.ended_by
-        done = replace(stage, rows=rows, facts=facts, ended_by=ended_by)
-        done.finish()
-        return done
+        with closing(self._start(stage)) as run:
+            rows = run.rows
+            while len(rows) < stage.last and any(one.end(rows) is None for one in stage.judged):
+                if not stage.scored and run.ended_by is not None:
+                    break
+                run.run_epoch()
+                _store(run, stage)
+            for epoch in stage.needed(rows):
+                weights = weights_file(stage.folder, epoch)
+                self._count(CountJob(weights, counts_file(stage.folder, epoch)))
+            facts = {key: value for key, value in run.facts().items() if key != "teacher_hash"}
+            ended_by = None if stage.scored else run.ended_by
+            done = replace(stage, rows=rows, facts=facts, ended_by=ended_by)
+            done.finish()
+            return done
 
-    def _start(self, stage: Stage) -> tuple[Run, list[Row]]:
+    def _start(self, stage: Stage) -> CheckedRun:
         """The run and its curve: where it was left, else at its parent's end, else at epoch 0."""
         longest = stage.longest
         config = dict(longest.arm.config)
         if stage.scored:
             # Who ends when is decided from the curve, for each run by its own rule.
             config |= {"patience": config["max_epochs"], "min_delta": 0.0}
-        run = build_run(
-            longest.arm.trainable,
-            config,
-            data=self._data,
-            seed=longest.seed,
-            cache=self._cache,
-            teacher=stage.teacher,
-        )
-        state = _own_state(stage)
-        if state is None and stage.start is not None:
-            state = load_checkpoint(latest_file(stage.start))
-        if state is None:
-            return run, []
-        run.load_state_dict(state)
-        return run, [dict(row) for row in state["rows"]]
+        with ending_process("the constructor"):
+            built = build_run(
+                longest.arm.trainable,
+                config,
+                data=self._data,
+                seed=longest.seed,
+                cache=self._cache,
+                teacher=stage.teacher,
+            )
+        measure = longest.measure
+        run = CheckedRun(built, metric=measure.metric, minimizes=measure.minimize)
+        try:
+            state = _own_state(stage)
+            if state is None and stage.start is not None:
+                state = load_checkpoint(latest_file(stage.start))
+            if state is not None:
+                run.load(state)
+        except BaseException:
+            run.close()
+            raise
+        return run
 
     def _count(self, job: CountJob) -> None:
         if job.file.exists():
@@ -121,21 +126,6 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
         raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
 
 
-def _checked(row: Mapping[str, float], stage: Stage) -> Row:
-    """An epoch's row, which must hold what runs are judged by.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    metric = stage.runs[0].measure.metric
-    if metric not in row:
-        raise ConfigError(
-            f"{stage.longest.arm.trainable}: the run's rows have no column {metric!r}",
-            hint=f"They have: {', '.join(row)}.",
-        )
-    return dict(row)
-
-
 def _own_state(stage: Stage) -> dict[str, Any] | None:
     """Where the stage was left; None where it starts anew.
 
@@ -144,20 +134,25 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
     """
     try:
         state = load_checkpoint(stage.latest)
+    except CheckpointUnreadable:
+        raise  # it may be sound; trained anew, its epochs would be lost
     except CheckpointError:
         return None
     files = [weights_file(stage.folder, epoch) for epoch in stage.needed(state["rows"])]
     return state if all(path.exists() for path in files) else None
 
 
-def _store(run: Run, rows: Sequence[Row], stage: Stage) -> None:
+def _store(run: CheckedRun, stage: Stage) -> None:
     """Stores an epoch: its weights where they may be needed, then the state that says so."""
-    state = whole_state(run, rows)
+    state, rows = run.state(), run.rows
     needed = stage.needed(rows)
     if len(rows) in needed:
         weights = {key: value for key, value in state.items() if key not in _NOT_WEIGHTS}
         save_checkpoint(weights_file(stage.folder, len(rows)), weights)
+    first = not stage.latest.exists()
     save_checkpoint(stage.latest, state)
+    if first:
+        prove_checkpoint(stage.latest, state)
     stage.report(rows)
     for epoch in range(stage.first, len(rows)):
         if epoch not in needed:

@@ -7,29 +7,36 @@ in it is called.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import pickle
 import shutil
-import zipfile
+import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
-from trainables.errors import CheckpointError
+from trainables.errors import CheckpointError, CheckpointUnreadable
 from trainables.files.atomic import partial_file
+from trainables.files.plain_state import plain_state, unloadable_keys
+from trainables.memory import is_out_of_memory
 
 FORMAT_VERSION = 1
 """Version of the dictionary's layout; a later one is refused rather than misread."""
 
 _log = logging.getLogger(__name__)
-_PLAIN = (torch.Tensor, str, bytes, bool, int, float, type(None))
+_PAUSES_SECONDS = (0.1, 0.4, 1.5, 4.0)
+"""Between tries to read a file that cannot be read now."""
+_MARK = b"slr-tune crc32="
+_END_RECORD_BYTES = 22
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Writes a state to disk, at once or not at all.
+    """Writes a state to disk, at once or not at all, with a checksum over all of it.
 
     Args:
         path: File to write; its folder is made.
@@ -39,39 +46,69 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         TypeError: Something else is in the state, and could not be loaded safely again.
         CheckpointError: The folder cannot be written to, or the disk is full.
     """
-    content = {"format_version": FORMAT_VERSION, **state}
-    _check_plain(content, "state")
+    content, problems = plain_state({"format_version": FORMAT_VERSION, **state})
+    if problems:
+        raise TypeError("; ".join(problems))
     try:
         with partial_file(path) as partial, partial.open("wb") as file:
-            torch.save(content, file)
+            summed = _Summed(file)
+            torch.save(content, cast(IO[bytes], summed))
+            _write_checksum(file, summed.crc)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be written: {error}") from error
 
 
+def prove_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Loads back what was just written, and removes it where that fails.
+
+    Args:
+        path: The file.
+        state: What was written.
+
+    Raises:
+        CheckpointError: It cannot be loaded; the message names the keys that are to blame.
+    """
+    try:
+        load_checkpoint(path)
+    except CheckpointUnreadable:
+        raise
+    except CheckpointError as error:
+        path.unlink(missing_ok=True)
+        keys = ", ".join(map(repr, unloadable_keys(state)))
+        raise CheckpointError(
+            f"the state was stored and cannot be loaded again: {keys or error.message}",
+            hint="A state may hold tensors, numbers, strings, None, dicts, lists and tuples.",
+        ) from error
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU, without running any code from it.
 
+    Where the disk or the system refuses to read, it is tried again for some seconds.
+
     Raises:
+        CheckpointUnreadable: It still cannot be read; the file may be sound.
         CheckpointError: The file is missing, damaged, unsafe, or no checkpoint of this project.
     """
-    if not path.is_file():
-        raise CheckpointError(
-            f"checkpoint {path} does not exist", hint="Check the path, or train it first."
-        )
-    try:
-        # torch would try other, older formats on what is no archive; we never wrote those.
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is not an archive of torch")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _refusal(path, error) from error
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"checkpoint {path} is damaged: {_first_line(error)}",
-            hint="Take checkpoint_best.pt or checkpoint_latest.pt of the run, or train it again.",
-        ) from error
+    for pause in (*_PAUSES_SECONDS, None):
+        try:
+            with path.open("rb") as file:
+                content = _content(path, file)
+            break
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise CheckpointError(
+                f"checkpoint {path} does not exist", hint="Check the path, or train it first."
+            ) from error
+        except OSError as error:
+            if pause is None or error.errno in (errno.EACCES, errno.EPERM):
+                raise CheckpointUnreadable(
+                    f"checkpoint {path} cannot be read now: {error.strerror or error}",
+                    hint="The file may be sound. Mend what keeps it from being read, then give "
+                    "the same command again.",
+                ) from error
+            _pause(pause)
     version = content.get("format_version") if isinstance(content, dict) else None
     if version is None:
         raise CheckpointError(
@@ -102,20 +139,26 @@ class CheckpointFolder:
         """
         self._folder = folder
         self._every = every
+        self._proven = False
         self.best = folder / "checkpoint_best.pt"
         self.latest = folder / "checkpoint_latest.pt"
 
     def save(self, state: Mapping[str, Any], *, epoch: int, improved: bool) -> None:
         """Stores a run's state after `epoch` epochs; latest is last, never ahead of the others.
 
+        What the first call wrote is loaded back at once.
+
         Raises:
-            CheckpointError: The folder cannot be written to.
+            CheckpointError: The folder cannot be written to, or the state cannot be loaded again.
         """
         targets = [self.best] if improved else []
         if self._every and epoch % self._every == 0:
             targets.append(self._folder / f"checkpoint_epoch_{epoch:03d}.pt")
         first, *others = [*targets, self.latest]
         save_checkpoint(first, state)
+        if not self._proven:
+            prove_checkpoint(first, state)
+            self._proven = True
         for other in others:
             _copy_file(first, other)
 
@@ -123,13 +166,18 @@ class CheckpointFolder:
         """Reads the newest checkpoint that can be read; None where there is none.
 
         A damaged file is moved aside, and the best epoch's is taken instead: going on from an
-        earlier epoch gives the same run.
+        earlier epoch gives the same run. One that merely cannot be read now stays where it is.
+
+        Raises:
+            CheckpointUnreadable: The disk or the system refuses to read one that is there.
         """
         for path in (self.latest, self.best):
-            if not path.exists():
+            if not os.path.lexists(path):
                 continue
             try:
                 return load_checkpoint(path)
+            except CheckpointUnreadable:
+                raise
             except CheckpointError as error:
                 aside = path.with_name(f"{path.name}.damaged")
                 os.replace(path, aside)
@@ -150,20 +198,83 @@ def _copy_file(source: Path, target: Path) -> None:
         raise CheckpointError(f"checkpoint {target} cannot be written: {error}") from error
 
 
-def _check_plain(value: Any, where: str) -> None:
-    """Refuses what `weights_only` would not load again."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _check_plain(key, f"a key of {where}")
-            _check_plain(item, f"{where}[{key!r}]")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            _check_plain(item, f"{where}[{index}]")
-    elif type(value) not in _PLAIN and not isinstance(value, torch.Tensor):
-        raise TypeError(
-            f"{where} is a {type(value).__name__}; "
-            "a state may hold tensors, numbers, strings, None, dicts, lists and tuples"
-        )
+class _Summed:
+    """Passes on what is written, and keeps the checksum of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.crc = 0
+
+    def write(self, data: bytes) -> int:
+        self.crc = zlib.crc32(data, self.crc)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write_checksum(file: IO[bytes], crc: int) -> None:
+    """Adds the checksum as the archive's comment, which every reader of archives skips."""
+    comment = _MARK + f"{crc:08x}".encode()
+    file.seek(-2, os.SEEK_END)  # the length of the comment, 0 so far
+    file.write(len(comment).to_bytes(2, "little") + comment)
+
+
+def _has_checksum(file: IO[bytes]) -> bool | None:
+    """Whether a file's checksum is right; None where it has none, as those of before.
+
+    The file is read once, a part at a time.
+    """
+    tail = len(_MARK) + 8
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - max(tail, _END_RECORD_BYTES)))
+    end = file.read()
+    comment = end[-tail:]
+    if not comment.startswith(_MARK):
+        # A whole archive without a comment ends with its end record.
+        end = end[-_END_RECORD_BYTES:]
+        return None if end.startswith(b"PK\5\6") and end.endswith(b"\0\0") else False
+    file.seek(0)
+    left, crc = size - tail - 2, 0
+    while left:
+        data = file.read(min(left, 1 << 20))
+        if not data:
+            return False
+        crc, left = zlib.crc32(data, crc), left - len(data)
+    length = file.read(2)
+    crc = zlib.crc32(b"\0\0", crc)
+    return length == tail.to_bytes(2, "little") and comment[len(_MARK) :] == b"%08x" % crc
+
+
+def _content(path: Path, file: IO[bytes]) -> Any:
+    """What an opened file holds.
+
+    Raises:
+        OSError: The disk or the system refuses to read.
+        MemoryError: There is no room for it.
+        CheckpointError: It is damaged or unsafe.
+    """
+    try:
+        # torch would try other, older formats on what is no archive; we never wrote those.
+        if file.read(4) != b"PK\3\4":  # zipfile.is_zipfile hides what the disk says
+            raise ValueError("it is not an archive of torch")
+        if _has_checksum(file) is False:
+            raise ValueError("its checksum does not fit its content")
+        file.seek(0)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, error) from error
+    except (RuntimeError, ValueError, EOFError, KeyError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise CheckpointError(
+            f"checkpoint {path} is damaged: {_first_line(error)}",
+            hint="Take checkpoint_best.pt or checkpoint_latest.pt of the run, or train it again.",
+        ) from error
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+from trainables.checked_run import CheckedRun, Row
 from trainables.errors import ConfigError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
 from trainables.protocol import Run
-from trainables.runs.ctc_run import CtcRun
-
-Row = dict[str, float]
 
 _MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
 """Settings that do not change what a run computes, so it may go on with others."""
 
 _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
 """What a built-in run's state says of where it comes from, beside its settings."""
-
-_OUR_KEYS = ("rows", "format_version")
-"""Keys that checkpoints add to a run's state; the built-in runs keep the same rows themselves."""
 
 
 def train(
@@ -54,37 +49,22 @@ def train(
         ConfigError: The folder cannot be written to, or holds a run with other settings, seed,
             data or teacher.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
+        RunRefused: What the run returns cannot be used.
     """
     store = None if folder is None else _Store(folder, every=checkpoint_every)
-    rows = [] if store is None else store.take_up(run)
-    while run.ended_by is None:
-        row = run.run_epoch()
-        improved = _improves(row, rows, metric=metric, direction=direction)
-        rows.append(row)
+    with closing(CheckedRun(run, metric=metric, minimizes=direction == "minimize")) as checked:
         if store is not None:
-            store.save(run, rows, improved=improved)
-        yield row
+            store.take_up(checked, run)
+        while checked.ended_by is None:
+            row = checked.run_epoch()
+            if store is not None:
+                store.save(checked)
+            yield row
 
 
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
     """The checkpoints in the folder of a run."""
     return CheckpointFolder(folder / "checkpoints", every=every)
-
-
-def whole_state(run: Run, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """What a checkpoint holds: the run's state, and beside it the rows that mend its files.
-
-    Raises:
-        ConfigError: A user's run has a key of its own under which something else would be stored.
-    """
-    state = run.state_dict()
-    taken = [] if isinstance(run, CtcRun) else [name for name in _OUR_KEYS if name in state]
-    if taken:
-        raise ConfigError(
-            f"the run's state has a key {taken[0]!r}, which checkpoints use themselves",
-            hint="Give it another name in state_dict and load_state_dict.",
-        )
-    return {**state, "rows": [dict(row) for row in rows]}
 
 
 class _Store:
@@ -103,36 +83,22 @@ class _Store:
         self._curve = CurveFile(folder / "curve.csv")
         self._events = EventFile(folder)
 
-    def take_up(self, run: Run) -> list[Row]:
+    def take_up(self, run: CheckedRun, given: Run) -> None:
         """Brings a run to where its files are, and the files to where its checkpoint is."""
         state = self._checkpoints.load_latest()
-        rows: list[Row] = []
         if state is not None:
-            _check_same_run(self._folder, state, run)
-            run.load_state_dict(state)
-            rows = [dict(row) for row in state["rows"]]
-        if rows or self._curve.path.exists():
-            self._curve.repair(rows)
-            self._events.repair(rows)
-        return rows
+            _check_same_run(self._folder, state, given)
+            run.load(state)
+        if run.rows or self._curve.path.exists():
+            self._curve.repair(run.rows)
+            self._events.repair(run.rows)
 
-    def save(self, run: Run, rows: Sequence[Row], *, improved: bool) -> None:
+    def save(self, run: CheckedRun) -> None:
         """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
-        self._curve.append(rows[-1])
-        self._events.append(rows[-1])
-        state = whole_state(run, rows)
-        self._checkpoints.save(state, epoch=run.epoch, improved=improved)
-
-
-def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) -> bool:
-    """Whether a row is the best so far; NaN never is."""
-    if metric not in row:
-        raise ConfigError(
-            f"the run's rows have no column {metric!r}", hint=f"They have: {', '.join(row)}."
-        )
-    sign = 1.0 if direction == "minimize" else -1.0
-    past = [sign * old[metric] for old in earlier if not math.isnan(old[metric])]
-    return sign * row[metric] < min(past, default=math.inf)
+        state = run.state()
+        self._curve.append(run.rows[-1])
+        self._events.append(run.rows[-1])
+        self._checkpoints.save(state, epoch=run.epoch, improved=run.improved)
 
 
 def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def curve_of(trial: TrialData) -> tuple[float, ...]:
     """The metric by epoch; the best so far where the curve's file is gone."""
     if trial.curve:
         return trial.curve
-    return tuple(trial.best_so_far[epoch] for epoch in sorted(trial.best_so_far))
+    last = max(trial.best_so_far, default=0)  # the first epochs may be without a value
+    return tuple(trial.best_so_far.get(epoch, math.nan) for epoch in range(1, last + 1))
 
 
 def running_best(study: StudyData) -> list[tuple[int, float]]:

@@ -69,8 +69,8 @@ class TrialData:
 
     @property
     def epochs(self) -> int:
-        """Epochs that are stored."""
-        return max(len(self.best_so_far), len(self.curve))
+        """Epochs that it ran, those without a value too."""
+        return max(self.record.epochs, max(self.best_so_far, default=0), len(self.curve))
 
     @property
     def complete(self) -> bool:

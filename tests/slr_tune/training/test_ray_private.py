@@ -11,6 +11,7 @@ import ray
 
 from slr_tune.training.ray_private import ENVIRONMENT, LOOPBACK_ONLY, PENDING_TRIALS, token_file
 
+GROUPS = "RAY_process_group_cleanup_enabled"
 MEND = f"mend slr_tune/training/ray_private.py for Ray {ray.__version__}"
 
 
@@ -19,13 +20,20 @@ def source() -> str:
     """Of those parts of Ray that read environment variables."""
     root = Path(ray.__file__).parent
     folders = (root / "_private", root / "_common", root / "tune")
-    return "\n".join(p.read_text(encoding="utf-8") for f in folders for p in f.rglob("*.py"))
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    return "\n".join(p.read_text(encoding="utf-8") for p in (*files, root / "train/constants.py"))
 
 
-@pytest.mark.parametrize("name", [*ENVIRONMENT, PENDING_TRIALS])
+@pytest.mark.parametrize("name", sorted({*ENVIRONMENT, PENDING_TRIALS} - {GROUPS}))
 def test_ray_reads_the_variable(name: str) -> None:
     """One that it knows no more would be set, and change nothing."""
     assert f'"{name}"' in source(), f"Ray does not read {name}: {MEND}"
+
+
+def test_the_raylet_reads_the_variable() -> None:
+    """It is a program of its own; a run's child processes would outlive a killed worker."""
+    raylet = Path(ray.__file__).parent / "core/src/ray/raylet/raylet"
+    assert GROUPS.encode() in raylet.read_bytes(), f"Ray does not read {GROUPS}: {MEND}"
 
 
 def test_ray_init_takes_the_argument() -> None:
