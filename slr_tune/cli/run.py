@@ -67,7 +67,7 @@ def command(
     """Searches SPACE, a YAML file, until its study has the trials asked for.
 
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
-    Ctrl-C stores what is done; a second one ends at once.
+    Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
     """
     from slr_tune.space import load_spec
 
@@ -151,7 +151,7 @@ def _quick_check(spec: StudySpec, storage: str | None) -> str:
 
 
 def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
-    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+    from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
@@ -170,7 +170,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))
-    if outcome.interrupted:
+    if outcome.stop is not None:
         tell("Interrupted. The same command goes on where it stopped.")
-        return EXIT_INTERRUPTED
+        return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED

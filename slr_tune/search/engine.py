@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
@@ -22,11 +20,13 @@ from slr_tune.study.manifest import write_manifest
 from slr_tune.study.recovery import Recovery, recover
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
-from slr_tune.training.interrupt import Talk, interrupt_flag
+from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
-from slr_tune.training.session import workers_session
+from slr_tune.training.scratch import scratch_folder
+from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
+from trainables.errors import first_line
 
 if TYPE_CHECKING:
     from ray.tune import Tuner
@@ -62,16 +62,21 @@ class SearchOutcome:
     Attributes:
         started: Trials that this run started or took up again.
         recovery: What it found of an earlier one.
-        interrupted: Whether a person ended it.
+        stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
     """
 
     started: int
     recovery: Recovery
-    interrupted: bool = False
+    stop: StopRequest | None = None
     parked: tuple[int, ...] = ()
     teacher: Teacher | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it."""
+        return self.stop is not None
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
@@ -119,7 +124,7 @@ class _Run:
     lock: StudyLock
     options: RunOptions
     progress: Progress
-    asked: threading.Event
+    asked: StopRequest
 
     @property
     def spec(self) -> StudySpec:
@@ -141,7 +146,7 @@ class _Run:
                     allow_weak=self.options.allow_weak_teacher,
                 )
             if self.asked.is_set():
-                return SearchOutcome(0, recovery, interrupted=True, teacher=teacher)
+                return SearchOutcome(0, recovery, self.asked, teacher=teacher)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -156,7 +161,8 @@ class _Run:
         if recorder.failure is not None:
             raise recorder.failure
         started = self._finished() - before + len(parked)
-        return SearchOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
+        stop = self.asked if self.asked.is_set() else None
+        return SearchOutcome(started, recovery, stop, tuple(parked), teacher)
 
     def _finished(self) -> int:
         return sum(trial.state.is_finished() for trial in self.store.trials)
@@ -171,11 +177,11 @@ class _Run:
         barrier.mkdir(parents=True)
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
-            with TemporaryDirectory(prefix="slr-tune-", ignore_cleanup_errors=True) as scratch:
-                self._tuner(recorder, scratch, assign).fit()
+            with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
+                self._tuner(recorder, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
             recorder.failure = recorder.failure or RunFailed(
-                f"Ray Tune stopped: {(str(error).splitlines() or [type(error).__name__])[0]}",
+                f"Ray Tune stopped: {first_line(error)}",
                 hint="Give the same command again; it goes on where it stopped.",
             )
         finally:
