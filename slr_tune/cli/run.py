@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     default=True,
     help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
 )
+@click.option(
+    "--retry-failed", is_flag=True, help="Put the failed trials back into the queue first."
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -61,6 +64,7 @@ def command(
     address: str | None,
     allow_weak_teacher: bool,
     verify: bool,
+    retry_failed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -86,7 +90,9 @@ def command(
     from slr_tune.search.engine import RunOptions
 
     check = _quick_check if verify else None
-    options = RunOptions(storage, address, allow_weak_teacher, check, _typed())
+    options = RunOptions(
+        storage, address, allow_weak_teacher, check, _typed(), retry_failed=retry_failed
+    )
     return _search(spec, options, as_json=as_json)
 
 
@@ -97,7 +103,7 @@ def _typed() -> dict[str, Any]:
     for option in context.command.params:
         name = str(option.name)
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not given or name in ("space", "study", "storage", "as_json", "dry_run"):
+        if not given or name in ("space", "study", "storage", "as_json", "dry_run", "retry_failed"):
             continue
         value = context.params[name]
         if value is False:
@@ -156,6 +162,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
     from slr_tune.study.view import load_study
+    from slr_tune.text import counted
 
     with Progress() as progress:
         outcome = run_search(spec, options, progress)
@@ -165,6 +172,9 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
             f"For more: --trials {len(view.trials) + 6}"
         )
+        failed = sum(trial.state.name == "FAIL" for trial in view.trials)
+        if failed:
+            tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
     if as_json:
         echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
     else:

@@ -17,7 +17,7 @@ from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.manifest import write_manifest
-from slr_tune.study.recovery import Recovery, recover
+from slr_tune.study.recovery import Recovery, recover, reopen_failed
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
@@ -29,6 +29,7 @@ from slr_tune.training.teacher import Teacher, find_teacher
 from trainables.errors import first_line
 
 if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
     from ray.tune import Tuner
 
     from trainables.data import Dataset
@@ -45,6 +46,7 @@ class RunOptions:
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
+        retry_failed: Put the failed trials back into the queue first.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -53,6 +55,7 @@ class RunOptions:
     allow_weak_teacher: bool = False
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,17 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     storage = open_storage(options.storage, create=True)
     with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
         known = is_known(spec.study, storage)
+        if options.retry_failed:
+            _retry_failed(spec.study, storage, progress)
         if not known:
             # Before the study is made: a space that has to be mended would be another study's.
             _check(spec, options, progress)
         store = open_store(spec, storage)
-        recovery = recover(store)
+        if store.replaced:
+            progress.message(
+                f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
+            )
+        recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
         if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
@@ -108,6 +117,13 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         with interrupt_flag(progress.message) as asked:
             run = _Run(store, lock, options, progress, asked)
             return run.execute(data, recovery)
+
+
+def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:
+    numbers = reopen_failed(study, storage)
+    plural = "" if len(numbers) == 1 else "s"
+    listed = ", ".join(map(str, numbers))
+    progress.message(f"Failed trial{plural} back in the queue: {listed or 'none'}")
 
 
 def _check(spec: StudySpec, options: RunOptions, progress: Progress) -> None:
@@ -155,7 +171,9 @@ class _Run:
                 options=self.options.typed,
             )
             target = self.spec.budget.trials
-            recorder = Recorder(self.store, self.lock, target=target, workers=workers)
+            recorder = Recorder(
+                self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
+            )
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
@@ -180,10 +198,11 @@ class _Run:
             with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
                 self._tuner(recorder, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
-            recorder.failure = recorder.failure or RunFailed(
-                f"Ray Tune stopped: {first_line(error)}",
-                hint="Give the same command again; it goes on where it stopped.",
-            )
+            if not self.asked.is_set():  # a signal to all processes ends Ray's too
+                recorder.failure = recorder.failure or RunFailed(
+                    f"Ray Tune stopped: {first_line(error)}",
+                    hint="Give the same command again; it goes on where it stopped.",
+                )
         finally:
             shutil.rmtree(barrier, ignore_errors=True)
             parked = self._sweep(recorder)
@@ -242,7 +261,10 @@ class _Run:
                 storage_path=scratch,
                 verbose=0,
                 stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
-                callbacks=[ray_tune.ProgressTicker(self.progress.tick)],
+                callbacks=[
+                    ray_tune.ProgressTicker(self.progress.tick),
+                    ray_tune.Watchdog(recorder),
+                ],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )

@@ -6,6 +6,7 @@
 - `_node_ip_address` of `ray.init`: without it a machine off the network, or one with a VPN, would
   not find its own session. `_temp_dir`: without it all users could write into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
+- `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
 - `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
 - `~/.ray/auth_token`, Ray's token: were it elsewhere, all users of the machine could read it.
 
@@ -106,6 +107,15 @@ def check_token(address: str) -> None:
     with _nothing_written():
         client: Any = vars(_raylet)["GcsClient"]
         client(address=address)
+
+
+def kill_worker(trial: Any) -> None:
+    """Kills the worker of a Tune trial, if it has one; Tune then starts another for the next."""
+    import ray
+
+    actor = trial.temporary_state.ray_actor
+    if actor is not None:
+        ray.kill(actor)
 
 
 @contextmanager
