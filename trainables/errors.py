@@ -32,6 +32,12 @@ class TrainablesError(Exception):
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says something; its type where there is none."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)
+
+
 class ConfigError(TrainablesError):
     """A setting is unknown, out of range, or contradicts another."""
 

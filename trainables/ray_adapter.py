@@ -159,6 +159,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._deferred = error
 
     def _build(self, assignment: Assignment) -> None:
+        _check_folders(assignment)
         run = build_run(
             assignment.trainable,
             assignment.config,
@@ -219,6 +220,24 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         }
 
 
+class MissingFolder(TrainablesError):
+    """This machine does not see a folder that the driver made or read."""
+
+
+def _check_folders(assignment: Assignment) -> None:
+    """Tells a machine without the shared folders from a run that fails.
+
+    Raises:
+        MissingFolder: With the machine and the folder.
+    """
+    for place in (assignment.folder, assignment.data, assignment.teacher):
+        if place is not None and not Path(place).exists():
+            raise MissingFolder(
+                f"{os.uname().nodename} does not see {place}",
+                hint="All machines of the Ray cluster must share the studies and cache folders.",
+            )
+
+
 def _meet(folder: Path, workers: int) -> None:
     """Waits until all workers are up, at most half a minute.
 
@@ -226,7 +245,10 @@ def _meet(folder: Path, workers: int) -> None:
     starting for it: where the first trial ends early, one actor ends up with all the work.
     """
     mark = folder / f"{os.uname().nodename}-{os.getpid()}"
-    mark.touch()
+    try:
+        mark.touch()
+    except OSError:  # told with the first step
+        return
     waiting = threading.Event()
     for _ in range(int(_BARRIER_SECONDS / _BARRIER_POLL_SECONDS)):
         if len(list(folder.iterdir())) >= workers:
@@ -242,6 +264,8 @@ def _failure(error: BaseException) -> dict[str, Any]:
     ended_by = "disk_full" if disk_full else "oom" if is_out_of_memory(error) else "error"
     if isinstance(error, CheckpointUnreadable):
         ended_by = "unreadable"
+    if isinstance(error, MissingFolder):
+        ended_by = "missing_folder"
     text = str(error) if disk_full or ours else "".join(traceback.format_exception(error))
     with contextlib.suppress(RuntimeError):
         torch.cuda.empty_cache()

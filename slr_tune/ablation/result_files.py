@@ -14,6 +14,7 @@ from pathlib import Path
 
 from slr_tune.ablation.result import SCHEMA, AblationResult
 from slr_tune.errors import SlrTuneError
+from trainables.errors import first_line
 from trainables.files.atomic import replace_file
 
 RESULT_FILE = "result.json"
@@ -47,7 +48,7 @@ def read_result(folder: Path) -> AblationResult:
             raise ValueError(f"it is not of schema {SCHEMA}")
         result: AblationResult = TypeAdapter(AblationResult).validate_python(content)
     except (OSError, ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise SlrTuneError(
             f"{path} cannot be read: {reason}", hint="slr-tune ablate writes it anew."
         ) from error

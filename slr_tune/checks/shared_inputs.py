@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from slr_tune.checks.largest_config import largest_config
 from slr_tune.checks.result import Unavailable
 from slr_tune.space import Point, StudySpec
 from slr_tune.study.folders import cache_root
+from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.teacher import known_trainings
 from slr_tune.training.workers import workers_here
 from trainables.building import build_run
@@ -47,11 +48,12 @@ class CheckInputs:
         self.storage = storage
         self.cluster = cluster
         self._device = device
-        self._scratch = tempfile.TemporaryDirectory(prefix="slr-tune-verify-")
+        self._open = ExitStack()
+        self._scratch = self._open.enter_context(scratch_folder())
 
     def close(self) -> None:
         """Removes what was written."""
-        self._scratch.cleanup()
+        self._open.close()
 
     @property
     def built_in(self) -> bool:
@@ -118,7 +120,7 @@ class CheckInputs:
         if known is not None:
             return known
         run = self.build_run(self.spec.teacher.value, self.teacher_config, self.few, teacher=None)
-        path = Path(self._scratch.name) / "teacher.pt"
+        path = self._scratch / "teacher.pt"
         save_checkpoint(path, run.state_dict())
         return path
 
@@ -182,7 +184,7 @@ class CheckInputs:
             {**config, **device},
             data=data,
             seed=self.spec.seed,
-            cache=Path(self._scratch.name),
+            cache=self._scratch,
             teacher=teacher,
         )
         return cast(CtcRun, run)

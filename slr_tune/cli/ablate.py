@@ -14,9 +14,6 @@ from slr_tune.cli.printing import print_page
 if TYPE_CHECKING:
     from slr_tune.ablation.design import Design
 
-if TYPE_CHECKING:
-    from slr_tune.ablation.design import Design
-
 
 @command_named(
     "ablate",
@@ -125,7 +122,6 @@ def command(
 
 def _ablate(design: Design, *, as_json: bool) -> int:
     from slr_tune.ablation.run import run_ablation
-    from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.report.ablation import ablation_page, write_report
     from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
 
@@ -138,7 +134,7 @@ def _ablate(design: Design, *, as_json: bool) -> int:
             result, folder = run_ablation(design, Talk(tell, asked.is_set))
         except Interrupted:
             tell("Interrupted. What was trained is kept; the same command goes on.")
-            return EXIT_INTERRUPTED
+            return asked.exit_code
     tell("Writing the report")
     paths = write_report(result, folder)
     if as_json:

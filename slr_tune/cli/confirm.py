@@ -42,7 +42,6 @@ def command(
     """
     from slr_tune.ablation.confirm import confirm
     from slr_tune.ablation.winners_curse import confirm_row
-    from slr_tune.cli.main import EXIT_INTERRUPTED
     from slr_tune.study.confirmed import write_confirmed
     from slr_tune.study.view import load_study
     from slr_tune.training.interrupt import Talk, interrupt_flag
@@ -61,7 +60,7 @@ def command(
         )
     if entries is None:
         tell("Interrupted. What was trained is kept; the same command goes on.")
-        return EXIT_INTERRUPTED
+        return asked.exit_code
     rows = [confirm_row(entry) for entry in entries]
     tell(f"wrote {write_confirmed(view.folder, rows)}")
     if as_json:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from slr_tune.cli.options import examples
+from slr_tune.training.interrupt import Terminated, end_like_ctrl_c
 from slr_tune.training.ray_private import prepare_environment
 from trainables.errors import TrainablesError
 
@@ -86,7 +87,8 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Hyperparameter search and ablation for CTC sign-language recognisers.
 
-    Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted.
+    Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by
+    SIGHUP).
     """
 
 
@@ -95,6 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A command makes much and drops little: with 10,000 trials, looking for garbage so often, and
     # at the exit through all that is left, would take a third of the time.
     gc.set_threshold(50_000, 20, 50)
+    end_like_ctrl_c()
     prepare_environment()  # now: the module of a custom run may import Ray before a session opens
     code = run(arguments)
     gc.freeze()
@@ -111,8 +114,9 @@ def run(arguments: list[str] | None = None) -> int:
     except TrainablesError as error:
         click.echo(f"slr-tune: {error}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        ended = error.__cause__ if isinstance(error, click.Abort) else error
+        return ended.exit_code if isinstance(ended, Terminated) else EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     default=True,
     help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
 )
+@click.option(
+    "--retry-failed", is_flag=True, help="Put the failed trials back into the queue first."
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -62,13 +65,14 @@ def command(
     address: str | None,
     allow_weak_teacher: bool,
     verify: bool,
+    retry_failed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
     """Searches SPACE, a YAML file, until its study has the trials asked for.
 
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
-    Ctrl-C stores what is done; a second one ends at once.
+    Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
     """
     from slr_tune.space import load_spec
 
@@ -87,7 +91,9 @@ def command(
     from slr_tune.search.engine import RunOptions
 
     check = partial(_quick_check, cluster=address is not None) if verify else None
-    options = RunOptions(storage, address, allow_weak_teacher, check, _typed())
+    options = RunOptions(
+        storage, address, allow_weak_teacher, check, _typed(), retry_failed=retry_failed
+    )
     return _search(spec, options, as_json=as_json)
 
 
@@ -98,7 +104,7 @@ def _typed() -> dict[str, Any]:
     for option in context.command.params:
         name = str(option.name)
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not given or name in ("space", "study", "storage", "as_json", "dry_run"):
+        if not given or name in ("space", "study", "storage", "as_json", "dry_run", "retry_failed"):
             continue
         value = context.params[name]
         if value is False:
@@ -152,11 +158,12 @@ def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:
 
 
 def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
-    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+    from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
     from slr_tune.study.view import load_study
+    from slr_tune.text import counted
 
     with Progress() as progress:
         outcome = run_search(spec, options, progress)
@@ -166,12 +173,15 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
             f"For more: --trials {len(view.trials) + 6}"
         )
+        failed = sum(trial.state.name == "FAIL" for trial in view.trials)
+        if failed:
+            tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
     if as_json:
         echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))
-    if outcome.interrupted:
+    if outcome.stop is not None:
         tell("Interrupted. The same command goes on where it stopped.")
-        return EXIT_INTERRUPTED
+        return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED

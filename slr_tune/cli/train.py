@@ -15,6 +15,7 @@ from slr_tune.cli.options import command_named, echo_json, json_option, set_opti
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
+    from slr_tune.training.interrupt import StopRequest
     from trainables.runs.ctc_run import CtcRun
 
 
@@ -69,7 +70,7 @@ def command(
 
     Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
     """
-    from slr_tune.cli.main import EXIT_INTERRUPTED, EXIT_RUN_FAILED
+    from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings
 
     settings = read_train_settings(
@@ -83,12 +84,12 @@ def command(
     )
     folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)
-    interrupted = _drive(run, folder)
+    stop = _drive(run, folder)
     summary = _summary(run, folder)
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
-    if interrupted:
+    if stop is not None:
         tell("Interrupted. The same command goes on where it stopped.")
-        return EXIT_INTERRUPTED
+        return stop.exit_code
     return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
 
@@ -126,8 +127,8 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     return run
 
 
-def _drive(run: CtcRun, folder: Path) -> bool:
-    """Trains to the end; returns whether somebody asked to stop before it."""
+def _drive(run: CtcRun, folder: Path) -> StopRequest | None:
+    """Trains to the end; returns who asked to stop before it, None where nobody did."""
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
@@ -139,10 +140,10 @@ def _drive(run: CtcRun, folder: Path) -> bool:
             told += 1
             tell(_line(row, run.config.max_epochs))
             if asked.is_set():
-                return run.ended_by is None
+                return asked if run.ended_by is None else None
     if told == 0:
         tell(f"The run in {folder} has ended already; nothing to do.")
-    return False
+    return None
 
 
 def _line(row: Mapping[str, float], max_epochs: int) -> str:

@@ -115,8 +115,12 @@ def _trial_note(view: StudyView, trial: FrozenTrial) -> str:
     fixed = {name: value for name, value in config.items() if name not in searched}
     lines.append(f"**The rest of its configuration**: {_listed(fixed)}.")
     if record is not None and record.error:
-        lines.append(f"**Error**: `{record.error.strip().splitlines()[-1]}`")
+        lines.append(f"**Error**: `{_last_line(record.error)}`")
     return "\n\n".join(lines)
+
+
+def _last_line(error: str) -> str:
+    return (error.strip() or "no text").splitlines()[-1]
 
 
 def _listed(values: Mapping[str, Any]) -> str:

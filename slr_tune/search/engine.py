@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
@@ -19,16 +17,19 @@ from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.manifest import write_manifest
-from slr_tune.study.recovery import Recovery, recover
+from slr_tune.study.recovery import Recovery, recover, reopen_failed
 from slr_tune.study.storage import open_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
-from slr_tune.training.interrupt import Talk, interrupt_flag
+from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
-from slr_tune.training.session import workers_session
+from slr_tune.training.scratch import scratch_folder
+from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
+from trainables.errors import first_line
 
 if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
     from ray.tune import Tuner
 
     from trainables.data import Dataset
@@ -45,6 +46,7 @@ class RunOptions:
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
+        retry_failed: Put the failed trials back into the queue first.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -53,6 +55,7 @@ class RunOptions:
     allow_weak_teacher: bool = False
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,21 @@ class SearchOutcome:
     Attributes:
         started: Trials that this run started or took up again.
         recovery: What it found of an earlier one.
-        interrupted: Whether a person ended it.
+        stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
     """
 
     started: int
     recovery: Recovery
-    interrupted: bool = False
+    stop: StopRequest | None = None
     parked: tuple[int, ...] = ()
     teacher: Teacher | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it."""
+        return self.stop is not None
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
@@ -89,11 +97,17 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     storage = open_storage(options.storage, create=True)
     with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
         known = is_known(spec.study, storage)
+        if options.retry_failed:
+            _retry_failed(spec.study, storage, progress)
         if not known:
             # Before the study is made: a space that has to be mended would be another study's.
             _check(spec, options, progress)
         store = open_store(spec, storage)
-        recovery = recover(store)
+        if store.replaced:
+            progress.message(
+                f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
+            )
+        recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
         if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
@@ -103,6 +117,13 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         with interrupt_flag(progress.message) as asked:
             run = _Run(store, lock, options, progress, asked)
             return run.execute(data, recovery)
+
+
+def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:
+    numbers = reopen_failed(study, storage)
+    plural = "" if len(numbers) == 1 else "s"
+    listed = ", ".join(map(str, numbers))
+    progress.message(f"Failed trial{plural} back in the queue: {listed or 'none'}")
 
 
 def _check(spec: StudySpec, options: RunOptions, progress: Progress) -> None:
@@ -119,7 +140,7 @@ class _Run:
     lock: StudyLock
     options: RunOptions
     progress: Progress
-    asked: threading.Event
+    asked: StopRequest
 
     @property
     def spec(self) -> StudySpec:
@@ -141,7 +162,7 @@ class _Run:
                     allow_weak=self.options.allow_weak_teacher,
                 )
             if self.asked.is_set():
-                return SearchOutcome(0, recovery, interrupted=True, teacher=teacher)
+                return SearchOutcome(0, recovery, self.asked, teacher=teacher)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -150,13 +171,16 @@ class _Run:
                 options=self.options.typed,
             )
             target = self.spec.budget.trials
-            recorder = Recorder(self.store, self.lock, target=target, workers=workers)
+            recorder = Recorder(
+                self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
+            )
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
         started = self._finished() - before + len(parked)
-        return SearchOutcome(started, recovery, self.asked.is_set(), tuple(parked), teacher)
+        stop = self.asked if self.asked.is_set() else None
+        return SearchOutcome(started, recovery, stop, tuple(parked), teacher)
 
     def _finished(self) -> int:
         return sum(trial.state.is_finished() for trial in self.store.trials)
@@ -171,13 +195,14 @@ class _Run:
         barrier.mkdir(parents=True)
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
-            with TemporaryDirectory(prefix="slr-tune-", ignore_cleanup_errors=True) as scratch:
-                self._tuner(recorder, scratch, assign).fit()
+            with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
+                self._tuner(recorder, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
-            recorder.failure = recorder.failure or RunFailed(
-                f"Ray Tune stopped: {(str(error).splitlines() or [type(error).__name__])[0]}",
-                hint="Give the same command again; it goes on where it stopped.",
-            )
+            if not self.asked.is_set():  # a signal to all processes ends Ray's too
+                recorder.failure = recorder.failure or RunFailed(
+                    f"Ray Tune stopped: {first_line(error)}",
+                    hint="Give the same command again; it goes on where it stopped.",
+                )
         finally:
             shutil.rmtree(barrier, ignore_errors=True)
             parked = self._sweep(recorder)
@@ -236,7 +261,10 @@ class _Run:
                 storage_path=scratch,
                 verbose=0,
                 stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
-                callbacks=[ray_tune.ProgressTicker(self.progress.tick)],
+                callbacks=[
+                    ray_tune.ProgressTicker(self.progress.tick),
+                    ray_tune.Watchdog(recorder),
+                ],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )

@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
+from slr_tune.training.ray_private import kill_worker
 from trainables.ray_adapter import RESULT, Assignment
 
 
@@ -105,6 +106,28 @@ class StopOnRequest(_NotStored, Stopper):  # type: ignore[misc]  # Ray ships no 
     def stop_all(self) -> bool:
         """Whether to end."""
         return self._asked() or self._recorder.failure is not None
+
+
+class Watchdog(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no types
+    """Has the workers replaced that bring no epoch in time."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Wraps the recorder."""
+        self._recorder = recorder
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Its worker is up."""
+        self._recorder.begin(Assignment.from_ray(trial.config).number)
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """After each turn of Tune's loop."""
+        nobody: list[int] = []
+        late = self._recorder.guarded(self._recorder.time_out, nobody)
+        for trial in trials if late else ():
+            if Assignment.from_ray(trial.config).number in late:
+                kill_worker(trial)
 
 
 class ProgressTicker(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no types

@@ -14,12 +14,14 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
+from slr_tune.search.attempts import LIMIT, Attempts
 from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
+from slr_tune.text import duration
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,8 @@ class Report:
     Attributes:
         rows: The newest rows of the curve; all of them from epoch 1 where `history` is set.
         history: Whether this is a run's account of itself after a restart, nothing trained.
-        ended_by: The run's own reason to end, or "error", "oom", "disk_full", "unreadable"; None
-            to go on.
+        ended_by: The run's own reason to end, or "error", "oom", "disk_full", "unreadable",
+            "missing_folder"; None to go on.
         error: Text of the error.
         facts: What the run tells of itself: parameters, memory, remedies.
         checkpoint: Best checkpoint, relative to the trial's folder.
@@ -65,11 +67,29 @@ class Recorder:
         failure: Why the run cannot go on; None while it can.
     """
 
-    def __init__(self, store: StudyStore, lock: StudyLock, *, target: int, workers: int) -> None:
-        """Rebuilds the rungs from the stored trials."""
+    def __init__(
+        self,
+        store: StudyStore,
+        lock: StudyLock,
+        *,
+        target: int,
+        workers: int,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Rebuilds the rungs from the stored trials.
+
+        Args:
+            store: The study.
+            lock: Held by this driver.
+            target: Trials asked for.
+            workers: Trials that may run side by side.
+            stopped: Whether somebody asked to end: a worker that dies then is nobody's fault.
+        """
         self.store = store
         self.lock = lock
         self._target = target
+        self._stopped = stopped
+        self._attempts = Attempts(store.trials, timeout=store.spec.resources.trial_timeout)
         self.workers = workers
         self._errors_in_a_row = 0
         self._noticed: set[str] = set()
@@ -83,20 +103,29 @@ class Recorder:
         Ray asks after every result, so the database is read only where a worker waits for the
         answer: reading the unfinished trials each time cost more than all else the driver does.
         """
-        if len(self.store.live) >= self.workers or self.drained:
+        busy = self._attempts.busy(self.store.live)
+        if busy >= self.workers or self.drained:
             return None
         self._check_lock()
         trials = self.store.trials
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        if not waiting and len(trials) >= self._target:
+        done = not waiting and len(trials) >= self._target
+        again = self._attempts.take_again(at_once=done and busy == 0)
+        if again is None and done:
             self._drained = True
             return None
-        return self.store.start_trial(tpe(seed=self.store.spec.seed, number=len(trials)))
+        live = (
+            self.store.start_trial(tpe(seed=self.store.spec.seed, number=len(trials)))
+            if again is None
+            else self.store.live[again]
+        )
+        self._attempts.hand_out(live.number)
+        return live
 
     @property
     def drained(self) -> bool:
         """Whether no trial is left to start; one whose worker dies comes back into the queue."""
-        return self._drained or self.failure is not None
+        return (self._drained and not self._attempts.waiting) or self.failure is not None
 
     def report(self, number: int, report: Report) -> bool:
         """Stores what a worker sent.
@@ -124,9 +153,15 @@ class Recorder:
         except UpdateFinishedTrialError:
             # Somebody ended it by hand, in the dashboard for instance. Their word stands.
             self.store.live.pop(number, None)
+            self._attempts.forget(number)
             return True
 
     def _enter(self, live: LiveTrial, report: Report) -> bool:
+        if _is_blameless(report, epochs=live.record.epochs):
+            self._failed_to_start(live, str(report.ended_by), report.error or "")
+            return True
+        if report.rows and not report.history:
+            self._attempts.report(live.number, report.rows)
         if report.history:
             self.store.catch_up(live, report.rows)
         else:
@@ -142,12 +177,72 @@ class Recorder:
         live = self.store.live.get(number)
         if live is None:
             return
-        if self.store.exhausted(live):
+        if self._stopped():
+            return  # parked with the others
+        if not live.record.epochs:
+            self._failed_to_start(live, "killed", error)
+            return
+        charged = self._attempts.lived_long(number)
+        self._attempts.forget(number)
+        if charged and self.store.exhausted(live):
             self.store.finish(live, "killed", error=error)
-        else:
-            logger.warning("trial %d lost its worker and will be taken up again", number)
-            self.store.park(live, blameless=False)
-            self._drained = False
+            return
+        logger.warning("trial %d lost its worker and will be taken up again", number)
+        self.store.park(live, blameless=not charged)
+        self._drained = False
+        if not charged:
+            self._attempts.in_a_row += 1
+            self._blame_machine(number, error)
+
+    def begin(self, number: int) -> None:
+        """The worker of a trial is there; its epochs count from now on."""
+        if number in self.store.live:
+            self._attempts.begin(number)
+
+    def time_out(self) -> list[int]:
+        """Ends the trials that brought no epoch in time; their workers are to be replaced."""
+        numbers = self._attempts.overdue()
+        for number in numbers:
+            self._check_lock()
+            live = self.store.live.get(number)
+            self._attempts.forget(number)
+            if live is not None:
+                logger.warning("trial %d brought no epoch in time and is given up", number)
+                limit = duration(self._attempts.limit() or 0.0)
+                self.store.finish(live, "timeout", error=f"no epoch within {limit}")
+        return numbers
+
+    def _failed_to_start(self, live: LiveTrial, reason: str, error: str) -> None:
+        """A trial did not reach its first epoch: try it again, or find out whose fault it is."""
+        number = live.number
+        times = self._attempts.fail(number)
+        if times >= LIMIT and self._attempts.in_a_row < LIMIT and reason in ("oom", "killed"):
+            # Others reached theirs meanwhile.
+            self._attempts.forget(number)
+            self.store.finish(live, reason, error=error)
+            return
+        logger.warning(
+            "trial %d did not reach its first epoch and will be tried again: %s",
+            number,
+            _last_word(error),
+        )
+        self._blame_machine(number, error)
+
+    def _blame_machine(self, number: int, error: str) -> None:
+        """Ends the run after some failures in a row, or goes on with the workers that get on."""
+        if self._attempts.in_a_row < LIMIT:
+            return
+        busy = self._attempts.busy(self.store.live)
+        if busy:
+            self.workers, self._attempts.in_a_row = busy, 0
+            logger.warning("going on with %d trials at a time", busy)
+            return
+        raise RunFailed(
+            f"{LIMIT} runs in a row got nowhere, the last (trial {number}) with: "
+            f"{_last_word(error)}",
+            hint="No trial is charged with it; they wait. Free the memory or the GPU, take fewer "
+            "--workers, or mount the missing folder; then give the same command again.",
+        )
 
     def sweep(self) -> list[int]:
         """Parks what is still in the air when the run ends early; returns the trials' numbers."""
@@ -189,12 +284,14 @@ class Recorder:
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
         if report.ended_by is not None:
+            self._attempts.forget(live.number)
             self.store.finish(live, report.ended_by, error=report.error)
             if report.ended_by == "error" and not report.rows:
                 self._count_error(live.number, report.error or "")
             return True
         stopped = self._stopped_at_rung(live)
         if stopped:
+            self._attempts.forget(live.number)
             self.store.finish(live, "asha")
         return stopped
 
@@ -223,6 +320,12 @@ class Recorder:
                 hint=f"See slr-tune show {self.store.spec.study} --trial {number} for the whole "
                 "error.",
             )
+
+
+def _is_blameless(report: Report, *, epochs: int) -> bool:
+    """Whether an end says nothing of the configuration: there was no room, or no folder."""
+    begun = bool(report.rows or epochs)
+    return report.ended_by == "missing_folder" or (report.ended_by == "oom" and not begun)
 
 
 def _last_word(error: str) -> str:

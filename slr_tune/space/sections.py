@@ -87,12 +87,15 @@ class Resources:
         workers: Trials at a time; "auto" for as many as the machine holds.
         cpus_per_trial: CPU cores of a trial.
         gpus_per_trial: GPUs of a trial; a fraction shares one.
+        trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
+            the study's median epoch, at least ten minutes.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
+    trial_timeout: Annotated[float, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,8 @@ class StudyLock:
     Attributes:
         lost: Set when another driver took the study over, which happens when this process was
             suspended for over a minute. Whoever writes must look at it before each write.
+        idle_seconds: Time since the last sign of life of whoever held the study before; 0 where
+            nobody did.
     """
 
     def __init__(self, engine: Engine, study: str) -> None:
@@ -74,6 +76,7 @@ class StudyLock:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost = threading.Event()
+        self.idle_seconds = 0.0
 
     def acquire(self) -> None:
         """Takes the study.
@@ -127,6 +130,7 @@ class StudyLock:
                     f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago",
                     hint="Wait for it, stop it, or choose another name with --study.",
                 )
+            self.idle_seconds = holder.heartbeat_age_seconds
             unchanged = (
                 _drivers.c.study == self._study,
                 _drivers.c.heartbeat == found.heartbeat,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -66,6 +66,14 @@ def study_of_trial(engine: Engine, key: int) -> int:
     with engine.connect() as connection:
         query = sa.select(_trials.c.study_id).where(_trials.c.trial_id == key)
         return int(connection.execute(query).scalar_one())
+
+
+def reopen_trials(engine: Engine, keys: Sequence[int]) -> None:
+    """Puts finished trials back into the queue, which no public method does."""
+    mine = _trials.c.trial_id.in_(keys)
+    waiting = sa.update(_trials).where(mine).values(state="WAITING", datetime_complete=None)
+    with engine.begin() as connection:
+        connection.execute(waiting)
 
 
 class StudyCounts(NamedTuple):

@@ -14,7 +14,7 @@ SCHEMA = 1
 _STATES = {
     **dict.fromkeys(("max_epochs", "patience"), TrialState.COMPLETE),
     "asha": TrialState.PRUNED,
-    **dict.fromkeys(("nan", "error", "oom", "killed", "aborted"), TrialState.FAIL),
+    **dict.fromkeys(("nan", "error", "oom", "killed", "timeout", "aborted"), TrialState.FAIL),
 }
 """Reasons for the end of a trial, each with Optuna's state for it."""
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from statistics import median
 
-from optuna.trial import TrialState
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.study.optuna_private import trial_key
-from slr_tune.study.record import record_of
-from slr_tune.study.store import StudyStore
+from slr_tune.study.optuna_private import reopen_trials, trial_key
+from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.store import LiveTrial, StudyStore, is_known
+
+LONG_ENOUGH = 2.0
+"""Median epochs that a process must have had for an epoch before a trial is charged with none."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,13 @@ class Recovery:
     killed: tuple[int, ...] = ()
 
 
-def recover(store: StudyStore) -> Recovery:
-    """Gives each trial that a dead driver left RUNNING its verdict, or a place in the queue."""
+def recover(store: StudyStore, *, idle_seconds: float = 0.0) -> Recovery:
+    """Gives each trial that a dead driver left RUNNING its verdict, or a place in the queue.
+
+    Args:
+        store: The study.
+        idle_seconds: Time since the last driver's last sign of life.
+    """
     resumed, pruned, killed = [], [], []
     for trial in list(store.trials):
         record = record_of(trial)
@@ -40,17 +54,59 @@ def recover(store: StudyStore) -> Recovery:
             store.storage.set_trial_state_values(trial_key(trial), TrialState.WAITING)
             continue
         live = store.take_up(trial, record)
+        lived = _lived(trial, live, died=time.time() - idle_seconds)
         # The curve file may be ahead of the database.
         rows = live.curve.rows()
         if rows and store.spec.objective.metric in rows[0]:
             store.catch_up(live, rows)
+        charged = _is_charged(live, lived, store.trials)
         if any(entry.stopped for entry in live.record.rungs):
             store.finish(live, "asha")
             pruned.append(trial.number)
-        elif store.exhausted(live):
+        elif charged and store.exhausted(live):
             store.finish(live, "killed", error=f"cut off {live.record.attempts} times in a row")
             killed.append(trial.number)
         else:
-            store.park(live, blameless=False)
+            store.park(live, blameless=not charged)
             resumed.append(trial.number)
     return Recovery(tuple(resumed), tuple(pruned), tuple(killed))
+
+
+def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
+    """Puts the failed trials of a study back into its queue; they go on where they were.
+
+    Returns:
+        Their numbers. Trials of other programs are left alone.
+    """
+    if not is_known(study, storage):
+        return ()
+    loaded = optuna.load_study(study_name=study, storage=storage)
+    failed = loaded.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    found = [(trial, record) for trial in failed if (record := record_of(trial)) is not None]
+    reopen_trials(storage.engine, [trial_key(trial) for trial, _ in found])
+    for trial, record in found:
+        fresh = replace(record, ended_by=None, error=None, attempts=0)
+        storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, fresh.to_json())
+    return tuple(trial.number for trial, _ in found)
+
+
+def epoch_seconds(trials: Iterable[FrozenTrial]) -> list[float]:
+    """Seconds of an epoch, by trial, of those whose records say so."""
+    records = filter(None, map(record_of, trials))
+    return [one.seconds / one.epochs for one in records if one.epochs and one.seconds > 0]
+
+
+def _lived(trial: FrozenTrial, live: LiveTrial, *, died: float) -> float:
+    """Seconds that the dead driver had for another epoch."""
+    start = 0.0 if trial.datetime_start is None else trial.datetime_start.timestamp()
+    with suppress(OSError):
+        start = max(start, live.curve.path.stat().st_mtime)
+    return died - start
+
+
+def _is_charged(live: LiveTrial, lived: float, trials: Iterable[FrozenTrial]) -> bool:
+    """Whether a cut-off trial could have stored another epoch, and did not."""
+    if not live.record.epochs:
+        return False
+    known = epoch_seconds(trials) or [live.record.seconds / live.record.epochs]
+    return lived >= LONG_ENOUGH * median(known)

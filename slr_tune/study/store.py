@@ -69,6 +69,7 @@ class StudyStore:
         self.spec = spec
         self.folder = study_folder(spec.study)
         self.live: dict[int, LiveTrial] = {}
+        self.replaced = False
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -235,6 +236,11 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
     else:
         check_schema(spec.study, stored)
         lines = difference(stored["identity"], spec.identity())
+        if lines and not _has_epochs(study, spec.study):
+            optuna.delete_study(study_name=spec.study, storage=cached)
+            store = open_store(spec, storage)
+            store.replaced = True
+            return store
         if lines:
             raise StudyChanged(
                 f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(lines),
@@ -247,6 +253,15 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
     store.folder.mkdir(parents=True, exist_ok=True)
     store.enqueue_baseline()
     return store
+
+
+def _has_epochs(study: Study, name: str) -> bool:
+    """Whether any epoch of a study is stored, in the database or on disk."""
+    trials = study.get_trials(deepcopy=False)
+    return any(
+        trial.intermediate_values or any(trial_folder(name, trial.number).glob("c*/*.pt"))
+        for trial in trials
+    )
 
 
 def is_known(study: str, storage: RDBStorage) -> bool:

@@ -17,7 +17,7 @@ from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
 from slr_tune.training.stages import Job
 from trainables.data import Dataset
-from trainables.errors import TrainablesError
+from trainables.errors import TrainablesError, first_line
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3
@@ -200,4 +200,4 @@ def _answer(reference: Any) -> Job | Exception:
             return error.cause
         return RunFailed(f"a training failed: {error.cause!r}")
     except RayError as error:
-        return WorkerDied(str(error).splitlines()[0])
+        return WorkerDied(first_line(error))

@@ -4,7 +4,10 @@
   reaches this machine could run code in a session; without `TUNE_MAX_PENDING_TRIALS_PG` Tune would
   start more trials than there are workers; without the others a search would be slower and noisier.
 - `_node_ip_address` of `ray.init`: without it a machine off the network, or one with a VPN, would
-  not find its own session.
+  not find its own session. `_temp_dir`: without it all users could write into the session's files.
+- `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
+- `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
+- `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
 - `~/.ray/auth_token`, Ray's token: were it elsewhere, all users of the machine could read it.
 
 A test looks for each of them in the Ray that is installed.
@@ -13,7 +16,12 @@ A test looks for each of them in the Ray that is installed.
 from __future__ import annotations
 
 import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Ray reads these when it is imported.
 ENVIRONMENT = {
@@ -22,6 +30,9 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
+    # Ten megabytes for each of a session's logs; the default is half a gigabyte, five times.
+    "RAY_ROTATION_MAX_BYTES": "10000000",
+    "RAY_ROTATION_BACKUP_COUNT": "1",
     # The study holds the curves; Tune's own CSV, JSON and TensorBoard files would cost 40 ms each.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Ctrl-C is handled by the run itself: it stores before it ends.
@@ -39,6 +50,9 @@ ENVIRONMENT = {
 PENDING_TRIALS = "TUNE_MAX_PENDING_TRIALS_PG"
 LOOPBACK_ONLY = {"_node_ip_address": "127.0.0.1"}
 """Argument of `ray.init`."""
+_REGISTERED_SECONDS = 0.1
+SESSION_FOLDER = "_temp_dir"
+"""Argument of `ray.init`: the folder of the session's logs and sockets."""
 
 
 def prepare_environment() -> None:
@@ -55,3 +69,68 @@ def limit_pending_trials(count: int) -> None:
 def token_file() -> Path:
     """Where Ray keeps the token of its sessions."""
     return Path.home() / ".ray" / "auth_token"
+
+
+def session_parent() -> Path:
+    """Where Ray would put its sessions; its sockets bear no longer paths than those from here."""
+    return Path(os.environ.get("RAY_TMPDIR", "/tmp"))
+
+
+@contextmanager
+def patient_start(seconds: float) -> Iterator[None]:
+    """Gives the start-up of a Ray session more time than Ray does, for the time of a block."""
+    from ray._private import services
+
+    usual: Any = services.get_node
+    end = time.monotonic() + seconds
+
+    def get_node(gcs_address: str, node_id: str) -> Any:
+        while True:
+            try:
+                return usual(gcs_address, node_id)
+            except RuntimeError:  # it has not registered yet
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_REGISTERED_SECONDS)
+
+    services.get_node = get_node
+    try:
+        yield
+    finally:
+        services.get_node = usual
+
+
+def check_token(address: str) -> None:
+    """Asks a cluster whether it takes our token.
+
+    Raises:
+        ray.exceptions.AuthenticationError: It does not.
+    """
+    from ray import _raylet
+
+    with _nothing_written():
+        client: Any = vars(_raylet)["GcsClient"]
+        client(address=address)
+
+
+def kill_worker(trial: Any) -> None:
+    """Kills the worker of a Tune trial, if it has one; Tune then starts another for the next."""
+    import ray
+
+    actor = trial.temporary_state.ray_actor
+    if actor is not None:
+        ray.kill(actor)
+
+
+@contextmanager
+def _nothing_written() -> Iterator[None]:
+    """Throws away what C++ writes to standard error, for the time of a block."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
-from slr_tune.training.ray_private import LOOPBACK_ONLY, prepare_environment, token_file
+from slr_tune.training.cluster import check_cluster
+from slr_tune.training.interrupt import signals_kept
+from slr_tune.training.ray_private import (
+    LOOPBACK_ONLY,
+    SESSION_FOLDER,
+    patient_start,
+    prepare_environment,
+    session_parent,
+    token_file,
+)
+from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.workers import Node, check_fraction, granted, workers_here
+from trainables.errors import first_line
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
 
 
+_START_SECONDS = (30.0, 120.0)
+"""What a start-up may take, the first time and once more: a machine may be busy."""
+
+_LOG_BYTES = 2_000_000
+
+
 @contextmanager
 def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
     """A Ray session for the time of a block; one that is already running is used and left alone.
+
+    What somebody else's `ray start` or the variable RAY_ADDRESS say is not looked at.
 
     Args:
         address: Of a running cluster, None to start Ray on this machine.
@@ -33,28 +56,36 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    local = {
-        "num_cpus": cpus,
-        "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE_BYTES,
-        **LOOPBACK_ONLY,
-    }
-    options = {"address": address} if address else local
-    try:
-        ray.init(log_to_driver=False, logging_level="ERROR", **options)
-    except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:
-        place = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise RunFailed(
-            f"{place} cannot be reached: {str(error).splitlines()[0]}",
-            hint="Check --address, or leave it out to use this machine alone.",
-        ) from error
-    token = token_file()  # Ray writes it readable by all users of the machine
-    if token.is_file() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)
+    with ExitStack() as stack:
+        if address in (None, "local"):
+            folder = stack.enter_context(scratch_folder(session_parent()))
+            stack.callback(ray.shutdown)
+            _start(folder, cpus)
+        else:
+            stack.callback(ray.shutdown)
+            _join(str(address))
+        _keep_token_private()
+        yield
+
+
+@contextmanager
+def ray_log(path: Path) -> Iterator[None]:
+    """Sends what Ray says of lost workers, 30 lines each, to a file, for the time of a block.
+
+    Args:
+        path: The file; it holds the last megabytes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("ray")
+    before, propagated = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
     try:
         yield
     finally:
-        ray.shutdown()
+        logger.handlers, logger.propagate = before, propagated
+        handler.close()
 
 
 @contextmanager
@@ -94,3 +125,55 @@ def _possible_workers(resources: Resources) -> int:
             "machine.",
         )
     return most if resources.workers == "auto" else min(resources.workers, most)
+
+
+def _start(folder: Path, cpus: int) -> None:
+    """Starts Ray on this machine, a second time and with more patience where it was too slow."""
+    error: Exception | None = None
+    for seconds in _START_SECONDS:
+        with patient_start(seconds):
+            error = _init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                **{**LOOPBACK_ONLY, SESSION_FOLDER: str(folder)},
+            )
+        if error is None:
+            return
+    assert error is not None
+    raise RunFailed(
+        f"Ray does not start on this machine: {first_line(error)}",
+        hint="It may be short of processor time, memory or shared memory (/dev/shm); the same "
+        "command tries again.",
+    ) from error
+
+
+def _join(address: str) -> None:
+    check_cluster(address)
+    error = _init(address=address)
+    if error is not None:
+        raise RunFailed(
+            f"the Ray cluster at {address} does not take us: {first_line(error)}",
+            hint="It must run the same versions of Ray and Python. Leave --address out to use "
+            "this machine alone.",
+        ) from error
+
+
+def _init(**options: Any) -> Exception | None:
+    """Calls `ray.init`, and returns what it raised: on a slow start that is a bare Exception."""
+    import ray
+
+    try:
+        with signals_kept():
+            ray.init(log_to_driver=False, logging_level="ERROR", **options)
+    except Exception as error:
+        ray.shutdown()
+        return error
+    return None
+
+
+def _keep_token_private() -> None:
+    token = token_file()  # Ray writes it readable by all users of the machine
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
 
 class Command:
-    """`slr-tune run` or `slr-tune ablate`, started."""
+    """A command, started."""
 
-    def __init__(self, name: str, space: Path, *arguments: str) -> None:
-        import ray
-
-        address = ray.get_runtime_context().gcs_address
-        command = [sys.executable, "-m", "slr_tune.cli.main", name, str(space)]
+    def __init__(
+        self, name: str, *arguments: str | Path, ray: bool = True, terminal: int | None = None
+    ) -> None:
+        command = [sys.executable, "-m", "slr_tune.cli.main", name, *map(str, arguments)]
+        if ray:
+            command += ["--address", _session()]
         self.process = subprocess.Popen(
-            [*command, "--address", address, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            command,
+            stdin=terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.STDOUT if terminal is None else terminal,
             text=True,
             env=os.environ,
+            preexec_fn=None if terminal is None else _take_terminal,
         )
 
     def wait_until(self, seen: Callable[[], bool]) -> bool:
@@ -47,3 +52,15 @@ class Command:
             self.process.send_signal(number)
         output, _ = self.process.communicate(timeout=180)
         return self.process.returncode, output
+
+
+def _session() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def _take_terminal() -> None:
+    """Makes standard input the terminal that sends this process its SIGHUP."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

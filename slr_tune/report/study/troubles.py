@@ -16,6 +16,7 @@ MEANINGS = {
     "nan": "the loss or a value left the numbers",
     "oom": "out of memory, even after the batch was halved",
     "error": "the run raised an error",
+    "timeout": "it brought no epoch in time",
     "killed": "its worker died again and again",
     "aborted": "ended by hand, or never begun",
 }

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from toy_space import toy_spec
 
 from slr_tune.errors import RunFailed, StudyLocked
+from slr_tune.search.attempts import LIMIT
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
@@ -244,14 +245,31 @@ def test_crash_while_a_trial_is_suggested(make: Make) -> None:
     assert params["level"] == level and "width" in params
 
 
-def test_trial_that_dies_again_and_again_is_given_up(make: Make) -> None:
+def test_trial_that_dies_again_and_again_is_given_up(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A trial that takes the machine down must not do so for ever."""
+    monkeypatch.setattr("slr_tune.study.recovery.LONG_ENOUGH", 0.0)  # each driver lived long
+    first = make()
+    start(first)
+    first.report(0, Report([row(1, 50.0)]))
     for _ in range(RETRY_LIMIT):
         start(make())
     final = make()
     record = record_of(final.store.trials[0])
     assert final.store.trials[0].state == TrialState.FAIL
     assert record is not None and record.ended_by == "killed"
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_drivers_that_die_early_are_not_charged(make: Make, epochs: int) -> None:
+    """Long epochs and a queue that preempts: no start lives long enough to store an epoch."""
+    first = make()
+    start(first)
+    first.report(0, Report([row(epoch, 50.0) for epoch in range(1, epochs + 1)]))
+    for _ in range(2 * RETRY_LIMIT):
+        start(make())
+    assert make().store.trials[0].state == TrialState.WAITING
 
 
 def test_progress_gives_new_attempts(make: Make) -> None:
@@ -275,13 +293,62 @@ def test_ctrl_c_does_not_count_as_an_attempt(make: Make) -> None:
 def test_lost_worker(make: Make) -> None:
     """A worker that dies costs its epoch, not the trial; a trial that kills workers is given up."""
     recorder = make()
-    for _ in range(RETRY_LIMIT - 1):
-        start(recorder)
-        recorder.lost_worker(0, "died")
-        assert recorder.store.trials[0].state == TrialState.WAITING
     start(recorder)
+    recorder.report(0, Report([{**row(1, 50.0), "seconds": 1e-6}]))
     recorder.lost_worker(0, "died")
+    for _ in range(RETRY_LIMIT):
+        assert recorder.store.trials[0].state == TrialState.WAITING
+        assert start(recorder) == 0
+        recorder.lost_worker(0, "died")
     assert recorder.store.trials[0].state == TrialState.FAIL
+
+
+@pytest.mark.parametrize("oom", [True, False])
+def test_a_machine_without_room_burns_no_trial(make: Make, oom: bool) -> None:
+    """Twenty trials failed at construction, baseline included, because a GPU was full."""
+
+    def fail(number: int) -> None:
+        if oom:
+            recorder.report(number, Report([], ended_by="oom", error="CUDA out of memory"))
+        else:
+            recorder.lost_worker(number, "the worker process died")
+
+    recorder = make(trials=8)
+    fail(start(recorder))
+    fail(start(recorder))
+    with pytest.raises(RunFailed, match="3 runs in a row"):
+        fail(start(recorder))
+    assert recorder.sweep() == [0, 1, 2]
+    states = {trial.state for trial in recorder.store.trials}
+    assert states == {TrialState.WAITING}
+    again = make(trials=8)
+    assert start(again) == 0 and again.store.live[0].record.attempts == 1
+
+
+def test_a_trial_too_large_is_found_out(make: Make) -> None:
+    """Where others get on, a trial that never begins is at fault, and is no trial to wait for."""
+    recorder = make(trials=2)
+    small, large = start(recorder), start(recorder)
+    for epoch in range(1, LIMIT + 1):
+        recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
+        assert not recorder.report(small, Report([row(epoch, 50.0)]))
+        if epoch < LIMIT:
+            assert start(recorder) == large  # once there was news of the other
+    record = record_of(recorder.store.trials[large])
+    assert record is not None and record.ended_by == "oom"
+
+
+def test_a_worker_that_fails_is_stopped_and_the_others_go_on(make: Make) -> None:
+    """A node without the shared folder would be given trial after trial."""
+    recorder = make(trials=8)
+    healthy = start(recorder)
+    for _ in range(LIMIT):
+        missing = Report([], ended_by="missing_folder", error="node-2 does not see /studies")
+        assert recorder.report(start(recorder), missing)
+    assert recorder.workers == 1 and recorder.next_trial() is None
+    recorder.report(healthy, Report([row(1, 50.0)], ended_by="max_epochs"))
+    assert start(recorder) == 1  # tried again, elsewhere
+    assert not [t for t in recorder.store.trials if t.state == TrialState.FAIL]
 
 
 def test_suggestions_do_not_depend_on_restarts(

@@ -119,12 +119,15 @@ def test_worker_that_dies_costs_no_trial(tmp_path: Path) -> None:
     assert max(trained.values()) == 1
 
 
-def test_worker_that_always_dies_is_given_up(tmp_path: Path) -> None:
-    """The trial ends as FAIL `killed`, and the search goes on with the next."""
+def test_worker_that_always_dies_ends_the_run(tmp_path: Path) -> None:
+    """No trial is charged with what kills each of them; the same command goes on."""
     fixed = {"journal": tmp_path / "journal", "kill_at": 1, "kill_times": 3}
+    with pytest.raises(RunFailed, match="3 runs in a row"):
+        search(tmp_path, trials=2, max_epochs=2, workers=1, fixed=fixed)
+    assert {trial.state for trial in load_study("toy").trials} == {TrialState.WAITING}
     search(tmp_path, trials=2, max_epochs=2, workers=1, fixed=fixed)
     ended = [record.ended_by for t in load_study("toy").trials if (record := record_of(t))]
-    assert ended[0] == "killed" and ended[1] in ("max_epochs", "asha")
+    assert ended[0] == "max_epochs" and ended[1] in ("max_epochs", "asha")
 
 
 def test_full_disk_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
