@@ -26,6 +26,7 @@ from ray.tune import Trainable
 from trainables.building import build_run, set_up_process
 from trainables.errors import TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
+from trainables.files.origin import Origin
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
 from trainables.protocol import Run
 from trainables.runs.training import whole_state
@@ -62,6 +63,7 @@ class Assignment:
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
+        origin: What the trial's files belong to, as `Origin.to_json` gives it; None to ask nothing.
     """
 
     number: int
@@ -78,6 +80,7 @@ class Assignment:
     barrier: str
     workers: int
     modules: str
+    origin: Mapping[str, Any] | None = None
 
     def to_ray(self) -> dict[str, Any]:
         """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
@@ -159,7 +162,11 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             teacher=Path(assignment.teacher) if assignment.teacher else None,
         )
         every = int(assignment.config.get("checkpoint_every", 0))
-        self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
+        self._folder = CheckpointFolder(
+            Path(assignment.folder) / "checkpoints",
+            every=every,
+            origin=Origin.from_json(assignment.origin),
+        )
         _check_run(run)
         self._run = run
         state = self._folder.load_latest()

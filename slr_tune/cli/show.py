@@ -80,9 +80,7 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     import yaml
 
     from slr_tune.errors import StudyError
-    from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
-    from trainables.files.curve import CurveFile
 
     if not 0 <= number < len(view.trials):
         raise StudyError(
@@ -90,8 +88,8 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
             hint=f"It has trials 0 to {len(view.trials) - 1}.",
         )
     row = trial_row(view.trials[number])
-    folder = trial_folder(view.spec.study, number)
-    curve = CurveFile(folder / "curve.csv").rows()
+    folder = view.own_folder(number)
+    curve = view.curve(number)
     if as_json:
         echo_json({**row, "folder": str(folder), "curve": curve})
         return

@@ -68,6 +68,13 @@ def study_of_trial(engine: Engine, key: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+def forget_values(engine: Engine, key: int) -> None:
+    """Deletes the intermediate values of a trial that has not ended; Optuna has no word for it."""
+    values = _tables["trial_intermediate_values"]
+    with engine.begin() as connection:
+        connection.execute(sa.delete(values).where(values.c.trial_id == key))
+
+
 class StudyCounts(NamedTuple):
     """What a list says of a study.
 

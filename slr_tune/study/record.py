@@ -103,6 +103,11 @@ def record_of(trial: FrozenTrial) -> TrialRecord | None:
     return None if stored is None else TrialRecord.from_json(stored)
 
 
+def begun_anew(record: TrialRecord) -> TrialRecord:
+    """The record of a trial as it was before its first epoch: what it stored is not its own."""
+    return TrialRecord(record.config, record.seed)
+
+
 def state_for(ended_by: str) -> TrialState:
     """Optuna's state for a reason to end.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
@@ -61,9 +63,43 @@ def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
         _check_file(parsed, create=create)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with storage_errors(parsed):
-        return RDBStorage(
+        storage = RDBStorage(
             parsed.render_as_string(hide_password=False), engine_kwargs=_engine_options(parsed)
         )
+    # At the end of the process, by a signal that is handled too, for who did not close it.
+    weakref.finalize(storage, _fold, storage.engine)
+    return storage
+
+
+@contextmanager
+def opened_storage(url: str | None = None, *, create: bool = False) -> Iterator[RDBStorage]:
+    """The same for the time of a block; then all is in the one file, see `close_storage`."""
+    storage = open_storage(url, create=create)
+    try:
+        yield storage
+    finally:
+        close_storage(storage)
+
+
+def close_storage(storage: RDBStorage) -> None:
+    """Closes a database; of SQLite, folds the log of the last writes into the file.
+
+    Without it a copy of the file alone may lack the last trials. Where other processes read at
+    the moment, the last of them to close it does that.
+    """
+    with suppress(*_DATABASE_ERRORS):
+        storage.remove_session()
+    _fold(storage.engine)
+
+
+def _fold(engine: sa.Engine) -> None:
+    with suppress(*_DATABASE_ERRORS):
+        # To open a file that was deleted would make an empty one.
+        if engine.dialect.name == "sqlite" and Path(str(engine.url.database)).exists():
+            with engine.connect() as connection:
+                connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    with suppress(*_DATABASE_ERRORS):
+        engine.dispose()
 
 
 @contextmanager

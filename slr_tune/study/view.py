@@ -14,12 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
+from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.optuna_private import count_studies, read_trials
 from slr_tune.study.record import ATTRIBUTE, record_of
-from slr_tune.study.storage import open_storage, storage_errors, storage_url
+from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
+from trainables.files.curve import CurveFile
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class StudyView:
         trials: Its trials, in order of their number.
         driver: Who runs it or last ran it, None where that is not known.
         folder: Its folder.
+        id: Made once with the study; None of one that an older version made.
     """
 
     spec: StudySpec
     trials: list[FrozenTrial]
     driver: Driver | None
     folder: Path
+    id: str | None = None
 
     @property
     def minimizes(self) -> bool:
@@ -47,6 +51,14 @@ class StudyView:
     def running(self) -> bool:
         """Whether a driver is at work on it."""
         return self.driver is not None and self.driver.alive
+
+    def curve(self, number: int) -> list[dict[str, float]]:
+        """Rows of a trial's curve; none where only another study's files are there."""
+        return CurveFile(self.own_folder(number) / "curve.csv").rows()
+
+    def own_folder(self, number: int) -> Path:
+        """A trial's folder; where another study's stands in its place, the one it was moved to."""
+        return own_trial_folder(self.folder / "trials", number, self.id)
 
     def best(self) -> FrozenTrial | None:
         """The best trial that ended by itself; a pruned one while there is no other. None without.
@@ -74,11 +86,11 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         StorageError: The database does not answer.
     """
     with storage_errors(storage_url(storage)):
-        database = open_storage(storage)
-        known = {driver.study: driver for driver in drivers(database.engine)}
-        names = optuna.get_all_study_names(database)
-        chosen = _choose(name, names, list(known))
-        return read_study(database, chosen, known.get(chosen))
+        with opened_storage(storage) as database:
+            known = {driver.study: driver for driver in drivers(database.engine)}
+            names = optuna.get_all_study_names(database)
+            chosen = _choose(name, names, list(known))
+            return read_study(database, chosen, known.get(chosen))
 
 
 def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyView:
@@ -101,7 +113,7 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
     )
-    return StudyView(spec, trials, driver, study_folder(name))
+    return StudyView(spec, trials, driver, study_folder(name), stored.get("id"))
 
 
 @dataclass(frozen=True)
@@ -132,13 +144,14 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
         StorageError: The database does not answer.
     """
     with storage_errors(storage_url(storage)):
-        database = open_storage(storage)
-        known = drivers(database.engine)
+        with opened_storage(storage) as database:
+            known = drivers(database.engine)
+            counts = count_studies(database.engine)
         order = {driver.study: place for place, driver in enumerate(known)}
         running = {driver.study for driver in known if driver.alive}
         lines = [
             StudyLine(name, states, best, written, name in running, ATTRIBUTE in attributes)
-            for name, states, best, written, attributes in count_studies(database.engine)
+            for name, states, best, written, attributes in counts
         ]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 from trainables.errors import ConfigError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
+from trainables.files.folder_lock import FolderHeld, folder_lock
 from trainables.protocol import Run
 from trainables.runs.ctc_run import CtcRun
 
@@ -51,19 +53,20 @@ def train(
         Rows of the curve, the first after what the folder already holds.
 
     Raises:
-        ConfigError: The folder cannot be written to, or holds a run with other settings, seed,
-            data or teacher.
+        ConfigError: The folder cannot be written to, another process trains into it, or it holds
+            a run with other settings, seed, data or teacher.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
     """
-    store = None if folder is None else _Store(folder, every=checkpoint_every)
-    rows = [] if store is None else store.take_up(run)
-    while run.ended_by is None:
-        row = run.run_epoch()
-        improved = _improves(row, rows, metric=metric, direction=direction)
-        rows.append(row)
-        if store is not None:
-            store.save(run, rows, improved=improved)
-        yield row
+    with nullcontext() if folder is None else _held(folder):
+        store = None if folder is None else _Store(folder, every=checkpoint_every)
+        rows = [] if store is None else store.take_up(run)
+        while run.ended_by is None:
+            row = run.run_epoch()
+            improved = _improves(row, rows, metric=metric, direction=direction)
+            rows.append(row)
+            if store is not None:
+                store.save(run, rows, improved=improved)
+            yield row
 
 
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
@@ -85,6 +88,22 @@ def whole_state(run: Run, rows: Sequence[Mapping[str, float]]) -> dict[str, Any]
             hint="Give it another name in state_dict and load_state_dict.",
         )
     return {**state, "rows": [dict(row) for row in rows]}
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Holds a run's folder against other processes: two would overwrite each other's epochs."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(folder))
+        except FolderHeld as error:
+            raise ConfigError(
+                f"another command trains into {folder}: {error}",
+                hint="Wait for it, stop it, or choose another folder.",
+            ) from error
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+        yield
 
 
 class _Store:
