@@ -198,6 +198,12 @@ def drivers(engine: Engine) -> list[Driver]:
             return []
 
 
+def forget_driver(engine: Engine, study: str) -> None:
+    """Deletes what a database knows of a study's drivers, once the study is no longer there."""
+    with engine.begin() as connection:
+        connection.execute(sa.delete(_drivers).where(_drivers.c.study == study))
+
+
 def make_table(engine: Engine) -> None:
     """Makes the lock's table where it is missing; two processes may do so at once."""
     try:

@@ -44,7 +44,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(_whoami())
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def _whoami() -> str:
