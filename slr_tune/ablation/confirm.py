@@ -95,7 +95,7 @@ def confirm(
 
 def _arm(view: StudyView, number: int, name: str) -> Arm:
     """A trial as an arm of an ablation."""
-    record = record_of(view.trials[number])
+    record = record_of(view.trial(number))
     assert record is not None  # finished trials have one
     trainable = view.spec.trainable
     return Arm(name, resolve(trainable, record.config, what=f"trial {number}"), trainable)

@@ -95,7 +95,7 @@ def _record(
 ) -> tuple[TrialRecord | None, str, StudyView]:
     """A trial's record, what the study trains, and the study."""
     view = load_study(study, storage)
-    return record_of(view.trials[trial]), view.spec.trainable, view
+    return record_of(view.trial(trial)), view.spec.trainable, view
 
 
 def examine(run: FoundRun, *, data: str | None) -> Diagnosis:

@@ -115,11 +115,8 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
         if best is None:
             raise StudyError(f"study {name!r} has no finished trial yet")
         trial = best.number
-    elif not 0 <= trial < len(view.trials):
-        raise StudyError(
-            f"study {name!r} has no trial {trial}",
-            hint=f"It has trials 0 to {len(view.trials) - 1}.",
-        )
+    else:
+        trial = view.trial(trial).number
     path = view.own_folder(trial) / _BEST
     if not path.is_file():
         raise CheckpointError(

@@ -18,8 +18,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from slr_tune.errors import StorageError, StorageMissing
-from slr_tune.study.folders import studies_root
+from slr_tune.errors import StorageError, StorageMissing, StorageUnusable
+from slr_tune.study.folders import at_home, studies_root
 
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
@@ -43,7 +43,10 @@ class _WalConnection(sqlite3.Connection):
 def storage_url(url: str | None = None) -> str:
     """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder."""
     chosen = url or os.environ.get(STORAGE_VARIABLE)
-    return chosen or f"sqlite:///{studies_root() / 'slr-tune.db'}"
+    if chosen:
+        return chosen
+    default = URL.create("sqlite", database=str(studies_root() / "slr-tune.db"))
+    return default.render_as_string()  # a ? or % in the path is written so that it stays one
 
 
 def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
@@ -123,7 +126,13 @@ def storage_error(url: URL | str, error: Exception) -> StorageError:
     """The `StorageError` that tells a person what the database said."""
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
+    unusable = isinstance(cause, ImportError) or any(word in first_line for word in _UNUSABLE)
+    kind = StorageUnusable if unusable else StorageError
+    return kind(f"storage {shown_url(url)}: {first_line}", hint=_way_out(cause, first_line))
+
+
+_UNUSABLE = ("not a database", "malformed", "unable to open")
+"""Words of SQLite about a file that no waiting makes a database."""
 
 
 FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
@@ -155,16 +164,35 @@ def _parse(text: str) -> URL:
             said = "its port is no number; in a password write @ : / as %40 %3A %2F"
         # The password is left out of a text of which only its writer knows where that is.
         shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
-        raise StorageError(
+        raise StorageUnusable(
             f"storage {shown!r} is not a database URL: {said}",
             hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
         ) from error
-    return url
+    return _sqlite_file(url, text) if url.get_backend_name() == "sqlite" else url
+
+
+def _sqlite_file(url: URL, text: str) -> URL:
+    """The URL of a file, `~` expanded; a ? is refused that would cut the path off unseen."""
+    words = text.partition("?")[2]
+    if words and not all(re.match(_SQLITE_OPTION, word) for word in words.split("&")):
+        raise StorageUnusable(
+            f"storage {text!r}: what follows the ? is no option of SQLite",
+            hint="In a path write ? as %3F and % as %25.",
+        )
+    if not url.database or url.database == ":memory:":
+        return url
+    return url.set(database=str(at_home(url.database, "storage")))
+
+
+_SQLITE_OPTION = (
+    r"(timeout|isolation_level|check_same_thread|cached_statements|detect_types"
+    r"|uri|mode|cache|vfs|nolock|immutable)=[^/]*$"
+)
 
 
 def _check_file(url: URL, *, create: bool) -> None:
     if not url.database or url.database == ":memory:":
-        raise StorageError(
+        raise StorageUnusable(
             "an SQLite database in memory is lost with the process",
             hint="Name a file: sqlite:///studies/slr-tune.db",
         )
@@ -180,7 +208,7 @@ def _check_file(url: URL, *, create: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
+        raise StorageUnusable(
             f"cannot make the folder {path.parent}: {error.strerror}",
             hint="Make it writable, or name another database with --storage.",
         ) from error

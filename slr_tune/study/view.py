@@ -18,7 +18,7 @@ from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.optuna_private import count_studies, read_trials
-from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by, is_foreign, record_of
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
@@ -30,10 +30,12 @@ class StudyView:
 
     Attributes:
         spec: The search-space it was made with.
-        trials: Its trials, in order of their number.
+        trials: Its own trials, in order of their number.
         driver: Who runs it or last ran it, None where that is not known.
         folder: Its folder.
         id: Made once with the study; None of one that an older version made.
+        foreign: Trials that another tool added or ended. Nothing that is counted, compared or
+            drawn looks at them.
     """
 
     spec: StudySpec
@@ -41,6 +43,7 @@ class StudyView:
     driver: Driver | None
     folder: Path
     id: str | None = None
+    foreign: tuple[FrozenTrial, ...] = ()
 
     @property
     def minimizes(self) -> bool:
@@ -51,6 +54,25 @@ class StudyView:
     def running(self) -> bool:
         """Whether a driver is at work on it."""
         return self.driver is not None and self.driver.alive
+
+    def trial(self, number: int) -> FrozenTrial:
+        """A trial of its own by its number.
+
+        Raises:
+            StudyError: There is none.
+        """
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        name = self.spec.study
+        if any(trial.number == number for trial in self.foreign):
+            raise StudyError(
+                f"trial {number} of study {name!r} is foreign: another tool added or ended it",
+                hint=f"slr-tune show {name} lists the study's own trials.",
+            )
+        numbers = [trial.number for trial in self.trials]
+        hint = f"It has trials {numbers[0]} to {numbers[-1]}." if numbers else "It has none yet."
+        raise StudyError(f"study {name!r} has no trial {number}", hint=hint)
 
     def curve(self, number: int) -> list[dict[str, float]]:
         """Rows of a trial's curve; none where only another study's files are there."""
@@ -109,11 +131,13 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
     if stored is None:
         raise StudyError(f"study {name!r} was not made by slr-tune")
     check_schema(name, stored)
-    trials = read_trials(database.engine, study_id)
+    found = read_trials(database.engine, study_id)
+    trials = [trial for trial in found if not is_foreign(trial)]
+    foreign = tuple(trial for trial in found if is_foreign(trial))
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
     )
-    return StudyView(spec, trials, driver, study_folder(name), stored.get("id"))
+    return StudyView(spec, trials, driver, study_folder(name), stored.get("id"), foreign)
 
 
 @dataclass(frozen=True)
@@ -122,11 +146,13 @@ class StudyLine:
 
     Attributes:
         name: Its name.
-        trials: Number of trials by state, Optuna's names.
-        best: Best value of a finished trial, None without.
+        trials: Number of its own trials by state, Optuna's names; of a study that another program
+            made, of all.
+        best: Best value of one of them that is finished, None without.
         last_written: When a trial last began or ended, local time.
         running: Whether a driver is at work on it.
         ours: Whether slr-tune made it.
+        foreign: Number of trials that another tool added or ended.
     """
 
     name: str
@@ -135,6 +161,7 @@ class StudyLine:
     last_written: datetime | None
     running: bool
     ours: bool
+    foreign: int = 0
 
 
 def list_studies(storage: str | None = None) -> list[StudyLine]:
@@ -150,8 +177,16 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
         order = {driver.study: place for place, driver in enumerate(known)}
         running = {driver.study for driver in known if driver.alive}
         lines = [
-            StudyLine(name, states, best, written, name in running, ATTRIBUTE in attributes)
-            for name, states, best, written, attributes in counts
+            StudyLine(
+                one.name,
+                one.states,
+                one.best,
+                one.last_written,
+                one.name in running,
+                ATTRIBUTE in one.attributes,
+                one.foreign,
+            )
+            for one in counts
         ]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
 
@@ -178,7 +213,7 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": trial.state.name,
-        "ended_by": None if record is None else record.ended_by,
+        "ended_by": ended_by(trial) if trial.state.is_finished() else None,
         "value": trial.values[0] if trial.values else None,
         "epochs": len(trial.intermediate_values),
         "best_epoch": None if record is None else record.best_epoch,

@@ -182,8 +182,8 @@ def collect(view: StudyView) -> StudyData:
     return StudyData(
         view,
         trials,
-        None if best is None else trials[best.number],
-        None if baseline is None else trials[baseline.number],
+        _numbered(trials, best),
+        _numbered(trials, baseline),
         tuple(read_confirmed(view.folder)),
         budget_rungs(spec.budget),
         study_importance(view) if has_epochs else None,
@@ -192,6 +192,10 @@ def collect(view: StudyView) -> StudyData:
         recogniser,
         last_run(view.folder),
     )
+
+
+def _numbered(trials: Sequence[TrialData], trial: FrozenTrial | None) -> TrialData | None:
+    return next((one for one in trials if trial and one.number == trial.number), None)
 
 
 def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
