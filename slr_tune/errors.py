@@ -8,7 +8,8 @@ TrainablesError (of the runs)         exit code 2
     │   ├── StudyChanged              its stored space differs from the file's
     │   └── StudyLocked               another driver works on it
     ├── StorageError    exit code 1   the database does not answer or cannot be used
-    │   └── StorageMissing            it is a file that is not there yet
+    │   └── StorageUnusable     code 2   what was named is no database, or none for us
+    │       └── StorageMissing        it is a file that is not there yet
     └── RunFailed       exit code 1   the run could not go on; the study can be resumed
 """
 
@@ -79,7 +80,13 @@ class StorageError(SlrTuneError):
     exit_code = 1
 
 
-class StorageMissing(StorageError):
+class StorageUnusable(StorageError):
+    """What was named as database is none: its URL, its driver, its file or its folder."""
+
+    exit_code = 2
+
+
+class StorageMissing(StorageUnusable):
     """The database is a file that is not there: no search was run yet."""
 
 

@@ -27,6 +27,7 @@ from trainables.building import build_run, set_up_process
 from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
 from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
+from trainables.files.origin import Origin
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
 
 RESULT = "slr"
@@ -58,6 +59,7 @@ class Assignment:
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
+        origin: What the trial's files belong to, as `Origin.to_json` gives it; None to ask nothing.
     """
 
     number: int
@@ -74,6 +76,7 @@ class Assignment:
     barrier: str
     workers: int
     modules: str
+    origin: Mapping[str, Any] | None = None
 
     def to_ray(self) -> dict[str, Any]:
         """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
@@ -169,7 +172,11 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             teacher=Path(assignment.teacher) if assignment.teacher else None,
         )
         every = int(assignment.config.get("checkpoint_every", 0))
-        self._folder = CheckpointFolder(Path(assignment.folder) / "checkpoints", every=every)
+        self._folder = CheckpointFolder(
+            Path(assignment.folder) / "checkpoints",
+            every=every,
+            origin=Origin.from_json(assignment.origin),
+        )
         self._run = CheckedRun(
             run,
             metric=assignment.metric,

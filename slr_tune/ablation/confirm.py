@@ -18,7 +18,6 @@ from slr_tune.ablation.result import MAIN, ResultTable
 from slr_tune.ablation.run import look_at_test, opened_store
 from slr_tune.errors import StudyError
 from slr_tune.study.confirmed import ConfirmedTrial
-from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import record_of
 from slr_tune.study.split_openings import LOOKING
 from slr_tune.study.summary import baseline_trial
@@ -26,7 +25,6 @@ from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun, fresh_seeds
-from trainables.files.curve import CurveFile
 from trainables.registry import is_recogniser
 
 
@@ -97,7 +95,7 @@ def confirm(
 
 def _arm(view: StudyView, number: int, name: str) -> Arm:
     """A trial as an arm of an ablation."""
-    record = record_of(view.trials[number])
+    record = record_of(view.trial(number))
     assert record is not None  # finished trials have one
     trainable = view.spec.trainable
     return Arm(name, resolve(trainable, record.config, what=f"trial {number}"), trainable)
@@ -146,6 +144,6 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
     """The lowest dev WER of a trial, whatever its search was after: what fresh seeds give too."""
     if view.spec.objective.metric == "val/wer":
         return float(trial.values[0])
-    rows = CurveFile(trial_folder(view.spec.study, trial.number) / "curve.csv").rows()
+    rows = view.curve(trial.number)
     found = [row["val/wer"] for row in rows if math.isfinite(row.get("val/wer", math.nan))]
     return min(found, default=None)

@@ -26,7 +26,7 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
     """
     from slr_tune.dashboard import LOOPBACK, serve
     from slr_tune.errors import SlrTuneError
-    from slr_tune.study.storage import open_storage
+    from slr_tune.study.storage import opened_storage
 
     if host not in LOOPBACK:
         warning = f"the dashboard has no authentication, and {host} can be reached by others"
@@ -37,5 +37,6 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
         click.echo(f"Warning: {warning}; whoever can, reads every study.", err=True)
     # Optuna's own plots warn of small studies at every look.
     warnings.filterwarnings("ignore", module=r"optuna\b")
-    serve(open_storage(storage), host=host, port=port, announce=click.echo)
+    with opened_storage(storage) as database:
+        serve(database, host=host, port=port, announce=click.echo)
     return 0

@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
+    "move": "Move a study to another database.",
     "report": "Say what a study found, on one page.",
     "importance": "Say which parameters matter.",
     "dashboard": "Look at the studies in a browser.",

@@ -47,7 +47,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     from slr_tune.study.view import trial_row
 
     if as_json:
-        rows = [trial_row(trial) for trial in view.trials]
+        rows = [trial_row(trial) for trial in (*view.trials, *view.foreign)]
         echo_json({**summarise(view), "running": view.running, "rows": rows})
         return
     click.echo(summary_text(view))
@@ -55,7 +55,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
         click.echo(f"Running: {view.driver.description}.")
     sign = 1 if view.minimizes else -1
     best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
-    rows = [trial_row(trial) for trial in best[:top]]
+    rows = [trial_row(trial) for trial in (*best[:top], *view.foreign[:top])]
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
     shown, metric = short_names(names), view.spec.objective.metric
     cells = []
@@ -79,19 +79,11 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
 def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     import yaml
 
-    from slr_tune.errors import StudyError
-    from slr_tune.study.folders import trial_folder
     from slr_tune.study.view import trial_row
-    from trainables.files.curve import CurveFile
 
-    if not 0 <= number < len(view.trials):
-        raise StudyError(
-            f"study {view.spec.study!r} has no trial {number}",
-            hint=f"It has trials 0 to {len(view.trials) - 1}.",
-        )
-    row = trial_row(view.trials[number])
-    folder = trial_folder(view.spec.study, number)
-    curve = CurveFile(folder / "curve.csv").rows()
+    row = trial_row(view.trial(number))
+    folder = view.own_folder(number)
+    curve = view.curve(number)
     if as_json:
         echo_json({**row, "folder": str(folder), "curve": curve})
         return

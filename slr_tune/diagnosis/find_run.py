@@ -18,9 +18,8 @@ from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
 from slr_tune.diagnosis.diagnostics import LOG_PROBS, Diagnostic, Scores, diagnostics
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data, manifest_section
 from slr_tune.study.commands import command_line
-from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import TrialRecord, record_of
-from slr_tune.study.view import load_study
+from slr_tune.study.view import StudyView, load_study
 from trainables.data import Dataset
 from trainables.data.config import check_data_spec
 from trainables.decoding.best_path import greedy_decode
@@ -81,8 +80,9 @@ def find_run(
     except CheckpointError:
         if trial is None or (given is not None and Path(given).exists()):
             raise
-        record, trainable, name = _record(given or study, trial, storage)
-        return FoundRun(f"{name}/{trial}", trial_folder(name, trial), None, record, trainable)
+        record, trainable, view = _record(given or study, trial, storage)
+        name = f"{view.spec.study}/{trial}"
+        return FoundRun(name, view.own_folder(trial), None, record, trainable)
     state = load_checkpoint(named.path)
     record, trainable = None, str(state.get("trainable", ""))
     if named.study is not None and named.trial is not None:
@@ -92,10 +92,10 @@ def find_run(
 
 def _record(
     study: str | None, trial: int, storage: str | None
-) -> tuple[TrialRecord | None, str, str]:
-    """A trial's record, what the study trains, and the study's name."""
+) -> tuple[TrialRecord | None, str, StudyView]:
+    """A trial's record, what the study trains, and the study."""
     view = load_study(study, storage)
-    return record_of(view.trials[trial]), view.spec.trainable, view.spec.study
+    return record_of(view.trial(trial)), view.spec.trainable, view
 
 
 def examine(run: FoundRun, *, data: str | None) -> Diagnosis:

@@ -12,7 +12,7 @@ import yaml
 from slr_tune.errors import SlrTuneError, StudyError
 from slr_tune.space.yaml_reader import parse_value
 from slr_tune.space.yaml_tree import SourcePlace
-from slr_tune.study.folders import cache_root, trial_folder
+from slr_tune.study.folders import cache_root
 from slr_tune.study.manifest import FILE
 from slr_tune.study.view import load_study
 from trainables.data import Dataset, open_dataset, prepare
@@ -115,12 +115,9 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
         if best is None:
             raise StudyError(f"study {name!r} has no finished trial yet")
         trial = best.number
-    elif not 0 <= trial < len(view.trials):
-        raise StudyError(
-            f"study {name!r} has no trial {trial}",
-            hint=f"It has trials 0 to {len(view.trials) - 1}.",
-        )
-    path = trial_folder(name, trial) / _BEST
+    else:
+        trial = view.trial(trial).number
+    path = view.own_folder(trial) / _BEST
     if not path.is_file():
         raise CheckpointError(
             f"trial {trial} of study {name!r} has no checkpoint: it ended before its first epoch"

@@ -14,11 +14,12 @@ from slr_tune.errors import RunFailed
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.space import StudySpec
-from slr_tune.study.folders import cache_root, trial_folder
-from slr_tune.study.lock import StudyLock
+from slr_tune.study.folders import cache_root, study_folder, trial_folder
+from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
+from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed
-from slr_tune.study.storage import open_storage, storage_errors, storage_url
+from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
@@ -94,15 +95,22 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     url = storage_url(options.storage)
     progress.message("Preparing the data") if spec.data else None
     data = prepare(spec.data, cache_root()) if spec.data else None
-    storage = open_storage(options.storage, create=True)
-    with storage_errors(url), StudyLock(storage.engine, spec.study) as lock:
+    with (
+        opened_storage(options.storage, create=True) as storage,
+        storage_errors(url),
+        presence_of(storage, study_folder(spec.study), progress.message) as presence,
+        StudyLock(storage.engine, spec.study) as lock,
+        locked_folder(study_folder(spec.study)),
+    ):
         known = is_known(spec.study, storage)
         if options.retry_failed:
             _retry_failed(spec.study, storage, progress)
         if not known:
             # Before the study is made: a space that has to be mended would be another study's.
             _check(spec, options, progress)
-        store = open_store(spec, storage)
+        data_hash = None if data is None else data.hash
+        presence.watch_folder()
+        store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
@@ -115,7 +123,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         if known:
             _check(spec, options, progress)
         with interrupt_flag(progress.message) as asked:
-            run = _Run(store, lock, options, progress, asked)
+            run = _Run(store, lock, presence, options, progress, asked)
             return run.execute(data, recovery)
 
 
@@ -138,6 +146,7 @@ class _Run:
 
     store: StudyStore
     lock: StudyLock
+    presence: Presence
     options: RunOptions
     progress: Progress
     asked: StopRequest
@@ -170,10 +179,12 @@ class _Run:
                 teacher=None if teacher is None else teacher.stored(),
                 options=self.options.typed,
             )
+            self.store.teach(None if teacher is None else teacher.hash)
             target = self.spec.budget.trials
             recorder = Recorder(
                 self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
             )
+            recorder.presence = self.presence
             before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
@@ -232,6 +243,7 @@ class _Run:
                 barrier=str(barrier),
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
+                origin=live.origin.to_json(),
             )
 
         return assign

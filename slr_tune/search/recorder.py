@@ -17,6 +17,7 @@ from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT, Attempts
 from slr_tune.search.sampler import tpe
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.presence import Presence
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
@@ -63,6 +64,7 @@ class Recorder:
     Attributes:
         store: The study.
         workers: Trials that may run side by side.
+        presence: Looks whether the study's files are still there; None looks at nothing.
         rungs: ASHA's rungs, rebuilt from the study.
         failure: Why the run cannot go on; None while it can.
     """
@@ -91,6 +93,7 @@ class Recorder:
         self._stopped = stopped
         self._attempts = Attempts(store.trials, timeout=store.spec.resources.trial_timeout)
         self.workers = workers
+        self.presence: Presence | None = None
         self._errors_in_a_row = 0
         self._noticed: set[str] = set()
         self._drained = False
@@ -137,6 +140,7 @@ class Recorder:
         if live is None:
             return True
         self._check_lock()
+        self._check_presence(live)
         if report.ended_by in ("disk_full", "unreadable"):
             hint = FREE_SPACE if report.ended_by == "disk_full" else ""
             raise RunFailed(f"trial {number}: {report.error}", hint=hint)
@@ -271,6 +275,12 @@ class Recorder:
                 "one gave no sign of life for a minute",
                 hint="The other one goes on with it; see slr-tune list.",
             )
+
+    def _check_presence(self, live: LiveTrial) -> None:
+        if self.presence is not None:
+            folder = live.curve.path.parent
+            curve = [live.curve.path] if live.written else []
+            self.presence.check(folder, *curve)
 
     def _note_facts(self, live: LiveTrial, report: Report) -> None:
         facts = dict(report.facts or {})

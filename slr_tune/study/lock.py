@@ -11,6 +11,8 @@ import os
 import socket
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from slr_tune.errors import StudyLocked
+from trainables.files.folder_lock import FolderHeld, folder_lock
 
 HEARTBEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
@@ -156,6 +159,39 @@ class StudyLock:
                 continue
 
 
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Holds a study's folder, which a study of the same name in another database may share.
+
+    Raises:
+        StudyLocked: Another driver holds it, or it is the folder of a study whose name differs in
+            upper and lower case only, on a disk that does not tell those apart.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(folder))
+        except FolderHeld as error:
+            raise StudyLocked(
+                f"the folder {folder} is being written to by {error}, which runs a study of this "
+                "name in another database",
+                hint="Wait for it, stop it, choose another name with --study, or another folder "
+                "with SLR_TUNE_STUDIES.",
+            ) from error
+        _check_spelling(folder)
+        yield
+
+
+def _check_spelling(folder: Path) -> None:
+    names = os.listdir(folder.parent)
+    if folder.name not in names:
+        other = next((name for name in names if name.lower() == folder.name.lower()), "another")
+        raise StudyLocked(
+            f"the disk takes {folder.name!r} for {other!r}, the folder of a study that is there "
+            "already: it does not tell upper from lower case",
+            hint="Choose another name with --study.",
+        )
+
+
 def drivers(engine: Engine) -> list[Driver]:
     """Every driver that a database knows, the study written last first."""
     query = sa.select(_drivers, _now(engine).label("now")).order_by(_drivers.c.heartbeat.desc())
@@ -164,6 +200,12 @@ def drivers(engine: Engine) -> list[Driver]:
             return [_driver(row._mapping) for row in connection.execute(query)]
         except (OperationalError, ProgrammingError):
             return []
+
+
+def forget_driver(engine: Engine, study: str) -> None:
+    """Deletes what a database knows of a study's drivers, once the study is no longer there."""
+    with engine.begin() as connection:
+        connection.execute(sa.delete(_drivers).where(_drivers.c.study == study))
 
 
 def make_table(engine: Engine) -> None:

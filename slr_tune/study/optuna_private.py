@@ -36,6 +36,9 @@ from sqlalchemy.engine import Connection, Engine
 
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
+RECORD = "slr"
+"""Attribute of a study, and of its own trials, under which this project's record stands."""
+
 _tables = models.BaseModel.metadata.tables
 _trials, _studies = _tables["trials"], _tables["studies"]
 _directions, _study_attributes = _tables["study_directions"], _tables["study_user_attributes"]
@@ -76,6 +79,13 @@ def reopen_trials(engine: Engine, keys: Sequence[int]) -> None:
         connection.execute(waiting)
 
 
+def forget_values(engine: Engine, key: int) -> None:
+    """Deletes the intermediate values of a trial that has not ended; Optuna has no word for it."""
+    values = _tables["trial_intermediate_values"]
+    with engine.begin() as connection:
+        connection.execute(sa.delete(values).where(values.c.trial_id == key))
+
+
 class StudyCounts(NamedTuple):
     """What a list says of a study.
 
@@ -85,6 +95,8 @@ class StudyCounts(NamedTuple):
         best: Best value of a COMPLETE trial, None without.
         last_written: When a trial last began or ended, local time.
         attributes: Names of the study's attributes.
+        foreign: Trials that `states` and `best` leave out: they are finished, and have no record
+            that says how. Only studies with the record's attribute leave any out.
     """
 
     name: str
@@ -92,6 +104,7 @@ class StudyCounts(NamedTuple):
     best: float | None
     last_written: datetime | None
     attributes: frozenset[str]
+    foreign: int = 0
 
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
@@ -150,7 +163,7 @@ def count_studies(engine: Engine) -> list[StudyCounts]:
         names = connection.execute(sa.select(_studies.c.study_id, _studies.c.study_name)).all()
         keys = sa.select(_study_attributes.c.study_id, _study_attributes.c.key)
         attributes = _nested(connection.execute(keys), lambda: None)
-        states, times = _count_states(connection)
+        states, times, foreign = _count_states(connection)
         best = _best_values(connection)
     return [
         StudyCounts(
@@ -159,6 +172,7 @@ def count_studies(engine: Engine) -> list[StudyCounts]:
             best.get(study),
             _local(max(times.get(study, ()), default=None)),
             frozenset(attributes.get(study, ())),
+            foreign.get(study, 0),
         )
         for study, name in names
     ]
@@ -166,18 +180,36 @@ def count_studies(engine: Engine) -> list[StudyCounts]:
 
 def _count_states(
     connection: Connection,
-) -> tuple[Mapping[int, dict[str, int]], Mapping[int, list[datetime]]]:
-    """Trials of each study by state, and times at which some of them began or ended."""
+) -> tuple[Mapping[int, dict[str, int]], Mapping[int, list[datetime]], Mapping[int, int]]:
+    """Trials of each study by state, times at which some began or ended, and the foreign ones."""
     head = _trials.c
-    groups = head.study_id, head.state
+    own = sa.case((_is_own(), 1), else_=0)
+    groups = head.study_id, head.state, own
     moments = sa.func.max(head.datetime_start), sa.func.max(head.datetime_complete)
     query = sa.select(*groups, sa.func.count(), *moments).group_by(*groups)
     states: dict[int, dict[str, int]] = defaultdict(dict)
     times: dict[int, list[datetime]] = defaultdict(list)
-    for study, state, count, *found in connection.execute(query):
-        states[study][state.name] = count
+    foreign: dict[int, int] = defaultdict(int)
+    for study, state, owned, count, *found in connection.execute(query):
+        if owned:
+            states[study][state.name] = count
+        else:
+            foreign[study] += count
         times[study] += [moment for moment in found if moment]
-    return states, times
+    return states, times, foreign
+
+
+def _is_own() -> sa.ColumnElement[bool]:
+    """As `record.is_foreign` tells it, by the database."""
+    with_record = sa.select(_study_attributes.c.study_id).where(_study_attributes.c.key == RECORD)
+    attributes = _tables["trial_user_attributes"]
+    told = sa.exists().where(
+        attributes.c.trial_id == _trials.c.trial_id,
+        attributes.c.key == RECORD,
+        attributes.c.value_json.not_like('%"ended_by": null%'),
+    )
+    open_states = (TrialState.RUNNING, TrialState.WAITING)
+    return sa.or_(_trials.c.state.in_(open_states), _trials.c.study_id.not_in(with_record), told)
 
 
 def _best_values(connection: Connection) -> dict[int, float]:
@@ -188,7 +220,7 @@ def _best_values(connection: Connection) -> dict[int, float]:
         .join(_values, _values.c.trial_id == _trials.c.trial_id)
         .join(_directions, _directions.c.study_id == _trials.c.study_id)
         .where(_trials.c.state == TrialState.COMPLETE, _directions.c.objective == 0)
-        .where(_values.c.value.is_not(None))
+        .where(_values.c.value.is_not(None), _is_own())
         .group_by(*groups)
     )
     return {

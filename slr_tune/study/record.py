@@ -112,6 +112,11 @@ def epochs_run(trial: FrozenTrial) -> int:
     return max(int(stored.get("epochs", 0)), max(trial.intermediate_values, default=0))
 
 
+def begun_anew(record: TrialRecord) -> TrialRecord:
+    """The record of a trial as it was before its first epoch: what it stored is not its own."""
+    return TrialRecord(record.config, record.seed)
+
+
 def state_for(ended_by: str) -> TrialState:
     """Optuna's state for a reason to end.
 
@@ -123,9 +128,18 @@ def state_for(ended_by: str) -> TrialState:
     return _STATES[ended_by]
 
 
-def ended_by(trial: FrozenTrial) -> str:
-    """How a trial ended, for a person: the record's reason, or the state where there is none."""
+def is_foreign(trial: FrozenTrial) -> bool:
+    """Whether another tool added the trial or ended it: its record does not say how it ended.
+
+    Our own driver writes the reason before it ends a trial. `count_studies` counts the same.
+    """
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
-    if stored.get("ended_by"):
-        return str(stored["ended_by"])
-    return "aborted" if trial.state == TrialState.FAIL else trial.state.name.lower()
+    return trial.state.is_finished() and not stored.get("ended_by")
+
+
+def ended_by(trial: FrozenTrial) -> str:
+    """How a trial ended, for a person: the record's reason, or what else there is to say."""
+    if is_foreign(trial):
+        return "foreign"
+    stored = trial.user_attrs.get(ATTRIBUTE) or {}
+    return str(stored.get("ended_by") or trial.state.name.lower())

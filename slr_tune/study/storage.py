@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from slr_tune.errors import StorageError, StorageMissing
-from slr_tune.study.folders import studies_root
+from slr_tune.errors import StorageError, StorageMissing, StorageUnusable
+from slr_tune.study.folders import at_home, studies_root
 from trainables.files.full_disk import full_disk_number, no_room
 
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
@@ -42,7 +44,10 @@ class _WalConnection(sqlite3.Connection):
 def storage_url(url: str | None = None) -> str:
     """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder."""
     chosen = url or os.environ.get(STORAGE_VARIABLE)
-    return chosen or f"sqlite:///{studies_root() / 'slr-tune.db'}"
+    if chosen:
+        return chosen
+    default = URL.create("sqlite", database=str(studies_root() / "slr-tune.db"))
+    return default.render_as_string()  # a ? or % in the path is written so that it stays one
 
 
 def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
@@ -62,9 +67,43 @@ def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
         _check_file(parsed, create=create)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with storage_errors(parsed):
-        return RDBStorage(
+        storage = RDBStorage(
             parsed.render_as_string(hide_password=False), engine_kwargs=_engine_options(parsed)
         )
+    # At the end of the process, by a signal that is handled too, for who did not close it.
+    weakref.finalize(storage, _fold, storage.engine)
+    return storage
+
+
+@contextmanager
+def opened_storage(url: str | None = None, *, create: bool = False) -> Iterator[RDBStorage]:
+    """The same for the time of a block; then all is in the one file, see `close_storage`."""
+    storage = open_storage(url, create=create)
+    try:
+        yield storage
+    finally:
+        close_storage(storage)
+
+
+def close_storage(storage: RDBStorage) -> None:
+    """Closes a database; of SQLite, folds the log of the last writes into the file.
+
+    Without it a copy of the file alone may lack the last trials. Where other processes read at
+    the moment, the last of them to close it does that.
+    """
+    with suppress(*_DATABASE_ERRORS):
+        storage.remove_session()
+    _fold(storage.engine)
+
+
+def _fold(engine: sa.Engine) -> None:
+    with suppress(*_DATABASE_ERRORS):
+        # To open a file that was deleted would make an empty one.
+        if engine.dialect.name == "sqlite" and Path(str(engine.url.database)).exists():
+            with engine.connect() as connection:
+                connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    with suppress(*_DATABASE_ERRORS):
+        engine.dispose()
 
 
 @contextmanager
@@ -91,8 +130,14 @@ def storage_error(url: URL | str, error: Exception) -> StorageError:
     full = _full_disk(make_url(url))
     if full and "full" not in first_line:
         first_line += f" ({full})"
+    unusable = isinstance(cause, ImportError) or any(word in first_line for word in _UNUSABLE)
+    kind = StorageUnusable if unusable and not full else StorageError
     hint = FREE_SPACE if full else _way_out(cause, first_line)
-    return StorageError(f"storage {shown_url(url)}: {first_line}", hint=hint)
+    return kind(f"storage {shown_url(url)}: {first_line}", hint=hint)
+
+
+_UNUSABLE = ("not a database", "malformed", "unable to open")
+"""Words of SQLite about a file that no waiting makes a database."""
 
 
 FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
@@ -132,16 +177,35 @@ def _parse(text: str) -> URL:
             said = "its port is no number; in a password write @ : / as %40 %3A %2F"
         # The password is left out of a text of which only its writer knows where that is.
         shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
-        raise StorageError(
+        raise StorageUnusable(
             f"storage {shown!r} is not a database URL: {said}",
             hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
         ) from error
-    return url
+    return _sqlite_file(url, text) if url.get_backend_name() == "sqlite" else url
+
+
+def _sqlite_file(url: URL, text: str) -> URL:
+    """The URL of a file, `~` expanded; a ? is refused that would cut the path off unseen."""
+    words = text.partition("?")[2]
+    if words and not all(re.match(_SQLITE_OPTION, word) for word in words.split("&")):
+        raise StorageUnusable(
+            f"storage {text!r}: what follows the ? is no option of SQLite",
+            hint="In a path write ? as %3F and % as %25.",
+        )
+    if not url.database or url.database == ":memory:":
+        return url
+    return url.set(database=str(at_home(url.database, "storage")))
+
+
+_SQLITE_OPTION = (
+    r"(timeout|isolation_level|check_same_thread|cached_statements|detect_types"
+    r"|uri|mode|cache|vfs|nolock|immutable)=[^/]*$"
+)
 
 
 def _check_file(url: URL, *, create: bool) -> None:
     if not url.database or url.database == ":memory:":
-        raise StorageError(
+        raise StorageUnusable(
             "an SQLite database in memory is lost with the process",
             hint="Name a file: sqlite:///studies/slr-tune.db",
         )
@@ -157,7 +221,7 @@ def _check_file(url: URL, *, create: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
+        raise StorageUnusable(
             f"cannot make the folder {path.parent}: {error.strerror}",
             hint=FREE_SPACE
             if full_disk_number(error)

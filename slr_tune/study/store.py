@@ -7,10 +7,13 @@ earlier: the database from the curve file, both from the checkpoint's own copy o
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -21,18 +24,23 @@ from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
+from slr_tune.study.belongings import adopt_folders, sort_out_folders, trial_origin
 from slr_tune.study.folders import study_folder, trial_folder
-from slr_tune.study.optuna_private import get_storage, trial_key
+from slr_tune.study.optuna_private import forget_values, get_storage, trial_key
 from slr_tune.study.record import (
     ATTRIBUTE,
     SCHEMA,
     TrialRecord,
+    begun_anew,
     epochs_run,
     record_of,
     state_for,
 )
 from slr_tune.text import counted
 from trainables.files.curve import CurveFile, EventFile
+from trainables.files.origin import Origin, claim, read_origin
+
+logger = logging.getLogger(__name__)
 
 RETRY_LIMIT = 3
 """Starts of a trial that bring no new epoch before it is given up as `killed`."""
@@ -46,27 +54,46 @@ class LiveTrial:
         number: Optuna's number.
         trial_id: Optuna's key in the database.
         record: What will be stored; kept up to date here, written at rungs and at the end.
+        origin: What its files belong to.
         values: Best value so far by epoch, as stored.
         curve: Its curve file.
         events: Its TensorBoard events.
+        written: Whether this driver has written its curve, so that the file must be there.
     """
 
     number: int
     trial_id: int
     record: TrialRecord
+    origin: Origin
     values: dict[int, float]
     curve: CurveFile
     events: EventFile
+    written: bool = False
 
 
 class StudyStore:
-    """Reads and writes one study; held by the driver that has the study's lock."""
+    """Reads and writes one study; held by the driver that has the study's lock.
 
-    def __init__(self, study: Study, storage: BaseStorage, spec: StudySpec) -> None:
+    Attributes:
+        database: The opened database.
+        id: Made once with the study, and stored in its database.
+        data_hash: Of the prepared data, None without.
+        teacher_hash: Of the teacher's file; None without, and while it is not known.
+        tell: Takes a line for a person.
+    """
+
+    def __init__(
+        self, study: Study, storage: BaseStorage, spec: StudySpec, database: RDBStorage
+    ) -> None:
         """Wraps an opened study; use `open_store`."""
         self.study = study
         self.storage = storage
+        self.database = database
         self.spec = spec
+        self.id: str = study.user_attrs[ATTRIBUTE]["id"]
+        self.data_hash: str | None = None
+        self.teacher_hash: str | None = None
+        self.tell: Callable[[str], None] = logger.warning
         self.folder = study_folder(spec.study)
         self.live: dict[int, LiveTrial] = {}
         self.replaced = False
@@ -75,6 +102,20 @@ class StudyStore:
     def trials(self) -> list[FrozenTrial]:
         """All trials as stored, in order of their number; not to be changed."""
         return self.study.get_trials(deepcopy=False)
+
+    def origin(self, number: int, record: TrialRecord) -> Origin:
+        """What the files of a trial belong to."""
+        origin = trial_origin(self.id, self.spec.study, number, record)
+        return replace(origin, data=self.data_hash, teacher=self.teacher_hash)
+
+    def teach(self, teacher_hash: str | None) -> None:
+        """Says which teacher it is; a trial that another one taught begins anew."""
+        self.teacher_hash = teacher_hash
+        for trial in self.trials:
+            record = record_of(trial)
+            if trial.state == TrialState.WAITING and record is not None:
+                self.take_up(trial, record)
+                self.live.pop(trial.number)
 
     def enqueue_baseline(self) -> None:
         """Makes the space's baseline the first trial of a new study."""
@@ -104,14 +145,24 @@ class StudyStore:
     def take_up(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
         """Holds a trial: its folder, its curve, what the database has of it."""
         folder = trial_folder(self.spec.study, trial.number)
-        folder.mkdir(parents=True, exist_ok=True)
+        origin = self.origin(trial.number, record)
+        aside = claim(folder, origin)
+        values = dict(trial.intermediate_values)
+        if aside is not None:
+            self.tell(f"{folder} did not belong to trial {trial.number}; moved to {aside.name}")
+        if aside is not None and values and not _is_foreign(aside):
+            # They were measured on what is now aside.
+            forget_values(self.database.engine, trial_key(trial))
+            values, record = {}, begun_anew(record)
+            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
         curve = CurveFile(folder / "curve.csv")
         seconds = sum(_number(row.get("seconds")) for row in curve.rows())
         live = LiveTrial(
             trial.number,
             trial_key(trial),
             replace(record, seconds=seconds),
-            dict(trial.intermediate_values),
+            read_origin(folder) or origin,
+            values,
             curve,
             EventFile(folder),
         )
@@ -129,6 +180,7 @@ class StudyStore:
             live.curve.append(row)
             live.events.append(row)
             seconds += live.record.seconds
+        live.written = True
         self._store_value(live, row)
         live.record = replace(live.record, epochs=epoch, seconds=seconds)
         if epoch not in live.values:
@@ -146,6 +198,7 @@ class StudyStore:
         """
         live.curve.repair(rows)
         live.events.repair(rows)
+        live.written = True
         for row in rows:
             if int(row["epoch"]) not in live.values:
                 self._store_value(live, row)
@@ -211,8 +264,20 @@ class StudyStore:
         return self.spec.objective.direction == "minimize"
 
 
-def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
+def open_store(
+    spec: StudySpec,
+    storage: RDBStorage,
+    *,
+    data_hash: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> StudyStore:
     """Opens the study of a search-space file, or makes it. The caller holds the study's lock.
+
+    Args:
+        spec: The search.
+        storage: The opened database.
+        data_hash: Of the prepared data, None without.
+        tell: Takes a line for a person, None for the log.
 
     Raises:
         StudyChanged: The stored study was made with another space; the differences are listed.
@@ -247,10 +312,16 @@ def open_store(spec: StudySpec, storage: RDBStorage) -> StudyStore:
                 hint="Trials of different spaces cannot be compared. Choose another name with "
                 "--study, or undo the change.",
             )
-    if stored.get("latest") != spec.latest():
-        study.set_user_attr(ATTRIBUTE, {**stored, "latest": spec.latest()})
-    store = StudyStore(study, cached, spec)
+    of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
+    told = {"id": uuid.uuid4().hex, **stored, "latest": spec.latest()}
+    if stored != told:
+        study.set_user_attr(ATTRIBUTE, told)
+    store = StudyStore(study, cached, spec, storage)
+    store.data_hash, store.tell = data_hash, tell or logger.warning
     store.folder.mkdir(parents=True, exist_ok=True)
+    if of_before_ids:
+        adopt_folders(store.folder, store.id, spec.study, store.trials, spec.objective.metric)
+    sort_out_folders(store.folder, store.id, store.tell)
     store.enqueue_baseline()
     return store
 
@@ -281,6 +352,11 @@ def check_schema(study: str, stored: Any) -> None:
             f"study {study!r} is of schema {schema!r}, this version of slr-tune reads {SCHEMA}",
             hint="Use the version that made it, or choose another name with --study.",
         )
+
+
+def _is_foreign(aside: Path) -> bool:
+    """Whether what was moved was never this trial's own."""
+    return ".of-study-" in aside.name or ".of-unknown" in aside.name
 
 
 def _best_epoch(values: Mapping[int, float]) -> int | None:

@@ -30,6 +30,7 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "trials": len(view.trials),
         "states": dict(Counter(trial.state.name for trial in view.trials)),
         "ended_by": dict(Counter(map(ended_by, view.trials))),
+        "foreign": [trial.number for trial in view.foreign],
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
@@ -41,7 +42,8 @@ def summarise(view: StudyView) -> dict[str, Any]:
 
 def baseline_trial(view: StudyView) -> FrozenTrial | None:
     """The trial of the space's baseline, which is the first; None where the space has none."""
-    return view.trials[0] if view.trials and view.spec.baseline is not None else None
+    first = view.trials[0] if view.trials and view.spec.baseline is not None else None
+    return first if first is not None and first.number == 0 else None
 
 
 def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
@@ -80,7 +82,20 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
     open_ones = states.get("RUNNING", 0) + states.get("WAITING", 0)
     if open_ones:
         parts.append(f"{open_ones} not finished")
-    return f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
+    said = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
+    return f"{said} {foreign_text(view)}".rstrip()
+
+
+def foreign_text(view: StudyView) -> str:
+    """What is said of trials that are not the study's own; empty without."""
+    if not view.foreign:
+        return ""
+    numbers = ", ".join(str(trial.number) for trial in view.foreign[:10])
+    more = ", ..." if len(view.foreign) > 10 else ""
+    return (
+        f"{len(view.foreign)} foreign trials ({numbers}{more}), which another tool added or ended, "
+        "are left out."
+    )
 
 
 def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
@@ -102,7 +117,9 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
 
     What the space fixes is left out: it is the same in every trial.
     """
-    values = flat(view.spec.space.decode(row["params"])) if row["params"] else {}
+    if not row["params"] or row.get("ended_by") == "foreign":
+        return {}  # another tool's parameters may be none of the space's
+    values = flat(view.spec.space.decode(row["params"]))
     return {name: value for name, value in values.items() if not isinstance(value, list)}
 
 

@@ -14,12 +14,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
+from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.optuna_private import count_studies, read_trials
-from slr_tune.study.record import ATTRIBUTE, epochs_run, record_of
-from slr_tune.study.storage import open_storage, storage_errors, storage_url
+from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, record_of
+from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
+from trainables.files.curve import CurveFile
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,20 @@ class StudyView:
 
     Attributes:
         spec: The search-space it was made with.
-        trials: Its trials, in order of their number.
+        trials: Its own trials, in order of their number.
         driver: Who runs it or last ran it, None where that is not known.
         folder: Its folder.
+        id: Made once with the study; None of one that an older version made.
+        foreign: Trials that another tool added or ended. Nothing that is counted, compared or
+            drawn looks at them.
     """
 
     spec: StudySpec
     trials: list[FrozenTrial]
     driver: Driver | None
     folder: Path
+    id: str | None = None
+    foreign: tuple[FrozenTrial, ...] = ()
 
     @property
     def minimizes(self) -> bool:
@@ -47,6 +54,33 @@ class StudyView:
     def running(self) -> bool:
         """Whether a driver is at work on it."""
         return self.driver is not None and self.driver.alive
+
+    def trial(self, number: int) -> FrozenTrial:
+        """A trial of its own by its number.
+
+        Raises:
+            StudyError: There is none.
+        """
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        name = self.spec.study
+        if any(trial.number == number for trial in self.foreign):
+            raise StudyError(
+                f"trial {number} of study {name!r} is foreign: another tool added or ended it",
+                hint=f"slr-tune show {name} lists the study's own trials.",
+            )
+        numbers = [trial.number for trial in self.trials]
+        hint = f"It has trials {numbers[0]} to {numbers[-1]}." if numbers else "It has none yet."
+        raise StudyError(f"study {name!r} has no trial {number}", hint=hint)
+
+    def curve(self, number: int) -> list[dict[str, float]]:
+        """Rows of a trial's curve; none where only another study's files are there."""
+        return CurveFile(self.own_folder(number) / "curve.csv").rows()
+
+    def own_folder(self, number: int) -> Path:
+        """A trial's folder; where another study's stands in its place, the one it was moved to."""
+        return own_trial_folder(self.folder / "trials", number, self.id)
 
     def best(self) -> FrozenTrial | None:
         """The best trial that ended by itself; a pruned one while there is no other. None without.
@@ -74,11 +108,11 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         StorageError: The database does not answer.
     """
     with storage_errors(storage_url(storage)):
-        database = open_storage(storage)
-        known = {driver.study: driver for driver in drivers(database.engine)}
-        names = optuna.get_all_study_names(database)
-        chosen = _choose(name, names, list(known))
-        return read_study(database, chosen, known.get(chosen))
+        with opened_storage(storage) as database:
+            known = {driver.study: driver for driver in drivers(database.engine)}
+            names = optuna.get_all_study_names(database)
+            chosen = _choose(name, names, list(known))
+            return read_study(database, chosen, known.get(chosen))
 
 
 def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyView:
@@ -97,11 +131,13 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
     if stored is None:
         raise StudyError(f"study {name!r} was not made by slr-tune")
     check_schema(name, stored)
-    trials = read_trials(database.engine, study_id)
+    found = read_trials(database.engine, study_id)
+    trials = [trial for trial in found if not is_foreign(trial)]
+    foreign = tuple(trial for trial in found if is_foreign(trial))
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
     )
-    return StudyView(spec, trials, driver, study_folder(name))
+    return StudyView(spec, trials, driver, study_folder(name), stored.get("id"), foreign)
 
 
 @dataclass(frozen=True)
@@ -110,11 +146,13 @@ class StudyLine:
 
     Attributes:
         name: Its name.
-        trials: Number of trials by state, Optuna's names.
-        best: Best value of a finished trial, None without.
+        trials: Number of its own trials by state, Optuna's names; of a study that another program
+            made, of all.
+        best: Best value of one of them that is finished, None without.
         last_written: When a trial last began or ended, local time.
         running: Whether a driver is at work on it.
         ours: Whether slr-tune made it.
+        foreign: Number of trials that another tool added or ended.
     """
 
     name: str
@@ -123,6 +161,7 @@ class StudyLine:
     last_written: datetime | None
     running: bool
     ours: bool
+    foreign: int = 0
 
 
 def list_studies(storage: str | None = None) -> list[StudyLine]:
@@ -132,13 +171,22 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
         StorageError: The database does not answer.
     """
     with storage_errors(storage_url(storage)):
-        database = open_storage(storage)
-        known = drivers(database.engine)
+        with opened_storage(storage) as database:
+            known = drivers(database.engine)
+            counts = count_studies(database.engine)
         order = {driver.study: place for place, driver in enumerate(known)}
         running = {driver.study for driver in known if driver.alive}
         lines = [
-            StudyLine(name, states, best, written, name in running, ATTRIBUTE in attributes)
-            for name, states, best, written, attributes in count_studies(database.engine)
+            StudyLine(
+                one.name,
+                one.states,
+                one.best,
+                one.last_written,
+                one.name in running,
+                ATTRIBUTE in one.attributes,
+                one.foreign,
+            )
+            for one in counts
         ]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
 
@@ -165,7 +213,7 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
     return {
         "number": trial.number,
         "state": trial.state.name,
-        "ended_by": None if record is None else record.ended_by,
+        "ended_by": ended_by(trial) if trial.state.is_finished() else None,
         "value": trial.values[0] if trial.values else None,
         "epochs": epochs_run(trial),
         "best_epoch": None if record is None else record.best_epoch,

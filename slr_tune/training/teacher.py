@@ -166,12 +166,12 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
     view = load_study(teacher.value, storage)
     best = view.best()
     record = None if best is None else record_of(best)
-    if record is None or record.checkpoint is None:
+    if best is None or record is None or record.checkpoint is None:
         raise SlrTuneError(
             f"study {teacher.value!r}, which is to give the teacher, has no finished trial",
             hint="Run it first, or use teacher: {train: teacher}.",
         )
-    return view.folder / record.checkpoint
+    return view.own_folder(best.number) / "checkpoints" / Path(record.checkpoint).name
 
 
 def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str], None]) -> Teacher:

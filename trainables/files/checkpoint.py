@@ -22,6 +22,9 @@ import torch
 
 from trainables.errors import CheckpointError, CheckpointUnreadable
 from trainables.files.atomic import partial_file
+from trainables.files.origin import FILE as ORIGIN_FILE
+from trainables.files.origin import KEY as ORIGIN_KEY
+from trainables.files.origin import Origin, move_aside, other_than, write_origin
 from trainables.files.plain_state import plain_state, unloadable_keys
 from trainables.memory import is_out_of_memory
 
@@ -130,15 +133,18 @@ class CheckpointFolder:
         latest: File of the last finished epoch.
     """
 
-    def __init__(self, folder: Path, *, every: int = 0) -> None:
+    def __init__(self, folder: Path, *, every: int = 0, origin: Origin | None = None) -> None:
         """Names the files; nothing is opened yet.
 
         Args:
             folder: Where the checkpoints lie.
             every: Keep one each that many epochs; 0 for none.
+            origin: What they belong to; each carries it, and one that carries another is not
+                taken up. None where nobody asks.
         """
         self._folder = folder
         self._every = every
+        self._origin = origin
         self._proven = False
         self.best = folder / "checkpoint_best.pt"
         self.latest = folder / "checkpoint_latest.pt"
@@ -151,6 +157,9 @@ class CheckpointFolder:
         Raises:
             CheckpointError: The folder cannot be written to, or the state cannot be loaded again.
         """
+        if self._origin is not None:
+            state = {**state, ORIGIN_KEY: self._origin.to_json()}
+            self._say_origin(self._origin)
         targets = [self.best] if improved else []
         if self._every and epoch % self._every == 0:
             targets.append(self._folder / f"checkpoint_epoch_{epoch:03d}.pt")
@@ -166,7 +175,8 @@ class CheckpointFolder:
         """Reads the newest checkpoint that can be read; None where there is none.
 
         A damaged file is moved aside, and the best epoch's is taken instead: going on from an
-        earlier epoch gives the same run. One that merely cannot be read now stays where it is.
+        earlier epoch gives the same run. So is one that belongs to another trial. One that merely
+        cannot be read now stays where it is.
 
         Raises:
             CheckpointUnreadable: The disk or the system refuses to read one that is there.
@@ -175,7 +185,9 @@ class CheckpointFolder:
             if not os.path.lexists(path):
                 continue
             try:
-                return load_checkpoint(path)
+                state = load_checkpoint(path)
+                if self._belongs(path, state):
+                    return state
             except CheckpointUnreadable:
                 raise
             except CheckpointError as error:
@@ -183,6 +195,26 @@ class CheckpointFolder:
                 os.replace(path, aside)
                 _log.warning("%s; moved to %s", error.message, aside.name)
         return None
+
+    def _belongs(self, path: Path, state: dict[str, Any]) -> bool:
+        """Whether a checkpoint may be taken up; one that may not is moved aside."""
+        stored = state.pop(ORIGIN_KEY, None) if self._origin is not None else None
+        if self._origin is None or (stored is None and self._origin.adopted):
+            return True
+        wrong = other_than(Origin.from_json(stored), self._origin)
+        if wrong is not None:
+            _log.warning("%s is not of this trial; moved to %s", path, move_aside(path, wrong).name)
+        return wrong is None
+
+    def _say_origin(self, origin: Origin) -> None:
+        """Where somebody deleted the trial's folder, what is written anew must be known again."""
+        if not (self._folder.parent / ORIGIN_FILE).exists():
+            try:
+                write_origin(self._folder.parent, origin)
+            except OSError as error:
+                raise CheckpointError(
+                    f"{self._folder.parent} cannot be written to: {error}"
+                ) from error
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from trainables.checked_run import CheckedRun, Row
 from trainables.errors import ConfigError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
+from trainables.files.folder_lock import FolderHeld, folder_lock
 from trainables.protocol import Run
 
 _MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
@@ -46,25 +47,42 @@ def train(
         Rows of the curve, the first after what the folder already holds.
 
     Raises:
-        ConfigError: The folder cannot be written to, or holds a run with other settings, seed,
-            data or teacher.
+        ConfigError: The folder cannot be written to, another process trains into it, or it holds
+            a run with other settings, seed, data or teacher.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
         RunRefused: What the run returns cannot be used.
     """
-    store = None if folder is None else _Store(folder, every=checkpoint_every)
-    with closing(CheckedRun(run, metric=metric, minimizes=direction == "minimize")) as checked:
-        if store is not None:
-            store.take_up(checked, run)
-        while checked.ended_by is None:
-            row = checked.run_epoch()
+    with nullcontext() if folder is None else _held(folder):
+        store = None if folder is None else _Store(folder, every=checkpoint_every)
+        with closing(CheckedRun(run, metric=metric, minimizes=direction == "minimize")) as checked:
             if store is not None:
-                store.save(checked)
-            yield row
+                store.take_up(checked, run)
+            while checked.ended_by is None:
+                row = checked.run_epoch()
+                if store is not None:
+                    store.save(checked)
+                yield row
 
 
 def checkpoints(folder: Path, *, every: int = 0) -> CheckpointFolder:
     """The checkpoints in the folder of a run."""
     return CheckpointFolder(folder / "checkpoints", every=every)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Holds a run's folder against other processes: two would overwrite each other's epochs."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(folder))
+        except FolderHeld as error:
+            raise ConfigError(
+                f"another command trains into {folder}: {error}",
+                hint="Wait for it, stop it, or choose another folder.",
+            ) from error
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from error
+        yield
 
 
 class _Store:

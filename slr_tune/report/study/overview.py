@@ -10,7 +10,7 @@ from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
-from slr_tune.study.summary import searched_values
+from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
 
@@ -46,7 +46,7 @@ def subtitle(study: StudyData) -> str:
     lead = f"{study.view.spec.trainable}{f' on {data}' if data else ''}, "
     if study.view.running and study.view.driver is not None:
         said += f". It is running ({study.view.driver.description}): this is its state so far"
-    return f"{lead}{said}."
+    return f"{lead}{said}. {foreign_text(study.view)}".rstrip()
 
 
 def overview_parts(study: StudyData) -> list[Part]:
@@ -168,7 +168,7 @@ def _with_unit(study: StudyData, value: float) -> str:
 
 def _settings(study: StudyData, trials: Sequence[TrialData]) -> tuple[list[str], list[list[str]]]:
     """Names of what was searched, and each trial's values of them, empty where it has none."""
-    rows = [trial_row(study.view.trials[trial.number]) for trial in trials]
+    rows = [trial_row(study.view.trial(trial.number)) for trial in trials]
     values = [searched_values(study.view, row) for row in rows]
     names = list(dict.fromkeys(name for found in values for name in found))
     return names, [[setting_cell(found.get(name)) for name in names] for found in values]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -15,7 +14,6 @@ from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.parameter_columns import Variable, variables_of
 from slr_tune.report.style import ENDINGS, Ending
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
-from slr_tune.study.folders import trial_folder
 from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
 from slr_tune.study.record import TrialRecord, ended_by, record_of
@@ -23,7 +21,6 @@ from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
-from trainables.files.curve import CurveFile
 from trainables.registry import known_recogniser
 
 LEAST_LEADERS = 5
@@ -185,8 +182,8 @@ def collect(view: StudyView) -> StudyData:
     return StudyData(
         view,
         trials,
-        None if best is None else trials[best.number],
-        None if baseline is None else trials[baseline.number],
+        _numbered(trials, best),
+        _numbered(trials, baseline),
         tuple(read_confirmed(view.folder)),
         budget_rungs(spec.budget),
         study_importance(view) if has_epochs else None,
@@ -197,10 +194,14 @@ def collect(view: StudyView) -> StudyData:
     )
 
 
+def _numbered(trials: Sequence[TrialData], trial: FrozenTrial | None) -> TrialData | None:
+    return next((one for one in trials if trial and one.number == trial.number), None)
+
+
 def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
-    rows = _rows(trial_folder(view.spec.study, trial.number) / "curve.csv")
+    rows = _rows(view, trial.number)
     told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
     return TrialData(
         trial.number,
@@ -216,10 +217,10 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
     )
 
 
-def _rows(path: Path) -> list[dict[str, float]]:
-    """A curve file's rows; none where it is missing or nothing of it can be read."""
+def _rows(view: StudyView, number: int) -> list[dict[str, float]]:
+    """A trial's curve; none where its file is missing or nothing of it can be read."""
     try:
-        return [row for row in CurveFile(path).rows() if row.get("epoch", 0) >= 1]
+        return [row for row in view.curve(number) if row.get("epoch", 0) >= 1]
     except OSError:
         return []
 

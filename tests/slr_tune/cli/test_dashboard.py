@@ -44,7 +44,7 @@ def test_a_port_in_use_is_named(database: Path, call: Call) -> None:
 def test_a_host_that_is_none_and_a_database_that_is_none(studies: Path, call: Call) -> None:
     """Each of both ends in a sentence, not in a traceback."""
     code, _, told = call("dashboard")
-    assert code == 1 and "there is no database" in told
+    assert code == 2 and "there is no database" in told
     code, _, told = call("dashboard", "--port", 70000)
     assert code == 2 and "70000" in told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from slr_tune.errors import StudyLocked
 from slr_tune.study import lock as lock_module
-from slr_tune.study.lock import StudyLock, drivers, make_table
+from slr_tune.study.lock import StudyLock, drivers, locked_folder, make_table
 
 
 @pytest.fixture
@@ -115,3 +116,15 @@ def test_only_one_of_many_that_start_together_wins(engine: Engine) -> None:
 def test_database_without_the_table_knows_no_driver(engine: Engine) -> None:
     """Another program's Optuna database must still be listed."""
     assert drivers(engine) == []
+
+
+def test_names_that_a_disk_does_not_tell_apart(
+    studies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Fox` in the folder of `fox`: what a disk that ignores case lists is not what was asked."""
+    (studies / "fox").mkdir(parents=True)
+    with locked_folder(studies / "fox"):
+        pass
+    monkeypatch.setattr(os, "listdir", lambda path: ["fox", "slr-tune.db"])
+    with pytest.raises(StudyLocked, match="'Fox' for 'fox'"), locked_folder(studies / "Fox"):
+        pass

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from generated_study import generate_study
 from optuna.study import StudyDirection
 
+from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import StorageError
 from slr_tune.study.storage import open_storage, storage_url
 
@@ -95,3 +101,83 @@ def test_two_openings_share_one_database(studies: Path) -> None:
     first = open_storage(create=True)
     first.create_new_study([StudyDirection.MINIMIZE], "s")
     assert [study.study_name for study in open_storage().get_all_studies()] == ["s"]
+
+
+def test_tilde_is_the_home_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a .env file or a scheduler nobody expands it; a folder called ~ is never made."""
+    home, here = tmp_path / "home", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    open_storage("sqlite:///~/hpo/studies.db", create=True)
+    assert (home / "hpo" / "studies.db").is_file()
+    monkeypatch.setenv("SLR_TUNE_STUDIES", "~/hpo2")
+    open_storage(create=True)
+    assert (home / "hpo2" / "slr-tune.db").is_file()
+    assert slr_tune(["list", "--storage", "sqlite:///~nobody-here/x.db"]) == 2
+    assert "there is no home directory '~nobody-here'" in capsys.readouterr().err
+    monkeypatch.setenv("SLR_TUNE_STUDIES", "~nobody-here/x")
+    assert slr_tune(["list"]) == 2
+    assert "SLR_TUNE_STUDIES" in capsys.readouterr().err
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("name", ["why?", "100%", "a%20b", "?a=b&c", "#1", "Übung 1"])
+def test_any_name_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path, name: str
+) -> None:
+    """The database lies in the folder that was named, whatever its name means in a URL."""
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "slr-tune.db")
+    monkeypatch.setenv("SLR_TUNE_STUDIES", str(folder))
+    assert slr_tune(["list"]) == 0
+    monkeypatch.delenv("SLR_TUNE_STUDIES")
+    typed = str(folder).replace("%", "%25").replace("?", "%3F")
+    assert slr_tune(["list", "--storage", f"sqlite:///{typed}/slr-tune.db"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "is not a database URL"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///gone.db", "there is no database at gone.db"),
+        ("sqlite:///what?/x.db", "write ? as %3F"),
+        ("sqlite:///a?timeout=5/x.db", "write ? as %3F"),
+        ("sqlite:///notes.txt", "not a database"),
+        ("sqlite:////proc", "unable to open"),
+        ("postgresql+nothing://host/db", "is not a database URL"),
+    ],
+)
+def test_a_bad_storage_is_bad_input(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    url: str,
+    words: str,
+) -> None:
+    """Exit code 2 and one message, as of every other bad input."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("somebody's notes, which are no database" * 50)
+    assert slr_tune(["list", "--storage", url]) == 2
+    assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_home_that_cannot_be_written_to(database: Path, studies: Path) -> None:
+    """/proc cannot be written to, by root neither: no traceback, and no line of another library."""
+    generate_study(6, curves=False)
+    for command in (["list"], ["show"], ["report"], ["importance"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "slr_tune.cli.main", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "HOME": "/proc", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""},
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr and "atplotlib" not in done.stderr, done.stderr

@@ -19,6 +19,7 @@ import torch
 from trainables.errors import CheckpointError, CheckpointUnreadable
 from trainables.files import checkpoint
 from trainables.files.checkpoint import CheckpointFolder, load_checkpoint, save_checkpoint
+from trainables.files.origin import Origin
 
 STATE = {"model": {"weight": torch.arange(6.0)}, "epoch": 3, "rows": [{"val/wer": 40.5}]}
 
@@ -294,3 +295,27 @@ def test_an_input_output_error_is_no_damage(tmp_path: Path, pauses: list[float])
         folder.load_latest()
     assert len(pauses) == 4
     assert {path.name for path in tmp_path.iterdir()} == {folder.latest.name, folder.best.name}
+
+
+def test_a_checkpoint_of_another_trial_is_moved_aside(tmp_path: Path) -> None:
+    """Copied by hand, or left by a study of the same name: its name says afterwards what it was."""
+    other = Origin("b" * 32, "fox", 3, "configuration")
+    mine = Origin("a" * 32, "fox", 3, "configuration")
+    CheckpointFolder(tmp_path, origin=other).save({"epoch": 5}, epoch=5, improved=True)
+    assert CheckpointFolder(tmp_path, origin=mine).load_latest() is None
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [
+        "checkpoint_best.pt.of-study-fox-bbbbbbbb",
+        "checkpoint_latest.pt.of-study-fox-bbbbbbbb",
+    ]
+    CheckpointFolder(tmp_path, origin=mine).save({"epoch": 1}, epoch=1, improved=True)
+    assert CheckpointFolder(tmp_path, origin=mine).load_latest() == {"epoch": 1}
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_checkpoint_that_says_nothing(tmp_path: Path, adopted: bool) -> None:
+    """It is taken up where the folder was taken over from a version that wrote no origins."""
+    CheckpointFolder(tmp_path).save({"epoch": 5}, epoch=5, improved=False)
+    mine = Origin("a" * 32, "fox", 3, "configuration", adopted=adopted)
+    found = CheckpointFolder(tmp_path, origin=mine).load_latest()
+    assert found == ({"epoch": 5} if adopted else None)

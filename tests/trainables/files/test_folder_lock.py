@@ -1,0 +1,49 @@
+"""One process per folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toy_runs import ToyConfig, ToyRun
+
+from trainables.errors import ConfigError
+from trainables.protocol import RunInputs
+from trainables.runs.training import train
+
+TRAIN_ONE_EPOCH_AND_WAIT = """
+import sys
+from pathlib import Path
+from toy_runs import ToyConfig, ToyRun
+from trainables.protocol import RunInputs
+from trainables.runs.training import train
+
+for row in train(ToyRun(ToyConfig(), RunInputs(None, 0, None, Path("."))), Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def toy(folder: Path) -> ToyRun:
+    return ToyRun(ToyConfig(), RunInputs(None, 0, None, folder))
+
+
+def test_a_second_training_into_one_folder_is_refused(tmp_path: Path) -> None:
+    """It names the first, writes nothing, and goes on as soon as the first was killed."""
+    folder = tmp_path / "run"
+    first = subprocess.Popen(
+        [sys.executable, "-c", TRAIN_ONE_EPOCH_AND_WAIT, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=f"another command trains .*process {first.pid} of"):
+        next(train(toy(folder), folder))
+    assert {path: path.read_bytes() for path in before} == before
+    first.kill()
+    first.communicate()
+    assert [row["epoch"] for row in train(toy(folder), folder)] == list(range(2, 10))
