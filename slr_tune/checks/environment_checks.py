@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slr_tune.checks.largest_config import model_parameters
+from slr_tune.checks.estimate import disk_parts, estimate, estimate_text, size_text
 from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import not_finite
@@ -19,17 +19,12 @@ from slr_tune.evaluation.decode import scored_split
 from slr_tune.space import difference
 from slr_tune.statistics.wer_interval import Counts, paired_difference, percent
 from slr_tune.study.folders import studies_root
-from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
-from slr_tune.text import counted, duration
 from slr_tune.training.teacher import teacher_minus_student
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
 
-_BYTES = 4
-_OF_STATE = 3
-"""A checkpoint holds the weights and Adam's two means."""
 _SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
 
 
@@ -75,9 +70,9 @@ def disk(inputs: CheckInputs) -> Finding:
     free = shutil.disk_usage(existing).free
     if not inputs.built_in:
         run = inputs.spec.trainable
-        return "NOTE", f"{_size(free)} free in {folder}; what {run} will need is not known", ""
-    needed = _disk_bytes(inputs)
-    text = f"{_size(needed)} at most in {folder}, {_size(free)} free"
+        return "NOTE", f"{size_text(free)} free in {folder}; what {run} will need is not known", ""
+    needed = sum(part.size for part in disk_parts(inputs))
+    text = f"{size_text(needed)} at most in {folder}, {size_text(free)} free"
     if needed > free:
         remedy = "Free some space, set SLR_TUNE_STUDIES to another disk, or set "
         return "FAIL", text, f"{remedy}checkpoint_every: 0 and teacher_cache: false."
@@ -127,58 +122,12 @@ def worth(inputs: CheckInputs) -> Finding:
 
 
 def cost(inputs: CheckInputs) -> Finding:
-    """What the search will take, from a measured epoch of the baseline."""
-    inputs.needs_built_in()
-    batches = 3
-    count = min(batches * int(inputs.config["batch_size"]), len(inputs.data.train))
-    rng = np.random.default_rng(0)
-    part = np.sort(rng.permutation(len(inputs.data.train))[:count])
-    share = inputs.data.train.lengths[part].sum() / inputs.data.train.lengths.sum()
-    few = inputs.chosen(part, dev=max(1, round(share * len(inputs.data.dev))))
-    run = inputs.build({**inputs.config, "max_epochs": 2, "patience": 2}, few)
-    first = run.run_epoch()["seconds"]
-    second = run.run_epoch()["seconds"] if run.ended_by is None else first
-    epoch = second / share
-    budget, workers = inputs.spec.budget, inputs.workers
-    most = budget.trials * budget.max_epochs
-    likely = _expected_epochs(inputs)
-    seconds = [epoch * epochs / workers for epochs in (likely, most)]
-    text = f"{duration(epoch)} an epoch of the baseline; {counted(budget.trials, 'trial')} on "
-    text += f"{counted(workers, 'worker')}: about {duration(seconds[0])} with "
-    text += f"ASHA ({likely:.0f} epochs), {duration(seconds[1])} without; "
-    text += f"disk {_size(_disk_bytes(inputs))} at most"
-    if inputs.spec.teacher is not None and inputs.trained[0] is None:
-        text += "; and the teacher's training before"
-    return "PASS", text, ""
+    """What the search will take, from measured epochs, part by part."""
+    return "PASS", estimate_text(inputs, estimate(inputs)), ""
 
 
 def _dev_counts(path: Path, data: Dataset) -> Counts:
     return scored_split(load_model(path), data, "dev", device=torch.device("cpu")).greedy().counts
-
-
-def _disk_bytes(inputs: CheckInputs) -> int:
-    """Checkpoints of all trials, and the teacher's outputs on train."""
-    spec, config = inputs.spec, inputs.largest
-    parameters, _ = model_parameters(config, inputs.data)
-    every = int(config["checkpoint_every"])
-    kept = 2 + (spec.budget.max_epochs // every if every else 0)
-    total = spec.budget.trials * kept * parameters * _BYTES * _OF_STATE
-    if spec.teacher is not None and config.get("teacher_cache") and not inputs.taught_by_files:
-        frames = int((-(-inputs.data.train.lengths // int(config["subsampling"]))).sum())
-        widths = inputs.teacher.model.hidden_sizes
-        hidden = sum(widths) if config.get("feature_layers") == "all" else widths[-1]
-        total += frames * (len(inputs.data.vocabulary) + hidden) * _BYTES
-    return total
-
-
-def _expected_epochs(inputs: CheckInputs) -> float:
-    """Epochs of all trials if each rung lets its share go on; the baseline runs to its end."""
-    budget = inputs.spec.budget
-    ends = [*budget_rungs(budget), budget.max_epochs]
-    reached = [budget.trials / budget.reduction_factor**number for number in range(len(ends))]
-    steps = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    total = sum(step * max(1.0, trials) for step, trials in zip(steps, reached, strict=True))
-    return float(min(total, budget.trials * budget.max_epochs))
 
 
 def _check_writable(database: Path) -> None:
@@ -192,11 +141,3 @@ def _check_writable(database: Path) -> None:
         raise NotADirectoryError(20, "the folder of the database is a file", str(folder))
     if not os.access(folder, os.W_OK):
         raise PermissionError(13, "the folder of the database is not writable", str(folder))
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

@@ -86,11 +86,14 @@ class CheckInputs:
 
     @cached_property
     def workers(self) -> int:
-        """Trials side by side on this machine.
+        """Trials side by side on this machine; on a cluster those that are asked for, else one.
 
         Raises:
             SlrTuneError: Not even one fits.
         """
+        if self.cluster:
+            asked = self.spec.resources.workers
+            return 1 if asked == "auto" else asked
         return workers_here(self.spec.resources)
 
     @cached_property

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 from slr_tune.checks import environment_checks, memory_check, model_checks
+from slr_tune.checks.estimate import Estimate, estimate, estimate_text
 from slr_tune.checks.result import Check, Finding, run_checks
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import SlrTuneError
@@ -72,3 +74,26 @@ def quick_check(spec: StudySpec, *, storage: str | None, cluster: bool = False) 
         )
     passed = [check.name for check in checks if check.status != "SKIP"]
     return f"Checked: {', '.join(passed)}"
+
+
+def told_estimate(spec: StudySpec, *, storage: str | None, cluster: bool) -> tuple[str, Any]:
+    """The estimate of `verify`, for a dry run: in words, and for a script.
+
+    Returns:
+        The text, and the figures; where there are none, why, and None.
+
+    Raises:
+        SlrTuneError: Not one trial fits this machine.
+    """
+    with closing(CheckInputs(spec, storage=storage, device=None, cluster=cluster)) as inputs:
+        found: list[Estimate] = []
+        assert inputs.workers  # raises where none fits
+
+        def made() -> Finding:
+            found.append(estimate(inputs))
+            return "PASS", estimate_text(inputs, found[0]), ""
+
+        (check,) = run_checks([("cost", made)])
+        if not found:
+            return f"not known: {check.found.removeprefix('left out: ')}", None
+        return check.found, found[0].to_json()

@@ -86,7 +86,14 @@ def command(
         seed=seed,
     )
     if dry_run:
-        echo_json(_plan(spec)) if as_json else click.echo(_plan_text(spec))
+        from slr_tune.checks.verify import told_estimate
+
+        text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
+        if as_json:
+            echo_json({**_plan(spec), "estimate": figures})
+        else:
+            indented = text.replace("\n", "\n  ")
+            click.echo(f"{_plan_text(spec)}\nestimate: {indented}")
         return 0
     from slr_tune.search.engine import RunOptions
 

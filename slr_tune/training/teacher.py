@@ -127,6 +127,15 @@ def known_trainings(
     return paths.get(_TEACHER) if given is None else given, paths.get(_STUDENT)
 
 
+def untrained(spec: StudySpec, data: Dataset) -> dict[str, Arm]:
+    """What `run` trains before the first trial, by "teacher" and "reference student"."""
+    store = _store(data, None, Talk(lambda text: None, lambda: False))
+    arms = _arms(spec)
+    found = {run.arm.name for run in store.find(planned_runs(arms, [spec.seed])).values()}
+    names = {_TEACHER: "teacher", _STUDENT: "reference student"}
+    return {names[arm.name]: arm for arm in arms if arm.name not in found}
+
+
 def _store(data: Dataset, pool: Pool | None, talk: Talk) -> RunStore:
     """Where teachers and their reference students are kept, for all studies."""
     folder = cache_root() / "trained"

@@ -80,7 +80,10 @@ class DistillLoss(TrainingLoss):
         if self._weights.gamma > 0:
             self._match(student, self._teacher, seed=inputs.seed)
         if not config.augmentation.active:
-            self._outputs = self._open(self._teacher, training_set, data.hash, inputs.cache)
+            pairs = self._matched(student, self._teacher)
+            self._outputs = self._open(
+                self._teacher, training_set, data.hash, inputs.cache, [layer for _, layer in pairs]
+            )
 
     def terms(
         self, model: Recogniser, batch: Batch, *, epoch: int
@@ -132,14 +135,17 @@ class DistillLoss(TrainingLoss):
 
     def _match(self, student: Recogniser, teacher: FrozenTeacher, *, seed: int) -> None:
         """Pairs the hidden layers and builds the maps between their widths."""
-        self._pairs = matched_layers(
-            len(student.hidden_sizes), len(teacher.hidden_sizes), which=self._config.feature_layers
-        )
+        self._pairs = self._matched(student, teacher)
         with torch_stream(seed, 0, "feature projection"):
             self.learned = FeatureProjection(
                 [student.hidden_sizes[layer] for layer, _ in self._pairs],
                 [teacher.hidden_sizes[layer] for _, layer in self._pairs],
             ).to(teacher.device)
+
+    def _matched(self, student: Recogniser, teacher: FrozenTeacher) -> tuple[tuple[int, int], ...]:
+        return matched_layers(
+            len(student.hidden_sizes), len(teacher.hidden_sizes), which=self._config.feature_layers
+        )
 
     @property
     def _teacher_layers(self) -> list[int]:
@@ -147,9 +153,18 @@ class DistillLoss(TrainingLoss):
         return [layer for _, layer in self._pairs]
 
     def _open(
-        self, teacher: FrozenTeacher, training_set: TrainingSet, data_hash: str, cache: Path
+        self,
+        teacher: FrozenTeacher,
+        training_set: TrainingSet,
+        data_hash: str,
+        cache: Path,
+        kept: list[int],
     ) -> TeacherOutputs:
-        """The teacher's answers on unchanged frames."""
+        """The teacher's answers on unchanged frames.
+
+        The cache holds the hidden states of `kept` layers also where this run's gamma is 0: other
+        trials of the search have another gamma, and one pass is to serve all.
+        """
         live = LiveOutputs(teacher, training_set, layers=self._teacher_layers)
         if not self._config.teacher_cache:
             return live
@@ -157,10 +172,10 @@ class DistillLoss(TrainingLoss):
             teacher.stored.content_hash,
             teacher.arithmetic,
             data_hash,
-            f"layers {self._teacher_layers}",
+            f"layers {kept}",
             f"truncate {self._config.truncate_frames}",
         )
-        return open_outputs(live, key=key, cache=cache)
+        return open_outputs(live, key=key, cache=cache, kept=kept)
 
     def _ask(self, batch: Batch) -> TeacherBatch:
         """The teacher's answers for a batch; about the very frames if they were changed."""

@@ -63,8 +63,12 @@ class LiveOutputs:
 class CachedOutputs:
     """Reads the answers from files that all processes map into memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, arrays: Sequence[int] | None = None) -> None:
         """Opens the files.
+
+        Args:
+            folder: Where they lie.
+            arrays: Which of the answers are given, 0 for the logits; None for all.
 
         Raises:
             DataError: They are not whole.
@@ -74,7 +78,7 @@ class CachedOutputs:
             self._starts = np.array(index["starts"], dtype=np.int64)
             self._arrays = [
                 np.asarray(np.load(folder / f"{number}.npy", mmap_mode="r"))
-                for number in range(index["arrays"])
+                for number in (range(index["arrays"]) if arrays is None else arrays)
             ]
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"teacher outputs in {folder} are damaged: {error}") from error
@@ -85,21 +89,28 @@ class CachedOutputs:
         return [array[rows] for array in self._arrays]
 
 
-def open_outputs(live: LiveOutputs, *, key: Sequence[str], cache: Path) -> CachedOutputs:
+def open_outputs(
+    live: LiveOutputs, *, key: Sequence[str], cache: Path, kept: Sequence[int] | None = None
+) -> CachedOutputs:
     """Opens the cached answers, after computing them if no process has yet.
 
     Args:
-        live: Computes what is missing.
-        key: Everything that the answers depend on.
+        live: What the run asks for, and computes what is missing.
+        key: Everything that the answers depend on, the layers that are kept among it.
+        kept: Hidden layers that the cache holds, those of `live` among them; None for these. A run
+            that compares no hidden states then shares the one pass of those that do.
         cache: Folder of what runs share.
 
     Raises:
         DataError: The folder cannot be written to, or the disk is full.
     """
+    layers = [*(live.layers if kept is None else kept)]
+    given = [0, *(1 + layers.index(layer) for layer in live.layers)]
+    whole = LiveOutputs(live.teacher, live.training_set, layers)
     return open_or_create(
         keyed_folder(cache / "teacher-outputs", key),
-        CachedOutputs,
-        lambda partial: _create(partial, live, key=key),
+        lambda folder: CachedOutputs(folder, given),
+        lambda partial: _create(partial, live if kept is None else whole, key=key),
         what="teacher outputs",
         hint="Free some space, or set teacher_cache: false.",
     )

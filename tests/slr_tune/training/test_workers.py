@@ -79,7 +79,7 @@ def test_a_missing_gpu_is_told_by_all_before_ray_starts(
         workers_session(spec.resources, address=None),
     ):
         pass
-    for more in ([],):
+    for more in ([], ["--dry-run"]):
         command = ["run", str(path), "--set", "resources.gpus_per_trial=1", *more]
         assert run(command) == 2
         assert "a trial needs 1 GPU, this machine has 0" in capsys.readouterr().err

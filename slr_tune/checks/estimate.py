@@ -1,0 +1,251 @@
+"""What a search will take in time and on disk, part by part: one estimate for all who tell it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from slr_tune.checks.expected_epochs import ExpectedEpochs, expected_epochs
+from slr_tune.checks.largest_config import model_parameters, probed_configs
+from slr_tune.checks.shared_inputs import CheckInputs
+from slr_tune.text import counted, duration
+from slr_tune.training.runs import Arm
+from slr_tune.training.teacher import untrained
+from trainables.config import DistillConfig
+from trainables.losses.features import matched_layers
+from trainables.runs.training_set import TrainingSet
+from trainables.teaching.frozen_teacher import FrozenTeacher
+from trainables.teaching.teacher_outputs import LiveOutputs
+
+_BYTES = 4
+_OF_STATE = 3
+"""A checkpoint holds the weights and Adam's two means."""
+_BYTES_OF_SCORES = 2
+_BATCHES = 3
+_TIMED_UTTERANCES = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a search does.
+
+    Attributes:
+        name: What.
+        seconds: That it takes by the clock; None where it was not measured.
+        most_seconds: That it takes at most.
+        size: Bytes on disk, at most.
+        note: How it was counted.
+    """
+
+    name: str
+    seconds: float | None
+    most_seconds: float | None
+    size: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The parts in the order in which they happen, and their sums.
+
+    Attributes:
+        workers: Trials side by side.
+        epoch_seconds: Of the baseline, measured on a few batches.
+        epochs: Of all trials.
+        parts: See `Part`. Teacher and reference student train side by side where there are two
+            workers.
+        seconds: Of the whole, by ASHA's expectation.
+        most_seconds: Of the whole where no trial is stopped.
+        size: Bytes on disk of the whole, at most.
+    """
+
+    workers: int
+    epoch_seconds: float
+    epochs: ExpectedEpochs
+    parts: tuple[Part, ...]
+    seconds: float
+    most_seconds: float
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For a script."""
+        return asdict(self)
+
+
+def estimate(inputs: CheckInputs) -> Estimate:
+    """Measures an epoch of each training and a pass of the teacher on a few utterances.
+
+    Raises:
+        Unavailable: The run is a custom one.
+        TrainablesError: The space cannot work.
+    """
+    inputs.needs_built_in()
+    spec, workers = inputs.spec, inputs.workers
+    budget, epochs = spec.budget, expected_epochs(spec, workers)
+    with _threads_of_a_trial(inputs):
+        before = [_timed(inputs, part, arm) for part, arm in _trainings(inputs)]
+        teaching = [_timed_outputs(inputs, part) for part in _outputs(inputs)]
+        each = _epoch_seconds(inputs, spec.trainable, inputs.config)
+    side_by_side = min(workers, budget.trials)
+    seconds, tied, most = (
+        each * count / side_by_side for count in (epochs.likely, epochs.tied, epochs.most)
+    )
+    note = f"{epochs.likely:.0f} epochs by ASHA's expectation where trials differ; "
+    note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
+    note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
+    note += f"({duration(most)}) at most"
+    trials = Part("trials", seconds, most, _trials_size(inputs), note)
+    parts = (*before, *teaching, trials, *_caches(inputs))
+    first = [part.most_seconds or 0.0 for part in before]
+    ahead = (max(first, default=0.0) if workers > 1 else sum(first)) + sum(
+        part.seconds or 0.0 for part in teaching
+    )
+    size = sum(part.size for part in parts)
+    return Estimate(workers, each, epochs, parts, ahead + seconds, ahead + most, size)
+
+
+def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
+    """The same for a person: the whole, then a line for each part."""
+    trials = counted(inputs.spec.budget.trials, "trial")
+    lines = [
+        f"{duration(found.epoch_seconds)} an epoch of the baseline; {trials} on "
+        f"{counted(found.workers, 'worker')}: about {duration(found.seconds)} in all, "
+        f"{duration(found.most_seconds)} at most; disk {size_text(found.size)} at most"
+    ]
+    for part in found.parts:
+        seconds = "" if part.seconds is None else f"{duration(part.seconds)}, "
+        lines.append(f"{part.name}: {seconds}{size_text(part.size)}; {part.note}")
+    return "\n".join(lines)
+
+
+def disk_parts(inputs: CheckInputs) -> list[Part]:
+    """What goes to disk; nothing is measured."""
+    trials = Part("trials", None, None, _trials_size(inputs), "")
+    trainings = [part for part, _ in _trainings(inputs)]
+    return [*trainings, *_outputs(inputs), trials, *_caches(inputs)]
+
+
+def size_text(count: float) -> str:
+    """Bytes in the unit that suits them."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def _trainings(inputs: CheckInputs) -> Iterator[tuple[Part, Arm]]:
+    """What is trained before the first trial: the teacher, and the student that it has to beat."""
+    for name, arm in untrained(inputs.spec, inputs.data).items():
+        parameters, _ = model_parameters(arm.config, inputs.data)
+        size = _kept(arm.config, int(arm.config["max_epochs"])) * parameters * _BYTES * _OF_STATE
+        note = f"{arm.config['max_epochs']} epochs, fewer where its patience ends it"
+        yield Part(name, None, None, size, note), arm
+
+
+@contextmanager
+def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
+    """Computes with as many threads as Ray gives a trial: it tells them by this variable."""
+    threads, said = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    of_trial = max(1, int(inputs.spec.resources.cpus_per_trial))
+    torch.set_num_threads(of_trial)
+    os.environ["OMP_NUM_THREADS"] = str(of_trial)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        del os.environ["OMP_NUM_THREADS"]
+        os.environ |= {} if said is None else {"OMP_NUM_THREADS": said}
+
+
+def _timed(inputs: CheckInputs, part: Part, arm: Arm) -> Part:
+    each = _epoch_seconds(inputs, arm.trainable, arm.config)
+    seconds = each * int(arm.config["max_epochs"])
+    return Part(part.name, seconds, seconds, part.size, part.note)
+
+
+def _outputs(inputs: CheckInputs) -> Iterator[Part]:
+    """The teacher's outputs on train, once for each kind of them that trials ask for."""
+    if inputs.spec.teacher is None or inputs.taught_by_files or not inputs.built_in:
+        return
+    widths = inputs.teacher.model.hidden_sizes
+    kinds: dict[tuple[Any, ...], tuple[int, int]] = {}
+    for config in (inputs.largest, *probed_configs(inputs.spec)):
+        settings = DistillConfig.model_validate(config)
+        weights = settings.loss_weights
+        taught = weights.alpha > 0 or weights.gamma > 0
+        if not taught or settings.augmentation.active or not settings.teacher_cache:
+            continue
+        _, student = model_parameters(config, inputs.data)
+        pairs = matched_layers(len(student), len(widths), which=settings.feature_layers)
+        layers = tuple(layer for _, layer in pairs)
+        training_set = TrainingSet(inputs.data.train, settings)
+        frames = int(training_set.output_lengths.sum())
+        numbers = len(inputs.data.vocabulary) + sum(widths[layer] for layer in layers)
+        kinds[settings.subsampling, settings.truncate_frames, layers] = (frames, numbers)
+    for number, (frames, numbers) in enumerate(kinds.values(), start=1):
+        name = "teacher's outputs" + (f", kind {number}" if len(kinds) > 1 else "")
+        note = f"one pass over {frames:,} frames, kept for all trials"
+        yield Part(name, None, None, frames * numbers * _BYTES, note)
+
+
+def _timed_outputs(inputs: CheckInputs, part: Part) -> Part:
+    """A pass goes utterance by utterance in one worker, while the others wait for it."""
+    device = inputs.device_of(inputs.config)
+    teacher = FrozenTeacher(inputs.teacher.path, device=device, half=False)
+    training_set = TrainingSet(inputs.data.train, DistillConfig.model_validate(inputs.config))
+    live = LiveOutputs(teacher, training_set, layers=[*range(len(teacher.hidden_sizes))])
+    chosen = np.random.default_rng(0).permutation(training_set.indices)[:_TIMED_UTTERANCES]
+    live.of(int(chosen[0]))  # warms up
+    started = time.perf_counter()
+    for index in chosen.tolist():
+        live.of(index)
+    share = training_set.lengths[chosen].sum() / training_set.lengths.sum()
+    seconds = float((time.perf_counter() - started) / share)
+    return Part(part.name, seconds, seconds, part.size, part.note)
+
+
+def _epoch_seconds(inputs: CheckInputs, trainable: str, config: Mapping[str, Any]) -> float:
+    """Of the second of two epochs on a few batches: the first fills caches."""
+    train = inputs.data.train
+    count = min(_BATCHES * int(config["batch_size"]), len(train))
+    part = np.sort(np.random.default_rng(0).permutation(len(train))[:count])
+    share = train.lengths[part].sum() / train.lengths.sum()
+    few = inputs.chosen(part, dev=max(1, round(share * len(inputs.data.dev))))
+    teacher = inputs.teacher_file if trainable == inputs.spec.trainable else None
+    shortened = {**config, "max_epochs": 2, "patience": 2}
+    with torch.random.fork_rng(devices=[]):
+        run = inputs.build_run(trainable, shortened, few, teacher=teacher)
+        first = run.run_epoch()["seconds"]
+        second = run.run_epoch()["seconds"] if run.ended_by is None else first
+    return float(second / share)
+
+
+def _trials_size(inputs: CheckInputs) -> int:
+    budget, config = inputs.spec.budget, inputs.largest
+    parameters, _ = model_parameters(config, inputs.data)
+    kept = _kept(config, budget.max_epochs)
+    return budget.trials * kept * parameters * _BYTES * _OF_STATE
+
+
+def _kept(config: Mapping[str, Any], epochs: int) -> int:
+    """Checkpoints that a run keeps: the best, the last, and every so many."""
+    every = int(config["checkpoint_every"])
+    return 2 + (epochs // every if every else 0)
+
+
+def _caches(inputs: CheckInputs) -> Iterator[Part]:
+    """Scores on dev of the two that the gate compares; the data are there already."""
+    if inputs.spec.teacher is None or inputs.taught_by_files:
+        return
+    frames = int((-(-inputs.data.dev.lengths // int(inputs.config["subsampling"]))).sum())
+    size = 2 * frames * len(inputs.data.vocabulary) * _BYTES_OF_SCORES
+    note = "scores on dev of teacher and reference student; the prepared data are there already"
+    yield Part("caches", None, None, size, note)

@@ -1,0 +1,76 @@
+"""Epochs that a search will train, by playing it with ASHA's own rungs."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from dataclasses import dataclass
+from itertools import islice
+
+from slr_tune.space import StudySpec
+from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
+
+_GAMES = 20
+
+
+@dataclass(frozen=True)
+class ExpectedEpochs:
+    """Epochs of all trials together.
+
+    Attributes:
+        likely: Where trials differ at every rung, the mean over games.
+        tied: Where all are equal at the first rung, as in the blank phase at 100 %: ASHA stops
+            none of them there.
+        most: Where none is stopped.
+    """
+
+    likely: float
+    tied: float
+    most: int
+
+
+def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
+    """Plays the search several times: trials of random worth, all epochs equally long.
+
+    The baseline runs to its end, audited trials are spared, and the first to arrive at a rung goes
+    on, as in a search. Early stopping by patience is not played: it makes fewer epochs.
+    """
+    first = budget_rungs(spec.budget)[:1]
+    games = range(_GAMES)
+    likely = sum(_played(spec, workers, seed, tied=()) for seed in games) / _GAMES
+    tied = sum(_played(spec, workers, seed, tied=first) for seed in games) / _GAMES
+    return ExpectedEpochs(likely, tied, spec.budget.trials * spec.budget.max_epochs)
+
+
+def _played(spec: StudySpec, workers: int, seed: int, *, tied: tuple[int, ...]) -> int:
+    """Epochs of one game; at the rungs `tied` all trials have one value."""
+    budget, draw = spec.budget, random.Random(seed)
+    rungs = Rungs(budget_rungs(budget), budget.reduction_factor)
+    worth = [draw.random() for _ in range(budget.trials)]
+    ends = [*rungs.epochs, budget.max_epochs]
+    waiting = iter(range(budget.trials))
+    spared: set[int] = set()
+    # When a trial reaches its next rung, the turn of the draw, the trial, the number of the rung.
+    running = [(ends[0], draw.random(), trial, 0) for trial in islice(waiting, workers)]
+    heapq.heapify(running)
+    trained = 0
+    while running:
+        now, _, trial, number = heapq.heappop(running)
+        trained += ends[number] - (ends[number - 1] if number else 0)
+        ended = number == len(ends) - 1
+        if not ended and trial not in spared:
+            entry = rungs.decide(
+                ends[number],
+                1.0 if ends[number] in tied else worth[trial],
+                exempt=trial == 0 and spec.baseline is not None,
+                audited=is_audited(trial, seed=spec.seed, share=budget.audit),
+            )
+            ended = entry.stopped
+            if entry.spared:
+                spared.add(trial)
+        if not ended:
+            step = ends[number + 1] - ends[number]
+            heapq.heappush(running, (now + step, draw.random(), trial, number + 1))
+        elif (other := next(waiting, None)) is not None:
+            heapq.heappush(running, (now + ends[0], draw.random(), other, 0))
+    return trained
