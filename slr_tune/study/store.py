@@ -24,6 +24,7 @@ from slr_tune.space import StudySpec, difference
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.optuna_private import get_storage, trial_key
 from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, record_of, state_for
+from slr_tune.text import printable
 from trainables.files.curve import CurveFile, EventFile
 
 RETRY_LIMIT = 3
@@ -163,7 +164,8 @@ class StudyStore:
         state = state_for(reason)
         if state == TrialState.COMPLETE and not live.values:
             state, reason, error = TrialState.FAIL, "error", error or "the run reported no epoch"
-        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=error)
+        told = None if error is None else printable(error)
+        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=told)
         # Where somebody ended it by hand, in the dashboard for instance, their word stands.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)
