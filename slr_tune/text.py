@@ -60,6 +60,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def printable(text: str) -> str:
+    r"""Text that every file and terminal takes: half a character (a lone surrogate) as `\ud800`.
+
+    Names of files that are no UTF-8 have such halves in Python, and errors quote them.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def span(first: int, last: int) -> str:
     """`3 to 9`, or `3` where the first is the last."""
     return str(first) if first == last else f"{first} to {last}"

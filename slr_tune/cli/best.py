@@ -37,4 +37,5 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     if form == "json":
         echo_json(dict(record.config))
     else:
-        click.echo(yaml.safe_dump(dict(record.config), sort_keys=False).rstrip())
+        config = yaml.safe_dump(dict(record.config), sort_keys=False, allow_unicode=True)
+        click.echo(config.rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -107,6 +108,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name with an umlaut where the locale has none, or half a character, is shown escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result: Any = cli.main(args=arguments, prog_name="slr-tune", standalone_mode=False)
     except click.ClickException as error:

@@ -88,7 +88,8 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
         echo_json({**row, "folder": str(folder), "curve": curve})
         return
     error = row.pop("error")
-    click.echo(yaml.safe_dump({**row, "folder": str(folder)}, sort_keys=False).rstrip())
+    shown = {**row, "folder": str(folder)}
+    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).rstrip())
     metric = view.spec.objective.metric
     for point in curve:
         value = metric_text(point.get(metric, float("nan")), metric)

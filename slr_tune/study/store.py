@@ -36,7 +36,7 @@ from slr_tune.study.record import (
     record_of,
     state_for,
 )
-from slr_tune.text import counted
+from slr_tune.text import counted, printable
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.origin import Origin, claim, read_origin
 
@@ -229,7 +229,8 @@ class StudyStore:
             metric, epochs = self.spec.objective.metric, live.record.epochs
             none = f"no finite {metric} in {counted(epochs, 'epoch')}"
             state, reason, error = TrialState.FAIL, "error", error or none
-        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=error)
+        told = None if error is None else printable(error)
+        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=told)
         # Where somebody ended it by hand, in the dashboard for instance, their word stands.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)

@@ -22,6 +22,7 @@ import torch
 
 from trainables.errors import CheckpointError, CheckpointUnreadable
 from trainables.files.atomic import partial_file
+from trainables.files.foreign_checkpoint import foreign_checkpoint, foreign_objects
 from trainables.files.origin import FILE as ORIGIN_FILE
 from trainables.files.origin import KEY as ORIGIN_KEY
 from trainables.files.origin import Origin, move_aside, other_than, write_origin
@@ -113,10 +114,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
                 ) from error
             _pause(pause)
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version is None:
-        raise CheckpointError(
-            f"{path} is no checkpoint of slr-tune", hint="It has no format_version."
-        )
+    if version is None and (foreign := foreign_checkpoint(path, content)) is not None:
+        raise foreign
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"checkpoint {path} has format {version}, this version reads {FORMAT_VERSION}",
@@ -299,7 +298,7 @@ def _content(path: Path, file: IO[bytes]) -> Any:
     except (RuntimeError, ValueError, EOFError, KeyError) as error:
         if is_out_of_memory(error):
             raise
-        raise CheckpointError(
+        raise foreign_checkpoint(path) or CheckpointError(
             f"checkpoint {path} is damaged: {_first_line(error)}",
             hint="Take checkpoint_best.pt or checkpoint_latest.pt of the run, or train it again.",
         ) from error
@@ -313,12 +312,10 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     """Tells a file that wants to run code from one that is merely broken."""
     text = str(error)
     if "Unsupported global" in text or "Unsupported operand" in text or "weights_only" in text:
-        return CheckpointError(
-            f"checkpoint {path} is refused: it holds more than tensors and plain values, "
-            "and loading it could run code",
-            hint="Only load checkpoints that slr-tune wrote.",
-        )
-    return CheckpointError(f"checkpoint {path} is damaged: {_first_line(error)}")
+        return foreign_objects(path)
+    return foreign_checkpoint(path) or CheckpointError(
+        f"checkpoint {path} is damaged: {_first_line(error)}"
+    )
 
 
 def _first_line(error: Exception) -> str:

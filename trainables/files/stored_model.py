@@ -77,9 +77,12 @@ def load_model(path: Path) -> StoredModel:
             config, input_size=state["feature_size"], classes=len(state["vocabulary"])
         )
     try:
-        model.load_state_dict(state["model"])
+        model.load_state_dict(_without_module(state["model"]))
     except RuntimeError as error:
-        raise CheckpointError(f"checkpoint {path} does not fit its own settings: {error}") from None
+        raise CheckpointError(
+            f"checkpoint {path} does not fit its own settings: {error}",
+            hint=f"Its config has to give {', '.join(SHAPING)} as the weights have them.",
+        ) from None
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise CheckpointError(
             f"checkpoint {path} holds weights that are not finite",
@@ -98,6 +101,13 @@ def load_model(path: Path) -> StoredModel:
         trainable=state.get("trainable", ""),
         data_hash=state.get("data_hash", ""),
     )
+
+
+def _without_module(weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Weights by their names in the model itself, where DataParallel put `module.` before them."""
+    if not all(name.startswith("module.") for name in weights):
+        return weights
+    return {name.removeprefix("module."): weight for name, weight in weights.items()}
 
 
 def vocabulary_difference(theirs: Sequence[str], ours: Sequence[str]) -> str:

@@ -31,5 +31,5 @@ def write_page(
     if label:
         texts["tex"] = render_latex(page, label=label)
     for ending, text in texts.items():
-        replace_file(folder / f"{name}.{ending}", text.encode())
+        replace_file(folder / f"{name}.{ending}", text.encode("utf-8", "backslashreplace"))
     return [folder / f"{name}.{ending}" for ending in texts]

@@ -10,6 +10,9 @@ import pytest
 
 from slr_tune.errors import SpecError
 from slr_tune.space import FloatParameter, load_spec
+from slr_tune.space.overrides import apply_overrides
+from slr_tune.space.problems import ProblemList
+from slr_tune.space.yaml_reader import parse_yaml
 
 WriteFile = Callable[..., Path]
 
@@ -109,3 +112,30 @@ def test_problems_of_the_file_come_before_those_of_options(good: str, write: Wri
         load_spec(write(good.replace("seed: 7", "seed: -7")), overrides=["x=1"], trials=0)
     places = [problem.where for problem in caught.value.problems]
     assert places == ["space.yaml:33:7", "--set x=1", "--trials 0"]
+
+
+@pytest.mark.parametrize(
+    "override", ['a."enc.0.drop".high=5', "a.'enc.0.drop'.high=5", '"a" . "enc.0.drop" .high=5']
+)
+def test_a_key_with_dots_is_written_in_quotes(override: str) -> None:
+    """Such keys, as state_dicts have them, could not be reached at all."""
+    problems = ProblemList()
+    tree, _ = parse_yaml('{a: {enc.0.drop: {high: 1}, "k=v": 2}}', "file")
+    assert tree is not None
+    root = apply_overrides(tree, [override, "a.'k=v'=7", "größe=3"], problems)
+    problems.raise_any()
+    assert root.plain() == {"a": {"enc.0.drop": {"high": 5}, "k=v": 7}, "größe": 3}
+
+
+def test_a_key_with_dots_without_quotes_is_told_how(write: WriteFile) -> None:
+    """Else it made `enc: {0: {drop: ...}}`, and the error spoke of that."""
+    problems = ProblemList()
+    tree, _ = parse_yaml("{a: {enc.0.drop: {high: 1}}}", "file")
+    assert tree is not None
+    apply_overrides(tree, ["a.enc.0.drop.high=5"], problems)
+    with pytest.raises(SpecError) as caught:
+        problems.raise_any()
+    assert "a.enc is not there, but a key 'enc.0.drop' is" in str(caught.value)
+    assert """--set 'a."enc.0.drop".high=...'""" in str(caught.value)
+    with pytest.raises(SpecError, match="A key with dots is written in quotes"):
+        load_spec(write(), overrides=['a."enc.0.drop=5'])
