@@ -39,6 +39,9 @@ class Run(Protocol):
 
     The holder calls `run_epoch` until `ended_by` is set, or stops earlier. It writes the curve
     and the checkpoints; a run itself touches no file.
+
+    A run that holds something, a process or a server, may offer `close()` without arguments beside
+    these. It is called once, at whatever end.
     """
 
     config_class: ClassVar[type[BaseModel]]
@@ -60,7 +63,10 @@ class Run(Protocol):
         """None while there is more to do, else "max_epochs", "patience" or "nan"."""
 
     def run_epoch(self) -> dict[str, float]:
-        """Trains one more epoch and returns its row of the curve, the objective's metric in it."""
+        """Trains one more epoch and returns its row of the curve: a dict of numbers.
+
+        Without the objective's metric, or with None or NaN there, the epoch has no value.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """The whole state after `epoch` epochs: tensors and plain containers only."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from trainables.errors import TrainablesError, first_line
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3
+_CLOSE_SECONDS = 5.0
+"""For a run to let go of what it holds, before its worker is killed."""
 
 
 class WorkerDied(Exception):
@@ -77,6 +80,7 @@ class RayPool:
         self._workers = workers
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
+        self._places: dict[Any, Any] = {}
 
     @property
     def free(self) -> int:
@@ -85,7 +89,11 @@ class RayPool:
 
     def submit(self, job: Job) -> None:
         """Gives the job to an idle actor, or to a new one; only where one is free."""
-        actor = self._idle.pop() if self._idle else self._actor.remote(*self._given)
+        if not self._idle:
+            actor = self._actor.remote(*self._given)
+            self._places[actor] = actor.place.remote()
+            self._idle.append(actor)
+        actor = self._idle.pop()
         self._busy[actor.work.remote(job)] = (actor, job)
 
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
@@ -109,9 +117,12 @@ class RayPool:
         return answers
 
     def close(self) -> None:
-        """Kills the actors."""
+        """Ends the actors: those at work are asked first, so that their runs can be closed."""
         import ray
 
+        asked = [ref for ref, (actor, _) in self._busy.items() if _ask_to_end(self._places[actor])]
+        if asked:
+            ray.wait(asked, num_returns=len(asked), timeout=_CLOSE_SECONDS)
         for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
             ray.kill(actor)
         self._idle, self._busy = [], {}
@@ -186,6 +197,22 @@ def work_through(
             raise Interrupted
         for _, _, job in busy.values():
             watch(job)
+
+
+def _ask_to_end(place: Any) -> bool:
+    """Sends SIGTERM to an actor of this machine; whether it was there to be asked."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        machine, pid = ray.get(place, timeout=0)
+    except (RayError, TimeoutError):  # not up yet, or dead already
+        return False
+    if machine != os.uname().nodename:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    return True
 
 
 def _answer(reference: Any) -> Job | Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,10 @@ class Worker:
         set_up_process(modules)
         self._data = data
         self._cache = cache
+
+    def place(self) -> tuple[str, int]:
+        """Name of the machine, and the process on it."""
+        return os.uname().nodename, os.getpid()
 
     def work(self, job: Job) -> Job:
         """Does a job, what is done already is only looked up; gives the stage with its outcome.

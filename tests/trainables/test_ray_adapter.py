@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +219,75 @@ def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Pat
     )[1]
     step(worker)
     assert saved == [1, 2, 3]
+
+
+class Exits(ToyRun):
+    """Calls sys.exit, as scripts do where something is wrong."""
+
+    def run_epoch(self) -> dict[str, float]:
+        sys.exit("no data")
+
+
+class FromZero(ToyRun):
+    """Counts its epochs from 0."""
+
+    def run_epoch(self) -> dict[str, float]:
+        row = super().run_epoch()
+        return {**row, "epoch": row["epoch"] - 1}
+
+
+class Holds(ToyRun):
+    """Holds a file open, and stands in a folder of its own."""
+
+    def __init__(self, config: ToyConfig, inputs: RunInputs) -> None:
+        super().__init__(config, inputs)
+        self.held = Path("held").absolute()
+        self.held.touch()
+        os.chdir(inputs.cache)
+
+    def close(self) -> None:
+        self.held.unlink()
+
+
+def test_a_run_that_exits_is_an_error_of_its_trial(start: Start) -> None:
+    """Let through, it ends the worker, which Ray starts again, over and over."""
+    report = step(start("Exits"))
+    assert report["ended_by"] == "error" and not report["refused"]
+    assert "raised SystemExit(no data) at " in report["error"]
+
+
+def test_a_refused_run_is_told_apart(start: Start) -> None:
+    """It is the run's code that has to change; no configuration would help."""
+    report = step(start("FromZero"))
+    assert report["refused"] and report["error"].startswith("row 1 says epoch 0")
+
+
+def test_an_unreadable_checkpoint_is_told_and_kept(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun anew, the trial would lose its epochs to a disk that was busy for a minute."""
+    monkeypatch.setattr("trainables.files.checkpoint._pause", lambda seconds: None)
+    step(start("ToyRun"))
+    latest = tmp_path / "trial/checkpoints/checkpoint_latest.pt"
+    content = latest.read_bytes()
+    latest.unlink()
+    latest.symlink_to("/proc/self/mem")  # reading it gives EIO
+    assert step(start("ToyRun"))["ended_by"] == "unreadable"
+    latest.unlink()
+    latest.write_bytes(content)
+    assert step(start("ToyRun"))["history"]
+
+
+def test_each_trial_is_closed_and_stands_where_the_command_was_given(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the trial before nothing may be held when the next begins, finished or stopped."""
+    monkeypatch.chdir(tmp_path)
+    worker, held = start("Holds", rungs=[1]), tmp_path / "held"
+    step(worker)
+    assert held.exists()
+    worker._assignment = replace(worker._assignment, folder=str(tmp_path / "next"), rungs=())
+    worker.reset_config(worker._assignment.to_ray())  # as after a stop by ASHA
+    assert held.exists(), "the next trial's own"
+    assert step(worker)["ended_by"] == "max_epochs" and not held.exists()
+    worker.cleanup()
