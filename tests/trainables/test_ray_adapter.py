@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,13 @@ def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Pat
     )[1]
     step(worker)
     assert saved == [1, 2, 3]
+
+
+def test_a_machine_without_the_shared_folder_says_so(start: Start, tmp_path: Path) -> None:
+    """It is no fault of the trial, which a machine that sees the folder can run."""
+    worker: RayRun = object.__new__(RayRun)
+    assignment = start("ToyRun")._assignment
+    worker.setup(replace(assignment, barrier=str(tmp_path / "not-mounted" / "x")).to_ray())
+    report = step(worker)
+    assert report["ended_by"] == "missing_folder"
+    assert f"{os.uname().nodename} does not see" in report["error"]
