@@ -237,7 +237,7 @@ def _check_folders(assignment: Assignment) -> None:
     Raises:
         MissingFolder: With the machine and the folder.
     """
-    for place in (assignment.folder, assignment.data, assignment.teacher):
+    for place in (assignment.barrier, assignment.data, assignment.teacher):
         if place is not None and not Path(place).exists():
             raise MissingFolder(
                 f"{os.uname().nodename} does not see {place}",

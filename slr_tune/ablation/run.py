@@ -23,6 +23,7 @@ from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import WER, ArmRun, Measure
+from slr_tune.training.session import ray_log
 from slr_tune.training.teacher import Teacher, find_teacher
 from trainables.registry import UNTAUGHT
 
@@ -105,7 +106,8 @@ def opened_store(
         data = prepare(spec.data, cache_root()) if spec.data else None
         if data is not None and measure.scored:
             check_comparable(data, ["dev", "test"] if with_test else ["dev"])
-        with training_pool(resources, address=address, data=data) as pool:
+        log = study_folder(spec.study) / "ray.log"
+        with training_pool(resources, address=address, data=data) as pool, ray_log(log):
             teacher = None
             if spec.trainable not in UNTAUGHT:
                 teacher = find_teacher(

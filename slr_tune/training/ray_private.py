@@ -7,6 +7,8 @@
   not find its own session. `_temp_dir`: without it all users could write into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
+- `print_to_stdstream` of `ray._private.worker`, which writes what Ray says of dead workers to
+  standard output, into what a script reads.
 - `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
 - `~/.ray/auth_token`, Ray's token: were it elsewhere, all users of the machine could read it.
 
@@ -15,6 +17,7 @@ A test looks for each of them in the Ray that is installed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -98,6 +101,21 @@ def patient_start(seconds: float) -> Iterator[None]:
         yield
     finally:
         services.get_node = usual
+
+
+@contextmanager
+def messages_logged() -> Iterator[None]:
+    """Sends to Ray's logger what Ray would print on standard output, for the time of a block."""
+    from ray._private import worker
+
+    def log(data: dict[str, Any], ignore_prefix: bool) -> None:
+        logging.getLogger("ray").error("%s", "\n".join(map(str, data["lines"])))
+
+    usual, worker.print_to_stdstream = worker.print_to_stdstream, log
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = usual
 
 
 def check_token(address: str) -> None:

@@ -18,6 +18,7 @@ from slr_tune.training.interrupt import signals_kept
 from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     SESSION_FOLDER,
+    messages_logged,
     patient_start,
     prepare_environment,
     session_parent,
@@ -60,11 +61,12 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         if address in (None, "local"):
             folder = stack.enter_context(scratch_folder(session_parent()))
             stack.callback(ray.shutdown)
-            _start(folder, cpus)
+            _start(folder / "ray", cpus)  # which Ray opens to all users; ours above it is closed
         else:
             stack.callback(ray.shutdown)
             _join(str(address))
         _keep_token_private()
+        stack.enter_context(messages_logged())
         yield
 
 

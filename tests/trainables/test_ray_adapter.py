@@ -291,3 +291,13 @@ def test_each_trial_is_closed_and_stands_where_the_command_was_given(
     assert held.exists(), "the next trial's own"
     assert step(worker)["ended_by"] == "max_epochs" and not held.exists()
     worker.cleanup()
+
+
+def test_a_machine_without_the_shared_folder_says_so(start: Start, tmp_path: Path) -> None:
+    """It is no fault of the trial, which a machine that sees the folder can run."""
+    worker: RayRun = object.__new__(RayRun)
+    assignment = start("ToyRun")._assignment
+    worker.setup(replace(assignment, barrier=str(tmp_path / "not-mounted" / "x")).to_ray())
+    report = step(worker)
+    assert report["ended_by"] == "missing_folder"
+    assert f"{os.uname().nodename} does not see" in report["error"]

@@ -107,8 +107,11 @@ def test_failing_trials_do_not_end_the_search(tmp_path: Path) -> None:
     assert len(trials) == 12 and seen >= {"nan", "error"}
 
 
-def test_worker_that_dies_costs_no_trial(tmp_path: Path) -> None:
-    """The kernel kills a worker: the same trial goes on from its checkpoint."""
+def test_worker_that_dies_costs_no_trial(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The kernel kills a worker: the same trial goes on from its checkpoint.
+
+    What Ray says of it, 30 lines each time, goes to the study's log.
+    """
     fixed = {"journal": tmp_path / "journal", "kill_at": 3, "kill_times": 2}
     search(tmp_path, trials=5, max_epochs=4, fixed=fixed)
     trials = load_study("toy").trials
@@ -117,6 +120,9 @@ def test_worker_that_dies_costs_no_trial(tmp_path: Path) -> None:
     check_decisions(tmp_path, trials=5, max_epochs=4, fixed=fixed)
     trained = Counter((tmp_path / "journal").read_text().splitlines())
     assert max(trained.values()) == 1
+    out, err = capfd.readouterr()
+    assert "raylet" not in out + err and "Traceback" not in out + err
+    assert "Traceback" in (tmp_path / "studies" / "toy" / "ray.log").read_text()
 
 
 def test_worker_that_always_dies_ends_the_run(tmp_path: Path) -> None:

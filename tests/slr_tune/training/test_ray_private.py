@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 import ray
 
-from slr_tune.training.ray_private import ENVIRONMENT, LOOPBACK_ONLY, PENDING_TRIALS, token_file
+from slr_tune.training.ray_private import (
+    ENVIRONMENT,
+    LOOPBACK_ONLY,
+    PENDING_TRIALS,
+    SESSION_FOLDER,
+    patient_start,
+    token_file,
+)
 
 GROUPS = "RAY_process_group_cleanup_enabled"
 MEND = f"mend slr_tune/training/ray_private.py for Ray {ray.__version__}"
@@ -38,7 +45,7 @@ def test_the_raylet_reads_the_variable() -> None:
 
 def test_ray_init_takes_the_argument() -> None:
     """It is what keeps a session to this machine."""
-    for name in LOOPBACK_ONLY:
+    for name in (*LOOPBACK_ONLY, SESSION_FOLDER):
         assert f'kwargs.pop("{name}"' in inspect.getsource(ray.init), f"no {name}: {MEND}"
 
 
@@ -47,3 +54,39 @@ def test_the_token_lies_where_ray_puts_it() -> None:
     from ray._private.authentication import authentication_token_setup
 
     assert authentication_token_setup._get_default_token_path() == token_file(), MEND
+
+
+def test_a_start_waits_for_its_node() -> None:
+    """A start-up asks once for the node that it started, and gives up after 30 s."""
+    from ray._private import node, services
+
+    assert "ray._private.services.get_node(" in inspect.getsource(node), MEND
+    asked = []
+
+    def registers_late(gcs_address: str, node_id: str) -> str:
+        asked.append(node_id)
+        if len(asked) < 3:
+            raise RuntimeError("not yet")
+        return "found"
+
+    before, services.get_node = services.get_node, registers_late
+    try:
+        with patient_start(30.0):
+            assert services.get_node("here:1", "node") == "found"
+        assert services.get_node is registers_late
+    finally:
+        services.get_node = before
+
+
+def test_ray_prints_by_one_function() -> None:
+    """What it says of a dead worker would stand among the JSON that a script reads."""
+    from ray._private import worker
+
+    assert "print_to_stdstream(" in inspect.getsource(worker.listen_error_messages), MEND
+
+
+def test_a_trial_has_an_actor_to_kill() -> None:
+    """A worker that hangs holds its place for ever."""
+    from ray.tune.experiment.trial import _TemporaryTrialState
+
+    assert _TemporaryTrialState().ray_actor is None, MEND
