@@ -85,7 +85,7 @@ class Recorder:
         self._check_lock()
         trials = self.store.trials
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        if not waiting and len(trials) >= self._target:
+        if not waiting and len(self.store.own_trials) >= self._target:
             self._drained = True
             return None
         return self.store.start_trial(tpe(seed=self.store.spec.seed, number=len(trials)))

@@ -27,7 +27,15 @@ from slr_tune.space import StudySpec, difference
 from slr_tune.study.belongings import adopt_folders, sort_out_folders, trial_origin
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.optuna_private import forget_values, get_storage, trial_key
-from slr_tune.study.record import ATTRIBUTE, SCHEMA, TrialRecord, begun_anew, record_of, state_for
+from slr_tune.study.record import (
+    ATTRIBUTE,
+    SCHEMA,
+    TrialRecord,
+    begun_anew,
+    is_foreign,
+    record_of,
+    state_for,
+)
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.origin import Origin, claim, read_origin
 
@@ -92,6 +100,11 @@ class StudyStore:
     def trials(self) -> list[FrozenTrial]:
         """All trials as stored, in order of their number; not to be changed."""
         return self.study.get_trials(deepcopy=False)
+
+    @property
+    def own_trials(self) -> list[FrozenTrial]:
+        """Those that no other tool added or ended: the trials that were asked for."""
+        return [trial for trial in self.trials if not is_foreign(trial)]
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""

@@ -13,6 +13,7 @@ A test looks for each of them in the Ray that is installed.
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 # Ray reads these when it is imported.
@@ -46,6 +47,18 @@ def prepare_environment() -> None:
 def limit_pending_trials(count: int) -> None:
     """Keeps Tune from making trials ahead of its workers."""
     os.environ[PENDING_TRIALS] = str(count)
+
+
+def ensure_token() -> None:
+    """Gives Ray a token for this session where the home cannot hold one."""
+    path = token_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() or os.access(path.parent, os.W_OK):
+            return
+    except OSError:
+        pass
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def token_file() -> Path:

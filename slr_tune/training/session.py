@@ -9,7 +9,12 @@ from contextlib import contextmanager
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
-from slr_tune.training.ray_private import LOOPBACK_ONLY, prepare_environment, token_file
+from slr_tune.training.ray_private import (
+    LOOPBACK_ONLY,
+    ensure_token,
+    prepare_environment,
+    token_file,
+)
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Nothing but reports of some hundred bytes goes through Ray; data are mapped from files."""
@@ -39,6 +44,8 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         **LOOPBACK_ONLY,
     }
     options = {"address": address} if address else local
+    if not address:
+        ensure_token()
     try:
         ray.init(log_to_driver=False, logging_level="ERROR", **options)
     except (ConnectionError, RuntimeError, OSError, TimeoutError, ValueError) as error:

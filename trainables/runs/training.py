@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, FolderGone
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.folder_lock import FolderHeld, folder_lock
@@ -55,6 +55,7 @@ def train(
     Raises:
         ConfigError: The folder cannot be written to, another process trains into it, or it holds
             a run with other settings, seed, data or teacher.
+        FolderGone: The folder was deleted meanwhile; the same call goes on.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
     """
     with nullcontext() if folder is None else _held(folder):
@@ -137,10 +138,22 @@ class _Store:
 
     def save(self, run: Run, rows: Sequence[Row], *, improved: bool) -> None:
         """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
-        self._curve.append(rows[-1])
-        self._events.append(rows[-1])
+        gone = len(rows) > 1 and not self._curve.path.exists()
+        if gone:
+            # Only the rows to come would be in a new file.
+            self._curve.repair(rows)
+            self._events.repair(rows)
+        else:
+            self._curve.append(rows[-1])
+            self._events.append(rows[-1])
         state = whole_state(run, rows)
         self._checkpoints.save(state, epoch=run.epoch, improved=improved)
+        if gone:
+            raise FolderGone(
+                f"{self._curve.path} was deleted while the run was trained",
+                hint="Its curve and its latest checkpoint are written again: the same command "
+                "goes on. Checkpoints of earlier epochs are lost.",
+            )
 
 
 def _improves(row: Row, earlier: Sequence[Row], *, metric: str, direction: str) -> bool:
