@@ -3,8 +3,9 @@
 TrainablesError
 ├── ConfigError        a setting is unknown, out of range, or contradicts another
 ├── DataError          a data set is missing, malformed, or too small
-└── CheckpointError    a checkpoint is missing, damaged, unsafe, or of another model
-    └── CheckpointUnreadable   it cannot be read now, and may be sound
+├── CheckpointError    a checkpoint is missing, damaged, unsafe, or of another model
+│   └── CheckpointUnreadable   it cannot be read now, and may be sound
+└── FolderGone         exit code 1: a run's folder was deleted while it was trained
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class ConfigError(TrainablesError):
 
 class DataError(TrainablesError):
     """A data set is missing, malformed, or too small."""
+
+
+class FolderGone(TrainablesError):
+    """A run's folder was deleted while it was trained; what the process held is written again."""
+
+    exit_code = 1
 
 
 class CheckpointError(TrainablesError):

@@ -118,7 +118,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
-        if store.waiting() == 0 and len(store.trials) >= spec.budget.trials:
+        if store.waiting() == 0 and len(store.own_trials) >= spec.budget.trials:
             return SearchOutcome(0, recovery)
         if known:
             _check(spec, options, progress)
@@ -194,7 +194,7 @@ class _Run:
         return SearchOutcome(started, recovery, stop, tuple(parked), teacher)
 
     def _finished(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.store.trials)
+        return sum(trial.state.is_finished() for trial in self.store.own_trials)
 
     def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""

@@ -112,7 +112,7 @@ class Recorder:
         self._check_lock()
         trials = self.store.trials
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        done = not waiting and len(trials) >= self._target
+        done = not waiting and len(self.store.own_trials) >= self._target
         again = self._attempts.take_again(at_once=done and busy == 0)
         if again is None and done:
             self._drained = True

@@ -33,6 +33,7 @@ from slr_tune.study.record import (
     TrialRecord,
     begun_anew,
     epochs_run,
+    is_foreign,
     record_of,
     state_for,
 )
@@ -102,6 +103,11 @@ class StudyStore:
     def trials(self) -> list[FrozenTrial]:
         """All trials as stored, in order of their number; not to be changed."""
         return self.study.get_trials(deepcopy=False)
+
+    @property
+    def own_trials(self) -> list[FrozenTrial]:
+        """Those that no other tool added or ended: the trials that were asked for."""
+        return [trial for trial in self.trials if not is_foreign(trial)]
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -67,6 +68,18 @@ def prepare_environment() -> None:
 def limit_pending_trials(count: int) -> None:
     """Keeps Tune from making trials ahead of its workers."""
     os.environ[PENDING_TRIALS] = str(count)
+
+
+def ensure_token() -> None:
+    """Gives Ray a token for this session where the home cannot hold one."""
+    path = token_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() or os.access(path.parent, os.W_OK):
+            return
+    except OSError:
+        pass
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def token_file() -> Path:

@@ -18,6 +18,7 @@ from slr_tune.training.interrupt import signals_kept
 from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     SESSION_FOLDER,
+    ensure_token,
     messages_logged,
     patient_start,
     prepare_environment,
@@ -59,6 +60,7 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         return
     with ExitStack() as stack:
         if address in (None, "local"):
+            ensure_token()
             folder = stack.enter_context(scratch_folder(session_parent()))
             stack.callback(ray.shutdown)
             _start(folder / "ray", cpus)  # which Ray opens to all users; ours above it is closed

@@ -1,7 +1,7 @@
 """One process per folder: what two commands must not write to at a time.
 
-The system frees the lock of a process that dies. A file system on which files cannot be locked
-locks nobody out. Nothing here imports torch.
+The lock is the process's: it may take a folder twice, a child that it forks does not hold it, and
+the system frees it when the process dies. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ FILE = ".writer.lock"
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+"""Of file systems that lock no files: there nobody is locked out."""
+
 
 class FolderHeld(Exception):
     """Another process writes to the folder; the text names it."""
@@ -36,11 +39,13 @@ def folder_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / FILE).open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _HELD:
                 file.seek(0)
                 raise FolderHeld(file.read().strip() or "another process") from error
+            if error.errno not in _NO_LOCKS:
+                raise
         file.truncate(0)
         file.write(_whoami())
         file.flush()

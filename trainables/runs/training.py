@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainables.checked_run import CheckedRun, Row
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, FolderGone
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.folder_lock import FolderHeld, folder_lock
@@ -49,6 +49,7 @@ def train(
     Raises:
         ConfigError: The folder cannot be written to, another process trains into it, or it holds
             a run with other settings, seed, data or teacher.
+        FolderGone: The folder was deleted meanwhile; the same call goes on.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
         RunRefused: What the run returns cannot be used.
     """
@@ -114,9 +115,21 @@ class _Store:
     def save(self, run: CheckedRun) -> None:
         """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
         state = run.state()
-        self._curve.append(run.rows[-1])
-        self._events.append(run.rows[-1])
+        gone = len(run.rows) > 1 and not self._curve.path.exists()
+        if gone:
+            # Only the rows to come would be in a new file.
+            self._curve.repair(run.rows)
+            self._events.repair(run.rows)
+        else:
+            self._curve.append(run.rows[-1])
+            self._events.append(run.rows[-1])
         self._checkpoints.save(state, epoch=run.epoch, improved=run.improved)
+        if gone:
+            raise FolderGone(
+                f"{self._curve.path} was deleted while the run was trained",
+                hint="Its curve and its latest checkpoint are written again: the same command "
+                "goes on. Checkpoints of earlier epochs are lost.",
+            )
 
 
 def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from toy_runs import ToyConfig, ToyRun
 
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, FolderGone
+from trainables.files.curve import CurveFile
 from trainables.protocol import RunInputs
 from trainables.runs.training import train
 
@@ -17,6 +19,7 @@ TRAIN_ONE_EPOCH_AND_WAIT = """
 import sys
 from pathlib import Path
 from toy_runs import ToyConfig, ToyRun
+from trainables.files.curve import CurveFile
 from trainables.protocol import RunInputs
 from trainables.runs.training import train
 
@@ -47,3 +50,17 @@ def test_a_second_training_into_one_folder_is_refused(tmp_path: Path) -> None:
     first.kill()
     first.communicate()
     assert [row["epoch"] for row in train(toy(folder), folder)] == list(range(2, 10))
+
+
+def test_a_folder_that_is_deleted_under_a_training(tmp_path: Path) -> None:
+    """Said after the epoch in work, the curve whole, and the same call goes on after it."""
+    folder = tmp_path / "run"
+    epochs = train(toy(folder), folder)
+    for _ in range(3):
+        next(epochs)
+    shutil.rmtree(folder)
+    with pytest.raises(FolderGone, match="was deleted"):
+        next(epochs)
+    assert [row["epoch"] for row in CurveFile(folder / "curve.csv").rows()] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in train(toy(folder), folder)] == list(range(5, 10))
+    assert [row["epoch"] for row in CurveFile(folder / "curve.csv").rows()] == list(range(1, 10))
