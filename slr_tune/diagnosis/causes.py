@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slr_tune.diagnosis.diagnostics import BLANKS, DECODING, ENTROPY, FEATURES, GRADIENTS, LOG_PROBS
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import (
     ALL_BLANK,
+    BLANK_PHASE,
     EARLY_PLATEAU,
     FLAT_LOSS,
     HIGH_WER,
@@ -18,15 +19,18 @@ from slr_tune.diagnosis.red_flags import (
     NOT_A_NUMBER,
     OVERFITTING,
     blank_grace,
+    training_ctc,
 )
 from slr_tune.diagnosis.remedies import (
     RemedyStep,
     at_least,
     at_most,
     faster,
+    longer,
     longer_warm_up,
     remedy,
     slower,
+    waiting,
 )
 from slr_tune.text import number
 
@@ -34,6 +38,9 @@ _ONE_UTTERANCE = "out of memory with one utterance"
 """Of the error of a run that has no room for less; of train unless it names dev."""
 _NEAR_TEACHER = 2.0
 """WER points within which a student stands where its teacher stands."""
+
+_HARDLY_FALLEN = 0.8
+"""Share of its first value at which a training loss has hardly moved."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,26 @@ def shown(value: Any) -> str:
 
 
 def likely_causes(evidence: Evidence) -> list[Cause]:
-    """Every cause that the signs point to, the one that explains most first."""
-    found = (rule(evidence) for rule in _RULES)
-    return [cause for cause in found if cause is not None]
+    """Every cause that the signs point to, the one that explains most first.
+
+    No two remedies change one setting: of two that would, the later cause's waits for the first's.
+    """
+    found: list[Cause] = []
+    for rule in _RULES:
+        cause = rule(evidence)
+        if cause is not None:
+            changed = {group for other in found for group in _groups(other)}
+            found.append(_waiting(cause) if changed & _groups(cause) else cause)
+    return found
+
+
+def _groups(cause: Cause) -> set[str]:
+    """What a remedy turns: the warm-up and the lowest rate are parts of the learning rate."""
+    return {name.partition("_schedule")[0] for name in cause.settings}
+
+
+def _waiting(cause: Cause) -> Cause:
+    return replace(cause, advice="See what the remedy above has left of it.", settings={})
 
 
 def too_early(evidence: Evidence) -> bool:
@@ -101,19 +125,23 @@ def _diverged(evidence: Evidence) -> Cause | None:
     return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
 
 
+def _blank_phase(evidence: Evidence) -> Cause | None:
+    """Its blanks, its WER and its uncertainty say nothing while the loss still falls."""
+    flag = evidence.flag(BLANK_PHASE)
+    if flag is None or evidence.bad(GRADIENTS):
+        return None
+    text = f"The model has not come to name glosses yet: {flag.text}."
+    return Cause("still in the blank phase", text, *remedy(longer(evidence)))
+
+
 def _vanishing(evidence: Evidence) -> Cause | None:
     found = evidence.bad(GRADIENTS)
     if found is None or (found.value is not None and math.isnan(found.value)):
         return None
-    layers = int(evidence.setting("layers", 1))
     return Cause(
         "vanishing gradients",
         f"A layer gets no gradient, so what lies below it does not learn: {found.found}.",
-        *remedy(
-            RemedyStep("take a layer off", {"layers": layers - 1} if layers > 1 else {}),
-            at_most(evidence, "dropout", 0.1, "drop less out"),
-            longer_warm_up(evidence),
-        ),
+        *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
 
@@ -134,7 +162,7 @@ def _decoder(evidence: Evidence) -> Cause | None:
 def _collapsed(evidence: Evidence) -> Cause | None:
     found, flag = evidence.bad(BLANKS), evidence.flag(ALL_BLANK)
     told = found.found if found else flag.text if flag else None
-    if told is None or too_early(evidence):
+    if told is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
@@ -147,8 +175,8 @@ def _collapsed(evidence: Evidence) -> Cause | None:
 
 def _overfitted(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(OVERFITTING, LOSS_GAP)
-    if flag is None:
-        return None
+    if flag is None or evidence.flag(BLANK_PHASE) or evidence.bad(GRADIENTS):
+        return None  # a model that names nothing has learnt nothing by heart
     decay = at_least(evidence, "weight_decay", 1e-3, "decay the weights more")
     steps = [at_least(evidence, "dropout", 0.5, "drop half out"), decay]
     if not steps[0].settings:
@@ -186,10 +214,9 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
 
 def _standing_still(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(FLAT_LOSS, EARLY_PLATEAU)
-    if flag is None:
+    if flag is None or _hardly_begun(evidence):
         return None
-    patience = max(30, 2 * int(evidence.setting("patience", 15)))
-    waits = {"patience": patience} if evidence.ended_by == "patience" else {}
+    waits = waiting(evidence, max(30, evidence.epoch)) if evidence.ended_by == "patience" else {}
     return Cause(
         "learns no more",
         f"The training stands still at a bad WER: {flag.text}.",
@@ -200,7 +227,7 @@ def _standing_still(evidence: Evidence) -> Cause | None:
 def _too_slow(evidence: Evidence) -> Cause | None:
     """Late, and neither at a standstill nor in any other trouble: it was on its way."""
     flag = evidence.flag(HIGH_WER)
-    if flag is None or len(evidence.flags) > 1:
+    if flag is None or (len(evidence.flags) > 1 and not _hardly_begun(evidence)):
         return None
     return Cause(
         "learns too slowly",
@@ -209,9 +236,15 @@ def _too_slow(evidence: Evidence) -> Cause | None:
     )
 
 
+def _hardly_begun(evidence: Evidence) -> bool:
+    """Whether the training loss is about where it began: the steps are too small, not too large."""
+    losses = [loss for row in evidence.rows if math.isfinite(loss := training_ctc(row))]
+    return len(losses) > 1 and _HARDLY_FALLEN * losses[0] < losses[-1] <= losses[0]
+
+
 def _guessing(evidence: Evidence) -> Cause | None:
     found = evidence.bad(ENTROPY)
-    if found is None or too_early(evidence):
+    if found is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
         return None
     steps = faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out")
     return Cause(
@@ -282,6 +315,7 @@ _RULES: tuple[Callable[[Evidence], Cause | None], ...] = (
     _features,
     _ended_badly,
     _diverged,
+    _blank_phase,
     _vanishing,
     _decoder,
     _collapsed,

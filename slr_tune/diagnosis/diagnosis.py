@@ -74,6 +74,7 @@ def diagnose(
         teacher_wer=teacher_wer,
         ended_by=ended_by,
         error=error,
+        rows=rows,
     )
     causes = likely_causes(evidence)
     return Diagnosis(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.diagnosis.diagnostics import Diagnostic
-from slr_tune.diagnosis.red_flags import RedFlag
+from slr_tune.diagnosis.red_flags import RedFlag, Row
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Evidence:
         teacher_wer: Its teacher's; NaN likewise.
         ended_by: As its record says; None where there is none.
         error: Text of the error that ended it.
+        rows: Its curve.
     """
 
     diagnostics: Sequence[Diagnostic]
@@ -34,6 +35,7 @@ class Evidence:
     teacher_wer: float = math.nan
     ended_by: str | None = None
     error: str = ""
+    rows: Sequence[Row] = ()
 
     def bad(self, name: str) -> Diagnostic | None:
         """A diagnostic, where it found something wrong."""

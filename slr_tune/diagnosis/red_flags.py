@@ -1,8 +1,9 @@
 """Signs on a run's curve that it has gone wrong. Imports neither torch nor Ray.
 
-The bounds are those of people who found three broken runs days late: a loss gap above 1, a dev
-WER of 60 or more at epoch 60, more than 90 % blanks. Where the length of a run is known, epochs
-are counted as shares of it, so that a run of 24 epochs is judged as one of 100 would be.
+The bounds are those of people who found three broken runs days late. They stated them of runs of
+about a hundred epochs: a dev WER of 60 or more at epoch 60, more than 90 % blanks, and a loss gap
+above 1 in a run that was at a WER of 92 at epoch 60. Where the length of a run is known, epochs are
+counted as shares of it, so that a run of 24 epochs is judged as one of 100 would be.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import takewhile
 
 NOT_A_NUMBER = "not a number"
 ALL_BLANK = "all blank"
+BLANK_PHASE = "blank phase"
 LOSS_GAP = "loss gap"
 OVERFITTING = "overfitting"
 EARLY_PLATEAU = "early plateau"
@@ -23,7 +25,7 @@ HIGH_WER = "high WER"
 MOST_BLANK = 0.9
 """Share of frames on which the blank may be likeliest."""
 MOST_GAP = 1.0
-"""Dev loss minus training loss, both CTC, nats per gloss."""
+"""Dev loss minus training loss, both CTC, nats per gloss; only at a WER that cannot be the end."""
 HIGH_WER_PERCENT = 60.0
 HIGH_WER_EPOCH = 60
 """The dev WER must be below the one at the other, in a run of a hundred epochs."""
@@ -44,6 +46,14 @@ _RISE_NATS = 0.1
 _FALL_WHILE_RISING = 0.1
 _BLANK_EPOCHS = 3
 """Epochs in a row that must be all blank: one by itself is a swing of the learning rate."""
+_BACK = 10.0
+"""WER points above its best at which an all-blank run has lost what it knew."""
+_LOST_WER = 90.0
+"""A run that was never below names next to nothing, and loses nothing."""
+_LEAST_BLANK_LOSS = 1.0
+"""Nats per gloss: a training loss below is of a model that knows its glosses."""
+_BLOWN_UP = 1.5
+"""Times its first value that the loss of a run may reach that is only on its way."""
 
 Row = Mapping[str, float]
 
@@ -77,15 +87,10 @@ def red_flags(rows: Sequence[Row], *, max_epochs: int | None = None) -> list[Red
     if not rows:
         return []
     length = max_epochs or _LONG_RUN
-    found = [
-        _not_a_number(rows),
-        _all_blank(rows, length),
-        _loss_gap(rows),
-        _overfitting(rows),
-        _early_plateau(rows, length),
-        _flat_loss(rows, length),
-        _high_wer(rows, length),
-    ]
+    blank = _all_blank(rows, length)
+    found = [_not_a_number(rows), blank, _loss_gap(rows), _overfitting(rows)]
+    if blank is None or blank.name != BLANK_PHASE:  # it explains a WER that does not move
+        found += [_early_plateau(rows, length), _flat_loss(rows, length), _high_wer(rows, length)]
     return sorted((flag for flag in found if flag is not None), key=lambda flag: flag.epoch)
 
 
@@ -113,7 +118,11 @@ def _not_a_number(rows: Sequence[Row]) -> RedFlag | None:
 
 
 def _all_blank(rows: Sequence[Row], length: int) -> RedFlag | None:
-    """Past the grace, blank on nearly all frames, and a WER that says so too."""
+    """Past the grace, blank on nearly all frames, and a WER that says so too.
+
+    A run whose loss still falls and that has lost nothing is in the blank phase that every CTC
+    model goes through; any other one has collapsed.
+    """
     grace = blank_grace(length)
     late = [row for row in rows if row["epoch"] > grace]
     streak = _trailing(late, lambda row: _blank(row) and _value(row, "val/wer") > HIGH_WER_PERCENT)
@@ -122,7 +131,33 @@ def _all_blank(rows: Sequence[Row], length: int) -> RedFlag | None:
     last = streak[-1]
     text = f"blank is likeliest on {100 * last['val/blank_rate']:.1f} % of dev's frames at epoch "
     text += f"{int(last['epoch'])}, at a WER of {last['val/wer']:.1f}"
+    if _fell_lately(rows) and not _lost(rows):
+        half, now = _half_way(rows), training_ctc(rows[-1])
+        text += f", and the training loss still falls: {training_ctc(half):.2f} at epoch "
+        text += f"{int(half['epoch'])}, {now:.2f} now"
+        return RedFlag(BLANK_PHASE, int(streak[0]["epoch"]), text)
     return RedFlag(ALL_BLANK, int(streak[0]["epoch"]), text)
+
+
+def _fell_lately(rows: Sequence[Row]) -> bool:
+    """Whether the training loss fell over the second half, and never rose far above its first.
+
+    Over half the run: at the end of a cosine no loss falls, whatever a longer run would do.
+    """
+    losses = [training_ctc(row) for row in rows if not math.isnan(training_ctc(row))]
+    if len(losses) < 2 or max(losses) > _BLOWN_UP * losses[0] or losses[-1] < _LEAST_BLANK_LOSS:
+        return False
+    return training_ctc(rows[-1]) < (1 - _LEAST_FALL) * training_ctc(_half_way(rows))
+
+
+def _lost(rows: Sequence[Row]) -> bool:
+    """Whether a run was clearly better once than it is now."""
+    best = min(_value(row, "val/wer") for row in rows if not math.isnan(_value(row, "val/wer")))
+    return best < min(_LOST_WER, rows[-1]["val/wer"] - _BACK)
+
+
+def _half_way(rows: Sequence[Row]) -> Row:
+    return rows[(len(rows) - 1) // 2]
 
 
 def _blank(row: Row) -> bool:
@@ -130,7 +165,14 @@ def _blank(row: Row) -> bool:
 
 
 def _loss_gap(rows: Sequence[Row]) -> RedFlag | None:
-    streak = _trailing(rows, lambda row: _gap(row) > MOST_GAP)
+    """A gap at a WER that cannot be the end, or at none that is known.
+
+    The users stated the bound of a run that was at 92 at epoch 60. Their good run had such gaps at
+    epochs 20 and 120, at WERs of 48.5 and below 25: a model that is sure of itself has them too.
+    """
+    streak = _trailing(
+        rows, lambda row: _gap(row) > MOST_GAP and not _value(row, "val/wer") < _PLATEAU_WER
+    )
     if not streak:
         return None
     last = streak[-1]

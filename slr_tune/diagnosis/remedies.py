@@ -15,6 +15,8 @@ _USUAL_RATE = 3e-4
 _RATE = "learning_rate"
 _LOWEST_RATE = "learning_rate_schedule.min_learning_rate"
 _WARM_UP = "learning_rate_schedule.warmup_epochs"
+_PATIENCE = "patience"
+_USUAL_PATIENCE = 12
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,19 @@ def longer_warm_up(evidence: Evidence) -> RemedyStep:
     length, now = evidence.setting("max_epochs", 100), evidence.setting(_WARM_UP, 0.0)
     wanted = min(10.0, max(1.0, round(length / 10)))
     return RemedyStep("warm up longer", {_WARM_UP: wanted if wanted > now else 2 * now})
+
+
+def longer(evidence: Evidence) -> RemedyStep:
+    """Three times the epochs that it ran, and a patience that lets it use them."""
+    length = 3 * max(1, evidence.epoch)
+    return RemedyStep(
+        "train three times as long", {"max_epochs": length, **waiting(evidence, length)}
+    )
+
+
+def waiting(evidence: Evidence, epochs: int) -> dict[str, Any]:
+    """A patience of at least so many epochs, where the run has less; by the name it has there."""
+    name = _PATIENCE
+    if isinstance(evidence.config.get("early_stopping"), Mapping):
+        name = f"early_stopping.{_PATIENCE}"
+    return {name: epochs} if evidence.setting(name, _USUAL_PATIENCE) < epochs else {}

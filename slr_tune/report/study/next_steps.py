@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slr_tune.diagnosis.red_flags import BLANK_PHASE
 from slr_tune.report.study.audit import audit
 from slr_tune.report.study.edges import edges
 from slr_tune.report.study.rungs import WEAK_RANK, rung_summaries
@@ -44,8 +45,12 @@ class Advice:
 
 
 def next_steps(study: StudyData) -> list[Advice]:
-    """All that the rules say, the most pressing first."""
-    return [advice for rule in RULES for advice in rule(study)]
+    """All that the rules say, the most pressing first.
+
+    Where the best were still in the blank phase nothing is told from their order.
+    """
+    rules = (_go_on, _failures, _blank_phase) if _blank_phase(study) else RULES
+    return [advice for rule in rules for advice in rule(study)]
 
 
 def _go_on(study: StudyData) -> list[Advice]:
@@ -88,6 +93,21 @@ def _nan_advice(study: StudyData) -> str:
             f"{number(statistics.median(good))}): lower the upper end of its range."
         )
     return "lower the learning rate, or clip the gradient with clip_norm."
+
+
+def _blank_phase(study: StudyData) -> list[Advice]:
+    """The best named next to nothing, and their loss still fell: they were cut short."""
+    blank = [t for t in study.leaders if any(flag.name == BLANK_PHASE for flag in t.flags)]
+    best = study.best
+    numbers = {trial.number for trial in blank}
+    if best is None or best.number not in numbers or len(blank) < len(study.leaders) / 2:
+        return []
+    wanted = 3 * study.view.spec.budget.max_epochs
+    text = (
+        f"{len(blank)} of the best {len(study.leaders)} trials were still in the blank phase, and "
+        f"their loss still fell: give them {wanted} epochs before anything else is judged."
+    )
+    return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
 
 def _confirm(study: StudyData) -> list[Advice]:

@@ -263,7 +263,7 @@ def test_the_command_trains_the_same_run_but_for_the_remedy(
     # Broken if the line that is to be copied were refused, or changed more than it says.
     def gape(state: dict[str, Any]) -> None:
         for row in state["rows"]:
-            row["val/loss"] += 5.0
+            row["val/loss"] += 0.2 * row["epoch"]
 
     found = of(store(gape))
     words = shlex.split(found.command)

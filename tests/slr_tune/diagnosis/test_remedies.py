@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import math
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from small_runs import saved, small_run
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis import red_flags
 from slr_tune.diagnosis.causes import Cause, likely_causes
-from slr_tune.diagnosis.diagnostics import ENTROPY, GRADIENTS, Diagnostic
+from slr_tune.diagnosis.diagnostics import BLANKS, ENTROPY, GRADIENTS, Diagnostic
 from slr_tune.diagnosis.evidence import Evidence
 from slr_tune.diagnosis.red_flags import RedFlag
 from trainables.config import DistillConfig
@@ -25,6 +28,14 @@ from trainables.runs import ctc_run
 from trainables.teaching.soft_target_writer import write_soft_targets
 from trainables.teaching.soft_targets import SoftTargets
 
+QUICKLY_BLANK: dict[str, Any] = {
+    "learning_rate": 3e-3,
+    "batch_size": 4,
+    "max_epochs": 9,
+    "hidden": 24,
+    "projection": 24,
+}
+"""Still blank after nine epochs of a few sentences."""
 SOFT: dict[str, Any] = {
     "loss_weights": {"alpha": 0.5, "beta": 0.5, "gamma": 0.0},
     "temperature": {"schedule": "constant", "start": 4.0, "end": None, "milestones": []},
@@ -58,15 +69,15 @@ def cause_of(config: Mapping[str, Any], *signs: str, **known: Any) -> Cause:
         ),
         (
             GRADIENTS,
-            {"layers": 1, "dropout": 0.05},
-            {"learning_rate_schedule.warmup_epochs": 10.0},
-            "Warm up longer.",
+            {"learning_rate": 0.3},
+            {"learning_rate": 0.1, "learning_rate_schedule.warmup_epochs": 10.0},
+            "Take a third of the learning rate and warm up longer.",
         ),
         (
             GRADIENTS,
-            {"layers": 3, "dropout": 0.4, "learning_rate_schedule": {"warmup_epochs": 12.0}},
-            {"layers": 2, "dropout": 0.1, "learning_rate_schedule.warmup_epochs": 24.0},
-            "Take a layer off, drop less out and warm up longer.",
+            {"learning_rate": 0.3, "learning_rate_schedule": {"warmup_epochs": 12.0}},
+            {"learning_rate": 0.1, "learning_rate_schedule.warmup_epochs": 24.0},
+            "Take a third of the learning rate and warm up longer.",
         ),
         (
             "overfitting",
@@ -188,6 +199,7 @@ def test_a_student_of_a_live_teacher_gets_all_of_it() -> None:
     [
         red_flags.NOT_A_NUMBER,
         red_flags.ALL_BLANK,
+        red_flags.BLANK_PHASE,
         red_flags.LOSS_GAP,
         red_flags.OVERFITTING,
         red_flags.EARLY_PLATEAU,
@@ -203,3 +215,55 @@ def test_the_documented_table_names_the_cause_of_each_flag(flag: str) -> None:
     told_by = {row[0]: row[1] for row in rows}
     named = [cause for cause, signs in told_by.items() if re.search(rf"\b{flag}\b", signs)]
     assert named == [cause_of({}, flag).name]
+
+
+SIGNS = (
+    *(red_flags.NOT_A_NUMBER, red_flags.ALL_BLANK, red_flags.BLANK_PHASE, red_flags.LOSS_GAP),
+    *(red_flags.OVERFITTING, red_flags.EARLY_PLATEAU, red_flags.FLAT_LOSS, red_flags.HIGH_WER),
+    *(ENTROPY, GRADIENTS),
+)
+
+
+@pytest.mark.parametrize("config", [{}, {"learning_rate": 0.3, "dropout": 0.4, "layers": 3}])
+def test_no_two_remedies_of_one_diagnosis_contradict_each_other(config: dict[str, Any]) -> None:
+    # Broken if a run were told to take a third of the learning rate and three times of it.
+    for chosen in itertools.product((False, True), repeat=len(SIGNS)):
+        signs = list(itertools.compress(SIGNS, chosen))
+        bad = [Diagnostic(n, "bad", "", "", value=0.0) for n in signs if n in (ENTROPY, GRADIENTS)]
+        flags = [RedFlag(name, 50, "seen") for name in signs if name not in (ENTROPY, GRADIENTS)]
+        evidence = Evidence(bad, flags, {"max_epochs": 100, **config}, 60, ended_by="patience")
+        causes = likely_causes(evidence)
+        settings = [name for cause in causes for name in cause.settings]
+        assert len(settings) == len(set(settings)), signs
+        advice = " ".join(cause.advice for cause in causes).lower()
+        assert not ("a third of" in advice and "three times the learning rate" in advice), signs
+        assert not ("drop less out" in advice and "drop half out" in advice), signs
+
+
+def test_a_run_in_the_blank_phase_is_told_to_train_longer_and_nothing_else() -> None:
+    # Broken if blanks at the start were treated as a fault that other settings mend.
+    bad = [Diagnostic(name, "bad", "seen", "", value=0.0) for name in (ENTROPY, BLANKS)]
+    flags = [RedFlag(red_flags.BLANK_PHASE, 6, "seen")]
+    (cause,) = likely_causes(Evidence(bad, flags, {"patience": 12}, 24, ended_by="patience"))
+    assert cause.name == "still in the blank phase"
+    assert cause.settings == {"max_epochs": 72, "patience": 72}
+    assert cause.advice == "Train three times as long."
+    named = {"early_stopping": {"metric": "val/loss", "patience": 12}}
+    (cause,) = likely_causes(Evidence(bad, flags, named, 24))
+    assert cause.settings == {"max_epochs": 72, "early_stopping.patience": 72}
+
+
+def test_the_remedy_of_the_blank_phase_helps_a_real_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if the advice cost three times the epochs and brought nothing.
+    path = Path(__file__).parents[3] / "benchmarks" / "remedies.py"
+    spec = importlib.util.spec_from_file_location("remedies_benchmark", path)
+    assert spec is not None and spec.loader is not None
+    remedies = importlib.util.module_from_spec(spec)  # the benchmarks are scripts, not a package
+    monkeypatch.setitem(sys.modules, spec.name, remedies)
+    spec.loader.exec_module(remedies)
+    case = remedies.Case("still in the blank phase", QUICKLY_BLANK, utterances=60)
+    outcome = remedies.try_remedy(case, 0, tmp_path)
+    assert outcome.named == ("still in the blank phase",)
+    assert outcome.after is not None and outcome.after < outcome.before - 20

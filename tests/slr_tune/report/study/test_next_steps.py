@@ -10,6 +10,7 @@ import pytest
 from report_studies import SPACE, Told, tell_study
 from written_commands import try_command
 
+from slr_tune.diagnosis.red_flags import BLANK_PHASE, RedFlag
 from slr_tune.importance import Importance
 from slr_tune.importance.analysis import Bar
 from slr_tune.report.study.next_steps import next_steps
@@ -209,6 +210,19 @@ def test_an_option_that_nearly_all_have_is_not_settled() -> None:
     """Where nearly all trials have it, the best do too."""
     drop = [Told(curve(10.0 + n), params={"kd_blank": "drop"}) for n in range(6)]
     assert not said(facts_of([Told([95.0] * 9), *drop]), "settled option")
+
+
+def test_where_nothing_has_left_the_blank_phase_only_longer_runs_are_asked_for() -> None:
+    """Their order is chance: no widening, no further trials, no ablation, no "longer" beside it."""
+    blank = RedFlag(BLANK_PHASE, 6, "seen")
+    facts = facts_of([Told(curve(90.0 - n)) for n in range(6)])
+    assert {"confirm", "ablate"} & {step.rule for step in next_steps(facts)}
+    trials = tuple(replace(trial, flags=(blank,)) for trial in facts.trials)
+    best = trials[facts.best.number] if facts.best else None
+    (step,) = next_steps(replace(facts, trials=trials, best=best, baseline=trials[0]))
+    assert step.rule == "blank phase"
+    assert "give them 27 epochs" in step.text and "--max-epochs 27" in step.command
+    try_command(step.command)
 
 
 def test_runs_that_were_cut_short() -> None:
