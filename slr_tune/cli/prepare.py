@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -37,19 +37,29 @@ _SHOWN_GLOSSES = 10
     help="Which corpus files to read: train.corpus.csv or train.SI5.corpus.csv. "
     "[default: multisigner]",
 )
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="ID",
+    help="Leave an utterance out, as data.exclude does; may be given again.",
+)
 @json_option
-def command(data: str, features: str | None, subset: str | None, as_json: bool) -> None:
+def command(
+    data: str, features: str | None, subset: str | None, exclude: tuple[str, ...], as_json: bool
+) -> None:
     """Packs DATA, checks every value of it, and says what it holds.
 
     DATA is a search-space file, the word libras, or a folder laid out like PHOENIX-2014:
-    annotations/manual/{train,dev,test}.corpus.csv and features/NAME/{train,dev,test}/ID.npz.
+    annotations/manual/{train,dev,test}.corpus.csv and features/NAME/{train,dev,test}/ID.npz; corpus
+    files of PHOENIX-2014-T are read too.
     Runs prepare their data by themselves; this does it ahead of them, and shows what is wrong.
     """
     from slr_tune.study.folders import cache_root
     from trainables.data import prepare
 
+    section = _section(data, features, subset, exclude)
     with _progress_bar() as update:
-        dataset = prepare(_section(data, features, subset), cache_root(), progress=update)
+        dataset = prepare(section, cache_root(), progress=update)
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
@@ -58,13 +68,16 @@ def command(data: str, features: str | None, subset: str | None, as_json: bool) 
         _print(dataset)
 
 
-def _section(data: str, features: str | None, subset: str | None) -> Mapping[str, Any]:
+def _section(
+    data: str, features: str | None, subset: str | None, exclude: Sequence[str]
+) -> Mapping[str, Any]:
     path = Path(data).expanduser()
     if data != "libras" and path.is_dir():
         section = {"name": "phoenix", "root": str(path), "features": features or _only(path)}
-        return section if subset is None else {**section, "subset": subset}
-    if features or subset:
-        raise click.UsageError("--features and --subset go with a folder of data only")
+        given = {"subset": subset, "exclude": list(exclude)}
+        return section | {key: value for key, value in given.items() if value}
+    if features or subset or exclude:
+        raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
     return {"name": "libras"} if data == "libras" else _section_of_file(path)
 
 
@@ -149,5 +162,7 @@ def _as_json(dataset: Dataset) -> dict[str, Any]:
         "glosses": len(dataset.vocabulary) - 1,
         "feature_size": dataset.feature_size,
         "warnings": list(dataset.warnings),
+        "excluded": dataset.facts.get("excluded", []),
+        "too_short": dataset.facts.get("too_short", []),
         "splits": [{**asdict(split), "unknown": split.unknown} for split in dataset.statistics],
     }

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 from pydantic_core import ErrorDetails
 
 from trainables.errors import ConfigError
@@ -50,12 +57,20 @@ class PhoenixSpec(_Spec):
         features: Name of the folder in `features/` to read.
         subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
             `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
+        exclude: Ids of utterances to leave out, of whichever split.
     """
 
     name: Literal["phoenix"] = "phoenix"
     root: Annotated[str, Field(min_length=1)]
     features: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
     subset: Subset = "multisigner"
+    exclude: list[str] = []
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Studies of before `exclude` have none in their stored space, and stay the same."""
+        content: dict[str, Any] = serialize(self)
+        return {key: value for key, value in content.items() if key != "exclude" or value}
 
 
 DataSpec = LibrasSpec | PhoenixSpec

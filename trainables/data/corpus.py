@@ -1,16 +1,25 @@
-"""Reads corpus files of the PHOENIX-2014 layout: who signed which glosses in which utterance."""
+"""Reads corpus files of the PHOENIX-2014 layout: who signed which glosses in which utterance.
+
+PHOENIX-2014-T has another heading and other names of files, and is read as it is; its translation
+into German is not used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.data.config import Subset
 from trainables.data.dataset import BLANK_NAME, SPLITS
-from trainables.files.plain_text import decode_text
+from trainables.files.plain_text import decode_text, normalised
 
 HEADER = ["id", "folder", "signer", "annotation"]
+HEADER_T = ["name", "video", "start", "end", "speaker", "orth", "translation"]
+"""Of PHOENIX-2014-T."""
+
+_COLUMNS = {tuple(HEADER): (0, 2, 3), tuple(HEADER_T): (0, 4, 5)}
+"""Where id, signer and glosses stand."""
 
 OFFICIAL_COUNTS: dict[Subset, dict[str, int]] = {
     "multisigner": {"train": 5672, "dev": 540, "test": 629},
@@ -39,17 +48,29 @@ class CorpusEntry:
 
 
 def corpus_path(root: Path, split: str, subset: Subset) -> Path:
-    """The corpus file of a split."""
+    """The corpus file of a split; that of PHOENIX-2014-T where only that is there."""
     middle = ".SI5" if subset == "si5" else ""
-    return root / "annotations" / "manual" / f"{split}{middle}.corpus.csv"
+    path = root / "annotations" / "manual" / f"{split}{middle}.corpus.csv"
+    of_t = path.with_name(f"PHOENIX-2014-T.{split}.corpus.csv")
+    return of_t if subset == "multisigner" and not path.exists() and of_t.exists() else path
 
 
-def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry]], list[str]]:
+def read_corpora(
+    root: Path, subset: Subset, exclude: Collection[str] = ()
+) -> tuple[dict[str, list[CorpusEntry]], list[str], list[str]]:
     """Reads the corpus files of all splits.
 
+    Args:
+        root: Folder that holds `annotations/`.
+        subset: Which files to read.
+        exclude: Ids to leave out.
+
     Returns:
-        The utterances of each split as far as they could be read, and every problem found.
+        The utterances of each split as far as they could be read, every problem found, and what
+        was left out, as `split/id`.
     """
+    excluded = {normalised(name).strip() for name in exclude}
+    left_out: list[str] = []
     corpora: dict[str, list[CorpusEntry]] = {}
     problems: list[str] = []
     seen: dict[str, str] = {}
@@ -59,6 +80,9 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry
         found = len(problems)
         for line, row in _rows(path, problems):
             where = f"{path.name}:{line}"
+            if row[0] in excluded:
+                left_out.append(f"{split}/{row[0]}")
+                continue
             utterance = _utterance(where, row, problems)
             if utterance is None:
                 continue
@@ -69,7 +93,9 @@ def read_corpora(root: Path, subset: Subset) -> tuple[dict[str, list[CorpusEntry
             corpora[split].append(utterance)
         if not corpora[split] and len(problems) == found:
             problems.append(f"{path.name}: the split is empty")
-    return corpora, problems
+    unknown = excluded - {name.partition("/")[2] for name in left_out}
+    problems += [f"data.exclude: {name!r} is in no corpus file" for name in sorted(unknown)]
+    return corpora, problems, left_out
 
 
 def subset_warnings(corpora: dict[str, list[CorpusEntry]], subset: Subset) -> list[str]:
@@ -96,22 +122,26 @@ def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
     # Not the csv module: quotes have no meaning in these files.
     lines = (line.split("|") for line in text.split("\n"))
     header = [name.strip() for name in next(lines)]
-    if header != HEADER:
-        problems.append(f"{path.name}:1: header {'|'.join(header)!r}, must be {'|'.join(HEADER)!r}")
+    columns = _COLUMNS.get(tuple(header))
+    if columns is None:
+        problems.append(
+            f"{path.name}:1: header {'|'.join(header)!r}, must be {'|'.join(HEADER)!r}, or "
+            f"{'|'.join(HEADER_T)!r} as PHOENIX-2014-T has it"
+        )
         return
     for line, row in enumerate(lines, start=2):
         if not any(value.strip() for value in row):
             continue
-        if len(row) == len(HEADER):
-            yield line, [value.strip() for value in row]
+        if len(row) == len(header):
+            yield line, [row[column].strip() for column in columns]
         else:
             problems.append(
-                f"{path.name}:{line}: {row[0]}: has {len(row)} fields, must have {len(HEADER)}"
+                f"{path.name}:{line}: {row[0]}: has {len(row)} fields, must have {len(header)}"
             )
 
 
 def _utterance(where: str, row: list[str], problems: list[str]) -> CorpusEntry | None:
-    name, _, signer, annotation = row
+    name, signer, annotation = row
     glosses = tuple(annotation.split())
     if not name or name in (".", "..") or any(mark in name for mark in "/\\\0"):
         problems.append(f"{where}: {name!r} cannot be the id of an utterance and name its file")

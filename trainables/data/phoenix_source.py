@@ -2,6 +2,7 @@
 
 ```
 <root>/annotations/manual/{train,dev,test}.corpus.csv    id|folder|signer|annotation
+<root>/annotations/manual/PHOENIX-2014-T.{train,dev,test}.corpus.csv    name|video|...|orth|...
 <root>/features/<name>/{train,dev,test}/<id>.npz         (frames, features), any float type
 ```
 """
@@ -27,6 +28,14 @@ from trainables.data.dataset import (
 from trainables.data.feature_files import BadFeatures, read_features
 from trainables.data.packing import PackingProblems, Progress, SplitWriter, digest_of, write_index
 from trainables.errors import DataError
+from trainables.files.plain_text import normalised
+
+_READING = 2
+"""Version of how corpus files are read: what was packed by another is packed again."""
+
+_SHOWN = 20
+_MOST_TOO_SHORT = 0.5
+"""Share of train that may be too short for CTC before the features are taken to be wrong."""
 
 
 class PhoenixSource:
@@ -62,7 +71,7 @@ class PhoenixSource:
             digest = hashlib.sha256(corpus.read_bytes()).hexdigest() if corpus.is_file() else ""
             listing.append([split, digest, _listing(self._features / split)])
         place = [str(self._root), self._spec.features, self._spec.subset]
-        return digest_of([FORMAT_VERSION, place, listing])
+        return digest_of([FORMAT_VERSION, _READING, place, sorted(self._spec.exclude), listing])
 
     def build(self, folder: Path, progress: Progress | None) -> str:
         """Checks everything and packs it.
@@ -73,25 +82,32 @@ class PhoenixSource:
         Raises:
             PackingProblems: Something is wrong with the data; every problem is named.
         """
-        corpora, problems = read_corpora(self._root, self._spec.subset)
+        corpora, problems, excluded = read_corpora(
+            self._root, self._spec.subset, self._spec.exclude
+        )
         words = {gloss for utterance in corpora["train"] for gloss in utterance.glosses}
         vocabulary = [BLANK_NAME, *sorted(words - {BLANK_NAME})]
         done, total = 0, sum(map(len, corpora.values()))
         digests, statistics = [], []
         widths: list[tuple[str, int]] = []
+        short: list[str] = []
         for split, utterances in corpora.items():
             with closing(SplitWriter(folder, split, vocabulary=vocabulary)) as writer:
                 for utterance in self._with_folder(split, utterances, problems):
                     frames = self._frames(split, utterance, problems)
                     if frames is not None:
                         widths.append((f"{split}/{utterance.id}", frames.shape[1]))
-                        if not problems:
+                        said = _too_short(split, utterance, frames)
+                        short += said
+                        if not problems and not (said and split == "train"):
                             writer.add(
                                 utterance.id, frames, utterance.glosses, signer=utterance.signer
                             )
                     done += 1
                     if progress is not None:
                         progress(done, total)
+                if split == "train":
+                    problems += _mostly_too_short(short, len(utterances))
                 if not problems:
                     statistics.append(writer.finish())
                     digests.append(writer.digest)
@@ -108,9 +124,20 @@ class PhoenixSource:
                 vocabulary=tuple(vocabulary),
                 feature_size=widths[0][1],
                 spec=self._spec.model_dump(),
-                warnings=tuple(subset_warnings(corpora, self._spec.subset)),
+                warnings=(
+                    *subset_warnings(corpora, self._spec.subset),
+                    *_told("left out, as data.exclude says", excluded),
+                    *_told(
+                        "too short for CTC, left out of training",
+                        [line for line in short if line.startswith("train/")],
+                    ),
+                    *_told(
+                        "too short for CTC, so that not all glosses can be recognised",
+                        [line for line in short if not line.startswith("train/")],
+                    ),
+                ),
                 statistics=tuple(statistics),
-                facts={},
+                facts={"excluded": excluded, "too_short": short},
             )
         )
         return digest
@@ -130,25 +157,56 @@ class PhoenixSource:
 
     def _frames(self, split: str, utterance: CorpusEntry, problems: list[str]) -> Frames | None:
         """Features of an utterance, None where they cannot be read."""
-        file = self._features / split / f"{utterance.id}.npz"
-        where = f"{split}/{utterance.id}"
+        file = self._file(split, utterance.id)
         try:
-            frames = read_features(file)
+            return read_features(file)
         except BadFeatures as error:
-            problems.append(f"{where}: {file} {error}")
+            problems.append(f"{split}/{utterance.id}: {file} {error}")
             return None
-        needed = frames_needed(utterance.glosses)
-        if needed > len(frames):
-            problems.append(
-                f"{where}: has {len(frames)} frames, but CTC needs {needed} for its "
-                f"{len(utterance.glosses)} glosses"
-            )
-        return frames
+
+    def _file(self, split: str, name: str) -> Path:
+        """The file of an utterance; an umlaut in its name may be written in either way."""
+        file = self._features / split / f"{name}.npz"
+        if file.name.isascii() or file.exists():
+            return file
+        found = (one for one in file.parent.glob("*.npz") if normalised(one.name) == file.name)
+        return next(found, file)
 
 
 def feature_names(root: Path) -> list[str]:
     """Names of the kinds of features below a root of this layout."""
     return sorted(path.name for path in (root / "features").glob("*") if path.is_dir())
+
+
+def _too_short(split: str, utterance: CorpusEntry, frames: Frames) -> list[str]:
+    """Says that CTC cannot emit all glosses of an utterance in its frames, where it is so."""
+    needed = frames_needed(utterance.glosses)
+    if needed <= len(frames):
+        return []
+    return [
+        f"{split}/{utterance.id} has {len(frames)} frames, but CTC needs {needed} for its "
+        f"{len(utterance.glosses)} glosses"
+    ]
+
+
+def _mostly_too_short(short: list[str], utterances: int) -> list[str]:
+    """Refuses features of which most utterances have too few to learn from."""
+    if not short or len(short) <= _MOST_TOO_SHORT * utterances:
+        return []
+    return [
+        f"train: {len(short)} of {utterances} utterances are too short for CTC; are these features "
+        f"of frames? {short[0]}"
+    ]
+
+
+def _told(what: str, names: list[str]) -> list[str]:
+    """One warning for all of a kind, the first of them by name."""
+    if not names:
+        return []
+    shown = "; ".join(names[:_SHOWN])
+    more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    noun = "utterance" if len(names) == 1 else "utterances"
+    return [f"{len(names)} {noun} {what}: {shown}{more}"]
 
 
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:

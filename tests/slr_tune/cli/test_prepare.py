@@ -143,3 +143,17 @@ def test_bad_input_ends_with_2_and_a_message(
     out, err = capsys.readouterr()
     assert out == ""
     assert all(text in err for text in said), err
+
+
+def test_what_is_left_out_is_said(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    """The official set has such a video: packed without it, and nobody is left in doubt."""
+    first, second = layout.clips["train"][0].id, layout.clips["train"][1].id
+    np.savez(layout.npz("train", 0), features=np.zeros((2, 5), dtype=np.float32))
+    assert run(["prepare", str(layout.root), "--exclude", second, "--json"]) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["splits"][0]["sentences"] == 4
+    assert told["excluded"] == [f"train/{second}"]
+    assert told["too_short"] == [f"train/{first} has 2 frames, but CTC needs 6 for its 6 glosses"]
+    assert f"Warning: 1 utterance left out, as data.exclude says: train/{second}." in err
+    assert f"Warning: 1 utterance too short for CTC, left out of training: train/{first} has" in err

@@ -12,6 +12,7 @@ import pytest
 from phoenix_layout import Layout, write_phoenix
 
 from trainables.data import Dataset, prepare
+from trainables.data.config import parse_data_spec
 from trainables.data.corpus import OFFICIAL_COUNTS, CorpusEntry, subset_warnings
 from trainables.decoding.arpa import RESERVED
 from trainables.errors import DataError
@@ -127,12 +128,19 @@ def objects(layout: Layout) -> str:
     return f"train/{layout.clips['train'][2].id}: "
 
 
-def too_long(layout: Layout) -> str:
-    clip = layout.clips["train"][3]
+def too_long(layout: Layout, *, split: str = "train", number: int = 3) -> str:
+    """Not a defect: the utterance is left out and named."""
+    clip = layout.clips[split][number]
     clip.glosses = ["NORD"] * 3
-    layout.write_corpus("train")
-    resave(layout, "train", 3, np.zeros((4, 5), dtype=np.float32))
-    return f"train/{clip.id}: has 4 frames, but CTC needs 5 for its 3 glosses"
+    layout.write_corpus(split)
+    resave(layout, split, number, np.zeros((4, 5), dtype=np.float32))
+    return f"{split}/{clip.id} has 4 frames, but CTC needs 5 for its 3 glosses"
+
+
+def all_too_long(layout: Layout) -> str:
+    for number in range(4):
+        too_long(layout, number=number)
+    return "train: 4 of 6 utterances are too short for CTC"
 
 
 def duplicate(layout: Layout) -> str:
@@ -200,12 +208,17 @@ def not_utf8(layout: Layout) -> str:
     return "train.corpus.csv: is not UTF-8"
 
 
+def not_utf8_of_test(layout: Layout) -> str:
+    layout.corpus("test").write_bytes("id|folder|signer|annotation\nä".encode("latin-1"))
+    return "test.corpus.csv: is not UTF-8"
+
+
 def no_folder(layout: Layout) -> str:
     shutil.rmtree(layout.npz("dev", 0).parent)
     return f"the features of all 3 utterances are missing, from {layout.clips['dev'][0].id} on"
 
 
-DEFECTS = (nan, inf, missing, wrong_width, unreadable, objects, too_long, duplicate)
+DEFECTS = (nan, inf, missing, wrong_width, unreadable, objects, all_too_long, duplicate)
 DEFECTS += (duplicate_across, empty_split, empty_file, empty_annotation, blank_as_gloss)
 DEFECTS += (missing_corpus, wrong_header, short_row, id_out_of_the_folder, not_utf8, no_folder)
 
@@ -234,7 +247,10 @@ def test_every_defect_names_its_place(
 
 def test_all_defects_are_told_at_once(layout: Layout, cache: Path) -> None:
     """Packing takes minutes; one problem a time would take days."""
-    expected = [defect(layout) for defect in (nan, inf, missing, unreadable, too_long, short_row)]
+    expected = [
+        defect(layout)
+        for defect in (nan, wrong_width, missing, unreadable, not_utf8_of_test, short_row)
+    ]
     said = message(layout, cache)
     assert all(text in said for text in expected)
     assert "phoenix data: 6 problems" in said
@@ -318,6 +334,89 @@ def test_warnings_are_kept_with_the_data(
     for _ in range(2):
         (warning,) = prepare(layout.section, cache).warnings
         assert "dev has 3 utterances, as in the subset si5" in warning
+
+
+# -- left out ------------------------------------------------------------------------------------
+
+
+def test_an_utterance_too_short_for_ctc_is_left_out_and_named(layout: Layout, cache: Path) -> None:
+    """PHOENIX-2014's own train has one; refused, the official files had to be edited by hand."""
+    said = too_long(layout)
+    dataset = prepare(layout.section, cache)
+    clip = layout.clips["train"].pop(3)
+    assert_same(dataset, layout)
+    (warning,) = dataset.warnings
+    assert warning == f"1 utterance too short for CTC, left out of training: {said}"
+    assert clip.id not in dataset.train.ids
+    assert dataset.statistics[0].sentences == 5
+    assert prepare(layout.section, cache).facts["too_short"] == [said]
+
+
+def test_a_short_utterance_of_dev_is_measured_and_named(layout: Layout, cache: Path) -> None:
+    """Left out of dev, it would make the rate better than the truth."""
+    said = too_long(layout, split="dev", number=1)
+    dataset = prepare(layout.section, cache)
+    assert len(dataset.dev) == 3
+    assert (
+        said in dataset.warnings[0] and "not all glosses can be recognised" in dataset.warnings[0]
+    )
+
+
+def test_named_utterances_are_left_out(layout: Layout, cache: Path) -> None:
+    """Whatever is wrong with them: files that are missing, annotations that are empty."""
+    missing(layout)
+    empty_annotation(layout)
+    names = [layout.clips["train"].pop(4).id, layout.clips["dev"].pop(2).id]
+    section = {**layout.section, "exclude": names}
+    dataset = prepare(section, cache)
+    assert_same(dataset, layout)
+    (warning,) = dataset.warnings
+    assert warning == (
+        f"2 utterances left out, as data.exclude says: train/{names[0]}; dev/{names[1]}"
+    )
+    with pytest.raises(DataError, match="data.exclude: 'nobody' is in no corpus file"):
+        prepare({**section, "exclude": [*names, "nobody"]}, cache)
+
+
+def test_without_exclude_the_section_is_as_before() -> None:
+    """Else every stored study of such data would be of another space."""
+    section = {"name": "phoenix", "root": "x", "features": "y", "subset": "si5"}
+    assert parse_data_spec(section).model_dump() == section
+
+
+# -- PHOENIX-2014-T ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefix", ["", "PHOENIX-2014-T."])
+def test_phoenix_2014_t_is_read(layout: Layout, cache: Path, prefix: str) -> None:
+    """Its files have another heading and other names; its translation is no gloss."""
+    for split, clips in layout.clips.items():
+        path = layout.corpus(split)
+        path.unlink()
+        lines = ["name|video|start|end|speaker|orth|translation"]
+        lines += [
+            f"{c.id}|{c.id}/1/*.png|-1|-1|{c.signer}|{' '.join(c.glosses)}|und nun das wetter"
+            for c in clips
+        ]
+        path.with_name(prefix + path.name).write_text("\n".join(lines) + "\n")
+    assert_same(prepare(layout.section, cache), layout)
+
+
+# -- text as it enters ---------------------------------------------------------------------------
+
+
+def test_what_looks_equal_is_one_gloss(layout: Layout, cache: Path) -> None:
+    """An umlaut of two characters in dev was a gloss that train lacks: an error in every rate."""
+    train, dev = layout.clips["train"][1], layout.clips["dev"][1]
+    train.glosses, dev.glosses = ["SÜD", "NORD"], ["SU\N{COMBINING DIAERESIS}D", "NORD"]
+    layout.npz("dev", 1).rename(layout.npz("dev", 1).with_name("Ko\N{COMBINING DIAERESIS}ln.npz"))
+    dev.id = "Köln"
+    layout.write_corpus("train")
+    layout.write_corpus("dev")
+    layout.corpus("dev").write_bytes(layout.corpus("dev").read_text().encode("utf-16"))
+    dataset = prepare(layout.section, cache)
+    assert dataset.dev.references[1] == dataset.train.references[1] == ("SÜD", "NORD")
+    assert dataset.statistics[1].unknown == 0
 
 
 # -- identity -----------------------------------------------------------------------------------
