@@ -24,6 +24,7 @@ from slr_tune.study.folders import at_home, studies_root
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
 _CONNECT_SECONDS = 10
+_FOLD_MILLISECONDS = 2000
 _DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError)
 
 
@@ -100,6 +101,8 @@ def _fold(engine: sa.Engine) -> None:
         # To open a file that was deleted would make an empty one.
         if engine.dialect.name == "sqlite" and Path(str(engine.url.database)).exists():
             with engine.connect() as connection:
+                # A search that goes on writing folds it in itself: nobody waits long for that.
+                connection.execute(sa.text(f"PRAGMA busy_timeout={_FOLD_MILLISECONDS}"))
                 connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
     with suppress(*_DATABASE_ERRORS):
         engine.dispose()
