@@ -124,8 +124,8 @@ class ReadOnlyStorage(BaseStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """In the file's terms, in order of their numbers."""
-        trials = read_trials(self.database.engine, study_id)
-        return self._shown(study_id, [t for t in trials if states is None or t.state in states])
+        trials = self._shown(study_id, read_trials(self.database.engine, study_id))
+        return [trial for trial in trials if states is None or trial.state in states]
 
     def _shown(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         with self._lock:

@@ -16,11 +16,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space import Space
-from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, record_of
 
 _DIGITS = 6
 
@@ -49,6 +49,9 @@ class Translation:
         shown.params = params
         shown.distributions = {name: self._distributions[name] for name in params}
         shown.user_attrs = _attributes(trial)
+        if is_foreign(trial):
+            # Optuna's pages would call it the best; its own value stands among the attributes.
+            shown.state, shown.values = TrialState.FAIL, None
         shown.system_attrs = {k: v for k, v in trial.system_attrs.items() if k != "fixed_params"}
         return shown
 
@@ -75,6 +78,9 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
     """User attributes: the record of the trial in words, and attributes that others wrote."""
     others = {key: value for key, value in trial.user_attrs.items() if key != ATTRIBUTE}
     record = record_of(trial)
+    if is_foreign(trial):
+        values = {"foreign value": trial.values[0]} if trial.values else {}
+        return {"ended by": ended_by(trial), **values, **others}
     if record is None:
         return others
     told: dict[str, Any] = {

@@ -25,6 +25,7 @@ from trainables.files.full_disk import full_disk_number, no_room
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
 _BUSY_SECONDS = 60
 _CONNECT_SECONDS = 10
+_FOLD_MILLISECONDS = 2000
 _DATABASE_ERRORS = (SQLAlchemyError, StorageInternalError, sqlite3.Error, ImportError)
 
 
@@ -101,6 +102,8 @@ def _fold(engine: sa.Engine) -> None:
         # To open a file that was deleted would make an empty one.
         if engine.dialect.name == "sqlite" and Path(str(engine.url.database)).exists():
             with engine.connect() as connection:
+                # A search that goes on writing folds it in itself: nobody waits long for that.
+                connection.execute(sa.text(f"PRAGMA busy_timeout={_FOLD_MILLISECONDS}"))
                 connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
     with suppress(*_DATABASE_ERRORS):
         engine.dispose()

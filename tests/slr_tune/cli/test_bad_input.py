@@ -141,15 +141,15 @@ CASES = {
     "override of nothing": Case((*RUN, "--set", "budget.tirals=3"), ("tirals", "trials"), space()),
     "unknown option": Case((*RUN, "--trails", "3"), ("--trails",), space()),
     "option without a number": Case((*RUN, "--trials", "x"), ("--trials", "integer"), space()),
-    "storage is no url": Case((*RUN, "--storage", "here"), ("not a database url",), space(), 1),
+    "storage is no url": Case((*RUN, "--storage", "here"), ("not a database url",), space()),
     "storage does not answer": Case(
         (*RUN, "--storage", "postgresql://u:secret@127.0.0.1:1/db"), ("127.0.0.1",), space(), 1
     ),
     "storage is another file": Case(
-        (*RUN, "--storage", "sqlite:///{folder}/toy.yaml"), ("not a database",), space(), 1
+        (*RUN, "--storage", "sqlite:///{folder}/toy.yaml"), ("not a database",), space()
     ),
     "studies folder cannot be made": Case(
-        RUN, ("not a directory",), space(), 1, {"SLR_TUNE_STUDIES": "{folder}/toy.yaml/below"}
+        RUN, ("not a directory",), space(), 2, {"SLR_TUNE_STUDIES": "{folder}/toy.yaml/below"}
     ),
     "study of another program": Case(
         RUN, ("toy", "did not make"), lambda folder: (space()(folder), foreign_study(folder))
@@ -163,7 +163,7 @@ CASES = {
     "no study of that name": Case(("show", "nothing"), ("nothing",)),
     "no study at all": Case(("best",), ("no study yet",)),
     "no database at all": Case(
-        ("list",), ("no database",), code=1, environment={"SLR_TUNE_STUDIES": "{folder}/none"}
+        ("list",), ("no database",), environment={"SLR_TUNE_STUDIES": "{folder}/none"}
     ),
     "unknown command": Case(("rnu",), ("rnu", "run")),
     "features with a NaN": Case(PREPARE, ("nan",), nan_features),

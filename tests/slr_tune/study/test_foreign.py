@@ -14,6 +14,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.dashboard.notes import study_note
+from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.study.storage import open_storage
 from slr_tune.study.view import load_study
 
@@ -76,6 +78,19 @@ def test_no_view_contradicts_another(
     capsys.readouterr()
     assert slr_tune(["show", "--trial", "13"]) == 2
     assert "is foreign" in capsys.readouterr().err
+
+
+def test_the_dashboard_says_the_same(database: Path) -> None:
+    """Its pages take the best of what is complete, so a foreign trial must not be that."""
+    generate_study(TRIALS, curves=False)
+    best = load_study("generated").best()
+    numbers = add_foreign()
+    shown = optuna.load_study(study_name="generated", storage=ReadOnlyStorage(open_storage()))
+    assert best is not None and shown.best_trial.number == best.number
+    trials = [shown.trials[number] for number in numbers]
+    assert {trial.user_attrs["ended by"] for trial in trials} == {"foreign"}
+    assert trials[0].user_attrs["foreign value"] == 0.5
+    assert "3 foreign trials (12, 13, 14)" in study_note(load_study("generated"), {})
 
 
 def test_a_trial_of_ours_that_somebody_ended(database: Path) -> None:
