@@ -7,6 +7,8 @@
   not find its own session. `_temp_dir`: without it all users could write into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
+- `ConsolePopen` of the same module, which starts Ray's processes in the command's own group: a
+  signal to the group would end them before what is done is stored.
 - `print_to_stdstream` of `ray._private.worker`, which writes what Ray says of dead workers to
   standard output, into what a script reads.
 - `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
@@ -24,6 +26,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +97,13 @@ def session_parent() -> Path:
 
 @contextmanager
 def patient_start(seconds: float) -> Iterator[None]:
-    """Gives the start-up of a Ray session more time than Ray does, for the time of a block."""
+    """Gives the start-up of a Ray session more time than Ray does, for the time of a block.
+
+    Its processes get a group of their own.
+    """
     from ray._private import services
+
+    popen: Any = services.ConsolePopen
 
     usual: Any = services.get_node
     end = time.monotonic() + seconds
@@ -110,10 +118,11 @@ def patient_start(seconds: float) -> Iterator[None]:
                 time.sleep(_REGISTERED_SECONDS)
 
     services.get_node = get_node
+    services.ConsolePopen = partial(popen, start_new_session=True)
     try:
         yield
     finally:
-        services.get_node = usual
+        services.get_node, services.ConsolePopen = usual, popen
 
 
 @contextmanager

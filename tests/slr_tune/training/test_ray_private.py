@@ -61,6 +61,7 @@ def test_a_start_waits_for_its_node() -> None:
     from ray._private import node, services
 
     assert "ray._private.services.get_node(" in inspect.getsource(node), MEND
+    assert "ConsolePopen(" in inspect.getsource(services.start_ray_process), MEND
     asked = []
 
     def registers_late(gcs_address: str, node_id: str) -> str:

@@ -86,6 +86,22 @@ def test_a_session_of_its_own_beside_somebody_elses() -> None:
         assert [path.name for path in Path(folder).iterdir()] == ["ray"]
 
 
+def test_a_signal_to_the_group_spares_the_session() -> None:
+    """As a terminal, `timeout` or a batch system sends it: what is done could not be stored."""
+    code = """
+import os, signal, ray
+from slr_tune.training.interrupt import interrupt_flag
+from slr_tune.training.session import ray_session
+os.setsid()
+with interrupt_flag(print) as asked, ray_session(address=None, cpus=1):
+    os.killpg(0, signal.SIGTERM)
+    print(asked.exit_code, ray.cluster_resources()["CPU"])
+    print(ray.get(ray.remote(lambda: 7).remote()))
+"""
+    done = python(code)
+    assert done.stdout.splitlines()[1:] == ["143 1.0", "7"], done.stderr
+
+
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     """Two commands at once on one machine."""
     with scratch_folder(tmp_path) as first:
