@@ -13,6 +13,7 @@ import click
 from slr_tune.cli.options import examples
 from slr_tune.training.ray_private import prepare_environment
 from trainables.errors import TrainablesError
+from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
     "run": "Search a space, or go on with a search.",
@@ -114,7 +115,7 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except TrainablesError as error:
         click.echo(f"slr-tune: {error}", err=True)
-        return error.exit_code
+        return EXIT_RUN_FAILED if full_disk_number(error) else error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
