@@ -14,6 +14,7 @@ from slr_tune.cli.options import examples
 from slr_tune.training.interrupt import Terminated, end_like_ctrl_c
 from slr_tune.training.ray_private import prepare_environment
 from trainables.errors import TrainablesError
+from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
     "run": "Search a space, or go on with a search.",
@@ -118,7 +119,7 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except TrainablesError as error:
         click.echo(f"slr-tune: {error}", err=True)
-        return error.exit_code
+        return EXIT_RUN_FAILED if full_disk_number(error) else error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         ended = error.__cause__ if isinstance(error, click.Abort) else error
         return ended.exit_code if isinstance(ended, Terminated) else EXIT_INTERRUPTED

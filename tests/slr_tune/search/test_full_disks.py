@@ -11,6 +11,7 @@ from small_disk import SmallDisk, small_disk
 from test_run import check_trials
 from toy_space import TOY
 
+from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import StorageError
 from slr_tune.report.page import Page
 from slr_tune.report.page.files import write_page
@@ -49,6 +50,23 @@ def test_a_search_parks_its_trial_and_goes_on(disk: SmallDisk, tmp_path: Path) -
     trials = load_study("toy").trials
     assert len(trials) == 2
     check_trials(trials)
+
+
+def test_a_training_ends_with_one_message(
+    disk: SmallDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk is no bad input: exit code 1, and what was trained goes on once there is room."""
+    arguments = ["train", "student", "--out", str(disk.folder / "run"), "--set", "max_epochs=2"]
+    arguments += ["--data", "{name: libras, train: 18, dev: 8, test: 4}", "--set", "layers=1"]
+    assert slr_tune([*arguments[:-2], "--set", "layers=1", "--set", "max_epochs=1"]) == 0
+    disk.fill(leave=200_000)
+    capsys.readouterr()
+    assert slr_tune([*arguments[:3], str(disk.folder / "other"), *arguments[4:]]) == 1
+    err = capsys.readouterr().err
+    assert "No space left on device" in err and "Traceback" not in err
+    assert [name for name in disk.partials() if "checkpoint" in name] == []
+    disk.free()
+    assert slr_tune([*arguments[:3], str(disk.folder / "other"), *arguments[4:]]) == 0
 
 
 def test_a_database_that_cannot_be_made(disk: SmallDisk) -> None:
