@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,7 +72,7 @@ def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
     substitutions, deletions, insertions, total = (int(value) for value in counts.sum(axis=0))
     kinds = (substitutions, deletions, insertions, total)
     if np.count_nonzero(words) < 2:
-        return Wer(found, 0.0, math.inf, *kinds)  # one alone says nothing of others
+        return Wer(found, found, found, *kinds)  # one alone says nothing of others
     drawn = resampled_totals(np.column_stack([errors, words]), resamples=_RESAMPLES, seed=0)
     low, high = difference_distribution(
         found,
