@@ -77,6 +77,7 @@ class Worker:
         if stage.scored:
             # Who ends when is decided from the curve, for each run by its own rule.
             config |= {"patience": config["max_epochs"], "min_delta": 0.0}
+            config.pop("early_stopping", None)
         run = build_run(
             longest.arm.trainable,
             config,
