@@ -74,6 +74,13 @@ class LearningRateSchedule(Settings):
     restart_factor: Annotated[float, Field(strict=True, ge=1)] = 1.0
     """Each next cycle is that many times as long (cosine_restarts)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_cycle_rises_over_a_share(cls, values: Any) -> Any:
+        """0 for one_cycle where no warm-up is given: it rises over 0.3 of the run."""
+        one_cycle = isinstance(values, dict) and values.get("name") == "one_cycle"
+        return {"warmup_epochs": 0.0, **values} if one_cycle else values
+
 
 class Augmentation(Settings):
     """Changes to training features, drawn anew each epoch; 0 switches one off."""
@@ -152,6 +159,17 @@ class LossWeights(Settings):
         if abs(total - 1.0) > SIMPLEX_TOLERANCE:
             raise ValueError(f"alpha + beta + gamma is {total:g}, it must be 1")
         return self
+
+
+class EarlyStopping(Settings):
+    """Early stopping on a named column of the curve, in place of `patience` and `min_delta`."""
+
+    metric: Literal["val/wer", "val/loss"] = "val/wer"
+    """Column that is watched; smaller is better."""
+    patience: PositiveInt = 12
+    """Epochs without an improvement after which the run ends."""
+    min_delta: NonNegativeNumber = 0.0
+    """By how much an epoch must be better, in the metric's unit: WER points, nats a gloss."""
 
 
 class Decoding(Settings):
@@ -251,6 +269,8 @@ class RunConfig(Settings):
     """Epochs without an improvement after which the run ends."""
     min_delta: NonNegativeNumber = 0.0
     """WER points by which an epoch must be better to count as an improvement."""
+    early_stopping: EarlyStopping | None = None
+    """A metric to watch with a patience of its own; None: the dev WER with `patience`."""
     max_epochs: PositiveInt = 24
     """Epochs after which the run ends in any case."""
     checkpoint_every: NonNegativeInt = 0
@@ -276,13 +296,15 @@ class RunConfig(Settings):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_greedy_decoding(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves greedy decoding out.
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out greedy decoding, and early stopping that is not named.
 
         Stored configurations name trainings and identify studies. Those that were stored when
-        there was no other decoding stay what they are.
+        there was nothing else stay what they are.
         """
         plain: dict[str, Any] = handler(self)
+        if self.early_stopping is None:
+            plain.pop("early_stopping", None)
         if self.decoding.method == "greedy":
             plain.pop("decoding", None)
         return plain

@@ -183,7 +183,8 @@ def _by_name(factor: str, value: Any, config: Mapping[str, Any]) -> list[Any]:
         return sorted({max(1, round(whole * share)) for share in (1 / 6, 1 / 3, 1 / 2, 1)})
     if factor == "learning_rate_schedule":
         names = ("constant", "cosine", "cosine_restarts", "one_cycle")
-        return [{**value, "name": name} for name in names]
+        rise = {"one_cycle": {"warmup_epochs": 0.0}}  # over its own share of the run
+        return [{**value, "name": name, **rise.get(name, {})} for name in names]
     if factor == "augmentation":
         off = dict.fromkeys(value, 0.0)
         return [{**off, name: 0.1} for name in off]

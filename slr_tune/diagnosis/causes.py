@@ -177,12 +177,12 @@ def _overfitted(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(OVERFITTING, LOSS_GAP)
     if flag is None or evidence.flag(BLANK_PHASE) or evidence.bad(GRADIENTS):
         return None  # a model that names nothing has learnt nothing by heart
-    decay = at_least(evidence, "weight_decay", 1e-3, "decay the weights more")
-    steps = [at_least(evidence, "dropout", 0.5, "drop half out"), decay]
-    if not steps[0].settings:
-        steps = [decay, at_least(evidence, "label_smoothing", 0.1, "smooth the labels")]
-        if not _may_read_soft_targets(evidence):
-            steps.append(at_least(evidence, "augmentation.noise", 0.1, "add noise"))
+    steps = [
+        at_least(evidence, "weight_decay", 1e-3, "decay the weights more"),
+        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+    ]
+    if not any(step.settings for step in steps) and not _may_read_soft_targets(evidence):
+        steps = [at_least(evidence, "augmentation.noise", 0.1, "add noise")]
     otherwise = "It is regularised already: take a smaller model, or more data."
     text = f"The model learns train by heart: {flag.text}."
     return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))

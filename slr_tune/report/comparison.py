@@ -29,9 +29,37 @@ def _systems_table(found: SystemComparison) -> Table:
     """A row a system: size, speed, cost and WER."""
     wers = [f"{split} WER, {name}" for split in found.splits for name in DECODERS]
     times = [f"{name}, ms" for name in DECODERS]
-    heads = numbers("parameters", "size, MiB", *times, "training", "epochs", *wers)
+    split, decoder = _last_cell(found)
+    better = f"better than {found.measured[0].system.name}, {split} {decoder}"
+    heads = numbers("parameters", "size, MiB", *times, "training", "epochs", *wers, better)
     rows = [_system_cells(entry, found) for entry in found.measured]
-    return Table([*texts("system"), *heads], rows, _what(found))
+    return Table([*texts("system"), *heads, *texts("winner")], rows, _what(found))
+
+
+def _last_cell(found: SystemComparison) -> tuple[str, str]:
+    """Split and decoder by which improvement and winner are told: test by beam where there is."""
+    return found.splits[-1], DECODERS[-1]
+
+
+def _improvement(entry: MeasuredSystem, found: SystemComparison) -> float:
+    """WER points below the first system's; above 0 is better."""
+    cell = _last_cell(found)
+    return found.measured[0].wer[cell].percent - entry.wer[cell].percent
+
+
+def _wins(entry: MeasuredSystem, found: SystemComparison) -> bool:
+    """Whether no other has a lower WER; whether by more than chance, the differences tell."""
+    best = max(_improvement(other, found) for other in found.measured)
+    return _improvement(entry, found) == best
+
+
+def _improvement_text(entry: MeasuredSystem, found: SystemComparison) -> str:
+    """Points, and the share of the first system's errors; nothing for the first itself."""
+    first = found.measured[0]
+    if entry is first:
+        return ""
+    points, whole = _improvement(entry, found), first.wer[_last_cell(found)].percent
+    return f"{points:+.2f}" + (f" ({100 * points / whole:+.1f} %)" if whole else "")
 
 
 def _differences_table(found: SystemComparison) -> Table:
@@ -88,6 +116,8 @@ def json_rows(found: SystemComparison) -> list[dict[str, Any]]:
             "epochs": epochs,
             "best_epoch": stored.epoch,
             "beam": asdict(entry.beam),
+            "improvement_points": _improvement(entry, found),
+            "winner": _wins(entry, found),
         }
         for split in found.splits:
             row[split] = {name: _wer(entry, split, name) for name in DECODERS}
@@ -105,6 +135,8 @@ def _system_cells(entry: MeasuredSystem, found: SystemComparison) -> list[str]:
         duration(seconds),
         str(epochs),
         *(entry.wer[split, name].text() for split in found.splits for name in DECODERS),
+        _improvement_text(entry, found),
+        "winner" if _wins(entry, found) else "",
     ]
 
 

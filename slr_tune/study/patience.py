@@ -31,8 +31,9 @@ class FinishedRun:
         number: Of its trial.
         wers: Dev WER of each epoch, percent.
         patience: Its own.
-        min_delta: Its own, WER points.
+        min_delta: Its own, in the unit of what it watches.
         max_epochs: Its own.
+        watched: What its early stopping watches after each epoch, where that is not the dev WER.
     """
 
     number: int
@@ -40,6 +41,7 @@ class FinishedRun:
     patience: int
     min_delta: float
     max_epochs: int
+    watched: tuple[float, ...] = ()
 
     @property
     def longest(self) -> float:
@@ -91,7 +93,7 @@ def end_epochs(run: FinishedRun) -> dict[int, int]:
     """
     ends: dict[int, int] = {}
     for epoch in range(1, len(run.wers) + 1):
-        stale = stale_epochs(run.wers[:epoch], min_delta=run.min_delta)
+        stale = stale_epochs((run.watched or run.wers)[:epoch], min_delta=run.min_delta)
         for patience in range(len(ends) + 1, stale + 1):
             ends[patience] = epoch
     if math.isinf(run.longest):
@@ -109,7 +111,7 @@ def counterfactual(runs: Sequence[FinishedRun]) -> Patience | None:
     Returns:
         None where fewer than three runs are long enough for a patience of 2.
     """
-    runs = [run for run in runs if run.wers and all(map(math.isfinite, run.wers))]
+    runs = [run for run in runs if run.wers and all(map(math.isfinite, run.wers + run.watched))]
     if len(runs) < _LEAST_RUNS:
         return None
     ends = {run.number: end_epochs(run) for run in runs}

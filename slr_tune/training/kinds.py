@@ -38,7 +38,7 @@ class Kind(StrEnum):
 def stopping_settings() -> frozenset[str]:
     """Settings that say when a run ends: what the rule takes beside the curve."""
     parameters = inspect.signature(verdict).parameters.values()
-    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) | {"early_stopping"}
 
 
 def decoding_settings() -> dict[str, str]:
@@ -73,4 +73,4 @@ def kind_of(factor: str, trainable: str) -> Kind:
         return Kind.TRAINED
     if factor == DECODING_GROUP or factor in decoding_settings():
         return Kind.DECODING
-    return Kind.STOPPING if factor in stopping_settings() else Kind.TRAINED
+    return Kind.STOPPING if factor.partition(".")[0] in stopping_settings() else Kind.TRAINED

@@ -11,7 +11,7 @@ from typing import Any
 from slr_tune.training.kinds import Kind, configured_beam
 from trainables.errors import ConfigError
 from trainables.registry import is_recogniser
-from trainables.runs.early_stopping import verdict
+from trainables.runs.early_stopping import StoppingRule
 
 Row = Mapping[str, float]
 
@@ -113,15 +113,15 @@ class ArmRun:
         return int(self.arm.config["max_epochs"])
 
     @property
-    def rule(self) -> tuple[int, int, float]:
-        """When it ends: `max_epochs`, patience and `min_delta`.
+    def rule(self) -> StoppingRule:
+        """When it ends: `max_epochs`, and a patience with what it watches.
 
         Of a custom run no such rule is known: it ends itself, or at its `max_epochs`.
         """
-        config, length = self.arm.config, self.max_epochs
+        length = self.max_epochs
         if not self.measure.scored:
-            return length, length, 0.0
-        return length, int(config["patience"]), float(config["min_delta"])
+            return StoppingRule(self.measure.metric, length, 0.0, length)
+        return StoppingRule.of(self.arm.config)
 
     @property
     def value(self) -> float:
@@ -165,15 +165,12 @@ class ArmRun:
         Args:
             rows: The curve from epoch 1.
         """
-        length, patience, min_delta = self.rule
+        length = self.max_epochs
         if not self.measure.scored:
             # Such a run ends itself, and a value that is not finite says nothing of how it fares.
             return (length, "max_epochs") if len(rows) >= length else None
-        values = [row[self.measure.metric] for row in rows]
-        for epoch in range(1, len(values) + 1):
-            reason = verdict(
-                values[:epoch], patience=patience, min_delta=min_delta, max_epochs=length
-            )
+        for epoch in range(1, len(rows) + 1):
+            reason = self.rule.verdict(rows[:epoch])
             if reason is not None:
                 return epoch, reason
         return None

@@ -81,6 +81,7 @@ class Worker:
         if stage.scored:
             # Who ends when is decided from the curve, for each run by its own rule.
             config |= {"patience": config["max_epochs"], "min_delta": 0.0}
+            config.pop("early_stopping", None)
         with ending_process("the constructor"):
             built = build_run(
                 longest.arm.trainable,

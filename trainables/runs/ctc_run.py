@@ -20,7 +20,7 @@ from trainables.files.stored_model import SHAPING, load_model, vocabulary_differ
 from trainables.memory import peak_bytes, retry_with_less
 from trainables.models import build_model
 from trainables.protocol import RunInputs
-from trainables.runs.early_stopping import verdict
+from trainables.runs.early_stopping import StoppingRule
 from trainables.runs.epoch import NotFinite, Trainer
 from trainables.runs.evaluation import Evaluation, evaluate
 from trainables.runs.optimisation import Optimisation, Precision, choose_device, copied
@@ -53,6 +53,7 @@ class CtcRun:
             TrainablesError: Configuration, data and teacher do not fit together.
         """
         self.config = config
+        self._rule = StoppingRule.of(config.model_dump(mode="json"))
         self.device = choose_device(config.device)
         self.rows: list[dict[str, float]] = []
         assert inputs.data is not None  # search spaces of built-in runs name their data
@@ -84,12 +85,7 @@ class CtcRun:
     @property
     def ended_by(self) -> str | None:
         """None while there is more to do, else "max_epochs", "patience" or "nan"."""
-        return verdict(
-            [row["val/wer"] for row in self.rows],
-            patience=self.config.patience,
-            min_delta=self.config.min_delta,
-            max_epochs=self.config.max_epochs,
-        )
+        return self._rule.verdict(self.rows)
 
     @property
     def best_wer(self) -> float | None:

@@ -7,7 +7,12 @@ where a straight run would, and a shorter run can be read off a longer curve. No
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WER = "val/wer"
+"""What is watched where nothing else is named."""
 
 
 def verdict(
@@ -16,9 +21,11 @@ def verdict(
     """Says whether a run goes on after the epochs it has done.
 
     Args:
-        wers: Dev WER of each finished epoch, percent; NaN where the loss was not finite.
+        wers: What is watched after each finished epoch, smaller is better: the dev WER in percent,
+            or another column; NaN where the loss was not finite.
         patience: Epochs without an improvement that end the run.
-        min_delta: WER points by which an epoch must beat the last improvement.
+        min_delta: In the unit of what is watched: by how much an epoch must beat the last
+            improvement.
         max_epochs: Epochs that end the run in any case.
 
     Returns:
@@ -29,6 +36,44 @@ def verdict(
     if len(wers) >= max_epochs:
         return "max_epochs"
     return "patience" if stale_epochs(wers, min_delta=min_delta) >= patience else None
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """When a run ends, read from its settings.
+
+    Attributes:
+        metric: Column of the curve that is watched; smaller is better.
+        patience: As for `verdict`.
+        min_delta: Likewise, in the unit of the metric.
+        max_epochs: Likewise.
+    """
+
+    metric: str
+    patience: int
+    min_delta: float
+    max_epochs: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> StoppingRule:
+        """Of a configuration as JSON: `early_stopping` where it has one, else the dev WER."""
+        own = {key: config[key] for key in ("patience", "min_delta") if key in config}
+        named = {"metric": WER, "min_delta": 0.0, **own, **(config.get("early_stopping") or {})}
+        return cls(
+            str(named["metric"]),
+            int(named["patience"]),
+            float(named["min_delta"]),
+            int(config["max_epochs"]),
+        )
+
+    def verdict(self, rows: Sequence[Mapping[str, float]]) -> str | None:
+        """As `verdict`, of a curve."""
+        return verdict(
+            [row[self.metric] for row in rows],
+            patience=self.patience,
+            min_delta=self.min_delta,
+            max_epochs=self.max_epochs,
+        )
 
 
 def stale_epochs(wers: Sequence[float], *, min_delta: float) -> int:

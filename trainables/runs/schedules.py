@@ -112,7 +112,7 @@ def temperature_at(
         end: Above 0; None only for `constant`.
         milestones: For `step`: epochs (int), or fractions of the run (float between 0 and 1).
             A fraction that falls into an epoch takes effect with that epoch, so that one below 1
-            always does.
+            always does; but not with the first of several, which has `start`.
         max_epochs: Length of the run. Epochs beyond it count as its last.
 
     Raises:
@@ -147,7 +147,8 @@ def _milestone_epoch(milestone: int | float, max_epochs: int) -> int:
         _check_range("milestone", milestone, low=1)
         return milestone
     _check_range("milestone", milestone, low=0, high=1, open_low=True)
-    return math.floor(milestone * max_epochs + _ROUNDING)
+    earliest = 1 if max_epochs > 1 else 0
+    return max(earliest, math.floor(milestone * max_epochs + _ROUNDING))
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

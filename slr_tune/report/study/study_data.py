@@ -22,6 +22,7 @@ from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
 from trainables.registry import known_recogniser
+from trainables.runs.early_stopping import WER, StoppingRule
 
 LEAST_LEADERS = 5
 """The best tenth of a small study is one trial, which does not say where to look."""
@@ -44,6 +45,7 @@ class TrialData:
         seconds: Of training.
         flags: What is wrong with its curve.
         params: What the sampler chose.
+        watched: What early stopping watched after each epoch, where that is not the dev WER.
     """
 
     number: int
@@ -56,6 +58,7 @@ class TrialData:
     seconds: float
     flags: tuple[RedFlag, ...]
     params: Mapping[str, Any]
+    watched: tuple[float, ...] = ()
 
     @property
     def ending(self) -> str:
@@ -214,6 +217,7 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
         record.seconds or sum(filter(math.isfinite, (row.get("seconds", 0.0) for row in rows))),
         tuple(red_flags(rows, max_epochs=view.spec.budget.max_epochs)),
         trial.params,
+        _watched(record, rows),
     )
 
 
@@ -225,19 +229,22 @@ def _rows(view: StudyView, number: int) -> list[dict[str, float]]:
         return []
 
 
+def _watched(record: TrialRecord, rows: Sequence[Mapping[str, float]]) -> tuple[float, ...]:
+    column = (record.config.get("early_stopping") or {}).get("metric", WER)
+    return () if column == WER else tuple(float(row.get(column, math.nan)) for row in rows)
+
+
 def _finished_run(trial: TrialData) -> FinishedRun | None:
     """None for a trial that something else ended, or whose run has no patience.
 
-    A recogniser's patience looks at the dev WER, whatever the search is after.
+    A recogniser's patience looks at the dev WER unless its `early_stopping` names another column,
+    whatever the search is after.
     """
     config = trial.record.config
-    patience = config.get("patience")
-    if not trial.complete or not trial.wers or not isinstance(patience, int):
+    own = config.get("early_stopping") or config
+    if not trial.complete or not trial.wers or not isinstance(own.get("patience"), int):
         return None
+    rule = StoppingRule.of({"max_epochs": len(trial.wers), **config})
     return FinishedRun(
-        trial.number,
-        trial.wers,
-        patience,
-        float(config.get("min_delta", 0.0)),
-        int(config.get("max_epochs", len(trial.wers))),
+        trial.number, trial.wers, rule.patience, rule.min_delta, rule.max_epochs, trial.watched
     )

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from trainables.runs.early_stopping import stale_epochs, verdict
+from trainables.config import StudentConfig
+from trainables.runs.early_stopping import StoppingRule, stale_epochs, verdict
 
 
 def ended(wers: list[float], **changes: float) -> str | None:
@@ -46,3 +47,24 @@ def test_a_longer_curve_tells_where_a_shorter_patience_would_have_ended() -> Non
     wers = [50.0, 45.0, 46.0, 44.0, 44.5, 44.5, 44.5, 30.0]
     first = next(n for n in range(len(wers) + 1) if ended(wers[:n], patience=2) is not None)
     assert first == 6
+
+
+def test_a_named_metric_is_watched_in_its_own_unit() -> None:
+    # Broken if a min_delta of 0.001 nats were held against points of WER.
+    config = StudentConfig.model_validate(
+        {"early_stopping": {"metric": "val/loss", "patience": 2, "min_delta": 0.1}}
+    )
+    rule = StoppingRule.of(config.model_dump(mode="json"))
+    rows = [
+        {"val/wer": 60.0 - epoch, "val/loss": loss}
+        for epoch, loss in enumerate((2, 1.5, 1.45, 1.42))
+    ]
+    assert rule.verdict(rows[:3]) is None and rule.verdict(rows) == "patience"
+    assert StoppingRule.of({"patience": 2, "min_delta": 0.0, "max_epochs": 9}).verdict(rows) is None
+
+
+def test_a_configuration_that_names_no_early_stopping_is_stored_as_before() -> None:
+    # Broken if studies and trainings stored before were no longer found by their settings.
+    stored = StudentConfig().model_dump(mode="json")
+    assert "early_stopping" not in stored and stored["patience"] == 12
+    assert StudentConfig.model_validate(stored) == StudentConfig()

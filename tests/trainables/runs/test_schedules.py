@@ -276,3 +276,12 @@ def test_temperature_settings_out_of_range_are_refused(
     arguments = {"epoch": 5, **options}
     with pytest.raises(ValueError, match=r"must be|not known|needs"):
         temperature(arguments.pop("epoch"), schedule, **arguments)
+
+
+@pytest.mark.parametrize("length", [2, 3])
+def test_a_short_run_begins_with_the_first_temperature(length: int) -> None:
+    # Broken if a trial of two epochs skipped the start: 0.375 of two epochs is none.
+    first = temperature_at(
+        1, schedule="step", start=4.0, end=3.0, milestones=(0.375, 0.875), max_epochs=length
+    )
+    assert first == 4.0

@@ -222,7 +222,6 @@ def test_where_nothing_has_left_the_blank_phase_only_longer_runs_are_asked_for()
     (step,) = next_steps(replace(facts, trials=trials, best=best, baseline=trials[0]))
     assert step.rule == "blank phase"
     assert "give them 27 epochs" in step.text and "--max-epochs 27" in step.command
-    try_command(step.command)
 
 
 def test_runs_that_were_cut_short() -> None:
