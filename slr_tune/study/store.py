@@ -310,7 +310,7 @@ def open_store(
         lines = difference(stored["identity"], spec.identity())
         if lines and not _has_epochs(study, spec.study):
             optuna.delete_study(study_name=spec.study, storage=cached)
-            store = open_store(spec, storage)
+            store = open_store(spec, storage, data_hash=data_hash, tell=tell)
             store.replaced = True
             return store
         if lines:
