@@ -25,6 +25,9 @@ from slr_tune.training.kinds import DECODING_GROUP
 from trainables.config import inherited
 from trainables.registry import config_class, is_recogniser
 
+_LEFT_OUT = frozenset({DECODING_GROUP, "early_stopping"})
+"""Settings that a stored configuration lacks where they have their default."""
+
 
 def find_study(
     space: Path | None, study: str | None, storage: str | None
@@ -112,9 +115,9 @@ def _file(path: Path, spec: StudySpec) -> Baseline:
         raise SpecError([Problem(str(path), f"must be a mapping of settings, not {kind_of(root)}")])
     given = root.plain()
     under = spec.baseline_config() or {**spec.fixed, "max_epochs": spec.budget.max_epochs}
-    every = config_class(spec.trainable).model_fields.keys() - {DECODING_GROUP}
+    every = config_class(spec.trainable).model_fields.keys() - _LEFT_OUT
     if is_recogniser(spec.trainable) and every <= given.keys():
         # All its settings are given, so that no decoder means greedy decoding.
-        under = {name: value for name, value in under.items() if name != DECODING_GROUP}
+        under = {name: value for name, value in under.items() if name not in _LEFT_OUT}
     whole = merge(inherited(under, given), given)
     return Baseline(f"file {path}", resolve(spec.trainable, whole, what=str(path)))
