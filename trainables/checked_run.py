@@ -27,7 +27,7 @@ Row = dict[str, float]
 ENDINGS = ("max_epochs", "patience", "nan")
 """What a run may say in `ended_by`; other words are the search's own."""
 
-_OUR_KEYS = ("rows", "format_version")
+_OUR_KEYS = ("rows", "origin", "format_version")
 """Keys that checkpoints add to a run's state."""
 
 _HINT = "docs/own-run.md says what a run must offer."
