@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 from slr_tune.errors import RunFailed
-from slr_tune.training.ray_private import check_token, token_file
+from slr_tune.training.ray_private import check_token, token_file, uses_tls
 from trainables.errors import first_line
 
 _CONNECT_SECONDS = 10.0
@@ -42,7 +41,7 @@ def check_cluster(address: str) -> None:
 def _greet(address: str, host: str, port: int) -> None:
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):
+            if not uses_tls():
                 connection.sendall(_GREETING)
                 answer = connection.recv(9)
                 if len(answer) < 4 or answer[3] != _SETTINGS:

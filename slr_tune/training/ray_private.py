@@ -54,6 +54,7 @@ ENVIRONMENT = {
     "RAY_process_group_cleanup_enabled": "1",
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "100000",
 }
+TLS = "RAY_USE_TLS"
 PENDING_TRIALS = "TUNE_MAX_PENDING_TRIALS_PG"
 LOOPBACK_ONLY = {"_node_ip_address": "127.0.0.1"}
 """Argument of `ray.init`."""
@@ -83,6 +84,11 @@ def ensure_token() -> None:
     except OSError:
         pass
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def uses_tls() -> bool:
+    """Whether Ray's processes speak TLS, which nothing but Ray's own client can greet."""
+    return os.environ.get(TLS, "0") not in ("", "0")
 
 
 def token_file() -> Path:
