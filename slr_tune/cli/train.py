@@ -164,6 +164,7 @@ def _line(row: Mapping[str, float], max_epochs: int) -> str:
 
 def _summary(run: CtcRun, folder: Path) -> dict[str, Any]:
     """What a script reads."""
+    from trainables.files.curve import CurveFile
     from trainables.runs.training import checkpoints
 
     wers = [row["val/wer"] for row in run.rows]
@@ -175,7 +176,7 @@ def _summary(run: CtcRun, folder: Path) -> dict[str, Any]:
         "epochs": run.epoch,
         "best_epoch": None if best is None else wers.index(best) + 1,
         "best_wer": best,
-        "seconds": sum(row["seconds"] for row in run.rows),
+        "seconds": sum(row["seconds"] for row in CurveFile(folder / "curve.csv").rows()),
         "folder": str(folder),
         "checkpoint": str(best_file) if best_file.exists() else None,
         "config": run.config.model_dump(mode="json"),
