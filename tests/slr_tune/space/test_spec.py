@@ -36,8 +36,9 @@ def test_a_spec_holds_what_the_file_says(write: WriteFile) -> None:
     assert spec.path == Path("space.yaml")
 
 
-LEFT_OUT = {"decoding"}
-"""Greedy decoding is in no stored configuration: it has no settings."""
+LEFT_OUT = {"decoding", "early_stopping"}
+"""In no stored configuration where nobody set them: greedy decoding has no settings, and studies of
+before early stopping could watch another metric must stay the same."""
 
 
 def test_fixed_holds_every_setting_that_is_not_searched(write: WriteFile) -> None:
