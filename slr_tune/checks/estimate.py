@@ -33,7 +33,7 @@ _TIMED_UTTERANCES = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class EstimatePart:
     """One thing that a search does.
 
     Attributes:
@@ -59,8 +59,8 @@ class Estimate:
         workers: Trials side by side.
         epoch_seconds: Of the baseline, measured on a few batches.
         epochs: Of all trials.
-        parts: See `Part`. Teacher and reference student train side by side where there are two
-            workers.
+        parts: See `EstimatePart`. Teacher and reference student train side by side where there
+            are two workers.
         seconds: Of the whole, by ASHA's expectation.
         most_seconds: Of the whole where no trial is stopped.
         size: Bytes on disk of the whole, at most.
@@ -69,7 +69,7 @@ class Estimate:
     workers: int
     epoch_seconds: float
     epochs: ExpectedEpochs
-    parts: tuple[Part, ...]
+    parts: tuple[EstimatePart, ...]
     seconds: float
     most_seconds: float
     size: int
@@ -101,7 +101,7 @@ def estimate(inputs: CheckInputs) -> Estimate:
     note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
     note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
     note += f"({duration(most)}) at most"
-    trials = Part("trials", seconds, most, _trials_size(inputs), note)
+    trials = EstimatePart("trials", seconds, most, _trials_size(inputs), note)
     parts = (*before, *teaching, trials, *_caches(inputs))
     first = [part.most_seconds or 0.0 for part in before]
     ahead = (max(first, default=0.0) if workers > 1 else sum(first)) + sum(
@@ -125,9 +125,9 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
     return "\n".join(lines)
 
 
-def disk_parts(inputs: CheckInputs) -> list[Part]:
+def disk_parts(inputs: CheckInputs) -> list[EstimatePart]:
     """What goes to disk; nothing is measured."""
-    trials = Part("trials", None, None, _trials_size(inputs), "")
+    trials = EstimatePart("trials", None, None, _trials_size(inputs), "")
     trainings = [part for part, _ in _trainings(inputs)]
     return [*trainings, *_outputs(inputs), trials, *_caches(inputs)]
 
@@ -141,13 +141,13 @@ def size_text(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def _trainings(inputs: CheckInputs) -> Iterator[tuple[Part, Arm]]:
+def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:
     """What is trained before the first trial: the teacher, and the student that it has to beat."""
     for name, arm in untrained(inputs.spec, inputs.data).items():
         parameters, _ = model_parameters(arm.config, inputs.data)
         size = _kept(arm.config, int(arm.config["max_epochs"])) * parameters * _BYTES * _OF_STATE
         note = f"{arm.config['max_epochs']} epochs, fewer where its patience ends it"
-        yield Part(name, None, None, size, note), arm
+        yield EstimatePart(name, None, None, size, note), arm
 
 
 @contextmanager
@@ -165,13 +165,13 @@ def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
         os.environ |= {} if said is None else {"OMP_NUM_THREADS": said}
 
 
-def _timed(inputs: CheckInputs, part: Part, arm: Arm) -> Part:
+def _timed(inputs: CheckInputs, part: EstimatePart, arm: Arm) -> EstimatePart:
     each = _epoch_seconds(inputs, arm.trainable, arm.config)
     seconds = each * int(arm.config["max_epochs"])
-    return Part(part.name, seconds, seconds, part.size, part.note)
+    return EstimatePart(part.name, seconds, seconds, part.size, part.note)
 
 
-def _outputs(inputs: CheckInputs) -> Iterator[Part]:
+def _outputs(inputs: CheckInputs) -> Iterator[EstimatePart]:
     """The teacher's outputs on train, once for each kind of them that trials ask for."""
     if inputs.spec.teacher is None or inputs.taught_by_files or not inputs.built_in:
         return
@@ -193,10 +193,10 @@ def _outputs(inputs: CheckInputs) -> Iterator[Part]:
     for number, (frames, numbers) in enumerate(kinds.values(), start=1):
         name = "teacher's outputs" + (f", kind {number}" if len(kinds) > 1 else "")
         note = f"one pass over {frames:,} frames, kept for all trials"
-        yield Part(name, None, None, frames * numbers * _BYTES, note)
+        yield EstimatePart(name, None, None, frames * numbers * _BYTES, note)
 
 
-def _timed_outputs(inputs: CheckInputs, part: Part) -> Part:
+def _timed_outputs(inputs: CheckInputs, part: EstimatePart) -> EstimatePart:
     """A pass goes utterance by utterance in one worker, while the others wait for it."""
     device = inputs.device_of(inputs.config)
     teacher = FrozenTeacher(inputs.teacher.path, device=device, half=False)
@@ -209,7 +209,7 @@ def _timed_outputs(inputs: CheckInputs, part: Part) -> Part:
         live.of(index)
     share = training_set.lengths[chosen].sum() / training_set.lengths.sum()
     seconds = float((time.perf_counter() - started) / share)
-    return Part(part.name, seconds, seconds, part.size, part.note)
+    return EstimatePart(part.name, seconds, seconds, part.size, part.note)
 
 
 def _epoch_seconds(inputs: CheckInputs, trainable: str, config: Mapping[str, Any]) -> float:
@@ -241,11 +241,11 @@ def _kept(config: Mapping[str, Any], epochs: int) -> int:
     return 2 + (epochs // every if every else 0)
 
 
-def _caches(inputs: CheckInputs) -> Iterator[Part]:
+def _caches(inputs: CheckInputs) -> Iterator[EstimatePart]:
     """Scores on dev of the two that the gate compares; the data are there already."""
     if inputs.spec.teacher is None or inputs.taught_by_files:
         return
     frames = int((-(-inputs.data.dev.lengths // int(inputs.config["subsampling"]))).sum())
     size = 2 * frames * len(inputs.data.vocabulary) * _BYTES_OF_SCORES
     note = "scores on dev of teacher and reference student; the prepared data are there already"
-    yield Part("caches", None, None, size, note)
+    yield EstimatePart("caches", None, None, size, note)

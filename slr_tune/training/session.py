@@ -26,7 +26,7 @@ from slr_tune.training.ray_private import (
     token_file,
 )
 from slr_tune.training.scratch import scratch_folder
-from slr_tune.training.workers import Node, check_fraction, granted, workers_here
+from slr_tune.training.workers import NodeOffer, check_fraction, granted, workers_here
 from trainables.errors import first_line
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
@@ -117,7 +117,7 @@ def _possible_workers(resources: Resources) -> int:
     import ray
 
     offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [Node(offer.get("CPU", 0.0), offer.get("GPU", 0.0)) for offer in offers]
+    nodes = [NodeOffer(offer.get("CPU", 0.0), offer.get("GPU", 0.0)) for offer in offers]
     most = granted(resources, nodes)
     if most == 0:
         cpus = max((node.cpus for node in nodes), default=0)

@@ -14,14 +14,14 @@ _UNITS = 10_000
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeOffer:
     """What a machine offers: CPU cores and whole GPUs."""
 
     cpus: float
     gpus: float
 
 
-def granted(resources: Resources, nodes: Sequence[Node]) -> int:
+def granted(resources: Resources, nodes: Sequence[NodeOffer]) -> int:
     """Trainings that machines hold at a time, by what each needs alone; 0 where none fits.
 
     A training is never spread over machines, and a fraction of a GPU never over two cards.
@@ -29,7 +29,7 @@ def granted(resources: Resources, nodes: Sequence[Node]) -> int:
     return sum(_on_node(resources, node) for node in nodes)
 
 
-def _on_node(resources: Resources, node: Node) -> int:
+def _on_node(resources: Resources, node: NodeOffer) -> int:
     fits = _times(node.cpus, resources.cpus_per_trial)
     need = resources.gpus_per_trial
     if need == 0:
@@ -56,7 +56,7 @@ def workers_here(resources: Resources) -> int:
     offered = max(cores, resources.cpus_per_trial)
     if resources.workers != "auto":
         offered = max(offered, resources.workers * resources.cpus_per_trial)
-    count = granted(resources, [Node(offered, gpus)])
+    count = granted(resources, [NodeOffer(offered, gpus)])
     if count == 0:
         raise SlrTuneError(
             f"a trial needs {resources.gpus_per_trial:g} GPU, this machine has {gpus}: none would "

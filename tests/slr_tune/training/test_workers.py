@@ -13,7 +13,7 @@ from slr_tune.errors import SlrTuneError
 from slr_tune.space import Resources, load_spec
 from slr_tune.training import workers as counting
 from slr_tune.training.session import workers_session
-from slr_tune.training.workers import Node, granted, trials_on_card, workers_here
+from slr_tune.training.workers import NodeOffer, granted, trials_on_card, workers_here
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_counted_as_ray_does(
     cpus: float, gpus: float, nodes: list[tuple[float, float]], expected: int
 ) -> None:
     resources = Resources(cpus_per_trial=cpus, gpus_per_trial=gpus)
-    assert granted(resources, [Node(*node) for node in nodes]) == expected
+    assert granted(resources, [NodeOffer(*node) for node in nodes]) == expected
 
 
 @pytest.mark.parametrize(
