@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 import torch
 
-from trainables.errors import CheckpointError, CheckpointUnreadable
+from trainables.errors import CheckpointError, CheckpointUnreadable, first_line
 from trainables.files.atomic import partial_file
 from trainables.files.foreign_checkpoint import foreign_checkpoint, foreign_objects
 from trainables.files.origin import FILE as ORIGIN_FILE
@@ -299,7 +299,7 @@ def _content(path: Path, file: IO[bytes]) -> Any:
         if is_out_of_memory(error):
             raise
         raise foreign_checkpoint(path) or CheckpointError(
-            f"checkpoint {path} is damaged: {_first_line(error)}",
+            f"checkpoint {path} is damaged: {first_line(error)}",
             hint="Take checkpoint_best.pt or checkpoint_latest.pt of the run, or train it again.",
         ) from error
 
@@ -314,10 +314,5 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     if "Unsupported global" in text or "Unsupported operand" in text or "weights_only" in text:
         return foreign_objects(path)
     return foreign_checkpoint(path) or CheckpointError(
-        f"checkpoint {path} is damaged: {_first_line(error)}"
+        f"checkpoint {path} is damaged: {first_line(error)}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's text; torch appends pages of advice."""
-    return (str(error) or type(error).__name__).splitlines()[0]
