@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,9 @@ class LocalPool:
 class RayPool:
     """Actors that stay warm: torch, mapped data and the teacher's outputs are loaded once each.
 
-    An actor starts with its first job. One that is killed while it still starts can keep Ray 2.60
-    from ever starting the next one, so none is started that may not be needed.
+    A job goes only to an actor that is up, so that one which never starts keeps none. An actor is
+    started where a job waits for it: one that is killed while it still starts can keep Ray 2.60
+    from ever starting the next one.
     """
 
     def __init__(self, resources: Resources, workers: int, *, data: Dataset | None) -> None:
@@ -78,23 +79,21 @@ class RayPool:
         )(Worker)
         self._given = (None if data is None else data.folder, cache_root(), os.getcwd())
         self._workers = workers
+        self._waiting: list[Job] = []
+        self._starting: dict[Any, Any] = {}
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
-        self._places: dict[Any, Any] = {}
+        self._places: dict[Any, tuple[str, int]] = {}
 
     @property
     def free(self) -> int:
-        """Actors without a job, started or not."""
-        return self._workers - len(self._busy)
+        """Jobs that can be taken: workers without one, started or not."""
+        return self._workers - len(self._busy) - len(self._waiting)
 
     def submit(self, job: Job) -> None:
-        """Gives the job to an idle actor, or to a new one; only where one is free."""
-        if not self._idle:
-            actor = self._actor.remote(*self._given)
-            self._places[actor] = actor.place.remote()
-            self._idle.append(actor)
-        actor = self._idle.pop()
-        self._busy[actor.work.remote(job)] = (actor, job)
+        """Gives the job to the first actor that is up and idle; only where one is free."""
+        self._waiting.append(job)
+        self._hand_out()
 
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Jobs that ended since the last call, each as it was given and done, or what it raised.
@@ -106,26 +105,54 @@ class RayPool:
         """
         import ray
 
-        done, _ = ray.wait(list(self._busy), num_returns=1, timeout=timeout)
-        answers = []
+        pending = [*self._busy, *self._starting]
+        done, _ = ray.wait(pending, num_returns=1, timeout=timeout)
+        answers: list[tuple[Job, Job | Exception]] = []
         for reference in done:
+            if reference in self._starting:
+                answers += self._started(reference)
+                continue
             actor, job = self._busy.pop(reference)
             answer = _answer(reference)
             if not isinstance(answer, WorkerDied):
                 self._idle.append(actor)
             answers.append((job, answer))
+        self._hand_out()
         return answers
 
     def close(self) -> None:
         """Ends the actors: those at work are asked first, so that their runs can be closed."""
         import ray
 
+        busy = [actor for actor, _ in self._busy.values()]
         asked = [ref for ref, (actor, _) in self._busy.items() if _ask_to_end(self._places[actor])]
         if asked:
             ray.wait(asked, num_returns=len(asked), timeout=_CLOSE_SECONDS)
-        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
+        for actor in [*self._idle, *self._starting.values(), *busy]:
             ray.kill(actor)
-        self._idle, self._busy = [], {}
+        self._idle, self._starting, self._busy, self._waiting = [], {}, {}, []
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._idle:
+            actor, job = self._idle.pop(), self._waiting.pop(0)
+            self._busy[actor.work.remote(job)] = (actor, job)
+        while len(self._starting) < min(len(self._waiting), self._workers - len(self._busy)):
+            actor = self._actor.remote(*self._given)
+            self._starting[actor.place.remote()] = actor
+
+    def _started(self, reference: Any) -> list[tuple[Job, Job | Exception]]:
+        """Takes in an actor that is up; where it died instead, a job that waited has its answer."""
+        import ray
+        from ray.exceptions import RayError
+
+        actor = self._starting.pop(reference)
+        try:
+            self._places[actor] = ray.get(reference)
+        except RayError as error:
+            died = WorkerDied(first_line(error))
+            return [(self._waiting.pop(0), died)] if self._waiting else []
+        self._idle.append(actor)
+        return []
 
 
 Pool = RayPool | LocalPool
@@ -199,19 +226,15 @@ def work_through(
             watch(job)
 
 
-def _ask_to_end(place: Any) -> bool:
+def _ask_to_end(place: tuple[str, int]) -> bool:
     """Sends SIGTERM to an actor of this machine; whether it was there to be asked."""
-    import ray
-    from ray.exceptions import RayError
-
-    try:
-        machine, pid = ray.get(place, timeout=0)
-    except (RayError, TimeoutError):  # not up yet, or dead already
-        return False
+    machine, pid = place
     if machine != os.uname().nodename:
         return False
-    with suppress(ProcessLookupError):
+    try:
         os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
     return True
 
 
