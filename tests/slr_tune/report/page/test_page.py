@@ -129,7 +129,7 @@ def test_no_label_of_a_figure_ends_its_script_or_opens_a_comment(
     bad = "<!--<script></script><img src=x onerror=\"document.title='taken'\">"
     trace = {"type": "scatter", "x": [1, 2], "y": [1, 2], "name": bad}
     figure = Figure((trace,), bad, {"title": {"text": bad}})
-    text = render_html(Page("title", "", "", (Part("plot", "", (figure,)),)))
+    text = render_html(Page("title", "", "", (Part("plot", (figure,)),)))
     path = tmp_path / "page.html"
     path.write_text(text, encoding="utf-8")
     page = browser.open(path)
