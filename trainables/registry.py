@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from trainables.config import DistillConfig, RunConfig, StudentConfig, TeacherConfig
-from trainables.errors import ConfigError, TrainablesError
+from trainables.errors import ConfigError
 from trainables.protocol import Run
 
 _BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
@@ -31,6 +33,29 @@ BUILT_IN_NAMES = tuple(_BUILT_IN)
 """Names of the runs that come with the project."""
 UNTAUGHT = ("teacher", "student")
 """Those of them that no teacher teaches."""
+
+
+class CodeRefused(ConfigError):
+    """Whoever only looks at a study runs none of its code."""
+
+
+_looking = 0
+"""How many views are open in this process, in whatever thread."""
+
+
+@contextmanager
+def custom_code_refused() -> Iterator[None]:
+    """Imports no run of a user's own for the time of a block.
+
+    A database is shared: what stands in it must not choose which module of the reader's folder is
+    run. A module that is imported already may be looked at.
+    """
+    global _looking
+    _looking += 1
+    try:
+        yield
+    finally:
+        _looking -= 1
 
 
 def run_class(name: str) -> type[Run]:
@@ -74,18 +99,6 @@ def is_recogniser(name: str) -> bool:
     return issubclass(run_class(name), CtcRun)
 
 
-def known_recogniser(name: str) -> bool:
-    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
-
-    Returns:
-        False too where the run cannot be imported.
-    """
-    try:
-        return is_recogniser(name)
-    except TrainablesError:
-        return False
-
-
 def _custom_class(name: str) -> type[Run]:
     """Imports `package.module:Class` and checks that it keeps the protocol."""
     module_name, separator, class_name = name.partition(":")
@@ -107,6 +120,8 @@ def _custom_class(name: str) -> type[Run]:
 
 def _import(module_name: str, name: str) -> Any:
     """Imports a user's module, from the current folder too, as `python -m` would."""
+    if _looking and module_name not in sys.modules:
+        raise CodeRefused(f"trainable {name}: {module_name} is not imported to look at a study")
     here = os.getcwd()
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, storage_option
+from slr_tune.cli.options import command_named, echo_json, looks_only, storage_option
 
 
 @command_named("best", "slr-tune best > best.yaml", "slr-tune best libras-distill --format json")
 @click.argument("study", required=False)
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
 @storage_option
+@looks_only
 def command(study: str | None, form: str, storage: str | None) -> None:
     """Prints the whole configuration of STUDY's best trial, for `slr-tune train --config`."""
     import yaml

@@ -6,7 +6,7 @@ import warnings
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option
+from slr_tune.cli.options import command_named, looks_only, storage_option
 
 
 @command_named("dashboard", "slr-tune dashboard", "slr-tune dashboard --port 9000")
@@ -18,6 +18,7 @@ from slr_tune.cli.options import command_named, storage_option
     is_flag=True,
     help="Listen on an address that others reach; there is no authentication.",
 )
+@looks_only
 def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
     """Serves the studies to a browser on this machine until Ctrl-C.
 

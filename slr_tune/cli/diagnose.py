@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    looks_only,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_page
 
 _FILE = "diagnosis.html"
@@ -27,6 +34,7 @@ _FILE = "diagnosis.html"
 )
 @storage_option
 @json_option
+@looks_only
 def command(chosen: ChosenCheckpoint, out: Path | None, as_json: bool) -> int:
     """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
 

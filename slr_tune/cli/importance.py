@@ -11,6 +11,7 @@ from slr_tune.cli.options import (
     echo_json,
     echo_study,
     json_option,
+    looks_only,
     storage_option,
     tell,
 )
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 )
 @storage_option
 @json_option
+@looks_only
 def command(
     study: str | None, evaluator: str, epoch: int | None, storage: str | None, as_json: bool
 ) -> int:

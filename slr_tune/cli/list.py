@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.options import command_named, echo_json, json_option, looks_only, storage_option
 from slr_tune.cli.printing import print_table
 from slr_tune.text import number, points
 
@@ -12,6 +12,7 @@ from slr_tune.text import number, points
 @command_named("list", "slr-tune list", "slr-tune list --json")
 @storage_option
 @json_option
+@looks_only
 def command(storage: str | None, as_json: bool) -> None:
     """Lists the studies, the one written last first."""
     from dataclasses import asdict

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    looks_only,
+    storage_option,
+    tell,
+)
 
 
 @command_named(
@@ -17,6 +24,7 @@ from slr_tune.cli.options import command_named, echo_json, json_option, storage_
 @click.option("--to", "target", metavar="URL", required=True, help="Database that gets the study.")
 @storage_option
 @json_option
+@looks_only
 def command(study: str, target: str, storage: str | None, as_json: bool) -> None:
     """Moves STUDY into another database: trials, their numbers, attributes, values of epochs.
 

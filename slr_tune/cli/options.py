@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +33,19 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
         lines: The examples.
     """
     return click.command(name=name, epilog=examples(*lines))
+
+
+def looks_only(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that looks at a study: whatever stands in it, no module of a user's is imported."""
+
+    @wraps(function)
+    def looking(*arguments: Any, **options: Any) -> Any:
+        from trainables.registry import custom_code_refused
+
+        with custom_code_refused():
+            return function(*arguments, **options)
+
+    return looking
 
 
 def set_option(text: str) -> Decorator:

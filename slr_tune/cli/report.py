@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_study, storage_option, tell
+from slr_tune.cli.options import command_named, echo_study, looks_only, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 
 @command_named("report", "slr-tune report", "slr-tune report --study libras-distill")
 @click.option("--study", help="[default: the one written last]")
 @storage_option
+@looks_only
 def command(study: str | None, storage: str | None) -> None:
     """Writes the report of a study: what won, how the search went, what to do next.
 

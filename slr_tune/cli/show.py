@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    looks_only,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 from slr_tune.text import metric_text, setting_cell
 
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--trial", type=int, help="One trial, with its whole configuration and curve.")
 @storage_option
 @json_option
+@looks_only
 def command(
     study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
 ) -> None:

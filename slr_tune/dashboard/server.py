@@ -25,6 +25,18 @@ from slr_tune.errors import RunFailed
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Hosts that only this machine reaches."""
 
+_HEADERS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+]
+"""What a browser may do with the dashboard: run its own scripts, and ask nobody else."""
+
 _REASON = "This dashboard only reads: a study is written by the run that searches it."
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -101,9 +113,16 @@ def reading_only(
         found = STUDY_PATH.fullmatch(path)
         if found:
             refresh(int(found[1]))
-        return dashboard(environ, start_response)
+        return dashboard(environ, _guarded(start_response))
 
     return application
+
+
+def _guarded(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, *_HEADERS], *more)
+
+    return start
 
 
 def _refused(start_response: Callable[..., Any], reason: str) -> Iterable[bytes]:

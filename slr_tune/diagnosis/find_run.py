@@ -29,7 +29,7 @@ from trainables.errors import CheckpointError, DataError
 from trainables.files.checkpoint import load_checkpoint
 from trainables.files.curve import CurveFile
 from trainables.files.stored_model import load_model
-from trainables.registry import BUILT_IN_NAMES, config_class
+from trainables.registry import BUILT_IN_NAMES, CodeRefused, config_class
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,10 @@ def _train_command(run: FoundRun, cause: Cause, data: Dataset | None) -> str:
     """`slr-tune train` of the same run with a cause's remedy; empty where no setting helps."""
     if not cause.settings:
         return ""
-    usual = dict(_flat(config_class(run.trainable)().model_dump(mode="json")))
+    try:
+        usual = dict(_flat(config_class(run.trainable)().model_dump(mode="json")))
+    except CodeRefused:
+        usual = {}  # all settings are written out
     remedied = tuple(f"{name}." for name in cause.settings)
     changes = [
         f"{key}={value if isinstance(value, str) else json.dumps(value)}"

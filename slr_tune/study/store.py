@@ -40,6 +40,7 @@ from slr_tune.study.record import (
 from slr_tune.text import counted, printable
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.origin import Origin, claim, read_origin
+from trainables.registry import is_recogniser
 
 logger = logging.getLogger(__name__)
 
@@ -320,7 +321,12 @@ def open_store(
                 "--study, or undo the change.",
             )
     of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
-    told = {"id": uuid.uuid4().hex, **stored, "latest": spec.latest()}
+    told = {
+        "id": uuid.uuid4().hex,
+        **stored,
+        "latest": spec.latest(),
+        "recogniser": is_recogniser(spec.trainable),
+    }
     if stored != told:
         study.set_user_attr(ATTRIBUTE, told)
     store = StudyStore(study, cached, spec, storage)

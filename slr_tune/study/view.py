@@ -22,6 +22,7 @@ from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, r
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
+from trainables.registry import BUILT_IN_NAMES
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class StudyView:
         id: Made once with the study; None of one that an older version made.
         foreign: Trials that another tool added or ended. Nothing that is counted, compared or
             drawn looks at them.
+        recogniser: Whether its runs are recognisers, built in or derived from one. The study says
+            so: who looks at it runs no code of it.
     """
 
     spec: StudySpec
@@ -44,6 +47,7 @@ class StudyView:
     folder: Path
     id: str | None = None
     foreign: tuple[FrozenTrial, ...] = ()
+    recogniser: bool = True
 
     @property
     def minimizes(self) -> bool:
@@ -137,7 +141,9 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
     )
-    return StudyView(spec, trials, driver, study_folder(name), stored.get("id"), foreign)
+    recogniser = bool(stored.get("recogniser", spec.trainable in BUILT_IN_NAMES))
+    folder = study_folder(name)
+    return StudyView(spec, trials, driver, folder, stored.get("id"), foreign, recogniser)
 
 
 @dataclass(frozen=True)

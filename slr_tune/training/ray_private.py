@@ -3,8 +3,10 @@
 - Environment variables, which Ray names in its source alone. Without `RAY_AUTH_MODE` anyone who
   reaches this machine could run code in a session; without `TUNE_MAX_PENDING_TRIALS_PG` Tune would
   start more trials than there are workers; without the others a search would be slower and noisier.
-- `_node_ip_address` of `ray.init`: without it a machine off the network, or one with a VPN, would
-  not find its own session. `_temp_dir`: without it all users could write into the session's files.
+- `_node_ip_address` of `ray.init`, and `ENABLE_RAY_CLUSTER` of `ray._private.ray_constants`, which
+  Ray has for systems whose firewalls ask: without both, 127.0.0.1 is taken for the machine's outer
+  address, and all ports listen on all interfaces. `_temp_dir`: without it all users could write
+  into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
 - `ConsolePopen` of the same module, which starts Ray's processes in the command's own group: a
@@ -32,7 +34,7 @@ from typing import Any
 
 # Ray reads these when it is imported.
 ENVIRONMENT = {
-    # Ray's ports listen on all interfaces; the token keeps others out.
+    # Other users of this machine reach its loopback ports too; the token keeps them out.
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -129,6 +131,19 @@ def patient_start(seconds: float) -> Iterator[None]:
         yield
     finally:
         services.get_node, services.ConsolePopen = usual, popen
+
+
+@contextmanager
+def loopback_only() -> Iterator[None]:
+    """A session that is started in the block listens on 127.0.0.1 and nowhere else."""
+    from ray._private import ray_constants
+
+    usual: bool = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = usual
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     SESSION_FOLDER,
     ensure_token,
+    loopback_only,
     messages_logged,
     patient_start,
     prepare_environment,
@@ -135,7 +136,7 @@ def _start(folder: Path, cpus: int) -> None:
     """Starts Ray on this machine, a second time and with more patience where it was too slow."""
     error: Exception | None = None
     for seconds in _START_SECONDS:
-        with patient_start(seconds):
+        with patient_start(seconds), loopback_only():
             error = _init(
                 address="local",
                 num_cpus=cpus,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from markupsafe import Markup
@@ -36,14 +38,27 @@ def render_html(page: Page) -> str:
     template = environment.from_string(_read("page.html"))
     parts = [(part, blocks_html(part)) for part in page.parts_in("html")]
     has_figures = any("<figure" in body for _, body in parts)
+    scripts = [_plotly(), _read("page.js")] if has_figures else []
     return template.render(
         title=typeset(page.title),
         subtitle=typeset(page.subtitle),
         verdict=typeset(page.verdict),
         parts=parts,
         style=Markup(_read("page.css")),
-        plotly=Markup(_plotly()) if has_figures else "",
-        script=Markup(_read("page.js")) if has_figures else "",
+        policy=_policy(scripts),
+        scripts=[Markup(script) for script in scripts],
+    )
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """What a browser may do with a page: run these scripts, show what is in it, ask nobody."""
+    hashes = [
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts
+    ]
+    allowed = " ".join(hashes) or "'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -84,8 +99,8 @@ def _item(item: tuple[str, str]) -> Markup:
 def _figure(figure: Figure) -> Markup:
     """The figure's place in a page; the page's script draws it."""
     spec = {"data": list(figure.traces), "layout": dict(figure.layout)}
-    # NaN is no JSON; a "</script>" in a label must not end the element.
-    text = json.dumps(plain(spec), ensure_ascii=False).replace("</", "<\\/")
+    # NaN is no JSON; "</script>" or "<!--" in a label must not end the element or open a comment.
+    text = json.dumps(plain(spec), ensure_ascii=False).replace("<", "\\u003c")
     html = Markup(
         '<figure role="img" aria-label="{}" style="min-height:{}px">'
         '<div class="plot" style="height:{}px"></div>'

@@ -11,6 +11,7 @@ from typing import Any
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, Parameter, Space
 from slr_tune.text import number
+from trainables.registry import CodeRefused
 
 Number = FloatParameter | IntParameter
 
@@ -128,6 +129,8 @@ def _taken(study: StudyData, parameter: Number, value: float, trial: TrialData) 
     values = _replaced(spec.space.decode(dict(trial.params)), parameter.path, given)
     try:
         spec.config_for(values)
+    except CodeRefused:
+        return True  # its code is not run to draw a report; the next search will say
     except Exception:  # beside SpecError: a user's class may refuse in any way
         return False
     return True

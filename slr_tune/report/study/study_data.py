@@ -21,7 +21,6 @@ from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
-from trainables.registry import known_recogniser
 from trainables.runs.early_stopping import WER, StoppingRule
 
 LEAST_LEADERS = 5
@@ -179,7 +178,7 @@ def collect(view: StudyView) -> StudyData:
     spec = view.spec
     trials = tuple(_trial(view, trial) for trial in view.trials)
     best, baseline = view.best(), baseline_trial(view)
-    recogniser = known_recogniser(spec.trainable)
+    recogniser = view.recogniser
     runs = [run for trial in trials if (run := _finished_run(trial))] if recogniser else []
     has_epochs = any(trial.intermediate_values for trial in view.trials)
     return StudyData(

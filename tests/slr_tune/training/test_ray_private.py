@@ -45,6 +45,10 @@ def test_the_raylet_reads_the_variable() -> None:
 
 def test_ray_init_takes_the_argument() -> None:
     """It is what keeps a session to this machine."""
+    from ray._private import ray_constants, services
+
+    assert isinstance(ray_constants.ENABLE_RAY_CLUSTER, bool), MEND
+    assert "ENABLE_RAY_CLUSTER" in inspect.getsource(services.get_node_ip_address), MEND
     for name in (*LOOPBACK_ONLY, SESSION_FOLDER):
         assert f'kwargs.pop("{name}"' in inspect.getsource(ray.init), f"no {name}: {MEND}"
 

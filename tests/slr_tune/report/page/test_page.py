@@ -120,3 +120,22 @@ def test_a_section_can_be_found() -> None:
     html = page(Part("T", ["x"], anchor="cost"), Part("T", ["x"], True))
     assert '<section id="cost">' in html
     assert "<details><summary>" in html
+
+
+def test_no_label_of_a_figure_ends_its_script_or_opens_a_comment(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """And the page's own policy refuses what it did not bring, so nothing else would run either."""
+    bad = "<!--<script></script><img src=x onerror=\"document.title='taken'\">"
+    trace = {"type": "scatter", "x": [1, 2], "y": [1, 2], "name": bad}
+    figure = Figure((trace,), bad, {"title": {"text": bad}})
+    text = render_html(Page("title", "", "", (Part("plot", (figure,)),)))
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    page = browser.open(path)
+    assert page.evaluate("return document.title") == "title" and page.errors == []
+    assert page.evaluate("return document.querySelectorAll('.js-plotly-plot').length") > 0
+    run = "const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+    page.evaluate(f"{run} document.body.append(s)")
+    assert page.evaluate("return window.ran") is None
+    page.driver.get_log("browser")  # what the policy refused stands there
