@@ -14,7 +14,7 @@ from slr_tune.space import validation
 from slr_tune.space.problems import FileSection
 from slr_tune.space.values import show
 from slr_tune.space.yaml_tree import Node, SourcePlace, key_text, kind_of
-from trainables.data.config import check_data_spec
+from trainables.data.config import as_written, check_data_spec
 from trainables.errors import TrainablesError
 from trainables.files.curve import COLUMNS
 from trainables.registry import BUILT_IN_NAMES, config_class
@@ -143,7 +143,7 @@ def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
         return {}
     if not isinstance(data.node.value, dict):
         return {}
-    spec, found = check_data_spec(data.node.plain())
+    spec, found = check_data_spec(as_written(data.node.plain()))
     for problem in found:
         path = (problem.key,) if problem.key else ()
         at = data.node.place_of(path, of_key="is not a setting" in problem.message)
