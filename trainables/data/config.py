@@ -82,7 +82,12 @@ class _Spec(_Strict):
     def _without_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Studies of before a setting have none in their stored space, and stay the same."""
         content: dict[str, Any] = serialize(self)
-        return {key: value for key, value in content.items() if value not in (None, [], False)}
+        unset = (None, False)  # by identity: a seed of 0 equals False
+        return {
+            key: value
+            for key, value in content.items()
+            if not (any(value is one for one in unset) or value == [])
+        }
 
 
 class LibrasSpec(_Spec):
