@@ -82,3 +82,12 @@ def metric_title(metric: str) -> str:
 def in_percent(metric: str) -> bool:
     """Whether its differences are percentage points."""
     return metric_title(metric).endswith(", %")
+
+
+def size_text(count: float) -> str:
+    """Bytes in the unit that suits them."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

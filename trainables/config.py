@@ -29,6 +29,9 @@ Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
+Scoring = Literal["plain", "phoenix"]
+"""What a WER is counted on: see `trainables.scoring.cleaning`."""
+
 SIMPLEX_TOLERANCE = 1e-6
 """How far the loss weights' sum may lie from 1: room for the rounding of a decimal file."""
 
@@ -277,6 +280,8 @@ class RunConfig(Settings):
     """Keep checkpoint_epoch_NNN.pt every that many epochs; 0 keeps best and latest only."""
     decoding: Decoding = Decoding()
     """Of dev after each epoch."""
+    scoring: Scoring = "plain"
+    """phoenix: errors are counted after the cleaning of PHOENIX-2014's official evaluation."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: a GPU where there is one."""
     mixed_precision: Flag = False
@@ -297,7 +302,7 @@ class RunConfig(Settings):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out greedy decoding, and early stopping that is not named.
+        """Leaves out greedy decoding, plain scoring, and early stopping that is not named.
 
         Stored configurations name trainings and identify studies. Those that were stored when
         there was nothing else stay what they are.
@@ -307,6 +312,8 @@ class RunConfig(Settings):
             plain.pop("early_stopping", None)
         if self.decoding.method == "greedy":
             plain.pop("decoding", None)
+        if self.scoring == "plain":
+            plain.pop("scoring", None)
         return plain
 
 

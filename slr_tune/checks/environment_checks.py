@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slr_tune.checks.estimate import disk_parts, estimate, estimate_text, size_text
+from slr_tune.checks.estimate import disk_parts, estimate, estimate_text
 from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.diagnosis.diagnostics import not_finite
@@ -21,6 +21,7 @@ from slr_tune.statistics.wer_interval import Counts, paired_difference, percent
 from slr_tune.study.folders import studies_root
 from slr_tune.study.storage import storage_url
 from slr_tune.study.view import load_study
+from slr_tune.text import size_text
 from slr_tune.training.teacher import teacher_minus_student
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model

@@ -15,7 +15,7 @@ import torch
 from slr_tune.checks.expected_epochs import ExpectedEpochs, expected_epochs
 from slr_tune.checks.largest_config import model_parameters, probed_configs
 from slr_tune.checks.shared_inputs import CheckInputs
-from slr_tune.text import counted, duration
+from slr_tune.text import counted, duration, size_text
 from slr_tune.training.runs import Arm
 from slr_tune.training.teacher import untrained
 from trainables.config import DistillConfig
@@ -130,15 +130,6 @@ def disk_parts(inputs: CheckInputs) -> list[EstimatePart]:
     trials = EstimatePart("trials", None, None, _trials_size(inputs), "")
     trainings = [part for part, _ in _trainings(inputs)]
     return [*trainings, *_outputs(inputs), trials, *_caches(inputs)]
-
-
-def size_text(count: float) -> str:
-    """Bytes in the unit that suits them."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit in ("B", "KiB") else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:

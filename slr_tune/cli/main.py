@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
     "move": "Move a study to another database.",
+    "clean": "Remove files that nobody needs.",
     "report": "Say what a study found, on one page.",
     "importance": "Say which parameters matter.",
     "dashboard": "Look at the studies in a browser.",

@@ -71,11 +71,13 @@ def command(
 def _section(
     data: str, features: str | None, subset: str | None, exclude: Sequence[str]
 ) -> Mapping[str, Any]:
+    from trainables.data.config import as_written
+
     path = Path(data).expanduser()
     if data != "libras" and path.is_dir():
         section = {"name": "phoenix", "root": str(path), "features": features or _only(path)}
         given = {"subset": subset, "exclude": list(exclude)}
-        return section | {key: value for key, value in given.items() if value}
+        return as_written(section | {key: value for key, value in given.items() if value})
     if features or subset or exclude:
         raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
     return {"name": "libras"} if data == "libras" else _section_of_file(path)

@@ -13,7 +13,7 @@ from slr_tune.space.overrides import apply_options, apply_overrides
 from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.yaml_reader import parse_value, read_yaml
 from slr_tune.space.yaml_tree import Node, SourcePlace, kind_of
-from trainables.data.config import check_data_spec
+from trainables.data.config import as_written, check_data_spec
 from trainables.registry import config_class
 
 _BESIDE = ("data", "teacher", "seed")
@@ -117,7 +117,8 @@ def _data(whole: FileSection) -> dict[str, Any]:
     """The data set with its defaults; Libras where none is named."""
     data = whole.child("data")
     plain: Any = "libras" if data is None else data.node.plain()
-    spec, found = check_data_spec({"name": plain} if isinstance(plain, str) else plain)
+    plain = {"name": plain} if isinstance(plain, str) else plain
+    spec, found = check_data_spec(as_written(plain) if isinstance(plain, dict) else plain)
     for problem in found:
         path = ("data", problem.key) if problem.key else ("data",)
         whole.refuse(problem.message, problem.hint, path=path, at=whole.node.place_of(path[:1]))

@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from slr_tune.diagnosis.red_flags import MOST_BLANK
+from trainables.config import Scoring
 from trainables.data import BLANK, Dataset, Split
 from trainables.data.batch import collate, sorted_batches
 from trainables.losses.ctc import ctc_loss
 from trainables.models.base import Recogniser
+from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import corpus_wer
 
 FEATURES = "features"
@@ -85,6 +87,7 @@ def diagnostics(
     decode: Decode,
     decoder: str = "greedy",
     recorded_wer: float = math.nan,
+    scoring: Scoring = "plain",
 ) -> list[Diagnostic]:
     """Runs the six on dev, the gradients on train. Test is left alone.
 
@@ -94,6 +97,7 @@ def diagnostics(
         decode: Its decoder.
         decoder: What to call that.
         recorded_wer: Dev WER of that epoch when it was trained, percent; NaN where it is not known.
+        scoring: What that was counted on.
     """
     features = _features(data)
     if features.bad:
@@ -109,7 +113,9 @@ def diagnostics(
         _entropy(scores),
         _blanks(scores, data.dev),
         gradients,
-        _decoding(scores, data, decode, decoder=decoder, recorded_wer=recorded_wer),
+        _decoding(
+            scores, data, decode, decoder=decoder, recorded_wer=recorded_wer, scoring=scoring
+        ),
     ]
 
 
@@ -215,7 +221,13 @@ def _layer(parameter: str) -> str:
 
 
 def _decoding(
-    scores: Scores, data: Dataset, decode: Decode, *, decoder: str, recorded_wer: float
+    scores: Scores,
+    data: Dataset,
+    decode: Decode,
+    *,
+    decoder: str,
+    recorded_wer: float,
+    scoring: Scoring,
 ) -> Diagnostic:
     """Whether a plausible number of words comes out, and the likeliest ones as the model sees it.
 
@@ -232,7 +244,7 @@ def _decoding(
     known = np.isfinite(signed)
     likelier = float(np.mean((signed > given + margin)[known])) if known.any() else 0.0
     glosses = [[data.vocabulary[index] for index in sequence] for sequence in hypotheses]
-    wer = corpus_wer(glosses, data.dev.references).wer_percent
+    wer = corpus_wer(*cleaned(glosses, data.dev.references, scoring)).wer_percent
     found = f"{decoder} gives {ratio:.2f} words for each that was signed; in "
     found += f"{100 * likelier:.0f} % of the utterances the model finds the signed glosses far "
     found += "likelier than those it gives"

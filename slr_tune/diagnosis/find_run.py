@@ -153,6 +153,7 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
         decode=greedy if beam is None else lambda frames: beam.decode_batch(list(frames)),
         decoder="greedy decoding" if beam is None else "its beam search",
         recorded_wer=float(rows[-1].get("val/wer", math.nan)) if rows else math.nan,
+        scoring=stored.config.scoring,
     )
     return found, dataset
 

@@ -16,6 +16,7 @@ from slr_tune.study.folders import cache_root
 from slr_tune.study.manifest import FILE
 from slr_tune.study.view import load_study
 from trainables.data import Dataset, open_dataset, prepare
+from trainables.data.config import as_written
 from trainables.errors import CheckpointError, DataError
 
 _BEST = Path("checkpoints") / "checkpoint_best.pt"
@@ -148,7 +149,11 @@ def find_data(data_hash: str, named: Named, given: str | None) -> Dataset:
         DataError: It is not there any more, and nothing says how it was made.
     """
     if given is not None:
-        return prepare(read_data(given), cache_root())
+        section = read_data(given)
+        data = prepare(as_written(section), cache_root())
+        # Features may have been packed as they came when this checkpoint was trained.
+        other = data if data.hash == data_hash else prepare(section, cache_root())
+        return other if other.hash == data_hash else data
     folder = cache_root() / "data" / data_hash
     if data_hash and folder.is_dir():
         return open_dataset(folder)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from slr_tune.statistics.wer_interval import Counts, percent
 from slr_tune.study.folders import cache_root
+from trainables.config import Scoring
 from trainables.data import Dataset, Split
 from trainables.decoding.arpa import NgramModel, read_arpa
 from trainables.decoding.beam import BeamDecoder
@@ -22,6 +23,7 @@ from trainables.decoding.build import training_language_model
 from trainables.decoding.log_probs import StoredLogProbs, stored_log_probs
 from trainables.files.stored_model import StoredModel
 from trainables.runs.optimisation import choose_device
+from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import utterance_errors
 
 Glosses = tuple[str, ...]
@@ -82,11 +84,13 @@ class ScoredSplit:
         split: Utterances with their glosses.
         vocabulary: Glosses by class.
         scores: Log-probabilities of every utterance.
+        scoring: What errors are counted on.
     """
 
     split: Split
     vocabulary: Sequence[str]
     scores: StoredLogProbs
+    scoring: Scoring = "plain"
 
     @cached_property
     def utterances(self) -> list[Frames]:
@@ -123,7 +127,7 @@ class ScoredSplit:
         classes = decode(utterances)
         seconds = time.process_time() - started
         hypotheses = tuple(tuple(self.vocabulary[index] for index in item) for item in classes)
-        counts = utterance_errors(hypotheses, self.split.references)
+        counts = utterance_errors(*cleaned(hypotheses, self.split.references, self.scoring))
         return Decoded(name, hypotheses, counts, seconds)
 
 
@@ -144,4 +148,4 @@ def scored_split(
     """
     device = device or choose_device("auto")
     scores = stored_log_probs(stored, data, name, cache=cache_root(), device=device)
-    return ScoredSplit(getattr(data, name), data.vocabulary, scores)
+    return ScoredSplit(data.split(name), data.vocabulary, scores, stored.config.scoring)

@@ -14,7 +14,8 @@ from slr_tune.space import validation
 from slr_tune.space.problems import FileSection
 from slr_tune.space.values import show
 from slr_tune.space.yaml_tree import Node, SourcePlace, key_text, kind_of
-from trainables.data.config import check_data_spec
+from trainables.config import Scoring
+from trainables.data.config import as_written, check_data_spec
 from trainables.errors import TrainablesError
 from trainables.files.curve import COLUMNS
 from trainables.registry import BUILT_IN_NAMES, config_class
@@ -50,11 +51,14 @@ class ObjectiveSpec:
     Attributes:
         metric: Column of the curve, such as "val/wer".
         direction: Which way is better.
+        scoring: What WERs are counted on: glosses as they are, or "phoenix", after the cleaning of
+            PHOENIX-2014's official evaluation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
     metric: Text = "val/wer"
     direction: Literal["minimize", "maximize"] = "minimize"
+    scoring: Scoring = "plain"
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
         return {}
     if not isinstance(data.node.value, dict):
         return {}
-    spec, found = check_data_spec(data.node.plain())
+    spec, found = check_data_spec(as_written(data.node.plain()))
     for problem in found:
         path = (problem.key,) if problem.key else ()
         at = data.node.place_of(path, of_key="is not a setting" in problem.message)
@@ -159,6 +163,9 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
         said = f"{show(objective.metric)} is no column of the curve"
         hint = nearest_or_all(objective.metric, columns)
         root.refuse(said, hint, path=("objective", "metric"))
+    if objective and trainable not in BUILT_IN_NAMES and objective.scoring != "plain":
+        said = f"{trainable} counts its own errors; scoring is for built-in runs"
+        root.refuse(said, "Remove it.", path=("objective", "scoring"))
     return objective
 
 

@@ -81,7 +81,10 @@ class StudySpec:
             SpecError: The trainable refuses the configuration.
         """
         model = config_class(self.trainable)
-        config = merge({**self.fixed, "max_epochs": self.budget.max_epochs}, values)
+        plain = self.objective.scoring == "plain"
+        scoring = {} if plain else {"scoring": self.objective.scoring}
+        start = {**self.fixed, **scoring, "max_epochs": self.budget.max_epochs}
+        config = merge(start, values)
         if faults := validation.faults_of(model, config):
             raise SpecError([Problem(".".join(f.path), f.message) for f in faults])
         return validation.as_json(model, config)
@@ -101,6 +104,8 @@ class StudySpec:
         identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
         del identity["resources"], identity["factors"], identity["path"]
         del identity["budget"]["trials"], identity["budget"]["audit"]
+        if self.objective.scoring == "plain":
+            del identity["objective"]["scoring"]  # as it was before there was another
         return identity
 
     def latest(self) -> dict[str, Any]:

@@ -27,8 +27,10 @@ from slr_tune.training.plan import make_plan, state_names
 from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
 from slr_tune.training.stages import CountJob, Job, Stage, load_counts, read_off, read_stage
+from trainables.config import Scoring
 from trainables.files.atomic import replace_file
 from trainables.registry import UNTAUGHT
+from trainables.scoring.cleaning import cleaned
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -122,15 +124,16 @@ class RunStore:
         self._count([job for job in jobs if job is not None])
         result: dict[str, list[NDArray[np.int64]]] = {}
         for run, job in zip(runs, jobs, strict=True):
-            counts = self._nothing(split) if job is None else load_counts(job.file)
+            counts = self._nothing(run, split) if job is None else load_counts(job.file)
             result.setdefault(run.arm.name, []).append(counts)
         return result
 
-    def count_given(self, model: StoredModel) -> NDArray[np.int64]:
+    def count_given(self, model: StoredModel, scoring: Scoring) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
         context = self.context(ArmRun(Arm("given", {}, "teacher"), 0))
-        key = hashlib.sha256(f"{context} {model.content_hash}".encode()).hexdigest()[:24]
-        job = CountJob(model.path, self.folder / f"given-{key}.npy")
+        said = "" if scoring == "plain" else f" {scoring}"
+        key = hashlib.sha256(f"{context} {model.content_hash}{said}".encode()).hexdigest()[:24]
+        job = CountJob(model.path, self.folder / f"given-{key}.npy", scoring=scoring)
         self._count([job])
         return load_counts(job.file)
 
@@ -163,8 +166,10 @@ class RunStore:
             waiting: list[Waiting] = [(0, number, job) for number, job in enumerate(missing)]
             work_through(waiting, self.pool, stopped=self.talk.stopped)
 
-    def _nothing(self, split: str) -> NDArray[np.int64]:
-        references = getattr(self.data, split).references
+    def _nothing(self, run: ArmRun, split: str) -> NDArray[np.int64]:
+        """Of a run that recognises nothing: all glosses deleted."""
+        signed = getattr(self.data, split).references
+        _, references = cleaned((), signed, run.arm.config.get("scoring", "plain"))
         counts = np.zeros((len(references), 4), dtype=np.int64)
         counts[:, 1] = counts[:, 3] = [len(reference) for reference in references]
         return counts

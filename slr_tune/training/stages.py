@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slr_tune.training.runs import ArmRun, Row, best_epoch, weights_file
+from trainables.config import Scoring
 from trainables.files.atomic import replace_file
 
 _DONE = "done.json"
@@ -157,12 +158,14 @@ class CountJob:
         file: Where the counts go.
         split: Of the data.
         decoding: Settings of the beam search, None for greedy decoding.
+        scoring: What errors are counted on; None for what the checkpoint was trained with.
     """
 
     weights: Path
     file: Path
     split: str = "dev"
     decoding: Mapping[str, Any] | None = None
+    scoring: Scoring | None = None
 
     @classmethod
     def of_run(cls, run: ArmRun, split: str) -> CountJob | None:

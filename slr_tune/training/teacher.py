@@ -91,7 +91,7 @@ def find_teacher(
         weights = {run.arm.name: run.weights for run in runs}
         counts = {name: seeds[0] for name, seeds in store.counts(runs, "dev").items()}
         if model is not None:
-            counts[_TEACHER] = store.count_given(model)
+            counts[_TEACHER] = store.count_given(model, spec.objective.scoring)
     except Interrupted:
         return None
     student = counts.get(_STUDENT)
@@ -146,11 +146,13 @@ def _arms(spec: StudySpec) -> list[Arm]:
     """What is to be trained: the teacher, and the baseline student, on the glosses alone.
 
     Both are measured greedily, whatever their own settings say: a teacher teaches by its outputs,
-    and a beam search on one side would hide which are better.
+    and a beam search on one side would hide which are better. Errors are counted as the search
+    counts them.
     """
     arms = []
+    scoring = {"scoring": spec.objective.scoring}
     if spec.teacher is not None and spec.teacher.kind == "train":
-        arms.append(_arm(_TEACHER, spec.teacher.value, spec.teacher.settings))
+        arms.append(_arm(_TEACHER, spec.teacher.value, {**spec.teacher.settings, **scoring}))
     baseline = spec.baseline_config()
     if baseline is not None and spec.trainable == "distill":
         known = config_class("student").model_fields

@@ -20,6 +20,7 @@ from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
 from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
 from trainables.runs.evaluation import evaluate
 from trainables.runs.optimisation import choose_device
+from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import utterance_errors
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -116,7 +117,9 @@ class Worker:
         decoder = None if beam is None else beam_decoder(BeamSettings(**beam), data)
         network = model.stored.model.to(device)
         found = evaluate(network, split, data.vocabulary, device=device, decoder=decoder)
-        save_counts(job.file, utterance_errors(found.hypotheses, split.references))
+        scoring = job.scoring or model.stored.config.scoring
+        counted = cleaned(found.hypotheses, split.references, scoring)
+        save_counts(job.file, utterance_errors(*counted))
 
 
 def _locked(folder: Path) -> AbstractContextManager[object]:

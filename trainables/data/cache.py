@@ -1,7 +1,7 @@
 """Prepares data once and finds it again; any number of processes may ask at the same time.
 
 ```
-<cache>/data/<hash>/           a packed data set
+<cache>/data/<hash>/           a packed data set, or the index of a part of one
 <cache>/data/keys/<key>        names the hash of what was made from one choice of data
 <cache>/data/<key>.partial/    being made; a crash leaves it, and the next who packs removes it
 ```
@@ -22,6 +22,7 @@ from trainables.data.config import LibrasSpec, parse_data_spec
 from trainables.data.dataset import Dataset, open_dataset
 from trainables.data.libras_source import LibrasSource
 from trainables.data.packing import PackingProblems, Progress
+from trainables.data.parts import open_part
 from trainables.data.phoenix_source import PhoenixSource
 from trainables.errors import DataError
 from trainables.files.atomic import replace_file
@@ -54,11 +55,12 @@ def prepare(
             cannot be written.
     """
     spec = parse_data_spec(section)
-    source = LibrasSource(spec) if isinstance(spec, LibrasSpec) else PhoenixSource(spec)
+    whole = spec.whole()
+    source = LibrasSource(whole) if isinstance(whole, LibrasSpec) else PhoenixSource(whole)
     store = Path(cache).absolute() / "data"
     try:
         key = source.key()
-        return _find(store, key) or _make(source, store, key, progress)
+        return open_part(_find(store, key) or _make(source, store, key, progress), spec)
     except OSError as error:
         raise DataError(
             f"{error.filename or store}: {error.strerror or error}",

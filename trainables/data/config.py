@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -16,18 +16,78 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
+    field_validator,
     model_serializer,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trainables.errors import ConfigError
 
 Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Subset = Literal["multisigner", "si5"]
 
+_SHARE_RULE = "a share of the utterances, above 0 and at most 1"
 
-class _Spec(BaseModel):
+
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Shares(_Strict):
+    """Shares of the utterances, above 0 and at most 1; None takes all."""
+
+    train: Share | None = None
+    dev: Share | None = None
+
+
+class Counts(_Strict):
+    """At most so many utterances; None takes all."""
+
+    train: Count | None = None
+    dev: Count | None = None
+
+
+class _Spec(_Strict):
+    """What all data sets can be told.
+
+    Attributes:
+        max_utterances: Utterances of train to use at most, or `{train: N, dev: N}`.
+    """
+
+    max_utterances: Count | Counts | None = None
+
+    @property
+    def part(self) -> tuple[Shares, Counts]:
+        """What of train and dev is used: shares, and at most so many. Of dev all unless said."""
+        said, most = self.shares, self.max_utterances
+        shares = said if isinstance(said, Shares) else Shares(train=said)
+        return shares, most if isinstance(most, Counts) else Counts(train=most)
+
+    @property
+    def shares(self) -> float | Shares | None:
+        """What `subset` says of shares."""
+        return None
+
+    def whole(self) -> Self:
+        """The same data, all of it."""
+        return self.model_copy(update={"max_utterances": None})
+
+    @field_validator("max_utterances", mode="before")
+    @classmethod
+    def _check_counts(cls, value: Any) -> Any:
+        return _one_or_each(value, Counts, "a number of utterances, at least 1")
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Studies of before a setting have none in their stored space, and stay the same."""
+        content: dict[str, Any] = serialize(self)
+        unset = (None, False)  # by identity: a seed of 0 equals False
+        return {
+            key: value
+            for key, value in content.items()
+            if not (any(value is one for one in unset) or value == [])
+        }
 
 
 class LibrasSpec(_Spec):
@@ -39,6 +99,7 @@ class LibrasSpec(_Spec):
         train: Sentences to train on.
         dev: Sentences to choose by.
         test: Sentences to look at once, at the end.
+        subset: Share of the training sentences to use, or `{train: SHARE, dev: SHARE}`.
     """
 
     name: Literal["libras"] = "libras"
@@ -46,6 +107,21 @@ class LibrasSpec(_Spec):
     train: Count = 600
     dev: Count = 150
     test: Count = 200
+    subset: Share | Shares | None = None
+
+    @property
+    def shares(self) -> float | Shares | None:
+        """What `subset` says."""
+        return self.subset
+
+    def whole(self) -> Self:
+        """The same data, all of it."""
+        return super().whole().model_copy(update={"subset": None})
+
+    @field_validator("subset", mode="before")
+    @classmethod
+    def _check_shares(cls, value: Any) -> Any:
+        return _one_or_each(value, Shares, _SHARE_RULE)
 
 
 class PhoenixSpec(_Spec):
@@ -57,20 +133,56 @@ class PhoenixSpec(_Spec):
         features: Name of the folder in `features/` to read.
         subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
             `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
+            A share, or `{train: SHARE, dev: SHARE}`, is of multisigner.
         exclude: Ids of utterances to leave out, of whichever split.
+        standardise: Whether each feature is brought to mean 0 and variance 1, as they are on
+            train, so that noise and learning rates mean the same for all. See `as_written`.
+        vocabulary: File of the glosses to recognise, one a line; None takes those of train.
     """
 
     name: Literal["phoenix"] = "phoenix"
     root: Annotated[str, Field(min_length=1)]
     features: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
-    subset: Subset = "multisigner"
+    subset: Subset | Share | Shares = "multisigner"
     exclude: list[str] = []
+    standardise: bool = False
+    vocabulary: Annotated[str, Field(min_length=1)] | None = None
 
-    @model_serializer(mode="wrap")
-    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Studies of before `exclude` have none in their stored space, and stay the same."""
-        content: dict[str, Any] = serialize(self)
-        return {key: value for key, value in content.items() if key != "exclude" or value}
+    @property
+    def shares(self) -> float | Shares | None:
+        """What `subset` says where it names no list of utterances."""
+        return None if isinstance(self.subset, str) else self.subset
+
+    @property
+    def corpus(self) -> Subset:
+        """Which list of utterances is read."""
+        return self.subset if isinstance(self.subset, str) else "multisigner"
+
+    def whole(self) -> Self:
+        """The same data, all of it."""
+        return super().whole().model_copy(update={"subset": self.corpus})
+
+    @field_validator("subset", mode="before")
+    @classmethod
+    def _check_subset(cls, value: Any) -> Any:
+        if value in ("multisigner", "si5"):
+            return value
+        if isinstance(value, str):
+            raise PydanticCustomError("subset", "should be 'multisigner' or 'si5'")
+        return _one_or_each(value, Shares, _SHARE_RULE)
+
+
+def _one_or_each(value: Any, model: type[Shares | Counts], rule: str) -> Any:
+    """One number for train or a mapping of both, as pydantic is to take it: with one error."""
+    if value is None:
+        return None
+    each = value if isinstance(value, Mapping) else {"train": value}
+    try:
+        found = model.model_validate({str(key): item for key, item in each.items()})
+    except ValidationError as error:
+        said = f"{rule}, or {{train: .., dev: ..}} with one for each"
+        raise PydanticCustomError("part", "should be {rule}", {"rule": said}) from error
+    return found if isinstance(value, Mapping) else value
 
 
 DataSpec = LibrasSpec | PhoenixSpec
@@ -97,6 +209,16 @@ class DataProblem:
         """`data.key: message` with the hint indented below it."""
         head = f"data.{self.key}: {self.message}" if self.key else f"data: {self.message}"
         return f"{head}\n  {self.hint}" if self.hint else head
+
+
+def as_written(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of a person's file or command with the defaults that only those have.
+
+    Features that are not known to be standardised are, unless the section says otherwise. What is
+    stored says so; a study stored before there was this setting has its features as they came.
+    """
+    section = {str(key): value for key, value in section.items()}
+    return {"standardise": True, **section} if section.get("name") == "phoenix" else section
 
 
 def parse_data_spec(section: Mapping[str, Any]) -> DataSpec:

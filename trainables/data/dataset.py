@@ -6,6 +6,7 @@
 <folder>/<split>/arrays.npz    offsets, targets, target_offsets
 <folder>/<split>/texts.json    ids, signers, references
 ```
+A part of a data set is an index alone, which names the whole beside it and what it takes of it.
 Opening reads the index alone; a split is mapped when it is first asked for.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Split:
         signers: Signer of each utterance, None where they are not known.
         references: Glosses of each utterance as they were signed, those that the vocabulary lacks
             included: a recogniser cannot output them, and scoring counts each as an error.
+        chosen: Utterances of the files that these are, int64 (N,); None where they are all.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Split:
     ids: tuple[str, ...]
     signers: tuple[str, ...] | None
     references: tuple[tuple[str, ...], ...]
+    chosen: Indices | None = None
 
     def __len__(self) -> int:
         """Number of utterances, N."""
@@ -67,7 +70,8 @@ class Split:
     @cached_property
     def lengths(self) -> Indices:
         """Frames of each utterance, int64 (N,)."""
-        return np.diff(self.offsets)
+        lengths = np.diff(self.offsets)
+        return lengths if self.chosen is None else lengths[self.chosen]
 
     @cached_property
     def frames_needed(self) -> Indices:
@@ -76,11 +80,28 @@ class Split:
 
     def frames(self, utterance: int) -> Frames:
         """Features (T, D) of an utterance: a view of the mapped file, not to be written to."""
-        return self.features[self.offsets[utterance] : self.offsets[utterance + 1]]
+        place = self._place(utterance)
+        return self.features[self.offsets[place] : self.offsets[place + 1]]
 
     def target(self, utterance: int) -> Indices:
         """Vocabulary indices int64 (S,) of an utterance; glosses outside it are left out."""
-        return self.targets[self.target_offsets[utterance] : self.target_offsets[utterance + 1]]
+        place = self._place(utterance)
+        return self.targets[self.target_offsets[place] : self.target_offsets[place + 1]]
+
+    def part(self, chosen: Sequence[int] | Indices) -> Split:
+        """Some of the utterances, in the order given; nothing is copied."""
+        places = np.array([self._place(int(index)) for index in chosen], dtype=np.int64)
+        return replace(
+            self,
+            ids=tuple(self.ids[index] for index in chosen),
+            signers=None if self.signers is None else tuple(self.signers[i] for i in chosen),
+            references=tuple(self.references[index] for index in chosen),
+            chosen=places,
+        )
+
+    def _place(self, utterance: int) -> int:
+        """Where an utterance stands in the files."""
+        return utterance if self.chosen is None else int(self.chosen[utterance])
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,7 @@ class Dataset:
         statistics: Counts of train, dev and test.
         facts: What only this kind of data has, such as the standardisation of Libras.
         part_of: Hash of the whole where this is a part of another data set.
+        chosen: Utterances of the whole by split, where they are not all.
     """
 
     folder: Path
@@ -140,6 +162,7 @@ class Dataset:
     statistics: tuple[SplitStatistics, ...]
     facts: Mapping[str, Any] = field(repr=False)
     part_of: str | None = None
+    chosen: Mapping[str, Sequence[int]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def train(self) -> Split:
@@ -165,7 +188,15 @@ class Dataset:
         """Pickles the folder alone: no array travels to a worker."""
         return open_dataset, (self.folder,)
 
+    @property
+    def whole_folder(self) -> Path:
+        """Where the files lie: a part has none of its own."""
+        return self.folder if self.part_of is None else self.folder.parent / self.part_of
+
     def _open(self, name: str) -> Split:
+        if self.part_of is not None:
+            whole = open_dataset(self.whole_folder).split(name)
+            return whole.part(self.chosen[name]) if name in self.chosen else whole
         statistics = self.statistics[SPLITS.index(name)]
         folder = self.folder / name
         try:
@@ -217,6 +248,8 @@ def open_dataset(folder: Path) -> Dataset:
             warnings=tuple(index["warnings"]),
             statistics=tuple(SplitStatistics(**split) for split in index["statistics"]),
             facts=index["facts"],
+            part_of=index.get("part_of"),
+            chosen=index.get("chosen", {}),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder, str(error)) from error

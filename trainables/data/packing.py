@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ Progress = Callable[[int, int], None]
 
 _INDEXED = ("name", "hash", "spec", "feature_size", "vocabulary", "warnings", "statistics", "facts")
 """What the index holds of a data set, in its order."""
+
+_OF_PART = ("part_of", "chosen")
 
 
 class PackingProblems(Exception):
@@ -96,19 +98,39 @@ class SplitWriter:
         (self._folder / "texts.json").write_text(
             json.dumps(texts, ensure_ascii=False), encoding="utf-8"
         )
-        counts = Counter(gloss for glosses in self._references for gloss in glosses)
-        return SplitStatistics(
-            name=self._name,
-            sentences=len(self._ids),
-            frames=sum(self._lengths),
-            shortest=min(self._lengths),
-            longest=max(self._lengths),
-            glosses=counts.total(),
-            distinct_glosses=len(counts),
-            unknown_glosses={
-                gloss: count for gloss, count in sorted(counts.items()) if gloss not in self._index
-            },
+        return statistics_of(
+            self._name, lengths=self._lengths, references=self._references, known=self._index
         )
+
+
+def statistics_of(
+    name: str,
+    *,
+    lengths: Sequence[int],
+    references: Sequence[Sequence[str]],
+    known: Container[str],
+) -> SplitStatistics:
+    """Counts a split.
+
+    Args:
+        name: Of the split.
+        lengths: Frames of each utterance, at least one.
+        references: Its glosses.
+        known: The vocabulary.
+    """
+    counts = Counter(gloss for glosses in references for gloss in glosses)
+    return SplitStatistics(
+        name=name,
+        sentences=len(references),
+        frames=sum(lengths),
+        shortest=min(lengths),
+        longest=max(lengths),
+        glosses=counts.total(),
+        distinct_glosses=len(counts),
+        unknown_glosses={
+            gloss: count for gloss, count in sorted(counts.items()) if gloss not in known
+        },
+    )
 
 
 def write_index(dataset: Dataset) -> None:
@@ -119,6 +141,7 @@ def write_index(dataset: Dataset) -> None:
     index = {
         "format": FORMAT_VERSION,
         **{name: content[name] for name in _INDEXED},
+        **({name: content[name] for name in _OF_PART} if dataset.part_of is not None else {}),
         "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
     }
     target = folder / "index.json"

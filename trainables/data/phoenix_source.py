@@ -27,8 +27,9 @@ from trainables.data.dataset import (
 )
 from trainables.data.feature_files import BadFeatures, read_features
 from trainables.data.packing import PackingProblems, Progress, SplitWriter, digest_of, write_index
+from trainables.data.standardise import Moments, standardise_files
 from trainables.errors import DataError
-from trainables.files.plain_text import normalised
+from trainables.files.plain_text import decode_text, normalised
 
 _READING = 2
 """Version of how corpus files are read: what was packed by another is packed again."""
@@ -67,11 +68,12 @@ class PhoenixSource:
         """Digest of what is there now, by names, sizes and times: no feature is read for it."""
         listing = []
         for split in SPLITS:
-            corpus = corpus_path(self._root, split, self._spec.subset)
+            corpus = corpus_path(self._root, split, self._spec.corpus)
             digest = hashlib.sha256(corpus.read_bytes()).hexdigest() if corpus.is_file() else ""
             listing.append([split, digest, _listing(self._features / split)])
-        place = [str(self._root), self._spec.features, self._spec.subset]
-        return digest_of([FORMAT_VERSION, _READING, place, sorted(self._spec.exclude), listing])
+        settings = {**self._spec.model_dump(), "root": str(self._root)}
+        words = "" if self._spec.vocabulary is None else _digest_of_file(self._spec.vocabulary)
+        return digest_of([FORMAT_VERSION, _READING, settings, words, listing])
 
     def build(self, folder: Path, progress: Progress | None) -> str:
         """Checks everything and packs it.
@@ -83,14 +85,14 @@ class PhoenixSource:
             PackingProblems: Something is wrong with the data; every problem is named.
         """
         corpora, problems, excluded = read_corpora(
-            self._root, self._spec.subset, self._spec.exclude
+            self._root, self._spec.corpus, self._spec.exclude
         )
-        words = {gloss for utterance in corpora["train"] for gloss in utterance.glosses}
-        vocabulary = [BLANK_NAME, *sorted(words - {BLANK_NAME})]
+        vocabulary = self._vocabulary(corpora["train"], problems)
         done, total = 0, sum(map(len, corpora.values()))
         digests, statistics = [], []
         widths: list[tuple[str, int]] = []
         short: list[str] = []
+        moments = Moments()
         for split, utterances in corpora.items():
             with closing(SplitWriter(folder, split, vocabulary=vocabulary)) as writer:
                 for utterance in self._with_folder(split, utterances, problems):
@@ -103,6 +105,8 @@ class PhoenixSource:
                             writer.add(
                                 utterance.id, frames, utterance.glosses, signer=utterance.signer
                             )
+                            if split == "train" and self._spec.standardise:
+                                moments.add(frames)
                     done += 1
                     if progress is not None:
                         progress(done, total)
@@ -114,8 +118,11 @@ class PhoenixSource:
         problems += _wrong_widths(widths)
         if problems:
             raise PackingProblems(problems)
+        scales = standardise_files(folder, statistics, moments) if self._spec.standardise else {}
         # The same data elsewhere is the same data: where it lay is no part of what it is.
-        digest = digest_of([FORMAT_VERSION, self._spec.model_dump(exclude={"root"}), digests])
+        settings = self._spec.model_dump(exclude={"root", "vocabulary"})
+        words = [] if self._spec.vocabulary is None else [vocabulary]
+        digest = digest_of([FORMAT_VERSION, settings, digests, *words])
         write_index(
             Dataset(
                 folder=folder,
@@ -125,7 +132,7 @@ class PhoenixSource:
                 feature_size=widths[0][1],
                 spec=self._spec.model_dump(),
                 warnings=(
-                    *subset_warnings(corpora, self._spec.subset),
+                    *subset_warnings(corpora, self._spec.corpus),
                     *_told("left out, as data.exclude says", excluded),
                     *_told(
                         "too short for CTC, left out of training",
@@ -137,10 +144,17 @@ class PhoenixSource:
                     ),
                 ),
                 statistics=tuple(statistics),
-                facts={"excluded": excluded, "too_short": short},
+                facts={"excluded": excluded, "too_short": short, **scales},
             )
         )
         return digest
+
+    def _vocabulary(self, train: list[CorpusEntry], problems: list[str]) -> list[str]:
+        """The blank, then the glosses of a file or those of train."""
+        if self._spec.vocabulary is not None:
+            return [BLANK_NAME, *read_vocabulary(Path(self._spec.vocabulary), problems)]
+        words = {gloss for utterance in train for gloss in utterance.glosses}
+        return [BLANK_NAME, *sorted(words - {BLANK_NAME})]
 
     def _with_folder(
         self, split: str, utterances: list[CorpusEntry], problems: list[str]
@@ -171,6 +185,40 @@ class PhoenixSource:
             return file
         found = (one for one in file.parent.glob("*.npz") if normalised(one.name) == file.name)
         return next(found, file)
+
+
+def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
+    """Glosses of a file in its order, one a line; `<blank>` in the first line is taken as said.
+
+    Args:
+        path: The file.
+        problems: Takes what is wrong with it.
+    """
+    try:
+        lines = decode_text(path.expanduser().read_bytes()).splitlines()
+    except OSError as error:
+        problems.append(f"data.vocabulary: {path}: {error.strerror}")
+        return []
+    except ValueError as error:
+        problems.append(f"data.vocabulary: {path}: {error}")
+        return []
+    words = [normalised(line.strip()) for line in lines if line.strip()]
+    if words[:1] == [BLANK_NAME]:
+        words = words[1:]
+    bad = [word for word in words if len(word.split()) > 1 or word == BLANK_NAME]
+    twice = [word for word, times in Counter(words).items() if times > 1]
+    problems += [f"data.vocabulary: {path}: {word!r} is no single gloss" for word in bad[:_SHOWN]]
+    problems += [f"data.vocabulary: {path}: {word} stands there twice" for word in twice[:_SHOWN]]
+    if not words:
+        problems.append(f"data.vocabulary: {path} holds no gloss")
+    return words
+
+
+def _digest_of_file(name: str) -> str:
+    try:
+        return hashlib.sha256(Path(name).expanduser().read_bytes()).hexdigest()
+    except OSError:
+        return ""  # packing says what is wrong
 
 
 def feature_names(root: Path) -> list[str]:

@@ -204,6 +204,7 @@ class CtcRun:
             training_set=self.training_set,
             data=self._data,
             seed=self._seed,
+            scoring=self.config.scoring,
         )
         try:
             with torch_stream(self._seed, epoch, "training"):
@@ -222,6 +223,7 @@ class CtcRun:
                 device=self.device,
                 decoder=self._decoder,
                 utterances_at_once=self._evaluated_at_once,
+                scoring=self.config.scoring,
             )
 
         def use_less(message: str) -> None:

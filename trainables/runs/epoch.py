@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from trainables.config import Scoring
 from trainables.data import Dataset
 from trainables.data.batch import Batch
 from trainables.decoding.best_path import greedy_decode
@@ -16,6 +17,7 @@ from trainables.models.base import ModelOutput, Recogniser
 from trainables.runs.optimisation import Optimisation
 from trainables.runs.training_loss import Term, TrainingLoss, Unit
 from trainables.runs.training_set import Group, TrainingSet
+from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import corpus_wer
 
 
@@ -35,6 +37,7 @@ class Trainer:
         training_set: The utterances.
         data: Their vocabulary and glosses.
         seed: All randomness comes from it and the epoch.
+        scoring: What the WER is counted on.
     """
 
     model: Recogniser
@@ -43,6 +46,7 @@ class Trainer:
     training_set: TrainingSet
     data: Dataset
     seed: int
+    scoring: Scoring = "plain"
 
     def run(self, epoch: int, *, split: int) -> dict[str, float]:
         """Trains on every utterance once. torch's global generators must be set.
@@ -110,6 +114,7 @@ class _Totals:
     def __init__(self, trainer: Trainer) -> None:
         self._split = trainer.data.train
         self._vocabulary = trainer.data.vocabulary
+        self._scoring = trainer.scoring
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._weights: dict[str, float] = {}
@@ -138,5 +143,7 @@ class _Totals:
             **{f"train/loss_components/{name}": value for name, value in components.items()},
             "train/learning_rate": learning_rate,
             "train/gradient_norm": sum(norms) / len(norms) if norms else math.nan,
-            "train/wer": corpus_wer(self._hypotheses, self._references).wer_percent,
+            "train/wer": corpus_wer(
+                *cleaned(self._hypotheses, self._references, self._scoring)
+            ).wer_percent,
         }

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainables.config import Scoring
 from trainables.data import BLANK, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
 from trainables.decoding.beam import BeamDecoder
@@ -17,6 +18,7 @@ from trainables.decoding.best_path import greedy_decode
 from trainables.losses.ctc import ctc_loss
 from trainables.losses.frames import real_frames
 from trainables.models.base import ModelOutput, Recogniser
+from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import WerResult, corpus_wer
 
 
@@ -47,6 +49,7 @@ def evaluate(
     device: torch.device,
     decoder: BeamDecoder | None = None,
     utterances_at_once: int = UTTERANCES_AT_ONCE,
+    scoring: Scoring = "plain",
 ) -> Evaluation:
     """Recognises every utterance of a split, in eval mode; the model's mode is put back.
 
@@ -60,6 +63,7 @@ def evaluate(
         device: Where to compute.
         decoder: Beam search; None for the likeliest class of every frame.
         utterances_at_once: Size of a batch.
+        scoring: What the WER is counted on.
     """
     totals = np.zeros(5)
     hypotheses: list[tuple[str, ...]] = [()] * len(split)
@@ -78,7 +82,7 @@ def evaluate(
         model.train(training)
     frames, blanks, entropy, loss, alignable = totals.tolist()
     return Evaluation(
-        wer=corpus_wer(hypotheses, split.references),
+        wer=corpus_wer(*cleaned(hypotheses, split.references, scoring)),
         loss=loss / alignable if alignable else math.nan,
         blank_rate=blanks / frames,
         entropy_ratio=entropy / frames / math.log(len(vocabulary)),

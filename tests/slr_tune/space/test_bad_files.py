@@ -75,7 +75,7 @@ MISTAKES = [
         "data: {name: libras}",
         "data: {name: libras, trian: 5}",
         "3:22: data.trian: is not a setting of libras\n"
-        "  Did you mean train? Known: name, seed, train, dev, test.",
+        "  Did you mean train? Known: max_utterances, name, seed, train, dev, test, subset.",
     ),
     ("data: {name: libras}", "data: libras", '3:7: data: must be a mapping, not "libras"'),
     (

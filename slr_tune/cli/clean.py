@@ -1,0 +1,131 @@
+"""`slr-tune clean`: free the disk of what nobody needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_table
+
+if TYPE_CHECKING:
+    from slr_tune.study.leftovers import Leftover
+
+_NAMES = ("partial", "data", "teacher-outputs", "scores", "aside", "stages", "checkpoints")
+
+
+@command_named(
+    "clean",
+    "slr-tune clean --dry-run                       what could go, and how large it is",
+    "slr-tune clean --yes                           remove what nobody needs",
+    "slr-tune clean libras-distill --what checkpoints --keep 3",
+)
+@click.argument("study", required=False)
+@click.option(
+    "--what",
+    multiple=True,
+    type=click.Choice(_NAMES),
+    help="Kinds to remove; may be given again. aside, stages and checkpoints need STUDY. "
+    "[default: partial, data and teacher-outputs]",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --what checkpoints: so many of the best trials keep theirs.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@storage_option
+@json_option
+def command(
+    study: str | None,
+    what: tuple[str, ...],
+    keep: int,
+    dry_run: bool,
+    yes: bool,
+    storage: str | None,
+    as_json: bool,
+) -> None:
+    """Lists what nobody needs with its size, and removes it.
+
+    Without STUDY: partial files of dead processes, packed data and teachers' outputs that no study
+    in this folder was run with. All but the trials' checkpoints can be made again.
+    """
+    from slr_tune.study.folders import studies_root
+    from slr_tune.study.leftovers import UNASKED, shared_leftovers, study_leftovers
+    from slr_tune.study.view import load_study
+
+    kinds: Any = what or UNASKED
+    of_study = [kind for kind in what if kind in ("aside", "stages", "checkpoints")]
+    if of_study and study is None:
+        raise click.UsageError(f"--what {of_study[0]} needs the name of a study.")
+    found = shared_leftovers(studies_root(), kinds)
+    if study is not None:
+        view = load_study(study, storage)
+        if view.running and of_study:
+            raise click.UsageError(f"study {study!r} is running: its files are in use.")
+        found += study_leftovers(view, kinds, keep=keep)
+    gone = [] if dry_run else _remove(found, yes=yes, quiet=as_json)
+    if as_json:
+        echo_json([_as_json(item, removed=item in gone) for item in found])
+    elif dry_run:
+        _print(found)
+
+
+def _remove(found: list[Leftover], *, yes: bool, quiet: bool) -> list[Leftover]:
+    from slr_tune.errors import RunFailed
+    from slr_tune.study.leftovers import remove
+    from slr_tune.text import size_text
+
+    if not quiet:
+        _print(found)
+    if not found:
+        return []
+    if not yes and not click.confirm("Remove them?", err=True, default=False):
+        tell("Nothing was removed.")
+        return []
+    gone, failed = [], []
+    for item in found:
+        try:
+            remove(item)
+            gone.append(item)
+        except OSError as error:
+            failed.append(f"{item.path}: {error.strerror}")
+    tell(f"Removed {len(gone)}, {size_text(sum(item.size for item in gone))} are free.")
+    if failed:
+        raise RunFailed("not removed: " + "; ".join(failed))
+    return gone
+
+
+def _print(found: list[Leftover]) -> None:
+    from slr_tune.report.page import Table, numbers, texts
+    from slr_tune.study.folders import studies_root
+    from slr_tune.study.leftovers import KINDS
+    from slr_tune.text import size_text
+
+    if not found:
+        click.echo("Nothing to remove.")
+        return
+    root = studies_root()
+    rows = [
+        (item.kind, size_text(item.size), str(item.path.relative_to(root)))
+        for item in sorted(found, key=lambda item: -item.size)
+    ]
+    print_table(Table((*texts("kind"), *numbers("size"), *texts("path")), rows))
+    for kind in KINDS:
+        sizes = [item.size for item in found if item.kind == kind]
+        if sizes:
+            click.echo(f"{kind}: {size_text(sum(sizes))}; {KINDS[kind]}")
+
+
+def _as_json(item: Leftover, *, removed: bool) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "path": str(item.path),
+        "bytes": item.size,
+        "study": item.study or None,
+        "removed": removed,
+    }
