@@ -314,6 +314,9 @@ class RunConfig(Settings):
             plain.pop("decoding", None)
         if self.scoring == "plain":
             plain.pop("scoring", None)
+        for name, default in (("teacher_cache_bits", 16), ("teacher_top_k", None)):
+            if plain.get(name, ...) == default:
+                del plain[name]
         return plain
 
 
@@ -344,5 +347,9 @@ class DistillConfig(StudentConfig):
     """Hidden layers compared by the feature matching loss."""
     teacher_cache: Flag = True
     """Compute the teacher's outputs once for all runs on the same data."""
+    teacher_cache_bits: Literal[16, 32] = 16
+    """Of the teacher's outputs, kept or asked for utterance by utterance."""
+    teacher_top_k: PositiveInt | None = None
+    """Keep the logits of so many classes of each frame; the others share one. None keeps all."""
     teacher_fp16: Flag = False
     """Run the teacher in half precision; on a GPU only."""

@@ -15,7 +15,8 @@ from trainables.protocol import RunInputs
 from trainables.runs.distill import DistillLoss, DistillRun
 from trainables.runs.training_loss import TrainingLoss
 from trainables.seeding import generator
-from trainables.teaching.teacher_outputs import Arrays, TeacherOutputs
+from trainables.teaching.rounding import Arrays
+from trainables.teaching.teacher_outputs import TeacherOutputs
 
 
 class ShuffledTeacherRun(DistillRun):

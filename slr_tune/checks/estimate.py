@@ -22,6 +22,7 @@ from trainables.config import DistillConfig
 from trainables.losses.features import matched_layers
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher
+from trainables.teaching.rounding import Rounding
 from trainables.teaching.teacher_outputs import LiveOutputs
 
 _BYTES = 4
@@ -168,6 +169,7 @@ def _outputs(inputs: CheckInputs) -> Iterator[EstimatePart]:
         return
     widths = inputs.teacher.model.hidden_sizes
     kinds: dict[tuple[Any, ...], tuple[int, int]] = {}
+    classes = len(inputs.data.vocabulary)
     for config in (inputs.largest, *probed_configs(inputs.spec)):
         settings = DistillConfig.model_validate(config)
         weights = settings.loss_weights
@@ -179,12 +181,13 @@ def _outputs(inputs: CheckInputs) -> Iterator[EstimatePart]:
         layers = tuple(layer for _, layer in pairs)
         training_set = TrainingSet(inputs.data.train, settings)
         frames = int(training_set.output_lengths.sum())
-        numbers = len(inputs.data.vocabulary) + sum(widths[layer] for layer in layers)
-        kinds[settings.subsampling, settings.truncate_frames, layers] = (frames, numbers)
-    for number, (frames, numbers) in enumerate(kinds.values(), start=1):
+        rounding = Rounding(settings.teacher_cache_bits, settings.teacher_top_k)
+        size = rounding.frame_bytes(classes, sum(widths[layer] for layer in layers))
+        kinds[settings.subsampling, settings.truncate_frames, layers, rounding] = (frames, size)
+    for number, (frames, size) in enumerate(kinds.values(), start=1):
         name = "teacher's outputs" + (f", kind {number}" if len(kinds) > 1 else "")
         note = f"one pass over {frames:,} frames, kept for all trials"
-        yield EstimatePart(name, None, None, frames * numbers * _BYTES, note)
+        yield EstimatePart(name, None, None, frames * size, note)
 
 
 def _timed_outputs(inputs: CheckInputs, part: EstimatePart) -> EstimatePart:

@@ -19,6 +19,7 @@ from trainables.runs.training_loss import DISTILLATION, FEATURE_MATCHING, Term, 
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.teaching.rounding import Rounding
 from trainables.teaching.soft_targets import SoftTargets
 from trainables.teaching.teacher_outputs import LiveOutputs, TeacherOutputs, open_outputs, pad
 
@@ -165,7 +166,8 @@ class DistillLoss(TrainingLoss):
         The cache holds the hidden states of `kept` layers also where this run's gamma is 0: other
         trials of the search have another gamma, and one pass is to serve all.
         """
-        live = LiveOutputs(teacher, training_set, layers=self._teacher_layers)
+        rounding = Rounding(self._config.teacher_cache_bits, self._config.teacher_top_k)
+        live = LiveOutputs(teacher, training_set, self._teacher_layers, rounding)
         if not self._config.teacher_cache:
             return live
         key = (

@@ -23,7 +23,7 @@ from trainables.config import DistillConfig
 from trainables.data import Dataset
 from trainables.errors import ConfigError, DataError
 from trainables.files.stored_model import file_hash, vocabulary_difference
-from trainables.teaching.teacher_outputs import Arrays
+from trainables.teaching.rounding import Arrays
 
 FORMAT_VERSION = 1
 Probabilities = NDArray[np.float32]

@@ -1,7 +1,7 @@
 """A teacher's outputs on the training utterances, computed once and mapped by every run.
 
-An utterance is always computed by itself, in the same arithmetic, whether its outputs are kept or
-thrown away: a run with the cache and one without agree to the bit.
+An utterance is always computed by itself, in the same arithmetic and rounded in the same way,
+whether its outputs are kept or thrown away: a run with the cache and one without agree to the bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.utils.rnn import pad_sequence
 
 from trainables.data.dataset import offsets
@@ -24,9 +23,7 @@ from trainables.files.atomic import keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
-
-Arrays = list[NDArray[np.float32]]
-"""Logits (T', C) of an utterance, then the hidden states (T', H) of each layer asked for."""
+from trainables.teaching.rounding import Arrays, Rounding, StoredArrays
 
 
 class TeacherOutputs(Protocol):
@@ -44,31 +41,45 @@ class LiveOutputs:
         teacher: Who is asked.
         training_set: The utterances.
         layers: Hidden layers whose states are answered, counted from 0.
+        rounding: What is kept of the answers.
     """
 
     teacher: FrozenTeacher
     training_set: TrainingSet
     layers: Sequence[int]
+    rounding: Rounding = Rounding()
 
     def of(self, index: int) -> Arrays:
         """Answers for one utterance, computed by itself."""
+        return self.rounding.restored(self.stored(index))
+
+    def stored(self, index: int) -> StoredArrays:
+        """The same as they are kept."""
         # Copied, as torch wants to be able to write to what it is given.
         features = torch.tensor(self.training_set.frames(index))[None]  # [1, T, D]
         lengths = torch.tensor([features.shape[1]])
         answer = self.teacher(features, lengths, self.layers)
         logits = answer.logits[:, 0].cpu().numpy()
-        return [logits, *(states[0].cpu().numpy() for states in answer.hidden)]
+        hidden = [states[0].cpu().numpy() for states in answer.hidden]
+        return self.rounding.stored(logits, hidden)
 
 
 class CachedOutputs:
     """Reads the answers from files that all processes map into memory."""
 
-    def __init__(self, folder: Path, arrays: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hidden: Sequence[int] | None = None,
+        rounding: Rounding = Rounding(),  # noqa: B008  it is frozen
+    ) -> None:
         """Opens the files.
 
         Args:
             folder: Where they lie.
-            arrays: Which of the answers are given, 0 for the logits; None for all.
+            hidden: Which of the hidden states are given, counted among those that are kept; None
+                for all.
+            rounding: How they were kept.
 
         Raises:
             DataError: They are not whole.
@@ -76,17 +87,20 @@ class CachedOutputs:
         try:
             index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
             self._starts = np.array(index["starts"], dtype=np.int64)
+            first = rounding.of_logits
+            chosen = range(index["arrays"] - first) if hidden is None else hidden
+            self._rounding = rounding
             self._arrays = [
                 np.asarray(np.load(folder / f"{number}.npy", mmap_mode="r"))
-                for number in (range(index["arrays"]) if arrays is None else arrays)
+                for number in (*range(first), *(first + place for place in chosen))
             ]
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"teacher outputs in {folder} are damaged: {error}") from error
 
     def of(self, index: int) -> Arrays:
-        """Answers for one utterance, as views of the files."""
+        """Answers for one utterance."""
         rows = slice(int(self._starts[index]), int(self._starts[index + 1]))
-        return [array[rows] for array in self._arrays]
+        return self._rounding.restored([array[rows] for array in self._arrays])
 
 
 def open_outputs(
@@ -105,11 +119,12 @@ def open_outputs(
         DataError: The folder cannot be written to, or the disk is full.
     """
     layers = [*(live.layers if kept is None else kept)]
-    given = [0, *(1 + layers.index(layer) for layer in live.layers)]
-    whole = LiveOutputs(live.teacher, live.training_set, layers)
+    given = [layers.index(layer) for layer in live.layers]
+    whole = LiveOutputs(live.teacher, live.training_set, layers, live.rounding)
+    key = (*key, *live.rounding.key)
     return open_or_create(
         keyed_folder(cache / "teacher-outputs", key),
-        lambda folder: CachedOutputs(folder, given),
+        lambda folder: CachedOutputs(folder, given, live.rounding),
         lambda partial: _create(partial, live if kept is None else whole, key=key),
         what="teacher outputs",
         hint="Free some space, or set teacher_cache: false.",
@@ -120,7 +135,7 @@ def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device
     """Puts the answers for some utterances into one batch, zeros at the ends."""
     each = [outputs.of(index) for index in indices]
     logits, *hidden = [
-        pad_sequence([torch.tensor(array) for array in arrays], batch_first=True).to(device)
+        pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True).to(device)
         for arrays in zip(*each, strict=True)
     ]
     return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
@@ -133,10 +148,10 @@ def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
     files: list[RowFile] = []
     with ExitStack() as opened:
         for index in training_set.indices.tolist():
-            arrays = live.of(index)
+            arrays = live.stored(index)
             for array in arrays[len(files) :]:  # all of them the first time
                 shape = (int(starts[-1]), array.shape[1])
-                file = RowFile(folder / f"{len(files)}.npy", dtype=np.float32, shape=shape)
+                file = RowFile(folder / f"{len(files)}.npy", dtype=array.dtype, shape=shape)
                 files.append(opened.enter_context(file))
             for file, array in zip(files, arrays, strict=True):
                 file.write(int(starts[index]), array)

@@ -16,6 +16,7 @@ from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching import teacher_outputs
 from trainables.teaching.frozen_teacher import FrozenTeacher
+from trainables.teaching.rounding import Rounding
 from trainables.teaching.teacher_outputs import CachedOutputs, LiveOutputs, open_outputs, pad
 
 CPU = torch.device("cpu")
@@ -53,6 +54,7 @@ def test_padded_answers_belong_to_their_utterances(
 ) -> None:
     # Rows in another order than the batch's would teach every utterance another's glosses.
     order = [5, 0, 9]
+    live.rounding = Rounding(32)
     answer = pad(live, order, device=CPU)
     teacher = FrozenTeacher(teacher_file, device=CPU, half=False)
     batch = collate(libras.train, order)
@@ -71,13 +73,13 @@ def test_cache_is_used_and_depends_on_its_key(
 ) -> None:
     training_set = make_run().training_set
     asked: list[int] = []
-    original = LiveOutputs.of
+    original = LiveOutputs.stored
 
     def counted(self: LiveOutputs, index: int) -> Any:
         asked.append(index)
         return original(self, index)
 
-    monkeypatch.setattr(LiveOutputs, "of", counted)
+    monkeypatch.setattr(LiveOutputs, "stored", counted)
     open_outputs(live, key=("a", "b"), cache=tmp_path)
     assert len(asked) == len(training_set.indices)
     open_outputs(live, key=("a", "b"), cache=tmp_path)
@@ -102,14 +104,14 @@ def test_leftovers_of_a_killed_process_are_no_cache(
     live: LiveOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Half a cache under the final name would be read as zeros by every later run.
-    original = LiveOutputs.of
+    original = LiveOutputs.stored
 
     def dying(self: LiveOutputs, index: int) -> Any:
         if index == 7:
             raise KeyboardInterrupt
         return original(self, index)
 
-    monkeypatch.setattr(LiveOutputs, "of", dying)
+    monkeypatch.setattr(LiveOutputs, "stored", dying)
     with pytest.raises(KeyboardInterrupt):
         open_outputs(live, key=("a",), cache=tmp_path)
     monkeypatch.undo()
@@ -133,8 +135,8 @@ folder, teacher, cache = map(Path, sys.argv[1:4])
 training_set = TrainingSet(open_dataset(folder).train, StudentConfig(subsampling=2))
 frozen = FrozenTeacher(teacher, device=torch.device("cpu"), half=False)
 live, asked = LiveOutputs(frozen, training_set, layers=[]), []
-answer = live.of
-live.of = lambda index: asked.append(index) or answer(index)
+answer = live.stored
+live.stored = lambda index: asked.append(index) or answer(index)
 (cache / sys.argv[4]).touch()
 deadline = time.monotonic() + 60
 while not ((cache / "one").exists() and (cache / "two").exists()):
