@@ -21,6 +21,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+from own_process import ancestors
+
 TRIALS = 12
 SPACE = f"""
 study: kills
@@ -123,17 +126,6 @@ def workers_of(driver: int) -> list[int]:
         pid = int(status.parent.name)
         if named and driver in ancestors(pid):
             found.append(pid)
-    return found
-
-
-def ancestors(pid: int) -> list[int]:
-    found = []
-    while pid > 1:
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            break
-        found.append(pid)
     return found
 
 

@@ -11,11 +11,12 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
-from own_process import Command
+from own_process import Command, descendants, gone
 from toy_space import write_toy_space
 
 from slr_tune.study.folders import trial_folder
@@ -51,6 +52,28 @@ def test_a_search_is_stored_and_parked(tmp_path: Path, number: signal.Signals) -
     states_kept = [state for folder in latest if (state := folder.load_latest()) is not None]
     stored = sum(len(state["rows"]) for state in states_kept)
     assert stored >= len(journal.read_text().splitlines()) - 2  # an epoch a worker was in the air
+
+
+@pytest.mark.usefixtures("database")
+def test_a_signal_to_every_process_of_the_job(tmp_path: Path) -> None:
+    """As `scancel` sends it, to Ray's processes too, in sessions of their own or not.
+
+    Broken, the driver waited a minute for its session and ended with exit code 1.
+    """
+    journal = tmp_path / "journal"
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
+    command = Command("run", space, ray=False)
+    assert command.wait_for_lines(journal, 4)
+    job = [command.process.pid, *descendants(command.process.pid)]
+    assert len(job) > 5, "Ray's processes are not among them"
+    for pid in job:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    check_end(*command.end(), 143)
+    states = {trial.state for trial in load_study("toy").trials}
+    assert TrialState.WAITING in states
+    assert not states & {TrialState.RUNNING, TrialState.FAIL}
+    assert gone(job)
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
