@@ -14,9 +14,11 @@ from typing import Any
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
 from slr_tune.study.folders import cache_root
+from slr_tune.text import duration
+from slr_tune.training.deadlines import Deadlines
 from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
-from slr_tune.training.stages import Job
+from slr_tune.training.stages import Job, Stage
 from trainables.data import Dataset
 from trainables.errors import TrainablesError, first_line
 
@@ -78,6 +80,7 @@ class RayPool:
         )(Worker)
         self._given = (None if data is None else data.folder, cache_root(), os.getcwd())
         self._workers = workers
+        self._deadlines = Deadlines(resources.trial_timeout)
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
         self._places: dict[Any, Any] = {}
@@ -94,12 +97,14 @@ class RayPool:
             self._places[actor] = actor.place.remote()
             self._idle.append(actor)
         actor = self._idle.pop()
+        if isinstance(job, Stage):
+            self._deadlines.begin(job)
         self._busy[actor.work.remote(job)] = (actor, job)
 
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Jobs that ended since the last call, each as it was given and done, or what it raised.
 
-        An actor that died is replaced.
+        An actor that died is replaced, and so is one that brings no epoch in time.
 
         Args:
             timeout: Seconds to wait for the first.
@@ -107,7 +112,7 @@ class RayPool:
         import ray
 
         done, _ = ray.wait(list(self._busy), num_returns=1, timeout=timeout)
-        answers = []
+        answers = [] if done else self._give_up()
         for reference in done:
             actor, job = self._busy.pop(reference)
             answer = _answer(reference)
@@ -115,6 +120,19 @@ class RayPool:
                 self._idle.append(actor)
             answers.append((job, answer))
         return answers
+
+    def _give_up(self) -> list[tuple[Job, Job | Exception]]:
+        """Kills the actors that bring no epoch in time."""
+        import ray
+
+        given_up: list[tuple[Job, Job | Exception]] = []
+        for reference, (actor, job) in list(self._busy.items()):
+            limit = self._deadlines.overdue(job) if isinstance(job, Stage) else None
+            if limit is not None:
+                ray.kill(actor)
+                del self._busy[reference]
+                given_up.append((job, WorkerDied(f"no epoch within {duration(limit)}")))
+        return given_up
 
     def close(self) -> None:
         """Ends the actors: those at work are asked first, so that their runs can be closed."""

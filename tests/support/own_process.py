@@ -18,8 +18,22 @@ class Command:
     """A command, started."""
 
     def __init__(
-        self, name: str, *arguments: str | Path, ray: bool = True, terminal: int | None = None
+        self,
+        name: str,
+        *arguments: str | Path,
+        ray: bool = True,
+        terminal: int | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """Starts it.
+
+        Args:
+            name: Of the subcommand.
+            arguments: As they are typed.
+            ray: Whether it goes to the session of this process.
+            terminal: Descriptor of the one it has; None for pipes.
+            folder: In which it is given; None for this process's.
+        """
         command = [sys.executable, "-m", "slr_tune.cli.main", name, *map(str, arguments)]
         if ray:
             command += ["--address", _session()]
@@ -30,6 +44,7 @@ class Command:
             stderr=subprocess.STDOUT if terminal is None else terminal,
             text=True,
             env=os.environ,
+            cwd=folder,
             preexec_fn=None if terminal is None else _take_terminal,
         )
 
