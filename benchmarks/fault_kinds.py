@@ -120,20 +120,27 @@ def two_databases_take_turns(scene: Scene) -> None:
             scene.judge(trials=trials, storage=url)
 
 
-def stopped(scene: Scene, between: Callable[[Path], None], *, first: int = 0) -> None:
+def stopped(
+    scene: Scene, between: Callable[[Path], None], *, first: int = 0, trials: int = 5
+) -> None:
     """Something happens to the checkpoint of a trial that waits for the next start."""
-    space = scene.space()
+    from slr_tune.study.view import load_study
+
+    space = scene.space(trials=trials)
     command = scene.start("run", space)
     scene.moment(command)
     scene.end(command, {143}, signal.SIGTERM)
-    waiting = sorted(scene.studies.glob("toy/trials/*/checkpoints/checkpoint_latest.pt"))
-    between(scene.rng.choice(waiting))
+    waiting = [trial.number for trial in load_study("toy").trials if trial.state.name == "WAITING"]
+    folders = [scene.studies / "toy" / "trials" / str(number) for number in waiting]
+    paths = [folder / "checkpoints" / "checkpoint_latest.pt" for folder in folders]
+    between(scene.rng.choice([path for path in paths if path.exists()]))
+    scene.faults += 1
     if first:
         scene.end(scene.start("run", space), {first})
         for path in scene.studies.rglob("*.away"):
             path.rename(path.with_suffix(""))
     scene.until_done("run", space)
-    scene.judge()
+    scene.judge(trials=trials)
 
 
 def flip(path: Path) -> None:
@@ -148,8 +155,8 @@ def foreign(path: Path) -> None:
     from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 
     state = load_checkpoint(path)
-    state["origin"] = {**state["origin"], "study_id": "0" * 32}
-    save_checkpoint(path, state)
+    origin = {**state["origin"], "study_id": "0" * 32}
+    save_checkpoint(path, {**state, "origin": origin, "key": "of another study"})
 
 
 def unreadable(path: Path) -> None:

@@ -115,15 +115,17 @@ def confirmation_signalled(scene: Scene) -> None:
     """The retraining of a search's best is ended by SIGTERM."""
     from trainables.files.checkpoint import load_checkpoint
 
-    space = small_space(scene.folder)
-    scene.until_done("run", space, "--trials", "1", "--max-epochs", "40")
+    space = small_space(scene.folder, fixed="patience: 1000")
+    scene.until_done("run", space, "--trials", "1", "--max-epochs", "150")
     stages = scene.studies / "small" / "ablations" / ".stages"
     given = ("--study", "small", "--seeds", "2")
     command = scene.start("confirm", *given, ray=False)
     command.wait_until(lambda: bool([*stages.glob("*/progress.json")]))
     scene.faults += 1
     scene.end(command, {143}, signal.SIGTERM)
-    before = {path.parent: load_checkpoint(path)["rows"] for path in stages.glob("*/latest.pt")}
+    before = {
+        path.parent: load_checkpoint(path)["rows"] for path in stages.glob("*/checkpoint_latest.pt")
+    }
     scene.until_done("confirm", *given, ray=False)
     for stage in {path.parent for path in stages.glob("*/done.json")}:
         rows = json.loads((stage / "done.json").read_text())["rows"]

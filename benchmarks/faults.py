@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,7 @@ def main() -> None:
         parser.error(f"no kind holds {given.only!r}: {', '.join(KINDS)}")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "tests" / "support"), str(HERE)])
     os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the commands would ignore it too
     with session():
         scenes = {name: play(name, kind, seed=given.seed) for name, kind in kinds.items()}
     sys.exit(tell(scenes))

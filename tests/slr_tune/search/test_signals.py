@@ -92,14 +92,14 @@ def test_an_ablation_is_stored(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("ray_two_cores", "database")
 def test_a_confirmation_is_stored(tmp_path: Path, studies: Path) -> None:
     """It has a Ray session of its own; what it trained is not trained again."""
-    space = small_space(tmp_path)
-    assert slr_tune(["run", str(space), "--trials", "1", "--max-epochs", "40"]) == 0
+    space = small_space(tmp_path, fixed="patience: 1000")
+    assert slr_tune(["run", str(space), "--trials", "1", "--max-epochs", "150"]) == 0
     given = ("confirm", "--study", "small", "--seeds", "2")
     command = Command(*given, ray=False)
     stages = studies / "small" / "ablations" / ".stages"
     assert command.wait_until(lambda: bool([*stages.glob("*/progress.json")])), command.end()[1]
     check_end(*command.end(signal.SIGTERM), 143)
-    (latest, *_) = stages.glob("*/latest.pt")
+    (latest, *_) = stages.glob("*/checkpoint_latest.pt")
     before = load_checkpoint(latest)["rows"]
     assert slr_tune([*given]) == 0
     rows = json.loads((latest.parent / "done.json").read_text())["rows"]
