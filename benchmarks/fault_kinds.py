@@ -88,7 +88,7 @@ def remove(scene: Scene, what: str) -> None:
 
 def second_driver(scene: Scene, *, more: tuple[str, ...] = ()) -> None:
     """The same command while it runs, with the same database or another."""
-    space = scene.space()
+    space = scene.space(milliseconds=300)
     command = scene.start("run", space)
     scene.moment(command)
     said = f"process {command.process.pid}"

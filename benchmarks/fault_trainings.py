@@ -93,7 +93,9 @@ def two_at_once(scene: Scene) -> None:
     """The second into the same folder is refused."""
     folder = scene.folder / "run"
     command = under_way(scene, folder)
+    command.process.send_signal(signal.SIGSTOP)  # else it may be over before the other has begun
     scene.end(start(scene, folder), {2})
+    command.process.send_signal(signal.SIGCONT)
     scene.end(command, {0})
     judge(scene, folder, kept(folder))
 
