@@ -21,6 +21,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+from own_process import ancestors
+from trial_record import check_record
+
 TRIALS = 12
 SPACE = f"""
 study: kills
@@ -126,51 +130,28 @@ def workers_of(driver: int) -> list[int]:
     return found
 
 
-def ancestors(pid: int) -> list[int]:
-    found = []
-    while pid > 1:
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            break
-        found.append(pid)
-    return found
-
-
 def judge(journal: Path, *, kills: int) -> int:
     """Prints what is left; 1 where something is not as it must be."""
-    from slr_tune.study.record import record_of
     from slr_tune.study.rungs import Rungs, rung_epochs
     from slr_tune.study.view import load_study
-    from trainables.files.curve import CurveFile
 
     view = load_study("kills", None)
-    states = Counter(trial.state.name for trial in view.trials)
     rungs = Rungs(rung_epochs(grace_epochs=1, reduction_factor=3, max_epochs=9), 3, True)
-    wrong_values = wrong_lengths = 0
-    entries = []
-    for trial in view.trials:
-        record = record_of(trial)
-        assert record is not None
-        rows = CurveFile(view.folder / "trials" / str(trial.number) / "curve.csv").rows()
-        best = min((row["val/wer"] for row in rows), default=None)
-        wrong_lengths += len(rows) != len(trial.intermediate_values)
-        wrong_values += best != trial.intermediate_values.get(len(rows))
-        entries += record.rungs
-    entries.sort(key=lambda entry: entry.order)
-    again = rungs.replay(entries)
-    wrong_decisions = sum(a != b for a, b in zip(entries, again, strict=True))
+    found = check_record(view, rungs)
+    states = found.states
     trained = Counter(journal.read_text().splitlines())
     twice = sum(count - 1 for count in trained.values())
     print(f"trials: {', '.join(f'{count} {state}' for state, count in states.items())}")
     print(f"epochs trained: {sum(trained.values())}, of them again: {twice}, after {kills} kills")
-    print(f"values that are not the least of their curve: {wrong_values}")
-    print(f"trials with another number of values than epochs: {wrong_lengths}")
-    print(f"ASHA: {len(entries)} decisions, {wrong_decisions} not as the stored curves say")
+    print(f"values that are not the least of their curve: {found.wrong_values}")
+    print(f"trials with another number of values than epochs: {found.wrong_lengths}")
+    print(
+        f"ASHA: {found.decisions} decisions, {found.wrong_decisions} not as the stored curves say"
+    )
     # A trial that a kill has lost is no finished one: FAIL, or RUNNING for ever.
     kept = states["COMPLETE"] + states["PRUNED"] == len(view.trials) == TRIALS
     good = kept and twice <= 2 * kills
-    return int(not good or bool(wrong_values or wrong_lengths or wrong_decisions))
+    return int(not good or found.wrong_values + found.wrong_lengths + found.wrong_decisions > 0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,6 +21,7 @@ def set_up_process(modules: str | None) -> None:
     """Stands in the folder of the command, with as many threads as the environment says.
 
     Relative paths of a custom run mean the same in every process then. One thread is the default.
+    The process hears SIGTERM and SIGHUP, whatever the one that started it does.
 
     Args:
         modules: Folder in which the command was given; a custom run may lie there.
@@ -28,6 +30,7 @@ def set_up_process(modules: str | None) -> None:
         sys.path.append(modules)
     if modules is not None and os.path.isdir(modules):  # another machine may not have it
         os.chdir(modules)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
     torch.set_num_threads(max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))))
 
 

@@ -98,6 +98,12 @@ class CheckedRun:
         )
 
     @property
+    def ended_in_vain(self) -> bool:
+        """Whether it is over and no row has the metric: a mended run can only begin anew."""
+        known = any(not math.isnan(row[self._metric]) for row in self.rows)
+        return bool(self.rows) and not known and bool(self._ending(len(self.rows))[1])
+
+    @property
     def diverged(self) -> bool:
         """Whether the run left the numbers: its state is of no use."""
         return getattr(self._run, "ended_by", None) == "nan"

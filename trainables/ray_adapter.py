@@ -117,7 +117,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             with ending_process("the code"):
                 report = self._step(rows)
         except (Exception, KeyboardInterrupt) as error:
-            refused = isinstance(error, RunRefused) and self._epochs == 0
+            refused = isinstance(error, RunRefused)
             report = {**_failure(error), "rows": rows, "history": history, "refused": refused}
         if report["ended_by"] is not None:
             self._let_go()
@@ -163,31 +163,21 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _build(self, assignment: Assignment) -> None:
         _check_folders(assignment)
-        run = build_run(
-            assignment.trainable,
-            assignment.config,
-            data=Path(assignment.data) if assignment.data else None,
-            seed=assignment.seed,
-            cache=Path(assignment.cache),
-            teacher=Path(assignment.teacher) if assignment.teacher else None,
-        )
         every = int(assignment.config.get("checkpoint_every", 0))
         self._folder = CheckpointFolder(
             Path(assignment.folder) / "checkpoints",
             every=every,
             origin=Origin.from_json(assignment.origin),
         )
-        self._run = CheckedRun(
-            run,
-            metric=assignment.metric,
-            minimizes=assignment.minimizes,
-            max_epochs=int(assignment.config["max_epochs"]),
-        )
+        self._run = _new_run(assignment)
         state = self._folder.load_latest()
         if state is not None:
             self._run.load(state)
-            self._epochs = self._run.epoch
             self._history_due = True
+            if self._run.ended_in_vain:
+                self._run.close()
+                self._run = _new_run(assignment)
+            self._epochs = self._run.epoch
 
     def _step(self, rows: list[Row]) -> dict[str, Any]:
         """Adds each epoch to `rows` as soon as it is done."""
@@ -225,6 +215,24 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
             "notice": run.notice,
         }
+
+
+def _new_run(assignment: Assignment) -> CheckedRun:
+    """The trial's run at epoch 0."""
+    run = build_run(
+        assignment.trainable,
+        assignment.config,
+        data=Path(assignment.data) if assignment.data else None,
+        seed=assignment.seed,
+        cache=Path(assignment.cache),
+        teacher=Path(assignment.teacher) if assignment.teacher else None,
+    )
+    return CheckedRun(
+        run,
+        metric=assignment.metric,
+        minimizes=assignment.minimizes,
+        max_epochs=int(assignment.config["max_epochs"]),
+    )
 
 
 class MissingFolder(TrainablesError):

@@ -70,19 +70,20 @@ def _differences_table(found: SystemComparison) -> Table:
         for entry in found.measured[1:]
         for (split, decoder), difference in entry.differences.items()
     ]
-    drawn = "signers" if all(found.signers.values()) else "utterances"
+    whole = all(found.signers.values())
+    drawn = "other signers, with their number allowed for" if whole else "other utterances"
     others = len(found.measured) - 1
     holm = f" Holm's correction is over the {others} compared with {first}." if others > 1 else ""
     caption = (
-        f"Differences in points of WER with 95 % intervals by a paired bootstrap over {drawn}."
-        f"{holm} {' '.join(found.limits)}"
+        "Differences in points of WER, paired, with 95 % intervals of these weights over "
+        f"{drawn}.{holm} {' '.join(found.limits)}"
     )
     heads = numbers(f"WER minus {first}", "p", "p, Holm", "p, MAPSSWE")
     return Table([*texts("system", "split", "decoder"), *heads], rows, caption.strip())
 
 
 def _difference_cells(difference: Difference) -> list[str]:
-    """Points with their interval, then p by the bootstrap, by Holm and by MAPSSWE."""
+    """Points with their interval, then p as it is, by Holm and by MAPSSWE."""
     tests = (difference.p_value, difference.holm_p, difference.mapsswe[0].p_value)
     ends = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
     return [f"{difference.points:+.2f} {ends}", *(p_text(p).removeprefix("= ") for p in tests)]

@@ -145,10 +145,13 @@ class Recorder:
             hint = FREE_SPACE if report.ended_by == "disk_full" else ""
             raise RunFailed(f"trial {number}: {report.error}", hint=hint)
         if report.refused:
+            self._enter(live, _not_ended(report))  # the epochs before it are sound
             raise RunFailed(
                 f"{self.store.spec.trainable}: {report.error}",
                 hint="Nothing is charged to a trial: mend the run and give the same command again.",
             )
+        if report.ended_by in ("error", "oom") and self._stopped():
+            report = _not_ended(report)  # a signal to all processes ended what the run needs
         if report.notice is not None and report.notice not in self._noticed:
             self._noticed.add(report.notice)
             logger.warning("trial %d: %s", number, report.notice)
@@ -336,6 +339,11 @@ def _is_blameless(report: Report, *, epochs: int) -> bool:
     """Whether an end says nothing of the configuration: there was no room, or no folder."""
     begun = bool(report.rows or epochs)
     return report.ended_by == "missing_folder" or (report.ended_by == "oom" and not begun)
+
+
+def _not_ended(report: Report) -> Report:
+    """Its epochs alone: the trial waits for the next start."""
+    return replace(report, ended_by=None, error=None)
 
 
 def _last_word(error: str) -> str:

@@ -14,9 +14,11 @@ from typing import Any
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
 from slr_tune.study.folders import cache_root
+from slr_tune.text import duration
+from slr_tune.training.deadlines import Deadlines
 from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
-from slr_tune.training.stages import Job
+from slr_tune.training.stages import Job, Stage
 from trainables.data import Dataset
 from trainables.errors import TrainablesError, first_line
 
@@ -81,6 +83,7 @@ class RayPool:
         self._workers = workers
         self._waiting: list[Job] = []
         self._starting: dict[Any, Any] = {}
+        self._deadlines = Deadlines(resources.trial_timeout)
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Job]] = {}
         self._places: dict[Any, tuple[str, int]] = {}
@@ -98,7 +101,7 @@ class RayPool:
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Jobs that ended since the last call, each as it was given and done, or what it raised.
 
-        An actor that died is replaced.
+        An actor that died is replaced, and so is one that brings no epoch in time.
 
         Args:
             timeout: Seconds to wait for the first.
@@ -107,7 +110,7 @@ class RayPool:
 
         pending = [*self._busy, *self._starting]
         done, _ = ray.wait(pending, num_returns=1, timeout=timeout)
-        answers: list[tuple[Job, Job | Exception]] = []
+        answers = [] if done else self._give_up()
         for reference in done:
             if reference in self._starting:
                 answers += self._started(reference)
@@ -119,6 +122,19 @@ class RayPool:
             answers.append((job, answer))
         self._hand_out()
         return answers
+
+    def _give_up(self) -> list[tuple[Job, Job | Exception]]:
+        """Kills the actors that bring no epoch in time."""
+        import ray
+
+        given_up: list[tuple[Job, Job | Exception]] = []
+        for reference, (actor, job) in list(self._busy.items()):
+            limit = self._deadlines.overdue(job) if isinstance(job, Stage) else None
+            if limit is not None:
+                ray.kill(actor)
+                del self._busy[reference]
+                given_up.append((job, WorkerDied(f"no epoch within {duration(limit)}")))
+        return given_up
 
     def close(self) -> None:
         """Ends the actors: those at work are asked first, so that their runs can be closed."""
@@ -135,6 +151,8 @@ class RayPool:
     def _hand_out(self) -> None:
         while self._waiting and self._idle:
             actor, job = self._idle.pop(), self._waiting.pop(0)
+            if isinstance(job, Stage):
+                self._deadlines.begin(job)
             self._busy[actor.work.remote(job)] = (actor, job)
         while len(self._starting) < min(len(self._waiting), self._workers - len(self._busy)):
             actor = self._actor.remote(*self._given)

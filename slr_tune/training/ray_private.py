@@ -9,8 +9,11 @@
   into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
-- `ConsolePopen` of the same module, which starts Ray's processes in the command's own group: a
-  signal to the group would end them before what is done is stored.
+- `ConsolePopen` of the same module, which starts Ray's processes in the command's group and open to
+  its signals: one to the group, or to every process of a job, would end them before what is done is
+  stored.
+- `ShutdownRaylet` of the raylet, by the node of `ray._private.worker`: deaf to SIGTERM, it would be
+  killed, and what its workers started would live on.
 - `print_to_stdstream` of `ray._private.worker`, which writes what Ray says of dead workers to
   standard output, into what a script reads.
 - `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
@@ -24,11 +27,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +63,11 @@ TLS = "RAY_USE_TLS"
 PENDING_TRIALS = "TUNE_MAX_PENDING_TRIALS_PG"
 LOOPBACK_ONLY = {"_node_ip_address": "127.0.0.1"}
 """Argument of `ray.init`."""
+ENDING_A_JOB = {signal.SIGTERM, signal.SIGHUP}
+_GCS, _RAYLET = "gcs_server", "raylet"
+"""Programs of a session whose end would end the driver."""
 _REGISTERED_SECONDS = 0.1
+_SHUTDOWN_SECONDS = 5.0
 SESSION_FOLDER = "_temp_dir"
 """Argument of `ray.init`: the folder of the session's logs and sockets."""
 
@@ -107,11 +114,24 @@ def session_parent() -> Path:
 def patient_start(seconds: float) -> Iterator[None]:
     """Gives the start-up of a Ray session more time than Ray does, for the time of a block.
 
-    Its processes get a group of their own.
+    Its processes get a group of their own, and those that the driver cannot do without are deaf to
+    SIGTERM and SIGHUP, which a batch system sends to every process of a job.
     """
     from ray._private import services
 
     popen: Any = services.ConsolePopen
+
+    def start(command: list[str], **options: Any) -> Any:
+        name = Path(command[0]).name
+        deaf = ENDING_A_JOB if name in (_GCS, _RAYLET) else set()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf)  # which children have too
+        try:
+            process = popen(command, start_new_session=True, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if name == _GCS:  # it has nothing to store, and Ray would wait a second for it
+            process.terminate = process.kill
+        return process
 
     usual: Any = services.get_node
     end = time.monotonic() + seconds
@@ -126,11 +146,33 @@ def patient_start(seconds: float) -> Iterator[None]:
                 time.sleep(_REGISTERED_SECONDS)
 
     services.get_node = get_node
-    services.ConsolePopen = partial(popen, start_new_session=True)
+    services.ConsolePopen = start
     try:
         yield
     finally:
         services.get_node, services.ConsolePopen = usual, popen
+
+
+def end_session() -> None:
+    """Ends the session, and where it was started here its processes."""
+    import ray
+    from ray._private import worker
+
+    node: Any = worker.global_worker.node
+    if ray.is_initialized() and node is not None and node.head:
+        with suppress(Exception):  # it is gone, or is killed below
+            _end_raylet(f"{node.node_ip_address}:{node.node_manager_port}")
+    ray.shutdown()
+
+
+def _end_raylet(address: str) -> None:
+    from ray._private.grpc_utils import init_grpc_channel
+    from ray.core.generated import node_manager_pb2, node_manager_pb2_grpc
+
+    with init_grpc_channel(address) as channel:
+        stub = node_manager_pb2_grpc.NodeManagerServiceStub(channel)
+        request = node_manager_pb2.ShutdownRayletRequest(graceful=True)
+        stub.ShutdownRaylet(request, timeout=_SHUTDOWN_SECONDS)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from slr_tune.training.interrupt import signals_kept
 from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     SESSION_FOLDER,
+    end_session,
     ensure_token,
     loopback_only,
     messages_logged,
@@ -63,10 +64,10 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
         if address in (None, "local"):
             ensure_token()
             folder = stack.enter_context(scratch_folder(session_parent()))
-            stack.callback(ray.shutdown)
+            stack.callback(end_session)
             _start(folder / "ray", cpus)  # which Ray opens to all users; ours above it is closed
         else:
-            stack.callback(ray.shutdown)
+            stack.callback(end_session)
             _join(str(address))
         _keep_token_private()
         stack.enter_context(messages_logged())

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,22 @@ class Command:
     """A command, started."""
 
     def __init__(
-        self, name: str, *arguments: str | Path, ray: bool = True, terminal: int | None = None
+        self,
+        name: str,
+        *arguments: str | Path,
+        ray: bool = True,
+        terminal: int | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """Starts it.
+
+        Args:
+            name: Of the subcommand.
+            arguments: As they are typed.
+            ray: Whether it goes to the session of this process.
+            terminal: Descriptor of the one it has; None for pipes.
+            folder: In which it is given; None for this process's.
+        """
         command = [sys.executable, "-m", "slr_tune.cli.main", name, *map(str, arguments)]
         if ray:
             command += ["--address", _session()]
@@ -29,6 +44,7 @@ class Command:
             stderr=subprocess.STDOUT if terminal is None else terminal,
             text=True,
             env=os.environ,
+            cwd=folder,
             preexec_fn=None if terminal is None else _take_terminal,
         )
 
@@ -52,6 +68,41 @@ class Command:
             self.process.send_signal(number)
         output, _ = self.process.communicate(timeout=180)
         return self.process.returncode, output
+
+
+def ancestors(pid: int) -> list[int]:
+    """Processes above one, the nearest first."""
+    found = []
+    while pid > 1:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        found.append(pid)
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below one."""
+    running = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [one for one in running if pid in ancestors(one)]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def gone(pids: list[int], *, seconds: float = 20.0) -> bool:
+    """Whether all of some processes end within a time."""
+    end = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < end:
+        select.select([], [], [], 0.02)
+    return not any(map(alive, pids))
 
 
 def _session() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -40,14 +40,29 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[SmallDisk]:
-    """Mounts one; the test is skipped where this user may not."""
+def mounted_disk(folder: Path, *, megabytes: int) -> Iterator[SmallDisk]:
+    """Mounts one.
+
+    Raises:
+        PermissionError: This user may not.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a disk can only be mounted by root")
+        raise PermissionError("a disk can only be mounted by root")
     try:
         yield SmallDisk(folder)
     finally:
         # Lazily: an actor that outlives its trial may still stand in it.
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def small_disk(folder: Path, *, megabytes: int) -> Iterator[SmallDisk]:
+    """Mounts one for a test, which is skipped where this user may not."""
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(mounted_disk(folder, megabytes=megabytes))
+        except PermissionError as error:
+            pytest.skip(str(error))
+        yield disk

@@ -129,6 +129,7 @@ def test_an_unknown_ending_is_an_error_in_words(start: Start) -> None:
     for report in (step(worker), step(start("Converges"))):
         assert report["rows"] and report["ended_by"] == "error"
         assert report["error"].startswith("the run says that it ended by 'converged', and must say")
+        assert report["refused"], "the run's code has to change, at whatever epoch that is seen"
 
 
 def test_an_own_state_may_have_a_key_run(start: Start) -> None:
@@ -228,6 +229,16 @@ class Exits(ToyRun):
         sys.exit("no data")
 
 
+class Misnamed(ToyRun):
+    """Its rows have no column of the objective's metric, until it is mended."""
+
+    mended = False
+
+    def run_epoch(self) -> dict[str, float]:
+        row = super().run_epoch()
+        return row if self.mended else {"epoch": row["epoch"], "val/loss": row["val/wer"]}
+
+
 class FromZero(ToyRun):
     """Counts its epochs from 0."""
 
@@ -260,6 +271,19 @@ def test_a_refused_run_is_told_apart(start: Start) -> None:
     """It is the run's code that has to change; no configuration would help."""
     report = step(start("FromZero"))
     assert report["refused"] and report["error"].startswith("row 1 says epoch 0")
+
+
+def test_a_run_that_ended_without_the_metric_begins_anew_once_it_is_mended(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken up at its end, it would be refused for ever."""
+    report = step(start("Misnamed", rungs=[]))
+    assert report["refused"] and "no column 'val/wer'" in report["error"]
+    monkeypatch.setattr(Misnamed, "mended", True)
+    again = start("Misnamed", rungs=[])
+    account = step(again)
+    assert account["history"] and account["rows"] == [] and account["ended_by"] is None
+    assert [row["epoch"] for row in step(again)["rows"]] == [1, 2, 3]
 
 
 def test_an_unreadable_checkpoint_is_told_and_kept(

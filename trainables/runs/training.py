@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainables.checked_run import CheckedRun, Row
-from trainables.errors import ConfigError, FolderGone
+from trainables.errors import CheckpointError, ConfigError, FolderGone
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.folder_lock import FolderHeld, folder_lock
@@ -17,6 +17,9 @@ from trainables.protocol import Run
 
 _MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
 """Settings that do not change what a run computes, so it may go on with others."""
+
+_TRIES = 5
+"""Times that an epoch is written into a folder that somebody deletes meanwhile."""
 
 _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
 """What a built-in run's state says of where it comes from, beside its settings."""
@@ -116,20 +119,36 @@ class _Store:
         """Stores an epoch. The latest checkpoint comes last: it says that the rest is there."""
         state = run.state()
         gone = len(run.rows) > 1 and not self._curve.path.exists()
-        if gone:
-            # Only the rows to come would be in a new file.
-            self._curve.repair(run.rows)
-            self._events.repair(run.rows)
-        else:
-            self._curve.append(run.rows[-1])
-            self._events.append(run.rows[-1])
-        self._checkpoints.save(state, epoch=run.epoch, improved=run.improved)
+        for _ in range(_TRIES):
+            try:
+                self._write(run, state, whole=gone)
+                break
+            except (CheckpointError, OSError) as error:
+                if not _is_missing(error):
+                    raise
+                gone = True  # deleted just now, maybe not yet to the end
         if gone:
             raise FolderGone(
                 f"{self._curve.path} was deleted while the run was trained",
                 hint="Its curve and its latest checkpoint are written again: the same command "
                 "goes on. Checkpoints of earlier epochs are lost.",
             )
+
+    def _write(self, run: CheckedRun, state: Mapping[str, Any], *, whole: bool) -> None:
+        """Writes the last row, or where the file was deleted all of them, and the checkpoints."""
+        if whole:
+            self._curve.repair(run.rows)
+            self._events.repair(run.rows)
+        else:
+            self._curve.append(run.rows[-1])
+            self._events.append(run.rows[-1])
+        self._checkpoints.save(state, epoch=run.epoch, improved=run.improved)
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether something was not there that a file was to be written into."""
+    cause = error.__cause__ if isinstance(error, CheckpointError) else error
+    return isinstance(cause, FileNotFoundError)
 
 
 def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:

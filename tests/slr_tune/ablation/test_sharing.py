@@ -22,6 +22,7 @@ from slr_tune.training.runs import Arm, ArmRun, weights_file
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
 from trainables.runs.ctc_run import CtcRun
+from trainables.runs.early_stopping import StoppingRule
 from trainables.runs.training import train
 
 EPOCHS = 6
@@ -144,6 +145,26 @@ def test_patience_is_one_run_a_seed_and_equals_runs_with_each_patience(
         assert run.ended_by == run.ended_by
         lengths.add(len(run.rows))
     assert len(lengths) > 1, "no patience ended a run: the test compares nothing"
+
+
+def test_early_stopping_is_replayed_as_patience_is(
+    spec: StudySpec, make_store: MakeStore, executed: Executed
+) -> None:
+    """By the metric that a level names, in its own unit; nothing is trained for it."""
+    levels = (
+        {"metric": "val/loss", "patience": 1, "min_delta": 10.0},
+        {"metric": "val/loss", "patience": 6, "min_delta": 0.0},
+    )
+    store = make_store()
+    arms = arms_of(spec, Factor("early_stopping", Kind.STOPPING, levels))
+    runs = store.train(arms, SEEDS[:1])
+    assert sorted(executed) == [(SEEDS[0], epoch) for epoch in range(1, 7)]
+    lengths = {run.arm.name: len(run.rows) for run in runs}
+    for run in runs:
+        rule = StoppingRule.of(run.arm.config)
+        ends = [rule.verdict(run.rows[:epoch]) for epoch in range(1, len(run.rows) + 1)]
+        assert ends[-1] is not None and not any(ends[:-1])
+    assert sorted(lengths.values()) == [2, 6, 6], lengths
 
 
 def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_store: MakeStore) -> None:

@@ -88,6 +88,19 @@ def test_markdown_latex_and_csv_say_the_same(pair: list[str], call: Call) -> Non
     assert lines[0]["dev.greedy.minus_first.points"] == ""
 
 
+def test_one_table_tells_the_improvement_and_the_winner(pair: list[str], call: Call) -> None:
+    # Broken if the better system had to be worked out from two columns by the reader.
+    systems = json.loads(call("compare", *pair, "--lm", "none", "--json")[1])["systems"]
+    first, second = (row["dev"]["beam"]["percent"] for row in systems)
+    assert [row["improvement_points"] for row in systems] == pytest.approx([0.0, first - second])
+    assert [row["winner"] for row in systems] == [first <= second, second <= first]
+    markdown = call("compare", *pair, "--lm", "none")[1]
+    head, _, *rows = [line for line in markdown.splitlines() if line.startswith("|")][:4]
+    assert "better than teacher, dev beam" in head and head.rstrip(" |").endswith("winner")
+    assert [row.rstrip(" |").endswith("winner") for row in rows] == [r["winner"] for r in systems]
+    assert f"{first - second:+.2f} ({100 * (first - second) / first:+.1f} %)" in rows[1]
+
+
 def test_test_is_opened_on_request_and_logged(trained: Path, pair: list[str], call: Call) -> None:
     # Broken if test could be looked at unseen, or unasked.
     folders = [trained / "train" / name for name in ("teacher", "student")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from own_process import Command
+from own_process import Command, alive
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.study.record import record_of
@@ -59,17 +59,9 @@ def write(folder: Path, name: str, *, mended: bool, **changes: str) -> Path:
     return space
 
 
-def alive(folder: Path) -> list[int]:
-    """Helper processes that are still there."""
-    return [int(path.name) for path in (folder / "helpers").iterdir() if _is_alive(int(path.name))]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+def still_there(folder: Path) -> list[int]:
+    """Helper processes that were not ended."""
+    return [int(path.name) for path in (folder / "helpers").iterdir() if alive(int(path.name))]
 
 
 def names(folder: Path) -> set[str]:
@@ -103,13 +95,13 @@ def test_it_is_told_once_what_to_change_and_then_works(
         assert trial.values[0] == min(values.values()) == values[record.best_epoch]
         endings[record.ended_by] += 1
     assert len(trials) == 5 and set(endings) <= {"max_epochs", "asha"}
-    assert names(here / "closed") == names(here / "helpers") and not alive(here)
+    assert names(here / "closed") == names(here / "helpers") and not still_there(here)
 
 
 def test_a_run_that_fails_is_closed(here: Path) -> None:
     change = {"fail_at: int = 0": "fail_at: int = 2"}
     assert slr_tune(["run", str(write(here, "loop_b", mended=True, **change))]) == 1
-    assert names(here / "closed") == names(here / "helpers") and not alive(here)
+    assert names(here / "closed") == names(here / "helpers") and not still_there(here)
 
 
 @pytest.mark.parametrize("name", ["run", "ablate"])
@@ -124,12 +116,12 @@ def test_nothing_is_left_after_ctrl_c(here: Path, studies: Path, name: str) -> N
     assert command.wait_until(lambda: bool([*studies.rglob("checkpoint_latest.pt")]))
     code, output = command.end(signal.SIGINT)
     assert code == 130 and "Traceback" not in output, output
-    assert names(here / "closed") == names(here / "helpers") and not alive(here)
+    assert names(here / "closed") == names(here / "helpers") and not still_there(here)
 
 
 def test_an_ablation_closes_its_runs(here: Path) -> None:
     space = write(here, "loop_d", mended=True)
     space.write_text(space.read_text() + "baseline: {lr: 0.1}\n")
     assert slr_tune(["ablate", str(space), "--factor", "lr", "--seeds", "2"]) == 0
-    assert names(here / "closed") == names(here / "helpers") and not alive(here)
+    assert names(here / "closed") == names(here / "helpers") and not still_there(here)
     assert len(names(here / "closed")) == 4

@@ -128,6 +128,36 @@ def test_three_errors_at_once_end_the_run(make: Make) -> None:
         recorder.report(start(recorder), Report([], ended_by="error", error="ImportError: x"))
 
 
+def test_a_refusal_after_some_epochs_is_charged_to_no_trial(make: Make) -> None:
+    """No configuration mends the run's own code; what it trained before is kept."""
+    recorder = make()
+    start(recorder)
+    recorder.report(0, Report([row(1, 80.0)]))
+    said = Report([row(2, 70.0)], ended_by="error", error="row 3 says epoch 7", refused=True)
+    with pytest.raises(RunFailed, match="row 3 says epoch 7"):
+        recorder.report(0, said)
+    assert recorder.sweep() == [0]
+    (trial,) = recorder.store.trials
+    assert trial.state == TrialState.WAITING
+    assert trial.intermediate_values == {1: 80.0, 2: 70.0}
+
+
+@pytest.mark.parametrize("ended_by", ["error", "oom"])
+def test_what_fails_once_somebody_asked_to_end_is_charged_to_no_trial(
+    make: Make, ended_by: str
+) -> None:
+    """A signal to every process of a job also ends what a run has started for itself."""
+    recorder = make()
+    start(recorder)
+    recorder.report(0, Report([row(1, 80.0)]))
+    recorder._stopped = lambda: True
+    assert not recorder.report(0, Report([row(2, 70.0)], ended_by=ended_by, error="broken pipe"))
+    assert recorder.sweep() == [0]
+    (trial,) = recorder.store.trials
+    assert trial.state == TrialState.WAITING
+    assert trial.intermediate_values == {1: 80.0, 2: 70.0}
+
+
 def test_full_disk_parks_the_trial(make: Make) -> None:
     """The trial has done nothing wrong; it goes on once there is room."""
     recorder = make()

@@ -6,23 +6,27 @@ instead of storing.
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
-from own_process import Command
+from own_process import Command, descendants, gone
+from small_runs import small_space
 from toy_space import write_toy_space
 
+from slr_tune.cli.main import run as slr_tune
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.lock import drivers
 from slr_tune.study.storage import open_storage
 from slr_tune.study.view import load_study
-from trainables.files.checkpoint import CheckpointFolder
+from trainables.files.checkpoint import CheckpointFolder, load_checkpoint
 
 CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -53,6 +57,28 @@ def test_a_search_is_stored_and_parked(tmp_path: Path, number: signal.Signals) -
     assert stored >= len(journal.read_text().splitlines()) - 2  # an epoch a worker was in the air
 
 
+@pytest.mark.usefixtures("database")
+def test_a_signal_to_every_process_of_the_job(tmp_path: Path) -> None:
+    """As `scancel` sends it, to Ray's processes too, in sessions of their own or not.
+
+    Broken, the driver waited a minute for its session and ended with exit code 1.
+    """
+    journal = tmp_path / "journal"
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
+    command = Command("run", space, ray=False)
+    assert command.wait_for_lines(journal, 4)
+    job = [command.process.pid, *descendants(command.process.pid)]
+    assert len(job) > 5, "Ray's processes are not among them"
+    for pid in job:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    check_end(*command.end(), 143)
+    states = {trial.state for trial in load_study("toy").trials}
+    assert TrialState.WAITING in states
+    assert not states & {TrialState.RUNNING, TrialState.FAIL}
+    assert gone(job)
+
+
 @pytest.mark.usefixtures("ray_two_cores", "database")
 def test_an_ablation_is_stored(tmp_path: Path) -> None:
     """The same of the trainings outside of a search."""
@@ -61,6 +87,25 @@ def test_an_ablation_is_stored(tmp_path: Path) -> None:
     command = Command("ablate", space, "--factor", "width", "--seeds", "2")
     assert command.wait_for_lines(journal, 4)
     check_end(*command.end(signal.SIGTERM), 143)
+
+
+@pytest.mark.usefixtures("ray_two_cores", "database")
+def test_a_confirmation_is_stored(tmp_path: Path, studies: Path) -> None:
+    """It has a Ray session of its own; what it trained is not trained again."""
+    space = small_space(tmp_path, fixed="patience: 1000")
+    assert slr_tune(["run", str(space), "--trials", "1", "--max-epochs", "150"]) == 0
+    given = ("confirm", "--study", "small", "--seeds", "2")
+    command = Command(*given, ray=False)
+    stages = studies / "small" / "ablations" / ".stages"
+    assert command.wait_until(lambda: bool([*stages.glob("*/progress.json")])), command.end()[1]
+    check_end(*command.end(signal.SIGTERM), 143)
+    (latest, *_) = stages.glob("*/checkpoint_latest.pt")
+    before = load_checkpoint(latest)["rows"]
+    assert slr_tune([*given]) == 0
+    rows = json.loads((latest.parent / "done.json").read_text())["rows"]
+    assert before and [row["seconds"] for row in rows[: len(before)]] == [
+        row["seconds"] for row in before
+    ]
 
 
 def test_a_training_is_stored(tmp_path: Path) -> None:

@@ -95,3 +95,13 @@ def test_a_trial_has_an_actor_to_kill() -> None:
     from ray.tune.experiment.trial import _TemporaryTrialState
 
     assert _TemporaryTrialState().ray_actor is None, MEND
+
+
+def test_a_raylet_can_be_asked_to_end() -> None:
+    """It is deaf to SIGTERM; killed, it would leave what its workers started."""
+    from ray._private.node import Node
+    from ray.core.generated import node_manager_pb2
+
+    assert hasattr(node_manager_pb2.ShutdownRayletRequest(graceful=True), "graceful"), MEND
+    for name in ("head", "node_ip_address", "node_manager_port"):
+        assert hasattr(Node, name) or f"self.{name}" in inspect.getsource(Node), MEND

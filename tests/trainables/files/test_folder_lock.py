@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toy_runs import ToyConfig, ToyRun
@@ -64,3 +66,29 @@ def test_a_folder_that_is_deleted_under_a_training(tmp_path: Path) -> None:
     assert [row["epoch"] for row in CurveFile(folder / "curve.csv").rows()] == [1, 2, 3, 4]
     assert [row["epoch"] for row in train(toy(folder), folder)] == list(range(5, 10))
     assert [row["epoch"] for row in CurveFile(folder / "curve.csv").rows()] == list(range(1, 10))
+
+
+@pytest.mark.parametrize("part", ["", "checkpoints"])
+def test_a_folder_that_is_deleted_while_an_epoch_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Between the write and the name of a checkpoint: it was told as a file not found, as bad
+    input, and the curve was left with the later rows only.
+    """
+    folder = tmp_path / "run"
+    epochs = train(toy(folder), folder)
+    for _ in range(3):
+        next(epochs)
+    replace, left = os.replace, [True]
+
+    def delete_first(source: Any, target: Any) -> None:
+        if left and "checkpoint" in str(target):
+            left.clear()
+            shutil.rmtree(folder / part)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", delete_first)
+    with pytest.raises(FolderGone, match="was deleted"):
+        next(epochs)
+    assert [row["epoch"] for row in CurveFile(folder / "curve.csv").rows()] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in train(toy(folder), folder)] == list(range(5, 10))
