@@ -15,7 +15,7 @@ from slr_tune.statistics.counts import FloatArray
 Values = npt.ArrayLike
 _EVEN = (np.arange(60) + 0.5) / 60
 """Probabilities at which the utterances' part is averaged."""
-_HALVINGS = 40
+_HALVINGS = 20
 
 
 def drawn_in(seed: Values, unit: Values, seed_df: Values, *, most: float = 0.15) -> FloatArray:

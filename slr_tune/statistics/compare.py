@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from slr_tune.statistics.counts import (
 from slr_tune.statistics.difference import Difference
 from slr_tune.statistics.family import Contrast, alone, with_family
 from slr_tune.statistics.moderation import scattering
+from slr_tune.statistics.shares import variance_shares
 from slr_tune.statistics.verdict import Verdict, judge
 
 RESAMPLES = 10_000
@@ -52,6 +53,8 @@ class Comparison:
         words: Reference words.
         resamples: Draws of the bootstrap.
         limits: Sentences on what the intervals do not cover, for the report. May be empty.
+        shares: Of the variance of a difference, by source; see `shares`.
+        family: Comparisons that were corrected for together.
     """
 
     baseline: str
@@ -62,6 +65,8 @@ class Comparison:
     words: int
     resamples: int
     limits: tuple[str, ...]
+    shares: Mapping[str, float] = field(default_factory=dict)
+    family: int = 0
 
     def __getitem__(self, name: str) -> ArmResult:
         """The arm of that name."""
@@ -77,10 +82,11 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
     margin: float | None = None,
-    collapses: bool = False,
+    collapses: bool | Mapping[str, Sequence[bool]] = False,
     teachers: int = 1,
     unequal: bool = False,
     judged: Mapping[str, Difference] | None = None,
+    family: int | None = None,
     others: Sequence[float] = (),
 ) -> Comparison:
     """Compares every arm with the baseline, as one family.
@@ -95,11 +101,12 @@ def compare(
         resamples: Draws of the bootstrap, from 100.
         seed: Of the bootstrap: the same input gives the same output.
         margin: Points of WER within which two arms count as the same; None not to ask.
-        collapses: Whether runs that collapsed are set aside; see `collapse`.
+        collapses: Whether runs that collapsed are set aside, see `collapse`; or which did, by arm.
         teachers: Teachers that taught the runs, one after another with as many seeds each; then
             teachers are what is replicated.
         unequal: Whether arms may have only the first of the baseline's seeds.
         judged: Differences of these arms that were corrected already, as part of another family.
+        family: Comparisons of that family.
         others: p-values of comparisons made elsewhere that share the error budget.
 
     Returns:
@@ -122,11 +129,13 @@ def compare(
         number = None
     differences = judged
     if differences is None:
-        flags = collapsed_runs(_wer(errors, lengths)) if collapses else None
+        flags = collapses if isinstance(collapses, Mapping) else None
+        flags = collapsed_runs(_wer(errors, lengths)) if collapses is True else flags
         contrasts = contrasts_with(errors, baseline, flags=flags, teachers=teachers)
         found = alone(contrasts, lengths, blocks, resamples=resamples, seed=seed)
         differences = with_family(found, others=others, margin=margin)
-    family = sum(not difference.identical for difference in differences.values()) + len(others)
+    if family is None:
+        family = sum(not one.identical for one in differences.values()) + len(others)
     unit = "utterances" if blocks is None else "signers"
     verdicts = {
         name: judge(name, baseline, difference, family=family, unit=unit)
@@ -137,7 +146,17 @@ def compare(
         for name, counts in arms.items()
     ]
     total = int(lengths.sum())
-    return Comparison(baseline, tuple(results), *shape, number, total, resamples, tuple(limits))
+    return Comparison(
+        baseline,
+        tuple(results),
+        *shape,
+        number,
+        total,
+        resamples,
+        tuple(limits),
+        shares=variance_shares(differences.values(), unit=unit),
+        family=family,
+    )
 
 
 def _blocks(

@@ -120,7 +120,7 @@ def _least_share(seeds: int) -> float:
     return ratio**2
 
 
-def unit_totals(values: IntArray, blocks: IntArray | None) -> FloatArray:
+def unit_totals(values: IntArray | FloatArray, blocks: IntArray | None) -> FloatArray:
     """Sums counts (..., utterances) within blocks: (..., units); as they are without blocks."""
     counts = values.astype(np.float64)
     if blocks is None:

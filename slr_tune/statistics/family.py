@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from slr_tune.statistics.moderation import moderated
 from slr_tune.statistics.multiplicity import decision_levels, holm, holm_levels
 from slr_tune.statistics.power import more_runs, seeds_for_equivalence, smallest_detectable
 
+Key = TypeVar("Key")
+
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
@@ -38,16 +41,18 @@ class Contrast:
         trained: Runs with which neither side collapsed, (runs,); None for all.
         collapses: How many did; None where nobody looked.
         teachers: Teachers that the runs had, one after another, with as many seeds each.
+        weight: Variance, if all runs scatter alike, in that of one arm against another.
     """
 
-    ours: IntArray
-    theirs: IntArray
+    ours: IntArray | FloatArray
+    theirs: IntArray | FloatArray
     trained: npt.NDArray[np.bool_] | None = None
     collapses: Collapses | None = None
     teachers: int = 1
+    weight: float = 1.0
 
     @property
-    def values(self) -> IntArray:
+    def values(self) -> IntArray | FloatArray:
         """The difference in errors, (runs, utterances)."""
         return self.ours - self.theirs
 
@@ -94,9 +99,9 @@ class Contrast:
 class _Draws:
     """Resampled totals, (resamples,) each, and the units' words."""
 
-    totals: Mapping[str, FloatArray]
-    every: Mapping[str, FloatArray]
-    runs: Mapping[str, FloatArray]
+    totals: Mapping[Any, FloatArray]
+    every: Mapping[Any, FloatArray]
+    runs: Mapping[Any, FloatArray]
     words: FloatArray
     unit_words: FloatArray
     signers: bool
@@ -111,13 +116,13 @@ class _Draws:
 
 
 def alone(
-    contrasts: Mapping[str, Contrast],
+    contrasts: Mapping[Key, Contrast],
     words: IntArray,
     blocks: IntArray | None,
     *,
     resamples: int,
     seed: int,
-) -> dict[str, Difference]:
+) -> dict[Key, Difference]:
     """Every contrast by itself, all from the same resamples, their seed variances moderated.
 
     Args:
@@ -128,8 +133,8 @@ def alone(
         seed: Of the draws.
     """
     unit_words = unit_totals(words, blocks)
-    rows: dict[str, FloatArray] = {}
-    estimates: dict[str, Estimate] = {}
+    rows: dict[Key, FloatArray] = {}
+    estimates: dict[Key, Estimate] = {}
     for name, contrast in contrasts.items():
         rows[name], within, each = contrast.replicates(blocks)
         estimates[name] = estimate(
@@ -156,7 +161,11 @@ def alone(
     )
     tested = [n for n, one in contrasts.items() if one.decided and one.values.any()]
     own = [estimates[name] for name in tested]
-    lent = moderated([one.per_seed for one in own], [one.seeds for one in own])
+    lent = moderated(
+        [one.per_seed for one in own],
+        [one.seeds for one in own],
+        [contrasts[name].weight for name in tested],
+    )
     components = {name: one.finished() for name, one in estimates.items()}
     for name, prior in zip(tested, lent, strict=True):
         components[name] = estimates[name].finished(per_seed=prior.variance, prior=prior.prior)
@@ -174,7 +183,7 @@ def _difference(
     rows: FloatArray,
     components: VarianceComponents,
     draws: _Draws,
-    name: str,
+    name: object,
 ) -> Difference:
     """One contrast: `rows` are its replicates, (replicates, units)."""
     total = draws.unit_words.sum()
@@ -203,7 +212,7 @@ def _difference(
     )
 
 
-def _all_runs(draws: _Draws, name: str) -> tuple[float, float, float] | None:
+def _all_runs(draws: _Draws, name: object) -> tuple[float, float, float] | None:
     """With the collapsed runs: the difference, and its interval from its own spread alone."""
     if name not in draws.every:
         return None
@@ -214,12 +223,12 @@ def _all_runs(draws: _Draws, name: str) -> tuple[float, float, float] | None:
 
 
 def with_family(
-    differences: Mapping[str, Difference],
+    differences: Mapping[Key, Difference],
     *,
     others: Sequence[float] = (),
     margin: float | None = None,
     corrected_intervals: bool = False,
-) -> dict[str, Difference]:
+) -> dict[Key, Difference]:
     """Adds what depends on the other arms. An identical arm is no test, and costs them nothing.
 
     Args:

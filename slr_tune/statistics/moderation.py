@@ -46,30 +46,38 @@ class Moderated:
     prior: float
 
 
-def moderated(variances: Sequence[float], seeds: Sequence[int]) -> list[Moderated]:
+def moderated(
+    variances: Sequence[float], seeds: Sequence[int], weights: Sequence[float] | None = None
+) -> list[Moderated]:
     """Draws the variances of a family towards their mean.
 
     Args:
         variances: Of each arm over its seeds. Arms that are identical to the baseline left out.
         seeds: Of each arm.
+        weights: Variance of each, if all runs scatter alike, in that of one arm against another:
+            a mean over two levels has half of it, an interaction twice as much. None for ones.
 
     Returns:
         In the same order; an arm with one seed, or a family of one, as it is.
     """
+    if weights is not None:
+        scaled = [v / weight for v, weight in zip(variances, weights, strict=True)]
+        found = zip(moderated(scaled, seeds), weights, strict=True)
+        return [Moderated(weight * one.variance, one.prior) for one, weight in found]
     own = [max(count - 1, 0) for count in seeds]
     total = sum(own)
     arms = sum(df > 0 for df in own)
     if arms < 2:
         return [Moderated(variance, 0.0) for variance in variances]
     mean = sum(df * v for df, v in zip(own, variances, strict=True)) / total
-    found = []
+    held = []
     for df, variance in zip(own, variances, strict=True):
         if df == 0:
-            found.append(Moderated(variance, 0.0))
+            held.append(Moderated(variance, 0.0))
             continue
         lent = min(CAP, CAP * (total - df) / (arms + 3))
-        found.append(Moderated((lent * mean + df * variance) / (lent + df), lent))
-    return found
+        held.append(Moderated((lent * mean + df * variance) / (lent + df), lent))
+    return held
 
 
 def scattering(variances: Sequence[float], seeds: Sequence[int]) -> list[bool]:

@@ -14,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.difference import Difference
-from slr_tune.statistics.family import with_family
+from slr_tune.statistics.family import Key, with_family
 from slr_tune.statistics.moderation import Moderated, moderated
 
 _ROUNDING = 1e-9
@@ -42,24 +42,34 @@ def metric_differences(
 
 
 def metric_alone(
-    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, minimize: bool
-) -> dict[str, Difference]:
-    """Each pair of (arm, baseline) by itself, values by seed; the seed variances moderated."""
+    pairs: Mapping[Key, tuple[Sequence[float], Sequence[float]]],
+    *,
+    minimize: bool,
+    weights: Mapping[Key, float] | None = None,
+) -> dict[Key, Difference]:
+    """Each pair of (arm, baseline) by itself, values by seed; the seed variances moderated.
+
+    Args:
+        pairs: By name.
+        minimize: Whether smaller values are better.
+        weights: Variance of each, if all runs scatter alike, in that of one arm against another.
+    """
     found = {n: _paired_t(*pair, minimize=minimize) for n, pair in pairs.items()}
     tested = [n for n, d in found.items() if not (d.identical or math.isnan(d.p_value))]
     own = [found[n].components for n in tested]
-    lent = moderated([c.seed * c.seeds for c in own], [c.seeds for c in own])
+    scales = [1.0 if weights is None else weights[n] for n in tested]
+    lent = moderated([c.seed * c.seeds for c in own], [c.seeds for c in own], scales)
     for name, prior in zip(tested, lent, strict=True):
         found[name] = _paired_t(*pairs[name], minimize=minimize, prior=prior)
     return found
 
 
 def metric_family(
-    found: Mapping[str, Difference],
+    found: Mapping[Key, Difference],
     *,
     others: Sequence[float] = (),
     corrected_intervals: bool = False,
-) -> dict[str, Difference]:
+) -> dict[Key, Difference]:
     """Adds what depends on the other arms; see `family.with_family`."""
     family = with_family(found, others=others, corrected_intervals=corrected_intervals)
     return {name: replace(d, more=None) if d.shown else d for name, d in family.items()}

@@ -191,16 +191,18 @@ def judge_interaction(
     holm_p: float,
     seeds: int,
     measure: str,
+    more: str = "",
 ) -> tuple[bool, str]:
     """Whether two levels do more together than apart is shown, and the sentence that says it.
 
     Args:
         pair: The two levels as they are called in the report.
         points: The effect together, less the effects apart.
-        interval: Its 95 % interval, None where there is none.
-        holm_p: p-value after Holm's correction over all pairs.
+        interval: Its interval, corrected as p is; None where there is none.
+        holm_p: p-value after Holm's correction.
         seeds: Seeds of every arm.
         measure: "WER", or the name of the metric.
+        more: What it would take to show it; may be empty.
     """
     digits, unit = (1, "points") if measure == "WER" else (3, f"in {measure}")
     text, shown, one = f"{signed_points(points, digits)} {unit}", False, ", one seed" * (seeds == 1)
@@ -209,7 +211,7 @@ def judge_interaction(
         shown = seeds > 1 and holm_p < LEVEL and (low > 0 or high < 0)
         text += f" [{signed_points(low, digits)}, {signed_points(high, digits)}]"
     outcome = "Shown" if shown else "Not shown"
-    return shown, f"{outcome}: {pair}: {text} more than apart{one}."
+    return shown, f"{outcome}: {pair}: {text} more than apart{one}. {more}".rstrip()
 
 
 def overall_interaction(shown: Sequence[str]) -> str:
@@ -374,6 +376,11 @@ def _what_would_show(difference: Difference, unit: str) -> str:
         shown = difference.smallest_detectable or 0.0
         return f"These runs could have shown {shown:.1f} points or more."
     return _chance(difference, unit)
+
+
+def more_text(difference: Difference) -> str:
+    """What more seeds would do, for a row without a unit of its own; may be empty."""
+    return "" if difference.more is None else _chance(difference, "utterances")
 
 
 def _chance(difference: Difference, unit: str) -> str:
