@@ -89,6 +89,7 @@ class ErrorRuns:
         teachers: That taught the runs, one after another, with as many seeds each.
         margin: Points within which arms count as the same; None not to ask.
         flags: Runs that collapsed, by arm; None to find them.
+        others: p-values of comparisons elsewhere that share the error budget.
     """
 
     counts: Counts
@@ -97,6 +98,7 @@ class ErrorRuns:
     teachers: int = 1
     margin: float | None = None
     flags: Mapping[str, Sequence[bool]] | None = None
+    others: Sequence[float] = ()
 
     @property
     def words(self) -> NDArray[np.int64]:
@@ -157,7 +159,9 @@ class ErrorRuns:
             differences: Each alone, by any name.
             intervals: Whether intervals are corrected as p is.
         """
-        return with_family(differences, margin=self.margin, corrected_intervals=intervals)
+        return with_family(
+            differences, others=self.others, margin=self.margin, corrected_intervals=intervals
+        )
 
     def table(
         self,
@@ -167,7 +171,6 @@ class ErrorRuns:
         title: str,
         judged: Mapping[str, Difference] | None = None,
         family: int | None = None,
-        others: Sequence[float] = (),
     ) -> ResultTable:
         """Compares every arm with the baseline, as one family.
 
@@ -177,7 +180,6 @@ class ErrorRuns:
             title: What is compared.
             judged: Differences that were corrected as part of another family.
             family: Comparisons of that family.
-            others: p-values of comparisons elsewhere that share the error budget.
         """
         errors = {name: ErrorCounts.of_runs(runs) for name, runs in self.counts.items()}
         flags = self.collapsed
@@ -192,7 +194,7 @@ class ErrorRuns:
             unequal=True,
             judged=judged,
             family=family,
-            others=others,
+            others=self.others,
         )
         verdicts = {arm.name: arm.verdict for arm in found.arms if arm.verdict is not None}
         rows = []
@@ -262,11 +264,13 @@ class MetricRuns:
         values: The metric on dev by arm and seed.
         metric: Its name.
         minimize: Whether smaller values are better.
+        others: p-values of comparisons elsewhere that share the error budget.
     """
 
     values: Mapping[str, Sequence[float]]
     metric: str
     minimize: bool
+    others: Sequence[float] = ()
     split = "dev"
 
     def alone(self, baseline: str) -> dict[str, Difference]:
@@ -296,7 +300,7 @@ class MetricRuns:
         self, differences: Mapping[Key, Difference], *, intervals: bool = False
     ) -> dict[Key, Difference]:
         """As `ErrorRuns.corrected`."""
-        return metric_family(differences, corrected_intervals=intervals)
+        return metric_family(differences, others=self.others, corrected_intervals=intervals)
 
     def table(
         self,
@@ -306,7 +310,6 @@ class MetricRuns:
         title: str,
         judged: Mapping[str, Difference] | None = None,
         family: int | None = None,
-        others: Sequence[float] = (),
     ) -> ResultTable:
         """Compares every arm with the baseline, as one family; see `ErrorRuns.table`.
 
@@ -319,7 +322,7 @@ class MetricRuns:
                     f"{name}: a run never had a finite {self.metric}, so it cannot be compared",
                     hint="Leave the level out, or give one that trains.",
                 )
-        differences = judged or metric_family(self.alone(baseline), others=others)
+        differences = judged or metric_family(self.alone(baseline), others=self.others)
         verdicts = {
             name: judge_metric(name, baseline, found, metric=self.metric, minimize=self.minimize)
             for name, found in differences.items()
@@ -347,7 +350,7 @@ class MetricRuns:
             share = 1 / len(names) if mean else 1.0
             by_seed = zip(*(self.values[name] for name in names), strict=True)
             summed[group] = [share * sum(values) for values in by_seed]
-        return MetricRuns(summed, self.metric, self.minimize)
+        return replace(self, values=summed)
 
 
 Runs = ErrorRuns | MetricRuns

@@ -80,6 +80,7 @@ def crossing_tables(runs: Runs, crossing: Crossing) -> list[ResultTable]:
     sides |= {(len(effects), name): Sides(*arms) for name, arms in pairs.items()}
     together = runs.corrected(runs.contrasts(sides), intervals=True)
     family = sum(not (one.identical or math.isnan(one.p_value)) for one in together.values())
+    family += len(runs.others)
 
     def judged(place: int) -> dict[str, Difference]:
         return {name: one for (part, name), one in together.items() if part == place}

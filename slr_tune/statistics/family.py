@@ -228,6 +228,7 @@ def with_family(
     others: Sequence[float] = (),
     margin: float | None = None,
     corrected_intervals: bool = False,
+    same: Mapping[Key, float] | None = None,
 ) -> dict[Key, Difference]:
     """Adds what depends on the other arms. An identical arm is no test, and costs them nothing.
 
@@ -236,13 +237,16 @@ def with_family(
         others: p-values of comparisons made elsewhere that share the error budget.
         margin: Points within which arms count as the same, None not to ask.
         corrected_intervals: Whether intervals are corrected as p is, so that both agree.
+        same: p-values of not being the same within the margin, where they are known already.
     """
     family = dict(differences)
     tested = [n for n, one in differences.items() if not (one.identical or np.isnan(one.p_value))]
     p_values = [*(differences[name].p_value for name in tested), *others]
     adjusted, levels, decided = holm(p_values), holm_levels(p_values), decision_levels(p_values)
     margins = [1.0 if margin is None else differences[name].tost_p(margin) for name in tested]
-    same, same_levels = holm(margins), holm_levels(margins)
+    if same is not None:
+        margins = [same.get(name, 1.0) for name in tested]
+    not_same, same_levels = holm(margins), holm_levels(margins)
     for place, name in enumerate(tested):
         one, level = differences[name], levels[place]
         components = one.components
@@ -252,7 +256,7 @@ def with_family(
             changed = {"low": low, "high": high, "level": 1.0 - decided[place]}
         if margin is not None:
             needed = seeds_for_equivalence(components, margin, alpha=same_levels[place])
-            changed |= {"margin": margin, "same_p": same[place], "seeds_for_same": needed}
+            changed |= {"margin": margin, "same_p": not_same[place], "seeds_for_same": needed}
         family[name] = replace(
             one,
             holm_p=adjusted[place],

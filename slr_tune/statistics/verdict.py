@@ -98,8 +98,8 @@ def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, 
             f"Its own interval leaves out zero, but among {family} comparisons "
             f"chance does that too often (Holm p {p_text(difference.holm_p)})."
         )
-    reasons.append(_what_would_show(difference, unit))
-    if difference.margin is not None:
+    reasons.append(difference.stopped or _what_would_show(difference, unit))
+    if difference.margin is not None and not difference.stopped:
         reasons.append(_what_would_be_same(difference))
     return " ".join([*reasons, collapses]).rstrip()
 
