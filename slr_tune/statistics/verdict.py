@@ -297,6 +297,8 @@ def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
     seen = f"The clearest difference is that of {name}, {difference_text(clearest)}"
     if clearest.leaves_out_zero:
         seen += f", which is not enough among {len(verdicts)} comparisons"
+    if any(difference.stopped for difference in found.values()):
+        return [*sentences, f"{seen}."]
     return [*sentences, f"{seen}; {clearest.components.seeds} seeds would show {_could(found)}."]
 
 
