@@ -171,7 +171,8 @@ def analysed(
     else:
         apart = np.einsum("ca,nas->ncs", contrasts, studies.wer)
         scale = (contrasts**2).sum(axis=1) / 2.0
-    k, studies_known = apart.shape[1], studies.known[:, : apart.shape[1]]
+    k = apart.shape[1]
+    studies_known = studies.known[:, np.arange(k) % studies.known.shape[1]]
     use = np.arange(apart.shape[2]) < counts[..., None]
     if trained is not None:
         use = use & trained[:, 1:] & trained[:, :1]
