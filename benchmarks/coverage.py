@@ -136,7 +136,7 @@ def intervals(
     center = 100.0 * difference.sum() / (len(difference) * words.sum())
     ours = difference_distribution(
         center,
-        variance_components(per_unit, unit_words),
+        variance_components(per_unit, unit_words, signers=bool(setting.signers)),
         errors=by_seed.mean(axis=1),
         words=drawn_words,
         seed=seed,
