@@ -64,6 +64,12 @@ def check_plan_options(
             "For example --margin 2 for two points of WER.",
         ),
         (
+            teachers == 2,
+            "--teachers 2: two teachers tell as little of teachers as two seeds of seeds, and show "
+            "what is not there in up to 8 of 100 studies",
+            "Give --teachers 3 or more, or leave it out.",
+        ),
+        (
             teachers > 1 and taught is not None,
             f"--teachers does not go with {taught}",
             "Cross teachers with the levels of a factor.",

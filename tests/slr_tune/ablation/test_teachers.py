@@ -28,9 +28,9 @@ def test_each_teacher_teaches_seeds_of_its_own(
     space: Callable[..., Path], make_store: Callable[..., RunStore], libras: Dataset, tmp_path: Path
 ) -> None:
     """Two teachers of other seeds are other teachers; their students pair arm by arm."""
-    design = make_design(space(), factors=["kd_blank"], teachers=2, seeds=3)
-    assert len(design.seeds) == 6 and design.name == "kd_blank-2-teachers"
-    assert "--teachers 2" in design.command
+    design = make_design(space(), factors=["kd_blank"], teachers=3, seeds=3)
+    assert len(design.seeds) == 9 and design.name == "kd_blank-3-teachers"
+    assert "--teachers 3" in design.command
     store, said = make_store(), list[str]()
     assert store.teacher is not None and store.teacher_hash is not None
     own = Teacher(store.teacher, store.teacher_hash, 50.0, 100, None)
@@ -80,3 +80,5 @@ def test_a_run_without_a_teacher_is_refused(space: Callable[..., Path]) -> None:
     """There is nothing to cross; a checkpoint cannot be trained again either."""
     with pytest.raises(SlrTuneError, match="the run student has no teacher"):
         make_design(space(trainable="student"), factors=["dropout"], teachers=3)
+    with pytest.raises(SlrTuneError, match="two teachers tell as little"):
+        make_design(space(), factors=["dropout"], teachers=2)
