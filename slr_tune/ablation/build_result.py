@@ -18,7 +18,9 @@ from slr_tune.ablation.naming import change_text
 from slr_tune.ablation.receipt import make_receipt
 from slr_tune.ablation.result import (
     FORWARD,
+    INTERACTION,
     MAIN,
+    MAIN_EFFECT,
     PUT_BACK,
     RETUNED,
     TEST,
@@ -30,7 +32,10 @@ from slr_tune.ablation.result import (
     curve_columns,
     number,
 )
+from slr_tune.ablation.study_family import Earlier, family_note
+from slr_tune.ablation.until_decided import Decided
 from slr_tune.study.summary import flat
+from slr_tune.text import points
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun
 from slr_tune.training.teacher import Teacher
@@ -45,7 +50,9 @@ def build_result(
     *,
     store: RunStore,
     steps: tuple[PathStep, ...],
-    teacher: Teacher | None,
+    teachers: Sequence[Teacher],
+    decided: Decided | None = None,
+    earlier: Earlier | None = None,
 ) -> AblationResult:
     """Puts the result together.
 
@@ -56,13 +63,29 @@ def build_result(
         counts: Their errors, by role and split; a role has none where its runs tell none.
         store: Where they were trained.
         steps: Of the path.
-        teacher: The teacher, None without.
+        teachers: The study's own teacher first; empty without.
+        decided: What was found seed by seed; None for a fixed number of seeds.
+        earlier: The other ablations of the study.
     """
+    earlier = earlier or Earlier((), ())
+    others = earlier.p_values if design.one_budget else []
     arms = {role: _arms(found) for role, found in runs.items()}
     tables = [
-        table for role in runs for table in _tables(role, runs[role], counts[role], design, store)
+        table
+        for role in runs
+        for table in _tables(role, runs[role], counts[role], design, store, others, decided)
     ]
     tables.sort(key=lambda table: [MAIN, FORWARD].count(table.role), reverse=True)
+    tables = [_with_teachers(table, design, teachers) for table in tables]
+    own = [
+        row.p_value
+        for table in tables
+        if table.split == "dev" and table.role in (MAIN, FORWARD, MAIN_EFFECT, INTERACTION)
+        for row in table.rows
+        if row.p_value is not None and row.outcome != "identical"
+    ]
+    family = family_note(earlier, own, together=design.one_budget)
+    seeds = design.seeds if decided is None else design.seeds[: max(decided.seeds.values())]
     first = next(iter(runs))
     baseline = arms[first][0]
     return AblationResult(
@@ -73,14 +96,36 @@ def build_result(
         tables=tuple(tables),
         arms=tuple(_facts(role, arm, baseline) for role, found in arms.items() for arm in found),
         runs=tuple(row for role in runs for row in _runs(role, runs[role], counts[role])),
-        seeds=design.seeds,
+        seeds=seeds,
         baseline=design.baseline,
         receipt=make_receipt(store, [arm for found in arms.values() for arm in found]),
-        setting=conditions(design, store, teacher, runs[first]),
+        setting=conditions(design, store, teachers, runs[first]),
         command=design.command,
         steps=steps,
-        notes=design.notes,
+        notes=(
+            *design.notes,
+            *(() if decided is None else decided.notes),
+            *filter(None, [family]),
+        ),
     )
+
+
+def _with_teachers(table: ResultTable, design: Design, teachers: Sequence[Teacher]) -> ResultTable:
+    """Says of how many teachers a table of a distillation speaks."""
+    if not teachers or table.split != "dev":
+        return table
+    said = (
+        "One teacher: the intervals hold for this one. Another seed of the teacher's training may "
+        "give other differences; --teachers 3 crosses three with the arms."
+    )
+    if design.teachers > 1:
+        wers = ", ".join(points(teacher.wer) for teacher in teachers)
+        said = (
+            f"{design.teachers} teachers, trained with other seeds (dev WER {wers}): what is "
+            "compared are means over each teacher's seeds, and the intervals hold for other "
+            "teachers too."
+        )
+    return replace(table, limits=(*table.limits, said))
 
 
 def _arms(runs: Sequence[ArmRun]) -> list[Arm]:
@@ -89,7 +134,13 @@ def _arms(runs: Sequence[ArmRun]) -> list[Arm]:
 
 
 def _tables(
-    role: str, runs: Sequence[ArmRun], counts: Mapping[str, Counts], design: Design, store: RunStore
+    role: str,
+    runs: Sequence[ArmRun],
+    counts: Mapping[str, Counts],
+    design: Design,
+    store: RunStore,
+    others: Sequence[float],
+    decided: Decided | None,
 ) -> list[ResultTable]:
     if role not in _TABLED:
         return []
@@ -100,10 +151,23 @@ def _tables(
     }.get(role, design.title)
     crossing = _crossing(role, arms, design)
     found = []
-    for compared in _compared_runs(runs, arms, counts, store):
+    for one in _compared_runs(runs, arms, counts, store):
+        compared: Runs = one
+        if isinstance(compared, ErrorRuns):
+            compared = replace(compared, margin=design.margin, teachers=design.teachers)
+        if compared.split == "dev" and role in (MAIN, FORWARD):
+            compared = replace(compared, others=others)
         table = compared.table(
-            role=role if compared.split == "dev" else TEST, baseline=arms[0].name, title=title
+            role=role if compared.split == "dev" else TEST,
+            baseline=arms[0].name,
+            title=title,
+            judged=None if decided is None else decided.judged,
+            family=None if decided is None else decided.family,
         )
+        if decided is not None:
+            looked = {row.name: decided.seeds.get(row.name) for row in table.rows}
+            rows = tuple(replace(row, looks=looked[row.name]) for row in table.rows)
+            table = replace(table, rows=rows)
         if table.role == RETUNED:
             chosen = {arm.name: arm.note for arm in arms}
             rows = tuple(replace(row, note=chosen.get(row.name, "")) for row in table.rows)

@@ -18,18 +18,23 @@ _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
 
 def conditions(
-    design: Design, store: RunStore, teacher: Teacher | None, runs: Sequence[ArmRun]
+    design: Design, store: RunStore, teachers: Sequence[Teacher], runs: Sequence[ArmRun]
 ) -> dict[str, str]:
     """Label and text: data, run, teacher, budget, seeds, decoding, versions."""
     config, measure = design.baseline.config, store.measure
     lines = {} if store.data is None else {"Data": _data(design, store.data)}
     lines["Run"] = _run(design.spec.trainable, config, runs[0].facts.get("parameters"))
-    if teacher is not None and design.spec.teacher is not None:
-        lines["Teacher"] = _teacher(design.spec.teacher, teacher)
+    if teachers and design.spec.teacher is not None:
+        said = [_teacher(design.spec.teacher, teacher) for teacher in teachers]
+        lines["Teacher" if len(said) == 1 else "Teachers"] = "; ".join(said)
     lines["Budget"] = f"at most {config['max_epochs']} epochs"
     lines["Budget"] += f", patience {config['patience']}" if "patience" in config else ""
-    seeds = ", ".join(map(str, design.seeds))
+    seeds = ", ".join(map(str, sorted({run.seed for run in runs})))
     lines["Seeds"] = f"{seeds}, the same for every arm; the search used none of them"
+    if design.until_decided:
+        lines["Seeds"] = f"{seeds}, added until decided; the search used none of them"
+    if design.teachers > 1:
+        lines["Seeds"] += f"; {len(design.seeds) // design.teachers} for each teacher"
     if measure.scored:
         decoded = any(run.arm.decoding is not None for run in runs)
         how = "decoded as the table says" if decoded else _decoder(config)

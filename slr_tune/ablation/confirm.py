@@ -24,7 +24,7 @@ from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import Arm, ArmRun, fresh_seeds
+from slr_tune.training.runs import FIRST_CONFIRMED_SEED, Arm, ArmRun, fresh_seeds
 from trainables.registry import is_recogniser
 
 
@@ -38,7 +38,7 @@ def confirm(
     storage: str | None = None,
     workers: int | None = None,
 ) -> list[ConfirmedTrial] | None:
-    """Retrains the best trials and the baseline on seeds that the search never used.
+    """Retrains the best trials and the baseline on seeds that neither search nor ablations used.
 
     Args:
         view: The study.
@@ -69,7 +69,8 @@ def confirm(
         with opened_store(
             spec, talk, resources=needs, storage=storage, with_test=with_test, by_epoch=True
         ) as (store, _):
-            runs = store.train(arms, fresh_seeds(seeds, search_seed=spec.seed))
+            fresh = fresh_seeds(seeds, search_seed=spec.seed, first=FIRST_CONFIRMED_SEED)
+            runs = store.train(arms, fresh)
             for run in runs:
                 run.check_weights()
             counts: dict[str, Counts] = {"dev": store.counts(runs, "dev")}

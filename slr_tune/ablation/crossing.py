@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from slr_tune.ablation.analysis import Runs
-from slr_tune.ablation.result import INTERACTION, MAIN_EFFECT, ArmRow, ResultTable
-from slr_tune.statistics import holm
-from slr_tune.statistics.verdict import judge_interaction, overall_interaction
-
-_APART = "apart"
+from slr_tune.ablation.analysis import ErrorRuns, Runs, Sides, compared_row
+from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT, ArmRow, ResultTable
+from slr_tune.statistics import Difference
+from slr_tune.statistics.verdict import judge_interaction, more_text, overall_interaction
 
 
 @dataclass(frozen=True)
@@ -61,28 +60,73 @@ def crossing_tables(runs: Runs, crossing: Crossing) -> list[ResultTable]:
     A level's runs over all levels of the other factor are pooled: seed by seed and utterance by
     utterance, all errors over all words. What the other factor does is the same on both sides.
 
+    All that is said of the crossing is one family: levels of both factors and pairs of levels share
+    one correction by Holm, and intervals are as wide as the level at which each was decided. They
+    tell of each other's spread over the seeds too: a mean over two levels scatters by half of what
+    one arm against another does, an interaction by twice as much.
+
     Args:
         runs: Those of all cells of the crossing.
         crossing: The cells.
     """
-    found = []
-    for place in (0, 1):
-        arms, baseline = crossing.by_level(place), crossing.baseline[place]
-        over = len(arms[baseline])
-        if len(arms) > 1 and over > 1:
-            factor, other = crossing.factors[place], crossing.factors[1 - place]
-            title = f"{factor}, over {over} levels of {other}"
-            pooled = runs.pooled(arms, mean=True)
-            table = pooled.table(role=MAIN_EFFECT, baseline=baseline, title=title)
-            rows = tuple(replace(row, mapsswe_p=()) for row in table.rows)
-            words = None if table.words is None else table.words // over
-            found.append(replace(table, rows=rows, words=words))
-    pairs = [
-        runs.pooled({_APART: apart, name: together}, mean=False)
-        for name, (together, apart) in crossing.pairs().items()
-    ]
-    tables = [pair.table(role=INTERACTION, baseline=_APART, title="") for pair in pairs]
-    return found + ([_interaction(tables)] if tables else [])
+    effects = [e for e in (_effect(runs, crossing, place) for place in (0, 1)) if e is not None]
+    sides: dict[tuple[int, str], Sides] = {}
+    for place, effect in enumerate(effects):
+        against = effect.arms[effect.baseline]
+        for level, arms in effect.arms.items():
+            if level != effect.baseline:
+                sides[place, level] = Sides(arms, against, over=effect.over)
+    pairs = crossing.pairs()
+    sides |= {(len(effects), name): Sides(*arms) for name, arms in pairs.items()}
+    together = runs.corrected(runs.contrasts(sides), intervals=True)
+    family = sum(not (one.identical or math.isnan(one.p_value)) for one in together.values())
+    family += len(runs.others)
+
+    def judged(place: int) -> dict[str, Difference]:
+        return {name: one for (part, name), one in together.items() if part == place}
+
+    tables = []
+    for place, effect in enumerate(effects):
+        table = effect.runs.table(
+            role=MAIN_EFFECT,
+            baseline=effect.baseline,
+            title=effect.title,
+            judged=judged(place),
+            family=family,
+        )
+        rows = tuple(replace(row, mapsswe_p=()) for row in table.rows)
+        words = None if table.words is None else table.words // effect.over
+        tables.append(replace(table, rows=rows, words=words))
+    if pairs:
+        whole = (
+            tables[0]
+            if tables
+            else runs.table(role=MAIN, baseline=next(iter(crossing.cells.values())), title="")
+        )
+        tables.append(_interaction(whole, runs, judged(len(effects)), family))
+    return tables
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """One factor over all levels of the other."""
+
+    runs: Runs
+    arms: Mapping[str, Sequence[str]]
+    baseline: str
+    title: str
+    over: int
+
+
+def _effect(runs: Runs, crossing: Crossing, place: int) -> _Effect | None:
+    """The runs of one factor, pooled over the other; None where there is nothing to pool."""
+    arms, baseline = crossing.by_level(place), crossing.baseline[place]
+    over = len(arms[baseline])
+    if len(arms) < 2 or over < 2:
+        return None
+    factor, other = crossing.factors[place], crossing.factors[1 - place]
+    pooled = runs.pooled(arms, mean=True)
+    return _Effect(pooled, arms, baseline, f"{factor}, over {over} levels of {other}", over)
 
 
 def crossing_verdict(tables: Sequence[ResultTable]) -> str:
@@ -94,40 +138,45 @@ def crossing_verdict(tables: Sequence[ResultTable]) -> str:
     return " ".join([*sentences, *(f"Interaction: {verdict}" for verdict in inter[:1])])
 
 
-def _interaction(pairs: Sequence[ResultTable]) -> ResultTable:
+def _interaction(
+    like: ResultTable, runs: Runs, pairs: Mapping[str, Difference], family: int
+) -> ResultTable:
     """Whether the effect of one factor depends on the level of the other.
 
     The interaction of levels a and b is (ab - b) - (a - baseline): the effect of a in the company
     of b less its effect alone. As errors it is (ab + baseline) - (a + b), so that the same
-    statistics hold. Holm's correction is over all pairs of levels.
+    statistics hold.
+
+    Args:
+        like: A table of the same runs, for all that does not depend on the arms.
+        runs: All cells.
+        pairs: Differences by pair of levels.
+        family: Comparisons that were corrected for together.
     """
-    alone = [table.rows[-1] for table in pairs]
-    corrected = holm([1.0 if row.p_value is None else row.p_value for row in alone])
-    measure = pairs[0].measure
-    rows = [_judged(row, p, measure) for row, p in zip(alone, corrected, strict=True)]
+    rows = [_judged(name, one, like.measure) for name, one in pairs.items()]
     return replace(
-        pairs[0],
+        like,
+        role=INTERACTION,
         title="Interaction: effect together, less the effects apart",
         baseline="no interaction",
         rows=tuple(rows),
         verdict=overall_interaction([row.name for row in rows if row.outcome == "shown"]),
+        limits=() if isinstance(runs, ErrorRuns) else like.limits,
+        shares={},
+        family=family,
     )
 
 
-def _judged(row: ArmRow, holm_p: float, measure: str) -> ArmRow:
-    assert row.difference is not None
+def _judged(name: str, difference: Difference, measure: str) -> ArmRow:
+    row = compared_row(ArmRow(name, (), 0.0), difference)
     interval = None if row.low is None or row.high is None else (row.low, row.high)
-    seeds = len(row.per_seed)
     shown, sentence = judge_interaction(
-        row.name, row.difference, interval, holm_p=holm_p, seeds=seeds, measure=measure
+        name,
+        row.difference or 0.0,
+        interval,
+        holm_p=1.0 if row.holm_p is None else row.holm_p,
+        seeds=difference.components.seeds,
+        measure=measure,
+        more="" if difference.shown else more_text(difference),
     )
-    return replace(
-        row,
-        holm_p=holm_p,
-        outcome="shown" if shown else "not shown",
-        sentence=sentence,
-        per_seed=(),
-        substitutions=None,
-        deletions=None,
-        insertions=None,
-    )
+    return replace(row, outcome="shown" if shown else "not shown", sentence=sentence, mapsswe_p=())

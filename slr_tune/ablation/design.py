@@ -9,6 +9,7 @@ from typing import Any
 
 from slr_tune.ablation.arms import make_arms
 from slr_tune.ablation.baseline import best_config, find_baseline, find_study
+from slr_tune.ablation.budget import Budget
 from slr_tune.ablation.factors import (
     ALIASES,
     Factor,
@@ -17,11 +18,15 @@ from slr_tune.ablation.factors import (
     known_factors,
     overlap,
 )
+from slr_tune.ablation.plan_options import DEFAULT_SEEDS, check_plan_options, check_teachers
 from slr_tune.ablation.result import Baseline
 from slr_tune.ablation.retune import candidates
+from slr_tune.ablation.until_decided import most_seeds
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import Resources, StudySpec, look_up
+from slr_tune.statistics.sequential import MOST
 from slr_tune.study.commands import command_line
+from slr_tune.study.record import record_of
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
 from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
@@ -55,6 +60,11 @@ class Design:
         resources: Needs of a training, and how many go side by side.
         command: Command that reproduces the result.
         notes: Sentences that a reader must know.
+        margin: Points within which arms count as the same; None not to ask.
+        until_decided: Whether seeds are added until every arm is decided; `seeds` is then the most.
+        spend: Runs or time that may be spent until then; None for no limit.
+        teachers: Teachers that are crossed with the arms; each has its own part of `seeds`.
+        one_budget: Whether all ablations of the study share one error budget.
     """
 
     spec: StudySpec
@@ -76,6 +86,11 @@ class Design:
     resources: Resources
     command: str
     notes: tuple[str, ...]
+    margin: float | None = None
+    until_decided: bool = False
+    spend: Budget | None = None
+    teachers: int = 1
+    one_budget: bool = False
 
     @property
     def name(self) -> str:
@@ -84,6 +99,10 @@ class Design:
             return "path"
         factors = ("-x-" if self.crossed else "+").join(factor.name for factor in self.factors)
         name = "+".join(filter(None, (factors, "controls" if self.controls else "")))
+        if self.teachers > 1:
+            name += f"-{self.teachers}-teachers"
+        if self.until_decided:
+            name += "-until-decided"
         return name if self.retune is None else f"{name}-retune-{self.retune}"
 
     @property
@@ -101,7 +120,7 @@ def make_design(
     study: str | None = None,
     factors: Sequence[str] = (),
     baseline: str | None = None,
-    seeds: int = 3,
+    seeds: int | None = None,
     factorial: bool = False,
     controls: bool = False,
     path: bool = False,
@@ -112,6 +131,11 @@ def make_design(
     storage: str | None = None,
     address: str | None = None,
     workers: int | None = None,
+    margin: float | None = None,
+    until_decided: bool = False,
+    spend: Budget | None = None,
+    teachers: int = 1,
+    one_budget: bool = False,
 ) -> Design:
     """Finds the study, the baseline and the arms.
 
@@ -120,7 +144,8 @@ def make_design(
         study: Name of the study, None for the file's, or the one written last.
         factors: Names of factors as typed.
         baseline: `best`, `space`, a file, or None.
-        seeds: How many.
+        seeds: How many; of each teacher where there are several; the most where they are added
+            until decided. None for 5, or 12 where they are added.
         factorial: Cross two factors.
         controls: Add control arms.
         path: Walk from the baseline to the best trial.
@@ -131,12 +156,29 @@ def make_design(
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
         workers: Trainings side by side, None for the study's.
+        margin: Points within which arms count as the same; None not to ask.
+        until_decided: Add seeds until every arm is decided.
+        spend: Runs or time until then, None for no limit.
+        teachers: Teachers to cross with the arms.
+        one_budget: Whether all ablations of the study share one error budget.
 
     Raises:
         SlrTuneError: Something that was asked for is not there, or contradicts something else.
     """
     _check_options(factors, factorial=factorial, controls=controls, path=path, retune=retune)
+    check_plan_options(
+        crossed=factorial,
+        path=path,
+        retune=retune,
+        with_test=with_test,
+        margin=margin,
+        until_decided=until_decided,
+        spend=spend,
+        teachers=teachers,
+    )
     spec, view = find_study(space, study, storage)
+    if teachers > 1:
+        check_teachers(spec)
     start = find_baseline(baseline, spec, view)
     found = tuple(find_factor(name, start.config, spec) for name in factors)
     goal = best_config(spec, view)[1] if path else None
@@ -149,15 +191,23 @@ def make_design(
         "study": spec.study,
         "factor": factors,
         "baseline": baseline,
-        "seeds": seeds,
+        "seeds": seeds or (None if until_decided else DEFAULT_SEEDS),
         "factorial": factorial,
         "controls": controls,
         "path": path,
         "test": with_test,
         "no-share": not share,
         "retune": retune,
-        "budget": budget if retune else None,
+        "budget": budget if retune else spend,
+        "margin": None if margin is None else f"{margin:g}",
+        "until-decided": until_decided,
+        "teachers": teachers if teachers > 1 else None,
+        "family": "study" if one_budget else None,
     }
+    if seeds is None:
+        seeds = MOST if until_decided else DEFAULT_SEEDS
+    if until_decided:
+        seeds = most_seeds(seeds, len(arms), spend, _seconds_per_seed(arms, view))
     return Design(
         spec=spec,
         view=view,
@@ -165,7 +215,7 @@ def make_design(
         goal=goal,
         factors=found,
         arms=tuple(arms),
-        seeds=fresh_seeds(seeds, search_seed=spec.seed),
+        seeds=fresh_seeds(seeds * teachers, search_seed=spec.seed),
         crossed=factorial,
         controls=controls,
         retune=tuned,
@@ -178,7 +228,23 @@ def make_design(
         resources=spec.resources if workers is None else replace(spec.resources, workers=workers),
         command=_command(space, options, storage),
         notes=tuple(notes),
+        margin=margin,
+        until_decided=until_decided,
+        spend=spend,
+        teachers=teachers,
+        one_budget=one_budget,
     )
+
+
+def _seconds_per_seed(arms: Sequence[Arm], view: StudyView | None) -> float | None:
+    """Of training all arms with one seed, by what the study's trials took; None without any."""
+    records = [] if view is None else [record_of(trial) for trial in view.trials]
+    done = [record for record in records if record is not None and record.epochs]
+    epochs = sum(record.epochs for record in done)
+    if not epochs:
+        return None
+    each = sum(record.seconds for record in done) / epochs
+    return each * sum(int(arm.config["max_epochs"]) for arm in arms)
 
 
 def _check_options(

@@ -52,11 +52,20 @@ class ArmRow:
         probability_of_improvement: That the arm is truly the better one.
         mapsswe_p: p-value of the matched-pairs test of each seed.
         smallest_detectable: Points that such runs show in 80 % of studies.
-        more_seeds: More seeds that would show a difference of this size.
+        more_seeds: More seeds that show it with a chance of 80 %, if the true difference is as
+            large as the one seen.
         more_units: Utterances or signers needed where seeds alone cannot.
-        outcome: "shown better", "shown worse", "not shown", "not shown, one seed", "identical";
-            of an interaction "shown" or "not shown"; "" for the baseline.
+        outcome: One of `statistics.verdict.Outcome`; of an interaction "shown" or "not shown"; ""
+            for the baseline.
         sentence: The verdict.
+        tried_seeds: A number of more seeds that one may well run.
+        chance: That so many show it, under the same condition.
+        level: Of the interval; above 0.95 where it is corrected as p is.
+        same_p: p-value, after Holm's correction, that the arm is not the same within the margin.
+        collapsed: Places in `per_seed` of the runs that collapsed.
+        all_runs: Difference and 95 % interval with the collapsed runs; () where there are none.
+        unit_variance: Of the difference, what only more utterances divide, squared points.
+        looks: Of `--until-decided`: seeds at its last look; None without.
         note: What belongs to this row alone, such as the learning rate it chose; may be empty.
     """
 
@@ -80,6 +89,14 @@ class ArmRow:
     outcome: str = ""
     sentence: str = ""
     note: str = ""
+    tried_seeds: int | None = None
+    chance: float | None = None
+    level: float = 0.95
+    same_p: float | None = None
+    collapsed: tuple[int, ...] = ()
+    all_runs: tuple[float, ...] = ()
+    unit_variance: float | None = None
+    looks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,10 @@ class ResultTable:
         limits: What the intervals do not cover, sentences.
         measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
+        margin: Points within which arms count as the same; None where nobody asked.
+        shares: Of the variance of a difference, by source; empty where that is not known.
+        family: Comparisons that were corrected for together; None in results of before 0.2.
+        teachers: That taught the runs, one after another, with as many seeds each; 1 also without.
     """
 
     role: str
@@ -118,6 +139,10 @@ class ResultTable:
     limits: tuple[str, ...] = ()
     measure: str = "WER"
     minimize: bool = True
+    margin: float | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    family: int | None = None
+    teachers: int = 1
 
     def row(self, name: str) -> ArmRow:
         """The row of an arm."""

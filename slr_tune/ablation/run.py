@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.build_result import build_result
 from slr_tune.ablation.design import TUNING_SEED, Design
+from slr_tune.ablation.margins import check_margin, stored_results
 from slr_tune.ablation.path import walk
 from slr_tune.ablation.result import FORWARD, MAIN, RETUNED, AblationResult, PathStep
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.ablation.retune import retuned
-from slr_tune.errors import StudyLocked
+from slr_tune.ablation.study_family import Earlier
+from slr_tune.ablation.until_decided import Decided, SequentialPlan, decide, keep_plan
+from slr_tune.errors import SlrTuneError, StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
 from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
@@ -24,8 +28,12 @@ from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import WER, ArmRun, Measure
 from slr_tune.training.session import ray_log
-from slr_tune.training.teacher import Teacher, find_teacher
+from slr_tune.training.teacher import Teacher, find_teacher, other_teachers
+from slr_tune.training.workers import workers_here
 from trainables.registry import UNTAUGHT
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
 
 _STAGES = ".stages"
 """Below the study's ablations: what is trained is shared by all of them, and by `confirm`."""
@@ -45,6 +53,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
     spec, splits = design.spec, ["dev"] if design.measure.scored else []
     folder = study_folder(spec.study) / "ablations" / design.name
     mark = folder / LOOKING
+    earlier = stored_results(folder.parent)
     with opened_store(
         spec,
         talk,
@@ -54,8 +63,11 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         address=design.address,
         share=design.share,
         with_test=design.with_test,
+        before=lambda data: _check_margin(design, data, earlier),
     ) as (store, teacher):
-        runs, steps = _train(design, store)
+        teachers = _teachers(design, store, teacher, talk)
+        decided = _until_decided(design, store, folder) if design.until_decided else None
+        runs, steps = _train(design, store, teachers, decided)
         counts = {role: {s: store.counts(found, s) for s in splits} for role, found in runs.items()}
         if design.with_test:
             # All that can be refused has been, and all is trained: what is logged is a look.
@@ -63,7 +75,16 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
             for role in (MAIN, FORWARD):
                 if role in runs:
                     counts[role]["test"] = store.counts(runs[role], "test")
-    result = build_result(design, runs, counts, store=store, steps=steps, teacher=teacher)
+    result = build_result(
+        design,
+        runs,
+        counts,
+        store=store,
+        steps=steps,
+        teachers=teachers,
+        decided=decided,
+        earlier=Earlier.of(earlier, but=design.name),
+    )
     write_result(folder, result)
     mark.unlink(missing_ok=True)
     return read_result(folder), folder
@@ -81,6 +102,7 @@ def opened_store(
     share: bool = True,
     with_test: bool = False,
     by_epoch: bool = False,
+    before: Callable[[Dataset | None], None] | None = None,
 ) -> Iterator[tuple[RunStore, Teacher | None]]:
     """The trained runs of a study, with workers for those that are missing, and its teacher.
 
@@ -94,6 +116,7 @@ def opened_store(
         share: Whether runs share what they agree in.
         with_test: Whether the test split will be looked at.
         by_epoch: Whether to tell of each run's epochs, not of stages.
+        before: Refuses data before anything is trained on them.
 
     Raises:
         Interrupted: Before the teacher was trained.
@@ -106,6 +129,8 @@ def opened_store(
         data = prepare(spec.data, cache_root()) if spec.data else None
         if data is not None and measure.scored:
             check_comparable(data, ["dev", "test"] if with_test else ["dev"])
+        if before is not None:
+            before(data)
         log = study_folder(spec.study) / "ray.log"
         with training_pool(resources, address=address, data=data) as pool, ray_log(log):
             teacher = None
@@ -134,11 +159,17 @@ def look_at_test(folder: Path, reason: str, mark: Path, talk: Talk) -> None:
     talk.tell(opening_line(log_test_opening(folder, reason, mark=mark)))
 
 
-def _train(design: Design, store: RunStore) -> tuple[dict[str, list[ArmRun]], tuple[PathStep, ...]]:
+def _train(
+    design: Design, store: RunStore, teachers: Sequence[Teacher], decided: Decided | None
+) -> tuple[dict[str, list[ArmRun]], tuple[PathStep, ...]]:
     """All runs that the design asks for, by what they are for, the baseline's first."""
     trainable, seeds = design.spec.trainable, design.seeds
+    if decided is not None:
+        return {MAIN: decided.runs}, ()
     if design.goal is not None:
         return walk(store, design.baseline.config, design.goal, trainable=trainable, seeds=seeds)
+    if len(teachers) > 1:
+        return {MAIN: _taught(design, store, teachers)}, ()
     runs = {MAIN: store.train(design.arms, seeds)}
     if design.retune is not None:
         arms, tried = retuned(
@@ -146,6 +177,53 @@ def _train(design: Design, store: RunStore) -> tuple[dict[str, list[ArmRun]], tu
         )
         runs |= {RETUNED: store.train(arms, seeds), "tuning": tried}
     return runs, ()
+
+
+def _teachers(
+    design: Design, store: RunStore, teacher: Teacher | None, talk: Talk
+) -> list[Teacher]:
+    """The study's own teacher, and those that are crossed with the arms."""
+    if teacher is None:
+        return []
+    if design.teachers < 2 or store.data is None:
+        return [teacher]
+    more = design.teachers - 1
+    return [teacher, *other_teachers(design.spec, store.data, more, pool=store.pool, talk=talk)]
+
+
+def _taught(design: Design, store: RunStore, teachers: Sequence[Teacher]) -> list[ArmRun]:
+    """Every arm with every teacher, each teacher with seeds of its own; arm by arm."""
+    each = len(design.seeds) // len(teachers)
+    by_arm: dict[str, list[ArmRun]] = {arm.name: [] for arm in design.arms}
+    for place, teacher in enumerate(teachers):
+        with store.taught_by(teacher.checkpoint, teacher.hash):
+            seeds = design.seeds[place * each : (place + 1) * each]
+            for run in store.train(design.arms, seeds):
+                by_arm[run.arm.name].append(run)
+    return [run for runs in by_arm.values() for run in runs]
+
+
+def _until_decided(design: Design, store: RunStore, folder: Path) -> Decided:
+    """Keeps the plan, and follows it."""
+    plan = SequentialPlan.of(design.arms, design.seeds, design.margin, design.spend)
+    limit = None if design.spend is None else design.spend.seconds
+    workers = workers_here(design.resources) if limit else 1
+    return decide(store, design.arms, keep_plan(folder, plan), limit=limit, workers=workers)
+
+
+def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[AblationResult]) -> None:
+    """Refuses a margin that cannot be reached, or that a metric without points has."""
+    if design.margin is None:
+        return
+    if data is None or not design.measure.scored:
+        raise SlrTuneError(
+            f"--margin is in points of WER, and the run {design.spec.trainable} tells no errors",
+            hint="Leave out --margin.",
+        )
+    signers = set(data.dev.signers or ())
+    units = len(data.dev)
+    if len(signers) < 2:  # a spread between signers is not known before
+        check_margin(design.margin, earlier, units)
 
 
 def _locked(study: str) -> AbstractContextManager[object]:

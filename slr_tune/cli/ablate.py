@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slr_tune.cli.ablation_options import LEAST_SEEDS, SEEDS, BudgetType, SeedCount
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
 
 if TYPE_CHECKING:
+    from slr_tune.ablation.budget import Budget
     from slr_tune.ablation.design import Design
 
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     "slr-tune ablate search_spaces/distill.yaml --factor kd_blank --dry-run",
     "slr-tune ablate --factor temperature --factor kd_blank --factorial",
     "slr-tune ablate --factor kd_blank --retune lr --budget 3",
+    "slr-tune ablate --factor temperature --until-decided --budget 40runs",
+    "slr-tune ablate --factor dropout --margin 2.5",
+    "slr-tune ablate --factor kd_blank --teachers 3 --seeds 3",
     "slr-tune ablate --path",
 )
 @click.argument("space", required=False, type=click.Path(path_type=Path))
@@ -39,7 +44,37 @@ if TYPE_CHECKING:
     metavar="best|space|FILE",
     help="What arms are compared with. [default: the space's baseline, else the best trial]",
 )
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--seeds",
+    type=SeedCount(),
+    help=f"How many, from {LEAST_SEEDS}; with --until-decided the most. "
+    f"[default: {SEEDS}; with --until-decided 12]",
+)
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Add seeds until every arm is shown, shown to be the same, or hopeless.",
+)
+@click.option(
+    "--margin",
+    type=float,
+    metavar="POINTS",
+    help="Ask too which arms are the same within so many points of WER.",
+)
+@click.option(
+    "--teachers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Cross so many teachers, trained with other seeds, with the arms.",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["ablation", "study"]),
+    default="ablation",
+    show_default=True,
+    help="Give all ablations of the study one error budget.",
+)
 @click.option("--factorial", is_flag=True, help="Cross two factors: every level with every other.")
 @click.option(
     "--controls",
@@ -54,10 +89,10 @@ if TYPE_CHECKING:
 @click.option("--retune", metavar="SETTING", help="Let each arm tune this setting for itself too.")
 @click.option(
     "--budget",
-    type=click.IntRange(min=2),
-    default=3,
-    show_default=True,
-    help="Values that each arm may try with --retune.",
+    type=BudgetType(),
+    metavar="VALUES|RUNS|TIME",
+    help="Values that each arm may try with --retune [default: 3]; or what --until-decided may "
+    "spend, as 40runs or 6h.",
 )
 @click.option("--no-share", is_flag=True, help="Train every run by itself, to check the sharing.")
 @click.option(
@@ -73,12 +108,16 @@ def command(
     factors: tuple[str, ...],
     study: str | None,
     baseline: str | None,
-    seeds: int,
+    seeds: int | None,
+    until_decided: bool,
+    margin: float | None,
+    teachers: int,
+    family: str,
     factorial: bool,
     controls: bool,
     path: bool,
     retune: str | None,
-    budget: int,
+    budget: Budget | None,
     no_share: bool,
     with_test: bool,
     workers: int | None,
@@ -104,7 +143,12 @@ def command(
         controls=controls,
         path=path,
         retune=retune,
-        budget=budget,
+        budget=3 if budget is None or budget.values is None else budget.values,
+        margin=margin,
+        until_decided=until_decided,
+        spend=budget if budget is not None and (retune is None or budget.values is None) else None,
+        teachers=teachers,
+        one_budget=family == "study",
         share=not no_share,
         with_test=with_test,
         storage=storage,
@@ -125,8 +169,9 @@ def _ablate(design: Design, *, as_json: bool) -> int:
     from slr_tune.report.ablation import ablation_page, write_report
     from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
 
+    most = "at most " * design.until_decided
     tell(
-        f"Study {design.spec.study}. {design.title}; seeds: {len(design.seeds)}; "
+        f"Study {design.spec.study}. {design.title}; seeds: {most}{len(design.seeds)}; "
         f"baseline: {design.baseline.source}."
     )
     with interrupt_flag(tell) as asked:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slr_tune.cli.ablation_options import SEEDS, SeedCount
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_table
 from slr_tune.text import counted, points
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option("--study", help="[default: the one written last]")
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--seeds", type=SeedCount(), default=SEEDS, show_default=True)
 @click.option("--test", "with_test", is_flag=True, help="Open the test split; logged in the study.")
 @click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
 @storage_option

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from slr_tune.statistics.bootstrap import difference_distribution, resampled_totals
-from slr_tune.statistics.components import block_index, unit_totals, variance_components
+from slr_tune.statistics.collapse import Collapses, collapsed_runs, fisher
+from slr_tune.statistics.components import block_index
 from slr_tune.statistics.counts import (
     CorpusWer,
     ErrorCounts,
-    FloatArray,
     IntArray,
     corpus_wer,
     errors_of,
     words_of,
 )
 from slr_tune.statistics.difference import Difference
-from slr_tune.statistics.mapsswe import Mapsswe, mapsswe
-from slr_tune.statistics.multiplicity import holm, holm_levels
-from slr_tune.statistics.power import more_runs, smallest_detectable
+from slr_tune.statistics.family import Contrast, alone, with_family
+from slr_tune.statistics.moderation import scattering
+from slr_tune.statistics.shares import variance_shares
 from slr_tune.statistics.verdict import Verdict, judge
 
 RESAMPLES = 10_000
+ENOUGH_SEEDS = 5
+"""With so many the test holds in every setting that was simulated."""
 _FEW_SIGNERS = 5
 
 
@@ -52,6 +53,8 @@ class Comparison:
         words: Reference words.
         resamples: Draws of the bootstrap.
         limits: Sentences on what the intervals do not cover, for the report. May be empty.
+        shares: Of the variance of a difference, by source; see `shares`.
+        family: Comparisons that were corrected for together.
     """
 
     baseline: str
@@ -62,6 +65,8 @@ class Comparison:
     words: int
     resamples: int
     limits: tuple[str, ...]
+    shares: Mapping[str, float] = field(default_factory=dict)
+    family: int = 0
 
     def __getitem__(self, name: str) -> ArmResult:
         """The arm of that name."""
@@ -76,6 +81,13 @@ def compare(
     signers: Sequence[Hashable] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    margin: float | None = None,
+    collapses: bool | Mapping[str, Sequence[bool]] = False,
+    teachers: int = 1,
+    unequal: bool = False,
+    judged: Mapping[str, Difference] | None = None,
+    family: int | None = None,
+    others: Sequence[float] = (),
 ) -> Comparison:
     """Compares every arm with the baseline, as one family.
 
@@ -88,6 +100,14 @@ def compare(
             resampled. One signer alone cannot be; utterances are then, and `limits` says so.
         resamples: Draws of the bootstrap, from 100.
         seed: Of the bootstrap: the same input gives the same output.
+        margin: Points of WER within which two arms count as the same; None not to ask.
+        collapses: Whether runs that collapsed are set aside, see `collapse`; or which did, by arm.
+        teachers: Teachers that taught the runs, one after another with as many seeds each; then
+            teachers are what is replicated.
+        unequal: Whether arms may have only the first of the baseline's seeds.
+        judged: Differences of these arms that were corrected already, as part of another family.
+        family: Comparisons of that family.
+        others: p-values of comparisons made elsewhere that share the error budget.
 
     Returns:
         Word error rates, differences with intervals, tests and verdicts.
@@ -97,20 +117,25 @@ def compare(
             there are fewer than two utterances with words, or too few resamples.
     """
     errors = {name: errors_of(counts) for name, counts in arms.items()}
-    shape = _common_shape(errors, baseline)
+    shape = _common_shape(errors, baseline, unequal=unequal)
     if resamples < 100:
         raise ValueError(f"{resamples} resamples: an interval needs at least 100")
     lengths = words_of(words, shape[1])
     if np.count_nonzero(lengths) < 2:
         raise ValueError("a comparison needs at least two utterances with reference words")
-    blocks = None if signers is None else block_index(signers, shape[1])
-    number = None if blocks is None else int(blocks.max()) + 1
-    limits = _limits(shape[0], number)
+    blocks, number = _blocks(signers, shape[1])
+    limits = [*_limits(shape[0] if teachers == 1 else teachers, number), *_scatter(errors, lengths)]
     if number == 1:
-        blocks = number = None
-    found = _differences(errors, lengths, blocks, baseline=baseline, draws=(resamples, seed))
-    differences = _with_family(found)
-    family = sum(not difference.identical for difference in differences.values())
+        number = None
+    differences = judged
+    if differences is None:
+        flags = collapses if isinstance(collapses, Mapping) else None
+        flags = collapsed_runs(_wer(errors, lengths)) if collapses is True else flags
+        contrasts = contrasts_with(errors, baseline, flags=flags, teachers=teachers)
+        found = alone(contrasts, lengths, blocks, resamples=resamples, seed=seed)
+        differences = with_family(found, others=others, margin=margin)
+    if family is None:
+        family = sum(not one.identical for one in differences.values()) + len(others)
     unit = "utterances" if blocks is None else "signers"
     verdicts = {
         name: judge(name, baseline, difference, family=family, unit=unit)
@@ -121,94 +146,80 @@ def compare(
         for name, counts in arms.items()
     ]
     total = int(lengths.sum())
-    return Comparison(baseline, tuple(results), *shape, number, total, resamples, limits)
+    return Comparison(
+        baseline,
+        tuple(results),
+        *shape,
+        number,
+        total,
+        resamples,
+        tuple(limits),
+        shares=variance_shares(differences.values(), unit=unit),
+        family=family,
+    )
 
 
-def _common_shape(errors: Mapping[str, IntArray], baseline: str) -> tuple[int, int]:
-    """Seeds and utterances, the same in all arms."""
+def _blocks(
+    signers: Sequence[Hashable] | None, utterances: int
+) -> tuple[IntArray | None, int | None]:
+    """Numbered signers, None where they cannot be resampled; and how many there are."""
+    if signers is None:
+        return None, None
+    blocks = block_index(signers, utterances)
+    number = int(blocks.max()) + 1
+    return (None if number == 1 else blocks), number
+
+
+def contrasts_with(
+    errors: Mapping[str, IntArray],
+    baseline: str,
+    *,
+    flags: Mapping[str, Sequence[bool]] | None = None,
+    teachers: int = 1,
+) -> dict[str, Contrast]:
+    """Every arm against the baseline, on the seeds that both have.
+
+    Args:
+        errors: By arm, (seeds, utterances).
+        baseline: Name of the arm the others are compared with.
+        flags: Runs that collapsed, by arm; None where nobody looked.
+        teachers: As in `compare`.
+    """
+    found = {}
+    for name in errors:
+        if name == baseline:
+            continue
+        ours, theirs = errors[name], errors[baseline][: len(errors[name])]
+        trained = gone = None
+        if flags is not None:
+            first, second = (np.array(flags[n][: len(ours)]) for n in (name, baseline))
+            fallen = int(first.sum()), int(second.sum())
+            gone = Collapses(*fallen, len(ours), fisher(*fallen, len(ours)))
+            trained = ~(first | second)
+        found[name] = Contrast(ours, theirs, trained, gone, teachers)
+    return found
+
+
+def _wer(errors: Mapping[str, IntArray], words: IntArray) -> dict[str, list[float]]:
+    total = words.sum()
+    return {name: (100.0 * runs.sum(axis=1) / total).tolist() for name, runs in errors.items()}
+
+
+def _common_shape(
+    errors: Mapping[str, IntArray], baseline: str, *, unequal: bool
+) -> tuple[int, int]:
+    """Seeds and utterances of the baseline, the same in all arms."""
     if baseline not in errors:
         raise ValueError(f"no arm is called {baseline!r}; there are {', '.join(map(repr, errors))}")
     shape = errors[baseline].shape
     for name, array in errors.items():
-        if array.shape != shape:
+        seeds = (shape[0],) if not unequal else range(1, shape[0] + 1)
+        if array.shape[1] != shape[1] or len(array) not in seeds:
             raise ValueError(
                 f"arm {name!r} has (seeds, utterances) {array.shape}, the baseline has {shape}; "
                 "compare the seeds that all arms have"
             )
     return shape[0], shape[1]
-
-
-def _differences(
-    errors: Mapping[str, IntArray],
-    words: IntArray,
-    blocks: IntArray | None,
-    *,
-    baseline: str,
-    draws: tuple[int, int],
-) -> dict[str, Difference]:
-    """Every arm alone against the baseline, all from the same resamples (number, seed)."""
-    others = [name for name in errors if name != baseline]
-    per_unit = [unit_totals(errors[name] - errors[baseline], blocks) for name in others]
-    unit_words = unit_totals(words, blocks)
-    columns = np.column_stack([*(values.mean(axis=0) for values in per_unit), unit_words])
-    resamples, seed = draws
-    drawn = resampled_totals(columns, resamples=resamples, seed=seed)
-    found = {}
-    for column, (name, values) in enumerate(zip(others, per_unit, strict=True)):
-        totals = (drawn[:, column], drawn[:, -1])
-        pairs = zip(errors[name], errors[baseline], strict=True)
-        tests = tuple(mapsswe(ours, theirs) for ours, theirs in pairs)
-        found[name] = _difference(values, unit_words, totals, tests, seed=seed)
-    return found
-
-
-def _difference(
-    values: FloatArray,
-    words: FloatArray,
-    totals: tuple[FloatArray, FloatArray],
-    tests: tuple[Mapsswe, ...],
-    *,
-    seed: int,
-) -> Difference:
-    """One arm: `values` (seeds, units), with resampled errors and words, (resamples,) each."""
-    per_seed = 100.0 * values.sum(axis=1) / words.sum()
-    points = float(100.0 * values.sum() / (len(values) * words.sum()))  # exactly 0 where tied
-    components = variance_components(values, words)
-    distribution = difference_distribution(
-        points, components, errors=totals[0], words=totals[1], seed=seed
-    )
-    low, high = distribution.interval()
-    p_value = distribution.p_value()
-    return Difference(
-        points=points,
-        low=low,
-        high=high,
-        per_seed=tuple(per_seed.tolist()),
-        p_value=p_value,
-        holm_p=p_value,
-        probability_of_improvement=distribution.probability_of_improvement(),
-        mapsswe=tests,
-        components=components,
-        identical=not values.any(),
-    )
-
-
-def _with_family(alone: Mapping[str, Difference]) -> dict[str, Difference]:
-    """Adds what depends on the other arms. An identical arm is no test, and costs them nothing."""
-    family = dict(alone)
-    tested = [name for name, difference in alone.items() if not difference.identical]
-    p_values = [alone[name].p_value for name in tested]
-    corrected = zip(tested, holm(p_values), holm_levels(p_values), strict=True)
-    for name, holm_p, level in corrected:
-        difference = alone[name]
-        components = difference.components
-        family[name] = replace(
-            difference,
-            holm_p=holm_p,
-            smallest_detectable=smallest_detectable(components, alpha=level),
-            more=more_runs(difference.points, components, alpha=level),
-        )
-    return family
 
 
 def _limits(seeds: int, signers: int | None) -> tuple[str, ...]:
@@ -229,3 +240,34 @@ def _limits(seeds: int, signers: int | None) -> tuple[str, ...]:
             "and the intervals are wide."
         )
     return tuple(found)
+
+
+def _scatter(errors: Mapping[str, IntArray], words: IntArray) -> list[str]:
+    """A warning where one arm's runs, or the baseline's, scatter far more than the others'."""
+    wer = {
+        name: [value for value, gone in zip(values, fallen, strict=True) if not gone]
+        for (name, values), fallen in zip(
+            _wer(errors, words).items(), collapsed_runs(_wer(errors, words)).values(), strict=True
+        )
+        if len(values) > 1
+    }
+    wer = {name: values for name, values in wer.items() if len(values) > 1}
+    variances = [float(np.var(values, ddof=1)) for values in wer.values()]
+    found: list[str] = []
+    flags = scattering(variances, [len(values) for values in wer.values()])
+    for name, variance, far in zip(wer, variances, flags, strict=True):
+        if not far:
+            continue
+        others = [v for other, v in zip(wer, variances, strict=True) if other != name]
+        few = len(wer[name]) < ENOUGH_SEEDS
+        found.append(
+            f"The runs of {name} scatter far more over the seeds than the others (standard "
+            f"deviation {variance**0.5:.1f} against {np.mean(others) ** 0.5:.1f} points). "
+            + (
+                f"With {len(wer[name])} seeds such a family errs in up to about 7 studies of "
+                f"100, not 5: run {ENOUGH_SEEDS} seeds."
+                if few
+                else "Look at its learning curves; the test holds with so many seeds."
+            )
+        )
+    return found

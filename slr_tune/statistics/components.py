@@ -19,7 +19,11 @@ wide as the interaction, which is known from all utterances, makes it by itself.
 would cover up to 98.7 % with three seeds where the interaction rules; half of it costs nothing.
 
 Where signers are known a whole signer is left out at a time: utterances of one signer fail
-together, and 600 utterances of 9 signers say less than 600 of 600.
+together, and 600 utterances of 9 signers say less than 600 of 600. With up to four signers nothing
+is subtracted and nothing drawn in: a jackknife of so few is too uncertain to take a part off.
+
+V_seed is known from few numbers. `moderation` lets the other arms of a family say something of it
+(`estimate` gives what it needs, `finished` takes what it found).
 
 Sources: Cameron, Gelbach and Miller 2011, "Robust inference with multiway clustering", equation
 2.11; Owen 2007, "The pigeonhole bootstrap", section 3, for the crossed layout; MacKinnon, Nielsen
@@ -38,6 +42,8 @@ from slr_tune.statistics.counts import FloatArray, IntArray
 
 _DRAWN_IN = 0.15
 """How far the interval of up to three seeds is drawn in at most; see `bootstrap`."""
+FEW_SIGNERS = 4
+"""Up to so many signers, the interaction is not subtracted from their variance."""
 _LEAST_WIDTH = 0.5
 """Least width of an interval, in widths of the one that the interaction gives by itself."""
 
@@ -54,6 +60,8 @@ class VarianceComponents:
         seeds: Seeds that were run.
         units: Utterances, or signers, that were resampled.
         effective_units: As many units of equal size would say as much: (sum w)^2 / sum w^2.
+        prior: Degrees of freedom that the other arms lend to the seeds' part; see `moderation`.
+        drawn: Whether the interval is drawn in; see `bootstrap`.
     """
 
     seed: float
@@ -61,6 +69,8 @@ class VarianceComponents:
     seeds: int
     units: int
     effective_units: float
+    prior: float = 0.0
+    drawn: bool = True
 
     @property
     def standard_error(self) -> float:
@@ -75,8 +85,8 @@ class VarianceComponents:
 
     @property
     def seed_df(self) -> float:
-        """Degrees of freedom of the seeds' part, from 1."""
-        return float(max(self.seeds - 1, 1))
+        """Degrees of freedom of the seeds' part, from 1: its own and those that are lent."""
+        return self.prior + float(max(self.seeds - 1, 1))
 
     @property
     def unit_df(self) -> float:
@@ -86,6 +96,8 @@ class VarianceComponents:
     @property
     def drawn_in(self) -> float:
         """Factor on the width of the interval, at most 1; see `bootstrap`."""
+        if not self.drawn:
+            return 1.0
         share = self.seed_share
         most = _DRAWN_IN * min(2.0 / self.seed_df, 1.0) ** 2
         # x (1 - x)^3 has its peak, 27 / 256, where the seeds are a quarter of the variance.
@@ -108,7 +120,7 @@ def _least_share(seeds: int) -> float:
     return ratio**2
 
 
-def unit_totals(values: IntArray, blocks: IntArray | None) -> FloatArray:
+def unit_totals(values: IntArray | FloatArray, blocks: IntArray | None) -> FloatArray:
     """Sums counts (..., utterances) within blocks: (..., units); as they are without blocks."""
     counts = values.astype(np.float64)
     if blocks is None:
@@ -126,15 +138,74 @@ def block_index(blocks: Sequence[Hashable], utterances: int) -> IntArray:
     return np.array([number.setdefault(block, len(number)) for block in blocks], dtype=np.int64)
 
 
-def variance_components(difference: FloatArray, words: FloatArray) -> VarianceComponents:
-    """Splits the variance of a difference in WER between seeds and utterances.
+@dataclass(frozen=True)
+class Estimate:
+    """What the runs of one arm alone say of the noise of its difference, in squared points.
+
+    Attributes:
+        per_seed: Variance over the seeds of the difference of one seed; 0 with one seed.
+        interaction: V_interaction, of the mean over the seeds; 0 with one seed.
+        jackknife: V_utterance, of the mean over the seeds.
+        seeds: Seeds that were run.
+        units: Utterances, or signers, that were resampled.
+        effective_units: As many units of equal size would say as much.
+        few_signers: Whether the units are so few signers that nothing is subtracted.
+        nested: Variance over the seeds of one teacher, where the replicates are teachers with
+            `nested_seeds` seeds each; else 0.
+        nested_seeds: Seeds of each teacher; 1 without teachers.
+    """
+
+    per_seed: float
+    interaction: float
+    jackknife: float
+    seeds: int
+    units: int
+    effective_units: float
+    few_signers: bool = False
+    nested: float = 0.0
+    nested_seeds: int = 1
+
+    def finished(self, *, per_seed: float | None = None, prior: float = 0.0) -> VarianceComponents:
+        """The variances of the difference.
+
+        Args:
+            per_seed: Moderated variance over the seeds; None for the arm's own.
+            prior: Degrees of freedom that the other arms lent to it.
+        """
+        own = self.per_seed if per_seed is None else per_seed
+        seed, unit = own / self.seeds, self.jackknife
+        if self.seeds > 1:
+            seed = max(seed, _least_share(self.seeds) * self.interaction)
+            seed = max(seed, self.nested / (self.seeds * self.nested_seeds))
+        if not self.few_signers:
+            unit = max(unit - self.interaction, 0.0)
+        return VarianceComponents(
+            seed,
+            unit,
+            self.seeds,
+            self.units,
+            self.effective_units,
+            prior=prior,
+            drawn=not self.few_signers,
+        )
+
+
+def estimate(
+    difference: FloatArray,
+    words: FloatArray,
+    *,
+    signers: bool = False,
+    nested: float = 0.0,
+    nested_seeds: int = 1,
+) -> Estimate:
+    """What the runs of one arm say of the noise of its difference.
 
     Args:
         difference: Errors of the arm minus errors of the baseline, (seeds, units).
         words: Reference words, (units,).
-
-    Returns:
-        Variances of the difference of the mean over seeds, in squared points of WER.
+        signers: Whether the units are signers.
+        nested: See `Estimate`.
+        nested_seeds: See `Estimate`.
 
     Raises:
         ValueError: Fewer than two units, or one unit holds every word.
@@ -145,14 +216,39 @@ def variance_components(difference: FloatArray, words: FloatArray) -> VarianceCo
         raise ValueError("a difference needs reference words in at least two utterances or signers")
     per_seed = difference.sum(axis=1) / words.sum()  # (S,)
     residual = difference.mean(axis=0) - per_seed.mean() * words  # (units,)
-    scale = (units - 1) / units
-    unit = scale * float(np.sum((residual / rest) ** 2))
-    seed = 0.0
+    scale = 1e4 * (units - 1) / units
+    variance = interaction = 0.0
     if seeds > 1:
-        seed = float(per_seed.var(ddof=1)) / seeds
+        variance = 1e4 * float(per_seed.var(ddof=1))
         alone = difference - per_seed[:, None] * words - residual  # (S, units)
         interaction = scale * float(np.sum((alone / rest) ** 2)) / (seeds * (seeds - 1))
-        unit = max(unit - interaction, 0.0)
-        seed = max(seed, _least_share(seeds) * interaction)
-    effective = float(words.sum() ** 2 / np.sum(words**2))
-    return VarianceComponents(1e4 * seed, 1e4 * unit, seeds, units, effective)
+    return Estimate(
+        variance,
+        interaction,
+        scale * float(np.sum((residual / rest) ** 2)),
+        seeds,
+        units,
+        float(words.sum() ** 2 / np.sum(words**2)),
+        few_signers=signers and units <= FEW_SIGNERS,
+        nested=nested,
+        nested_seeds=nested_seeds,
+    )
+
+
+def variance_components(
+    difference: FloatArray, words: FloatArray, *, signers: bool = False
+) -> VarianceComponents:
+    """Splits the variance of a difference in WER between seeds and utterances, of one arm alone.
+
+    Args:
+        difference: Errors of the arm minus errors of the baseline, (seeds, units).
+        words: Reference words, (units,).
+        signers: Whether the units are signers.
+
+    Returns:
+        Variances of the difference of the mean over seeds, in squared points of WER.
+
+    Raises:
+        ValueError: As `estimate`.
+    """
+    return estimate(difference, words, signers=signers).finished()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from slr_tune.statistics.counts import IntArray
+from slr_tune.statistics.counts import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Mapsswe:
     segments: int
 
 
-def mapsswe(errors: IntArray, baseline: IntArray) -> Mapsswe:
+def mapsswe(errors: IntArray | FloatArray, baseline: IntArray | FloatArray) -> Mapsswe:
     """Tests whether two systems make the same number of errors per segment.
 
     With Z_i the errors of the arm minus those of the baseline in segment i, and n segments,

@@ -46,6 +46,24 @@ def holm_levels(p_values: Sequence[float], level: float = 0.05) -> list[float]:
     return [level / int(np.sum(p >= value)) for value in p]
 
 
+def decision_levels(p_values: Sequence[float], level: float = 0.05) -> list[float]:
+    """The level at which Holm decided each comparison: intervals of it agree with the decisions.
+
+    Holm goes from the smallest p-value on and stops at the first that is not below its level; all
+    that are left are held to that one. An interval of 1 - this level leaves out zero exactly where
+    the comparison is shown.
+
+    Args:
+        p_values: One for each comparison of the family, 0..1.
+        level: Of the family.
+    """
+    found = holm_levels(p_values, level)
+    open_ones = [at for p, at in zip(p_values, found, strict=True) if p >= at]
+    stop = min(open_ones, default=level)
+    shown = [adjusted < level for adjusted in holm(p_values)]
+    return [at if done else stop for at, done in zip(found, shown, strict=True)]
+
+
 def _checked(p_values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     p = np.asarray(p_values, dtype=np.float64).reshape(-1)
     if not np.all((p >= 0.0) & (p <= 1.0)):

@@ -1,18 +1,21 @@
-"""Differences of runs that tell nothing but a number: a paired t test over the seeds alone."""
+"""Differences of runs that tell nothing but a number: a paired t test over the seeds alone.
+
+The arms' variances are moderated and the family is corrected as where errors are known.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scipy.special import stdtr, stdtrit
 
 from slr_tune.statistics.components import VarianceComponents
-from slr_tune.statistics.difference import LEVEL, Difference
-from slr_tune.statistics.multiplicity import holm
-from slr_tune.statistics.power import more_runs, smallest_detectable
+from slr_tune.statistics.difference import Difference
+from slr_tune.statistics.family import Key, with_family
+from slr_tune.statistics.moderation import Moderated, moderated
 
 _ROUNDING = 1e-9
 """A spread below this share of the values comes from the last digits of the numbers alone."""
@@ -34,41 +37,93 @@ def metric_differences(
     Returns:
         By arm, in units of the metric. What is not known, for want of a test, is NaN.
     """
-    found = {
-        name: _paired_t(numbers, values[baseline], minimize=minimize)
-        for name, numbers in values.items()
-        if name != baseline
-    }
-    tested = {n: d for n, d in found.items() if not (d.identical or math.isnan(d.p_value))}
-    corrected = holm([difference.p_value for difference in tested.values()])
-    for (name, difference), holm_p in zip(tested.items(), corrected, strict=True):
-        judged = replace(difference, holm_p=holm_p)
-        more = None if judged.shown else more_runs(difference.points, difference.components)
-        found[name] = replace(judged, more=more)
+    pairs = {n: (v, values[baseline][: len(v)]) for n, v in values.items() if n != baseline}
+    return metric_family(metric_alone(pairs, minimize=minimize))
+
+
+def metric_alone(
+    pairs: Mapping[Key, tuple[Sequence[float], Sequence[float]]],
+    *,
+    minimize: bool,
+    weights: Mapping[Key, float] | None = None,
+) -> dict[Key, Difference]:
+    """Each pair of (arm, baseline) by itself, values by seed; the seed variances moderated.
+
+    Args:
+        pairs: By name.
+        minimize: Whether smaller values are better.
+        weights: Variance of each, if all runs scatter alike, in that of one arm against another.
+    """
+    found = {n: _paired_t(*pair, minimize=minimize) for n, pair in pairs.items()}
+    tested = [n for n, d in found.items() if not (d.identical or math.isnan(d.p_value))]
+    own = [found[n].components for n in tested]
+    scales = [1.0 if weights is None else weights[n] for n in tested]
+    lent = moderated([c.seed * c.seeds for c in own], [c.seeds for c in own], scales)
+    for name, prior in zip(tested, lent, strict=True):
+        found[name] = _paired_t(*pairs[name], minimize=minimize, prior=prior)
     return found
 
 
-def _paired_t(numbers: Sequence[float], baseline: Sequence[float], *, minimize: bool) -> Difference:
+def metric_family(
+    found: Mapping[Key, Difference],
+    *,
+    others: Sequence[float] = (),
+    corrected_intervals: bool = False,
+) -> dict[Key, Difference]:
+    """Adds what depends on the other arms; see `family.with_family`."""
+    family = with_family(found, others=others, corrected_intervals=corrected_intervals)
+    return {name: replace(d, more=None) if d.shown else d for name, d in family.items()}
+
+
+@dataclass(frozen=True)
+class _Seeds:
+    """Where a true difference may lie by the seeds alone: a t distribution."""
+
+    mean: float
+    error: float
+    df: float
+
+    def below(self, points: float) -> float:
+        return float(stdtr(self.df, (points - self.mean) / self.error))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        reach = self.error * float(stdtrit(self.df, 0.5 + level / 2))
+        return self.mean - reach, self.mean + reach
+
+
+def _paired_t(
+    numbers: Sequence[float],
+    baseline: Sequence[float],
+    *,
+    minimize: bool,
+    prior: Moderated | None = None,
+) -> Difference:
     per_seed = [a - b for a, b in zip(numbers, baseline, strict=True)]
     count, mean = len(per_seed), statistics.mean(per_seed)
     largest = max(map(abs, (*numbers, *baseline)))
     alike = max(per_seed) - min(per_seed) <= _ROUNDING * largest
     error = math.nan if count == 1 or alike else statistics.stdev(per_seed) / math.sqrt(count)
-    reach = error * float(stdtrit(count - 1, 1 - LEVEL / 2))
-    less = float(stdtr(count - 1, -mean / error))
-    components = VarianceComponents(error**2, 0.0, count, count, float(count))
+    lent = 0.0
+    if prior is not None:
+        error, lent = math.sqrt(prior.variance / count), prior.prior
+    components = VarianceComponents(error**2, 0.0, count, count, float(count), prior=lent)
+    spread = _Seeds(mean, error, components.seed_df)
+    low, high = spread.interval()
+    less = spread.below(0.0)
+    identical = not any(per_seed)
+    known = not (math.isnan(error) or identical)
     difference = Difference(
         points=mean,
-        low=mean - reach,
-        high=mean + reach,
+        low=low,
+        high=high,
         per_seed=tuple(per_seed),
         p_value=2 * min(less, 1 - less),
         holm_p=math.nan,
         probability_of_improvement=less if minimize else 1 - less,
         components=components,
-        smallest_detectable=None if math.isnan(error) else smallest_detectable(components),
-        identical=not any(per_seed),
+        identical=identical,
+        spread=spread if known else None,
     )
-    if difference.identical and count > 1:
+    if identical and count > 1:
         return replace(difference, low=0.0, high=0.0, p_value=1.0)
     return difference

@@ -12,15 +12,20 @@ from slr_tune.statistics.power import MOST_SEEDS
 
 _MOST_NAMED = 4
 """Arms that a sentence names; of more it names three and counts the others."""
+_IF = "If the true difference is as large as the one seen,"
 _MOST_UNITS = 100_000
 """Utterances (or signers) above which the number itself says nothing any more."""
 
 
 class Outcome(StrEnum):
-    """The five verdicts there are."""
+    """The verdicts there are."""
 
     BETTER = "shown better"
     WORSE = "shown worse"
+    SAME = "the same within the margin"
+    INCONCLUSIVE = "inconclusive"
+    BETTER_WHERE_IT_TRAINS = "better where it trains, collapses more often"
+    WORSE_WHERE_IT_TRAINS = "worse where it trains, collapses less often"
     NOT_SHOWN = "not shown"
     ONE_SEED = "not shown, one seed"
     IDENTICAL = "identical"
@@ -56,7 +61,9 @@ def judge(
     Returns:
         The outcome with its sentence.
     """
-    outcome = Outcome.ONE_SEED if difference.components.seeds == 1 else _outcome(difference)
+    outcome = _outcome(difference)
+    if difference.components.seeds == 1 and not difference.too_few_trained:
+        outcome = Outcome.ONE_SEED
     if difference.identical:
         outcome = Outcome.IDENTICAL
     pair = f"{arm} against {baseline}"
@@ -71,22 +78,75 @@ def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, 
     if outcome is Outcome.ONE_SEED:
         return _one_seed(pair, difference, unit)
     seen = f"{pair}: {difference_text(difference)}, {runs}"
-    holm = p_text(difference.holm_p)
-    if difference.shown:
-        return f"{outcome.capitalize()}: {seen}, {'Holm p' if family > 1 else 'p'} {holm}."
-    reasons = [f"Not shown: {seen}."]
+    p_text_of = f"{'Holm p' if family > 1 else 'p'} {p_text(difference.holm_p)}"
+    collapses = collapse_text(difference)
+    if difference.too_few_trained:
+        return f"Not shown: {pair}: fewer than two seeds in which both trained. {collapses}"
+    margin = difference.margin or 0.0
+    if outcome in (Outcome.BETTER, Outcome.WORSE):
+        within = f", and the same within {margin:g} points" * difference.same
+        return f"{outcome.capitalize()}: {seen}, {p_text_of}{within}. {collapses}".rstrip()
+    if outcome is Outcome.SAME:
+        text = f"The same within {margin:g} points: {seen}, p {p_text(difference.same_p or 0.0)}"
+        return f"{text} for a larger difference. {collapses}".rstrip()
+    if outcome in (Outcome.BETTER_WHERE_IT_TRAINS, Outcome.WORSE_WHERE_IT_TRAINS):
+        return f"{outcome.capitalize()}: {seen}, {p_text_of}. {collapses}"
+    lead = "Not shown" if difference.margin is None else "Inconclusive"
+    reasons = [f"{lead}: {seen}."]
     if difference.leaves_out_zero:
         reasons.append(
             f"Its own interval leaves out zero, but among {family} comparisons "
-            f"chance does that too often (Holm p {holm})."
+            f"chance does that too often (Holm p {p_text(difference.holm_p)})."
         )
-    return " ".join([*reasons, _what_would_show(difference, unit)])
+    reasons.append(difference.stopped or _what_would_show(difference, unit))
+    if difference.margin is not None and not difference.stopped:
+        reasons.append(_what_would_be_same(difference))
+    return " ".join([*reasons, collapses]).rstrip()
+
+
+def collapse_text(difference: Difference) -> str:
+    """How many runs collapsed, and the difference with them; empty where none did."""
+    gone = difference.collapses
+    if gone is None or not gone.any:
+        return ""
+    text = (
+        f"{gone.arm} of {gone.seeds} runs collapsed, of the baseline {gone.baseline} of "
+        f"{gone.seeds} (Fisher's exact p {p_text(gone.p_value)})."
+    )
+    if difference.all_runs is None:
+        return text
+    points, interval = measured(*difference.all_runs)
+    return f"{text} All runs: {points} points {interval}, no verdict."
+
+
+def _what_would_be_same(difference: Difference) -> str:
+    """What it would take to show that a difference is within the margin."""
+    needed, margin = difference.seeds_for_same, difference.margin or 0.0
+    if needed is None:
+        return (
+            f"No number of seeds would show arms without any difference within {margin:g} points."
+        )
+    if needed <= difference.components.seeds:
+        return f"Were there no difference, such runs would mostly show it within {margin:g} points."
+    return (
+        f"Were there no difference, {needed} seeds in all would show it within {margin:g} points "
+        "in four studies of five."
+    )
 
 
 def _outcome(difference: Difference, *, minimize: bool = True) -> Outcome:
-    if not difference.shown:
+    if difference.too_few_trained:
         return Outcome.NOT_SHOWN
-    return Outcome.BETTER if (difference.points < 0) == minimize else Outcome.WORSE
+    if difference.shown:
+        better = (difference.points < 0) == minimize
+        whole = difference.all_runs
+        if whole is not None and whole[0] != 0.0 and ((whole[0] < 0) == minimize) != better:
+            one, other = Outcome.BETTER_WHERE_IT_TRAINS, Outcome.WORSE_WHERE_IT_TRAINS
+            return one if better else other
+        return Outcome.BETTER if better else Outcome.WORSE
+    if difference.same:
+        return Outcome.SAME
+    return Outcome.NOT_SHOWN if difference.margin is None else Outcome.INCONCLUSIVE
 
 
 def judge_metric(
@@ -118,8 +178,8 @@ def judge_metric(
         f"{outcome.capitalize()}: {pair}: {size} [{difference.low:+.3g}, {difference.high:+.3g}], "
         f"{seeds} seeds, Holm p {p_text(difference.holm_p)}."
     )
-    if difference.more is not None and difference.more.seeds is not None:
-        sentence += f" About {difference.more.seeds} more seeds would settle such a difference."
+    if outcome is Outcome.NOT_SHOWN and difference.more is not None:
+        sentence += f" {_chance(difference, 'seeds')}"
     return Verdict(outcome, sentence)
 
 
@@ -131,16 +191,18 @@ def judge_interaction(
     holm_p: float,
     seeds: int,
     measure: str,
+    more: str = "",
 ) -> tuple[bool, str]:
     """Whether two levels do more together than apart is shown, and the sentence that says it.
 
     Args:
         pair: The two levels as they are called in the report.
         points: The effect together, less the effects apart.
-        interval: Its 95 % interval, None where there is none.
-        holm_p: p-value after Holm's correction over all pairs.
+        interval: Its interval, corrected as p is; None where there is none.
+        holm_p: p-value after Holm's correction.
         seeds: Seeds of every arm.
         measure: "WER", or the name of the metric.
+        more: What it would take to show it; may be empty.
     """
     digits, unit = (1, "points") if measure == "WER" else (3, f"in {measure}")
     text, shown, one = f"{signed_points(points, digits)} {unit}", False, ", one seed" * (seeds == 1)
@@ -149,7 +211,7 @@ def judge_interaction(
         shown = seeds > 1 and holm_p < LEVEL and (low > 0 or high < 0)
         text += f" [{signed_points(low, digits)}, {signed_points(high, digits)}]"
     outcome = "Shown" if shown else "Not shown"
-    return shown, f"{outcome}: {pair}: {text} more than apart{one}."
+    return shown, f"{outcome}: {pair}: {text} more than apart{one}. {more}".rstrip()
 
 
 def overall_interaction(shown: Sequence[str]) -> str:
@@ -182,18 +244,26 @@ def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
         for outcome in Outcome
     }
     better, worse = named[Outcome.BETTER], named[Outcome.WORSE]
-    same = named[Outcome.IDENTICAL]
-    still_open = named[Outcome.NOT_SHOWN] + named[Outcome.ONE_SEED]
+    same, within = named[Outcome.IDENTICAL], named[Outcome.SAME]
+    still_open = named[Outcome.NOT_SHOWN] + named[Outcome.ONE_SEED] + named[Outcome.INCONCLUSIVE]
     sentences = []
     if better:
         sentences.append(f"Shown better than {baseline}: {_listed(better, verdicts)}.")
     if worse:
         than = "" if better else f" than {baseline}"
         sentences.append(f"Shown worse{than}: {_listed(worse, verdicts)}.")
+    for mixed in (Outcome.BETTER_WHERE_IT_TRAINS, Outcome.WORSE_WHERE_IT_TRAINS):
+        if named[mixed]:
+            sentences.append(f"{mixed.capitalize()}: {_listed(named[mixed], verdicts)}.")
+    if within:
+        differences = (verdicts[name].difference for name in within)
+        margin = next((d.margin for d in differences if d is not None and d.margin), 0.0)
+        sentences.append(f"The same as {baseline} within {margin:g} points: {', '.join(within)}.")
     if sentences and still_open:
         several = f"the other {len(still_open)} arms"
         which = still_open[0] if len(still_open) == 1 else several
-        sentences.append(f"Not shown to differ: {which}.")
+        lead = "Inconclusive" if named[Outcome.INCONCLUSIVE] else "Not shown to differ"
+        sentences.append(f"{lead}: {which}.")
     elif still_open:
         sentences += _nothing_shown(baseline, {name: verdicts[name] for name in still_open})
     if same:
@@ -227,6 +297,8 @@ def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
     seen = f"The clearest difference is that of {name}, {difference_text(clearest)}"
     if clearest.leaves_out_zero:
         seen += f", which is not enough among {len(verdicts)} comparisons"
+    if any(difference.stopped for difference in found.values()):
+        return [*sentences, f"{seen}."]
     return [*sentences, f"{seen}; {clearest.components.seeds} seeds would show {_could(found)}."]
 
 
@@ -280,8 +352,13 @@ def _decimals(*shown: float) -> int:
 
 def _runs(difference: Difference, unit: str) -> str:
     """`3 seeds`, and the signers where they were resampled."""
-    number = difference.components.seeds
-    seeds = "1 seed" if number == 1 else f"{number} seeds"
+    number, gone = difference.components.seeds, difference.collapses
+    what = "seed" if difference.teachers < 2 else "teacher"
+    seeds = f"1 {what}" if number == 1 else f"{number} {what}s"
+    if gone is not None and gone.any:
+        seeds = f"of the runs that trained ({seeds} of {gone.seeds})"
+        if difference.teachers > 1:
+            seeds = f"of the runs that trained ({number} teachers)"
     return seeds if unit == "utterances" else f"{seeds}, {difference.components.units} {unit}"
 
 
@@ -297,23 +374,41 @@ def _one_seed(pair: str, difference: Difference, unit: str) -> str:
 
 def _what_would_show(difference: Difference, unit: str) -> str:
     """The way out: more seeds, more utterances, or what these runs could have shown."""
-    more = difference.more
-    if more is None:
+    if difference.more is None:
         shown = difference.smallest_detectable or 0.0
         return f"These runs could have shown {shown:.1f} points or more."
-    if more.seeds is not None:
-        seeds = max(more.seeds, 1)
-        plural = "seed" if seeds == 1 else "seeds"
-        return f"About {seeds} more {plural} would settle a difference of that size."
+    return _chance(difference, unit)
+
+
+def more_text(difference: Difference) -> str:
+    """What more seeds would do, for a row without a unit of its own; may be empty."""
+    return "" if difference.more is None else _chance(difference, "utterances")
+
+
+def _chance(difference: Difference, unit: str) -> str:
+    """The chance of more seeds, if the truth is what was seen."""
+    more = difference.more
+    assert more is not None
     if more.units is not None:
         needed = f"at least {_two_digits(more.units):,} are needed"
         if more.units > _MOST_UNITS:
             needed = f"more than {_MOST_UNITS:,} are needed"
         return (
-            "No number of seeds would settle a difference of that size on "
+            f"{_IF} no number of seeds would show it on "
             f"{difference.components.units:,} {unit}: {needed}."
         )
-    return f"Not even {MOST_SEEDS:,} more seeds would settle a difference of that size."
+    tried = (
+        f"{more.tried} more {'seed shows' if more.tried == 1 else 'seeds show'} it with a chance"
+    )
+    text = f"{_IF} {tried} of {_percent(more.chance or 0.0)} %"
+    if more.seeds is None:
+        return f"{text}, and {MOST_SEEDS:,} not yet with 80 %."
+    return f"{text}." if more.seeds == more.tried else f"{text}, {more.seeds} with 80 %."
+
+
+def _percent(chance: float) -> str:
+    """A chance without more digits than it deserves."""
+    return "below 1" if chance < 0.01 else f"{min(100.0 * chance, 99.0):.0f}"
 
 
 def _two_digits(number: int) -> int:

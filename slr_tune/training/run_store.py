@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -97,6 +97,21 @@ class RunStore:
         runs = [found[ArmRun(arm, seed).name] for arm in arms for seed in seeds]
         self.runs += runs
         return runs
+
+    @contextmanager
+    def taught_by(self, checkpoint: Path, content_hash: str) -> Iterator[None]:
+        """Trains with another teacher for a while.
+
+        Args:
+            checkpoint: The teacher's.
+            content_hash: Of this file.
+        """
+        before = self.teacher, self.teacher_hash
+        self.teacher, self.teacher_hash = checkpoint, content_hash
+        try:
+            yield
+        finally:
+            self.teacher, self.teacher_hash = before
 
     def find(self, wanted: Sequence[ArmRun]) -> dict[str, ArmRun]:
         """Those of some runs that are trained, maybe as longer ones, by name.

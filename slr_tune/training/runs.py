@@ -17,6 +17,10 @@ Row = Mapping[str, float]
 
 FIRST_FRESH_SEED = 1000
 """Far from the seeds that people give a search, which are small numbers."""
+FIRST_CONFIRMED_SEED = 2000
+"""Of `confirm`: what an ablation has looked at is not fresh any more."""
+FIRST_TEACHER_SEED = 3000
+"""Of further teachers."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ def weights_file(folder: Path, epoch: int) -> Path:
     return folder / f"best_{epoch:03d}.pt"
 
 
-def fresh_seeds(number: int, *, search_seed: int) -> tuple[int, ...]:
-    """So many seeds from 1000 up for runs that are compared, the search's own left out."""
-    seeds = range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + number + 1)
+def fresh_seeds(number: int, *, search_seed: int, first: int = FIRST_FRESH_SEED) -> tuple[int, ...]:
+    """So many seeds from `first` up for runs that are compared, the search's own left out."""
+    seeds = range(first, first + number + 1)
     return tuple(seed for seed in seeds if seed != search_seed)[:number]

@@ -18,7 +18,7 @@ from slr_tune.study.record import record_of
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import Pool
 from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import Arm, planned_runs
+from slr_tune.training.runs import FIRST_TEACHER_SEED, Arm, fresh_seeds, planned_runs
 from trainables.data import Dataset
 from trainables.registry import config_class
 
@@ -103,6 +103,38 @@ def find_teacher(
     if student is not None:
         _gate(found, student, data.dev.signers, tell=talk.tell, allow_weak=allow_weak)
     return Teacher(model.path, model.content_hash, percent(found), model.parameters, reference)
+
+
+def other_teachers(
+    spec: StudySpec, data: Dataset, number: int, *, pool: Pool | None, talk: Talk
+) -> list[Teacher]:
+    """So many more teachers, trained as the study's own but with other seeds, and kept like it.
+
+    Args:
+        spec: The search.
+        data: The prepared data set.
+        number: How many.
+        pool: Who trains and measures.
+        talk: How to speak with a person.
+
+    Raises:
+        Interrupted: Before they were trained.
+        ConfigError: One never had weights.
+    """
+    from trainables.files.stored_model import load_model
+
+    assert spec.teacher is not None
+    store = _store(data, pool, talk)
+    arm = _arm(_TEACHER, spec.teacher.value, spec.teacher.settings)
+    seeds = fresh_seeds(number, search_seed=spec.seed, first=FIRST_TEACHER_SEED)
+    runs = store.train([arm], seeds)
+    found = []
+    for run, counts in zip(runs, store.counts(runs, "dev")[_TEACHER], strict=True):
+        model = load_model(run.weights)
+        wer = percent(counts)
+        talk.tell(f"Teacher of seed {run.seed}: dev WER {wer:.2f}")
+        found.append(Teacher(model.path, model.content_hash, wer, model.parameters, None))
+    return found
 
 
 def known_trainings(

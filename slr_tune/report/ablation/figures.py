@@ -28,6 +28,8 @@ _LABEL = 24
 GROUPS = {
     "shown better": ("var(--better)", 1),
     "shown worse": ("var(--worse)", 1),
+    sentences.WITHIN: ("var(--same)", 1),
+    **dict.fromkeys(sentences.MIXED, ("var(--accent)", 0)),
     "shown": ("var(--accent)", 1),
     "not shown": (INK, 0),
     "identical": (SOFT, 0),
@@ -66,7 +68,13 @@ def difference_figure(table: ResultTable) -> Figure:
     layout = {
         "xaxis": panel_axis(axis_title(table), zeroline=False),
         "yaxis": rows_axis(list(map(wrapped, names)), range=ends, zeroline=False),
-        "shapes": [vertical_line(0, INK, layer="below", line={"width": 1.2})],
+        "shapes": [
+            vertical_line(0, INK, layer="below", line={"width": 1.2}),
+            *(
+                vertical_line(end, SOFT, layer="below", line={"width": 1, "dash": "dot"})
+                for end in ([] if table.margin is None else [-table.margin, table.margin])
+            ),
+        ],
         "margin": {"l": 10, "r": 12, "t": 28, "b": 42},
         "legend": ROW_LEGEND,
     }
@@ -90,7 +98,7 @@ def _intervals(
     rows: Sequence[ArmRow], places: dict[str, int], table: ResultTable, group: str
 ) -> Trace:
     colour, filled = GROUPS[group]
-    symbol = {"\u25bc": "triangle-down", "\u25b2": "triangle-up"}.get(
+    symbol = {"\u25bc": "triangle-down", "\u25b2": "triangle-up", "\u2248": "square"}.get(
         sentences.mark(rows[0], table), "circle" if filled else "circle-open"
     )
     centers, lows, highs = zip(*map(interval_of, rows), strict=True)

@@ -76,7 +76,9 @@ def _found(result: AblationResult) -> Iterator[Part]:
     for table in result.crossing("dev"):
         yield Part(sentences.section_title(table), _crossed(table, result), formats=WRITTEN)
     lines = [row.sentence for row in main.rows if row.sentence]
-    yield Part("In words", [Bullets([*lines, *main.limits, *result.notes])], formats=WRITTEN)
+    shares = filter(None, [sentences.shares_sentence(main)])
+    said = [*lines, *main.limits, *result.notes, *shares]
+    yield Part("In words", [Bullets(said)], formats=WRITTEN)
     if result.steps:
         drawn, steps = figures.path_figure(result, main), tables.steps_table(result, main)
         blocks = [sentences.path_sentence(result), drawn, steps]
@@ -196,6 +198,12 @@ def _for_latex(result: AblationResult) -> Iterator[Part]:
         yield from part(f"-crossing-{number}", comparison(other))
 
 
+def main_limits(result: AblationResult) -> list[str]:
+    """What a reader of the terminal must know beside the verdicts: limits, collapses, notes."""
+    fallen = [row.sentence for row in result.main.rows if row.all_runs]
+    return [*result.main.limits, *fallen, *result.notes]
+
+
 def _for_terminal(result: AblationResult) -> Iterator[Part]:
     """The tables, the path's steps and what it cost."""
     for table in result.tables:
@@ -210,6 +218,8 @@ def _for_terminal(result: AblationResult) -> Iterator[Part]:
         ]
         lead = f"{sentences.path_sentence(result)} Step by step, each the one that gained most:"
         yield Part("", ["", lead, *lines], formats=TERMINAL)
+    said = [*main_limits(result), *filter(None, [sentences.shares_sentence(result.main)])]
+    yield Part("", ["", *said] if said else [], formats=TERMINAL)
     receipt = result.receipt
     cost = (
         f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "

@@ -11,8 +11,13 @@ from slr_tune.report.ablation.figures import axis_title, interval_of
 from slr_tune.report.print_style import DARK, name_rows, new_figure, save
 
 NAME = "differences"
-_COLOURS = {sentences.BETTER: "#00694a", sentences.WORSE: "#b0410a", sentences.SAME: "#7a828c"}
-_MARKERS = {"\u25bc": "v", "\u25b2": "^", "=": "|"}
+_COLOURS = {
+    sentences.BETTER: "#00694a",
+    sentences.WORSE: "#b0410a",
+    sentences.WITHIN: "#6a3d9a",
+    sentences.SAME: "#7a828c",
+}
+_MARKERS = {"\u25bc": "v", "\u25b2": "^", "=": "|", "\u2248": "s", "\u25d0": "D"}
 _SEEDS = "#7a828c"
 
 
@@ -35,7 +40,7 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
             xerr=[[center - low], [high - center]],
             fmt=_MARKERS.get(sign, "o"),
             color=colour,
-            markerfacecolor="white" if sign == "\u25cb" else colour,
+            markerfacecolor="white" if sign in ("\u25cb", "\u25d0") else colour,
             markersize=6,
             elinewidth=1.4,
             capsize=3,
@@ -50,6 +55,8 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
             color=_SEEDS,
         )
     axis.axvline(0.0, color=DARK, linewidth=0.9, zorder=1)
+    for end in [] if table.margin is None else [-table.margin, table.margin]:
+        axis.axvline(end, color=_SEEDS, linewidth=0.8, linestyle=":", zorder=1)
     name_rows(axis, [textwrap.fill(row.name, 34, break_long_words=False) for row in rows[::-1]])
     axis.set_xlabel(f"{axis_title(table)}\n(against {table.baseline}, on {table.split})")
     return save(figure, folder, NAME)

@@ -14,10 +14,17 @@ from slr_tune.ablation.result import (
     ResultTable,
 )
 from slr_tune.statistics import measured, p_text, signed_points
+from slr_tune.statistics.shares import shares_text
+from slr_tune.statistics.verdict import Outcome
 from slr_tune.text import counted, duration, metric_text, metric_title, points
 from slr_tune.text import signed as signed_number
 
 BETTER, WORSE, SAME = "shown better", "shown worse", "identical"
+WITHIN = str(Outcome.SAME)
+MIXED = (str(Outcome.BETTER_WHERE_IT_TRAINS), str(Outcome.WORSE_WHERE_IT_TRAINS))
+
+COLLAPSED = "\u2020"
+"""Behind the WER of a run that collapsed."""
 
 FILES = (
     "The same seeds give the same runs on the same kind of machine. Beside this report: runs.csv "
@@ -62,7 +69,18 @@ def mark(row: ArmRow, table: ResultTable) -> str:
     if is_shown(row):
         falls = (row.outcome == BETTER) == table.minimize
         return "\u25bc" if falls else "\u25b2"
-    return {SAME: "=", "shown": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
+    if row.outcome in MIXED:
+        return "\u25d0"
+    return {SAME: "=", WITHIN: "\u2248", "shown": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
+
+
+def outcome_text(row: ArmRow, table: ResultTable) -> str:
+    """The verdict in a cell; the margin with its number."""
+    if row.outcome == WITHIN and table.margin is not None:
+        return f"the same within {table.margin:g} points"
+    if row.outcome == BETTER and row.same_p is not None and row.same_p < 0.05:
+        return f"{row.outcome}, within {table.margin:g} points"
+    return row.outcome or "baseline"
 
 
 def is_shown(row: ArmRow) -> bool:
@@ -87,6 +105,8 @@ def compared(table: ResultTable) -> list[ArmRow]:
 
 def family_size(table: ResultTable) -> int:
     """Comparisons that were corrected for together."""
+    if table.family is not None:
+        return table.family
     return sum(row.outcome != SAME for row in compared(table))
 
 
@@ -123,7 +143,14 @@ def caption(table: ResultTable) -> str:
     corrected = f"; p after Holm's correction over {size} comparisons" if size > 1 else ""
     lead = f"{section_title(table)}. " if table.role == MAIN_EFFECT else ""
     scored = f"{lead}{table.measure} on {scored_on(table)}"
-    return f"{scored}. {what}; 95 % interval over {over}{corrected}."
+    if table.teachers > 1:
+        over = over.replace("seeds", f"{table.teachers} teachers with their seeds", 1)
+    interval = "95 % interval"
+    if any(row.level > 0.95 for row in table.rows):
+        interval = "interval corrected as p is,"
+    if any(row.collapsed for row in table.rows):
+        corrected += f"; {COLLAPSED} a run that collapsed, which the difference leaves out"
+    return f"{scored}. {what}; {interval} over {over}{corrected}."
 
 
 def _drawn(table: ResultTable) -> str:
@@ -141,12 +168,16 @@ def method(table: ResultTable) -> list[str]:
         else f"An arm and its baseline are compared by {table.measure} with the same seeds."
     )
     paragraphs = [measured_by]
+    if shares := shares_sentence(table):
+        paragraphs.append(shares)
     if table.resamples is not None:
         unit = _drawn(table)
         paragraphs.append(
             f"The interval holds the true difference, over all seeds and {unit} there could be, in "
             f"95 of 100 such studies. It joins a paired bootstrap of the {unit} "
-            f"({table.resamples:,} resamples) with the t distribution of the seeds' differences."
+            f"({table.resamples:,} resamples) with the t distribution of the seeds' differences. "
+            "The arms tell of each other's spread over the seeds: each arm's variance is drawn "
+            "towards the mean of all."
         )
     paragraphs.append(
         "A difference is shown where its interval leaves out zero and its p-value, corrected by "
@@ -154,12 +185,34 @@ def method(table: ResultTable) -> list[str]:
         "equal: the column 'smallest shown' says what such runs show in four studies "
         "of five."
     )
+    if table.margin is not None:
+        paragraphs.append(
+            f"Arms are the same within {table.margin:g} points where two one-sided tests, "
+            "corrected by Holm's method, leave out a larger difference on either side. "
+            "Neither different nor the same is inconclusive."
+        )
+    if any(row.collapsed for row in table.rows):
+        paragraphs.append(
+            "A run collapsed where its WER is far above its arm's others (by 20 points and six "
+            "robust standard deviations), or 85 or more while other arms train. Verdicts are of "
+            "the seeds in which both sides trained; all runs stand beside them without a verdict."
+        )
     if is_wer(table):
         paragraphs.append(
             "MAPSSWE compares the two runs of one seed and says nothing about other seeds; it is "
             "given for comparison with other work."
         )
     return paragraphs
+
+
+def shares_sentence(table: ResultTable) -> str:
+    """Whose noise the differences of a table have; empty where that is not known."""
+    if not table.shares:
+        return ""
+    return (
+        f"Variance of a difference, means over the arms: {shares_text(table.shares)}. A seed is "
+        "all that it draws: first weights, order of the data, dropout."
+    )
 
 
 def cost_text(receipt: Receipt) -> str:

@@ -29,7 +29,7 @@ def comparison_table(
     seeds = seeds if per_seed and means else ()
     mean = "mean, %" if sentences.is_wer(table) else "mean"
     heads = texts("arm") + _seed_columns(seeds)
-    heads += numbers(*[mean] * means, "difference", "95 % interval")
+    heads += numbers(*[mean] * means, "difference", _interval_heading(table))
     heads += numbers(_p_heading(table), secondary=True) + texts("verdict")
     rows = [
         (
@@ -38,7 +38,8 @@ def comparison_table(
             *[value_text(row.mean, table)] * means,
             *sentences.difference_texts(row, table),
             p_value_text(row.holm_p),
-            (f"{sentences.mark(row, table)} " if marked and row.outcome else "") + _outcome(row),
+            (f"{sentences.mark(row, table)} " if marked and row.outcome else "")
+            + sentences.outcome_text(row, table),
         )
         for row in table.rows
     ]
@@ -49,10 +50,10 @@ def printed_table(table: ResultTable) -> Table:
     """The same for a terminal: all seeds in one column, a WER's differences to two decimals."""
     means = any(row.per_seed for row in table.rows)
     runs = [f"{table.measure}, each seed", "mean"] * means
-    heads = numbers(*runs, "difference", "95 % interval", _p_heading(table))
+    heads = numbers(*runs, "difference", _interval_heading(table), _p_heading(table))
     rows = []
     for row in table.rows:
-        each = " ".join(value_text(value, table) for value in row.per_seed)
+        each = " ".join(_run_text(row, place, table) for place in range(len(row.per_seed)))
         known = row.difference is not None and row.low is not None and row.high is not None
         ends = [exact_difference(end, table) for end in (row.low, row.high)] if known else []
         rows.append(
@@ -62,7 +63,7 @@ def printed_table(table: ResultTable) -> Table:
                 exact_difference(row.difference, table),
                 f"[{', '.join(ends)}]" if known else "",
                 "" if row.difference is None else p_value_text(row.holm_p),
-                "baseline" if row.difference is None else row.outcome,
+                "baseline" if row.difference is None else sentences.outcome_text(row, table),
             )
         )
     return Table([*texts("arm"), *heads, *texts("verdict")], rows)
@@ -95,7 +96,8 @@ def statistics_table(table: ResultTable) -> Table:
     text = (
         "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
         "difference that such runs show in four studies of five, at the level that Holm's "
-        "correction sets. More seeds: to show a difference as large as the one seen."
+        "correction sets. More seeds: so many show it with a chance of 80 %, if the true "
+        "difference is as large as the one seen."
     )
     return Table(heads, rows, text)
 
@@ -104,7 +106,12 @@ def seeds_table(table: ResultTable, seeds: Sequence[int]) -> Table:
     """The measure of every run."""
     heads = texts("arm") + numbers(*(f"seed {seed}" for seed in seeds), "mean")
     rows = [
-        (row.name, *(value_text(value, table) for value in (*row.per_seed, row.mean)))
+        (
+            row.name,
+            *(_run_text(row, place, table) for place in range(len(row.per_seed))),
+            *[""] * (len(seeds) - len(row.per_seed)),
+            value_text(row.mean, table),
+        )
         for row in table.rows
         if row.per_seed
     ]
@@ -239,7 +246,19 @@ def _seed_cells(row: ArmRow, table: ResultTable, seeds: Sequence[int]) -> list[s
     if len(seeds) > _MOST_SEEDS:
         low, high = min(row.per_seed), max(row.per_seed)
         return [f"{value_text(low, table)} to {value_text(high, table)}"]
-    return [value_text(value, table) for value in row.per_seed] if seeds else []
+    cells = [_run_text(row, place, table) for place in range(len(row.per_seed))]
+    return [*cells, *[""] * (len(seeds) - len(cells))] if seeds else []
+
+
+def _run_text(row: ArmRow, place: int, table: ResultTable) -> str:
+    """A run's measure, marked where it collapsed."""
+    fallen = sentences.COLLAPSED if place in row.collapsed else ""
+    return value_text(row.per_seed[place], table) + fallen
+
+
+def _interval_heading(table: ResultTable) -> str:
+    corrected = any(row.level > 0.95 for row in table.rows)
+    return "corrected interval" if corrected else "95 % interval"
 
 
 def _smallest(row: ArmRow, table: ResultTable) -> str:
@@ -250,6 +269,6 @@ def _smallest(row: ArmRow, table: ResultTable) -> str:
 
 
 def _more(row: ArmRow) -> str:
-    if row.outcome != "not shown":
+    if row.outcome not in ("not shown", "inconclusive"):
         return ""
     return "-" if row.more_seeds is None else str(max(row.more_seeds, 1))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from ablation_results import draw
 
-from slr_tune.ablation.analysis import ErrorRuns, MetricRuns
+from slr_tune.ablation.analysis import ErrorRuns, MetricRuns, Sides
 from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT
+from slr_tune.statistics import holm
 
 FIRST, SECOND = ("a0", "a1", "a2"), ("b0", "b1")
 CELLS = {(a, b): f"{a} {b}" for a in FIRST for b in SECOND}
@@ -45,14 +46,42 @@ def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
     by_hand = np.mean([wer(f"a2 {b}") - wer(f"a0 {b}") for b in SECOND])
     assert row_first.difference == pytest.approx(by_hand)
 
-    cells = ErrorRuns(counts).table(role=MAIN, baseline="a0 b0", title="").row("a0 b1")
-    assert row.low is not None and row.high is not None and cells.low is not None
-    assert cells.high is not None and row.high - row.low < cells.high - cells.low
+    pooled = ErrorRuns(counts).pooled(CROSSING.by_level(1), mean=True)
+    pair = {name: counts[name] for name in ("a0 b0", "a0 b1")}
+    over_all = pooled.table(role=MAIN, baseline="b0", title="").row("b1")
+    cells = ErrorRuns(pair).table(role=MAIN, baseline="a0 b0", title="").row("a0 b1")
+    assert over_all.difference == pytest.approx(row.difference)
+    assert over_all.low is not None and over_all.high is not None and cells.low is not None
+    assert cells.high is not None and over_all.high - over_all.low < cells.high - cells.low
+
+
+def test_what_is_said_of_a_crossing_is_one_family() -> None:
+    """Two levels, one level and two pairs are five comparisons, and each interval agrees with p."""
+    for seed in range(6):
+        tables = crossing_tables(ErrorRuns(draw(rates(-0.012), seeds=3, seed=seed)), CROSSING)
+        assert {table.family for table in tables} == {5}
+        rows = [row for table in tables for row in table.rows if row.holm_p is not None]
+        p = [row.p_value or 0.0 for row in rows]
+        assert [row.holm_p for row in rows] == pytest.approx(holm(p))
+        for row in rows:
+            assert row.low is not None and row.high is not None and row.holm_p is not None
+            assert (row.low > 0 or row.high < 0) == (row.holm_p < 0.05)
+
+
+def test_the_effects_of_a_crossing_lend_each_other_their_spread() -> None:
+    """A factor of two levels alone would have the two degrees of freedom of three seeds."""
+    runs = ErrorRuns(draw(rates(), seeds=3))
+    sides = {"alone": Sides(["a0 b1"], ["a0 b0"])}
+    assert runs.contrasts(sides)["alone"].components.seed_df == 2.0
+    sides["mean"] = Sides(["a0 b1", "a1 b1"], ["a0 b0", "a1 b0"], over=2)
+    found = runs.contrasts(sides)
+    assert {one.components.seed_df for one in found.values()} == {2.0 + 4 * 2 / 5}
+    assert (sides["mean"].weight, Sides(["a", "b"], ["c", "d"]).weight) == (0.5, 2.0)
 
 
 def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> None:
     """What a factorial is for: every run says something of both factors."""
-    counts = draw(rates(second=-0.02), seeds=3, utterances=120, seed=4)
+    counts = draw(rates(second=-0.015), seeds=3, utterances=120, seed=1)
     cells = ErrorRuns(counts).table(role=MAIN, baseline="a0 b0", title="")
     tables = crossing_tables(ErrorRuns(counts), CROSSING)
     assert not any("shown better" in row.outcome for row in cells.rows)

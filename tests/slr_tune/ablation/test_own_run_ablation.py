@@ -85,7 +85,7 @@ def test_the_command_on_a_users_own_run(
     """
     space = write_toy_space(tmp_path, workers=1, fixed={"journal": tmp_path / "journal"})
     space.write_text(space.read_text() + "factors: {level: [0.0], width: [2]}\n")
-    arguments = ["ablate", str(space), "--factor", "level", "--factor", "width", "--seeds", "2"]
+    arguments = ["ablate", str(space), "--factor", "level", "--factor", "width", "--seeds", "3"]
     assert slr_tune(arguments) == 0, capsys.readouterr().err
     out = capsys.readouterr().out
     result = read_result(studies / "toy" / "ablations" / "level+width")
@@ -94,7 +94,7 @@ def test_the_command_on_a_users_own_run(
     assert level.difference == pytest.approx(-100 * 0.5 * 8 / 9)
     assert result.main.row("width 2").outcome == "identical"
     assert "level 0" in out
-    assert len((tmp_path / "journal").read_text().splitlines()) == result.receipt.epochs_run == 54
+    assert len((tmp_path / "journal").read_text().splitlines()) == result.receipt.epochs_run == 81
 
 
 @pytest.mark.usefixtures("database")

@@ -52,7 +52,7 @@ def test_from_the_command_to_figures_that_can_be_checked_by_hand(
     Then the same without sharing: equal but for the receipt and the command.
     """
     space = write_space(tmp_path, "distill")
-    given = ("ablate", space, "--factor", "temperature", "--seeds", 2)
+    given = ("ablate", space, "--factor", "temperature", "--seeds", 3)
     code, out, err = call(*given)
     assert code == 0, err
     folder = studies / "tiny" / "ablations" / "temperature"
@@ -65,7 +65,7 @@ def test_from_the_command_to_figures_that_can_be_checked_by_hand(
     base, arm = result.main.rows[0], result.main.row("constant 1")
     errors = ("substitutions", "deletions", "insertions")
     words = total(base.name, "words")
-    assert words == total(arm.name, "words") == 2 * result.main.words
+    assert words == total(arm.name, "words") == 3 * result.main.words
     assert base.mean == pytest.approx(100 * total(base.name, *errors) / words)
     assert arm.difference == pytest.approx(
         100 * (total(arm.name, *errors) - total(base.name, *errors)) / words
@@ -90,7 +90,7 @@ def test_a_student_and_the_measured_path(tmp_path: Path, studies: Path, call: Ca
     assert call("run", space, "--trials", 4)[0] == 0
     if json.loads(call("show", "tiny", "--json")[1])["best"]["number"] == 0:
         pytest.fail("the baseline won: the test needs another seed")
-    code, out, err = call("ablate", "--path", "--seeds", 2, "--json")
+    code, out, err = call("ablate", "--path", "--seeds", 3, "--json")
     assert code == 0, err
     printed = json.loads(out)
     result = read_result(Path(printed["folder"]))
@@ -109,7 +109,7 @@ def test_each_arm_may_tune_a_setting_and_controls_are_added(
     """Both answers stand side by side, and the retuned arms say what they chose."""
     space = write_space(tmp_path, "distill")
     given = ("ablate", space, "--factor", "kd_blank", "--retune", "lr", "--budget", 2, "--controls")
-    code, out, err = call(*given, "--seeds", 2)
+    code, out, err = call(*given, "--seeds", 3)
     assert code == 0, err
     result = read_result(studies / "tiny" / "ablations" / "kd_blank+controls-retune-learning_rate")
     tuned = result.table("retuned")
@@ -129,9 +129,9 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
     space = write_space(tmp_path, "distill")
     given = ("ablate", space, "--factor", "temperature", "--dry-run")
     code, out, _ = call(*given)
-    assert code == 0 and "epochs asked for in 18 runs" in out and "constant 4" in out
+    assert code == 0 and "epochs asked for in 30 runs" in out and "constant 4" in out
     plan = json.loads(call(*given, "--json")[1])
-    assert plan["epochs_asked"] == 6 * 6 * 3 > plan["epochs_run"]
+    assert plan["epochs_asked"] == 6 * 6 * 5 > plan["epochs_run"]
     assert not (studies / "tiny" / "ablations").exists()
 
 
@@ -141,6 +141,15 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
         (("--factor", "temprature"), "nearest first: temperature"),
         (("--factor", "dropout", "--baseline", "nowhere.yaml"), "no such file"),
         (("--factor", "dropout", "--seeds", "0"), "--seeds"),
+        (("--factor", "dropout", "--seeds", "2"), "2 is too few"),
+        (("--factor", "dropout", "--budget", "6x"), "no budget"),
+        (("--factor", "dropout", "--budget", "6h"), "no meaning without --until-decided"),
+        (("--factor", "dropout", "--until-decided", "--budget", "3"), "runs or time"),
+        (("--factor", "dropout", "--until-decided", "--budget", "5runs"), "the first look needs"),
+        (("--factor", "dropout", "--until-decided", "--test"), "does not go with --test"),
+        (("--path", "--until-decided"), "does not go with --path"),
+        (("--path", "--teachers", "3"), "does not go with --path"),
+        (("--factor", "dropout", "--margin", "-1"), "a margin is above 0"),
         ((), "nothing to ablate"),
     ],
 )

@@ -110,7 +110,7 @@ def test_nothing_is_left_after_ctrl_c(here: Path, studies: Path, name: str) -> N
     slow = {"        self.optimizer.zero_grad()\n": "        __import__('time').sleep(0.3)\n"}
     space = write(here, f"loop_{name}", mended=True, **slow)
     space.write_text(space.read_text() + "baseline: {lr: 0.1}\n")
-    more = () if name == "run" else ("--factor", "lr", "--seeds", "2")
+    more = () if name == "run" else ("--factor", "lr", "--seeds", "3")
     command = Command(name, space, *more)
     # An epoch of the first run is done, so that all workers have one.
     assert command.wait_until(lambda: bool([*studies.rglob("checkpoint_latest.pt")]))
@@ -122,6 +122,6 @@ def test_nothing_is_left_after_ctrl_c(here: Path, studies: Path, name: str) -> N
 def test_an_ablation_closes_its_runs(here: Path) -> None:
     space = write(here, "loop_d", mended=True)
     space.write_text(space.read_text() + "baseline: {lr: 0.1}\n")
-    assert slr_tune(["ablate", str(space), "--factor", "lr", "--seeds", "2"]) == 0
+    assert slr_tune(["ablate", str(space), "--factor", "lr", "--seeds", "3"]) == 0
     assert names(here / "closed") == names(here / "helpers") and not still_there(here)
-    assert len(names(here / "closed")) == 4
+    assert len(names(here / "closed")) == 6

@@ -84,7 +84,7 @@ def test_an_ablation_is_stored(tmp_path: Path) -> None:
     """The same of the trainings outside of a search."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, fixed={"journal": journal, "milliseconds": 60})
-    command = Command("ablate", space, "--factor", "width", "--seeds", "2")
+    command = Command("ablate", space, "--factor", "width", "--seeds", "3")
     assert command.wait_for_lines(journal, 4)
     check_end(*command.end(signal.SIGTERM), 143)
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slr_tune.statistics import Comparison, Difference, ErrorCounts, compare
+from slr_tune.statistics.components import variance_components
 from slr_tune.statistics.verdict import Outcome
 
 STUDIES = st.tuples(st.integers(1, 4), st.integers(5, 30), st.integers(0, 10_000))
@@ -209,14 +210,23 @@ def test_same_input_same_output() -> None:
     assert of(other, "x").low != of(first, "x").low
 
 
-def test_another_arm_leaves_an_interval_alone() -> None:
-    """Adding a level may change the correction, never the measurement."""
+def test_another_arm_changes_what_is_known_of_the_noise_alone() -> None:
+    """Adding a level may change the correction and the spread, never the measurement."""
     arms, words = study(3, 40, 0)
     alone = of(compare({n: arms[n] for n in "bx"}, words, baseline="b", resamples=500), "x")
     among = of(compare(arms, words, baseline="b", resamples=500), "x")
-    assert (among.low, among.high) == pytest.approx((alone.low, alone.high))
-    assert among.p_value == pytest.approx(alone.p_value)
-    assert among.holm_p >= alone.holm_p
+    assert among.points == alone.points and among.per_seed == alone.per_seed
+    assert among.components.unit == pytest.approx(alone.components.unit)
+    assert among.components.seed_df > alone.components.seed_df == 2.0
+
+
+def test_one_arm_alone_is_the_plain_paired_interval() -> None:
+    """Two systems, or one level: nothing is lent, and nothing changes."""
+    arms, words = study(3, 40, 0)
+    found = of(compare({n: arms[n] for n in "bx"}, words, baseline="b", resamples=500), "x")
+    assert found.components == variance_components(
+        (arms["x"] - arms["b"]).astype(float), words.astype(float)
+    )
 
 
 def test_larger_family_asks_for_more_seeds() -> None:
@@ -278,3 +288,107 @@ def test_thirty_runs_on_629_utterances_in_five_seconds() -> None:
     start = time.process_time()
     compare(arms, words, baseline="arm 0", resamples=10_000)
     assert time.process_time() - start < 5.0
+
+
+def test_few_signers_are_not_drawn_in() -> None:
+    """With four signers a part is neither subtracted nor drawn in; with five it is."""
+    rng = np.random.default_rng(2)
+    arms = {"b": rng.binomial(10, 0.5, (3, 60)), "x": rng.binomial(10, 0.45, (3, 60))}
+    few = [f"s{n % 4}" for n in range(60)]
+    more = [f"s{n % 5}" for n in range(60)]
+    words = [10] * 60
+    four = of(compare(arms, words, baseline="b", signers=few, resamples=300), "x").components
+    five = of(compare(arms, words, baseline="b", signers=more, resamples=300), "x").components
+    assert not four.drawn and four.drawn_in == 1.0 and five.drawn
+    totals = np.array([(arms["x"] - arms["b"])[:, s::4].sum(axis=1) for s in range(4)]).T
+    residual = totals.mean(axis=0) - totals.mean()
+    by_hand = 1e4 * 3 / 4 * np.sum((residual / 450) ** 2)
+    assert four.unit == pytest.approx(by_hand)
+
+
+def collapsing(seed: int = 0) -> tuple[dict[str, np.ndarray], list[int]]:
+    """A baseline, and an arm that is better by 20 points but collapsed in two of five seeds."""
+    rng = np.random.default_rng(seed)
+    arms = {"b": rng.binomial(10, 0.5, (5, 100)), "x": rng.binomial(10, 0.3, (5, 100))}
+    arms["x"][:2] = 10
+    return arms, [10] * 100
+
+
+def test_collapsed_runs_are_set_aside_and_said() -> None:
+    """The verdict is of the seeds that trained; all runs stand beside it."""
+    arms, words = collapsing()
+    found = compare(arms, words, baseline="b", resamples=500, collapses=True)
+    arm, verdict = of(found, "x"), found["x"].verdict
+    assert arm.collapses is not None and verdict is not None
+    assert (arm.collapses.arm, arm.collapses.baseline, arm.collapses.seeds) == (2, 0, 5)
+    trained = compare(
+        {n: a[2:] for n, a in arms.items()}, words, baseline="b", resamples=500, collapses=True
+    )
+    assert (arm.points, arm.low, arm.high) == pytest.approx(
+        (of(trained, "x").points, of(trained, "x").low, of(trained, "x").high)
+    )
+    assert arm.all_runs is not None and len(arm.per_seed) == 5
+    assert arm.all_runs[0] == pytest.approx(np.mean(arm.per_seed))
+    assert arm.all_runs[0] > 0 > arm.points
+    assert verdict.outcome is Outcome.BETTER_WHERE_IT_TRAINS
+    plain = of(compare(arms, words, baseline="b", resamples=500), "x")
+    assert plain.collapses is None and plain.points == pytest.approx(arm.all_runs[0])
+
+
+def test_collapsed_runs_do_not_take_the_power_of_the_other_arms() -> None:
+    """One arm's collapses inside the moderation would widen every interval."""
+    arms, words = collapsing()
+    rng = np.random.default_rng(5)
+    arms["y"] = rng.binomial(10, 0.45, (5, 100))
+    aside = of(compare(arms, words, baseline="b", resamples=500, collapses=True), "y")
+    inside = of(compare(arms, words, baseline="b", resamples=500), "y")
+    assert aside.high - aside.low < 0.7 * (inside.high - inside.low)
+
+
+def test_too_few_that_trained_is_no_verdict() -> None:
+    """One seed that trained tells nothing of seeds, whatever all runs look like."""
+    arms, words = collapsing()
+    arms["x"][:4] = 10
+    found = compare(arms, words, baseline="b", resamples=500, collapses=True)
+    assert found["x"].verdict is not None
+    assert found["x"].verdict.outcome is Outcome.NOT_SHOWN
+    assert of(found, "x").holm_p == 1.0
+
+
+def test_within_a_margin() -> None:
+    """Two arms of equal rates on many utterances, and one that is far off."""
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0.2, 0.6, 600)
+    arms = {n: rng.binomial(9, hard, (5, 600)) for n in ("b", "x", "y")}
+    arms["z"] = rng.binomial(9, hard + 0.1, (5, 600))
+    found = compare(arms, [9] * 600, baseline="b", resamples=1000, margin=2.0)
+    outcomes = {arm.name: arm.verdict.outcome for arm in found.arms if arm.verdict}
+    assert outcomes == {"x": Outcome.SAME, "y": Outcome.SAME, "z": Outcome.WORSE}
+    low, high = of(found, "x").spread.interval(0.9)  # type: ignore[union-attr]
+    assert -2.0 < low < high < 2.0
+    assert of(found, "x").tost_p(max(-low, high)) == pytest.approx(0.05, abs=1e-3)
+
+
+def test_a_run_that_scatters_more_is_called_out() -> None:
+    """The test leans on arms that are alike; a reader must hear when they are not."""
+    rng = np.random.default_rng(3)
+    words = np.full(200, 10)
+    arms = {n: rng.binomial(10, 0.4, (3, 200)) for n in "bxyz"}
+    arms["w"] = rng.binomial(10, np.array([0.2, 0.4, 0.6])[:, None], (3, 200))
+    limits = compare(arms, words, baseline="b", resamples=300).limits
+    assert len(limits) == 1 and limits[0].startswith("The runs of w scatter far more")
+    assert limits[0].endswith("run 5 seeds.")
+
+
+def test_teachers_are_what_is_replicated() -> None:
+    """Six runs of three teachers are three numbers, the mean of each teacher's two seeds."""
+    rng = np.random.default_rng(4)
+    words = np.full(100, 10)
+    arms = {n: rng.binomial(10, 0.4, (6, 100)) for n in "bx"}
+    found = compare(arms, words, baseline="b", resamples=500, teachers=3)
+    arm = of(found, "x")
+    means = np.array(arm.per_seed).reshape(3, 2).mean(axis=1)
+    floor = np.mean(np.array(arm.per_seed).reshape(3, 2).var(axis=1, ddof=1)) / 6
+    assert arm.components.seeds == 3 and arm.components.seed_df == 2.0
+    assert arm.components.seed == pytest.approx(max(means.var(ddof=1) / 3, floor))
+    assert found["x"].verdict is not None and "3 teachers" in found["x"].verdict.sentence

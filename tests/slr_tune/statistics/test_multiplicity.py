@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slr_tune.statistics.multiplicity import holm, holm_levels
+from slr_tune.statistics.multiplicity import decision_levels, holm, holm_levels
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -49,3 +49,13 @@ def test_a_p_value_out_of_range_is_refused() -> None:
         holm([0.5, float("nan")])
     with pytest.raises(ValueError, match=r"0\.\.1"):
         holm([-0.1])
+
+
+def test_intervals_of_the_deciding_level_agree_with_the_decisions() -> None:
+    """By hand: 0.001 is shown at a third; 0.03 is not at a half, so neither is 0.04."""
+    assert decision_levels([0.04, 0.001, 0.03]) == pytest.approx([0.025, 0.05 / 3, 0.025])
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        p = rng.uniform(size=5) ** 4
+        for value, level, adjusted in zip(p, decision_levels(p), holm(p), strict=True):
+            assert (value < level) == (adjusted < 0.05)

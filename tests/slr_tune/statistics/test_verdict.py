@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from slr_tune.statistics import Difference, Verdict, p_text, signed_points
+from slr_tune.statistics.collapse import Collapses
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.power import MoreRuns
 from slr_tune.statistics.verdict import Outcome, difference_text, judge, overall
@@ -26,7 +27,7 @@ def difference(seeds: int = 3, units: int = 150, **changed: Any) -> Difference:
         "mapsswe": (),
         "components": VarianceComponents(0.2, 0.1, seeds, units, float(units)),
         "smallest_detectable": 2.24,
-        "more": MoreRuns(9, None),
+        "more": MoreRuns(9, None, 9, 0.81),
         "identical": False,
     }
     return Difference(**(given | changed))
@@ -42,14 +43,25 @@ def test_not_shown() -> None:
     assert verdict.outcome is Outcome.NOT_SHOWN
     assert verdict.sentence == (
         "Not shown: constant 3 against step 4 -> 3: -0.8 points [-2.9, +1.2], 3 seeds. "
-        "About 9 more seeds would settle a difference of that size."
+        "If the true difference is as large as the one seen, 9 more seeds show it with a chance "
+        "of 81 %."
     )
 
 
 def test_one_more_seed_is_singular() -> None:
-    """And none more than none: what is not shown needs at least one."""
-    for more in (1, 0):
-        assert "About 1 more seed would" in sentence(difference(more=MoreRuns(more, None)))
+    """A reader stumbles over `1 more seeds`."""
+    one = sentence(difference(more=MoreRuns(1, None, 1, 0.9)))
+    assert one.endswith("1 more seed shows it with a chance of 90 %.")
+
+
+def test_so_many_seeds_are_no_advice_without_the_chance_of_fewer() -> None:
+    """Nobody runs 64 more seeds; what 20 are worth is what a reader can act on."""
+    many = sentence(difference(more=MoreRuns(64, None, 20, 0.35)))
+    assert many.endswith("20 more seeds show it with a chance of 35 %, 64 with 80 %.")
+    hopeless = sentence(difference(more=MoreRuns(None, None, 20, 0.004)))
+    assert hopeless.endswith(
+        "20 more seeds show it with a chance of below 1 %, and 1,000 not yet with 80 %."
+    )
 
 
 def test_shown_better_and_worse() -> None:
@@ -73,7 +85,8 @@ def test_shown_alone_but_not_in_the_family() -> None:
     assert verdict.sentence == (
         "Not shown: a against b: -3.0 points [-5.9, -0.1], 3 seeds. Its own interval leaves out "
         "zero, but among 4 comparisons chance does that too often (Holm p = 0.160). "
-        "About 9 more seeds would settle a difference of that size."
+        "If the true difference is as large as the one seen, 9 more seeds show it with a chance "
+        "of 81 %."
     )
 
 
@@ -102,8 +115,8 @@ def test_identical_arms() -> None:
 def test_seeds_cannot_make_up_for_utterances() -> None:
     """Then it must say so, with a number that does not look exact."""
     assert sentence(difference(more=MoreRuns(None, 4119))).endswith(
-        "No number of seeds would settle a difference of that size on 150 utterances: "
-        "at least 4,200 are needed."
+        "as the one seen, no number of seeds would show it on 150 utterances: at least 4,200 are "
+        "needed."
     )
     assert sentence(difference(more=MoreRuns(None, 10**9))).endswith(
         "more than 100,000 are needed."
@@ -113,11 +126,62 @@ def test_seeds_cannot_make_up_for_utterances() -> None:
     assert "3 seeds, 9 signers." in sentence(signers, unit="signers")
 
 
-def test_neither_seeds_nor_difference() -> None:
-    """A thousand seeds are no advice; no difference at all asks what could have been shown."""
-    assert sentence(difference(more=MoreRuns(None, None))).endswith(
-        "Not even 1,000 more seeds would settle a difference of that size."
+def test_the_same_within_a_margin() -> None:
+    """Its own verdict; what is neither different nor the same is inconclusive, and says why."""
+    same = difference(low=-1.5, high=0.4, margin=2.0, same_p=0.013, seeds_for_same=3)
+    verdict = judge("a", "b", same, family=2)
+    assert verdict.outcome is Outcome.SAME
+    assert verdict.sentence == (
+        "The same within 2 points: a against b: -0.8 points [-1.5, +0.4], 3 seeds, "
+        "p = 0.013 for a larger difference."
     )
+    open_ = replace(same, low=-2.9, high=1.2, same_p=0.2, seeds_for_same=9)
+    verdict = judge("a", "b", open_, family=2)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.sentence.startswith("Inconclusive: a against b: -0.8 points")
+    assert verdict.sentence.endswith(
+        "Were there no difference, 9 seeds in all would show it within 2 points in four studies "
+        "of five."
+    )
+    never = judge("a", "b", replace(open_, seeds_for_same=None), family=2).sentence
+    assert never.endswith(
+        "No number of seeds would show arms without any difference within 2 points."
+    )
+    both = replace(same, points=-1.0, low=-1.5, high=-0.5, holm_p=0.004)
+    assert judge("a", "b", both, family=1).sentence == (
+        "Shown better: a against b: -1.0 points [-1.5, -0.5], 3 seeds, p = 0.004, and the same "
+        "within 2 points."
+    )
+    verdicts = {"a": judge("a", "b", same, family=2), "c": judge("c", "b", open_, family=2)}
+    assert overall("b", verdicts) == "The same as b within 2 points: a. Inconclusive: c."
+
+
+def test_collapsed_runs_are_said_and_withhold_a_better() -> None:
+    """An arm that wins where it trains and loses by collapsing is not simply better."""
+    gone = Collapses(2, 0, 5, 0.444)
+    better = difference(
+        points=-3.0, low=-4.5, high=-1.5, holm_p=0.01, collapses=gone, all_runs=(25.0, -40.0, 90.0)
+    )
+    verdict = judge("a", "b", better, family=2)
+    assert verdict.outcome is Outcome.BETTER_WHERE_IT_TRAINS
+    assert verdict.sentence == (
+        "Better where it trains, collapses more often: a against b: -3.0 points [-4.5, -1.5], "
+        "of the runs that trained (3 seeds of 5), Holm p = 0.010. 2 of 5 runs collapsed, of the "
+        "baseline 0 of 5 (Fisher's exact p = 0.444). All runs: +25.0 points [-40.0, +90.0], no "
+        "verdict."
+    )
+    turned = replace(better, points=3.0, low=1.5, high=4.5, all_runs=(-25.0, -90.0, 40.0))
+    assert judge("a", "b", turned, family=2).outcome is Outcome.WORSE_WHERE_IT_TRAINS
+    agreed = replace(better, all_runs=(-9.0, -40.0, 22.0))
+    assert judge("a", "b", agreed, family=2).outcome is Outcome.BETTER
+    few = difference(1, collapses=Collapses(4, 0, 5, 0.048), p_value=1.0, holm_p=1.0)
+    verdict = judge("a", "b", few, family=2)
+    assert verdict.outcome is Outcome.NOT_SHOWN
+    assert "fewer than two seeds in which both trained" in verdict.sentence
+
+
+def test_neither_seeds_nor_difference() -> None:
+    """No difference at all asks what could have been shown."""
     assert sentence(difference(points=0.0, more=None)).endswith(
         "0.0 points [-2.9, +1.2], 3 seeds. These runs could have shown 2.2 points or more."
     )

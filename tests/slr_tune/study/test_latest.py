@@ -33,3 +33,4 @@ def test_fresh_seeds_leave_out_the_seed_of_the_search() -> None:
     """A configuration chosen by a seed looks better with that seed."""
     assert fresh_seeds(3, search_seed=0) == (1000, 1001, 1002)
     assert fresh_seeds(3, search_seed=1001) == (1000, 1002, 1003)
+    assert fresh_seeds(2, search_seed=2000, first=2000) == (2001, 2002)

@@ -1,0 +1,98 @@
+"""Which ways of planning an ablation go together."""
+
+from __future__ import annotations
+
+from slr_tune.ablation.budget import Budget
+from slr_tune.errors import SlrTuneError
+from slr_tune.space import StudySpec
+from trainables.registry import UNTAUGHT
+
+DEFAULT_SEEDS = 5
+"""With five the test holds in every setting that was simulated."""
+
+
+def check_plan_options(
+    *,
+    crossed: bool,
+    path: bool,
+    retune: str | None,
+    with_test: bool,
+    margin: float | None,
+    until_decided: bool,
+    spend: Budget | None,
+    teachers: int,
+) -> None:
+    """Refuses what contradicts itself.
+
+    Raises:
+        SlrTuneError: It does.
+    """
+    other = next(
+        (
+            name
+            for name, given in (
+                ("--factorial", crossed),
+                ("--path", path),
+                ("--retune", retune is not None),
+                ("--test", with_test),
+                ("--teachers", teachers > 1),
+            )
+            if given
+        ),
+        None,
+    )
+    taught = "--path" if path else "--retune" if retune is not None else None
+    faults = (
+        (
+            until_decided and other is not None,
+            f"--until-decided does not go with {other}: its looks are planned for plain arms",
+            "Run the one first, and the other with a fixed number of seeds.",
+        ),
+        (
+            spend is not None and not until_decided,
+            f"--budget {spend} has no meaning without --until-decided",
+            "Add --until-decided, or give --budget a number of values with --retune.",
+        ),
+        (
+            until_decided and spend is not None and spend.values is not None,
+            f"--budget {spend}: --until-decided spends runs or time",
+            "For example --budget 40runs or --budget 6h.",
+        ),
+        (
+            margin is not None and margin <= 0,
+            f"--margin {margin}: a margin is above 0",
+            "For example --margin 2 for two points of WER.",
+        ),
+        (
+            teachers == 2,
+            "--teachers 2: two teachers tell as little of teachers as two seeds of seeds, and show "
+            "what is not there in up to 8 of 100 studies",
+            "Give --teachers 3 or more, or leave it out.",
+        ),
+        (
+            teachers > 1 and taught is not None,
+            f"--teachers does not go with {taught}",
+            "Cross teachers with the levels of a factor.",
+        ),
+    )
+    for wrong, message, hint in faults:
+        if wrong:
+            raise SlrTuneError(message, hint=hint)
+
+
+def check_teachers(spec: StudySpec) -> None:
+    """Refuses several teachers where there is none that could be trained again.
+
+    Raises:
+        SlrTuneError: The run has no teacher, or it is given as a file.
+    """
+    if spec.trainable in UNTAUGHT or spec.teacher is None:
+        raise SlrTuneError(
+            f"--teachers: the run {spec.trainable} has no teacher",
+            hint="Leave out --teachers.",
+        )
+    if spec.teacher.kind != "train":
+        raise SlrTuneError(
+            f"--teachers: the teacher is a {spec.teacher.kind}, which cannot be trained again",
+            hint="Use teacher: {train: teacher, settings: ...}, or leave out --teachers.",
+        )
