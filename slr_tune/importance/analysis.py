@@ -154,7 +154,10 @@ def grouped(variables: Sequence[Variable]) -> dict[str, list[Variable]]:
 
 
 def _ped_anova(groups: Groups, quantile: float) -> Scores:
-    columns = {name: [(m.name, MarginalGrid(m)) for m in group] for name, group in groups.items()}
+    columns = {}
+    for name, group in groups.items():
+        weights = sum(member.simplex for member in group)
+        columns[name] = [(member.name, MarginalGrid(member, weights=weights)) for member in group]
 
     def scores(losses: Floats, weights: Floats) -> dict[str, Floats]:
         top = top_weights(losses, weights, quantile)

@@ -119,7 +119,7 @@ def coordinates(
         trials: N trials.
         ceilings: By dotted name, the value above which a number changes nothing.
     """
-    axes = [axis for axis in _axes(space, trials, ceilings or {}) if len(axis.grid) > 1]
+    axes = [axis for axis in _axes(space, trials, ceilings or {}) if len(np.unique(axis.grid)) > 1]
     presence = _presence(space, np.random.default_rng(0))
     by_axis = [presence[axis.name] for axis in axes]
     stacked = np.array(by_axis, dtype=float).reshape(len(axes), -1)

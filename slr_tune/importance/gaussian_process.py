@@ -7,11 +7,12 @@ The value of trial i at rung r is
 f the sum of one function a coordinate and one a pair, h what changes with the epoch and is nothing
 at the last one, t_i the trial's own. Its covariance is
 
-    s s' (sum C_j + beta (sum_{i<j} C_i C_j + C_rung sum C_j) + tau [same trial]) + 10 [same rung]
+    s s' (sum C_j + beta sum_{i<j} C_i C_j + C_rung sum H_j + tau [same trial]) + 10 [same rung]
     + nu I,
 
 C_j = sum_l a_jl k_jl with Matern 5/2 kernels of length .2 and .7 of the range (of a choice: whether
-the option is the same), each centred over the space, so that a part has no mean of its own.
+the option is the same), each centred over the space, so that a part has no mean of its own. H_j is
+the same with amplitudes b_jl of its own: what changes only the speed has a large one and no C_j.
 
 Source: Duvenaud, Nickisch and Rasmussen 2011, Additive Gaussian processes; Durrande et al. 2013,
 ANOVA kernels, J. Multivariate Analysis 115, 57-67, for the centring.
@@ -33,11 +34,12 @@ from slr_tune.importance.trial_rows import TrialRows
 LENGTHS = (0.2, 0.7)
 OFF = -9.0
 """Logarithm of an amplitude that counts as nothing."""
-_START = 0.1
+_START = {"a": 0.1, "b": 0.03}
 _STEPS = 60
 _RUNG_VARIANCE = 10.0
 _PRIORS = {
     "a": (np.log(0.05), 2.0, OFF, 4.0),
+    "b": (np.log(0.015), 2.0, OFF, 4.0),
     "beta": (np.log(0.3), 1.5, -6.0, 3.0),
     "tau": (np.log(0.05), 1.5, -8.0, 1.0),
     "nu": (np.log(0.05), 1.5, -7.0, 1.0),
@@ -109,8 +111,8 @@ class GaussianProcess:
         space: Its coordinates.
         rows: Its values.
         owner: (J,) coordinate of each amplitude.
-        theta: Logarithms of the hyperparameters: J amplitudes, beta, tau, nu, and s of each rung
-            but the last.
+        theta: Logarithms of the hyperparameters: J amplitudes, J of the change over the epochs,
+            beta, tau, nu, and s of each rung but the last.
     """
 
     rung_variance = _RUNG_VARIANCE
@@ -137,9 +139,11 @@ class GaussianProcess:
         self._over_rungs = rung_kernel(place, place)
         self._same_trial = (rows.trial[:, None] == rows.trial[None, :]).astype(float)
         self._same_rung = (rows.rung[:, None] == rows.rung[None, :]).astype(float)
-        kinds = ["a"] * len(owner) + ["beta", "tau", "nu"] + ["s"] * (len(rows.epochs) - 1)
+        kinds = ["a"] * len(owner) + ["b"] * len(owner) + ["beta", "tau", "nu"] + ["s"] * (len(rows.epochs) - 1)
         self.median, self.deviation, self.low, self.high = np.array([_PRIORS[k] for k in kinds]).T
-        self.theta = np.where(np.array(kinds) == "a", np.log(_START), self.median)
+        self.theta = self.median.copy()
+        for kind, begin in _START.items():
+            self.theta[np.array(kinds) == kind] = np.log(begin)
 
     @cached_property
     def _partners(self) -> Floats:
@@ -161,21 +165,26 @@ class GaussianProcess:
         return np.append(np.exp(theta[len(theta) - rungs :]), 1.0)
 
     def beta(self, theta: Floats) -> float:
-        """Strength of pairs, and of change over the epochs."""
-        return float(np.exp(theta[len(self.owner)]))
+        """Strength of pairs."""
+        return float(np.exp(theta[2 * len(self.owner)]))
+
+    def amplitudes(self, theta: Floats) -> tuple[Floats, Floats]:
+        """(J,) of the last epoch, and of the change until then."""
+        count = len(self.owner)
+        return np.exp(theta[:count]), np.exp(theta[count : 2 * count])
 
     def solve(self, theta: Floats) -> Solved:
         """Covariance, likelihood and gradient."""
-        count, amplitudes = len(self.owner), np.exp(theta[: len(self.owner)])
-        beta, tau, nu = np.exp(theta[count : count + 3])
-        own = np.tensordot(self._owned * amplitudes, self._kernels, axes=1)  # [D, M, M]
-        whole = own.sum(axis=0)
+        lasting, changing = self.amplitudes(theta)
+        first = 2 * len(self.owner)
+        beta, tau, nu = np.exp(theta[first : first + 3])
+        own = np.tensordot(self._owned * lasting, self._kernels, axes=1)  # [D, M, M]
         partners = np.tensordot(self._partners, own, axes=1)  # [D, M, M]
         pairs = 0.5 * np.einsum("dmn,dmn->mn", own, partners)
-        changing = pairs + self._over_rungs * whole
+        change = self._over_rungs * np.tensordot(changing, self._kernels, axes=1)
         slope = self.slope(theta)[self.rows.rung]
         product = np.outer(slope, slope)
-        signal = product * (whole + beta * changing + tau * self._same_trial)
+        signal = product * (own.sum(axis=0) + change + beta * pairs + tau * self._same_trial)
         covariance = signal + _RUNG_VARIANCE * self._same_rung
         covariance[np.diag_indices_from(covariance)] += nu
         factor, inverse = _inverse(covariance)
@@ -186,20 +195,18 @@ class GaussianProcess:
         likelihood -= 0.5 * size * np.log(2 * np.pi)
         weight = np.outer(alpha, alpha) - inverse
         inner = 0.5 * weight * product
-        reached = inner * (1 + beta * self._over_rungs)
-        by_axis = reached + beta * inner * partners  # [D, M, M]
+        by_axis = inner + beta * inner * partners  # [D, M, M]
+        over = inner * self._over_rungs
         gradient = np.empty(len(theta))
-        gradient[:count] = [
-            amplitude * np.vdot(by_axis[axis], kernel)
-            for amplitude, axis, kernel in zip(amplitudes, self.owner, self._kernels, strict=True)
-        ]
-        gradient[count] = beta * np.vdot(inner, changing)
-        gradient[count + 1] = tau * np.vdot(inner, self._same_trial)
-        gradient[count + 2] = 0.5 * nu * np.trace(weight)
+        for place, (axis, kernel) in enumerate(zip(self.owner, self._kernels, strict=True)):
+            gradient[place] = lasting[place] * np.vdot(by_axis[axis], kernel)
+            gradient[len(self.owner) + place] = changing[place] * np.vdot(over, kernel)
+        gradient[first] = beta * np.vdot(inner, pairs)
+        gradient[first + 1] = tau * np.vdot(inner, self._same_trial)
+        gradient[first + 2] = 0.5 * nu * np.trace(weight)
         by_row = (weight * signal).sum(axis=1)
         rungs = len(self.rows.epochs) - 1
-        by_rung = np.bincount(self.rows.rung, by_row, minlength=rungs + 1)
-        gradient[count + 3 :] = by_rung[:rungs]
+        gradient[first + 3 :] = np.bincount(self.rows.rung, by_row, minlength=rungs + 1)[:rungs]
         return Solved(covariance, inverse, alpha, likelihood, gradient)
 
     def log_posterior(self, theta: Floats) -> tuple[float, Floats]:

@@ -30,10 +30,11 @@ _OWN, _IN_PAIRS = 7, 4
 
 @dataclass(frozen=True)
 class _Basis:
-    """Eigenfunctions of one coordinate: `inner` maps kernel values on the grid to them."""
+    """Eigenfunctions of one coordinate."""
 
     spread: Floats  # (K,) prior variance of each weight
-    inner: Floats  # (G, K)
+    weighed: Floats  # (G, K) functions on the grid times the share of the space there
+    amplitudes: Floats  # (L,) of the kernel that they belong to
 
 
 class Reading:
@@ -59,69 +60,78 @@ class Reading:
         self.model, self.theta = model, theta
         self.solved: Solved = model.solve(theta)
         axes, beta = model.space.axes, model.beta(theta)
-        self._bases = [self._basis(place) for place in range(len(axes))]
+        places = model.rows.place
+        here = places[rung][None]
+        lasting, changing = model.amplitudes(theta)
+        # Before the last epoch a coordinate does f + h; a pair has no h.
+        together = lasting + float(rung_kernel(here, here)[0, 0]) * changing
+        count = range(len(axes))
+        self._bases = [self._basis(place, together) for place in count]
+        self._in_pairs = [self._basis(place, lasting, most=_IN_PAIRS) for place in count]
         never, chances = model.space.never, model.space.chances
         self.pairs = [
-            pair
-            for pair in combinations(range(len(axes)), 2)
-            if pair not in never and chances[pair] > 0
+            pair for pair in combinations(count, 2) if pair not in never and chances[pair] > 0
         ]
+        spreads = [basis.spread for basis in self._in_pairs]
         blocks = [basis.spread for basis in self._bases]
-        blocks += [
-            beta
-            * np.outer(
-                self._bases[i].spread[:_IN_PAIRS], self._bases[j].spread[:_IN_PAIRS]
-            ).ravel()
-            for i, j in self.pairs
-        ]
+        blocks += [beta * np.outer(spreads[i], spreads[j]).ravel() for i, j in self.pairs]
         self.parts: Ints = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
         self.spread = np.concatenate(blocks)
-        self._own = self.parts < len(axes)
-        places = model.rows.place
-        here = places[rung]
-        # What a coordinate does at an epoch before the last is f + h; a pair has no h.
-        change = 1 + beta * float(rung_kernel(here[None], here[None])[0, 0])
-        shared = 1 + beta * rung_kernel(here[None], places[model.rows.rung])[0]  # [M]
-        self.size = float(model.slope(theta)[rung])
-        slope = model.slope(theta)[model.rows.rung]
-        design = self.design(model.values)  # [M, W]
-        self._cross = design * slope[:, None] * self.spread
-        self._cross[:, self._own] *= shared[:, None]
-        self.spread = np.where(self._own, self.spread * change, self.spread)
+        slopes = model.slope(theta)
+        self.size = float(slopes[rung])
+        shared = rung_kernel(here, places[model.rows.rung])[0]  # [M]
+        crossed = [
+            self._shared(place, lasting, model.values)
+            + shared[:, None] * self._shared(place, changing, model.values)
+            for place in count
+        ]
+        own = sum(len(basis.spread) for basis in self._bases)
+        joint = self._pair_functions(model.values) * self.spread[own:]
+        self._cross = np.concatenate([*crossed, joint], axis=1)  # [M, W]
+        self._cross *= slopes[model.rows.rung][:, None]
         self.mean: Floats = self._cross.T @ self.solved.alpha
 
-    def _basis(self, place: int) -> _Basis:
+    def _basis(self, place: int, amplitudes: Floats, *, most: int = _OWN) -> _Basis:
         axis = self.model.space.axes[place]
-        grid = self._kernel(place, axis.grid, axis.grid)
+        mine = amplitudes[self.model.owner == place]
+        grid = self._kernel(place, mine, axis.grid)
         root = np.sqrt(axis.weights)
         values, vectors = np.linalg.eigh(root[:, None] * grid * root[None, :])
-        order = np.argsort(-values)[:_OWN]
+        order = np.argsort(-values)[:most]
         order = order[values[order] > 1e-9 * max(values.max(), 1e-12)]
-        spread = values[order]
-        return _Basis(spread, root[:, None] * vectors[:, order] / spread)
+        return _Basis(values[order], root[:, None] * vectors[:, order], mine)
 
-    def _kernel(self, place: int, one: Floats, other: Floats) -> Floats:
-        kernels = centred_kernels(self.model.space.axes[place], one, other)
-        amplitudes = np.exp(self.theta[: len(self.model.owner)][self.model.owner == place])
+    def _kernel(self, place: int, amplitudes: Floats, points: Floats) -> Floats:
+        """(P, G) of points against the grid."""
+        axis = self.model.space.axes[place]
+        kernels = centred_kernels(axis, points, axis.grid)
         return np.asarray(np.tensordot(amplitudes, np.array(kernels), axes=1))
+
+    def _shared(self, place: int, amplitudes: Floats, points: Floats) -> Floats:
+        """(P, K) covariance of a coordinate's weights with a function of these amplitudes."""
+        mine = amplitudes[self.model.owner == place]
+        return self._kernel(place, mine, points[:, place]) @ self._bases[place].weighed
+
+    def _functions(self, place: int, basis: _Basis, points: Floats) -> Floats:
+        """(P, K) eigenfunctions of a coordinate at points (P, D)."""
+        kernel = self._kernel(place, basis.amplitudes, points[:, place])
+        return np.asarray(kernel @ basis.weighed / basis.spread)
+
+    def _pair_functions(self, points: Floats) -> Floats:
+        few = [self._functions(place, b, points) for place, b in enumerate(self._in_pairs)]
+        blocks = [
+            (few[i][:, :, None] * few[j][:, None, :]).reshape(len(points), -1)
+            for i, j in self.pairs
+        ]
+        return np.concatenate([np.zeros((len(points), 0)), *blocks], axis=1)
 
     def design(self, points: Floats) -> Floats:
         """(P, W) of the weights' functions at points (P, D).
 
         A coordinate that is NaN there is averaged over, or does not apply: it adds nothing.
         """
-        functions = [
-            self._kernel(place, points[:, place], axis.grid) @ basis.inner
-            for place, (axis, basis) in enumerate(
-                zip(self.model.space.axes, self._bases, strict=True)
-            )
-        ]
-        few = [function[:, :_IN_PAIRS] for function in functions]
-        count = len(points)
-        blocks = functions + [
-            (few[i][:, :, None] * few[j][:, None, :]).reshape(count, -1) for i, j in self.pairs
-        ]
-        return np.concatenate(blocks, axis=1)
+        own = [self._functions(place, b, points) for place, b in enumerate(self._bases)]
+        return np.concatenate([*own, self._pair_functions(points)], axis=1)
 
     def draws(self, count: int, rng: np.random.Generator) -> Floats:
         """(count, W) weights from their posterior, by Matheron's rule."""
