@@ -164,8 +164,7 @@ def score(truth: Truth, main: Importance) -> Score:
     held = [
         (
             unit.low <= effects[unit.name][0] <= unit.high,
-            unit.points is None
-            or unit.points[1] <= effects[unit.name][1] <= unit.points[2],
+            unit.points is None or unit.points[1] <= effects[unit.name][1] <= unit.points[2],
         )
         for unit in main.units
         if effects[unit.name][1] > _ANY
@@ -203,7 +202,7 @@ def told(truth: Truth, main: Importance) -> str:
     """Shares beside the true ones."""
     parts = [
         f"{unit.name} {100 * unit.share:.0f} [{100 * unit.low:.0f}, {100 * unit.high:.0f}]"
-        f"{'' if unit.seen in (True, None) else ' unseen'} ({100 * truth.effects[unit.name][0]:.0f})"
+        f"{' unseen' * (unit.seen is False)} ({100 * truth.effects[unit.name][0]:.0f})"
         for unit in main.units
     ]
     r = "" if main.explained is None else f", R2 {main.explained:.2f}"

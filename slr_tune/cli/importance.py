@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     type=click.Choice(["gp", "ped-anova", "fanova", "mdi"]),
     default="gp",
     show_default=True,
-    help="gp is a Gaussian process over all trials at all rungs. The others rank trials at one epoch "
-    "and miss more on the history of a search; docs/importance.md says how much.",
+    help="gp is a Gaussian process over all trials at all rungs. The others rank trials at one "
+    "epoch and miss more on the history of a search; docs/importance.md says how much.",
 )
 @click.option(
     "--epoch",

@@ -76,8 +76,8 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Importance from all trials* is "
-        "this project's. This dashboard only reads the study; a note that you type is kept in the study's "
-        f"folder, in `{FILE}`."
+        "this project's. This dashboard only reads the study; a note that you type is kept in the "
+        f"study's folder, in `{FILE}`."
     )
     return "\n\n".join(line for line in lines if line)
 

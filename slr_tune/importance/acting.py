@@ -16,7 +16,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from slr_tune.space import FixedParameter, Parameter, SimplexParameter, Space, StudySpec
+from slr_tune.space import FixedParameter, Parameter, SimplexParameter, StudySpec
 from slr_tune.space.values import MISSING, look_up
 from slr_tune.study.record import record_of
 from slr_tune.training.epoch_keys import epoch_key
@@ -103,8 +103,6 @@ class Acting:
         if (number, epoch) not in self._keys:
             self._keys[number, epoch] = epoch_key(self._spec.trainable, config, epoch)
         return self._keys[number, epoch]
-
-
 
 
 def _is_patience(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Importance at one epoch as plain values, and the evaluators that rank trials at a matched epoch."""
+"""Importance as plain values, and the evaluators that rank trials at a matched epoch."""
 
 from __future__ import annotations
 

@@ -32,13 +32,14 @@ class Answers:
             for probe, end in zip(probes, ends, strict=True)
         }
         points = np.concatenate([probe.points for probe in probes])
-        self._point = self._ask(reading, reading.mean[None], points)
-        self._drawn = np.concatenate([self._ask(d.reading, d.weights, points) for d in draws])
+        kernels = reading.model.against_grid(points)
+        self._point = self._ask(reading, reading.mean[None], kernels)
+        self._drawn = np.concatenate([self._ask(d.reading, d.weights, kernels) for d in draws])
 
     @staticmethod
-    def _ask(reading: Reading, weights: Floats, points: Floats) -> Floats:
+    def _ask(reading: Reading, weights: Floats, kernels: list[Floats]) -> Floats:
         size = reading.size * reading.model.rows.scale
-        return np.asarray(weights @ reading.design(points).T * size)
+        return np.asarray(weights @ reading.design(kernels).T * size)
 
     def point(self, probe: Probe) -> Floats:
         """(G,) at the optimum."""

@@ -183,9 +183,7 @@ def _axis(column: Variable, ceiling: float | None) -> Coordinate:
     if top is None:
         return axis
     values = np.minimum(axis.values, top)
-    return Coordinate(
-        name, name, unit, values, np.minimum(grid, top), weights, (), ceiling, column
-    )
+    return Coordinate(name, name, unit, values, np.minimum(grid, top), weights, (), ceiling, column)
 
 
 def _place(axis: Coordinate, value: float | None) -> float | None:
@@ -239,9 +237,7 @@ def _presence(space: Space, rng: np.random.Generator) -> dict[str, NDArray[np.bo
     return found
 
 
-def _branches(
-    space: Space, axes: Sequence[Coordinate]
-) -> dict[int, tuple[int, tuple[int, ...]]]:
+def _branches(space: Space, axes: Sequence[Coordinate]) -> dict[int, tuple[int, tuple[int, ...]]]:
     places = {axis.name: place for place, axis in enumerate(axes)}
     columns = {column.name: column for column in columns_of(space, [])}
     found: dict[int, tuple[int, tuple[int, ...]]] = {}

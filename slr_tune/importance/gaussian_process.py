@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, lapack
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from slr_tune.importance.coordinates import Coordinate, Coordinates
@@ -135,15 +135,37 @@ class GaussianProcess:
         count = len(rows.values)
         self._kernels = np.array(kernels).reshape(len(owner), count, count)
         self.owner: Ints = np.array(owner, dtype=np.int64)
-        place = rows.place[rows.rung]
-        self._over_rungs = rung_kernel(place, place)
+        late = rows.place[rows.rung]
+        self._over_rungs = rung_kernel(late, late)
         self._same_trial = (rows.trial[:, None] == rows.trial[None, :]).astype(float)
         self._same_rung = (rows.rung[:, None] == rows.rung[None, :]).astype(float)
-        kinds = ["a"] * len(owner) + ["b"] * len(owner) + ["beta", "tau", "nu"] + ["s"] * (len(rows.epochs) - 1)
+        kinds = (
+            ["a"] * len(owner)
+            + ["b"] * len(owner)
+            + ["beta", "tau", "nu"]
+            + ["s"] * (len(rows.epochs) - 1)
+        )
         self.median, self.deviation, self.low, self.high = np.array([_PRIORS[k] for k in kinds]).T
         self.theta = self.median.copy()
         for kind, begin in _START.items():
             self.theta[np.array(kinds) == kind] = np.log(begin)
+
+    def against_grid(self, points: Floats) -> list[Floats]:
+        """For each coordinate (L, P, G): its kernels between points (P, D) and its grid."""
+        return [
+            np.array(centred_kernels(axis, points[:, place], axis.grid))
+            for place, axis in enumerate(self.space.axes)
+        ]
+
+    @cached_property
+    def own_against_grid(self) -> list[Floats]:
+        """The same of the model's own rows."""
+        return self.against_grid(self.values)
+
+    @cached_property
+    def grid_against_grid(self) -> list[Floats]:
+        """For each coordinate (L, G, G)."""
+        return [np.array(centred_kernels(axis, axis.grid, axis.grid)) for axis in self.space.axes]
 
     @cached_property
     def _partners(self) -> Floats:
@@ -157,7 +179,8 @@ class GaussianProcess:
     @cached_property
     def _owned(self) -> Floats:
         """(D, J) 1 where an amplitude is a coordinate's."""
-        return (np.arange(len(self.space.axes))[:, None] == self.owner[None, :]).astype(float)
+        mine = np.arange(len(self.space.axes))[:, None] == self.owner[None, :]
+        return np.asarray(mine, dtype=np.float64)
 
     def slope(self, theta: Floats) -> Floats:
         """(R,) s of each rung, 1 for the last."""
@@ -187,7 +210,8 @@ class GaussianProcess:
         signal = product * (own.sum(axis=0) + change + beta * pairs + tau * self._same_trial)
         covariance = signal + _RUNG_VARIANCE * self._same_rung
         covariance[np.diag_indices_from(covariance)] += nu
-        factor, inverse = _inverse(covariance)
+        factor = lower_root(covariance)
+        inverse = _inverse(factor)
         alpha = inverse @ self.rows.values
         size = len(alpha)
         logarithm = float(np.log(np.diag(factor)).sum())
@@ -253,13 +277,23 @@ class GaussianProcess:
         return begin
 
 
-def _inverse(covariance: Floats) -> tuple[Floats, Floats]:
-    """Lower Cholesky factor and inverse; a little is added to the diagonal where it is needed."""
-    for extra in (0.0, 1e-8, 1e-6, 1e-4):
-        try:
-            factor, _ = cho_factor(covariance + extra * np.eye(len(covariance)), lower=True)
-        except np.linalg.LinAlgError:
-            continue
-        half, _ = lapack.dpotri(factor, lower=1)
-        return factor, np.asarray(np.tril(half) + np.tril(half, -1).T)
+def lower_root(covariance: Floats) -> Floats:
+    """Lower Cholesky factor; as much is added to the diagonal as is needed.
+
+    Raises:
+        LinAlgError: It is far from positive.
+    """
+    size = max(float(np.trace(covariance)) / len(covariance), 1e-12)
+    for extra in (1e-10, 1e-8, 1e-6, 1e-4, 1e-2):
+        shifted = covariance + extra * size * np.eye(len(covariance))
+        factor, wrong = lapack.dpotrf(shifted, lower=1, clean=1)
+        if not wrong:
+            return np.asarray(factor)
     raise np.linalg.LinAlgError("the covariance is not positive")
+
+
+def _inverse(factor: Floats) -> Floats:
+    """Of the matrix that a lower Cholesky factor belongs to."""
+    half, _ = lapack.dpotri(factor, lower=1)
+    lower = np.tril(half)
+    return np.asarray(lower + np.tril(lower, -1).T)

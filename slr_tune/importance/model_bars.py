@@ -51,9 +51,7 @@ def rung_shares(fit: FittedModel, rung: int) -> Importance:
     ]
     units.sort(key=lambda unit: -unit.share)
     trials = len(np.unique(model.rows.trial))
-    return Importance(
-        model.rows.epochs[rung], "gp", trials, tuple(units), (), reached=reached
-    )
+    return Importance(model.rows.epochs[rung], "gp", trials, tuple(units), (), reached=reached)
 
 
 def model_bars(
@@ -78,7 +76,9 @@ def model_bars(
     early = {bar.name: bar.share for bar in rung_shares(fit, 0).units}
     # Where no effect is seen, none at all is within the band.
     seen = costs > rules.LEAST_COST
-    ends = [np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)]
+    ends = tuple(
+        np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)
+    )
     units = [
         Bar(
             unit,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from optuna.trial import FrozenTrial
 
 from slr_tune.importance.answers import Answers
 from slr_tune.importance.bands import Draw, band, over_draws, positive_band
-from slr_tune.importance.coordinates import Coordinates
 from slr_tune.importance.effects import EdgeReading, LocalEffect, Marginal, Pair
 from slr_tune.importance.gaussian_process import GaussianProcess
 from slr_tune.importance.parameter_columns import Floats
-from slr_tune.importance.probes import Probe, map_axes, slice_probes
+from slr_tune.importance.probes import Probe, map_axis, map_probe, slice_probes
 from slr_tune.importance.reading import Reading
 from slr_tune.space import Space
 
@@ -49,19 +49,55 @@ def marginal(probe: Probe, answers: Answers, *, level: float, sign: float) -> Ma
     )
 
 
-def strongest_pairs(reading: Reading, axes: Coordinates) -> list[tuple[int, tuple[int, int]]]:
-    """Part and coordinates of the pairs of two units, the largest first; six at most."""
+@dataclass(frozen=True)
+class PairProbe:
+    """A pair of parameters to be asked for.
+
+    Attributes:
+        parts: The model's parts that make it: several where one is a simplex.
+        one: The curve along the first; of a simplex, along one of its weights.
+        other: The curve along the second.
+        units: The units that they belong to.
+        joint: The map over both.
+    """
+
+    parts: tuple[int, ...]
+    one: Probe
+    other: Probe
+    units: tuple[str, str]
+    joint: Probe
+
+
+def strongest_pairs(reading: Reading, curves: Sequence[Probe]) -> list[PairProbe]:
+    """Pairs of parameters of two units, the largest share first; six at most."""
+    axes = reading.model.space
     variances = reading.variances(reading.mean[None])[0]
-    across = [
-        (part, pair)
-        for part, pair in enumerate(reading.pairs, start=len(axes.axes))
-        if axes.axes[pair[0]].unit != axes.axes[pair[1]].unit
-    ]
-    return sorted(across, key=lambda item: -variances[item[0]])[:MOST_MAPS]
+    parts: dict[tuple[str, str], list[int]] = {}
+    for part, (one, other) in enumerate(reading.pairs, start=len(axes.axes)):
+        if axes.axes[one].unit != axes.axes[other].unit:
+            names = axes.axes[one].variable, axes.axes[other].variable
+            parts.setdefault(names, []).append(part)
+    order = sorted(parts, key=lambda names: -variances[parts[names]].sum())
+    found = []
+    for names in order[:MOST_MAPS]:
+        first, second = (_curve_of(name, curves) for name in names)
+        units, joint = (first.unit, second.unit), map_probe(first, second)
+        found.append(PairProbe(tuple(parts[names]), first, second, units, joint))
+    return found
+
+
+def _curve_of(variable: str, curves: Sequence[Probe]) -> Probe:
+    """The curve along a parameter; of a simplex, along its second weight.
+
+    The second has a part in both of its free numbers, whatever the number of weights.
+    """
+    named = [probe for probe in curves if probe.name == variable]
+    weights = [p for p in curves if p.weight and p.name.startswith(f"{variable}.")]
+    return named[0] if named else weights[min(1, len(weights) - 1)]
 
 
 def pairs(
-    maps: Mapping[tuple[int, int], Probe],
+    probes: Sequence[PairProbe],
     reading: Reading,
     draws: list[Draw],
     answers: Answers,
@@ -69,18 +105,16 @@ def pairs(
     level: float,
     sign: float,
 ) -> tuple[Pair, ...]:
-    """The pairs that maps were made of, with their shares.
+    """The pairs with their shares.
 
     Args:
-        maps: Probes over two coordinates, by them.
+        probes: What `strongest_pairs` gave.
         reading: The model.
         draws: Of it.
         answers: What it says.
         level: As for `marginal`.
         sign: Likewise.
     """
-    axes = reading.model.space
-    parts = {pair: part for part, pair in enumerate(reading.pairs, start=len(axes.axes))}
 
     def share(one: Reading, weights: Floats) -> Floats:
         found = one.variances(weights)
@@ -90,36 +124,36 @@ def pairs(
     drawn = over_draws(draws, share)
     point = share(reading, reading.mean[None])[0]
     variances = reading.variances(reading.mean[None])[0]
+    by_units: dict[frozenset[str], list[int]] = {}
+    for probe in probes:
+        by_units.setdefault(frozenset(probe.units), []).extend(probe.parts)
     found = []
-    for (one, other), probe in maps.items():
-        part = parts[one, other]
-        whole = [part for pair, part in parts.items() if _units(axes, pair) == _units(axes, (one, other))]
-        low, high = positive_band(drawn[:, part], np.array(point[part]))
-        (one_at, one_labels), (other_at, other_labels) = (map_axes(axes, p) for p in (one, other))
-        values = (level + sign * answers.point(probe)).reshape(len(one_at), len(other_at))
+    for probe in probes:
+        parts = list(probe.parts)
+        own = float(point[parts].sum())
+        low, high = positive_band(drawn[:, parts].sum(axis=1), np.array(own))
+        one_at, other_at = map_axis(probe.one), map_axis(probe.other)
+        values = (level + sign * answers.point(probe.joint)).reshape(len(one_at), len(other_at))
         size = reading.size * reading.model.rows.scale
+        together = drawn[:, by_units[frozenset(probe.units)]].sum(axis=1)
         found.append(
             Pair(
-                axes.axes[one].name,
-                axes.axes[other].name,
-                (axes.axes[one].unit, axes.axes[other].unit),
-                float(point[part]),
+                probe.one.name,
+                probe.other.name,
+                probe.units,
+                own,
                 float(low),
                 min(1.0, float(high)),
-                float(np.sqrt(variances[part]) * size),
-                bool(np.mean(drawn[:, whole].sum(axis=1) > PAIR_SHARE) >= _PAIR_SURE),
+                float(np.sqrt(variances[parts].sum()) * size),
+                bool(np.mean(together > PAIR_SHARE) >= _PAIR_SURE),
                 one_at,
                 other_at,
                 tuple(_plain(row) for row in values),
-                one_labels,
-                other_labels,
+                probe.one.labels,
+                probe.other.labels,
             )
         )
     return tuple(found)
-
-
-def _units(axes: Coordinates, pair: tuple[int, int]) -> frozenset[str]:
-    return frozenset(axes.axes[place].unit for place in pair)
 
 
 def slices_through(

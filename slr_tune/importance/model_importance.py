@@ -16,7 +16,7 @@ from slr_tune.importance.coordinates import Coordinates, coordinates
 from slr_tune.importance.effects import EdgeReading, LocalEffect, Marginal, Pair
 from slr_tune.importance.model_bars import FittedModel, model_bars, rung_shares
 from slr_tune.importance.parameter_columns import Variable
-from slr_tune.importance.probes import Probe, curve_probes, map_probe
+from slr_tune.importance.probes import Probe, curve_probes
 from slr_tune.importance.reading import Reading
 from slr_tune.importance.trial_rows import trial_rows
 from slr_tune.space import Space
@@ -76,9 +76,7 @@ def model_importance(
         seed: Of the draws.
     """
     axes = coordinates(space, trials, ceilings=ceilings)
-    rows = trial_rows(
-        trials, epochs, sign=sign, acts=_acting(axes, trials, acts_from), seed=seed
-    )
+    rows = trial_rows(trials, epochs, sign=sign, acts=_acting(axes, trials, acts_from), seed=seed)
     count = 0 if rows is None else len(np.unique(rows.trial))
     if rows is None or count < MIN_TRIALS or not axes.axes:
         last = epochs[-1] if rows is None else rows.epochs[-1]
@@ -112,13 +110,12 @@ def _read(
     reading = Reading(model, model.theta, rung=fit.rung)
     draws = posterior_draws(model, model.theta, rung=fit.rung, seed=seed)
     curves = curve_probes(space, model.space, fit.columns)
-    strongest = model_effects.strongest_pairs(reading, model.space)
-    maps = {pair: map_probe(model.space, *pair) for _, pair in strongest}
+    strongest = model_effects.strongest_pairs(reading, curves)
     slices = {
         name: model_effects.slices_through(model, space, trials, place)
         for name, place in around.items()
     }
-    probes = [*curves, *maps.values()]
+    probes = [*curves, *(pair.joint for pair in strongest)]
     probes += [probe for here, through in slices.values() for probe in (here, *through)]
     answers = Answers(reading, draws, probes)
     main = model_bars(fit, reading, draws, curves, answers)
@@ -138,7 +135,7 @@ def _read(
             for rung in range(len(model.rows.epochs))
         ),
         tuple(model_effects.marginal(p, answers, level=level, sign=sign) for p in curves),
-        model_effects.pairs(maps, reading, draws, answers, level=level, sign=sign),
+        model_effects.pairs(strongest, reading, draws, answers, level=level, sign=sign),
         local,
         model_effects.edge_readings(best, answers),
         level,

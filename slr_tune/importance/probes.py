@@ -1,4 +1,4 @@
-"""Places at which a model is asked: curves over one parameter, maps over two, slices through a trial.
+"""Places at which a model is asked: curves over a parameter, maps over two, slices through a trial.
 
 A probe is points of the model's coordinates and how they are averaged; NaN in a coordinate averages
 over it.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slr_tune.importance.coordinates import Coordinate, Coordinates
+from slr_tune.importance.coordinates import Coordinates
 from slr_tune.importance.parameter_columns import Floats, Variable
 from slr_tune.space import (
     ChoiceParameter,
@@ -161,24 +161,36 @@ def _place_weights(
             row[place] = value
 
 
-def map_probe(axes: Coordinates, one: int, other: int) -> Probe:
-    """The mean over the space over two coordinates; places go through the second first."""
-    grids = [_coarse(axes.axes[place]) for place in (one, other)]
-    corners = np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1).reshape(-1, 2)
-    points = np.full((len(corners), len(axes.axes)), np.nan)
-    points[:, [one, other]] = corners
-    name = f"{axes.axes[one].name} x {axes.axes[other].name}"
-    return Probe(name, axes.axes[one].unit, points, np.eye(len(points)), np.arange(len(points)))
+def map_probe(one: Probe, other: Probe) -> Probe:
+    """The mean over the space over two parameters, of the curves along each.
+
+    Its places go through those of the second first. A curve may be of a simplex's weight.
+    """
+    one, other = _coarse(one), _coarse(other)
+    first = np.repeat(one.points, len(other.points), axis=0)
+    second = np.tile(other.points, (len(one.points), 1))
+    points = np.where(np.isnan(second), first, second)
+    average = np.kron(one.average, other.average)
+    name = f"{one.name} x {other.name}"
+    places = np.arange(len(average), dtype=np.float64)
+    return Probe(name, one.unit, points, np.asarray(average, dtype=np.float64), places)
 
 
-def map_axes(axes: Coordinates, place: int) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Places of a map's axis in own units, and its options."""
-    axis = axes.axes[place]
-    return tuple(map(float, axis.shown(_coarse(axis)))), axis.options
+def map_axis(probe: Probe) -> tuple[float, ...]:
+    """Places of a map's axis in own units, or numbers of options."""
+    return tuple(map(float, _coarse(probe).at))
 
 
-def _coarse(axis: Coordinate) -> Floats:
-    return axis.grid if axis.options else np.linspace(0.0, 1.0, MAP)
+def _coarse(probe: Probe) -> Probe:
+    """A curve at every second place where it has many."""
+    if probe.labels or len(probe.at) <= MAP:
+        return probe
+    keep = np.unique(np.linspace(0, len(probe.at) - 1, MAP).round().astype(int))
+    average = probe.average[keep]
+    used = average.any(axis=0)
+    return replace(
+        probe, points=probe.points[used], average=average[:, used], at=probe.at[keep], share=None
+    )
 
 
 def slice_probes(
@@ -231,7 +243,9 @@ def _slice(axes: Coordinates, parameter: Parameter, place: int, point: Floats) -
                 points[~np.isin(places, options), under] = np.nan
     labels = axis.options
     name = parameter.name if not labels else axis.name
-    return Probe(name, axis.unit, points, np.eye(len(points)), np.asarray(at), labels, log, None, place)
+    return Probe(
+        name, axis.unit, points, np.eye(len(points)), np.asarray(at), labels, log, None, place
+    )
 
 
 def _weight_slice(

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.linalg import cholesky
 
 from slr_tune.importance.gaussian_process import (
     GaussianProcess,
     Solved,
-    centred_kernels,
+    lower_root,
     rung_kernel,
 )
 from slr_tune.importance.parameter_columns import Floats, Ints
@@ -80,13 +79,14 @@ class Reading:
         slopes = model.slope(theta)
         self.size = float(slopes[rung])
         shared = rung_kernel(here, places[model.rows.rung])[0]  # [M]
+        rows = model.own_against_grid
         crossed = [
-            self._shared(place, lasting, model.values)
-            + shared[:, None] * self._shared(place, changing, model.values)
+            self._shared(place, lasting, rows)
+            + shared[:, None] * self._shared(place, changing, rows)
             for place in count
         ]
         own = sum(len(basis.spread) for basis in self._bases)
-        joint = self._pair_functions(model.values) * self.spread[own:]
+        joint = self._pair_functions(rows) * self.spread[own:]
         self._cross = np.concatenate([*crossed, joint], axis=1)  # [M, W]
         self._cross *= slopes[model.rows.rung][:, None]
         self.mean: Floats = self._cross.T @ self.solved.alpha
@@ -94,44 +94,41 @@ class Reading:
     def _basis(self, place: int, amplitudes: Floats, *, most: int = _OWN) -> _Basis:
         axis = self.model.space.axes[place]
         mine = amplitudes[self.model.owner == place]
-        grid = self._kernel(place, mine, axis.grid)
+        grid = _weighed(mine, self.model.grid_against_grid[place])
         root = np.sqrt(axis.weights)
         values, vectors = np.linalg.eigh(root[:, None] * grid * root[None, :])
         order = np.argsort(-values)[:most]
         order = order[values[order] > 1e-9 * max(values.max(), 1e-12)]
         return _Basis(values[order], root[:, None] * vectors[:, order], mine)
 
-    def _kernel(self, place: int, amplitudes: Floats, points: Floats) -> Floats:
-        """(P, G) of points against the grid."""
-        axis = self.model.space.axes[place]
-        kernels = centred_kernels(axis, points, axis.grid)
-        return np.asarray(np.tensordot(amplitudes, np.array(kernels), axes=1))
-
-    def _shared(self, place: int, amplitudes: Floats, points: Floats) -> Floats:
+    def _shared(self, place: int, amplitudes: Floats, kernels: list[Floats]) -> Floats:
         """(P, K) covariance of a coordinate's weights with a function of these amplitudes."""
-        mine = amplitudes[self.model.owner == place]
-        return self._kernel(place, mine, points[:, place]) @ self._bases[place].weighed
+        kernel = _weighed(amplitudes[self.model.owner == place], kernels[place])
+        return np.asarray(kernel @ self._bases[place].weighed)
 
-    def _functions(self, place: int, basis: _Basis, points: Floats) -> Floats:
-        """(P, K) eigenfunctions of a coordinate at points (P, D)."""
-        kernel = self._kernel(place, basis.amplitudes, points[:, place])
+    def _functions(self, place: int, basis: _Basis, kernels: list[Floats]) -> Floats:
+        """(P, K) eigenfunctions of a coordinate at points."""
+        kernel = _weighed(basis.amplitudes, kernels[place])
         return np.asarray(kernel @ basis.weighed / basis.spread)
 
-    def _pair_functions(self, points: Floats) -> Floats:
-        few = [self._functions(place, b, points) for place, b in enumerate(self._in_pairs)]
+    def _pair_functions(self, kernels: list[Floats]) -> Floats:
+        few = [self._functions(place, b, kernels) for place, b in enumerate(self._in_pairs)]
+        count = kernels[0].shape[1]
         blocks = [
-            (few[i][:, :, None] * few[j][:, None, :]).reshape(len(points), -1)
-            for i, j in self.pairs
+            (few[i][:, :, None] * few[j][:, None, :]).reshape(count, -1) for i, j in self.pairs
         ]
-        return np.concatenate([np.zeros((len(points), 0)), *blocks], axis=1)
+        return np.concatenate([np.zeros((count, 0)), *blocks], axis=1)
 
-    def design(self, points: Floats) -> Floats:
-        """(P, W) of the weights' functions at points (P, D).
+    def design(self, kernels: list[Floats]) -> Floats:
+        """(P, W) of the weights' functions at points.
 
         A coordinate that is NaN there is averaged over, or does not apply: it adds nothing.
+
+        Args:
+            kernels: What the model's `against_grid` gives of the points.
         """
-        own = [self._functions(place, b, points) for place, b in enumerate(self._bases)]
-        return np.concatenate([*own, self._pair_functions(points)], axis=1)
+        own = [self._functions(place, b, kernels) for place, b in enumerate(self._bases)]
+        return np.concatenate([*own, self._pair_functions(kernels)], axis=1)
 
     def draws(self, count: int, rng: np.random.Generator) -> Floats:
         """(count, W) weights from their posterior, by Matheron's rule."""
@@ -139,8 +136,7 @@ class Reading:
         seen = self._cross / np.maximum(self.spread, 1e-300)  # [M, W]
         rest = self.solved.covariance - self._cross @ seen.T
         rest = 0.5 * (rest + rest.T)
-        rest[np.diag_indices_from(rest)] += 1e-8 + max(0.0, -np.linalg.eigvalsh(rest)[0])
-        noise = rng.normal(size=(count, len(rest))) @ cholesky(rest, lower=True).T
+        noise = rng.normal(size=(count, len(rest))) @ lower_root(rest).T
         made = prior @ seen.T + noise
         gap = (self.model.rows.values - made) @ self.solved.inverse  # [count, M]
         return np.asarray(prior + gap @ self._cross)
@@ -153,7 +149,7 @@ class Reading:
         squares = np.zeros((len(weights), len(often)))
         for part in range(len(often)):
             squares[:, part] = (weights[:, self.parts == part] ** 2).sum(axis=1)
-        return squares * np.array(often)
+        return np.asarray(squares * np.array(often))
 
     def shapley(self, variances: Floats) -> Floats:
         """(B, U) share of each unit; they sum to 1."""
@@ -179,6 +175,11 @@ class Reading:
             else:
                 found[place, [of[i], of[j]]] = across
         return found
+
+
+def _weighed(amplitudes: Floats, kernels: Floats) -> Floats:
+    """(P, G) sum of kernels (L, P, G)."""
+    return np.asarray(np.tensordot(amplitudes, kernels, axes=1))
 
 
 def left_out_residuals(solved: Solved, trials: Ints, values: Floats) -> tuple[Floats, Floats]:

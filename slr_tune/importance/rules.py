@@ -9,9 +9,9 @@ import numpy as np
 
 from slr_tune.importance.bands import Draw, over_draws
 from slr_tune.importance.coordinates import Coordinates
-from slr_tune.importance.gaussian_process import GaussianProcess
+from slr_tune.importance.gaussian_process import OFF, GaussianProcess, Solved
 from slr_tune.importance.parameter_columns import Floats
-from slr_tune.importance.reading import Solved, left_out_residuals
+from slr_tune.importance.reading import left_out_residuals
 from slr_tune.importance.trial_rows import TrialRows
 
 LEAST_COST = 2.0
@@ -63,6 +63,12 @@ def effect_costs(model: GaussianProcess) -> Floats:
     costs = []
     for unit in space.units:
         off = np.flatnonzero(np.isin(model.owner, space.of_unit(unit)))
+        held = model.theta.copy()
+        held[off] = OFF
+        most = full - model.solve(held).log_likelihood
+        if most <= LEAST_COST:  # fitting the rest anew makes it less
+            costs.append(most)
+            continue
         without = model.fit(start=model.theta, steps=_OTHERS_STEPS, off=off)
         costs.append(full - model.solve(without).log_likelihood)
     return np.array(costs)

@@ -1,4 +1,4 @@
-"""Each trial at every rung that it reached and at the end, on one scale: what the model is fitted to."""
+"""Each trial at every rung that it reached and at the end, on one scale: data of the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from slr_tune.importance.matched_epoch import values_at
 from slr_tune.importance.parameter_columns import Floats, Ints
 
-MOST_ROWS = 400
+MOST_ROWS = 300
 """Of longer studies an even part is taken; the work grows with the cube."""
 LEAST_AT_THE_END = 4
 _LEAST_AT_A_RUNG = 2
@@ -43,7 +43,7 @@ class TrialRows:
     @property
     def at_the_end(self) -> NDArray[np.bool_]:
         """(M,) rows at the last epoch."""
-        return self.rung == len(self.epochs) - 1
+        return np.asarray(self.rung == len(self.epochs) - 1)
 
     @property
     def place(self) -> Floats:

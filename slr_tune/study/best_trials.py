@@ -27,7 +27,11 @@ def best_trials(trials: Sequence[FrozenTrial], *, minimizes: bool) -> list[int]:
     stopped = [n for n, t in enumerate(trials) if t.state == TrialState.PRUNED and t.values]
     ended.sort(key=lambda n: (sign * trials[n].values[0], n))
     stopped.sort(
-        key=lambda n: (-max(trials[n].intermediate_values, default=0), sign * trials[n].values[0], n)
+        key=lambda n: (
+            -max(trials[n].intermediate_values, default=0),
+            sign * trials[n].values[0],
+            n,
+        )
     )
     count = min(MOST, max(LEAST, math.ceil(len(trials) / 10)))
     return (ended + stopped)[:count]
@@ -36,6 +40,6 @@ def best_trials(trials: Sequence[FrozenTrial], *, minimizes: bool) -> list[int]:
 def best_said(count: int) -> str:
     """Who they are, for a caption."""
     return (
-        f"the best {count}: trials that ran to their end, by their value, then stopped ones, by how "
-        "far they got"
+        f"the best {count}: trials that ran to their end, by their value, then stopped ones, by "
+        "how far they got"
     )

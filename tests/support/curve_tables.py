@@ -77,7 +77,9 @@ class _Table:
         plain = (configs - self.low) / (self.high - self.low)
         with np.errstate(divide="ignore", invalid="ignore"):
             logarithm = np.log(np.maximum(configs, 1e-300) / np.maximum(self.low, 1e-300))
-            scaled = logarithm / np.log(np.where(self.log, self.high / np.where(self.log, self.low, 1), math.e))
+            scaled = logarithm / np.log(
+                np.where(self.log, self.high / np.where(self.log, self.low, 1), math.e)
+            )
         return np.asarray(np.where(self.log, scaled, plain))
 
     def curve(self, params: Mapping[str, Any]) -> Floats:

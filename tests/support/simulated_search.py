@@ -24,7 +24,7 @@ RUNGS = rung_epochs(grace_epochs=GRACE, reduction_factor=ETA, max_epochs=MAX_EPO
 AUDIT = 0.05
 
 Curve = Callable[[Mapping[str, Any], int], Sequence[float]]
-"""(the study's parameters, trial's number) -> value after each epoch; shorter where it ends itself."""
+"""(the study's parameters, trial's number) -> value after each epoch, until it ends by itself."""
 
 
 @dataclass(frozen=True)

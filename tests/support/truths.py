@@ -66,7 +66,9 @@ class Truth:
             fall, shake = self.tau(params), rng.normal(0, 0.3, MAX_EPOCHS)
             epochs = range(1, MAX_EPOCHS + 1)
             return [
-                end + (_START_WER - end) * math.exp(-e / fall) + float(shake[e - 1] * math.exp(-e / 9))
+                end
+                + (_START_WER - end) * math.exp(-e / fall)
+                + float(shake[e - 1] * math.exp(-e / 9))
                 for e in epochs
             ]
 
@@ -216,7 +218,9 @@ TRUTHS = {
             _pair,
             noise=1.2,
         ),
-        Truth("valley", made_space(*map(number, ("x", "y", "z", "dead", "still"))), _bump, noise=1.0),
+        Truth(
+            "valley", made_space(*map(number, ("x", "y", "z", "dead", "still"))), _bump, noise=1.0
+        ),
         Truth(
             "distil",
             made_space(

@@ -46,8 +46,8 @@ def verdict(found: StudyImportance) -> str:
 def too_few(found: StudyImportance) -> str:
     """Why nothing is said."""
     return (
-        f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed before "
-        "anything is said."
+        f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed "
+        "before anything is said."
     )
 
 
@@ -59,15 +59,13 @@ def notes(found: StudyImportance) -> list[str]:
     said = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
     if main.set_aside:
         listed = ", ".join(map(str, main.set_aside))
-        show = command_line(
-            "show", options={"--study": found.study, "--trial": main.set_aside[0]}
-        )
+        show = command_line("show", options={"--study": found.study, "--trial": main.set_aside[0]})
         said.append(
             f"Set aside as failures that no configuration explains: trial {listed} ({show})."
         )
     together = [pair for pair in found.pairs if pair.named]
     for one, other in dict.fromkeys(tuple(sorted(pair.units)) for pair in together):
-        share = sum(p.share for p in together if set(p.units) == {one, other})
+        share = sum(p.share for p in found.pairs if set(p.units) == {one, other})
         said.append(
             f"{one} and {other} act together: {100 * share:.0f} % of the variance is neither's "
             "alone. Judge, and fix, neither by itself."
@@ -101,8 +99,9 @@ def _only_fast(bar: Bar) -> bool:
 def _fast(bar: Bar, epoch: int) -> str:
     return (
         f"{bar.name} has {100 * (bar.first_rung or 0):.0f} % at the first rung and "
-        f"{100 * bar.share:.0f} % at epoch {epoch}, where trials cover {100 * (bar.covered or 0):.0f} % "
-        "of its range: it may only change how fast a run learns, which looks the same from here."
+        f"{100 * bar.share:.0f} % at epoch {epoch}, where trials cover "
+        f"{100 * (bar.covered or 0):.0f} % of its range: it may only change how "
+        "fast a run learns, which looks the same from here."
     )
 
 
@@ -112,17 +111,18 @@ def method(found: StudyImportance) -> tuple[str, ...]:
     if main.evaluator == DEFAULT:
         explained = main.explained or 0.0
         return (
-            f"A Gaussian process of single effects and pairs over configuration and epoch, fitted to "
-            f"{main.trials} trials at every rung that they reached, stopped ones too, and read at "
-            f"epoch {main.epoch}, which {main.reached} reached. It foretells "
-            f"{100 * max(0.0, explained):.0f} % of the variance at the first rung of trials that it "
-            "has not seen. A share is of the variance over the whole space that was searched: what "
-            "a parameter does alone and half of what it does in pairs. Points are the standard "
-            "deviation over the space of all that it touches. Bands hold 90 %.",
+            "A Gaussian process of single effects and pairs over configuration and epoch, fitted "
+            f"to {main.trials} trials at every rung that they reached, stopped ones too, and read "
+            f"at epoch {main.epoch}, which {main.reached} reached. It foretells "
+            f"{100 * max(0.0, explained):.0f} % of the variance at the first rung of trials that "
+            "it has not seen. A share is of the variance over the whole space that was searched: "
+            "what a parameter does alone and half of what it does in pairs. Points are the "
+            "standard deviation over the space of all that it touches. Bands hold 90 %.",
         )
     how = {
         "ped-anova": f"{found.evaluator} compares the best {top_count(main.trials)} of "
-        f"{main.trials} trials with an even draw of the space; a group counts by its strongest part.",
+        f"{main.trials} trials with an even draw of the space; a group counts by its strongest "
+        "part.",
         "fanova": f"{found.evaluator} asks how much of the variance over the space a parameter "
         "explains by itself; a group is the sum of its members.",
         "mdi": f"{found.evaluator} asks how often, and how usefully, a random forest splits on a "
@@ -131,9 +131,9 @@ def method(found: StudyImportance) -> tuple[str, ...]:
     return (
         f"Trials are compared at epoch {main.epoch}, each by its best value until then, stopped "
         f"ones too. Why this epoch: {found.choice.reason}.",
-        f"{how} Intervals are 90 %, from {main.resamples} bootstrap resamples of the trials; a unit "
-        "is called unstable where it changes places with its neighbour in more than one resample "
-        "in five.",
+        f"{how} Intervals are 90 %, from {main.resamples} bootstrap resamples of the trials; a "
+        "unit is called unstable where it changes places with its neighbour in more than one "
+        "resample in five.",
     )
 
 
@@ -201,7 +201,9 @@ def effect_table(found: StudyImportance) -> Table:
         place = marginal.mean.index(best_of(marginal.mean))
         best = marginal.labels[place] if marginal.labels else number(marginal.at[place])
         low, high = (metric_text(end, found.metric) for end in marginal.swing_band)
-        rows.append((marginal.name, metric_text(marginal.swing, found.metric), f"{low} to {high}", best))
+        rows.append(
+            (marginal.name, metric_text(marginal.swing, found.metric), f"{low} to {high}", best)
+        )
     effect = "effect, points" if in_percent(found.metric) else "effect"
     return Table(
         texts("parameter") + numbers(effect, "90 % band", "best at"),
@@ -274,8 +276,8 @@ def interaction_text(found: StudyImportance) -> str:
     pair = found.pairs[0]
     unit = " points" if in_percent(found.metric) else ""
     measured = (
-        f"{100 * pair.share:.0f} % [{100 * pair.low:.0f}, {100 * pair.high:.0f}] of the variance is "
-        f"neither's alone, {metric_text(pair.points, found.metric)}{unit} (standard deviation)."
+        f"{100 * pair.share:.0f} % [{100 * pair.low:.0f}, {100 * pair.high:.0f}] of the variance "
+        f"is neither's alone, {metric_text(pair.points, found.metric)}{unit} (standard deviation)."
     )
     if not pair.named:
         return (

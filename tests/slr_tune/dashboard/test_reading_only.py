@@ -118,7 +118,7 @@ def test_a_look_leaves_the_database_as_it_was(
     detail = json.loads(body)
     assert status == 200
     assert {plot["id"] for plot in detail["plotly_graph_objects"]} >= {
-        "matched-epoch-importance",
+        "importance-from-all-trials",
         "importance-over-rungs",
         "simplex-0",
         "temperature-schedules",
