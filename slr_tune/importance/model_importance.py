@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from optuna.trial import FrozenTrial
@@ -94,8 +95,14 @@ def _acting(
 ) -> Callable[[int, int], list[bool]]:
     if acts_from is None:
         return lambda trial, epoch: [True] * len(axes.axes)
-    begins = [[acts_from(trial, axis.variable) for axis in axes.axes] for trial in trials]
-    return lambda trial, epoch: [epoch >= begin for begin in begins[trial]]
+
+    @cache  # asked only of the trials that count, of which a long study has a part
+    def begins(trial: int) -> tuple[float, ...]:
+        names = dict.fromkeys(axis.variable for axis in axes.axes)
+        found = {name: acts_from(trials[trial], name) for name in names}
+        return tuple(found[axis.variable] for axis in axes.axes)
+
+    return lambda trial, epoch: [epoch >= begin for begin in begins(trial)]
 
 
 def _read(

@@ -66,6 +66,8 @@ def simulate(
     baseline: Mapping[str, Any] | None = None,
     config: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     audit: float = AUDIT,
+    max_epochs: int = MAX_EPOCHS,
+    at_rungs: tuple[int, ...] = RUNGS,
 ) -> list[FrozenTrial]:
     """One study, by one worker.
 
@@ -78,13 +80,15 @@ def simulate(
         baseline: Parameters of trial 0, which nothing stops; None for none.
         config: (nested values) -> the whole configuration that a trial's record holds.
         audit: Share of the trials that run on where they would be stopped.
+        max_epochs: Of a trial.
+        at_rungs: Epochs of the rungs.
 
     Returns:
         The trials with records, as a study would hold them.
     """
     chosen = SEARCHES[search]
     study = optuna.create_study()
-    rungs = Rungs(RUNGS, ETA)
+    rungs = Rungs(at_rungs, ETA)
     if baseline is not None:
         study.enqueue_trial(dict(baseline))
     for number in range(trials):
@@ -101,13 +105,13 @@ def simulate(
             trial.report(best, epoch)
             last = epoch
             spared = any(entry.spared for entry in entries)
-            if not chosen.stops or epoch not in RUNGS or spared or epoch == len(told):
+            if not chosen.stops or epoch not in at_rungs or spared or epoch == len(told):
                 continue
             entries.append(rungs.decide(epoch, best, exempt=exempt, audited=audited))
             if entries[-1].stopped:
                 break
         stopped = bool(entries) and entries[-1].stopped
-        ended = "asha" if stopped else "max_epochs" if last == MAX_EPOCHS else "patience"
+        ended = "asha" if stopped else "max_epochs" if last == max_epochs else "patience"
         shown = told[:last]
         record = TrialRecord(
             config(values),

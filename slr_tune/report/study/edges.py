@@ -59,7 +59,7 @@ def edges(study: StudyData) -> list[Edge]:
     if found is None or found.main.trials < LEAST_TRIALS:
         return []
     by_name = study.view.spec.space.by_name
-    told = [edge for edge in found.edges if edge.gain >= _least_gain(study)]
+    told = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
     numbers = [(by_name.get(edge.name), edge) for edge in told]
     return [
         edge
@@ -69,11 +69,14 @@ def edges(study: StudyData) -> list[Edge]:
     ]
 
 
-def _least_gain(study: StudyData) -> float:
-    """A quarter of a point; of another metric a fiftieth of the best value."""
+def least_gain(study: StudyData, wer_points: float) -> float:
+    """So many points; of a metric that is no percentage, the same share of the best value.
+
+    The share is that of a WER of 25: half a point is a fiftieth.
+    """
     if in_percent(study.metric):
-        return LEAST_POINTS
-    return 0.02 * abs((study.best.value if study.best else None) or 0.0)
+        return wer_points
+    return wer_points * 0.04 * abs((study.best.value if study.best else None) or 0.0)
 
 
 def file_key(space: Space, parameter: Parameter) -> str:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
-from slr_tune.report.study.audit import audit
-from slr_tune.report.study.edges import edges
+from slr_tune.report.study.edges import edges, least_gain
 from slr_tune.report.study.rungs import WEAK_RANK, rung_summaries
-from slr_tune.report.study.study_data import StudyData
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
 from slr_tune.text import in_percent, number
@@ -21,6 +20,8 @@ from slr_tune.text import in_percent, number
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
 STILL_FALLING = 0.5
+LATE_POINTS = 0.5
+"""WER points that the last quarter of a run gains by more than luck."""
 DEAD_POINTS = 0.5
 """Standard deviation over the space, WER points, that is called nothing."""
 ENOUGH_TRIALS = 50
@@ -146,33 +147,28 @@ def _edges(study: StudyData) -> list[Advice]:
 
 
 def _longer(study: StudyData) -> list[Advice]:
-    found = [t.record.best_epoch for t in study.leaders if t.reason == "max_epochs"]
-    ran, length = [epoch for epoch in found if epoch], study.view.spec.budget.max_epochs
-    falling = [epoch for epoch in ran if epoch >= length - length // 20]
+    """The best were best at their end, and gained in their last quarter more than noise does."""
+    ran = [t for t in study.leaders if t.reason == "max_epochs" and t.record.best_epoch]
+    length = study.view.spec.budget.max_epochs
+    falling = [t for t in ran if (t.record.best_epoch or 0) >= length - length // 20]
     if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
+        return []
+    late = [gain for t in ran if (gain := _late_gain(study, t, length)) is not None]
+    if not late or statistics.median(late) < least_gain(study, LATE_POINTS):
         return []
     wanted = math.ceil(1.5 * length)
     text = (
-        f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
-        f"they were cut short. Give them {wanted} epochs."
+        f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there, "
+        f"and their last quarter gained {study.said(statistics.median(late))} in the median: they "
+        f"were cut short. Give them {wanted} epochs."
     )
     return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
 
-def _audit(study: StudyData) -> list[Advice]:
-    found, budget = audit(study), study.view.spec.budget
-    later = min(2 * budget.grace_epochs, budget.max_epochs)
-    if found.rate is None or later == budget.grace_epochs:
-        return []
-    if not found.winners and found.interval[0] < 0.2:
-        return []
-    what = "would have won" if found.winners else "ended better than half of those let through"
-    count = len(found.winners or found.wrong)
-    text = (
-        f"{count} of {len(found.finished)} audited trials that ASHA would have stopped {what}: "
-        f"it stops too early. Give it a grace of {later} epochs."
-    )
-    return [Advice("audit", text, _later_rung(study, later))]
+def _late_gain(study: StudyData, trial: TrialData, length: int) -> float | None:
+    """By how much a trial got better in its last quarter."""
+    quarter, end = trial.best_so_far.get(math.floor(0.75 * length)), trial.best_so_far.get(length)
+    return None if quarter is None or end is None else study.sign * (quarter - end)
 
 
 def _weak_rung(study: StudyData) -> list[Advice]:
@@ -255,7 +251,6 @@ RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _baseline_won,
     _edges,
     _longer,
-    _audit,
     _weak_rung,
     _dead,
     _ablate,

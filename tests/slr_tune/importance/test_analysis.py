@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from slr_tune.importance.analysis import analyse
 from slr_tune.importance.effects import best_region
 from slr_tune.importance.matched_epoch import (
+    all_trials_correlation,
     choose_epoch,
-    corrected_correlation,
     foretold,
     rank_correlation,
     values_at,
@@ -65,34 +65,40 @@ def test_the_epoch_with_the_most_information_is_chosen_and_said() -> None:
     assert "too few" in choose_epoch(trials[10:], (1, 3), 9, asked=None).reason
 
 
-def test_correlations_of_survivors_are_corrected() -> None:
-    """ASHA lets the best of an early epoch through, so their own correlation is too small."""
-    rng = np.random.default_rng(1)
-    early = rng.normal(size=20_000)
-    final = 0.8 * early + 0.6 * rng.normal(size=20_000)
-    kept = early < -0.5
-    plain = float(np.corrcoef(early[kept], final[kept])[0, 1])
-    assert plain < 0.65
-    assert corrected_correlation(early[kept], final[kept], early) == pytest.approx(0.8, abs=0.02)
-    assert rank_correlation(early[:9], np.exp(early[:9])) == pytest.approx(1.0)
-
-
-def test_what_the_order_of_all_trials_would_foretell_is_worked_out_from_the_survivors() -> None:
-    """The best half of an early epoch shows a weaker order than all do; a few settle nothing."""
-    rng = np.random.default_rng(1)
-    early = rng.normal(size=4000)
-    final = 0.8 * early + 0.6 * rng.normal(size=4000)
+def staged(count: int, seed: int, late: float) -> tuple[np.ndarray, float]:
+    """Three epochs of which two stop two thirds each, and the rank correlation without stopping."""
+    rng = np.random.default_rng(seed)
+    early = rng.normal(size=count)
+    middle = 0.5 * early + rng.normal(size=count)
+    final = late * early + 0.9 * middle + 0.4 * rng.normal(size=count)
+    table = np.column_stack([np.exp(early), middle, final])
     whole = rank_correlation(early, final)
-    ran_on = np.where(early < 0.0, final, np.nan)
-    kept = np.isfinite(ran_on)
-    assert rank_correlation(early[kept], final[kept]) < whole - 0.15
-    found = foretold(np.exp(early), ran_on)  # ranks: the scale does not matter
-    assert found.correlation == pytest.approx(whole, abs=0.05)
-    assert found.low < found.correlation < found.high < found.low + 0.1
-    few = foretold(early[:24], ran_on[:24])
-    assert few.high - few.low > 0.5
-    none = foretold(np.ones(12), final[:12])
-    assert (none.low, none.high) == (-1.0, 1.0)
+    table[early > np.quantile(early, 1 / 3), 1:] = np.nan
+    here = table[:, 1][np.isfinite(table[:, 1])]
+    table[~(table[:, 1] <= np.quantile(here, 1 / 3)), 2] = np.nan
+    return table, whole
+
+
+@pytest.mark.parametrize("late", [-0.4, 0.0, 0.6])
+def test_correlations_are_corrected_for_every_rung(late: float) -> None:
+    """Corrected for the first rung alone, an order that foretells nothing looked like one."""
+    table, whole = staged(20_000, 1, late)
+    kept = np.isfinite(table[:, 2])
+    assert abs(rank_correlation(table[kept, 0], table[kept, 2]) - whole) > 0.1
+    found = all_trials_correlation(table)
+    assert found == pytest.approx(whole, abs=0.06)
+    assert rank_correlation(table[:9, 0], np.exp(table[:9, 0])) == pytest.approx(1.0)
+
+
+def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
+    """A few survivors settle nothing; none at all say nothing."""
+    table, whole = staged(1500, 2, 0.6)
+    found = foretold(table)
+    assert found is not None and found.low < whole < found.high < found.low + 0.4
+    few = foretold(table[:60])
+    assert few is not None and few.high - few.low > 0.5
+    assert foretold(table[:12]) is None
+    assert foretold(np.column_stack([np.ones(12), np.arange(12.0)])) is None
 
 
 def test_too_few_trials_give_no_bars() -> None:
