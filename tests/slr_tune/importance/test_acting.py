@@ -75,7 +75,8 @@ def test_a_patience_above_the_epochs_is_no_other_one() -> None:
     axes = coordinates(spec.space, given, ceilings=acting.ceilings)
     values = axes.axes[axes.place("patience") or 0].values
     assert values[2] == values[3] == values[4] > values[1] > values[0]
-    fixed = load_spec(SPACE, overrides=["space.patience.int=[23, 40]"])
+    wide = ["space.patience.int=[23, 40]", "baseline=null", "factors=null"]
+    fixed = load_spec(SPACE, overrides=wide)
     none = coordinates(fixed.space, given, ceilings=Acting(fixed).ceilings)
     assert none.place("patience") is None
 
