@@ -67,12 +67,12 @@ def command(
     if as_json:
         echo_json({"study": view.spec.study, "rows": rows})
     else:
-        _print(entries)
+        _print(entries, view.spec.study)
     return 0
 
 
-def _print(entries: list[ConfirmedTrial]) -> None:
-    from slr_tune.ablation.winners_curse import curse_line
+def _print(entries: list[ConfirmedTrial], study: str) -> None:
+    from slr_tune.ablation.winners_curse import curse_line, tunability_line
     from slr_tune.report.page import Table, numbers, texts
 
     splits = list(entries[0].wer)
@@ -96,3 +96,5 @@ def _print(entries: list[ConfirmedTrial]) -> None:
     for entry in entries[1:]:
         for split, sentence in entry.verdicts.items():
             click.echo(f"On {split}: {sentence}")
+    if len(entries) > 1:
+        click.echo(tunability_line(entries, study))

@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 @click.option("--study", help="[default: the one written last]")
 @click.option(
     "--evaluator",
-    type=click.Choice(["ped-anova", "fanova", "mdi"]),
-    default="ped-anova",
+    type=click.Choice(["gp", "ped-anova", "fanova", "mdi"]),
+    default="gp",
     show_default=True,
+    help="gp is a Gaussian process over all trials at all rungs. The others rank trials at one "
+    "epoch and miss more on the history of a search; docs/importance.md says how much.",
 )
 @click.option(
     "--epoch",
     type=click.IntRange(min=1),
-    help="Compare all trials that reached this epoch, by their value there. "
-    "[default: the rung that keeps the most information]",
+    help="Read it at this epoch. [default: the last one; for evaluators that rank trials at one "
+    "epoch, the one that keeps the most information]",
 )
 @storage_option
 @json_option

@@ -51,6 +51,7 @@ def command(
 
 def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     from slr_tune.report.page import Table, numbers
+    from slr_tune.study.budget_value import budget_text, budget_value
     from slr_tune.study.summary import searched_values, short_names, summarise, summary_text
     from slr_tune.study.view import trial_row
 
@@ -59,6 +60,9 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
         echo_json({**summarise(view), "running": view.running, "rows": rows})
         return
     click.echo(summary_text(view))
+    more = budget_value(view)
+    if more is not None:
+        click.echo(budget_text(view, more))
     if view.running and view.driver is not None:
         click.echo(f"Running: {view.driver.description}.")
     sign = 1 if view.minimizes else -1

@@ -74,9 +74,9 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     lines.append(f"**Read on**: {shown}." if links else none)
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
-        "Importance* is Optuna's, over finished trials only; *Matched-epoch importance* compares "
-        "all. This dashboard only reads the study; a note that you type is kept in the study's "
-        f"folder, in `{FILE}`."
+        "Importance* is Optuna's, over finished trials only; *Importance from all trials* is "
+        "this project's. This dashboard only reads the study; a note that you type is kept in the "
+        f"study's folder, in `{FILE}`."
     )
     return "\n\n".join(line for line in lines if line)
 

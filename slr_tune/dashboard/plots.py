@@ -28,9 +28,9 @@ def study_plots(study: StudyData) -> dict[str, str]:
     figures: dict[str, tuple[str, Figure]] = {}
     found = study.importance
     if found is not None and found.main.units:
-        title = f"Matched-epoch importance: {found.evaluator} at epoch {found.main.epoch}"
-        title += f", {found.main.trials} trials, 90 % intervals"
-        figures["matched-epoch-importance"] = (title, bars_figure(found))
+        title = f"Importance from all trials: {found.evaluator} at epoch {found.main.epoch}"
+        title += f", {found.main.trials} trials, 90 % bands"
+        figures["importance-from-all-trials"] = (title, bars_figure(found))
         if len(found.over_rungs) > 1:
             title = f"Importance over the rungs: {found.evaluator}"
             figures["importance-over-rungs"] = (title, rungs_figure(found))

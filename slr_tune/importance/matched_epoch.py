@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
+from scipy.special import ndtri
 
 from slr_tune.importance.parameter_columns import Floats
 
-_SURE = 1.0 - 1e-9
-"""A correlation of 1 has no interval by Fisher's transform."""
-
+_RESAMPLES = 100
 _FEW = 5
 """Below so many finished trials a correlation says nothing."""
 
@@ -29,8 +27,8 @@ class Candidate:
     Attributes:
         epoch: From 1.
         trials: Trials that have a value there.
-        correlation: Of the value there with the last one: among the trials that ran to their end,
-            corrected for their having been chosen by it. None where they are too few.
+        correlation: Rank correlation of the value there with the last one that all trials would
+            show, see `foretold`. None where too few ran to their end.
         information: `trials` x `correlation`^2, in trials run to their end.
     """
 
@@ -103,8 +101,8 @@ def choose_epoch(
         asked: The epoch that a person wants, None to choose.
     """
     epochs = sorted({*rungs, max_epochs, *([asked] if asked else [])})
-    final = values_at(trials, max_epochs)
-    candidates = tuple(_candidate(trials, epoch, final) for epoch in epochs)
+    table = np.column_stack([values_at(trials, epoch) for epoch in epochs])
+    candidates = tuple(_candidate(epoch, table[:, place:]) for place, epoch in enumerate(epochs))
     if asked is not None:
         count = next(c.trials for c in candidates if c.epoch == asked)
         return Choice(asked, f"asked for; {count} trials reached it", candidates)
@@ -113,13 +111,9 @@ def choose_epoch(
     return Choice(best.epoch, _reason(best, candidates), candidates)
 
 
-def _candidate(trials: Sequence[FrozenTrial], epoch: int, final: Floats) -> Candidate:
-    values = values_at(trials, epoch)
-    both = np.isfinite(values) & np.isfinite(final)
-    count = int(np.isfinite(values).sum())
-    rho = None
-    if both.sum() >= _FEW:
-        rho = corrected_correlation(values[both], final[both], values[np.isfinite(values)])
+def _candidate(epoch: int, later: Floats) -> Candidate:
+    count = int(np.isfinite(later[:, 0]).sum())
+    rho = all_trials_correlation(later)
     worth = count * (1.0 if rho is None else max(rho, 0.0) ** 2)
     return Candidate(epoch, count, rho, worth)
 
@@ -141,44 +135,83 @@ def _reason(best: Candidate, candidates: Sequence[Candidate]) -> str:
     return f"{what}epoch): {'; '.join(parts)}{rest}"
 
 
-def corrected_correlation(early: Floats, final: Floats, everyone: Floats) -> float:
-    """Correlation that all trials would show, from those that were let through.
+def all_trials_correlation(table: Floats) -> float | None:
+    """Rank correlation of the first epoch with the last that all trials would show.
 
-    ASHA lets the best of an early epoch through, and among them the early value varies little, so
-    that their own correlation is too small.
-
-    Args:
-        early: (K,) early values of the trials that ran to their end.
-        final: (K,) their last values.
-        everyone: (N,) early values of all trials.
-
-    Source: Thorndike 1949, Personnel Selection, case 2: r k / sqrt(1 - r^2 + r^2 k^2) with k the
-    ratio of the standard deviations.
-    """
-    return _widened(_correlation(early, final), early, everyone)
-
-
-def foretold(early: Floats, final: Floats) -> Foretold:
-    """Rank correlation with the end that all trials would show, with how sure that is.
-
-    As `corrected_correlation`, of ranks: a run that diverged would settle the other by itself.
+    Each rung lets the best of it through, by its own values. What is missing behind a rung is
+    missing given what was seen until then, so each column is regressed on the earlier ones among
+    those that have it, and the correlation is that of the whole chain. Correcting for the first
+    rung alone takes the survivors of the later ones for all.
 
     Args:
-        early: (N,) early values of all trials.
-        final: (N,) last values of those that ran to their end, at least 4; NaN of the others.
+        table: (N, R) values at the epoch, at each later rung and at the end; NaN behind a stop.
 
-    Source: Fisher 1921, Metron 1, 3-32, for the interval of the uncorrected one.
+    Returns:
+        Spearman's, from Pearson's of normal scores; None with fewer than 5 trials at the end, or
+        fewer than the regression needs.
+
+    Source: Anderson 1957, JASA 52, 200-203 (monotone missing data); Lawley 1943 for the correction
+    of selection by several variables.
     """
-    done = np.isfinite(final)
-    everyone, ends = _ranks(early), _ranks(final[done])
-    ranks = everyone[done]
-    if not (np.std(ranks) and np.std(ends)):
-        return Foretold(0.0, -1.0, 1.0)
-    r = _correlation(ranks, ends)
-    middle = math.atanh(min(max(r, -_SURE), _SURE))
-    reach = NormalDist().inv_cdf(0.95) / math.sqrt(len(ends) - 3)
-    low, high = (_widened(math.tanh(middle + side * reach), ranks, everyone) for side in (-1, 1))
-    return Foretold(_widened(r, ranks, everyone), low, high)
+    table = table[np.isfinite(table[:, 0])]
+    if table.shape[1] == 1:
+        return 1.0
+    scores = np.column_stack([_normal_scores(column) for column in table.T])
+    if not np.nanstd(scores[:, 0]):
+        return None
+    spread = np.ones((1, 1))
+    for place in range(1, scores.shape[1]):
+        rows = np.isfinite(scores[:, : place + 1]).all(axis=1)
+        count = int(rows.sum())
+        if count < max(_FEW, place + 3):
+            return None
+        known = np.column_stack([np.ones(count), scores[rows, :place]])
+        told = scores[rows, place]
+        weights = np.linalg.lstsq(known, told, rcond=None)[0]
+        rest = float(((told - known @ weights) ** 2).sum()) / (count - place - 1)
+        shared = spread @ weights[1:]
+        own = float(weights[1:] @ shared) + rest
+        spread = np.block([[spread, shared[:, None]], [shared[None, :], np.array([[own]])]])
+    if spread[-1, -1] <= 0:
+        return 0.0
+    r = float(np.clip(spread[0, -1] / math.sqrt(spread[0, 0] * spread[-1, -1]), -1.0, 1.0))
+    return 6 / math.pi * math.asin(r / 2)
+
+
+def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
+    """`all_trials_correlation` with its interval, from resamples of the trials.
+
+    Args:
+        table: As there.
+        seed: Of the resamples.
+
+    Returns:
+        None where there is none.
+    """
+    found = all_trials_correlation(table)
+    if found is None:
+        return None
+    rng = np.random.default_rng(seed)
+    drawn = [
+        value
+        for _ in range(_RESAMPLES)
+        if (value := all_trials_correlation(table[rng.integers(0, len(table), len(table))]))
+        is not None
+    ]
+    if len(drawn) < _RESAMPLES // 2:
+        return Foretold(found, -1.0, 1.0)
+    low, high = map(float, np.quantile(drawn, [0.05, 0.95]))
+    return Foretold(found, min(low, found), max(high, found))
+
+
+def _normal_scores(values: Floats) -> Floats:
+    """(N,) normal quantiles of the ranks of what is there."""
+    scores = np.full(len(values), np.nan)
+    there = np.isfinite(values)
+    count = int(there.sum())
+    if count:
+        scores[there] = ndtri((_ranks(values[there]) - 0.5) / count)
+    return scores
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
@@ -191,14 +224,6 @@ def _correlation(one: Floats, other: Floats) -> float:
     if len(one) < 2 or not (np.std(one) and np.std(other)):
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
-
-
-def _widened(r: float, some: Floats, everyone: Floats) -> float:
-    """A correlation among some where the first side varies as much as among everyone."""
-    if r == 0.0:
-        return 0.0
-    k = max(1.0, float(np.std(everyone)) / float(np.std(some)))
-    return r * k / math.sqrt(max(1.0 - r * r + r * r * k * k, 1e-12))
 
 
 def _ranks(values: Floats) -> Floats:

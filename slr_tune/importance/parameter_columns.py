@@ -151,7 +151,7 @@ def columns_of(space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
 def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) -> list[Variable]:
     if isinstance(parameter, FixedParameter):
         return []
-    name, group = ".".join(parameter.path), _group(parameter, space)
+    name, group = ".".join(parameter.path), unit_of(parameter, space)
     rows = [n for n, t in enumerate(trials) if all(key in t.params for key in parameter.keys)]
     regime = np.full(len(trials), -1, dtype=np.int64)
     regime[rows] = 0
@@ -171,8 +171,8 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
             for key, values in weights.items()
         ]
     if isinstance(parameter, ChoiceParameter):
-        options = tuple(map(_option, parameter.options))
-        codes = spread(options.index(_option(value)) for value in decoded)
+        options = tuple(map(option_text, parameter.options))
+        codes = spread(options.index(option_text(value)) for value in decoded)
         return [column(name, values=codes, options=options)]
     assert isinstance(parameter, FloatParameter | IntParameter)
     low, high, whole = float(parameter.low), float(parameter.high), parameter.kind == "int"
@@ -180,7 +180,8 @@ def _columns(parameter: Parameter, space: Space, trials: Sequence[FrozenTrial]) 
     return [column(name, values=spread(map(float, decoded)), ranges=(part,))]
 
 
-def _option(option: object) -> str:
+def option_text(option: object) -> str:
+    """An option as the file shows it."""
     return option if isinstance(option, str) else show(option)
 
 
@@ -205,7 +206,7 @@ def _merged(one: Variable, other: Variable) -> Variable:
     )
 
 
-def _group(parameter: Parameter, space: Space) -> str:
+def unit_of(parameter: Parameter, space: Space) -> str:
     """A simplex is a group of its weights; a choice groups what depends on it."""
     if isinstance(parameter, SimplexParameter):
         return ".".join(parameter.path)

@@ -49,45 +49,57 @@ def top_weights(losses: Floats, weights: Floats, quantile: float) -> Floats:
 class MarginalGrid:
     """A parameter's cells on Optuna's grid; made once, asked for every resample."""
 
-    def __init__(self, variable: Variable) -> None:
+    def __init__(self, variable: Variable, *, weights: int = 2) -> None:
         """Sorts the trials into cells.
 
         Args:
             variable: A column of N trials.
+            weights: Of a simplex's weight, how many weights the simplex has.
         """
         self._density = _categorical if variable.options else _numeric
-        self._regimes: list[tuple[Ints, Any]] = []
+        self._regimes: list[tuple[Ints, Any, Floats]] = []
         for number in range(max(1, len(variable.ranges))):
             member = np.flatnonzero(variable.regime == number)
             cells, size = _grid(variable, number, member)
             if size >= _MIN_CELLS:
-                self._regimes.append((member, one_hot(cells, size)))
+                even = _even(size, weights if variable.simplex else 2)
+                self._regimes.append((member, one_hot(cells, size), even))
 
     def divergences(self, top: Floats, region: Floats) -> Floats:
-        """Pearson divergence of the best trials' density from all trials', for each resample.
+        """Pearson divergence of the best trials' density from an even one over the space.
+
+        Not from all trials': a sampler that has found the good values of a parameter tries nothing
+        else any more, so that the best differ from the rest in all other parameters.
 
         Args:
             top: (B, N) weights of the best trials.
             region: (B, N) weights of all trials.
 
         Returns:
-            (B,) at least 0, no unit; Optuna's importance before it is normalised.
+            (B,) at least 0, no unit; Optuna's importance with `evaluate_on_local=False`, before it
+            is normalised.
         """
         n_top, n_region = top.sum(axis=1), region.sum(axis=1)
         total = np.zeros(len(top))
-        for member, cells in self._regimes:
+        for member, cells, even in self._regimes:
             counts_top = np.asarray(top[:, member] @ cells)
-            counts_region = np.asarray(region[:, member] @ cells)
-            in_top, in_region = counts_top.sum(axis=1), counts_region.sum(axis=1)
+            in_top, in_region = counts_top.sum(axis=1), region[:, member].sum(axis=1)
             used = (in_top > 0) & (in_region >= _MIN_IN_REGIME)
             if not used.any():
                 continue
             p_top = self._density(counts_top[used]) + _TINY
-            p_region = self._density(counts_region[used]) + _TINY
-            divergence = (p_region * (p_top / p_region - 1.0) ** 2).sum(axis=1)
+            divergence = (even * (p_top / even - 1.0) ** 2).sum(axis=1)
             shares = (in_top[used] / n_top[used]) ** 2 / (in_region[used] / n_region[used])
             total[used] += shares * divergence
         return np.asarray(total * (n_top / n_region) ** 2)
+
+
+def _even(size: int, weights: int) -> Floats:
+    """(size,) density of an even draw; a weight of K is Beta(1, K - 1)."""
+    if weights == 2:
+        return np.full(size, 1.0 / size)
+    edges = np.linspace(0.0, 1.0, size + 1)
+    return np.asarray(np.diff(1 - (1 - edges) ** (weights - 1)) + _TINY)
 
 
 def one_hot(cells: Ints, size: int) -> Any:

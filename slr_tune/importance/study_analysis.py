@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from slr_tune.importance.analysis import MIN_TRIALS, NAMES, Importance, analyse
-from slr_tune.importance.marginals import Interaction, Marginal, Region, Surrogate, best_region
+from slr_tune.importance.acting import Acting
+from slr_tune.importance.analysis import DEFAULT, MIN_TRIALS, NAMES, Importance, analyse
+from slr_tune.importance.effects import (
+    EdgeReading,
+    LocalEffect,
+    Marginal,
+    Pair,
+    Region,
+    best_region,
+)
 from slr_tune.importance.matched_epoch import Choice, choose_epoch, values_at
-from slr_tune.importance.parameter_columns import Floats, Variable, variables_of
+from slr_tune.importance.model_importance import ModelImportance, model_importance
+from slr_tune.importance.parameter_columns import variables_of
+from slr_tune.study.best_trials import best_trials
 from slr_tune.study.rungs import budget_rungs
+from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 
 _RUNG_RESAMPLES = {"ped-anova": 100, "fanova": 8, "mdi": 8}
@@ -25,12 +36,15 @@ class StudyImportance:
         study: Its name.
         metric: Its metric.
         direction: "minimize" or "maximize".
-        choice: The epoch, and why.
-        main: Importance there.
+        choice: The epoch at which trials are compared by their values, and why.
+        main: Importance, by the evaluator asked for.
         over_rungs: Importance at each epoch with enough trials, ascending.
-        marginals: Effect of each parameter, in the order of the file; empty with few trials.
-        interaction: The strongest pair, None with few trials.
-        regions: Where the best tenth lies.
+        marginals: Mean over the space along each parameter; empty with few trials.
+        pairs: Pairs of parameters, the strongest first; empty with few trials.
+        local: What each parameter does around the best trial and the baseline.
+        edges: Numbers that go on getting better at an end of their range around the best trial.
+        regions: Where the best trials lie.
+        best: Numbers of the best trials, the best first.
         running: Whether a driver was at work on the study.
     """
 
@@ -41,8 +55,11 @@ class StudyImportance:
     main: Importance
     over_rungs: tuple[Importance, ...]
     marginals: tuple[Marginal, ...]
-    interaction: Interaction | None
+    pairs: tuple[Pair, ...]
+    local: tuple[LocalEffect, ...]
+    edges: tuple[EdgeReading, ...]
     regions: tuple[Region, ...]
+    best: tuple[int, ...]
     running: bool
 
     @property
@@ -52,66 +69,89 @@ class StudyImportance:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {**asdict(self), "warnings": list(self.main.warnings)}
+        return asdict(self)
 
 
 def study_importance(
-    view: StudyView, *, evaluator: str = "ped-anova", epoch: int | None = None, seed: int = 0
+    view: StudyView, *, evaluator: str = DEFAULT, epoch: int | None = None, seed: int = 0
 ) -> StudyImportance:
     """Analyses a study.
 
     Args:
         view: The study; one that is running is taken as it stands.
-        evaluator: "ped-anova", "fanova" or "mdi".
-        epoch: Where to compare trials; None for the epoch that keeps the most information.
-        seed: Of the resampling.
+        evaluator: One of `NAMES`.
+        epoch: Where it is read; None for the last epoch, or with an evaluator that compares
+            trials at one epoch for the one that keeps the most information.
+        seed: Of draws and resamples.
     """
     budget = view.spec.budget
-    choice = choose_epoch(view.trials, budget_rungs(budget), budget.max_epochs, asked=epoch)
+    rungs = budget_rungs(budget)
+    choice = choose_epoch(view.trials, rungs, budget.max_epochs, asked=epoch)
     variables = variables_of(view.spec.space, view.trials)
-    sign = 1.0 if view.minimizes else -1.0
-
-    def at(wanted: int, resamples: int | None) -> tuple[Importance, list[Variable], Floats]:
-        values = values_at(view.trials, wanted)
-        rows = np.flatnonzero(np.isfinite(values))
-        members = [column for v in variables if (column := v.take(rows)).active.any()]
-        found = analyse(
-            members,
-            sign * values[rows],
-            epoch=wanted,
-            evaluator=evaluator,
-            seed=seed,
-            resamples=resamples,
+    model = _model(view, epoch, seed)
+    best = best_trials(view.trials, minimizes=view.minimizes)
+    main, over = model.main, model.over_rungs
+    if evaluator != DEFAULT:
+        main = _at(view, choice.epoch, evaluator, seed, None)
+        others = [c.epoch for c in choice.candidates if c.trials >= MIN_TRIALS]
+        few = _RUNG_RESAMPLES[evaluator]
+        over = tuple(
+            main if one == choice.epoch else _at(view, one, evaluator, seed, few) for one in others
         )
-        return found, members, values[rows]
-
-    main, members, values = at(choice.epoch, None)
-    others = [c.epoch for c in choice.candidates if c.trials >= MIN_TRIALS]
-    over = [
-        main if one == choice.epoch else at(one, _RUNG_RESAMPLES[evaluator])[0] for one in others
-    ]
-    marginals: tuple[Marginal, ...] = ()
-    interaction = None
-    if main.units:
-        surrogate = Surrogate(members, values, seed=seed)
-        marginals = tuple(surrogate.marginal(variable) for variable in members)
-        interaction = surrogate.strongest_interaction(_by_weight(main))
     return StudyImportance(
         view.spec.study,
         view.spec.objective.metric,
         view.spec.objective.direction,
         choice,
         main,
-        tuple(over),
-        marginals,
-        interaction,
-        tuple(best_region(members, sign * values, main.top)),
+        over,
+        model.marginals,
+        model.pairs,
+        model.local,
+        model.edges,
+        tuple(best_region(variables, np.array(best, dtype=np.int64))),
+        tuple(view.trials[place].number for place in best),
         view.running,
     )
 
 
-def _by_weight(main: Importance) -> list[str]:
-    """Parameters, the most important first: single ones and the parts of groups."""
-    parts = {part.group for part in main.parts}
-    bars = [bar for bar in main.units if bar.name not in parts] + list(main.parts)
-    return [bar.name for bar in sorted(bars, key=lambda bar: -bar.share)]
+def _model(view: StudyView, epoch: int | None, seed: int) -> ModelImportance:
+    budget, acting = view.spec.budget, Acting(view.spec)
+    epochs = sorted({*budget_rungs(budget), budget.max_epochs, *([epoch] if epoch else [])})
+    places = {trial.number: place for place, trial in enumerate(view.trials)}
+    best, baseline = view.best(), baseline_trial(view)
+    around = {
+        name: places[trial.number]
+        for name, trial in (("best", best), ("baseline", baseline))
+        if trial is not None and trial.intermediate_values
+    }
+    return model_importance(
+        view.spec.space,
+        view.trials,
+        epochs,
+        columns=variables_of(view.spec.space, view.trials),
+        sign=1.0 if view.minimizes else -1.0,
+        acts_from=acting.acts_from,
+        ceilings=acting.ceilings,
+        around=around,
+        epoch=epoch,
+        seed=seed,
+    )
+
+
+def _at(
+    view: StudyView, epoch: int, evaluator: str, seed: int, resamples: int | None
+) -> Importance:
+    """Importance by an evaluator that compares trials at one epoch."""
+    values = values_at(view.trials, epoch)
+    rows = np.flatnonzero(np.isfinite(values))
+    variables = variables_of(view.spec.space, view.trials)
+    members = [column for v in variables if (column := v.take(rows)).active.any()]
+    return analyse(
+        members,
+        (1.0 if view.minimizes else -1.0) * values[rows],
+        epoch=epoch,
+        evaluator=evaluator,
+        seed=seed,
+        resamples=resamples,
+    )

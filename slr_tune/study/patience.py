@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 
 from trainables.runs.early_stopping import stale_epochs
 
@@ -21,6 +22,8 @@ TOLERANCE = 0.1
 """WER points by which a recommended patience may be worse, on average and for the best run."""
 
 _LEAST_RUNS = 3
+LEAST_TO_RECOMMEND = 20
+"""What four runs say of a patience costs a point on other runs."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class Patience:
         runs: (R,) numbers of the trials that tell.
         epochs: (P, R) epochs until the end.
         wers: (P, R) best dev WER until then, percent.
-        recommended: The smallest that costs next to nothing; None where too few runs tell.
+        recommended: The smallest that surely costs next to nothing; None where fewer than 20 runs
+            tell, or there is none.
     """
 
     values: tuple[int, ...]
@@ -130,11 +134,19 @@ def counterfactual(runs: Sequence[FinishedRun]) -> Patience | None:
 
 
 def _recommended(wers: Floats, epochs: Floats) -> int | None:
-    """The smallest patience within the tolerance from which on all larger ones are too."""
+    """The smallest patience within the tolerance from which on all larger ones are too.
+
+    Within it is the upper end of a one-sided 95 % interval of the mean loss, and the best run.
+    """
+    count = wers.shape[1]
+    if count < LEAST_TO_RECOMMEND:
+        return None
     last = wers[-1]
-    loss = wers.mean(axis=1) - last.mean()
+    lost = wers - last
+    reach = student_t.ppf(0.95, count - 1) / math.sqrt(count)
+    surely = lost.mean(axis=1) + reach * lost.std(axis=1, ddof=1)
     winner = int(np.argmin(last))
-    within = (loss <= TOLERANCE) & (wers[:, winner] - last[winner] <= TOLERANCE)
+    within = (surely <= TOLERANCE) & (wers[:, winner] - last[winner] <= TOLERANCE)
     good = len(within) - int(np.argmin(within[::-1])) if not within.all() else 0
     # One that saves nothing is no recommendation but the run's length.
     return good + 1 if epochs[good].mean() < epochs[-1].mean() else None

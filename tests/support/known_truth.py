@@ -14,8 +14,8 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from slr_tune.importance.analysis import Importance, analyse
-from slr_tune.importance.matched_epoch import choose_epoch, values_at
+from slr_tune.importance.analysis import Importance
+from slr_tune.importance.model_importance import model_importance
 from slr_tune.importance.parameter_columns import variables_of
 from slr_tune.space import Space
 from slr_tune.space.parameters import from_json
@@ -92,13 +92,10 @@ def truth_trials(count: int, *, seed: int, pruned: bool = True) -> list[FrozenTr
     return trials
 
 
-def matched_importance(trials: list[FrozenTrial]) -> Importance:
-    """Ours: every trial that reached the epoch which keeps the most information."""
-    epoch = choose_epoch(trials, (RUNG,), LAST, asked=None).epoch
-    values = values_at(trials, epoch)
-    rows = np.flatnonzero(np.isfinite(values))
-    columns = [column.take(rows) for column in variables_of(truth_space(), trials)]
-    return analyse(columns, values[rows], epoch=epoch)
+def importance_of(trials: list[FrozenTrial]) -> Importance:
+    """Ours: a model of every trial at every rung."""
+    columns = variables_of(truth_space(), trials)
+    return model_importance(truth_space(), trials, (RUNG, LAST), columns=columns).main
 
 
 def stock_shares(trials: list[FrozenTrial]) -> dict[str, float]:

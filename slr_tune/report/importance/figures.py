@@ -7,7 +7,7 @@ from typing import Any
 
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
-from slr_tune.importance.marginals import Interaction, Marginal
+from slr_tune.importance.effects import Marginal, Pair
 from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
@@ -22,7 +22,7 @@ from slr_tune.report.page.figures import (
     series_style,
 )
 from slr_tune.report.style import SCALE, log_axis
-from slr_tune.text import metric_title, number
+from slr_tune.text import in_percent, metric_title, number
 
 BAR = PALETTE[0]
 PART = PALETTE[5]
@@ -39,7 +39,8 @@ def ordered_bars(found: StudyImportance) -> list[Bar]:
 def bar_label(bar: Bar) -> str:
     """A bar's name in a figure: a part is marked, and without its group's name."""
     if not bar.group:
-        return bar.name + ("  (unstable)" if bar.unstable else "")
+        weak = "  (no effect seen)" if bar.seen is False else "  (unstable)" * bar.unstable
+        return bar.name + weak
     return f"\u00b7 {bar.name.removeprefix(bar.group + '.')}"
 
 
@@ -95,7 +96,7 @@ def bars_figure(found: StudyImportance) -> Figure:
 
 def rungs_figure(found: StudyImportance) -> Figure:
     """How the units' shares change from rung to rung."""
-    labels = [f"{one.epoch}<br>{one.trials} trials" for one in found.over_rungs]
+    labels = [f"{one.epoch}<br>{one.reached} trials" for one in found.over_rungs]
     traces = []
     for place, name in enumerate(unit.name for unit in found.main.units):
         line, marker = series_style(place)
@@ -104,7 +105,7 @@ def rungs_figure(found: StudyImportance) -> Figure:
         shares = rung_shares(found, name)
         traces.append(scatter(name, labels, shares, "lines+markers", hover=hover, **style))
     layout = {
-        "xaxis": axis("trials compared at epoch", type="category"),
+        "xaxis": axis("epoch", type="category"),
         "yaxis": axis("share of importance, %", rangemode="tozero"),
         "legend": {"orientation": "h", "y": -0.35},
     }
@@ -147,8 +148,8 @@ def marginal_limits(found: StudyImportance) -> tuple[float, float]:
     return min(lows) - pad, max(highs) + pad
 
 
-def interaction_figure(pair: Interaction, metric: str) -> Figure:
-    """Expected value over the pair that matters most together."""
+def pair_figure(pair: Pair, metric: str) -> Figure:
+    """Expected value over two parameters, all others averaged over the space."""
     trace = {
         "type": "heatmap",
         "x": list(pair.one_labels) or [number(value) for value in pair.one_at],
@@ -166,3 +167,46 @@ def interaction_figure(pair: Interaction, metric: str) -> Figure:
     }
     said = f"Map of expected {metric} over {pair.one} and {pair.other}."
     return Figure([trace], said, layout, height=320)
+
+
+def local_figure(found: StudyImportance) -> Figure:
+    """What each parameter would gain and lose around the best trial and the baseline."""
+    names = list(dict.fromkeys(one.name for one in found.local))[::-1]
+    traces = []
+    arounds = list(dict.fromkeys((one.around, one.trial) for one in found.local))
+    for place, (around, trial) in enumerate(arounds):
+        members = [one for one in found.local if one.around == around]
+        shift = 0.18 * (2 * place - len(arounds) + 1)
+        for side, sign in (("gain", -1.0), ("loss", 1.0)):
+            middles, lows, highs = zip(*(getattr(one, side) for one in members), strict=True)
+            sizes = [sign * value for value in middles]
+            ends = sorted_ends([sign * v for v in lows], [sign * v for v in highs])
+            traces.append(
+                bars(
+                    f"{around}, trial {trial}" if side == "loss" else "",
+                    f"{side} around the {around}, %{{customdata}}: %{{x:.3~g}}",
+                    y=[names.index(one.name) - shift for one in members],
+                    x=sizes,
+                    width=0.3,
+                    marker={"color": PALETTE[place]},
+                    error_x=error_bars(sizes, *ends, color=INK, thickness=1, width=2),
+                    customdata=[one.name for one in members],
+                    showlegend=side == "loss",
+                )
+            )
+    unit = ", points" if in_percent(found.metric) else ""
+    layout = {
+        "barmode": "overlay",
+        "xaxis": axis(f"to gain | to lose{unit}", zeroline=True),
+        "yaxis": rows_axis(names),
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
+        "legend": {"orientation": "h", "y": -0.15 - 1.2 / max(6, len(names))},
+    }
+    said = "Bars: what each parameter would gain and lose around the best trial and the baseline."
+    return Figure(traces, said, layout, height=90 + 30 * len(names))
+
+
+def sorted_ends(one: list[float], other: list[float]) -> tuple[list[float], list[float]]:
+    """Lower and upper ends, whichever list holds them."""
+    pairs = list(zip(one, other, strict=True))
+    return [min(pair) for pair in pairs], [max(pair) for pair in pairs]

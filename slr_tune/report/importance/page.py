@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slr_tune.importance import StudyImportance
+from slr_tune.importance.analysis import DEFAULT
 from slr_tune.report.importance import figures, sentences
 from slr_tune.report.importance.print_figures import print_bars, print_marginals
 from slr_tune.report.page import HTML, MARKDOWN, TERMINAL, Block, Bullets, Page, Panels, Part
@@ -19,7 +20,9 @@ def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
     """
     paths = write_page(importance_page(found), folder, "importance", head=())
     if found.main.units:
-        paths += print_bars(found, folder) + print_marginals(found, folder)
+        paths += print_bars(found, folder)
+    if found.marginals:
+        paths += print_marginals(found, folder)
     return paths
 
 
@@ -28,15 +31,9 @@ def importance_page(found: StudyImportance) -> Page:
     state = "; the study is running, this is its state so far" if found.running else ""
     verdict = sentences.verdict(found)
     parts = [*illustrated_parts(found), _summary(found)]
-    warnings = [warning for warning in found.main.warnings if warning != verdict]
-    parts.append(Part("", warnings, formats=TERMINAL))
+    parts.append(Part("", [n for n in sentences.notes(found) if n != verdict], formats=TERMINAL))
     if found.main.units:
-        tables = (
-            sentences.share_table(found),
-            sentences.effect_table(found),
-            sentences.region_table(found),
-        )
-        lines: list[Block] = [block for table in tables for block in ("", table)]
+        lines: list[Block] = [block for table in _tables(found) for block in ("", table)]
         lines += ["", sentences.interaction_text(found), *sentences.method(found)]
         parts.append(Part("", lines, formats=TERMINAL))
     return Page(
@@ -50,7 +47,7 @@ def importance_page(found: StudyImportance) -> Page:
 
 def illustrated_parts(found: StudyImportance) -> list[Part]:
     """The parts with figures, which a report takes in as well."""
-    title, notes = "Which parameters matter", Bullets(found.main.warnings)
+    title, notes = "Which parameters matter", Bullets(sentences.notes(found))
     if not found.main.units:
         return [Part(title, [notes], formats=HTML)]
     first: list[Block] = [notes, figures.bars_figure(found), *sentences.method(found)]
@@ -59,34 +56,68 @@ def illustrated_parts(found: StudyImportance) -> list[Part]:
         lead = "Early epochs show what makes a run start well, late ones what makes it end well."
         over = figures.rungs_figure(found)
         parts.append(Part("Importance over the rungs", [lead, over], formats=HTML))
-    limits = figures.marginal_limits(found)
-    panels = [figures.marginal_figure(one, found.metric, limits) for one in found.marginals]
-    lead = (
-        f"Value expected at epoch {found.main.epoch} over each parameter, all else as in the "
-        "trials (partial dependence of a random forest); the band holds 90 % of its resamples. "
-        "One vertical scale, so that a flat line is a parameter without effect."
-    )
-    parts.append(Part("Marginal effects", [lead, Panels(panels)], formats=HTML))
-    if found.interaction is not None:
-        map_of = figures.interaction_figure(found.interaction, found.metric)
-        told = sentences.interaction_text(found)
-        parts.append(Part("The strongest pair", [told, map_of], formats=HTML))
+    parts += [part for part in (_marginals(found), _pairs(found), _local(found)) if part]
     region = [sentences.region_table(found)]
-    parts.append(Part("Where the best tenth lies", region, formats=HTML))
-    tables = [sentences.share_table(found), sentences.effect_table(found)]
+    parts.append(Part("Where the best trials lie", region, formats=HTML))
+    tables = [sentences.share_table(found)]
+    tables += [sentences.effect_table(found)] if found.marginals else []
     parts.append(Part("The figures as tables", tables, folded=True, formats=HTML))
     return parts
 
 
+def _marginals(found: StudyImportance) -> Part | None:
+    if not found.marginals:
+        return None
+    limits = figures.marginal_limits(found)
+    panels = [figures.marginal_figure(one, found.metric, limits) for one in found.marginals]
+    lead = (
+        "Value expected over each parameter, all else averaged over the space that was searched; "
+        "the band holds 90 %. One vertical scale, so that a flat line is a parameter without "
+        "effect of its own."
+    )
+    return Part("Marginal effects", [lead, Panels(panels)], formats=HTML)
+
+
+def _pairs(found: StudyImportance) -> Part | None:
+    if not found.pairs:
+        return None
+    maps = [figures.pair_figure(p, found.metric) for p in sentences.shown_pairs(found)]
+    told = sentences.interaction_text(found)
+    table = sentences.pair_table(found)
+    return Part("What acts together", [told, Panels(maps), table], formats=HTML)
+
+
+def _local(found: StudyImportance) -> Part | None:
+    if not found.local:
+        return None
+    lead = (
+        "One parameter changed and all others kept as they are in the trial: to the left what the "
+        "best place of its range would gain, to the right what the worst would lose."
+    )
+    drawn = figures.local_figure(found)
+    return Part(
+        "Around the best trial and the baseline",
+        [lead, drawn, sentences.local_table(found)],
+        formats=HTML,
+    )
+
+
+def _tables(found: StudyImportance) -> list[Block]:
+    tables: list[Block] = [sentences.share_table(found)]
+    if found.marginals:
+        tables.append(sentences.effect_table(found))
+    if found.local:
+        tables.append(sentences.local_table(found))
+    if found.pairs and found.main.evaluator == DEFAULT:
+        tables.append(sentences.pair_table(found))
+    return [*tables, sentences.region_table(found)]
+
+
 def _summary(found: StudyImportance) -> Part:
     """The same in Markdown: sentences and tables without headings."""
-    blocks: list[Block] = [Bullets(found.main.warnings)]
+    blocks: list[Block] = [Bullets(sentences.notes(found))]
     if found.main.units:
-        blocks += [
-            sentences.share_table(found),
-            "\n".join(sentences.method(found)),
-            sentences.interaction_text(found),
-            sentences.region_table(found),
-            sentences.effect_table(found),
-        ]
+        shares, *others = _tables(found)
+        method = "\n".join(sentences.method(found))
+        blocks += [shares, method, sentences.interaction_text(found), *others]
     return Part("", blocks, formats=MARKDOWN)

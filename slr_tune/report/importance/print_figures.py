@@ -9,7 +9,7 @@ import numpy as np
 
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
-from slr_tune.importance.marginals import Marginal
+from slr_tune.importance.effects import Marginal
 from slr_tune.report.importance.figures import (
     BAR,
     PART,
@@ -63,7 +63,7 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
         axis.set_ylim(*limits)
     for axis in axes[:count:columns]:
         axis.set_ylabel(metric_title(found.metric))
-    title = f"Value expected at epoch {found.main.epoch}, all else as in the trials; 90 % band"
+    title = "Value expected, all else averaged over the space that was searched; 90 % band"
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return save(figure, folder, "marginals")
 
@@ -83,13 +83,13 @@ def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
         if bar.group:
             label.set(color="#5b6470", fontsize=7)
     axis.set_xlim(0, 102)
-    title = f"{found.study}: {found.main.trials} trials at epoch {found.main.epoch}"
-    share = f"share of importance, %, with 90 % interval ({found.evaluator})"
+    title = f"{found.study}: {found.main.trials} trials, epoch {found.main.epoch}"
+    share = f"share of importance, %, with 90 % band ({found.evaluator})"
     title_axis(axis, title, x=share, legend=False)
 
 
 def _rungs(axis: Axes, found: StudyImportance) -> None:
-    epochs = [f"{one.epoch}\n{one.trials} trials" for one in found.over_rungs]
+    epochs = [f"{one.epoch}\n{one.reached} trials" for one in found.over_rungs]
     for place, unit in enumerate(found.main.units):
         axis.plot(
             epochs,
@@ -101,7 +101,7 @@ def _rungs(axis: Axes, found: StudyImportance) -> None:
         )
     axis.set_ylim(bottom=0)
     title = "Over the rungs"
-    title_axis(axis, title, x="trials compared at epoch", y="share of importance, %")
+    title_axis(axis, title, x="epoch", y="share of importance, %")
 
 
 def _marginal(axis: Axes, marginal: Marginal) -> None:

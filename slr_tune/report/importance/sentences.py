@@ -3,80 +3,184 @@
 from __future__ import annotations
 
 from slr_tune.importance import StudyImportance
-from slr_tune.importance.analysis import MIN_TRIALS
-from slr_tune.importance.marginals import Region
+from slr_tune.importance.analysis import DEFAULT, MIN_TRIALS, Bar, top_count
+from slr_tune.importance.effects import LocalEffect, Pair, Region
 from slr_tune.report.importance.figures import ordered_bars
-from slr_tune.report.page import Table, numbers, texts
+from slr_tune.report.page import Table, TableColumn, numbers, texts
+from slr_tune.study.best_trials import best_said
+from slr_tune.study.commands import command_line
 from slr_tune.text import in_percent, metric_text, number
 
-_LEAST_JOINT = 0.05
-"""Share of a pair's variance below which it is not called an interaction."""
+_FAST = 0.15
+"""Share at the first rung from which a parameter that survivors do not cover is warned of."""
+_COVERED = 0.5
+_WEAKNESS = {
+    "ped-anova": "PED-ANOVA asks what sets the best tenth apart from an even draw of the space. On "
+    "the history of a search it often puts the strongest parameter elsewhere; the default does "
+    "better.",
+    "fanova": "fANOVA reads a random forest at one epoch. It hardly sees parameters that matter "
+    "only together, nor effects of fewer than a hundred trials; the default does better.",
+    "mdi": "MDI counts the splits of a random forest. It favours parameters with many values; the "
+    "default does better.",
+}
 
 
 def verdict(found: StudyImportance) -> str:
     """The one sentence."""
-    units = found.main.units
-    if not units:
-        return found.main.warnings[0]
-    first = units[0]
-    if first.share == 0.0:
-        return "No parameter stands out from chance at this epoch."
-    measured = f"{100 * first.share:.0f} % [{100 * first.low:.0f}, {100 * first.high:.0f}]"
-    if first.unstable:
-        return (
-            f"Not settled which parameter matters most: {first.name} leads with {measured} of the "
-            f"importance, but {found.main.trials} trials do not settle its rank."
+    main = found.main
+    if not main.units:
+        return too_few(found)
+    first = main.units[0]
+    measured = f"{_share(first)} of the {_whole(found)}{_size(found, first)}"
+    if main.named is not None:
+        end = "" if main.evaluator == DEFAULT else "; its rank is stable"
+        return f"{first.name} matters most: {measured}{end}."
+    if first.share == 0.0 or not any(bar.seen in (True, None) for bar in main.units):
+        return "No effect of any parameter is seen in these trials."
+    return (
+        f"Not enough trials to say which parameter matters most: {first.name} leads with "
+        f"{measured}, but {main.trials} trials do not settle its rank."
+    )
+
+
+def too_few(found: StudyImportance) -> str:
+    """Why nothing is said."""
+    return (
+        f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed "
+        "before anything is said."
+    )
+
+
+def notes(found: StudyImportance) -> list[str]:
+    """What a reader must know before believing it."""
+    main = found.main
+    if not main.units:
+        return [too_few(found)]
+    said = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
+    if main.set_aside:
+        listed = ", ".join(map(str, main.set_aside))
+        show = command_line("show", options={"--study": found.study, "--trial": main.set_aside[0]})
+        said.append(
+            f"Set aside as failures that no configuration explains: trial {listed} ({show})."
         )
-    return f"{first.name} matters most: {measured} of the importance; its rank is stable."
+    together = [pair for pair in found.pairs if pair.named]
+    for one, other in dict.fromkeys(tuple(sorted(pair.units)) for pair in together):
+        share = sum(p.share for p in found.pairs if set(p.units) == {one, other})
+        said.append(
+            f"{one} and {other} act together: {100 * share:.0f} % of the variance is neither's "
+            "alone. Judge, and fix, neither by itself."
+        )
+    said += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
+    unseen = [bar.name for bar in main.units if bar.seen is False and bar.measured]
+    if unseen:
+        said.append(
+            f"No effect seen: {', '.join(unseen)}. That is no proof that there is none; the upper "
+            "ends of their bands say how large one may be."
+        )
+    said += [
+        f"{bar.name}: fewer than 8 trials got to where it acts, so nothing is said of it."
+        for bar in main.units
+        if not bar.measured
+    ]
+    unstable = [bar.name for bar in main.units if bar.unstable]
+    if unstable:
+        said.append(
+            f"Order unstable: {', '.join(unstable)} change places when trials are drawn anew."
+        )
+    return said
+
+
+def _only_fast(bar: Bar) -> bool:
+    if bar.first_rung is None or bar.covered is None or bar.seen is not True:
+        return False
+    return bar.first_rung >= _FAST and bar.covered < _COVERED
+
+
+def _fast(bar: Bar, epoch: int) -> str:
+    return (
+        f"{bar.name} has {100 * (bar.first_rung or 0):.0f} % at the first rung and "
+        f"{100 * bar.share:.0f} % at epoch {epoch}, where trials cover "
+        f"{100 * (bar.covered or 0):.0f} % of its range: it may only change how "
+        "fast a run learns, which looks the same from here."
+    )
 
 
 def method(found: StudyImportance) -> tuple[str, ...]:
     """How the figures were made."""
     main = found.main
+    if main.evaluator == DEFAULT:
+        explained = main.explained or 0.0
+        return (
+            "A Gaussian process of single effects and pairs over configuration and epoch, fitted "
+            f"to {main.trials} trials at every rung that they reached, stopped ones too, and read "
+            f"at epoch {main.epoch}, which {main.reached} reached. It foretells "
+            f"{100 * max(0.0, explained):.0f} % of the variance at the first rung of trials that "
+            "it has not seen. A share is of the variance over the whole space that was searched: "
+            "what a parameter does alone and half of what it does in pairs. Points are the "
+            "standard deviation over the space of all that it touches. Bands hold 90 %.",
+        )
     how = {
-        "ped-anova": f"{found.evaluator} asks what sets the best {main.top} of {main.trials} "
-        "trials apart from all of them.",
+        "ped-anova": f"{found.evaluator} compares the best {top_count(main.trials)} of "
+        f"{main.trials} trials with an even draw of the space; a group counts by its strongest "
+        "part.",
         "fanova": f"{found.evaluator} asks how much of the variance over the space a parameter "
         "explains by itself; a group is the sum of its members.",
         "mdi": f"{found.evaluator} asks how often, and how usefully, a random forest splits on a "
         "parameter; a group is the sum of its members.",
     }[main.evaluator]
-    alone = ""
-    if len(found.over_rungs) < 2:
-        alone = (
-            f" No other rung has {MIN_TRIALS} trials, so nothing is said of how importance changes."
-        )
     return (
         f"Trials are compared at epoch {main.epoch}, each by its best value until then, stopped "
-        f"ones too. Why this epoch: {found.choice.reason}.{alone}",
-        f"{how} What a parameter without any effect would show by chance is taken off. Intervals "
-        f"are 90 %, from {main.resamples} bootstrap resamples of the trials; a unit is called "
-        "unstable where it changes places with its neighbour in more than one resample in five.",
+        f"ones too. Why this epoch: {found.choice.reason}.",
+        f"{how} Intervals are 90 %, from {main.resamples} bootstrap resamples of the trials; a "
+        "unit is called unstable where it changes places with its neighbour in more than one "
+        "resample in five.",
     )
 
 
 def share_table(found: StudyImportance) -> Table:
     """The bars as numbers."""
-    rows = [
-        (
-            f"- {bar.name}" if bar.group else bar.name,
-            f"{100 * bar.share:.0f}",
-            f"{100 * bar.low:.0f} to {100 * bar.high:.0f}",
-            str(bar.trials),
-            "unstable" if bar.unstable and not bar.group else "",
-        )
-        for bar in ordered_bars(found)
-    ]
-    return Table(
-        [*texts("parameter"), *numbers("share, %", "90 % interval", "trials"), *texts("order")],
-        rows,
+    model = found.main.evaluator == DEFAULT
+    unit = "points" if in_percent(found.metric) else "size"
+    columns = [*texts("parameter"), *numbers("share, %", "90 % band")]
+    if model:
+        columns += numbers(unit, "90 % band of it", "first rung, %", "range covered, %")
+    columns += [*numbers("trials"), *texts("what is seen" if model else "order")]
+    rows = []
+    for bar in ordered_bars(found):
+        name = f"- {bar.name}" if bar.group else bar.name
+        cells = [name, f"{100 * bar.share:.0f}", f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"]
+        if model:
+            cells += _model_cells(found, bar)
+        said = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
+        rows.append((*cells, str(bar.trials), said))
+    caption = (
         f"{found.evaluator} at epoch {found.main.epoch}. Units sum to 100 %; parts (-) are on the "
-        "same scale and do not sum to their unit.",
+        "same scale and do not sum to their unit."
     )
+    if model:
+        caption += (
+            " First rung: the share there; range covered: by trials that got to the epoch. Where "
+            "the one is large and the other small, a parameter may only change the speed."
+        )
+    return Table(columns, rows, caption)
+
+
+def _model_cells(found: StudyImportance, bar: Bar) -> list[str]:
+    if bar.points is None or not bar.measured:
+        return ["", "", "", ""]
+    size, low, high = (metric_text(value, found.metric) for value in bar.points)
+    early = 100 * (bar.first_rung or 0.0)
+    return [size, f"{low} to {high}", f"{early:.0f}", f"{100 * (bar.covered or 0.0):.0f}"]
+
+
+def _seen(bar: Bar) -> str:
+    if not bar.measured:
+        return "acts too late to say"
+    return "effect" if bar.seen else "no effect seen"
 
 
 def region_table(found: StudyImportance) -> Table:
-    """Where the best tenth lies."""
+    """Where the best trials lie."""
     rows = [
         (r.name, _where(r), r.best if isinstance(r.best, str) else number(r.best))
         for r in found.regions
@@ -84,8 +188,8 @@ def region_table(found: StudyImportance) -> Table:
     return Table(
         texts("parameter", "the best lie in") + numbers("best trial"),
         rows,
-        f"The best {found.main.top} of {found.main.trials} trials at epoch {found.main.epoch}: the "
-        "middle 80 % of their values, or all where they are fewer than ten.",
+        f"Of {best_said(len(found.best))}: the middle 80 % of their values, or all where they are "
+        "fewer than ten.",
     )
 
 
@@ -96,34 +200,113 @@ def effect_table(found: StudyImportance) -> Table:
     for marginal in sorted(found.marginals, key=lambda m: -m.swing):
         place = marginal.mean.index(best_of(marginal.mean))
         best = marginal.labels[place] if marginal.labels else number(marginal.at[place])
-        rows.append((marginal.name, metric_text(marginal.swing, found.metric), best))
+        low, high = (metric_text(end, found.metric) for end in marginal.swing_band)
+        rows.append(
+            (marginal.name, metric_text(marginal.swing, found.metric), f"{low} to {high}", best)
+        )
     effect = "effect, points" if in_percent(found.metric) else "effect"
     return Table(
-        texts("parameter") + numbers(effect, "best at"),
+        texts("parameter") + numbers(effect, "90 % band", "best at"),
         rows,
-        "Largest minus smallest expected value over the parameter's range, all else as in the "
-        "trials.",
+        "Largest minus smallest expected value over the parameter's range, all else averaged over "
+        "the space that was searched.",
+    )
+
+
+def local_table(found: StudyImportance) -> Table:
+    """What each parameter gains and loses around the best trial and around the baseline."""
+    arounds = list(dict.fromkeys((one.around, one.trial) for one in found.local))
+    names = list(dict.fromkeys(one.name for one in found.local))
+    by_place = {(one.around, one.name): one for one in found.local}
+    columns: list[TableColumn] = texts("parameter")
+    for around, trial in arounds:
+        title = f"{around} (trial {trial})"
+        columns += numbers(f"{title}: to gain", "best at", "to lose")
+    rows = []
+    for name in names:
+        cells = [name]
+        for around, _ in arounds:
+            cells += _local_cells(found, by_place.get((around, name)))
+        rows.append(tuple(cells))
+    unit = "points" if in_percent(found.metric) else f"units of {found.metric}"
+    return Table(
+        columns,
+        rows,
+        f"One parameter changed and all others kept, {unit}, with 90 % bands: what the best place "
+        "of its range would gain, and what the worst would lose. Empty where it does not apply.",
+    )
+
+
+def _local_cells(found: StudyImportance, one: LocalEffect | None) -> list[str]:
+    if one is None:
+        return ["", "", ""]
+    at = one.best_at if isinstance(one.best_at, str) else number(one.best_at)
+    cells = []
+    for size, low, high in (one.gain, one.loss):
+        ends = f"{metric_text(low, found.metric)}, {metric_text(high, found.metric)}"
+        cells.append(f"{metric_text(size, found.metric)} [{ends}]")
+    return [cells[0], at if one.gain[0] > 0 else "", cells[1]]
+
+
+def pair_table(found: StudyImportance) -> Table:
+    """The strongest pairs as numbers."""
+    unit = "points" if in_percent(found.metric) else "size"
+    rows = [
+        (
+            f"{pair.one} and {pair.other}",
+            f"{100 * pair.share:.0f}",
+            f"{100 * pair.low:.0f} to {100 * pair.high:.0f}",
+            metric_text(pair.points, found.metric),
+            "act together" if pair.named else "not shown",
+        )
+        for pair in found.pairs
+    ]
+    return Table(
+        texts("pair") + numbers("share, %", "90 % band", unit) + texts(""),
+        rows,
+        "What two parameters do together that neither does alone, as a share of all variance; the "
+        "six largest pairs.",
     )
 
 
 def interaction_text(found: StudyImportance) -> str:
-    """The pair in a sentence."""
-    pair = found.interaction
-    if pair is None:
-        return "No pair of parameters has enough trials to be looked at together."
-    share = pair.strength**2
+    """The strongest pair in a sentence."""
+    if not found.pairs:
+        return "There is no pair of parameters to look at together."
+    pair = found.pairs[0]
     unit = " points" if in_percent(found.metric) else ""
     measured = (
-        f"{100 * share:.0f} % of the variance over the two is neither's alone, "
-        f"{metric_text(pair.points, found.metric)}{unit} (standard deviation). Looked for among "
-        "the six parameters that matter most."
+        f"{100 * pair.share:.0f} % [{100 * pair.low:.0f}, {100 * pair.high:.0f}] of the variance "
+        f"is neither's alone, {metric_text(pair.points, found.metric)}{unit} (standard deviation)."
     )
-    if share < _LEAST_JOINT:
+    if not pair.named:
         return (
-            "No two parameters do much together that they do not do alone. The strongest pair is "
+            "No two parameters are shown to act together. The strongest pair is "
             f"{pair.one} and {pair.other}: {measured}"
         )
     return f"The pair that matters most together is {pair.one} and {pair.other}: {measured}"
+
+
+def shown_pairs(found: StudyImportance) -> list[Pair]:
+    """Pairs that are drawn: those named, else the strongest."""
+    return [pair for pair in found.pairs if pair.named] or list(found.pairs[:1])
+
+
+def _share(bar: Bar) -> str:
+    return f"{100 * bar.share:.0f} % [{100 * bar.low:.0f}, {100 * bar.high:.0f}]"
+
+
+def _whole(found: StudyImportance) -> str:
+    if found.main.evaluator == DEFAULT:
+        return f"variance over the space at epoch {found.main.epoch}"
+    return f"importance by {found.evaluator}"
+
+
+def _size(found: StudyImportance, bar: Bar) -> str:
+    if bar.points is None:
+        return ""
+    size, low, high = (metric_text(value, found.metric) for value in bar.points)
+    return f", {size}{' points' if in_percent(found.metric) else ''} [{low}, {high}]"
 
 
 def _where(region: Region) -> str:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from slr_tune.importance.parameter_columns import Floats
 from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
 from slr_tune.report.study.study_data import StudyData, TrialData
+
+_BEST = 0.1
+_LEAST_AUDITED = 3
+_RESAMPLES = 400
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,10 @@ class Audit:
         winners: Of those, the ones that ended better than all of them.
         bar: The median last value of the trials that ASHA let through; None without any.
         passed: How many those are, the baseline left out, which it could not stop.
+        best_stopped: Share of the best tenth of all trials that ASHA stops, with a 90 % interval;
+            each audited trial stands for as many as its chance of being audited makes it. None
+            where fewer than three were audited to their end.
+        stopped: Share of all trials that it stops: what stopping at random would do to the best.
     """
 
     spared: tuple[TrialData, ...]
@@ -28,6 +40,8 @@ class Audit:
     winners: tuple[TrialData, ...]
     bar: float | None
     passed: int
+    best_stopped: tuple[float, float, float] | None = None
+    stopped: float = 0.0
 
     @property
     def rate(self) -> float | None:
@@ -70,7 +84,46 @@ def audit(study: StudyData) -> Audit:
         tuple(trial for trial, value in ended if value < best),
         study.sign * middle,
         len(passed),
+        _best_stopped(passed, [value for _, value in ended], study.view.spec.budget.audit),
+        _stopped_share(judged, spared),
     )
+
+
+def _stopped_share(judged: Sequence[TrialData], spared: Sequence[TrialData]) -> float:
+    beaten = sum(trial.reason == "asha" for trial in judged) + len(spared)
+    through = sum(trial.complete for trial in judged)
+    return beaten / max(1, beaten + through)
+
+
+def _best_stopped(
+    passed: Sequence[float], audited: Sequence[float], share: float
+) -> tuple[float, float, float] | None:
+    """Share of the weight of the best tenth that audited trials have.
+
+    Source: Horvitz and Thompson 1952, JASA 47, 663-685: a trial that was audited with chance p
+    stands for 1/p of its kind. The interval is from 400 resamples of both kinds.
+    """
+    if len(audited) < _LEAST_AUDITED or not share:
+        return None
+    rng = np.random.default_rng(0)
+    one, other = np.array(passed), np.array(audited)
+    point = _weighted(one, other, share)
+    drawn = [
+        _weighted(rng.choice(one, len(one)), rng.choice(other, len(other)), share)
+        for _ in range(_RESAMPLES)
+    ]
+    low, high = map(float, np.quantile(drawn, [0.05, 0.95]))
+    return point, min(low, point), max(high, point)
+
+
+def _weighted(passed: Floats, audited: Floats, share: float) -> float:
+    values = np.concatenate([passed, audited])
+    weights = np.concatenate([np.ones(len(passed)), np.full(len(audited), 1 / share)])
+    order = np.argsort(values, kind="stable")
+    before = np.cumsum(weights[order]) - weights[order]
+    # Of the trial at the border only the part counts that still belongs to the best tenth.
+    within = np.clip(_BEST * weights.sum() - before, 0.0, weights[order])
+    return float(within[order >= len(passed)].sum() / within.sum())
 
 
 def audit_part(study: StudyData) -> Part | None:
@@ -113,9 +166,16 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
     text = (
         f"Of {count} trial{'s' * (count > 1)} that ASHA would have stopped and that ran to the "
         f"end, {len(found.wrong) or 'none'} ended better than half of the {found.passed} that it "
-        f"let through: a rate of wrong stops of {100 * found.rate:.0f} % [{low:.0f}, {high:.0f}]. "
-        f"{len(found.winners) or 'None'} would have won."
+        f"let through: {100 * found.rate:.0f} % [{low:.0f}, {high:.0f}], where stopping at random "
+        f"would have 50 %. {len(found.winners) or 'None'} would have won."
     )
+    if found.best_stopped is not None:
+        share, least, most = (100 * value for value in found.best_stopped)
+        text += (
+            f" Of the best tenth of all trials ASHA stops about {share:.0f} % "
+            f"[{least:.0f}, {most:.0f}] (each audited trial stands for all that were as likely to "
+            f"be audited); stopping at random would stop {100 * found.stopped:.0f} %."
+        )
     few = "So few settle little; the interval says how little."
     return [text, few] if count < 20 else [text]
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slr_tune.importance.acting import Acting
+from slr_tune.importance.effects import EdgeReading
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, Parameter, Space
-from slr_tune.text import number
+from slr_tune.text import in_percent, number
 from trainables.registry import CodeRefused
 
 Number = FloatParameter | IntParameter
 
-_NEAR = 0.15
-"""Share of a range that is its edge."""
+LEAST_TRIALS = 60
+LEAST_POINTS = 0.25
 _ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
-_LEAST = 3
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Edge:
     Attributes:
         parameter: The parameter.
         upper: Whether it is the upper end.
-        at: Median of the best trials' values.
+        gain: By how much the outer tenth of the range is better than the inner 80 % around the best
+            trial, metric's unit.
         bound: The end as it is.
         wider: A bound further out that the trainable takes.
         key: Its place in the search-space file.
@@ -36,7 +37,7 @@ class Edge:
 
     parameter: Number
     upper: bool
-    at: float
+    gain: float
     bound: float
     wider: float
     key: str
@@ -51,10 +52,32 @@ class Edge:
 
 
 def edges(study: StudyData) -> list[Edge]:
-    """Numbers whose best values lie at an end of their range that could be moved."""
-    searched = study.view.spec.space.parameters
-    ranges = [p for p in searched if isinstance(p, FloatParameter | IntParameter)]
-    return [edge for parameter in ranges if (edge := _edge(study, parameter))]
+    """Numbers that go on getting better at an end of their range that could be moved.
+
+    Read off the model's slices through the best trial; `benchmarks/advice.py` gives the rates.
+    """
+    found = study.importance
+    if found is None or found.main.trials < LEAST_TRIALS:
+        return []
+    by_name = study.view.spec.space.by_name
+    told = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
+    numbers = [(by_name.get(edge.name), edge) for edge in told]
+    return [
+        edge
+        for parameter, reading in numbers
+        if isinstance(parameter, FloatParameter | IntParameter)
+        and (edge := _edge(study, parameter, reading))
+    ]
+
+
+def least_gain(study: StudyData, wer_points: float) -> float:
+    """So many points; of a metric that is no percentage, the same share of the best value.
+
+    The share is that of a WER of 25: half a point is a fiftieth.
+    """
+    if in_percent(study.metric):
+        return wer_points
+    return wer_points * 0.04 * abs((study.best.value if study.best else None) or 0.0)
 
 
 def file_key(space: Space, parameter: Parameter) -> str:
@@ -67,31 +90,20 @@ def file_key(space: Space, parameter: Parameter) -> str:
     return ".".join((file_key(space, choice), "choice", str(parameter.when.branch), *rest))
 
 
-def _edge(study: StudyData, parameter: Number) -> Edge | None:
-    if parameter.high <= parameter.low:
+def _edge(study: StudyData, parameter: Number, reading: EdgeReading) -> Edge | None:
+    best = study.best
+    if parameter.high <= parameter.low or best is None:
         return None
-    having = [t for t in study.leaders if parameter.name in t.params]
-    if len(having) < _LEAST:
-        return None
-    values = [float(parameter.decode(trial.params)) for trial in having]
-    middle = statistics.median(values)
-    place, best = _place(parameter, middle), _place(parameter, values[0])
-    upper = place >= 1 - _NEAR and best >= 1 - 2 * _NEAR
-    if not upper and (place > _NEAR or best > 2 * _NEAR):
-        return None
+    name, upper = ".".join(parameter.path), reading.upper
+    ceiling = Acting(study.view.spec).ceilings.get(name, math.inf)
+    if upper and float(parameter.high) >= ceiling:
+        return None  # beyond it nothing changes any more
     wider = _wider(parameter, upper=upper)
-    if wider is None or not _taken(study, parameter, wider, having[0]):
+    if wider is None or not _taken(study, parameter, wider, best):
         return None
     bound = parameter.high if upper else parameter.low
     key = file_key(study.view.spec.space, parameter)
-    return Edge(parameter, upper, middle, float(bound), wider, key)
-
-
-def _place(parameter: Number, value: float) -> float:
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.log:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
+    return Edge(parameter, upper, reading.gain, float(bound), wider, key)
 
 
 def _wider(parameter: Number, *, upper: bool) -> float | None:

@@ -10,23 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
-from slr_tune.report.study.audit import audit
-from slr_tune.report.study.edges import edges
+from slr_tune.report.study.edges import edges, least_gain
 from slr_tune.report.study.rungs import WEAK_RANK, rung_summaries
-from slr_tune.report.study.study_data import StudyData
+from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
-from slr_tune.space import ChoiceParameter
 from slr_tune.study.commands import command_line
-from slr_tune.text import number
+from slr_tune.text import in_percent, number
 
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
 STILL_FALLING = 0.5
-DEAD_SHARE = 0.05
-OPTION_LUCK = 0.05
+LATE_POINTS = 0.5
+"""WER points that the last quarter of a run gains by more than luck."""
+DEAD_POINTS = 0.5
+"""Standard deviation over the space, WER points, that is called nothing."""
 ENOUGH_TRIALS = 50
-MOST_MORE = 10
-"""So many times the trials are the most that is worth asking for."""
 
 
 @dataclass(frozen=True)
@@ -136,76 +134,41 @@ def _edges(study: StudyData) -> list[Advice]:
     found = edges(study)
     if not found:
         return []
+    unit = " points" if in_percent(study.metric) else ""
     texts = [
-        f"{edge.parameter.name} is best at the {'upper' if edge.upper else 'lower'} edge of its "
-        f"range (median of the best {number(edge.at)}, range {number(float(edge.parameter.low))} "
-        f"to {number(float(edge.parameter.high))}): widen it to {number(edge.wider)}."
+        f"{edge.parameter.name} goes on getting better at the {'upper' if edge.upper else 'lower'} "
+        f"edge of its range ({number(float(edge.parameter.low))} to "
+        f"{number(float(edge.parameter.high))}) around the best trial, by {study.said(edge.gain)}"
+        f"{unit}: widen it to {number(edge.wider)}."
         for edge in found
     ]
     command = _new_study(study, "wider", {"--set": [edge.setting for edge in found]})
     return [Advice("edge", " ".join(texts), command)]
 
 
-def _settled_options(study: StudyData) -> list[Advice]:
-    """A choice of which the best all took one option, too often to be chance."""
-    steps = []
-    for parameter in study.view.spec.space.parameters:
-        if not isinstance(parameter, ChoiceParameter):
-            continue
-        leaders = [t.params[parameter.name] for t in study.leaders if parameter.name in t.params]
-        everyone = [t.params[parameter.name] for t in study.trials if parameter.name in t.params]
-        if not leaders or len(set(leaders)) > 1 or len(set(everyone)) < 2:
-            continue
-        share = everyone.count(leaders[0]) / len(everyone)
-        if share ** len(leaders) > OPTION_LUCK:
-            continue
-        text = (
-            f"All of the best {len(leaders)} have {parameter.name}: {leaders[0]}, of all trials "
-            f"{100 * share:.0f} %: fix it, and the other parameters get its trials."
-        )
-        steps.append(Advice("settled option", text))
-    return steps
-
-
 def _longer(study: StudyData) -> list[Advice]:
-    found = [t.record.best_epoch for t in study.leaders if t.reason == "max_epochs"]
-    ran, length = [epoch for epoch in found if epoch], study.view.spec.budget.max_epochs
-    falling = [epoch for epoch in ran if epoch >= length - length // 20]
+    """The best were best at their end, and gained in their last quarter more than noise does."""
+    ran = [t for t in study.leaders if t.reason == "max_epochs" and t.record.best_epoch]
+    length = study.view.spec.budget.max_epochs
+    falling = [t for t in ran if (t.record.best_epoch or 0) >= length - length // 20]
     if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
+        return []
+    late = [gain for t in ran if (gain := _late_gain(study, t, length)) is not None]
+    if not late or statistics.median(late) < least_gain(study, LATE_POINTS):
         return []
     wanted = math.ceil(1.5 * length)
     text = (
-        f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there: "
-        f"they were cut short. Give them {wanted} epochs."
+        f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there, "
+        f"and their last quarter gained {study.said(statistics.median(late))} in the median: they "
+        f"were cut short. Give them {wanted} epochs."
     )
     return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
 
-def _patience(study: StudyData) -> list[Advice]:
-    found = study.patience
-    if found is None or found.recommended is None or found.saved < 0.02:
-        return []
-    text = (
-        f"A patience of {found.recommended} would have given the same WER (within 0.1 points) in "
-        f"{100 * found.saved:.0f} % fewer epochs, over {len(found.runs)} finished trials."
-    )
-    return [Advice("patience", text)]
-
-
-def _audit(study: StudyData) -> list[Advice]:
-    found, budget = audit(study), study.view.spec.budget
-    later = min(2 * budget.grace_epochs, budget.max_epochs)
-    if found.rate is None or later == budget.grace_epochs:
-        return []
-    if not found.winners and found.interval[0] < 0.2:
-        return []
-    what = "would have won" if found.winners else "ended better than half of those let through"
-    count = len(found.winners or found.wrong)
-    text = (
-        f"{count} of {len(found.finished)} audited trials that ASHA would have stopped {what}: "
-        f"it stops too early. Give it a grace of {later} epochs."
-    )
-    return [Advice("audit", text, _later_rung(study, later))]
+def _late_gain(study: StudyData, trial: TrialData, length: int) -> float | None:
+    """By how much a trial got better in its last quarter."""
+    quarter, end = trial.best_so_far.get(math.floor(0.75 * length)), trial.best_so_far.get(length)
+    return None if quarter is None or end is None else study.sign * (quarter - end)
 
 
 def _weak_rung(study: StudyData) -> list[Advice]:
@@ -226,48 +189,36 @@ def _weak_rung(study: StudyData) -> list[Advice]:
 
 
 def _dead(study: StudyData) -> list[Advice]:
+    """Units whose whole band is small, that act together with nothing, and have no edge."""
     found = study.importance
-    units = found.main.units if found and found.main.trials >= ENOUGH_TRIALS else ()
-    dead = [unit.name for unit in units if unit.high < DEAD_SHARE]
+    if found is None or found.main.trials < ENOUGH_TRIALS or not in_percent(study.metric):
+        return []
+    together = {unit for pair in found.pairs if pair.named for unit in pair.units}
+    pressed = {".".join(edge.parameter.path) for edge in edges(study)}
+    dead = [
+        bar.name
+        for bar in found.main.units
+        if bar.seen is False
+        and bar.measured
+        and bar.points
+        and bar.points[2] < DEAD_POINTS
+        and bar.name not in together | pressed
+    ]
     if not dead:
         return []
     verb = "matters" if len(dead) == 1 else "matter"
     text = (
-        f"{_listed(dead)} hardly {verb} (below {100 * DEAD_SHARE:.0f} % of the importance, "
-        "its whole interval): fix what is cheap, and search the rest."
+        f"{_listed(dead)} hardly {verb} (at most {number(DEAD_POINTS)} points over the range, by "
+        "the whole band): fix what is cheap, and search the rest."
     )
     return [Advice("dead parameter", text)]
 
 
-def _more_trials(study: StudyData) -> list[Advice]:
-    if study.importance is None or study.view.running:
-        return []
-    main = study.importance.main
-    settled = main.units and (len(main.units) == 1 or not main.units[0].unstable)
-    needed = main.needed or 0
-    if not ENOUGH_TRIALS < needed <= MOST_MORE * main.trials:
-        needed = 0
-    wanted = needed or ENOUGH_TRIALS
-    if settled or main.trials >= wanted:
-        return []
-    would = (
-        f"about {needed} would, if the difference is real"
-        if needed
-        else f"at least {ENOUGH_TRIALS} are advised"
-    )
-    text = (
-        f"The {main.trials} trials that reached epoch {main.epoch} do not settle which parameter "
-        f"matters most; {would}."
-    )
-    asked = math.ceil(len(study.trials) * wanted / max(1, main.trials))
-    return [Advice("more trials", text, _more(study, asked))]
-
-
 def _ablate(study: StudyData) -> list[Advice]:
-    units = [] if study.importance is None else study.importance.main.units
-    if not units or units[0].share == 0.0 or study.best is None or study.view.running:
+    found = study.importance
+    if found is None or found.main.named is None or study.best is None or study.view.running:
         return []
-    name = units[0].name
+    name = found.main.named
     text = f"Whether {name} makes the difference, or the seed, an ablation tells."
     return [Advice("ablate", text, _command(study, "ablate", {"--factor": name}))]
 
@@ -299,13 +250,9 @@ RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _confirm,
     _baseline_won,
     _edges,
-    _settled_options,
     _longer,
-    _audit,
     _weak_rung,
-    _patience,
     _dead,
     _ablate,
-    _more_trials,
 )
 """In the order in which they are told."""

@@ -10,6 +10,7 @@ from slr_tune.report.importance.page import illustrated_parts
 from slr_tune.report.page import MARKDOWN, Block, Bullets, Page, Part
 from slr_tune.report.page.files import write_page
 from slr_tune.report.study.audit import audit_part
+from slr_tune.report.study.budget import budget_part
 from slr_tune.report.study.cost import cost_part
 from slr_tune.report.study.history import curves_part, history_part
 from slr_tune.report.study.overview import overview_parts, subtitle, trials_part, verdict
@@ -40,6 +41,7 @@ def study_page(study: StudyData) -> Page:
     parts = [
         *overview_parts(study),
         history_part(study),
+        budget_part(study),
         curves_part(study),
         parallel_part(study),
         *importance_parts(study),
@@ -71,7 +73,7 @@ def importance_parts(study: StudyData) -> list[Part]:
         replace(part, folded=part.folded or part.title not in _OPENED)
         for part in illustrated_parts(found)
     ]
-    said = dict.fromkeys([sentences.verdict(found), *found.main.warnings])
+    said = dict.fromkeys([sentences.verdict(found), *sentences.notes(found)])
     summary: list[Block] = [Bullets(list(said))]
     summary += [sentences.share_table(found)] if found.main.units else []
     return [*parts, Part("Which parameters matter", summary, formats=MARKDOWN)]

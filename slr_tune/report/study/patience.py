@@ -6,7 +6,7 @@ from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers
 from slr_tune.report.page.figures import INK, PALETTE, axis, gapped, scatter
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.style import LEGEND
-from slr_tune.study.patience import TOLERANCE, Patience
+from slr_tune.study.patience import LEAST_TO_RECOMMEND, TOLERANCE, Patience
 from slr_tune.text import metric_title, points
 
 _MOST_RUNS = 40
@@ -30,6 +30,12 @@ def patience_text(found: Patience) -> list[str]:
         "patience, so nothing here is guessed; trials that ASHA stopped are left out."
     )
     last = found.values[-1]
+    if count < LEAST_TO_RECOMMEND:
+        return [
+            f"{count} trials tell, too few to recommend a patience: at least {LEAST_TO_RECOMMEND} "
+            "are needed, for a late gain is rare and costs much.",
+            how,
+        ]
     if found.recommended is None:
         return [
             f"No smaller patience keeps the WER of {last} (within {TOLERANCE} points on average "
@@ -41,8 +47,8 @@ def patience_text(found: Patience) -> list[str]:
         f"Recommended: a patience of {found.recommended}. It gives {points(given)} on "
         f"average in {spent[found.recommended - 1]:.1f} epochs, against "
         f"{points(float(found.mean_wers[-1]))} in {spent[-1]:.1f} with a patience of {last}: "
-        f"{100 * found.saved:.0f} % fewer epochs. It is the smallest that costs at most "
-        f"{TOLERANCE} points, on average and for the best trial.",
+        f"{100 * found.saved:.0f} % fewer epochs. It is the smallest that surely costs "
+        f"at most {TOLERANCE} points on average (95 %), and for the best trial.",
         how,
     ]
 

@@ -61,8 +61,9 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
     """Every rung of the study, ascending."""
     found = []
     ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
-    reached = pairwise([*(_values_at(study, epoch) for epoch in study.rungs), {}])
-    for epoch, (values, later) in zip(study.rungs, reached, strict=True):
+    columns = [_values_at(study, epoch) for epoch in study.rungs]
+    reached = pairwise([*columns, {}])
+    for place, (epoch, (values, later)) in enumerate(zip(study.rungs, reached, strict=True)):
         entries = [entry for t in study.trials for entry in t.record.rungs if entry.epoch == epoch]
         found.append(
             RungSummary(
@@ -73,7 +74,7 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
                 min((e.value for e in entries), key=lambda v: study.sign * v, default=None),
                 *_rank(values, later),
                 *_rank(values, ends),
-                _foretold(values, ends),
+                _foretold([*columns[place:], ends]),
             )
         )
     return found
@@ -121,11 +122,10 @@ def _rank(one: dict[int, float], other: dict[int, float]) -> tuple[float | None,
     return rank_correlation(first, second), len(both)
 
 
-def _foretold(early: dict[int, float], ends: dict[int, float]) -> Foretold | None:
-    final = np.array([ends.get(number, math.nan) for number in early])
-    if np.isfinite(final).sum() < FEW:
-        return None
-    return foretold(np.array(list(early.values())), final)
+def _foretold(columns: Sequence[dict[int, float]]) -> Foretold | None:
+    """Of the values at a rung, at each later one and at the end."""
+    rows = [[column.get(number, math.nan) for column in columns] for number in columns[0]]
+    return foretold(np.array(rows)) if rows else None
 
 
 def _said(rank: float | None, count: int) -> str:
@@ -143,7 +143,8 @@ def _rungs_text(first: RungSummary) -> str:
     return (
         f"{text} {_foretells(found)}: of all trials the rank correlation is about "
         f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], worked out from the "
-        f"{first.end_count} that ran to their end."
+        f"{first.end_count} that ran to their end, corrected for every rung that they passed. A "
+        "random order would have 0."
     )
 
 

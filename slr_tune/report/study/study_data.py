@@ -13,6 +13,7 @@ from slr_tune.diagnosis.red_flags import RedFlag, red_flags
 from slr_tune.importance import StudyImportance, study_importance
 from slr_tune.importance.parameter_columns import Variable, variables_of
 from slr_tune.report.style import ENDINGS, Ending
+from slr_tune.study.best_trials import best_trials
 from slr_tune.study.confirmed import ConfirmedTrial, read_confirmed
 from slr_tune.study.manifest import LastRun, last_run
 from slr_tune.study.patience import FinishedRun, Patience, counterfactual
@@ -22,11 +23,6 @@ from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text
 from trainables.runs.early_stopping import WER, StoppingRule
-
-LEAST_LEADERS = 5
-"""The best tenth of a small study is one trial, which does not say where to look."""
-MOST_LEADERS = 50
-"""More lines cover a figure."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,7 @@ class StudyData:
     @property
     def matched_epoch(self) -> int | None:
         """The epoch at which trials are compared; None where none has an epoch."""
-        return None if self.importance is None else self.importance.main.epoch
+        return None if self.importance is None else self.importance.choice.epoch
 
     @property
     def matched_values(self) -> dict[int, float]:
@@ -160,11 +156,9 @@ class StudyData:
 
     @property
     def leaders(self) -> list[TrialData]:
-        """The best tenth of the trials, 5 to 50: finished ones first, then who got far."""
-        stopped = [t for t in self.trials if t.value is not None and not t.complete]
-        stopped.sort(key=lambda t: (-t.epochs, self.sign * (t.value or 0.0), t.number))
-        count = min(MOST_LEADERS, max(LEAST_LEADERS, math.ceil(len(self.trials) / 10)))
-        return (self.ranked + stopped)[:count]
+        """The best trials, the best first; see `study.best_trials`."""
+        places = best_trials(self.view.trials, minimizes=self.view.minimizes)
+        return [self.trials[place] for place in places]
 
 
 def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[TrialData]]]:

@@ -25,8 +25,9 @@ def test_prints_the_table_and_writes_page_and_figures(
     generate_study(150, curves=False)
     code, out, told = call("importance")
     assert code == 0 and "'generated', the one written last" in told
-    assert "learning_rate matters most" in out and "90 % interval" in out
-    assert "PED-ANOVA at epoch" in out and "trials x squared correlation" in out
+    assert "learning_rate matters most" in out and "90 % band" in out
+    assert "Gaussian process at epoch 24" in out and "no effect seen" in out
+    assert "to gain" in out and "baseline (trial 0)" in out and "the six largest pairs" in out
     assert "the best lie in" in out and "loss_weights.alpha" in out
     folder = study_folder("generated") / "importance"
     for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):
@@ -38,7 +39,7 @@ def test_prints_the_table_and_writes_page_and_figures(
         drawn = opened.evaluate("return document.querySelectorAll('.plot .main-svg').length")
         assert drawn > 10
         figure = opened.evaluate("return document.querySelector('.plot').textContent")
-        assert "PED-ANOVA" in figure
+        assert "Gaussian process" in figure
 
 
 def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) -> None:
@@ -50,6 +51,9 @@ def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) ->
     assert sum(unit["share"] for unit in found["main"]["units"]) == pytest.approx(1.0)
     for unit in found["main"]["units"]:
         assert 0 <= unit["low"] <= unit["share"] <= unit["high"] <= 1
+    code, out, _ = call("importance", "--epoch", 9, "--json")
+    asked = json.loads(out)["main"]
+    assert code == 0 and asked["evaluator"] == "gp" and asked["epoch"] == 9
     assert {one["epoch"] for one in found["choice"]["candidates"]} >= {3, 9, 24}
     assert all(Path(path).is_file() for path in found["files"])
 
@@ -75,11 +79,11 @@ def test_what_is_misspelt_ends_in_one_sentence(database: Path, call: Call) -> No
     assert code == 2 and "--epoch" in told
 
 
-def test_a_thousand_trials_take_less_than_three_seconds(database: Path) -> None:
-    """A bootstrap of Optuna's own evaluator would take half a minute."""
+def test_a_thousand_trials_take_less_than_eight_seconds(database: Path) -> None:
+    """The work grows with the cube of the rows: of a long study an even part is taken."""
     generate_study(1000, curves=False)
     view = load_study(None)
     study_importance(view)  # imports
     began = time.process_time()
     study_importance(view)
-    assert time.process_time() - began < 3.0
+    assert time.process_time() - began < 8.0

@@ -122,7 +122,7 @@ def test_trials_states_and_curves_are_on_the_page_while_a_search_runs(
         report(driver, live, 100 * level + 20, 100 * level)
         driver.finish(live, "asha")
     plots = seen(page("/dashboard/studies/1"), lambda opened: opened.evaluate(_PLOTS))
-    assert "matched-epoch-importance" in plots
+    assert "importance-from-all-trials" in plots
     # A service manager ends it so, and a shell's background process ignores Ctrl-C.
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0

@@ -125,7 +125,7 @@ def test_a_look_leaves_the_database_as_it_was(
             break
         time.sleep(0.2)
     assert {plot["id"] for plot in detail["plotly_graph_objects"]} >= {
-        "matched-epoch-importance",
+        "importance-from-all-trials",
         "importance-over-rungs",
         "simplex-0",
         "temperature-schedules",
@@ -135,7 +135,7 @@ def test_a_look_leaves_the_database_as_it_was(
     for plot in detail["plotly_graph_objects"]:
         drawn = json.loads(plot["graph_object"])
         assert drawn["data"] and "var(--" not in plot["graph_object"]
-    assert "PED-ANOVA" in json.dumps(detail["plotly_graph_objects"])
+    assert "Gaussian process" in json.dumps(detail["plotly_graph_objects"])
     assert "**Baseline** (trial 0)" in detail["note"]["body"]
     assert "loss_weights.alpha `0.7`" in detail["trials"][0]["note"]["body"]
     assert "batch_size `16`" in detail["trials"][0]["note"]["body"]

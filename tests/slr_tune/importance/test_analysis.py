@@ -10,10 +10,10 @@ from generated_study import SPACE
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from slr_tune.importance.analysis import analyse
-from slr_tune.importance.marginals import Surrogate, best_region
+from slr_tune.importance.effects import best_region
 from slr_tune.importance.matched_epoch import (
+    all_trials_correlation,
     choose_epoch,
-    corrected_correlation,
     foretold,
     rank_correlation,
     values_at,
@@ -65,53 +65,58 @@ def test_the_epoch_with_the_most_information_is_chosen_and_said() -> None:
     assert "too few" in choose_epoch(trials[10:], (1, 3), 9, asked=None).reason
 
 
-def test_correlations_of_survivors_are_corrected() -> None:
-    """ASHA lets the best of an early epoch through, so their own correlation is too small."""
-    rng = np.random.default_rng(1)
-    early = rng.normal(size=20_000)
-    final = 0.8 * early + 0.6 * rng.normal(size=20_000)
-    kept = early < -0.5
-    plain = float(np.corrcoef(early[kept], final[kept])[0, 1])
-    assert plain < 0.65
-    assert corrected_correlation(early[kept], final[kept], early) == pytest.approx(0.8, abs=0.02)
-    assert rank_correlation(early[:9], np.exp(early[:9])) == pytest.approx(1.0)
-
-
-def test_what_the_order_of_all_trials_would_foretell_is_worked_out_from_the_survivors() -> None:
-    """The best half of an early epoch shows a weaker order than all do; a few settle nothing."""
-    rng = np.random.default_rng(1)
-    early = rng.normal(size=4000)
-    final = 0.8 * early + 0.6 * rng.normal(size=4000)
+def staged(count: int, seed: int, late: float) -> tuple[np.ndarray, float]:
+    """Three epochs of which two stop two thirds each, and the rank correlation without stopping."""
+    rng = np.random.default_rng(seed)
+    early = rng.normal(size=count)
+    middle = 0.5 * early + rng.normal(size=count)
+    final = late * early + 0.9 * middle + 0.4 * rng.normal(size=count)
+    table = np.column_stack([np.exp(early), middle, final])
     whole = rank_correlation(early, final)
-    ran_on = np.where(early < 0.0, final, np.nan)
-    kept = np.isfinite(ran_on)
-    assert rank_correlation(early[kept], final[kept]) < whole - 0.15
-    found = foretold(np.exp(early), ran_on)  # ranks: the scale does not matter
-    assert found.correlation == pytest.approx(whole, abs=0.05)
-    assert found.low < found.correlation < found.high < found.low + 0.1
-    few = foretold(early[:24], ran_on[:24])
-    assert few.high - few.low > 0.5
-    none = foretold(np.ones(12), final[:12])
-    assert (none.low, none.high) == (-1.0, 1.0)
+    table[early > np.quantile(early, 1 / 3), 1:] = np.nan
+    here = table[:, 1][np.isfinite(table[:, 1])]
+    table[~(table[:, 1] <= np.quantile(here, 1 / 3)), 2] = np.nan
+    return table, whole
 
 
-def test_too_few_trials_say_so_and_how_many_are_needed() -> None:
+@pytest.mark.parametrize("late", [-0.4, 0.0, 0.6])
+def test_correlations_are_corrected_for_every_rung(late: float) -> None:
+    """Corrected for the first rung alone, an order that foretells nothing looked like one."""
+    table, whole = staged(20_000, 1, late)
+    kept = np.isfinite(table[:, 2])
+    assert abs(rank_correlation(table[kept, 0], table[kept, 2]) - whole) > 0.1
+    found = all_trials_correlation(table)
+    assert found == pytest.approx(whole, abs=0.06)
+    assert rank_correlation(table[:9, 0], np.exp(table[:9, 0])) == pytest.approx(1.0)
+
+
+def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
+    """A few survivors settle nothing; none at all say nothing."""
+    table, whole = staged(1500, 2, 0.6)
+    found = foretold(table)
+    assert found is not None and found.low < whole < found.high < found.low + 0.4
+    few = foretold(table[:60])
+    assert few is not None and few.high - few.low > 0.5
+    assert foretold(table[:12]) is None
+    assert foretold(np.column_stack([np.ones(12), np.arange(12.0)])) is None
+
+
+def test_too_few_trials_give_no_bars() -> None:
     """Bars over a handful of trials would be believed."""
-    few = analyse([number("x", np.linspace(0, 1, 6))], np.arange(6.0), epoch=3)
-    assert few.units == () and "at least 10 are needed" in few.warnings[0]
+    columns = [number("x", np.linspace(0, 1, 6))]
+    assert analyse(columns, np.arange(6.0), epoch=3, evaluator="ped-anova").units == ()
 
 
-def test_ranks_that_swap_are_called_unstable_with_the_number_that_would_settle_them() -> None:
+def test_ranks_that_swap_are_called_unstable() -> None:
     """Two parameters that matter alike must not be told apart by luck."""
     rng = np.random.default_rng(2)
     x, y, z = rng.random((3, 60))
     losses = np.abs(x - 0.5) + 0.9 * np.abs(y - 0.5) + rng.normal(0, 0.02, 60)
     columns = [number("x", x), number("y", y), number("z", z)]
-    found = analyse(columns, losses, epoch=3)
+    found = analyse(columns, losses, epoch=3, evaluator="ped-anova")
     leaders = found.units[:2]
     assert {bar.name for bar in leaders} == {"x", "y"} and all(bar.unstable for bar in leaders)
-    assert found.needed is not None and found.needed > 60
-    assert f"about {found.needed} trials" in " ".join(found.warnings)
+    assert found.named is None
 
 
 def test_more_trials_narrow_the_intervals_and_settle_the_order() -> None:
@@ -121,10 +126,10 @@ def test_more_trials_narrow_the_intervals_and_settle_the_order() -> None:
         rng = np.random.default_rng(3)
         x, y = rng.random((2, count))
         losses = 3 * np.abs(x - 0.5) + np.abs(y - 0.5)
-        found = analyse([number("x", x), number("y", y)], losses, epoch=3)
+        found = analyse([number("x", x), number("y", y)], losses, epoch=3, evaluator="ped-anova")
         widths.append(found.units[0].high - found.units[0].low)
     assert widths[1] < widths[0]
-    assert found.units[0].name == "x" and not found.units[0].unstable and found.needed is None
+    assert found.units[0].name == "x" and not found.units[0].unstable and found.named == "x"
 
 
 def test_parts_never_matter_more_than_their_group() -> None:
@@ -133,7 +138,7 @@ def test_parts_never_matter_more_than_their_group() -> None:
     draws = rng.dirichlet([1, 1, 1], size=30)
     columns = [number(f"w.{k}", draws[:, i], "w") for i, k in enumerate("abc")]
     columns.append(number("x", rng.random(30)))
-    found = analyse(columns, np.abs(draws[:, 1] - 0.2), epoch=3)
+    found = analyse(columns, np.abs(draws[:, 1] - 0.2), epoch=3, evaluator="ped-anova")
     unit = next(bar for bar in found.units if bar.name == "w")
     assert {part.name for part in found.parts} == {"w.a", "w.b", "w.c"}
     assert all(part.share <= unit.share + 1e-12 for part in found.parts)
@@ -168,38 +173,13 @@ def test_columns_are_in_the_terms_of_the_file() -> None:
     assert found["temperature.end"].active.tolist() == [True, False]
 
 
-def test_marginal_effect_shows_the_valley_where_it_is() -> None:
-    """The band must hold the truth, and the lowest point be at the best value."""
-    rng = np.random.default_rng(6)
-    x, y = rng.random((2, 300))
-    columns = [number("x", x), number("y", y)]
-    surrogate = Surrogate(columns, 20 + 30 * np.abs(x - 0.7))
-    valley, flat = surrogate.marginal(columns[0]), surrogate.marginal(columns[1])
-    assert valley.at[int(np.argmin(valley.mean))] == pytest.approx(0.7, abs=0.1)
-    assert flat.swing < 0.15 * valley.swing
-    assert all(low <= mean <= high for low, mean, high in
-               zip(valley.low, valley.mean, valley.high, strict=True))  # fmt: skip
-
-
-def test_the_pair_that_acts_together_is_found() -> None:
-    """A product of two parameters is neither's alone; a sum is nobody's interaction."""
-    rng = np.random.default_rng(7)
-    x, y, z = rng.random((3, 400))
-    columns = [number("x", x), number("y", y), number("z", z)]
-    together = Surrogate(columns, 40 * (x - 0.5) * (y - 0.5) + 2 * z)
-    pair = together.strongest_interaction(["x", "y", "z"])
-    assert pair is not None and {pair.one, pair.other} == {"x", "y"} and pair.strength > 0.7
-    apart = Surrogate(columns, 10 * x + 10 * y).strongest_interaction(["x", "y"])
-    assert apart is not None and apart.strength < 0.3
-
-
 def test_the_region_of_the_best_is_in_original_units() -> None:
     """Shares of a logarithmic range are of no use in a search-space file."""
     rates = np.geomspace(1e-4, 1e-1, 100)
     column = Variable(
         "rate", "rate", rates, np.zeros(100, dtype=np.int64), (SearchedRange(1e-4, 1e-1, True),)
     )
-    (region,) = best_region([column], np.abs(np.log10(rates) + 2.0), 10)
+    (region,) = best_region([column], np.argsort(np.abs(np.log10(rates) + 2.0))[:10])
     assert region.low is not None and region.high is not None
     assert 6e-3 < region.low < 1e-2 < region.high < 1.5e-2
     assert region.best == pytest.approx(1e-2, rel=0.05)

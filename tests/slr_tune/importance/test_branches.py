@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import optuna
 import pytest
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, create_trial
 from report_studies import Told, tell_study
 
 from slr_tune.dashboard.translation import Translation
-from slr_tune.importance.joint_ped_anova import JointGrid
-from slr_tune.importance.marginals import Surrogate
+from slr_tune.importance.model_importance import model_importance
 from slr_tune.importance.parameter_columns import variables_of
 from slr_tune.report.page.html import render_html
 from slr_tune.report.study.page import study_page
@@ -54,10 +53,10 @@ def test_one_setting_linear_from_nothing_in_one_branch_and_logarithmic_in_anothe
 
 
 def trials_of(*parameters: Parameter) -> tuple[Space, list[FrozenTrial]]:
-    """400 trials drawn from a space."""
+    """150 trials drawn from a space."""
     space = Space(parameters)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    for _ in range(400):
+    for _ in range(150):
         space.suggest(study.ask())
     return space, study.get_trials()
 
@@ -71,14 +70,19 @@ KIND = ChoiceParameter(name="mix.kind", path=("mix", "kind"), options=("one", "o
 
 def marginals(space: Space, trials: list[FrozenTrial], of: str) -> dict[str, np.ndarray]:
     """Expected value over each number, of trials whose value is 100 times one of them."""
-    columns = {column.name: column for column in variables_of(space, trials)}
-    values = 100 * np.nan_to_num(columns[of].values, nan=0.5)
-    surrogate = Surrogate(list(columns.values()), values)
-    return {
-        name: np.array(surrogate.marginal(column).mean)
-        for name, column in columns.items()
-        if not column.options
-    }
+    columns = variables_of(space, trials)
+    values = 100 * np.nan_to_num(next(c for c in columns if c.name == of).values, nan=0.5)
+    told = [
+        create_trial(
+            params=trial.params,
+            distributions=trial.distributions,
+            value=float(value),
+            intermediate_values={1: float(value)},
+        )
+        for trial, value in zip(trials, values, strict=True)
+    ]
+    found = model_importance(space, told, (1,), columns=columns)
+    return {one.name: np.array(one.mean) for one in found.marginals if not one.labels}
 
 
 def test_two_numbers_from_0_to_1_under_a_choice_are_no_weights() -> None:
@@ -101,8 +105,6 @@ def test_weights_under_a_condition_move_together() -> None:
     space, trials = trials_of(KIND, blend)
     over_a = marginals(space, trials, of="mix.w.b")["mix.w.a"]
     assert over_a[0] > 40 and over_a[-1] < 10
-    columns = [column for column in variables_of(space, trials) if column.simplex]
-    assert JointGrid(columns)._occupied.shape[1] == 1 + 2
 
 
 def test_weights_that_only_one_branch_has_stay_away_in_the_other() -> None:

@@ -10,7 +10,6 @@ from sklearn.tree import DecisionTreeRegressor
 
 from slr_tune.importance.analysis import MIN_TRIALS, analyse
 from slr_tune.importance.forest import explained, forest_scores
-from slr_tune.importance.joint_ped_anova import JointGrid
 from slr_tune.importance.parameter_columns import SearchedRange, Variable
 from slr_tune.importance.ped_anova import MarginalGrid, top_weights
 
@@ -61,7 +60,7 @@ def test_ped_anova_is_optunas() -> None:
     mine = {
         column.name: float(MarginalGrid(column).divergences(top, once)[0]) for column in columns
     }
-    theirs = PedAnovaImportanceEvaluator().evaluate(study)
+    theirs = PedAnovaImportanceEvaluator(evaluate_on_local=False).evaluate(study)
     assert theirs["rate"] > 0
     for name, figure in theirs.items():
         assert mine[name] == pytest.approx(figure, rel=1e-6), name
@@ -81,16 +80,26 @@ def test_resamples_are_evaluated_as_if_written_out() -> None:
         assert weighted == pytest.approx(written)
 
 
-def test_a_simplex_tells_more_together_than_each_weight_alone() -> None:
-    """Else the group would say nothing that its members do not."""
-    rng = np.random.default_rng(1)
-    draws = rng.dirichlet([1, 1, 1], size=300)
-    losses = np.abs(draws[:, 0] - draws[:, 1])
-    weights = [number(f"w.{k}", draws[:, i], SearchedRange(0.0, 1.0)) for i, k in enumerate("abc")]
-    once = np.ones((1, 300))
-    top = top_weights(losses, once, 0.1)
-    alone = [float(MarginalGrid(weight).divergences(top, once)[0]) for weight in weights]
-    assert float(JointGrid(weights).divergences(top, once)[0]) > max(alone)
+def test_weights_of_an_even_simplex_do_not_stand_out() -> None:
+    """A weight of three is small more often than large, which is no sign of good values."""
+    draws = np.random.default_rng(1).dirichlet([1, 1, 1], size=4000)
+    once, top = np.ones((1, 4000)), np.ones((1, 4000))
+    regime = np.zeros(4000, dtype=np.int64)
+    weight = Variable("w.a", "w", draws[:, 0], regime, (SearchedRange(0.0, 1.0),), simplex=True)
+    assert float(MarginalGrid(weight, weights=3).divergences(top, once)[0]) < 0.05
+    assert float(MarginalGrid(weight, weights=2).divergences(top, once)[0]) > 0.2
+
+
+@pytest.mark.parametrize("evaluator", ["fanova", "mdi"])
+def test_shares_of_a_forest_keep_what_is_small(evaluator: str) -> None:
+    """A level of chance taken off shares of 1 printed a parameter of a third as nothing."""
+    rng = np.random.default_rng(4)
+    x, y, z = rng.random((3, 120))
+    columns = [number(n, v, SearchedRange(0, 1)) for n, v in (("x", x), ("y", y), ("z", z))]
+    found = analyse(columns, 3 * x + 2 * y, epoch=3, evaluator=evaluator, resamples=8)
+    shares = {bar.name: bar.share for bar in found.units}
+    assert 0.15 < shares["y"] < 0.5 and shares["x"] < 0.85
+    assert all(bar.low < bar.high for bar in found.units if bar.name != "z")
 
 
 def test_fanova_of_a_sum_is_worked_out_by_hand() -> None:

@@ -65,16 +65,26 @@ def test_by_hand() -> None:
 def test_recommends_the_smallest_that_costs_nothing() -> None:
     """A patience too small loses the late gain of the best run; one too large wastes epochs."""
     tail = [30.0] * 6
-    runs = [run(n, 50 + n, 40 + n, 45, 20 + n, *tail) for n in range(4)]
+    runs = [run(n, 50 + n / 9, 40 + n / 9, 45, 20 + n / 9, *tail) for n in range(20)]
     found = counterfactual(runs)
     assert found is not None and found.recommended == 2
-    np.testing.assert_allclose(found.epochs[1], [6, 6, 6, 6])
+    np.testing.assert_allclose(found.epochs[1], [6] * 20)
     assert math.isclose(found.saved, 0.4)
+    few = counterfactual(runs[:19])
+    assert few is not None and few.recommended is None
+
+
+def test_a_rare_late_gain_is_not_overlooked() -> None:
+    """One run of twenty that gains two points late is a tenth of a point on average."""
+    plain = [run(n, 50.0, 40.0, 41.0, 41.0, 41.0, 41.0) for n in range(19)]
+    found = counterfactual([*plain, run(19, 50.0, 41.0, 41.5, 41.5, 39.5, 41.0)])
+    assert found is not None and found.wers[1].mean() - found.wers[-1].mean() < 0.1
+    assert found.recommended == 3
 
 
 def test_nothing_is_recommended_that_saves_nothing() -> None:
     """Runs that improve at every epoch end where they do whatever their patience is."""
-    found = counterfactual([run(n, *(90.0 - 9 * e - n for e in range(9))) for n in range(4)])
+    found = counterfactual([run(n, *(90.0 - 4 * e - n for e in range(9))) for n in range(20)])
     assert found is not None and len(set(found.mean_epochs)) == 1
     assert found.recommended is None and found.saved == 0.0
 

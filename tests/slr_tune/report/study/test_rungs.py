@@ -70,9 +70,21 @@ def test_wrong_stops_by_hand() -> None:
     assert found.bar == 30.0 and found.rate == pytest.approx(2 / 3)
     part = audit_part(facts)
     assert part is not None
-    assert "a rate of wrong stops of 67 % [21, 94]. 1 would have won." in part.text[0]
+    assert "67 % [21, 94], where stopping at random would have 50 %. 1 would have" in part.text[0]
     judged = [row[-1] for row in part.tables[0].rows]
     assert judged == ["right", "wrong", "wrong: it beats all that ASHA let through", "not known"]
+
+
+@pytest.mark.usefixtures("database")
+def test_each_audited_trial_stands_for_its_kind() -> None:
+    """One in twenty is audited: the best that was stopped weighs as twenty let through."""
+    through = [Told([50.0, *[float(end)] * 8]) for end in range(20, 30)]
+    spared = [Told([90.0, *[float(end)] * 8], spared=1) for end in (15, 60, 61, 62)]
+    stopped = [Told([90.0], "asha") for _ in range(6)]
+    found = audit(collect(tell_study([Told([50.0] * 9), *through, *spared, *stopped])))
+    # Weights: 10 of 1 and 4 of 20, 90 in all; the best tenth, 9, is the one that ended at 15.
+    assert found.best_stopped is not None and found.best_stopped[0] == pytest.approx(1.0)
+    assert found.best_stopped[1] < 0.7 and found.stopped == pytest.approx(0.5)
 
 
 @pytest.mark.usefixtures("database")

@@ -1,0 +1,208 @@
+"""Shares and points of a fitted model's units and parts, with what may be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slr_tune.importance import rules
+from slr_tune.importance.analysis import Bar, Importance
+from slr_tune.importance.answers import Answers
+from slr_tune.importance.bands import Draw, over_draws, positive_band
+from slr_tune.importance.gaussian_process import GaussianProcess
+from slr_tune.importance.parameter_columns import Floats, Variable
+from slr_tune.importance.probes import Probe
+from slr_tune.importance.reading import Reading
+
+_LOW = (True, False, True, False)
+"""Which of the ends that `_sizes` gives are lower ends."""
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A study's model with what belongs to it.
+
+    Attributes:
+        model: It.
+        numbers: (N,) numbers of the study's trials.
+        aside: Places of the trials that were set aside.
+        columns: The searched values as a reader sees them.
+        rung: Place of the epoch at which it is read.
+    """
+
+    model: GaussianProcess
+    numbers: tuple[int, ...]
+    aside: tuple[int, ...]
+    columns: Sequence[Variable]
+    rung: int
+
+
+def rung_shares(fit: FittedModel, rung: int) -> Importance:
+    """Shares at a rung, without bands."""
+    model = fit.model
+    reading = Reading(model, model.theta, rung=rung)
+    shares = reading.shapley(reading.variances(reading.mean[None]))[0]
+    reached = int((model.rows.rung == rung).sum())
+    units = [
+        Bar(unit, float(share), float(share), float(share), reached)
+        for unit, share in zip(model.space.units, shares, strict=True)
+    ]
+    units.sort(key=lambda unit: -unit.share)
+    trials = len(np.unique(model.rows.trial))
+    return Importance(model.rows.epochs[rung], "gp", trials, tuple(units), (), reached=reached)
+
+
+def model_bars(
+    fit: FittedModel,
+    reading: Reading,
+    draws: list[Draw],
+    probes: Sequence[Probe],
+    answers: Answers,
+) -> Importance:
+    """Importance at the epoch: units with bands, parts, and the rules' verdicts.
+
+    Args:
+        fit: The model.
+        reading: It at its optimum, at the epoch.
+        draws: Of it.
+        probes: The curve along each parameter.
+        answers: What the model says along them.
+    """
+    model, rows = fit.model, fit.model.rows
+    shares, sizes, ends = _sizes(reading, draws)
+    costs = rules.effect_costs(model)
+    early = {bar.name: bar.share for bar in rung_shares(fit, 0).units}
+    # Where no effect is seen, none at all is within the band.
+    seen = costs > rules.LEAST_COST
+    ends = tuple(
+        np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)
+    )
+    units = [
+        Bar(
+            unit,
+            float(shares[place]),
+            float(ends[0][place]),
+            float(ends[1][place]),
+            _beyond(fit, unit),
+            points=(float(sizes[place]), float(ends[2][place]), float(ends[3][place])),
+            seen=bool(seen[place]),
+            measured=_measured(fit, unit),
+            first_rung=early[unit],
+            covered=_covered(fit, unit),
+        )
+        for place, unit in enumerate(model.space.units)
+    ]
+    lead = int(shares.argmax())
+    explained = rules.explained(reading.solved, rows)
+    chance = rules.chance_of_first(draws, lead)
+    settled = explained >= rules.LEAST_EXPLAINED and chance >= rules.LEAST_FIRST
+    return Importance(
+        rows.epochs[fit.rung],
+        "gp",
+        len(np.unique(rows.trial)),
+        tuple(sorted(units, key=lambda unit: -unit.share)),
+        tuple(_parts(fit, reading, draws, probes, answers, {u.name: u.share for u in units})),
+        named=model.space.units[lead] if settled else None,
+        explained=explained,
+        chance_of_first=chance,
+        set_aside=tuple(fit.numbers[place] for place in fit.aside),
+        reached=int((rows.rung == fit.rung).sum()),
+    )
+
+
+def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[Floats, ...]]:
+    """(U,) shares and standard deviations, and the ends of their bands."""
+
+    def both(one: Reading, weights: Floats) -> Floats:
+        variances = one.variances(weights)
+        return np.stack([one.shapley(variances), one.deviations(variances)], axis=1)
+
+    shares, sizes = both(reading, reading.mean[None])[0]
+    drawn = over_draws(draws, both)
+    low, high = positive_band(drawn[:, 0], shares)
+    return shares, sizes, (low, np.minimum(high, 1.0), *positive_band(drawn[:, 1], sizes))
+
+
+def _beyond(fit: FittedModel, unit: str) -> int:
+    """Trials in which some of a unit applies and can have acted by the epoch."""
+    rows, places = fit.model.rows, fit.model.space.of_unit(unit)
+    told = np.isfinite(fit.model.values[:, places]).any(axis=1)
+    return len(np.unique(rows.trial[told & (rows.rung <= fit.rung)]))
+
+
+def _measured(fit: FittedModel, unit: str) -> bool:
+    """Whether enough trials got to where a unit acts that acts only later."""
+    model, rows = fit.model, fit.model.rows
+    places = model.space.of_unit(unit)
+    applies = np.isfinite(model.space.values[rows.trial][:, places]).any(axis=1)
+    told = np.isfinite(model.values[:, places]).any(axis=1)
+    few = len(np.unique(rows.trial[told])) < rules.LEAST_BEYOND
+    return not (few and bool((applies & ~told).any()))
+
+
+def _covered(fit: FittedModel, unit: str) -> float:
+    """Share of a unit's range, the least of its axes', that trials which got there cover."""
+    model, rows = fit.model, fit.model.rows
+    there = rows.trial[rows.rung == fit.rung]
+    found = []
+    for place in model.space.of_unit(unit):
+        axis = model.space.axes[place]
+        values = axis.values[there]
+        values = values[np.isfinite(values)]
+        if axis.options:
+            found.append(len(np.unique(values)) / len(axis.options))
+        else:
+            found.append(float(np.ptp(values)) if len(values) else 0.0)
+    return min(found)
+
+
+def _parts(
+    fit: FittedModel,
+    reading: Reading,
+    draws: list[Draw],
+    probes: Sequence[Probe],
+    answers: Answers,
+    shares: dict[str, float],
+) -> list[Bar]:
+    """Members of units that have several, each by the variance of its own curve."""
+    axes, scale = fit.model.space, fit.model.rows.scale
+    total = float(reading.variances(reading.mean[None]).sum()) * (reading.size * scale) ** 2
+    totals = over_draws(
+        draws, lambda one, w: one.variances(w).sum(axis=1) * (one.size * scale) ** 2
+    )
+    members: dict[str, int] = {}
+    for column in fit.columns:
+        members[column.group] = members.get(column.group, 0) + 1
+    trials = np.unique(fit.model.rows.trial)
+    by_name = {column.name: column for column in fit.columns}
+    found = []
+    for probe in probes:
+        if members[probe.unit] < 2 or probe.share is None:
+            continue
+        place = axes.place(probe.name)
+        often = 1.0 if place is None else float(axes.chances[place, place])
+        own = often * _variance(answers.point(probe)[None], probe.share)[0] / (total or 1.0)
+        drawn = often * _variance(answers.drawn(probe), probe.share) / np.maximum(totals, 1e-12)
+        low, high = positive_band(drawn, np.array(own))
+        most = shares[probe.unit]
+        share = min(float(own), most)
+        count = int(by_name[probe.name].active[trials].sum())
+        found.append(
+            Bar(
+                probe.name,
+                share,
+                min(float(low), share),
+                min(max(float(high), share), 1.0),
+                count,
+                probe.unit,
+            )
+        )
+    return found
+
+
+def _variance(curves: Floats, share: Floats) -> Floats:
+    """(B,) variance of curves (B, G) over the space."""
+    gaps = curves - (curves @ share)[:, None]
+    return np.asarray(gaps**2 @ share)

@@ -1,0 +1,87 @@
+"""What more or fewer trials would have given: the expected best against the budget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from optuna.trial import TrialState
+
+from slr_tune.statistics.expected_best import LEAST_TRIALS, ExpectedBest, expected_best
+from slr_tune.study.summary import baseline_trial
+from slr_tune.study.view import StudyView
+from slr_tune.text import metric_text
+
+
+@dataclass(frozen=True)
+class BudgetValue:
+    """Best value by number of trials.
+
+    Attributes:
+        trials: Trials behind it, the baseline left out, which is tried first in any budget.
+        curve: Expected best of 1, 2, 4 .. trials in random order, of half, all and twice as many.
+        first_half: What the first half of the trials, as they came, gave; None where none of them
+            ran to its end.
+        found: What all of them gave.
+    """
+
+    trials: int
+    curve: tuple[ExpectedBest, ...]
+    first_half: float | None
+    found: float
+
+    def at(self, trials: int) -> ExpectedBest:
+        """Expected best of a number of trials that the curve has."""
+        return next(one for one in self.curve if one.trials == trials)
+
+
+def budget_value(view: StudyView) -> BudgetValue | None:
+    """From the study's own trials, stopped ones with the value at which they were stopped.
+
+    Returns:
+        None with fewer than 8 trials that have a value, or none that ran to its end.
+    """
+    sign = 1.0 if view.minimizes else -1.0
+    baseline = baseline_trial(view)
+    told = [
+        (sign * trial.values[0], trial.state)
+        for trial in view.trials
+        if trial is not baseline and trial.values and math.isfinite(trial.values[0])
+    ]
+    values, count = [value for value, _ in told], len(told)
+    ended = [value for value, state in told if state == TrialState.COMPLETE]
+    if count < LEAST_TRIALS or not ended:
+        return None
+    counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
+    curve = expected_best(values, counts)
+    early = [v for v, state in told[: count // 2] if state == TrialState.COMPLETE]
+    return BudgetValue(
+        count,
+        tuple(_signed(one, sign) for one in curve),
+        sign * min(early) if early else None,
+        sign * min(ended),
+    )
+
+
+def _signed(one: ExpectedBest, sign: float) -> ExpectedBest:
+    low, high = sorted((sign * one.low, sign * one.high))
+    return ExpectedBest(one.trials, sign * one.value, low, high)
+
+
+def budget_text(view: StudyView, found: BudgetValue) -> str:
+    """The sentence: what these gave, what half of them would have, and what twice as many would."""
+    metric = view.spec.objective.metric
+
+    def said(one: ExpectedBest) -> str:
+        low, high = metric_text(one.low, metric), metric_text(one.high, metric)
+        return f"{metric_text(one.value, metric)} [{low}, {high}]"
+
+    half, twice = found.at(found.trials // 2), found.at(2 * found.trials)
+    came = ""
+    if found.first_half is not None:
+        came = f" (the first {half.trials} gave {metric_text(found.first_half, metric)})"
+    return (
+        f"{found.trials} trials gave {metric_text(found.found, metric)}; {half.trials} would have "
+        f"given {said(half)} in random order{came}; {twice.trials} would be expected to give "
+        f"{said(twice)}. Bands hold 90 %."
+    )

@@ -1,0 +1,39 @@
+"""What half as many trials would have given, and twice as many would be expected to give."""
+
+from __future__ import annotations
+
+import pytest
+from report_studies import Told, tell_study
+
+from slr_tune.report.page.html import render_html
+from slr_tune.report.page.markdown import render_markdown
+from slr_tune.report.study.page import study_page
+from slr_tune.report.study.study_data import collect
+from slr_tune.study.budget_value import budget_text, budget_value
+
+FLAT = [50.0, 40.0, 30.0]
+
+
+@pytest.mark.usefixtures("database")
+def test_the_sentence_gives_what_was_half_and_twice() -> None:
+    """The baseline counts in no budget; a stopped trial counts with what it had."""
+    ends = [40.0, 38.0, 36.0, 34.0, 32.0, 31.0, 30.5, 30.0, 29.5, 29.0]
+    trials = [Told([60.0, 50.0, end] + [end] * 6) for end in ends]
+    view = tell_study([Told([50.0] * 9), *trials, Told([70.0], "asha"), Told([80.0], "asha")])
+    found = budget_value(view)
+    assert found is not None and found.trials == 12
+    assert found.found == 29.0 and found.first_half == 31.0
+    assert found.at(12).value == pytest.approx(29.0)
+    assert found.at(24).value < 29.0 < found.at(6).value < found.at(1).value
+    text = budget_text(view, found)
+    assert text.startswith("12 trials gave 29.00; 6 would have given ")
+    assert "(the first 6 gave 31.00); 24 would be expected to give" in text
+    page = study_page(collect(view))
+    assert "What more trials would give" in render_html(page)
+    assert "Tunability, the best against the baseline" in render_markdown(page)
+
+
+@pytest.mark.usefixtures("database")
+def test_few_trials_say_nothing() -> None:
+    """Seven values are no distribution."""
+    assert budget_value(tell_study([Told([50.0] * 9) for _ in range(8)])) is None
