@@ -33,6 +33,7 @@ LAYERS = (
     "slr_tune.checks",
     "slr_tune.report",
     "slr_tune.dashboard",
+    "slr_tune.api",
     "slr_tune.cli",
 )
 """Packages and top-level modules, lowest first."""
@@ -177,6 +178,9 @@ def test_only_the_adapter_imports_ray_in_trainables() -> None:
 @pytest.mark.parametrize(
     ("code", "banned"),
     [
+        ("import slr_tune; dir(slr_tune)", ("torch", "ray", "optuna", "pandas", "click", "yaml")),
+        ("import slr_tune; slr_tune.load", ("torch", "ray", "pandas", "plotly", "rich")),
+        ("import slr_tune; slr_tune.ablate, slr_tune.run", ("torch", "pandas", "plotly")),
         ("import slr_tune.cli.main", ("torch", "ray", "optuna", "pandas", "plotly", "rich")),
         ("import slr_tune.space, trainables.config, trainables.registry", ("torch", "ray")),
         ("import slr_tune.study.view, slr_tune.study.summary", ("torch", "ray", "pandas")),

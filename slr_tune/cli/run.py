@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from slr_tune.cli.options import (
     echo_json,
     json_option,
     set_option,
+    space_argument,
     storage_option,
     tell,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "slr-tune run search_spaces/distill.yaml --trials 60",
     "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
 )
-@click.argument("space", type=click.Path(path_type=Path))
+@space_argument
 @click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
 @click.option("--max-epochs", type=int, help="Epochs of a trial. [default: the file's]")
 @click.option("--study", help="Name of the study. [default: the file's]")
@@ -95,11 +95,15 @@ def command(
             indented = text.replace("\n", "\n  ")
             click.echo(f"{_plan_text(spec)}\nestimate: {indented}")
         return 0
-    from slr_tune.search.engine import RunOptions
+    from slr_tune.api.running import run_options
 
-    check = partial(_quick_check, cluster=address is not None) if verify else None
-    options = RunOptions(
-        storage, address, allow_weak_teacher, check, _typed(), retry_failed=retry_failed
+    options = run_options(
+        storage=storage,
+        address=address,
+        allow_weak_teacher=allow_weak_teacher,
+        verify=verify,
+        retry_failed=retry_failed,
+        typed=_typed(),
     )
     return _search(spec, options, as_json=as_json)
 
@@ -158,23 +162,15 @@ def _plan_text(spec: StudySpec) -> str:
     return "\n".join(lines)
 
 
-def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:
-    from slr_tune.checks.verify import quick_check
-
-    return quick_check(spec, storage=storage, cluster=cluster)
-
-
 def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
+    from slr_tune.api.running import search
     from slr_tune.cli.main import EXIT_RUN_FAILED
-    from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
-    from slr_tune.study.view import load_study
     from slr_tune.text import counted
 
-    with Progress() as progress:
-        outcome = run_search(spec, options, progress)
-    view = load_study(spec.study, options.storage)
+    found, outcome = search(spec, options, Progress())
+    view = found.view
     if outcome.started == 0 and not outcome.interrupted:
         tell(
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
