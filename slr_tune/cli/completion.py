@@ -37,6 +37,20 @@ class SpaceFile(click.ParamType[Path]):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
+class ShippedName(click.ParamType[str]):
+    """Name of a shipped space."""
+
+    name = "name"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of the shipped spaces."""
+        from slr_tune.space.shipped import shipped_names
+
+        return [CompletionItem(name) for name in shipped_names() if _fits(name, incomplete)]
+
+
 def _completer(find: Callable[[click.Context], Iterable[tuple[str, str]]]) -> Completer:
     """A completer out of what finds (value, help); whatever goes wrong, it offers nothing."""
 
@@ -70,7 +84,7 @@ def trials(ctx: click.Context) -> Iterable[tuple[str, str]]:
     from slr_tune.study.view import load_study
     from slr_tune.text import metric_text
 
-    view = load_study(ctx.params.get("study"), ctx.params.get("storage"))
+    view = load_study(_given(ctx, "study"), ctx.params.get("storage"))
     for trial in view.trials:
         value = metric_text(trial.values[0] if trial.values else None, view.spec.objective.metric)
         yield str(trial.number), f"{value}, {ended_by(trial)}"
@@ -81,9 +95,11 @@ def factors(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """Factors that the space, or the stored study, can be ablated by."""
     from slr_tune.ablation.baseline import find_baseline, find_study
     from slr_tune.ablation.factors import known_factors
+    from slr_tune.space.shipped import find_space
 
-    storage = ctx.params.get("storage")
-    spec, view = find_study(ctx.params.get("space"), ctx.params.get("study"), storage)
+    storage, named = ctx.params.get("storage"), _given(ctx, "space")
+    space = None if named is None else find_space(named)
+    spec, view = find_study(space, ctx.params.get("study"), storage)
     baseline = find_baseline(None, spec, view)
     for name in known_factors(baseline.config, spec.trainable):
         yield name, ""
@@ -111,6 +127,16 @@ def _bound(
     complete: Completer, parameter: click.Parameter
 ) -> Callable[[click.Context, str], list[CompletionItem]]:
     return lambda ctx, incomplete: complete(ctx, parameter, incomplete)
+
+
+def _given(ctx: click.Context, name: str) -> Any:
+    """The value of a parameter in what was typed so far.
+
+    click leaves arguments unread behind an option whose value is being typed.
+    """
+    arguments = [p.name for p in ctx.command.params if isinstance(p, click.Argument)]
+    unread = ctx.args[0] if ctx.args and arguments[:1] == [name] else None
+    return ctx.params.get(name) or unread
 
 
 def _fits(name: str, incomplete: str) -> bool:

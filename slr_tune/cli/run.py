@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @command_named(
     "run",
     "slr-tune run search_spaces/distill.yaml",
-    "slr-tune run search_spaces/distill.yaml --trials 60",
+    "slr-tune run distill --trials 60",
     "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
 )
 @space_argument
@@ -69,7 +69,9 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Searches SPACE, a YAML file, until its study has the trials asked for.
+    """Searches SPACE until its study has the trials asked for.
+
+    SPACE is a YAML file, or the name of a shipped space (slr-tune init lists them).
 
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
     Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
