@@ -24,6 +24,7 @@ LAYERS = (
     "slr_tune.space",
     "slr_tune.study",
     "slr_tune.training",
+    "slr_tune.trackers",
     "slr_tune.search",
     "slr_tune.ablation",
     "slr_tune.importance",
