@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slr_tune.api.studies import Study, load
+from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.space.shipped import find_space
 from slr_tune.training.interrupt import Terminated
@@ -43,6 +45,7 @@ def run(
     verify: bool = True,
     allow_weak_teacher: bool = False,
     retry_failed: bool = False,
+    on_end: str | None = None,
     progress: bool = True,
 ) -> Study:
     """Searches a space until its study has the trials asked for, or goes on with its search.
@@ -60,6 +63,8 @@ def run(
         verify: Whether to begin with the quick checks of `slr-tune verify`.
         allow_weak_teacher: Whether to go on with a teacher that is worse than the baseline student.
         retry_failed: Whether to put failed trials back into the queue first.
+        on_end: A command that is run when the search has ended, as "notify-send {study} {best}",
+            or an address that gets a JSON text; `slr-tune run --on-end` is the same.
         progress: Whether to show how far it is: on stderr, in a notebook below the cell.
 
     Returns:
@@ -99,7 +104,7 @@ def run(
     )
     from slr_tune.api.progress import progress_for
 
-    found, outcome = search(spec, options, progress_for(progress))
+    found, outcome = search(spec, options, progress_for(progress), on_end=on_end)
     if outcome.stop is not None:
         raise Stopped(outcome.stop.number)
     return found
@@ -113,17 +118,53 @@ def run_options(*, verify: bool, address: str | None, **options: Any) -> RunOpti
     return RunOptions(address=address, check=check, **options)
 
 
-def search(spec: StudySpec, options: RunOptions, progress: Progress) -> tuple[Study, SearchOutcome]:
+def search(
+    spec: StudySpec, options: RunOptions, progress: Progress, *, on_end: str | None = None
+) -> tuple[Study, SearchOutcome]:
     """Runs a search, and reads the study as it then stands.
+
+    Args:
+        spec: The search.
+        options: How to run it.
+        progress: Shows how far it is.
+        on_end: As in `run`.
 
     Raises:
         SlrTuneError: As `run`.
     """
     from slr_tune.search.engine import run_search
+    from slr_tune.search.on_end import check_on_end
 
-    with progress:
-        outcome = run_search(spec, options, progress)
-    return load(spec.study, storage=options.storage), outcome
+    if on_end is None:
+        with progress:
+            outcome = run_search(spec, options, progress)
+        return load(spec.study, storage=options.storage), outcome
+    check_on_end(on_end)
+    try:
+        found, outcome = search(spec, options, progress)
+    except BaseException as error:
+        status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        _announce(on_end, spec, options, progress, status, error=error)
+        raise
+    _announce(on_end, spec, options, progress, "stopped" if outcome.interrupted else "done")
+    return found, outcome
+
+
+def _announce(
+    on_end: str,
+    spec: StudySpec,
+    options: RunOptions,
+    progress: Progress,
+    status: str,
+    *,
+    error: BaseException | None = None,
+) -> None:
+    from slr_tune.search.on_end import announce_end, end_fields
+
+    view = None
+    with suppress(SlrTuneError):  # a search may fail because its database is gone
+        view = load(spec.study, storage=options.storage).view
+    announce_end(on_end, end_fields(spec.study, status, view, error), progress.message)
 
 
 def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:

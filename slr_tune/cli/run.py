@@ -51,6 +51,12 @@ if TYPE_CHECKING:
 @click.option(
     "--retry-failed", is_flag=True, help="Put the failed trials back into the queue first."
 )
+@click.option(
+    "--on-end",
+    metavar="COMMAND|URL",
+    help="What to do at the end: 'notify-send {study} {best}', or an address that gets JSON. "
+    "Also {status} (done, stopped, failed), {trial}, {trials}, {metric}, {folder}, {error}.",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -66,6 +72,7 @@ def command(
     allow_weak_teacher: bool,
     verify: bool,
     retry_failed: bool,
+    on_end: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -107,7 +114,10 @@ def command(
         retry_failed=retry_failed,
         typed=_typed(),
     )
-    return _search(spec, options, as_json=as_json)
+    return _search(spec, options, as_json=as_json, on_end=on_end)
+
+
+_NOT_KEPT = ("space", "study", "storage", "as_json", "dry_run", "retry_failed", "on_end")
 
 
 def _typed() -> dict[str, Any]:
@@ -117,7 +127,7 @@ def _typed() -> dict[str, Any]:
     for option in context.command.params:
         name = str(option.name)
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not given or name in ("space", "study", "storage", "as_json", "dry_run", "retry_failed"):
+        if not given or name in _NOT_KEPT:
             continue
         value = context.params[name]
         if value is False:
@@ -164,14 +174,14 @@ def _plan_text(spec: StudySpec) -> str:
     return "\n".join(lines)
 
 
-def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
+def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str | None) -> int:
     from slr_tune.api.running import search
     from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
     from slr_tune.text import counted
 
-    found, outcome = search(spec, options, Progress())
+    found, outcome = search(spec, options, Progress(), on_end=on_end)
     view = found.view
     if outcome.started == 0 and not outcome.interrupted:
         tell(

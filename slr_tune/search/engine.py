@@ -275,6 +275,7 @@ class _Run:
                 name=self.spec.study,
                 storage_path=scratch,
                 verbose=0,
+                progress_reporter=ray_tune.SilentReporter(),
                 stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
                 callbacks=[
                     ray_tune.ProgressTicker(self.progress.tick),
