@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 USAGE = Path(__file__).parent / "api_usage.py"
+
+
+DOCUMENT = ROOT / "docs" / "python.md"
 
 
 def _mypy(*files: Path) -> subprocess.CompletedProcess[str]:
@@ -25,7 +29,12 @@ def test_a_program_passes_and_a_wrong_one_does_not(tmp_path: Path) -> None:
         "slr_tune.run('distill', trial=3)\n"
         "number: str = slr_tune.load().best.number\n"
     )
-    done = _mypy(USAGE, wrong)
+    examples = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    pages = [tmp_path / f"example_{number}.py" for number in range(len(examples))]
+    for page, example in zip(pages, examples, strict=True):
+        page.write_text(example)
+    assert pages
+    done = _mypy(USAGE, *pages, wrong)
     errors = [line for line in done.stdout.splitlines() if ": error:" in line]
-    assert not [line for line in errors if "api_usage" in line], done.stdout
+    assert not [line for line in errors if "wrong_usage" not in line], done.stdout
     assert [line.split(":")[1] for line in errors] == ["3", "4", "5", "6"], done.stdout
