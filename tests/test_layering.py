@@ -43,6 +43,7 @@ BANNED = {
     "trainables": {"slr_tune", "optuna"},
     "slr_tune.statistics": {"trainables", "slr_tune.errors", "slr_tune.text", "torch", "ray"},
     "slr_tune.space": {"torch", "ray", "optuna"},
+    "slr_tune.trackers": {"torch", "ray"},
     "slr_tune.report": {"torch", "ray"},
 }
 """What a package must not import beside its layers: trainings work without a search, a wrong file

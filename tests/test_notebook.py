@@ -24,6 +24,7 @@ SETTINGS = {
 """
 
 
+@pytest.mark.timeout(600)  # a search, an ablation and a kernel; a busy machine takes its time
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the kernel's own libraries
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:zmq.*")
 def test_the_notebook_runs(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ def test_it_holds_spaces_data_and_types(wheel: Path) -> None:
     assert "and `trainables`" in meta  # that there are two packages is said
 
 
+@pytest.mark.timeout(600)
 def test_from_an_empty_folder_to_a_report(installed: Path, tmp_path: Path) -> None:
     # Broken if anything of a checkout were needed.
     folder = tmp_path / "empty"
