@@ -24,6 +24,7 @@ LAYERS = (
     "slr_tune.space",
     "slr_tune.study",
     "slr_tune.training",
+    "slr_tune.trackers",
     "slr_tune.search",
     "slr_tune.ablation",
     "slr_tune.importance",
@@ -33,6 +34,7 @@ LAYERS = (
     "slr_tune.checks",
     "slr_tune.report",
     "slr_tune.dashboard",
+    "slr_tune.api",
     "slr_tune.cli",
 )
 """Packages and top-level modules, lowest first."""
@@ -41,6 +43,7 @@ BANNED = {
     "trainables": {"slr_tune", "optuna"},
     "slr_tune.statistics": {"trainables", "slr_tune.errors", "slr_tune.text", "torch", "ray"},
     "slr_tune.space": {"torch", "ray", "optuna"},
+    "slr_tune.trackers": {"torch", "ray"},
     "slr_tune.report": {"torch", "ray"},
 }
 """What a package must not import beside its layers: trainings work without a search, a wrong file
@@ -177,6 +180,9 @@ def test_only_the_adapter_imports_ray_in_trainables() -> None:
 @pytest.mark.parametrize(
     ("code", "banned"),
     [
+        ("import slr_tune; dir(slr_tune)", ("torch", "ray", "optuna", "pandas", "click", "yaml")),
+        ("import slr_tune; slr_tune.load", ("torch", "ray", "pandas", "plotly", "rich")),
+        ("import slr_tune; slr_tune.ablate, slr_tune.run", ("torch", "pandas", "plotly")),
         ("import slr_tune.cli.main", ("torch", "ray", "optuna", "pandas", "plotly", "rich")),
         ("import slr_tune.space, trainables.config, trainables.registry", ("torch", "ray")),
         ("import slr_tune.study.view, slr_tune.study.summary", ("torch", "ray", "pandas")),

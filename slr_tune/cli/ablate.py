@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slr_tune.cli.ablation_options import LEAST_SEEDS, SEEDS, BudgetType, SeedCount
+from slr_tune.cli.completion import SpaceFile
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     "slr-tune ablate --factor kd_blank --teachers 3 --seeds 3",
     "slr-tune ablate --path",
 )
-@click.argument("space", required=False, type=click.Path(path_type=Path))
+@click.argument("space", required=False, type=SpaceFile())
 @click.option(
     "--factor",
     "factors",
@@ -165,23 +166,15 @@ def command(
 
 
 def _ablate(design: Design, *, as_json: bool) -> int:
-    from slr_tune.ablation.run import run_ablation
-    from slr_tune.report.ablation import ablation_page, write_report
-    from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
+    from slr_tune.api.ablating import conduct
+    from slr_tune.api.running import Stopped
+    from slr_tune.report.ablation import ablation_page
 
-    most = "at most " * design.until_decided
-    tell(
-        f"Study {design.spec.study}. {design.title}; seeds: {most}{len(design.seeds)}; "
-        f"baseline: {design.baseline.source}."
-    )
-    with interrupt_flag(tell) as asked:
-        try:
-            result, folder = run_ablation(design, Talk(tell, asked.is_set))
-        except Interrupted:
-            tell("Interrupted. What was trained is kept; the same command goes on.")
-            return asked.exit_code
-    tell("Writing the report")
-    paths = write_report(result, folder)
+    try:
+        found, paths = conduct(design, tell)
+    except Stopped as stopped:
+        return stopped.exit_code
+    result, folder = found.result, found.folder
     if as_json:
         files = [folder / "result.json", folder / "runs.csv", *paths]
         echo_json({**asdict(result), "folder": str(folder), "files": [str(path) for path in files]})

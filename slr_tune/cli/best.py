@@ -16,27 +16,17 @@ def command(study: str | None, form: str, storage: str | None) -> None:
     """Prints the whole configuration of STUDY's best trial, for `slr-tune train --config`."""
     import yaml
 
-    from slr_tune.errors import StudyError
-    from slr_tune.study.record import record_of
-    from slr_tune.study.view import load_study
+    from slr_tune.api.studies import load
     from slr_tune.text import metric_text
 
-    view = load_study(study, storage)
-    trial = view.best()
-    record = None if trial is None else record_of(trial)
-    if trial is None or record is None:
-        raise StudyError(
-            f"study {view.spec.study!r} has no finished trial yet",
-            hint="slr-tune show tells how its trials ended.",
-        )
-    metric = view.spec.objective.metric
+    stored = load(study, storage=storage)
+    best, metric = stored.best, stored.metric
     click.echo(
-        f"Study {view.spec.study!r}, trial {trial.number}: "
-        f"{metric} {metric_text(trial.values[0], metric)}",
+        f"Study {stored.name!r}, trial {best.number}: {metric} {metric_text(best.value, metric)}",
         err=True,
     )
     if form == "json":
-        echo_json(dict(record.config))
+        echo_json(best.config)
     else:
-        config = yaml.safe_dump(dict(record.config), sort_keys=False, allow_unicode=True)
+        config = yaml.safe_dump(best.config, sort_keys=False, allow_unicode=True)
         click.echo(config.rstrip())

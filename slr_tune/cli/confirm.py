@@ -41,33 +41,21 @@ def command(
 
     The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
     """
-    from slr_tune.ablation.confirm import confirm
     from slr_tune.ablation.winners_curse import confirm_row
-    from slr_tune.study.confirmed import write_confirmed
-    from slr_tune.study.view import load_study
-    from slr_tune.training.interrupt import Talk, interrupt_flag
+    from slr_tune.api.ablating import confirmed
+    from slr_tune.api.running import Stopped
+    from slr_tune.api.studies import load
 
-    view = load_study(study, storage)
-    tell(f"Study {view.spec.study!r}")
-    with interrupt_flag(tell) as asked:
-        entries = confirm(
-            view,
-            Talk(tell, asked.is_set),
-            top=top,
-            seeds=seeds,
-            with_test=with_test,
-            storage=storage,
-            workers=workers,
-        )
-    if entries is None:
-        tell("Interrupted. What was trained is kept; the same command goes on.")
-        return asked.exit_code
-    rows = [confirm_row(entry) for entry in entries]
-    tell(f"wrote {write_confirmed(view.folder, rows)}")
+    stored = load(study, storage=storage)
+    try:
+        found = confirmed(stored, tell, top=top, seeds=seeds, test=with_test, workers=workers)
+    except Stopped as stopped:
+        return stopped.exit_code
+    tell(f"wrote {found.file}")
     if as_json:
-        echo_json({"study": view.spec.study, "rows": rows})
+        echo_json({"study": stored.name, "rows": [confirm_row(entry) for entry in found.entries]})
     else:
-        _print(entries, view.spec.study)
+        _print(list(found.entries), stored.name)
     return 0
 
 

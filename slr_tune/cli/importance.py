@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from slr_tune.cli.options import (
@@ -16,9 +14,6 @@ from slr_tune.cli.options import (
     tell,
 )
 from slr_tune.cli.printing import print_page
-
-if TYPE_CHECKING:
-    from slr_tune.study.view import StudyView
 
 
 @command_named(
@@ -52,35 +47,17 @@ def command(
 
     Writes importance.html, importance.md, and the figures as PNG and PDF into the study's folder.
     """
-    from slr_tune.importance.study_analysis import study_importance
-    from slr_tune.report.importance.page import importance_page, write_importance
-    from slr_tune.study.view import load_study
+    from slr_tune.api.studies import load
+    from slr_tune.report.importance.page import importance_page
 
-    view = load_study(study, storage)
-    echo_study(view, named=study is not None)
-    _check_epoch(epoch, view)
-    found = study_importance(view, evaluator=evaluator, epoch=epoch)
-    paths = write_importance(found, view.folder / "importance")
+    stored = load(study, storage=storage)
+    echo_study(stored.view, named=study is not None)
+    importance = stored.importance(evaluator=evaluator, epoch=epoch)
+    paths = importance.write()
     if as_json:
-        echo_json({**found.to_json(), "files": paths})
+        echo_json({**importance.found.to_json(), "files": paths})
     else:
-        print_page(importance_page(found))
+        print_page(importance_page(importance.found))
     for path in paths:
         tell(f"wrote {path}")
     return 0
-
-
-def _check_epoch(epoch: int | None, view: StudyView) -> None:
-    from slr_tune.errors import SlrTuneError
-
-    reached = [max(t.intermediate_values) for t in view.trials if t.intermediate_values]
-    if not reached:
-        raise SlrTuneError(
-            f"study {view.spec.study!r} has no trial with an epoch yet",
-            hint="slr-tune show tells how its trials ended.",
-        )
-    if epoch is not None and epoch > max(reached):
-        raise SlrTuneError(
-            f"no trial of study {view.spec.study!r} reached epoch {epoch}",
-            hint=f"The longest ran {max(reached)} epochs.",
-        )

@@ -17,6 +17,7 @@ from trainables.errors import TrainablesError
 from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
+    "init": "Write a search space to begin with.",
     "run": "Search a space, or go on with a search.",
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
@@ -82,9 +83,10 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "slr-tune run search_spaces/distill.yaml    search, or go on with a search",
-        "slr-tune list                              what was run",
-        "slr-tune best                              what won",
+        "slr-tune init distill        write a shipped space into this folder",
+        "slr-tune run distill.yaml    search, or go on with a search",
+        "slr-tune list                what was run",
+        "slr-tune best                what won",
     ),
 )
 @click.version_option(package_name="slr-tune")
@@ -92,7 +94,8 @@ def cli() -> None:
     """Hyperparameter search and ablation for CTC sign-language recognisers.
 
     Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by
-    SIGHUP).
+    SIGHUP). Completion of names: eval "$(_SLR_TUNE_COMPLETE=bash_source slr-tune)" in bash,
+    zsh_source in zsh.
     """
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slr_tune.cli.completion import SpaceFile, offer
+
 if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
 
@@ -20,6 +22,8 @@ storage_option = click.option(
     "[default: $SLR_TUNE_STORAGE, or sqlite in the studies folder]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
+space_argument = click.argument("space", type=SpaceFile())
+"""SPACE: a search-space file, or the name of a shipped space."""
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -32,7 +36,11 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
         name: As it is typed.
         lines: The examples.
     """
-    return click.command(name=name, epilog=examples(*lines))
+
+    def named(function: Callable[..., Any]) -> click.Command:
+        return offer(click.command(name=name, epilog=examples(*lines))(function))
+
+    return named
 
 
 def looks_only(function: Callable[..., Any]) -> Callable[..., Any]:

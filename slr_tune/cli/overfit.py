@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    set_option,
+    space_argument,
+    tell,
+)
 from slr_tune.text import counted
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ _EXIT_NOT_LEARNT = 1
     "slr-tune overfit search_spaces/teacher.yaml --set baseline.hidden=96",
     "slr-tune overfit search_spaces/student.yaml --utterances 20 --learning-rate 5e-3",
 )
-@click.argument("space", type=click.Path(path_type=Path))
+@space_argument
 @click.option("--utterances", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="At most."

@@ -18,15 +18,11 @@ def command(study: str | None, storage: str | None) -> None:
     report.html (one file, opens from disk) and report.md go into the study's folder, the figures
     as PNG and PDF into report/ there. A study that is running can be reported too.
     """
-    from slr_tune.report.study.page import study_page, write_report
-    from slr_tune.report.study.study_data import collect
-    from slr_tune.study.view import load_study
+    from slr_tune.api.studies import load
 
-    view = load_study(study, storage)
-    echo_study(view, named=study is not None)
-    data = collect(view)
-    page = study_page(data)
-    paths = write_report(data, page)
-    print_page(page)
+    stored = load(study, storage=storage)
+    echo_study(stored.view, named=study is not None)
+    paths = stored.report()
+    print_page(stored.page)
     for path in paths:
         tell(f"wrote {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from slr_tune.cli.options import (
     echo_json,
     json_option,
     set_option,
+    space_argument,
     storage_option,
     tell,
 )
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @command_named(
     "run",
     "slr-tune run search_spaces/distill.yaml",
-    "slr-tune run search_spaces/distill.yaml --trials 60",
+    "slr-tune run distill --trials 60",
     "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
 )
-@click.argument("space", type=click.Path(path_type=Path))
+@space_argument
 @click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
 @click.option("--max-epochs", type=int, help="Epochs of a trial. [default: the file's]")
 @click.option("--study", help="Name of the study. [default: the file's]")
@@ -51,6 +51,12 @@ if TYPE_CHECKING:
 @click.option(
     "--retry-failed", is_flag=True, help="Put the failed trials back into the queue first."
 )
+@click.option(
+    "--on-end",
+    metavar="COMMAND|URL",
+    help="What to do at the end: 'notify-send {study} {best}', or an address that gets JSON. "
+    "Also {status} (done, stopped, failed), {trial}, {trials}, {metric}, {folder}, {error}.",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -66,10 +72,13 @@ def command(
     allow_weak_teacher: bool,
     verify: bool,
     retry_failed: bool,
+    on_end: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Searches SPACE, a YAML file, until its study has the trials asked for.
+    """Searches SPACE until its study has the trials asked for.
+
+    SPACE is a YAML file, or the name of a shipped space (slr-tune init lists them).
 
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
     Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
@@ -95,13 +104,20 @@ def command(
             indented = text.replace("\n", "\n  ")
             click.echo(f"{_plan_text(spec)}\nestimate: {indented}")
         return 0
-    from slr_tune.search.engine import RunOptions
+    from slr_tune.api.running import run_options
 
-    check = partial(_quick_check, cluster=address is not None) if verify else None
-    options = RunOptions(
-        storage, address, allow_weak_teacher, check, _typed(), retry_failed=retry_failed
+    options = run_options(
+        storage=storage,
+        address=address,
+        allow_weak_teacher=allow_weak_teacher,
+        verify=verify,
+        retry_failed=retry_failed,
+        typed=_typed(),
     )
-    return _search(spec, options, as_json=as_json)
+    return _search(spec, options, as_json=as_json, on_end=on_end)
+
+
+_NOT_KEPT = ("space", "study", "storage", "as_json", "dry_run", "retry_failed", "on_end")
 
 
 def _typed() -> dict[str, Any]:
@@ -111,7 +127,7 @@ def _typed() -> dict[str, Any]:
     for option in context.command.params:
         name = str(option.name)
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not given or name in ("space", "study", "storage", "as_json", "dry_run", "retry_failed"):
+        if not given or name in _NOT_KEPT:
             continue
         value = context.params[name]
         if value is False:
@@ -158,23 +174,15 @@ def _plan_text(spec: StudySpec) -> str:
     return "\n".join(lines)
 
 
-def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:
-    from slr_tune.checks.verify import quick_check
-
-    return quick_check(spec, storage=storage, cluster=cluster)
-
-
-def _search(spec: StudySpec, options: RunOptions, *, as_json: bool) -> int:
+def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str | None) -> int:
+    from slr_tune.api.running import search
     from slr_tune.cli.main import EXIT_RUN_FAILED
-    from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
     from slr_tune.study.summary import summarise, summary_text
-    from slr_tune.study.view import load_study
     from slr_tune.text import counted
 
-    with Progress() as progress:
-        outcome = run_search(spec, options, progress)
-    view = load_study(spec.study, options.storage)
+    found, outcome = search(spec, options, Progress(), on_end=on_end)
+    view = found.view
     if outcome.started == 0 and not outcome.interrupted:
         tell(
             f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "

@@ -38,9 +38,9 @@ def command(
     study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
 ) -> None:
     """Shows STUDY (the one written last if it is left out): its trials, the best first."""
-    from slr_tune.study.view import load_study
+    from slr_tune.api.studies import load
 
-    view = load_study(study, storage)
+    view = load(study, storage=storage).view
     if study is None:
         tell(f"Study {view.spec.study!r}, the one written last.")
     if trial is not None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, set_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    set_option,
+    space_argument,
+    storage_option,
+)
 
 _EXIT_FAILED = 2
 
@@ -18,7 +25,7 @@ _EXIT_FAILED = 2
     "slr-tune verify search_spaces/distill.yaml",
     "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
 )
-@click.argument("space", type=click.Path(path_type=Path))
+@space_argument
 @click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
 @click.option("--study", help="Name of the study. [default: the file's]")
 @set_option("Change the file: --set fixed.batch_size=8.")

@@ -21,6 +21,7 @@ from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
+from slr_tune.trackers import Mirror, open_mirror
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
@@ -118,13 +119,14 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
-        if store.waiting() == 0 and len(store.own_trials) >= spec.budget.trials:
-            return SearchOutcome(0, recovery)
-        if known:
-            _check(spec, options, progress)
-        with interrupt_flag(progress.message) as asked:
-            run = _Run(store, lock, presence, options, progress, asked)
-            return run.execute(data, recovery)
+        with open_mirror(store, progress.message) as mirror:
+            if store.waiting() == 0 and len(store.own_trials) >= spec.budget.trials:
+                return SearchOutcome(0, recovery)
+            if known:
+                _check(spec, options, progress)
+            with interrupt_flag(progress.message) as asked:
+                run = _Run(store, lock, presence, options, progress, asked, mirror)
+                return run.execute(data, recovery)
 
 
 def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:
@@ -150,6 +152,7 @@ class _Run:
     options: RunOptions
     progress: Progress
     asked: StopRequest
+    mirror: Mirror
 
     @property
     def spec(self) -> StudySpec:
@@ -272,9 +275,11 @@ class _Run:
                 name=self.spec.study,
                 storage_path=scratch,
                 verbose=0,
+                progress_reporter=ray_tune.SilentReporter(),
                 stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
                 callbacks=[
                     ray_tune.ProgressTicker(self.progress.tick),
+                    ray_tune.ProgressTicker(self.mirror.tick),
                     ray_tune.Watchdog(recorder),
                 ],
                 failure_config=tune.FailureConfig(max_failures=0),

@@ -69,10 +69,20 @@ class Progress:
             if trial.state.is_finished() and trial.number not in self._told:
                 self._told.add(trial.number)
                 self.message(_trial_line(self._store.spec, trial, len(self._told)))
-        if self._live is not None:
+        if self.draws:
             lines = _standing(self._store, trials, self._seconds_left(self._store.spec, trials))
             running = _running(trials, self._store.spec.objective.metric)
-            self._live.update(Group(running, *map(Text, lines)), refresh=True)
+            self.draw(Group(running, *map(Text, lines)))
+
+    @property
+    def draws(self) -> bool:
+        """Whether there is a place for the table of what runs now."""
+        return self._live is not None
+
+    def draw(self, standing: Group) -> None:
+        """Puts the table of what runs now into its place."""
+        if self._live is not None:
+            self._live.update(standing, refresh=True)
 
     def _seconds_left(self, spec: StudySpec, trials: Sequence[FrozenTrial]) -> float | None:
         """Epochs still to come, if trials go on to be as long as they were, at this run's pace.

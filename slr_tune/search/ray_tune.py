@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Self
 
-from ray.tune import Callback, Stopper
+from ray.tune import Callback, ProgressReporter, Stopper
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -128,6 +128,17 @@ class Watchdog(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no type
         for trial in trials if late else ():
             if Assignment.from_ray(trial.config).number in late:
                 kill_worker(trial)
+
+
+class SilentReporter(ProgressReporter):  # type: ignore[misc]  # Ray ships no types
+    """Takes the place of Ray's own display, which in a notebook wipes what a cell shows."""
+
+    def should_report(self, trials: list[Trial], done: bool = False) -> bool:
+        """Never."""
+        return False
+
+    def report(self, trials: list[Trial], done: bool, *sys_info: str) -> None:
+        """Says nothing."""
 
 
 class ProgressTicker(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no types

@@ -93,6 +93,7 @@ class Resources:
         gpus_per_trial: GPUs of a trial; a fraction shares one.
         trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
             the study's median epoch, at least ten minutes.
+        trackers: Programs that get a copy of every trial.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -100,6 +101,11 @@ class Resources:
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0
     trial_timeout: Annotated[float, Field(gt=0)] | None = None
+    trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Takes the list that a study has stored, and names each tracker once."""
+        object.__setattr__(self, "trackers", tuple(dict.fromkeys(self.trackers)))
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        problem = Problem(str(path), "no such file", _nearest_file(path))
+        problem = Problem(str(path), "no such file", nearest_file(path))
     except UnicodeDecodeError as error:
         before = content[: error.start]
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
@@ -85,7 +85,7 @@ def read_text(path: Path) -> str:
     raise SpecError([problem])
 
 
-def _nearest_file(path: Path) -> str:
+def nearest_file(path: Path) -> str:
     """Names a file of the same folder whose name is close."""
     try:
         names = [file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")]

@@ -218,8 +218,7 @@ def _check_file(url: URL, *, create: bool) -> None:
     if not create:
         raise StorageMissing(
             f"there is no database at {path}",
-            hint="Run a search first (slr-tune run search_spaces/distill.yaml), "
-            "or name the database with --storage.",
+            hint="Run a search first (slr-tune run distill), or name the database with --storage.",
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -202,9 +202,7 @@ def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
         # A database may be older than its drivers' table: then the study that was made last.
         latest = [candidate for candidate in by_time if candidate in names] or names[-1:]
         if not latest:
-            raise StudyMissing(
-                "there is no study yet", hint="slr-tune run search_spaces/distill.yaml makes one."
-            )
+            raise StudyMissing("there is no study yet", hint="slr-tune run distill makes one.")
         return latest[0]
     if name in names:
         return name

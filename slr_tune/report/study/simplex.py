@@ -21,10 +21,12 @@ def simplex_parameters(study: StudyData) -> list[SimplexParameter]:
     return [p for p in searched if isinstance(p, SimplexParameter) and len(p.weights) == 3]
 
 
-def simplex_parts(study: StudyData) -> list[Part]:
-    """One for each simplex of three weights."""
+def simplex_parts(study: StudyData, name: str | None = None) -> list[Part]:
+    """One for each simplex of three weights, or for the one that is named."""
     found, epoch = [], study.matched_epoch
     for parameter in simplex_parameters(study):
+        if name is not None and parameter.name != name:
+            continue
         able = weighted(study, parameter)
         if not able:
             continue

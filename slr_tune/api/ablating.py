@@ -1,0 +1,316 @@
+"""Ablations and confirmations, for Python and for their commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slr_tune.api.running import Stopped
+from slr_tune.api.studies import Study, load
+from slr_tune.errors import SlrTuneError
+from slr_tune.space.shipped import find_space
+from slr_tune.study.confirmed import ConfirmedTrial
+from slr_tune.training.interrupt import Interrupted, StopRequest, Talk, interrupt_flag
+from slr_tune.training.ray_private import prepare_environment
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from slr_tune.ablation.design import Design
+    from slr_tune.ablation.result import AblationResult
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablation found.
+
+    Attributes:
+        result: All of it; its class is private.
+        folder: Folder of its files: result.json, runs.csv, and the report.
+    """
+
+    result: AblationResult
+    folder: Path
+
+    def __repr__(self) -> str:
+        """The study, and the one sentence."""
+        return f"<Ablation {self.result.name!r} of {self.result.study!r}: {self.verdict}>"
+
+    @property
+    def verdict(self) -> str:
+        """The one sentence on all arms."""
+        return self.result.verdict
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The sentence on each arm but the baseline, by the arm's name."""
+        return {row.name: row.sentence for row in self.result.main.rows if row.sentence}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row an arm, the baseline among them, indexed by the arm's name.
+
+        Columns: mean (of the measure over the seeds, a WER in percent), difference (to the
+        baseline, in points), low and high (its 95 % interval), p_value, holm_p (corrected for the
+        number of arms), outcome ("shown better", "shown worse", "not shown"; empty for the
+        baseline), per_seed, difference_per_seed, and what else the report's tables have. Missing
+        is what an arm does not have.
+        """
+        import pandas as pd
+
+        from slr_tune.ablation.result import ArmRow
+
+        names = [field.name for field in fields(ArmRow)]
+        rows = [{name: getattr(row, name) for name in names} for row in self.result.main.rows]
+        first = ["name", "mean", "difference", "low", "high", "p_value", "holm_p", "outcome"]
+        frame = pd.DataFrame(rows, columns=[*first, *(n for n in names if n not in first)])
+        numbers = ["difference", "low", "high", "p_value", "holm_p"]
+        return frame.astype(dict.fromkeys(numbers, float)).set_index("name")
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run: part, arm, seed, epochs, best_epoch, ended_by, value, parameters."""
+        import pandas as pd
+
+        names = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value", "parameters"]
+        rows = [{name: getattr(run, name) for name in names} for run in self.result.runs]
+        return pd.DataFrame(rows, columns=names)
+
+    def plot(self) -> go.Figure:
+        """Difference of each arm to the baseline with its interval.
+
+        Raises:
+            SlrTuneError: There is no arm beside the baseline.
+        """
+        from slr_tune.api.plots import as_plotly
+        from slr_tune.report.ablation import sentences
+        from slr_tune.report.ablation.figures import difference_figure
+
+        if not sentences.compared(self.result.main):
+            raise SlrTuneError("the ablation has no arm beside its baseline", hint=self.verdict)
+        return as_plotly(difference_figure(self.result.main), self.result.title)
+
+    def report(self) -> list[Path]:
+        """Writes the report into its folder, as `slr-tune ablate`; returns the files."""
+        from slr_tune.report.ablation import write_report
+
+        return write_report(self.result, self.folder)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What fresh seeds said of the best trials and of the baseline.
+
+    Attributes:
+        entries: A retrained configuration each, the baseline first; their class is private.
+        file: Where it is stored.
+    """
+
+    entries: tuple[ConfirmedTrial, ...]
+    file: Path
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a configuration, indexed by its name.
+
+        Columns: trial, claimed (by the search), then for each split its mean over the seeds, its
+        standard deviation (NaN with one seed), and each seed. WER in percent.
+        """
+        import pandas as pd
+
+        rows = []
+        for entry in self.entries:
+            row: dict[str, Any] = {"name": entry.name, "trial": entry.trial}
+            row["claimed"] = entry.claimed
+            for split, values in entry.wer.items():
+                row |= {f"{split}.mean": entry.mean(split), f"{split}.std": entry.spread(split)}
+                row[f"{split}.per_seed"] = values
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("name")
+
+    @property
+    def verdicts(self) -> dict[str, dict[str, str]]:
+        """By configuration but the first, and split: what was shown of it against the first."""
+        return {entry.name: dict(entry.verdicts) for entry in self.entries if entry.verdicts}
+
+
+def ablate(
+    study: Study | str | None = None,
+    *,
+    factors: Sequence[str] = (),
+    seeds: int = 3,
+    baseline: str | Path | None = None,
+    space: str | Path | None = None,
+    factorial: bool = False,
+    controls: bool = False,
+    path: bool = False,
+    retune: str | None = None,
+    budget: int = 3,
+    share: bool = True,
+    test: bool = False,
+    workers: int | None = None,
+    address: str | None = None,
+    storage: str | None = None,
+    progress: bool = True,
+) -> Ablation:
+    """Changes one factor at a time, with paired seeds: which differences are real?
+
+    What was trained is kept; the same call takes it up and goes on. The report is written too.
+
+    Args:
+        study: A study or its name; None for the space's, or the one written last.
+        factors: Settings or groups of them, as `slr-tune ablate --factor` takes them.
+        seeds: Seeds of each arm.
+        baseline: "best", "space", or a file; None for the space's, else the best trial.
+        space: Search-space file or name of a shipped one; None for the stored study's.
+        factorial: Cross two factors: every level with every other.
+        controls: Add the arms that a doubter asks for.
+        path: Walk from the baseline to the best trial; takes no factors.
+        retune: Setting that each arm may tune for itself; None for none.
+        budget: Values that it may try.
+        share: Whether runs share the epochs that they agree in.
+        test: Whether to open the test split too; it is logged in the study.
+        workers: Trainings side by side; None for the study's.
+        address: A running Ray cluster; None for this machine.
+        storage: Database URL; None for the study's own, or the default.
+        progress: Whether to say how far it is.
+
+    Raises:
+        SlrTuneError: What was asked for is not there, or cannot be trained.
+        Stopped: Somebody asked it to end. What was trained is kept.
+    """
+    prepare_environment()
+    from slr_tune.ablation.design import make_design
+
+    design = make_design(
+        None if space is None else find_space(space),
+        study=_name(study),
+        factors=tuple(factors),
+        baseline=None if baseline is None else str(baseline),
+        seeds=seeds,
+        factorial=factorial,
+        controls=controls,
+        path=path,
+        retune=retune,
+        budget=budget,
+        share=share,
+        with_test=test,
+        storage=_storage(study, storage),
+        address=address,
+        workers=workers,
+    )
+    with _teller(progress) as tell:
+        return conduct(design, tell)[0]
+
+
+def conduct(design: Design, tell: Callable[[str], None]) -> tuple[Ablation, list[Path]]:
+    """Trains and compares what a design asks for, and writes its report.
+
+    Returns:
+        What was found, and the report's files.
+
+    Raises:
+        SlrTuneError: As `ablate`.
+        Stopped: As `ablate`.
+    """
+    from slr_tune.ablation.run import run_ablation
+
+    most = "at most " * design.until_decided
+    tell(
+        f"Study {design.spec.study}. {design.title}; seeds: {most}{len(design.seeds)}; "
+        f"baseline: {design.baseline.source}."
+    )
+    with interrupt_flag(tell) as asked:
+        try:
+            found = Ablation(*run_ablation(design, Talk(tell, asked.is_set)))
+        except Interrupted:
+            raise _stopped(asked, tell) from None
+    tell("Writing the report")
+    return found, found.report()
+
+
+def confirm(
+    study: Study | str | None = None,
+    *,
+    top: int = 1,
+    seeds: int = 3,
+    test: bool = False,
+    workers: int | None = None,
+    storage: str | None = None,
+    progress: bool = True,
+) -> Confirmation:
+    """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
+
+    Args:
+        study: A study or its name; None for the one written last.
+        top: How many of its best trials.
+        seeds: Seeds of each; none that the search used.
+        test: Whether to open the test split too; it is logged in the study.
+        workers: Trainings side by side; None for the study's.
+        storage: Database URL; None for the study's own, or the default.
+        progress: Whether to say how far it is.
+
+    Raises:
+        SlrTuneError: The study has no finished trial, or its runs tell no errors.
+        Stopped: Somebody asked it to end. What was trained is kept.
+    """
+    prepare_environment()
+    with _teller(progress) as tell:
+        stored = load(_name(study), storage=_storage(study, storage))
+        return confirmed(stored, tell, top=top, seeds=seeds, test=test, workers=workers)
+
+
+def confirmed(
+    study: Study,
+    tell: Callable[[str], None],
+    *,
+    top: int,
+    seeds: int,
+    test: bool,
+    workers: int | None,
+) -> Confirmation:
+    """Confirms a stored study, and stores what came out; as `confirm`."""
+    from slr_tune.ablation.confirm import confirm as retrain
+    from slr_tune.ablation.winners_curse import confirm_row
+    from slr_tune.study.confirmed import write_confirmed
+
+    tell(f"Study {study.name!r}")
+    with interrupt_flag(tell) as asked:
+        entries = retrain(
+            study.view,
+            Talk(tell, asked.is_set),
+            top=top,
+            seeds=seeds,
+            with_test=test,
+            storage=study.storage,
+            workers=workers,
+        )
+    if entries is None:
+        raise _stopped(asked, tell)
+    file = write_confirmed(study.folder, [confirm_row(entry) for entry in entries])
+    return Confirmation(tuple(entries), file)
+
+
+def _stopped(asked: StopRequest, tell: Callable[[str], None]) -> Stopped:
+    tell("Interrupted. What was trained is kept; the same command goes on.")
+    return Stopped(asked.number)
+
+
+def _name(study: Study | str | None) -> str | None:
+    return study.name if isinstance(study, Study) else study
+
+
+def _storage(study: Study | str | None, storage: str | None) -> str | None:
+    return study.storage if storage is None and isinstance(study, Study) else storage
+
+
+@contextmanager
+def _teller(show: bool) -> Iterator[Callable[[str], None]]:
+    from slr_tune.api.progress import progress_for
+
+    with progress_for(show) as progress:
+        yield progress.message
