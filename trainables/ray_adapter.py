@@ -170,6 +170,8 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             seed=assignment.seed,
             cache=Path(assignment.cache),
             teacher=Path(assignment.teacher) if assignment.teacher else None,
+            folder=Path(assignment.folder),
+            metric=assignment.metric,
         )
         every = int(assignment.config.get("checkpoint_every", 0))
         self._folder = CheckpointFolder(
@@ -199,19 +201,25 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._history_due = False
             rows += run.rows
             return self._report(run, rows, history=True)
+        if run.catch_up():
+            return self._report(run, rows, history=False)
         end = time.monotonic() + _REPORT_SECONDS
-        while True:
-            self._epoch(run, rows)
+        while self._epoch(run, rows):
             asked = run.epoch in self._assignment.rungs
             if asked or run.ended_by is not None or time.monotonic() >= end:
-                return self._report(run, rows, history=False)
+                break
+        return self._report(run, rows, history=False)
 
-    def _epoch(self, run: CheckedRun, rows: list[Row]) -> None:
+    def _epoch(self, run: CheckedRun, rows: list[Row]) -> bool:
+        """Trains an epoch; whether there was one."""
         row = run.run_epoch()
+        if row is None:
+            return False
         if not run.diverged:
             self._folder.save(run.state(), epoch=run.epoch, improved=run.improved)
         rows.append(row)
         self._epochs = run.epoch
+        return True
 
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}

@@ -1,7 +1,8 @@
 """Which runs there are, by the name that a search-space file gives them.
 
 A built-in run has a short name; a user's own is named `package.module:Class` and keeps the
-protocol of `trainables.protocol`. The configuration class of a built-in run is found without
+protocol of `trainables.protocol`, or `package.module:function`; a script's name is its description
+(`trainables.script.spec`). The configuration class of a built-in run is found without
 importing torch, so that a space can be checked in milliseconds.
 """
 
@@ -19,6 +20,8 @@ from pydantic import BaseModel
 from trainables.config import DistillConfig, RunConfig, StudentConfig, TeacherConfig
 from trainables.errors import ConfigError, TrainablesError
 from trainables.protocol import Run
+from trainables.script.build import script_run, script_settings
+from trainables.script.spec import is_script, script_of
 
 _BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
     "teacher": ("trainables.runs.supervised", "TeacherRun", TeacherConfig),
@@ -37,7 +40,8 @@ def run_class(name: str) -> type[Run]:
     """Finds a run by its name.
 
     Args:
-        name: "teacher", "student", "distill", or "package.module:Class" of a user's own run.
+        name: "teacher", "student", "distill", "package.module:Class" or "package.module:function"
+            of a user's own run, or the description of a script.
 
     Raises:
         ConfigError: Nothing of that name, or what is there does not keep the protocol.
@@ -46,6 +50,9 @@ def run_class(name: str) -> type[Run]:
         module, attribute, _ = _BUILT_IN[name]
         built_in: type[Run] = getattr(importlib.import_module(module), attribute)
         return built_in
+    if is_script(name):
+        script: type[Run] = script_run(name)
+        return script
     return _custom_class(name)
 
 
@@ -55,7 +62,14 @@ def config_class(name: str) -> type[BaseModel]:
     Raises:
         ConfigError: As `run_class`.
     """
+    if is_script(name):
+        return script_settings(name)
     return _BUILT_IN[name][2] if name in _BUILT_IN else _custom_class(name).config_class
+
+
+def run_title(name: str) -> str:
+    """What a person calls a run: a script by its file."""
+    return script_of(name).title if is_script(name) else name
 
 
 @cache
@@ -67,8 +81,8 @@ def is_recogniser(name: str) -> bool:
     Raises:
         ConfigError: As `run_class`.
     """
-    if name in _BUILT_IN:
-        return True
+    if name in _BUILT_IN or is_script(name):
+        return name in _BUILT_IN
     from trainables.runs.ctc_run import CtcRun
 
     return issubclass(run_class(name), CtcRun)

@@ -13,6 +13,7 @@ from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.teacher import Teacher
 from trainables.data import Dataset
+from trainables.registry import run_title
 
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
@@ -54,7 +55,7 @@ def _data(design: Design, data: Dataset) -> str:
 
 
 def _run(trainable: str, config: Mapping[str, Any], parameters: int | None) -> str:
-    parts = [trainable]
+    parts = [run_title(trainable)]
     if "architecture" in config:
         parts.append(f"{config['architecture']}, {config['layers']} x {config['hidden']}")
     if parameters:

@@ -25,7 +25,7 @@ from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import Arm, ArmRun, fresh_seeds
-from trainables.registry import is_recogniser
+from trainables.registry import is_recogniser, run_title
 
 
 def confirm(
@@ -59,7 +59,7 @@ def confirm(
     spec = view.spec
     if not is_recogniser(spec.trainable):
         raise StudyError(
-            f"the run {spec.trainable} tells no errors, so its WER cannot be confirmed",
+            f"the run {run_title(spec.trainable)} tells no errors, so its WER cannot be confirmed",
             hint="slr-tune ablate compares the metric of such a run over fresh seeds.",
         )
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)

@@ -25,7 +25,7 @@ from slr_tune.study.commands import command_line
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
 from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
-from trainables.registry import is_recogniser
+from trainables.registry import is_recogniser, run_title
 
 TUNING_SEED = 900
 """Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""
@@ -245,7 +245,7 @@ def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
         return WER
     if with_test:
         raise SlrTuneError(
-            f"--test: the run {spec.trainable} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
             hint="Leave out --test.",
         )
     objective = spec.objective

@@ -16,7 +16,7 @@ from slr_tune.training.workers import workers_text
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
-from trainables.registry import run_class
+from trainables.registry import run_class, run_title
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
@@ -27,7 +27,7 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
     """The teacher is there, whole, of a known size and WER; or can be trained."""
     spec = inputs.spec.teacher
     if spec is None:
-        return "PASS", f"{inputs.spec.trainable} needs no teacher", ""
+        return "PASS", f"{run_title(inputs.spec.trainable)} needs no teacher", ""
     if inputs.taught_by_files:
         return _soft_targets(inputs)
     if inputs.trained[0] is None:

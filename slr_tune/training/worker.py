@@ -63,7 +63,8 @@ class Worker:
             while len(rows) < stage.last and any(one.end(rows) is None for one in stage.judged):
                 if not stage.scored and run.ended_by is not None:
                     break
-                run.run_epoch()
+                if run.run_epoch() is None:
+                    break
                 _store(run, stage)
             for epoch in stage.needed(rows):
                 weights = weights_file(stage.folder, epoch)
@@ -90,6 +91,8 @@ class Worker:
                 seed=longest.seed,
                 cache=self._cache,
                 teacher=stage.teacher,
+                folder=stage.folder,
+                metric=longest.measure.metric,
             )
         measure = longest.measure
         run = CheckedRun(built, metric=measure.metric, minimizes=measure.minimize)

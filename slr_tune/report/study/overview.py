@@ -13,6 +13,7 @@ from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
+from trainables.registry import run_title
 
 _MOST_TRIALS = 100
 
@@ -43,7 +44,7 @@ def subtitle(study: StudyData) -> str:
     parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
     data = study.view.spec.data.get("name", "")
     said = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
-    lead = f"{study.view.spec.trainable}{f' on {data}' if data else ''}, "
+    lead = f"{run_title(study.view.spec.trainable)}{f' on {data}' if data else ''}, "
     if study.view.running and study.view.driver is not None:
         said += f". It is running ({study.view.driver.description}): this is its state so far"
     return f"{lead}{said}. {foreign_text(study.view)}".rstrip()
