@@ -17,6 +17,7 @@ from trainables.errors import TrainablesError
 from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
+    "init": "Write a first search space, for a script of yours.",
     "run": "Search a space, or go on with a search.",
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",

@@ -56,6 +56,10 @@ class EventFolder(Source):
             values = {tag: v for tag, v in self._last.items() if tag.lower() != EPOCH}
             yield Record(values, label, start)
 
+    def tags(self) -> set[str]:
+        """Names of what was written."""
+        return {tag for path in self._paths() for _, tag, _ in self._scalars(path)}
+
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob(_PATTERN)) if self._folder.is_dir() else []
 
