@@ -18,6 +18,7 @@ from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
 from trainables.registry import run_class, run_title
 from trainables.runs.optimisation import choose_device
+from trainables.script.spec import is_script
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
@@ -60,7 +61,10 @@ def modules(inputs: CheckInputs) -> Finding:
     """The run and what it stands on can be imported, and the machine holds a trial of it."""
     cls = run_class(inputs.spec.trainable)
     device = choose_device(str(inputs.config.get("device", "auto")))
-    found = f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}"
+    name = f"{cls.__module__}.{cls.__name__}"
+    if is_script(inputs.spec.trainable):
+        name = run_title(inputs.spec.trainable)
+    found = f"{name}, torch {torch.__version__} on {device}"
     resources = inputs.spec.resources
     if inputs.cluster:
         return "PASS", found, ""

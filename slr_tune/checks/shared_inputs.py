@@ -51,6 +51,11 @@ class CheckInputs:
         self._open = ExitStack()
         self._scratch = self._open.enter_context(scratch_folder())
 
+    @property
+    def scratch(self) -> Path:
+        """Folder that goes away with these inputs."""
+        return self._scratch
+
     def close(self) -> None:
         """Removes what was written."""
         self._open.close()

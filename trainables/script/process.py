@@ -27,10 +27,12 @@ class ProcessEnd:
     Attributes:
         code: Its exit code; below 0 for the signal that ended it.
         left: Processes that it left behind, which were ended.
+        peak: Most memory of the largest of its processes, bytes; 0 where that is not known.
     """
 
     code: int
     left: int = 0
+    peak: int = 0
 
     @property
     def text(self) -> str:
@@ -106,7 +108,7 @@ class ScriptProcess:
                     hint=f"It is {' '.join(self.command)}, in PATH or the working folder.",
                 )
             if "exit" in said:
-                self._end = ProcessEnd(int(said["exit"]), int(said["left"]))
+                self._end = ProcessEnd(int(said["exit"]), int(said["left"]), int(said["peak"]))
         if self._end is None and code is not None:
             # The supervisor itself was killed: what it watched is ended from here.
             self._kill_group()
@@ -152,6 +154,17 @@ class ScriptProcess:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+
+def peak_of(pid: int) -> int:
+    """Most memory that a process had so far, bytes; 0 where the system does not say."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return 0
 
 
 def last_lines(path: Path, most: int = 15) -> list[str]:

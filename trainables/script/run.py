@@ -22,7 +22,7 @@ from trainables.script.config_file import write_config
 from trainables.script.epochs import EpochTable
 from trainables.script.metrics import OUR_LINE, declared_columns, sources_of
 from trainables.script.predictions import Prediction, read_ctm, read_jsonl
-from trainables.script.process import ProcessEnd, ScriptProcess, last_lines
+from trainables.script.process import ProcessEnd, ScriptProcess, last_lines, peak_of
 from trainables.script.source import Source
 from trainables.script.spec import ScriptSpec
 
@@ -159,6 +159,9 @@ class ScriptRun:
 
     def facts(self) -> dict[str, Any]:
         """The command, the environment, the code's commit, how often it was started."""
+        if self._process is not None and self._process.pid is not None:
+            peak = peak_of(self._process.pid)
+            self._facts["peak_memory_bytes"] = max(peak, self._facts.get("peak_memory_bytes", 0))
         return {**self._facts, "starts": list(self._starts)}
 
     def predictions(self) -> list[Prediction] | None:
@@ -353,6 +356,9 @@ class ScriptRun:
     def _note_end(self, ended: ProcessEnd | None) -> None:
         if ended is not None:
             self._facts["ended_with"] = ended.text
+            self._facts["peak_memory_bytes"] = max(
+                ended.peak, self._facts.get("peak_memory_bytes", 0)
+            )
             if ended.left:
                 self._facts["processes_left_behind"] = ended.left
 

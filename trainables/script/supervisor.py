@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -47,7 +48,9 @@ def main(arguments: list[str]) -> int:
         if 0 in script.wait(None):  # said to stop, or the worker is gone
             script.end(grace)
     left = script.end_others()
-    _tell({"exit": script.status, "left": left})
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = used if sys.platform == "darwin" else 1024 * used
+    _tell({"exit": script.status, "left": left, "peak": peak})
     return 0
 
 
