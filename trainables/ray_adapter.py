@@ -29,6 +29,7 @@ from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.origin import Origin
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
+from trainables.script.told_file import FILE, write_told
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
@@ -152,6 +153,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._epochs = 0
         self._deferred: BaseException | None = None
         self._history_due = False
+        self._notice: str | None = None
         try:
             set_up_process(assignment.modules)
             forget_peak()  # of the trial before
@@ -219,9 +221,29 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._folder.save(run.state(), epoch=run.epoch, improved=run.improved)
         rows.append(row)
         self._epochs = run.epoch
+        if run.improved:
+            self._store_predictions(run)
         return True
 
+    def _store_predictions(self, run: CheckedRun, *, at_end: bool = False) -> None:
+        """What the run recognises, if it can tell; of its best epoch where it can tell each time.
+
+        What is wrong with it is told, and is no failure: the trial is judged by its metric.
+        """
+        folder = Path(self._assignment.folder)
+        if at_end and (folder / FILE).exists():
+            return
+        try:
+            told = run.predictions()
+        except TrainablesError as error:
+            self._notice = error.message
+            return
+        if told is not None:
+            write_told(folder, told)
+
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
+        if run.ended_by is not None:
+            self._store_predictions(run, at_end=True)
         facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}
         best = self._folder.best
         return {
@@ -231,7 +253,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             "error": None,
             "facts": facts,
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
-            "notice": run.notice,
+            "notice": run.notice or self._notice,
         }
 
 

@@ -88,6 +88,18 @@ def is_recogniser(name: str) -> bool:
     return issubclass(run_class(name), CtcRun)
 
 
+@cache
+def tells_predictions(name: str) -> bool:
+    """Whether a run of one's own tells what it recognised in each utterance.
+
+    Raises:
+        ConfigError: As `run_class`.
+    """
+    if is_script(name):
+        return script_of(name).predictions is not None
+    return name not in _BUILT_IN and callable(getattr(run_class(name), "predictions", None))
+
+
 def known_recogniser(name: str) -> bool:
     """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
 

@@ -35,6 +35,10 @@ def conditions(
         decoded = any(run.arm.decoding is not None for run in runs)
         how = "decoded as the table says" if decoded else _decoder(config)
         lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
+    elif measure.predicted:
+        lines["Measured"] = (
+            f"WER of what the run itself recognised in its best epoch by {measure.metric}"
+        )
     else:
         best = "lowest" if measure.minimize else "highest"
         lines["Measured"] = f"{measure.metric} of the epoch where it is {best}"

@@ -165,9 +165,10 @@ class ScriptRun:
         return {**self._facts, "starts": list(self._starts)}
 
     def predictions(self) -> list[Prediction] | None:
-        """What it wrote of each utterance; None where nothing is there yet."""
+        """What it wrote of each utterance, once it has ended; None where nothing is there."""
         given = self.script.predictions
-        if given is None:
+        runs_still = self._process is not None and self._process.end() is None
+        if given is None or runs_still:
             return None
         path = self._where / self._filling.text(given.jsonl or given.ctm or "")
         begun = self._facts.get("started_at", 0.0)

@@ -105,30 +105,30 @@ def _nothing_yet(study: StudyData) -> str:
 def _confirmation(study: StudyData) -> str:
     row = confirmed_best(study)
     if row is None:
-        confirm = "slr-tune confirm gives the honest one."
-        ablate = "slr-tune ablate compares settings over fresh seeds."
         return (
             "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            f"merit. {confirm if study.recogniser else ablate}"
+            "merit. slr-tune confirm gives the honest one."
         )
     count = len(row.wer["dev"])
-    it = "it" if study.metric == "val/wer" else "its dev WER"
+    it = "it" if study.metric in ("val/wer", row.measure) else "its dev WER"
     text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {row.mean_text('dev')}"
     baseline = study.confirmed[0]
     if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return f"{text}."
-    return f"{text}, the baseline to {points(baseline.mean('dev'))}."
+    return f"{text}, the baseline to {baseline.said(baseline.mean('dev'))}."
 
 
 def _confirmed_part(study: StudyData) -> Part:
     splits = list(dict.fromkeys(split for row in study.confirmed for split in row.wer))
     rows = [
-        (row.name, str(row.trial), points(row.claimed), *(_seeds(row, split) for split in splits))
+        (row.name, str(row.trial), row.said(row.claimed), *(_seeds(row, split) for split in splits))
         for row in study.confirmed
     ]
     fresh = [f"{split}, fresh seeds" for split in splits]
     columns = texts("configuration") + numbers("trial", "the search said", *fresh)
-    caption = "WER in percent: mean ± standard deviation, in brackets each seed."
+    measure = study.confirmed[0].measure
+    unit = "WER in percent" if measure == "WER" else measure
+    caption = f"{unit}: mean ± standard deviation, in brackets each seed."
     text: list[str] = []
     if (best := confirmed_best(study)) is not None:
         # The search did not choose the baseline.
@@ -138,7 +138,7 @@ def _confirmed_part(study: StudyData) -> Part:
 
 
 def _seeds(row: ConfirmedTrial, split: str) -> str:
-    each = ", ".join(map(points, row.wer.get(split, ())))
+    each = ", ".join(map(row.said, row.wer.get(split, ())))
     return f"{row.mean_text(split)} ({each})" if split in row.wer else "-"
 
 
