@@ -9,6 +9,7 @@ importing torch, so that a space can be checked in milliseconds.
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from difflib import get_close_matches
@@ -113,7 +114,7 @@ def known_recogniser(name: str) -> bool:
 
 
 def _custom_class(name: str) -> type[Run]:
-    """Imports `package.module:Class` and checks that it keeps the protocol."""
+    """Imports `package.module:Class` or `:function` and checks that it keeps the protocol."""
     module_name, separator, class_name = name.partition(":")
     if not (separator and module_name and class_name):
         near = get_close_matches(name, _BUILT_IN, n=1)
@@ -125,8 +126,16 @@ def _custom_class(name: str) -> type[Run]:
             else "A run of your own is named as package.module:Class.",
         )
     found = getattr(_import(module_name, name), class_name, None)
+    if inspect.isfunction(found):
+        from trainables.function_run import function_run
+
+        function: type[Run] = function_run(name, found)
+        _check_protocol(function, name)
+        return function
     if not isinstance(found, type):
-        raise ConfigError(f"trainable {name}: module {module_name} has no class {class_name}")
+        raise ConfigError(
+            f"trainable {name}: module {module_name} has no class or function {class_name}"
+        )
     _check_protocol(found, name)
     return found
 

@@ -149,6 +149,10 @@ def first_epoch(own: OwnRunCheck) -> Finding:
         if missing:
             return "NOTE", f"{text}; never found: {', '.join(missing)}", "Mend the expression."
         text += _code(tried.facts[-1])
+    unread = tried.facts[-1].get("settings_not_read")
+    if unread and not all(map(math.isnan, values)):
+        said = f"{text}; settings that it never looked at: {', '.join(unread)}"
+        return "NOTE", said, "They change nothing: look at how the function reads its settings."
     if all(map(math.isnan, values)):
         others = sorted(columns - {metric})
         remedy = nearest_or_all(metric, others) if others else "See docs/own-run.md."

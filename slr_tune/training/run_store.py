@@ -191,7 +191,9 @@ class RunStore:
         if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
             self._told[job.id] = epoch
             name, length = self.label(job.longest), job.longest.max_epochs
-            self.talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
+            metric = self.measure.metric
+            said = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
+            self.talk.tell(f"{name}: epoch {epoch} of {length}, {said}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
         missing = {job.file: job for job in jobs if not job.file.exists()}.values()
