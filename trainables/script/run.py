@@ -224,6 +224,7 @@ class ScriptRun:
 
     def _read_from(self, *, goes_on: bool) -> None:
         """Opens the sources, where the last start was left or at what comes now."""
+        before = self._state if self._table is None else self.state_dict()
         self._sources = sources_of(
             self.script,
             self._filling,
@@ -231,16 +232,13 @@ class ScriptRun:
             working_folder=self._where,
             metric=self.metric,
         )
-        positions = self._state.get("positions", []) if self._table is None else []
-        if self._table is not None:
-            positions = self.state_dict()["positions"]
-        for source, position in zip(self._sources, positions, strict=False):
+        for source, position in zip(self._sources, before.get("positions", []), strict=False):
             source.position = int(position)
         if not goes_on:
             for source in self._sources:
                 source.position = 0
                 source.skip_what_is_there()
-        label = self._state.get("first_label") if goes_on else None
+        label = before.get("first_label") if goes_on else None
         self._table = EpochTable(
             len(self._sources),
             metric=self.metric,
