@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
 from trainables.registry import run_class, run_title
 from trainables.runs.optimisation import choose_device
-from trainables.script.spec import is_script
+from trainables.script.command import program
+from trainables.script.spec import is_script, script_of
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
@@ -63,7 +65,8 @@ def modules(inputs: CheckInputs) -> Finding:
     device = choose_device(str(inputs.config.get("device", "auto")))
     name = f"{cls.__module__}.{cls.__name__}"
     if is_script(inputs.spec.trainable):
-        name = run_title(inputs.spec.trainable)
+        first = program(script_of(inputs.spec.trainable).words[0])
+        name = f"{run_title(inputs.spec.trainable)} by {shutil.which(first) or first}"
     found = f"{name}, torch {torch.__version__} on {device}"
     resources = inputs.spec.resources
     if inputs.cluster:

@@ -21,7 +21,7 @@ from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
 from trainables.errors import TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.memory import forget_peak, peak_bytes
-from trainables.script.command import Filling, arguments
+from trainables.script.command import Filling, arguments, program
 from trainables.script.help_text import ScriptOption, options_in
 from trainables.script.metrics import declared_columns
 from trainables.script.spec import ScriptSpec, is_script, script_of
@@ -108,6 +108,7 @@ def options(own: OwnRunCheck) -> Finding:
 def _known_options(script: ScriptSpec) -> list[ScriptOption]:
     """What the script itself says; nothing where it cannot be asked."""
     words = [word for word in script.words if "{" not in word]
+    words[:1] = [program(word) for word in words[:1]]
     place = next((i for i, word in enumerate(words) if word.startswith("-") and i), len(words))
     try:
         done = subprocess.run(

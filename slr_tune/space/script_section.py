@@ -18,7 +18,7 @@ from slr_tune.space.problems import FileSection
 from slr_tune.space.space import Space
 from slr_tune.space.values import leaves
 from trainables.errors import TrainablesError
-from trainables.script.command import flat_settings
+from trainables.script.command import flat_settings, program
 from trainables.script.config_file import ENDINGS, read_template
 from trainables.script.metrics import group_columns
 from trainables.script.spec import (
@@ -105,10 +105,10 @@ def _check_words(section: FileSection, script: ScriptSpec) -> None:
             section.refuse("is empty", "For example command: python train.py.", path=(name,))
             return
     words, folder = script.words, _working_folder(script)
-    program = words[0]
-    if "/" not in program and not PLACEHOLDER.search(program) and not shutil.which(program):
-        hint = f"This Python is {sys.executable}." if "python" in program else ""
-        section.refuse(f"there is no program {program!r} in PATH", hint, path=("command",))
+    first = program(words[0])
+    if "/" not in first and not PLACEHOLDER.search(first) and not shutil.which(first):
+        hint = f"This Python is {sys.executable}."
+        section.refuse(f"there is no program {first!r} in PATH", hint, path=("command",))
     if folder is None:
         return
     for word in words[1:]:

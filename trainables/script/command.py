@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
@@ -73,6 +75,7 @@ class Filling:
 def arguments(script: ScriptSpec, filling: Filling) -> list[str]:
     """The command line of a run."""
     words = filling.words(script.words)
+    words[:1] = [program(word) for word in words[:1]]
     if not script.appends:
         return words
     used = {*script.placeholders(), "folder", "seed"}
@@ -80,6 +83,12 @@ def arguments(script: ScriptSpec, filling: Filling) -> list[str]:
         if name not in used:
             words += _option(name, value)
     return words
+
+
+def program(word: str) -> str:
+    """The program that a command begins with: where PATH has no Python, this one."""
+    no_python = word in ("python", "python3") and shutil.which(word) is None
+    return sys.executable if no_python else word
 
 
 def resume_arguments(script: ScriptSpec, filling: Filling) -> list[str] | None:

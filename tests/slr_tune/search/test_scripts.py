@@ -7,6 +7,7 @@ a YAML file with TensorBoard, click with a CSV file.
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_init_writes_a_space_that_verify_accepts(
 ) -> None:
     """From `--help` and two epochs alone: ranges, metric, resume, configuration file."""
     monkeypatch.chdir(tmp_path)
-    assert slr_tune(["init", "--from", f"python {SCRIPTS}/{name}.py"]) == 0
+    assert slr_tune(["init", "--from", f"{sys.executable} {SCRIPTS}/{name}.py"]) == 0
     said = capsys.readouterr().err
     assert "Note:" not in said
     assert slr_tune(["verify", f"{name}.yaml"]) == 0, capsys.readouterr().out
