@@ -48,6 +48,8 @@ def build_run(
     seed: int,
     cache: Path,
     teacher: Path | None = None,
+    folder: Path | None = None,
+    metric: str = "val/wer",
 ) -> Run:
     """Builds a run at epoch 0.
 
@@ -58,11 +60,15 @@ def build_run(
         seed: Of its randomness.
         cache: Folder for what runs derive and share.
         teacher: The teacher's checkpoint, None without.
+        folder: The run's own folder.
+        metric: Column of the curve that it is judged by.
 
     Raises:
         TrainablesError: Configuration, data and teacher do not fit together.
     """
     cls = run_class(trainable)
     opened = warm_dataset(data) if isinstance(data, Path) else data
-    inputs = RunInputs(data=opened, seed=seed, teacher=teacher, cache=cache)
+    inputs = RunInputs(
+        data=opened, seed=seed, teacher=teacher, cache=cache, folder=folder, metric=metric
+    )
     return cls(cls.config_class.model_validate(config), inputs)

@@ -21,6 +21,7 @@ from trainables.files.plain_state import plain_state
 from trainables.plain_values import number_or_none, plain_facts
 from trainables.protocol import Run
 from trainables.runs.ctc_run import CtcRun
+from trainables.script.predictions import Prediction, predictions_from
 
 Row = dict[str, float]
 
@@ -89,9 +90,10 @@ class CheckedRun:
 
     @property
     def notice(self) -> str | None:
-        """What to say while no row has the metric's column; it may be misspelt."""
+        """What a person should know: no row has the metric's column, or what the run says."""
         if self._has_metric or not self.columns:
-            return None
+            said = getattr(self._run, "notice", None)
+            return said if isinstance(said, str) else None
         return (
             f"the run's rows have no column {self._metric!r} yet, which is the objective's metric; "
             f"they have {', '.join(self.columns)}"
@@ -120,8 +122,8 @@ class CheckedRun:
             raise RunRefused(problems)
         return word
 
-    def run_epoch(self) -> Row:
-        """Trains one more epoch and returns its row.
+    def run_epoch(self) -> Row | None:
+        """Trains one more epoch and returns its row; None where there was no further epoch.
 
         An epoch without the metric, with None or with NaN there, is one without a value.
 
@@ -131,6 +133,8 @@ class CheckedRun:
         started = time.perf_counter()
         with ending_process("run_epoch()"):
             given = self._run.run_epoch()
+        if given is None and self.rows and self.ended_by is not None:
+            return None
         row, problems = self._row(given, time.perf_counter() - started)
         count = len(self.rows) + 1
         problems += self._epoch_problems(count, f"after epoch {count}")
@@ -180,6 +184,30 @@ class CheckedRun:
         if problems:
             raise RunRefused(problems)
         return facts
+
+    def catch_up(self) -> bool:
+        """Has the run train a part of what it has to train once again; False where there is none.
+
+        A script that cannot go on from where it was left begins anew, for instance.
+        """
+        catch_up = getattr(self._run, "catch_up", None)
+        if not callable(catch_up):
+            return False
+        with ending_process("catch_up()"):
+            return bool(catch_up())
+
+    def predictions(self) -> list[Prediction] | None:
+        """What the run recognises in each utterance of dev; None where it does not tell.
+
+        Raises:
+            DataError: It tells what is none.
+        """
+        told = getattr(self._run, "predictions", None)
+        if not callable(told):
+            return None
+        with ending_process("predictions()"):
+            given = told()
+        return None if given is None else predictions_from(given, what="predictions() of the run")
 
     def close(self) -> None:
         """Lets the run end what it holds, once; what goes wrong there is logged, not raised."""

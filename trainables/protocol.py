@@ -26,12 +26,17 @@ class RunInputs:
         teacher: Checkpoint file of the teacher or folder of its soft targets, None where the run
             has none.
         cache: Folder for what runs derive and share, such as a teacher's outputs.
+        folder: The run's own folder, None where it has none. What lies in it beside the run's own
+            files is the search's.
+        metric: Column of the curve that the run is judged by.
     """
 
     data: Dataset | None
     seed: int
     teacher: Path | None
     cache: Path
+    folder: Path | None = None
+    metric: str = "val/wer"
 
 
 class Run(Protocol):
@@ -40,8 +45,15 @@ class Run(Protocol):
     The holder calls `run_epoch` until `ended_by` is set, or stops earlier. It writes the curve
     and the checkpoints; a run itself touches no file.
 
-    A run that holds something, a process or a server, may offer `close()` without arguments beside
-    these. It is called once, at whatever end.
+    Beside these it may offer, all without arguments:
+
+    - `close()`, if it holds something, a process or a server. It is called once, at whatever end.
+    - `predictions()`: what it recognises in each utterance of dev after the last finished epoch, as
+      mappings with `id`, `hypothesis`, `reference` and maybe `signer`; None where it cannot tell
+      yet. It is asked after each epoch that is the best so far, and at the end.
+    - `notice`, an attribute: a sentence that a person should read once; None for none.
+    - `catch_up()`: trains a part of what was stored and has to be trained once again; False where
+      there is nothing more of it.
     """
 
     config_class: ClassVar[type[BaseModel]]
@@ -62,10 +74,11 @@ class Run(Protocol):
     def ended_by(self) -> str | None:
         """None while there is more to do, else "max_epochs", "patience" or "nan"."""
 
-    def run_epoch(self) -> dict[str, float]:
+    def run_epoch(self) -> dict[str, float] | None:
         """Trains one more epoch and returns its row of the curve: a dict of numbers.
 
-        Without the objective's metric, or with None or NaN there, the epoch has no value.
+        Without the objective's metric, or with None or NaN there, the epoch has no value. None
+        where there was no further epoch: `ended_by` says then why.
         """
 
     def state_dict(self) -> dict[str, Any]:

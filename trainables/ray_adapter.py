@@ -29,6 +29,7 @@ from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.origin import Origin
 from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
+from trainables.script.told_file import FILE, write_told
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
@@ -152,6 +153,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._epochs = 0
         self._deferred: BaseException | None = None
         self._history_due = False
+        self._notice: str | None = None
         try:
             set_up_process(assignment.modules)
             forget_peak()  # of the trial before
@@ -189,21 +191,47 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._history_due = False
             rows += run.rows
             return self._report(run, rows, history=True)
+        if run.catch_up():
+            return self._report(run, rows, history=False)
         end = time.monotonic() + _REPORT_SECONDS
-        while True:
-            self._epoch(run, rows)
+        while self._epoch(run, rows):
             asked = run.epoch in self._assignment.rungs
             if asked or run.ended_by is not None or time.monotonic() >= end:
-                return self._report(run, rows, history=False)
+                break
+        return self._report(run, rows, history=False)
 
-    def _epoch(self, run: CheckedRun, rows: list[Row]) -> None:
+    def _epoch(self, run: CheckedRun, rows: list[Row]) -> bool:
+        """Trains an epoch; whether there was one."""
         row = run.run_epoch()
+        if row is None:
+            return False
         if not run.diverged:
             self._folder.save(run.state(), epoch=run.epoch, improved=run.improved)
         rows.append(row)
         self._epochs = run.epoch
+        if run.improved:
+            self._store_predictions(run)
+        return True
+
+    def _store_predictions(self, run: CheckedRun, *, at_end: bool = False) -> None:
+        """What the run recognises, if it can tell; of its best epoch where it can tell each time.
+
+        What is wrong with it is told, and is no failure: the trial is judged by its metric.
+        """
+        folder = Path(self._assignment.folder)
+        if at_end and (folder / FILE).exists():
+            return
+        try:
+            told = run.predictions()
+        except TrainablesError as error:
+            self._notice = error.message
+            return
+        if told is not None:
+            write_told(folder, told)
 
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
+        if run.ended_by is not None:
+            self._store_predictions(run, at_end=True)
         facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}
         best = self._folder.best
         return {
@@ -213,7 +241,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             "error": None,
             "facts": facts,
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
-            "notice": run.notice,
+            "notice": run.notice or self._notice,
         }
 
 
@@ -226,6 +254,8 @@ def _new_run(assignment: Assignment) -> CheckedRun:
         seed=assignment.seed,
         cache=Path(assignment.cache),
         teacher=Path(assignment.teacher) if assignment.teacher else None,
+        folder=Path(assignment.folder),
+        metric=assignment.metric,
     )
     return CheckedRun(
         run,

@@ -1,13 +1,15 @@
 """Which runs there are, by the name that a search-space file gives them.
 
 A built-in run has a short name; a user's own is named `package.module:Class` and keeps the
-protocol of `trainables.protocol`. The configuration class of a built-in run is found without
+protocol of `trainables.protocol`, or `package.module:function`; a script's name is its description
+(`trainables.script.spec`). The configuration class of a built-in run is found without
 importing torch, so that a space can be checked in milliseconds.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Iterator
@@ -19,8 +21,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from trainables.config import DistillConfig, RunConfig, StudentConfig, TeacherConfig
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, TrainablesError
 from trainables.protocol import Run
+from trainables.script.build import script_run, script_settings
+from trainables.script.spec import is_script, script_of
 
 _BUILT_IN: dict[str, tuple[str, str, type[RunConfig]]] = {
     "teacher": ("trainables.runs.supervised", "TeacherRun", TeacherConfig),
@@ -62,7 +66,8 @@ def run_class(name: str) -> type[Run]:
     """Finds a run by its name.
 
     Args:
-        name: "teacher", "student", "distill", or "package.module:Class" of a user's own run.
+        name: "teacher", "student", "distill", "package.module:Class" or "package.module:function"
+            of a user's own run, or the description of a script.
 
     Raises:
         ConfigError: Nothing of that name, or what is there does not keep the protocol.
@@ -71,6 +76,9 @@ def run_class(name: str) -> type[Run]:
         module, attribute, _ = _BUILT_IN[name]
         built_in: type[Run] = getattr(importlib.import_module(module), attribute)
         return built_in
+    if is_script(name):
+        script: type[Run] = script_run(name)
+        return script
     return _custom_class(name)
 
 
@@ -80,7 +88,14 @@ def config_class(name: str) -> type[BaseModel]:
     Raises:
         ConfigError: As `run_class`.
     """
+    if is_script(name):
+        return script_settings(name)
     return _BUILT_IN[name][2] if name in _BUILT_IN else _custom_class(name).config_class
+
+
+def run_title(name: str) -> str:
+    """What a person calls a run: a script by its file."""
+    return script_of(name).title if is_script(name) else name
 
 
 @cache
@@ -92,15 +107,39 @@ def is_recogniser(name: str) -> bool:
     Raises:
         ConfigError: As `run_class`.
     """
-    if name in _BUILT_IN:
-        return True
+    if name in _BUILT_IN or is_script(name):
+        return name in _BUILT_IN
     from trainables.runs.ctc_run import CtcRun
 
     return issubclass(run_class(name), CtcRun)
 
 
+@cache
+def tells_predictions(name: str) -> bool:
+    """Whether a run of one's own tells what it recognised in each utterance.
+
+    Raises:
+        ConfigError: As `run_class`.
+    """
+    if is_script(name):
+        return script_of(name).predictions is not None
+    return name not in _BUILT_IN and callable(getattr(run_class(name), "predictions", None))
+
+
+def known_recogniser(name: str) -> bool:
+    """As `is_recogniser` for readers of a study, who may not have its run's module at hand.
+
+    Returns:
+        False too where the run cannot be imported.
+    """
+    try:
+        return is_recogniser(name)
+    except TrainablesError:
+        return False
+
+
 def _custom_class(name: str) -> type[Run]:
-    """Imports `package.module:Class` and checks that it keeps the protocol."""
+    """Imports `package.module:Class` or `:function` and checks that it keeps the protocol."""
     module_name, separator, class_name = name.partition(":")
     if not (separator and module_name and class_name):
         near = get_close_matches(name, _BUILT_IN, n=1)
@@ -112,8 +151,16 @@ def _custom_class(name: str) -> type[Run]:
             else "A run of your own is named as package.module:Class.",
         )
     found = getattr(_import(module_name, name), class_name, None)
+    if inspect.isfunction(found):
+        from trainables.function_run import function_run
+
+        function: type[Run] = function_run(name, found)
+        _check_protocol(function, name)
+        return function
     if not isinstance(found, type):
-        raise ConfigError(f"trainable {name}: module {module_name} has no class {class_name}")
+        raise ConfigError(
+            f"trainable {name}: module {module_name} has no class or function {class_name}"
+        )
     _check_protocol(found, name)
     return found
 

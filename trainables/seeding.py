@@ -9,6 +9,7 @@ correlated.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,3 +36,14 @@ def torch_stream(seed: int, epoch: int, purpose: str) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(mixed_seed(seed, epoch, purpose))
         yield
+
+
+def seed_all(seed: int, epoch: int) -> None:
+    """Sets the global generators of Python, numpy and torch from the two.
+
+    For code of other people, which draws from them.
+    """
+    mixed = mixed_seed(seed, epoch, "all")
+    random.seed(mixed)
+    np.random.seed(mixed % 2**32)
+    torch.manual_seed(mixed)

@@ -185,10 +185,7 @@ def _compared_runs(
     if not counts:
         values = {arm.name: [run.value for run in runs if run.arm is arm] for arm in arms}
         return [MetricRuns(values, store.measure.metric, store.measure.minimize)]
-    return [
-        ErrorRuns(errors, split, getattr(store.data, split).signers)
-        for split, errors in counts.items()
-    ]
+    return [ErrorRuns(errors, split, store.signers(split)) for split, errors in counts.items()]
 
 
 def _crossing(role: str, arms: Sequence[Arm], design: Design) -> Crossing | None:

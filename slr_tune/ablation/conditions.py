@@ -13,6 +13,7 @@ from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import ArmRun
 from slr_tune.training.teacher import Teacher
 from trainables.data import Dataset
+from trainables.registry import run_title
 
 _PACKAGES = ("slr-tune", "torch", "numpy", "jiwer", "ray")
 
@@ -39,6 +40,10 @@ def conditions(
         decoded = any(run.arm.decoding is not None for run in runs)
         how = "decoded as the table says" if decoded else _decoder(config)
         lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
+    elif measure.predicted:
+        lines["Measured"] = (
+            f"WER of what the run itself recognised in its best epoch by {measure.metric}"
+        )
     else:
         best = "lowest" if measure.minimize else "highest"
         lines["Measured"] = f"{measure.metric} of the epoch where it is {best}"
@@ -59,7 +64,7 @@ def _data(design: Design, data: Dataset) -> str:
 
 
 def _run(trainable: str, config: Mapping[str, Any], parameters: int | None) -> str:
-    parts = [trainable]
+    parts = [run_title(trainable)]
     if "architecture" in config:
         parts.append(f"{config['architecture']}, {config['layers']} x {config['hidden']}")
     if parameters:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.ablation.analysis import Counts, ErrorRuns
+from slr_tune.ablation.analysis import Counts, ErrorRuns, MetricRuns
 from slr_tune.ablation.arms import resolve
 from slr_tune.ablation.result import MAIN, ResultTable
 from slr_tune.ablation.run import look_at_test, opened_store
@@ -24,8 +24,16 @@ from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import FIRST_CONFIRMED_SEED, Arm, ArmRun, fresh_seeds
-from trainables.registry import is_recogniser
+from slr_tune.training.runs import (
+    FIRST_CONFIRMED_SEED,
+    Arm,
+    ArmRun,
+    Measure,
+    fresh_seeds,
+    measure_of,
+)
+from trainables.registry import is_recogniser, run_title, tells_predictions
+from trainables.script.told_file import told_wer
 
 
 def confirm(
@@ -57,38 +65,52 @@ def confirm(
         StudyLocked: An ablation of this study is at work.
     """
     spec = view.spec
-    if not is_recogniser(spec.trainable):
+    minimize = view.minimizes
+    measure = measure_of(spec.trainable, spec.objective.metric, minimize=minimize)
+    if with_test and not measure.scored:
         raise StudyError(
-            f"the run {spec.trainable} tells no errors, so its WER cannot be confirmed",
-            hint="slr-tune ablate compares the metric of such a run over fresh seeds.",
+            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
+            hint="Leave out --test.",
         )
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
     chosen = _choose(view, top)
     arms = [_arm(view, number, name) for number, (name, _) in chosen.items()]
     try:
         with opened_store(
-            spec, talk, resources=needs, storage=storage, with_test=with_test, by_epoch=True
+            spec,
+            talk,
+            resources=needs,
+            storage=storage,
+            with_test=with_test,
+            by_epoch=True,
+            measure=measure,
         ) as (store, _):
             fresh = fresh_seeds(seeds, search_seed=spec.seed, first=FIRST_CONFIRMED_SEED)
             runs = store.train(arms, fresh)
             for run in runs:
                 run.check_weights()
-            counts: dict[str, Counts] = {"dev": store.counts(runs, "dev")}
+            counts: dict[str, Counts] = {}
+            if measure.counted:
+                counts["dev"] = store.counts(runs, "dev")
             if with_test:
                 reason = f"confirm --top {top} --seeds {seeds}"
                 counts["test"] = _counts_on_test(view.folder, reason, runs, store, talk)
     except Interrupted:
         return None
-    parameters = {run.arm.name: int(run.facts["parameters"]) for run in runs}
     tables = {split: _table(found, split, store) for split, found in counts.items()}
+    if not measure.counted:
+        tables = {"dev": _metric_table(runs, measure)}
+    parameters = {run.arm.name: run.facts.get("parameters") for run in runs}
     return [
         ConfirmedTrial(
             number,
             name,
             claimed,
             {split: table.row(name).per_seed for split, table in tables.items()},
-            parameters[name],
+            None if (count := parameters[name]) is None else int(count),
             {split: said for split, table in tables.items() if (said := table.row(name).sentence)},
+            measure="WER" if measure.counted else measure.metric,
+            minimize=measure.minimize or measure.counted,
         )
         for number, (name, claimed) in chosen.items()
     ]
@@ -115,8 +137,17 @@ def _counts_on_test(
 
 def _table(counts: Counts, split: str, store: RunStore) -> ResultTable:
     """Each configuration against the first."""
-    runs = ErrorRuns(counts, split, getattr(store.data, split).signers)
+    runs = ErrorRuns(counts, split, store.signers(split))
     return runs.table(role=MAIN, baseline=next(iter(counts)), title="")
+
+
+def _metric_table(runs: Sequence[ArmRun], measure: Measure) -> ResultTable:
+    """The same of runs that tell nothing but their metric."""
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        values.setdefault(run.arm.name, []).append(run.value)
+    table = MetricRuns(values, measure.metric, measure.minimize)
+    return table.table(role=MAIN, baseline=runs[0].arm.name, title="")
 
 
 def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
@@ -142,7 +173,15 @@ def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
 
 
 def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
-    """The lowest dev WER of a trial, whatever its search was after: what fresh seeds give too."""
+    """What fresh seeds give too: the lowest dev WER of a trial, whatever its search was after.
+
+    Of a run that tells nothing but its metric it is that.
+    """
+    trainable = view.spec.trainable
+    if not is_recogniser(trainable):
+        if not tells_predictions(trainable):
+            return float(trial.values[0])
+        return told_wer(view.own_folder(trial.number))
     if view.spec.objective.metric == "val/wer":
         return float(trial.values[0])
     rows = view.curve(trial.number)

@@ -29,8 +29,8 @@ from slr_tune.study.commands import command_line
 from slr_tune.study.record import record_of
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
-from slr_tune.training.runs import WER, Arm, Measure, fresh_seeds
-from trainables.registry import is_recogniser
+from slr_tune.training.runs import Arm, Measure, fresh_seeds, measure_of
+from trainables.registry import is_recogniser, run_title
 
 TUNING_SEED = 900
 """Of the runs by which `--retune` chooses; not among the seeds that arms are compared with."""
@@ -307,15 +307,14 @@ def _retuned_setting(name: str, config: Mapping[str, Any], trainable: str) -> st
 
 def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     """Errors of utterances where the run can tell them, else the objective's metric."""
-    if is_recogniser(spec.trainable):
-        return WER
-    if with_test:
+    objective = spec.objective
+    if with_test and not is_recogniser(spec.trainable):
         raise SlrTuneError(
-            f"--test: the run {spec.trainable} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
             hint="Leave out --test.",
         )
-    objective = spec.objective
-    return Measure(objective.metric, minimize=objective.direction == "minimize", scored=False)
+    minimize = objective.direction == "minimize"
+    return measure_of(spec.trainable, objective.metric, minimize=minimize)
 
 
 def _command(space: Path | None, options: Mapping[str, object], storage: str | None) -> str:

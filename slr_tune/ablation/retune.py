@@ -48,7 +48,7 @@ def retuned(
 
 def _ranks(store: RunStore, tried: Sequence[ArmRun]) -> dict[str, float]:
     """What each arm shows on dev, the smaller the better."""
-    if not store.measure.scored:
+    if not store.measure.counted:
         return {run.arm.name: store.measure.rank(run.value) for run in tried}
     counts = store.counts(tried, "dev")
     return {name: float(runs[0][:, :3].sum()) for name, runs in counts.items()}

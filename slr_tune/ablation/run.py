@@ -50,7 +50,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         StudyLocked: Another ablation of this study is at work.
         SlrTuneError: The teacher cannot be had, or a run cannot be trained as it is configured.
     """
-    spec, splits = design.spec, ["dev"] if design.measure.scored else []
+    spec, splits = design.spec, ["dev"] if design.measure.counted else []
     folder = study_folder(spec.study) / "ablations" / design.name
     mark = folder / LOOKING
     earlier = stored_results(folder.parent)

@@ -16,6 +16,7 @@ from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.power import critical_value
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
+from slr_tune.text import signed
 
 _ONE = 1.0
 """A flattery, in points, whose chance to be seen is told."""
@@ -64,17 +65,23 @@ def curse_line(entry: ConfirmedTrial) -> str:
     title = f"Winner's curse, trial {entry.trial}:"
     if curse is None:
         return f"{title} not known, the curve of its search is gone."
+    unit = " points" if entry.measure == "WER" else f" in {entry.measure}"
+
+    def change(value: float) -> str:
+        return signed_points(value, 2) if entry.measure == "WER" else signed(value, 3)
+
     said = (
-        f"{title} the search claimed {entry.claimed:.2f}, {seeds} "
-        f"fresh {plural} give {entry.mean('dev'):.2f}: {signed_points(curse.points, 2)} points"
+        f"{title} the search claimed {entry.said(entry.claimed)}, {seeds} "
+        f"fresh {plural} give {entry.said(entry.mean('dev'))}: {change(curse.points)}{unit}"
     )
     if curse.low is None or curse.high is None:
         return f"{said}. One seed says nothing of its spread."
-    interval = f"[{signed_points(curse.low, 2)}, {signed_points(curse.high, 2)}]"
+    interval = f"[{change(curse.low)}, {change(curse.high)}]"
     verdict = f"no flattery shown{_power(curse, seeds)}"
-    if curse.low > 0:
+    worse, better = curse.low > 0, curse.high < 0
+    if worse if entry.minimize else better:
         verdict = "the search flattered it"
-    elif curse.high < 0:
+    elif better if entry.minimize else worse:
         verdict = "the search was unlucky with it"
     return f"{said} {interval}: {verdict}."
 
@@ -137,4 +144,6 @@ def confirm_row(entry: ConfirmedTrial) -> dict[str, Any]:
         "parameters": entry.parameters,
         "winners_curse": None if curse is None else asdict(curse),
         "verdicts": dict(entry.verdicts),
+        "measure": entry.measure,
+        "minimize": entry.minimize,
     }

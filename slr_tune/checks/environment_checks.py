@@ -25,6 +25,7 @@ from slr_tune.text import size_text
 from slr_tune.training.teacher import teacher_minus_student
 from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
+from trainables.registry import run_title
 
 _SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
 
@@ -70,7 +71,7 @@ def disk(inputs: CheckInputs) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if not inputs.built_in:
-        run = inputs.spec.trainable
+        run = run_title(inputs.spec.trainable)
         return "NOTE", f"{size_text(free)} free in {folder}; what {run} will need is not known", ""
     needed = sum(part.size for part in disk_parts(inputs))
     text = f"{size_text(needed)} at most in {folder}, {size_text(free)} free"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from slr_tune.training.workers import workers_text
 from trainables.config import DistillConfig
 from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
-from trainables.registry import run_class
+from trainables.registry import run_class, run_title
 from trainables.runs.optimisation import choose_device
+from trainables.script.command import program
+from trainables.script.spec import is_script, script_of
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _SHAPE = ("architecture", "layers", "hidden", "projection", "subsampling")
@@ -27,7 +30,7 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
     """The teacher is there, whole, of a known size and WER; or can be trained."""
     spec = inputs.spec.teacher
     if spec is None:
-        return "PASS", f"{inputs.spec.trainable} needs no teacher", ""
+        return "PASS", f"{run_title(inputs.spec.trainable)} needs no teacher", ""
     if inputs.taught_by_files:
         return _soft_targets(inputs)
     if inputs.trained[0] is None:
@@ -60,7 +63,11 @@ def modules(inputs: CheckInputs) -> Finding:
     """The run and what it stands on can be imported, and the machine holds a trial of it."""
     cls = run_class(inputs.spec.trainable)
     device = choose_device(str(inputs.config.get("device", "auto")))
-    found = f"{cls.__module__}.{cls.__name__}, torch {torch.__version__} on {device}"
+    name = f"{cls.__module__}.{cls.__name__}"
+    if is_script(inputs.spec.trainable):
+        first = program(script_of(inputs.spec.trainable).words[0])
+        name = f"{run_title(inputs.spec.trainable)} by {shutil.which(first) or first}"
+    found = f"{name}, torch {torch.__version__} on {device}"
     resources = inputs.spec.resources
     if inputs.cluster:
         return "PASS", found, ""

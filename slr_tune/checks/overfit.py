@@ -23,7 +23,7 @@ from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.data import Dataset, Split
 from trainables.data.subset import subset
-from trainables.registry import config_class
+from trainables.registry import config_class, run_title
 from trainables.runs.ctc_run import CtcRun
 from trainables.runs.evaluation import evaluate
 
@@ -86,7 +86,8 @@ def overfit(
     with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
         if not inputs.built_in:
             raise SlrTuneError(
-                f"overfit knows the inside of built-in runs only, not of {spec.trainable}",
+                "overfit knows the inside of built-in runs only, not of "
+                f"{run_title(spec.trainable)}",
                 hint="Give your run a few utterances of its data and see whether it learns them.",
             )
         few = _few(inputs, utterances)

@@ -24,7 +24,7 @@ from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.stored_model import StoredModel, load_model
-from trainables.registry import BUILT_IN_NAMES, config_class
+from trainables.registry import BUILT_IN_NAMES, config_class, run_title
 from trainables.runs.ctc_run import CtcRun
 from trainables.runs.optimisation import choose_device
 from trainables.teaching.soft_targets import SoftTargets
@@ -51,6 +51,11 @@ class CheckInputs:
         self._open = ExitStack()
         self._scratch = self._open.enter_context(scratch_folder())
 
+    @property
+    def scratch(self) -> Path:
+        """Folder that goes away with these inputs."""
+        return self._scratch
+
     def close(self) -> None:
         """Removes what was written."""
         self._open.close()
@@ -67,7 +72,7 @@ class CheckInputs:
             Unavailable: The run is a custom one.
         """
         if not self.built_in:
-            raise Unavailable(f"the inside of {self.spec.trainable} is not known here")
+            raise Unavailable(f"the inside of {run_title(self.spec.trainable)} is not known here")
 
     @cached_property
     def data(self) -> Dataset:

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from slr_tune.checks import environment_checks, memory_check, model_checks
+from slr_tune.checks import environment_checks, memory_check, model_checks, own_run_checks
 from slr_tune.checks.estimate import Estimate, estimate, estimate_text
 from slr_tune.checks.result import Check, Finding, run_checks
 from slr_tune.checks.shared_inputs import CheckInputs
@@ -38,6 +38,17 @@ _FULL: tuple[tuple[str, _Checker], ...] = (
 )
 
 
+_OWN: tuple[tuple[str, Callable[[own_run_checks.OwnRunCheck], Finding]], ...] = (
+    ("options", own_run_checks.options),
+    ("seed", own_run_checks.seed),
+    ("first epoch", own_run_checks.first_epoch),
+    ("resume", own_run_checks.state),
+    ("cost", own_run_checks.cost),
+)
+"""Of a run of one's own, in place of what looks inside of a built-in one."""
+_INSIDE = ("architectures", "forward pass", "loss", "memory", "teacher against baseline", "cost")
+
+
 def verify(
     spec: StudySpec, *, storage: str | None, quick: bool = False, cluster: bool = False
 ) -> list[Check]:
@@ -47,12 +58,17 @@ def verify(
         spec: The search.
         storage: Database URL, None for the default.
         quick: Leave out what takes long: every value of the data, a step of the largest
-            configuration, the comparison of teacher and student, the cost. No GPU is touched.
+            configuration, the comparison of teacher and student, the cost. No GPU is touched. A
+            run of one's own is not started.
         cluster: The search is to run elsewhere: this machine's CPUs and GPUs do not count.
     """
     device = "cpu" if quick else None
     with closing(CheckInputs(spec, storage=storage, device=device, cluster=cluster)) as inputs:
         checks = [(name, partial(check, inputs)) for name, check in (_QUICK if quick else _FULL)]
+        if not inputs.built_in and not quick:
+            own = own_run_checks.OwnRunCheck(inputs)
+            checks = [(name, check) for name, check in checks if name not in _INSIDE]
+            checks += [(name, partial(check, own)) for name, check in _OWN]
         return run_checks(checks)
 
 

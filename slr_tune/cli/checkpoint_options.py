@@ -80,14 +80,20 @@ class ChosenCheckpoint:
     data: str | None
     storage: str | None
 
-    def opened(self) -> tuple[Named, StoredModel, Dataset]:
-        """The checkpoint, its model, and the data."""
-        from slr_tune.evaluation.checkpoints import find_checkpoint, find_data
-        from trainables.files.stored_model import load_model
+    def named(self) -> Named:
+        """Where the checkpoint is."""
+        from slr_tune.evaluation.checkpoints import find_checkpoint
 
-        named = find_checkpoint(
+        return find_checkpoint(
             self.checkpoint, study=self.study, trial=self.trial, storage=self.storage
         )
+
+    def opened(self) -> tuple[Named, StoredModel, Dataset]:
+        """The checkpoint, its model, and the data."""
+        from slr_tune.evaluation.checkpoints import find_data
+        from trainables.files.stored_model import load_model
+
+        named = self.named()
         stored = load_model(named.path)
         return named, stored, find_data(stored.data_hash, named, self.data)
 

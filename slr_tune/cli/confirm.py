@@ -9,7 +9,7 @@ import click
 from slr_tune.cli.ablation_options import SEEDS, SeedCount
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_table
-from slr_tune.text import counted, points
+from slr_tune.text import counted
 
 if TYPE_CHECKING:
     from slr_tune.study.confirmed import ConfirmedTrial
@@ -69,7 +69,7 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
         (
             entry.name,
             str(entry.trial),
-            points(entry.claimed),
+            entry.said(entry.claimed),
             *(entry.mean_text(split) for split in splits),
         )
         for entry in entries
@@ -77,7 +77,9 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
     print_table(Table(texts("configuration") + numbers("trial", "search said", *fresh), rows))
     count = len(entries[0].wer[splits[0]])
     spread = "mean ± standard deviation of" if count > 1 else "of"
-    click.echo(f"WER in percent; {spread} {counted(count, 'seed')}.")
+    measure = entries[0].measure
+    unit = "WER in percent" if measure == "WER" else measure
+    click.echo(f"{unit}; {spread} {counted(count, 'seed')}.")
     for entry in entries:
         if entry.name != "baseline":  # which the search did not choose
             click.echo(curse_line(entry))

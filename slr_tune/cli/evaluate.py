@@ -62,12 +62,16 @@ def command(
     """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
 
     Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
-    95 %, over other utterances, or over other signers where they are known.
+    95 %, over other utterances, or over other signers where they are known. Of a run of one's own
+    it is scored what the run itself recognised.
     """
+    from slr_tune.cli.evaluate_told import evaluate_told
     from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units
 
+    if (told := evaluate_told(chosen.named(), split, most=most, as_json=as_json)) is not None:
+        return told
     named, stored, dataset = chosen.opened()
     beam, name = _beam(stored, dataset, decoder)
     # All that can be refused has been: what is logged is a look.

@@ -159,9 +159,11 @@ def _plan(spec: StudySpec) -> dict[str, Any]:
 
 def _plan_text(spec: StudySpec) -> str:
     """The same for a person."""
+    from trainables.registry import run_title
+
     plan, budget = _plan(spec), spec.budget
     lines = [
-        f"{spec.study}: {spec.trainable} on {spec.data.get('name', 'no data')}, "
+        f"{spec.study}: {run_title(spec.trainable)} on {spec.data.get('name', 'no data')}, "
         f"{spec.objective.direction} {spec.objective.metric}",
         f"{budget.trials} trials of at most {budget.max_epochs} epochs; ASHA stops trials at "
         f"epochs {', '.join(map(str, plan['rungs'])) or 'none'} "

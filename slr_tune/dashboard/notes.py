@@ -19,6 +19,7 @@ from slr_tune.study.summary import flat, foreign_text, searched_values, summaris
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text, setting_text
 from trainables.files.atomic import replace_file
+from trainables.registry import run_title
 
 FILE = "dashboard.json"
 """In a study's folder: notes that were typed in the dashboard."""
@@ -59,7 +60,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     budget = spec.budget
     lines = [
         f"## {spec.study}",
-        f"{_state(view, facts)} Searches `{spec.trainable}` on "
+        f"{_state(view, facts)} Searches `{run_title(spec.trainable)}` on "
         f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
         f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
@@ -85,7 +86,7 @@ def study_attributes(spec: StudySpec) -> dict[str, str]:
     """What the dashboard lists of a study as a whole."""
     budget = spec.budget
     return {
-        "trainable": spec.trainable,
+        "trainable": run_title(spec.trainable),
         "data": str(spec.data.get("name", "its own")),
         "metric": f"{spec.objective.metric}, {spec.objective.direction}",
         "epochs": f"at most {budget.max_epochs}, ASHA from {budget.grace_epochs}, "

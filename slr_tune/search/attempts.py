@@ -86,6 +86,10 @@ class Attempts:
         self._news += 1
         self.in_a_row = 0
 
+    def alive(self, number: int) -> None:
+        """A worker gave a sign of life: it trains once again what is stored."""
+        self._since[number] = time.monotonic()
+
     def fail(self, number: int) -> int:
         """A trial did not reach its first epoch; returns how often it did not."""
         self._failures[number] += 1

@@ -23,6 +23,7 @@ from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
 from slr_tune.text import duration
+from trainables.registry import run_title
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class Recorder:
         if report.refused:
             self._enter(live, _not_ended(report))  # the epochs before it are sound
             raise RunFailed(
-                f"{self.store.spec.trainable}: {report.error}",
+                f"{run_title(self.store.spec.trainable)}: {report.error}",
                 hint="Nothing is charged to a trial: mend the run and give the same command again.",
             )
         if report.ended_by in ("error", "oom") and self._stopped():
@@ -169,6 +170,8 @@ class Recorder:
             return True
         if report.rows and not report.history:
             self._attempts.report(live.number, report.rows)
+        elif report.ended_by is None:
+            self._attempts.alive(live.number)
         if report.history:
             self.store.catch_up(live, report.rows)
         else:

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from slr_tune.errors import nearest_or_all
 from slr_tune.space import validation
 from slr_tune.space.problems import FileSection
-from slr_tune.space.values import show
+from slr_tune.space.script_section import read_script
+from slr_tune.space.values import look_up, show
 from slr_tune.space.yaml_tree import Node, SourcePlace, key_text, kind_of
 from trainables.config import Scoring
 from trainables.data.config import as_written, check_data_spec
@@ -127,7 +128,14 @@ def read_trainable(
     root: FileSection, key: str = "trainable"
 ) -> tuple[str | None, type[BaseModel] | None]:
     """The trainable's name and the class of its settings, None where there is none such."""
-    name: str | None = root.read(key, Text)
+    name: str | None
+    given = root.child(key)
+    if given is not None and isinstance(given.node.value, dict) and key == "trainable":
+        named = look_up(root.node.plain(), ("objective", "metric"))
+        metric = named if isinstance(named, str) else ObjectiveSpec().metric
+        name = read_script(given, metric=metric)
+    else:
+        name = root.read(key, Text)
     if name is None:
         return None, None
     try:

@@ -19,12 +19,14 @@ from slr_tune.space.overrides import apply_options, apply_overrides
 from slr_tune.space.parameters import from_json
 from slr_tune.space.parse_space import parse_space
 from slr_tune.space.problems import FileSection, ProblemList
+from slr_tune.space.script_section import check_placeholders
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec
 from slr_tune.space.space import Space
 from slr_tune.space.values import merge
 from slr_tune.space.yaml_reader import parse_yaml, read_text
 from slr_tune.space.yaml_tree import key_text, kind_of
 from trainables.registry import config_class
+from trainables.script.spec import is_script, script_from_json, script_of
 
 _MAPPINGS = ("data", "fixed", "baseline", "factors")
 """Sections that must be mappings where they are there and that no reader of their own checks."""
@@ -41,7 +43,8 @@ class StudySpec:
 
     Attributes:
         study: Name of the study, also of its folder.
-        trainable: "teacher", "student", "distill", or a user's "package.module:Class".
+        trainable: "teacher", "student", "distill", a user's "package.module:Class" or
+            "package.module:function", or the name of a script (`trainables.script.spec`).
         data: The `data:` mapping with its defaults, empty for a user's run without data.
         teacher: Where the teacher comes from, None where there is none.
         objective: What to make better.
@@ -101,6 +104,8 @@ class StudySpec:
         says.
         """
         identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        if is_script(self.trainable):
+            identity["trainable"] = script_of(self.trainable).to_json()
         identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
         del identity["resources"], identity["factors"], identity["path"]
         del identity["budget"]["trials"], identity["budget"]["audit"]
@@ -137,6 +142,8 @@ class StudySpec:
             raise SpecError([Problem("", said, hint)])
         given, recent = copy.deepcopy((dict(identity), dict(latest or {})))
         try:
+            if isinstance(given["trainable"], dict):
+                given["trainable"] = script_from_json(given["trainable"]).name
             teacher = given["teacher"]
             return cls(
                 **{section: given[section] for section in _STORED_AS_THEY_ARE},
@@ -148,7 +155,7 @@ class StudySpec:
                 factors=recent.get("factors", {}),
                 path=Path(),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             said = f"the study's record of its space is damaged: {error!r}"
             raise SpecError([Problem("", said)]) from error
 
@@ -216,7 +223,7 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     budget = sections.read_budget(root)
     resources = root.read("resources", Resources, default=Resources())
     seed = root.read("seed", Seed, default=0)
-    searched = _read_searched(root, model, budget.max_epochs if budget else 1)
+    searched = _read_searched(root, trainable, model, budget.max_epochs if budget else 1)
     if study is None or trainable is None or objective is None or budget is None:
         return None
     if resources is None or seed is None or searched is None:
@@ -239,7 +246,7 @@ def _check_names(root: FileSection) -> None:
 
 
 def _read_searched(
-    root: FileSection, model: type[BaseModel] | None, max_epochs: int
+    root: FileSection, trainable: str | None, model: type[BaseModel] | None, max_epochs: int
 ) -> tuple[Space, dict[str, Any], dict[str, Any] | None, dict[str, list[Any]]] | None:
     """Space, fixed settings, baseline and factors, tried on the trainable."""
     node = root.node.child("space")
@@ -263,6 +270,8 @@ def _read_searched(
         value_sections.read_fixed(root, parsed, model), space, model
     )
     start = {} if baseline is None else space.encode(baseline)
+    if trainable is not None and is_script(trainable):
+        check_placeholders(root, space, trainable)
     whole = {**fixed, "max_epochs": max_epochs}
     check = SpaceCheck(root, parsed, known, model, whole, start)
     check.check()

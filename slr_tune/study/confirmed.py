@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from slr_tune.text import points
+from slr_tune.text import number, points
 from trainables.files.atomic import replace_file
 
 FILE = "confirm.json"
@@ -28,6 +28,8 @@ class ConfirmedTrial:
         wer: By split, WER of each seed, percent.
         parameters: Numbers in the model; None where that was not known.
         verdicts: By split, what was shown of it against the first one; empty for that one.
+        measure: What the figures are: "WER", or the name of the metric of a run of one's own.
+        minimize: Whether a smaller figure is the better one.
     """
 
     trial: int
@@ -36,6 +38,12 @@ class ConfirmedTrial:
     wer: Mapping[str, tuple[float, ...]]
     parameters: int | None = None
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    measure: str = "WER"
+    minimize: bool = True
+
+    def said(self, value: float | None) -> str:
+        """A figure: a WER with two digits after the point, else four significant ones."""
+        return points(value) if self.measure == "WER" else number(value, 4)
 
     def mean(self, split: str) -> float:
         """Mean over the seeds."""
@@ -49,7 +57,8 @@ class ConfirmedTrial:
     def mean_text(self, split: str) -> str:
         """The mean with its standard deviation: `21.30 ± 0.40`."""
         spread = self.spread(split)
-        return points(self.mean(split)) + (f" ± {points(spread)}" if spread == spread else "")
+        mean = self.said(self.mean(split))
+        return mean + (f" ± {self.said(spread)}" if spread == spread else "")
 
 
 _ROWS = TypeAdapter(list[ConfirmedTrial])

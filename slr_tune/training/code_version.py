@@ -2,7 +2,8 @@
 
 In it is every module of `trainables` but those of `LEFT_OUT`, so that a new one cannot be
 forgotten, and what drives a stage (`DRIVING`). Of a custom run the modules of its classes are in
-it too. Comments, docstrings and layout are not: they change no weights.
+it too, of a script the Python files beside and below it, as they are. Comments, docstrings and
+layout are not: they change no weights.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import trainables
 from trainables.registry import BUILT_IN_NAMES, run_class
+from trainables.script.code import sources_hash as script_sources
+from trainables.script.spec import is_script, script_of
 
 LEFT_OUT = {
     "ray_adapter.py": "drives the runs of a search, and computes nothing",
@@ -29,6 +32,7 @@ LEFT_OUT = {
     "scoring/formats.py": "recognises the files of other systems",
     "scoring/records.py": "reads the files of other systems",
     "scoring/source.py": "reads the files of other systems",
+    "script/supervisor.py": "ends the processes of a script",
     "scoring/score.py": "scores the files of other systems",
     "decoding/log_probs.py": "stores what a trained model says, in no training",
     "teaching/soft_target_writer.py": "writes soft targets; their hash stands for them",
@@ -50,7 +54,10 @@ def code_version(trainable: str) -> str:
         trainable: Name of the run.
     """
     parts = [sources_hash(*_folders())]
-    if trainable not in BUILT_IN_NAMES:
+    if is_script(trainable):
+        script = script_of(trainable)
+        parts.append(script_sources(script, Path(script.working_folder or ".").expanduser()))
+    elif trainable not in BUILT_IN_NAMES:
         run = run_class(trainable)
         modules = {cls.__module__: None for cls in (*run.__mro__, *run.config_class.__mro__)}
         parts += [_module_source(name) for name in modules if name.split(".")[0] not in _COVERED]

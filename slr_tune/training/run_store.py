@@ -20,17 +20,28 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from slr_tune.errors import RunFailed
 from slr_tune.training.code_version import code_version
 from slr_tune.training.execute import Execution
 from slr_tune.training.interrupt import Talk
 from slr_tune.training.plan import make_plan, state_names
 from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
-from slr_tune.training.stages import CountJob, Job, Stage, load_counts, read_off, read_stage
+from slr_tune.training.stages import (
+    CountJob,
+    Job,
+    Stage,
+    load_counts,
+    predictions_file,
+    read_off,
+    read_stage,
+)
 from trainables.config import Scoring
 from trainables.files.atomic import replace_file
 from trainables.registry import UNTAUGHT
 from trainables.scoring.cleaning import cleaned
+from trainables.script.predictions import read_jsonl
+from trainables.script.told_file import signers_of, told_counts
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -70,6 +81,7 @@ class RunStore:
     runs: list[ArmRun] = field(default_factory=list, init=False)
     trained: int = field(default=0, init=False)
     _told: dict[str, int] = field(default_factory=dict, init=False)
+    _signers: list[str] | None = field(default=None, init=False)
 
     def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
         """Trains every arm with every seed, and gives them arm by arm.
@@ -134,7 +146,10 @@ class RunStore:
 
         Raises:
             Interrupted: Before it was done.
+            RunFailed: Two runs of one's own told of other utterances.
         """
+        if self.measure.predicted:
+            return self._told_counts(runs)
         jobs = [CountJob.of_run(run, split) for run in runs]
         self._count([job for job in jobs if job is not None])
         result: dict[str, list[NDArray[np.int64]]] = {}
@@ -142,6 +157,28 @@ class RunStore:
             counts = self._nothing(run, split) if job is None else load_counts(job.file)
             result.setdefault(run.arm.name, []).append(counts)
         return result
+
+    def _told_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
+        """Errors in what runs of one's own told, utterance by utterance in one order."""
+        result: dict[str, list[NDArray[np.int64]]] = {}
+        first: tuple[str, Spoken] | None = None
+        for run in runs:
+            run.check_weights()
+            assert run.folder is not None and run.best_epoch is not None
+            told = read_jsonl(predictions_file(run.folder, run.best_epoch))
+            spoken = {one.id: one.reference for one in told}
+            first = first or (run.name, spoken)
+            check_same_utterances(first, (run.name, spoken))
+            result.setdefault(run.arm.name, []).append(told_counts(told))
+            self._signers = signers_of(told)
+        return result
+
+    def signers(self, split: str) -> Sequence[str] | None:
+        """Signer of each utterance that `counts` counted, where known."""
+        if self.measure.predicted:
+            return self._signers
+        signers: Sequence[str] | None = getattr(self.data, split).signers
+        return signers
 
     def count_given(self, model: StoredModel, scoring: Scoring) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
@@ -172,7 +209,9 @@ class RunStore:
         if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
             self._told[job.id] = epoch
             name, length = self.label(job.longest), job.longest.max_epochs
-            self.talk.tell(f"{name}: epoch {epoch} of {length}, dev WER {value:.2f}")
+            metric = self.measure.metric
+            said = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
+            self.talk.tell(f"{name}: epoch {epoch} of {length}, {said}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
         missing = {job.file: job for job in jobs if not job.file.exists()}.values()
@@ -211,3 +250,25 @@ class RunStore:
                 if list(run.stages) not in ways:
                     ways.append(list(run.stages))
             replace_file(self.folder / _INDEX, json.dumps(known).encode())
+
+
+Spoken = dict[str, tuple[str, ...]]
+"""Reference by utterance."""
+
+
+def check_same_utterances(one: tuple[str, Spoken], other: tuple[str, Spoken]) -> None:
+    """Refuses to compare runs that were scored on other utterances or references.
+
+    Raises:
+        RunFailed: With the first utterance in which they differ.
+    """
+    (first, spoken), (name, theirs) = one, other
+    if spoken == theirs:
+        return
+    differ = sorted(spoken.keys() ^ theirs.keys())
+    differ += sorted(k for k in spoken.keys() & theirs.keys() if spoken[k] != theirs[k])
+    raise RunFailed(
+        f"{first} and {name} were scored on other utterances: {len(spoken)} and {len(theirs)}, "
+        f"and they differ in {differ[0]!r}",
+        hint="Every run must tell of the same utterances of dev, with the same references.",
+    )

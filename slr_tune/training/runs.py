@@ -10,7 +10,7 @@ from typing import Any
 
 from slr_tune.training.kinds import Kind, configured_beam
 from trainables.errors import ConfigError
-from trainables.registry import is_recogniser
+from trainables.registry import is_recogniser, tells_predictions
 from trainables.runs.early_stopping import StoppingRule
 
 Row = Mapping[str, float]
@@ -32,11 +32,18 @@ class Measure:
         minimize: Whether smaller values are better.
         scored: Whether its errors in each utterance can be counted, as of every recogniser that
             is built in or derived from one. Of any other run only the metric is known.
+        predicted: Whether a run that is not `scored` tells what it recognised in each utterance.
     """
 
     metric: str
     minimize: bool
     scored: bool
+    predicted: bool = False
+
+    @property
+    def counted(self) -> bool:
+        """Whether the errors of each utterance are known, from weights or from the run itself."""
+        return self.scored or self.predicted
 
     def rank(self, value: float) -> float:
         """A value so that the smallest is the best; infinity for what is no finite number."""
@@ -46,6 +53,20 @@ class Measure:
 
 
 WER = Measure("val/wer", minimize=True, scored=True)
+
+
+def measure_of(trainable: str, metric: str, *, minimize: bool) -> Measure:
+    """What runs of a search are judged by when they are compared.
+
+    Args:
+        trainable: Name of the run.
+        metric: The objective's.
+        minimize: Its direction.
+    """
+    if is_recogniser(trainable):
+        return WER
+    predicted = tells_predictions(trainable)
+    return Measure(metric, minimize=minimize, scored=False, predicted=predicted)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 In a stage's folder lie `checkpoint_latest.pt` (where it is, and what its children start from),
 `best_EEE.pt` (weights of an epoch that some run's result comes from), the errors of each utterance
-of dev with these weights, `dev_EEE.npy`, and after the test split was opened `test_EEE.npy`. It is
-done when `done.json` is there, which is written last, at once.
+of dev with these weights, `dev_EEE.npy`, and after the test split was opened `test_EEE.npy`. A run
+of one's own leaves what it recognised itself, `dev_EEE.jsonl`, where it tells that. It is done when
+`done.json` is there, which is written last, at once.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ class Stage:
     def scored(self) -> bool:
         """Whether errors are counted, and the weights kept that made them."""
         return self.runs[0].measure.scored
+
+    @property
+    def predicted(self) -> bool:
+        """Whether the run itself tells what it recognised."""
+        return self.runs[0].measure.predicted
 
     @property
     def continued(self) -> bool:
@@ -215,6 +221,8 @@ def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:
         folder = next(stage.folder for stage in reversed(passed) if stage.first <= best)
         if run.measure.scored and not _kept(folder, best):
             return None
+        if run.measure.predicted and not predictions_file(folder, best).exists():
+            return None
     return replace(
         run,
         rows=rows,
@@ -240,6 +248,11 @@ def counts_file(
         text = json.dumps(dict(decoding), sort_keys=True)
         suffix = "_" + hashlib.sha256(text.encode()).hexdigest()[:8]
     return folder / f"{split}_{epoch:03d}{suffix}.npy"
+
+
+def predictions_file(folder: Path, epoch: int) -> Path:
+    """What a run of one's own recognised in each utterance of dev after an epoch."""
+    return folder / f"dev_{epoch:03d}.jsonl"
 
 
 def save_counts(path: Path, counts: NDArray[np.int64]) -> None:

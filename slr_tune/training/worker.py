@@ -10,18 +10,28 @@ from typing import Any
 
 from filelock import FileLock
 
-from slr_tune.training.runs import weights_file
-from slr_tune.training.stages import CountJob, Job, Stage, counts_file, latest_file, save_counts
+from slr_tune.training.runs import best_epoch, weights_file
+from slr_tune.training.stages import (
+    CountJob,
+    Job,
+    Stage,
+    counts_file,
+    latest_file,
+    predictions_file,
+    save_counts,
+)
 from trainables.building import build_run, set_up_process, warm_dataset
 from trainables.checked_run import CheckedRun, ending_process
 from trainables.decoding.build import beam_decoder
 from trainables.decoding.settings import BeamSettings
 from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
+from trainables.files.atomic import replace_file
 from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
 from trainables.runs.evaluation import evaluate
 from trainables.runs.optimisation import choose_device
 from trainables.scoring.cleaning import cleaned
 from trainables.scoring.wer import utterance_errors
+from trainables.script.predictions import to_jsonl
 from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _NOT_WEIGHTS = ("optimizer", "helper")
@@ -64,8 +74,13 @@ class Worker:
             while len(rows) < stage.last and any(one.end(rows) is None for one in stage.judged):
                 if not stage.scored and run.ended_by is not None:
                     break
-                run.run_epoch()
+                if run.run_epoch() is None:
+                    break
                 _store(run, stage)
+                if run.improved and stage.predicted:
+                    _store_predictions(run, stage)
+            if stage.predicted:
+                _check_predictions(run, stage)
             for epoch in stage.needed(rows):
                 weights = weights_file(stage.folder, epoch)
                 self._count(CountJob(weights, counts_file(stage.folder, epoch)))
@@ -91,6 +106,8 @@ class Worker:
                 seed=longest.seed,
                 cache=self._cache,
                 teacher=stage.teacher,
+                folder=stage.folder,
+                metric=longest.measure.metric,
             )
         measure = longest.measure
         run = CheckedRun(built, metric=measure.metric, minimizes=measure.minimize)
@@ -149,6 +166,31 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
         return None
     files = [weights_file(stage.folder, epoch) for epoch in stage.needed(state["rows"])]
     return state if all(path.exists() for path in files) else None
+
+
+def _store_predictions(run: CheckedRun, stage: Stage) -> None:
+    """What the run recognises after its best epoch so far, if it can tell now."""
+    told = run.predictions()
+    best = best_epoch(run.rows, stage.longest.measure)
+    if told is not None and best is not None:
+        replace_file(predictions_file(stage.folder, best), to_jsonl(told).encode())
+
+
+def _check_predictions(run: CheckedRun, stage: Stage) -> None:
+    """At the end: a script tells only now.
+
+    Raises:
+        ConfigError: It tells nothing of its best epoch.
+    """
+    best = best_epoch(run.rows, stage.longest.measure)
+    if best is None or predictions_file(stage.folder, best).exists():
+        return
+    _store_predictions(run, stage)
+    if not predictions_file(stage.folder, best).exists():
+        raise ConfigError(
+            f"{stage.longest.name}: the run told no predictions of its best epoch, {best}",
+            hint="Mend predictions, or take it out of the run: its metric is compared then.",
+        )
 
 
 def _store(run: CheckedRun, stage: Stage) -> None:

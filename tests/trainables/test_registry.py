@@ -63,7 +63,7 @@ def test_users_run_is_found(own_module: str) -> None:
         ("studnet", "Did you mean student?"),
         ("something", "package.module:Class"),
         ("registry_own_run:", "no trainable"),
-        ("registry_own_run:Other", "no class Other"),
+        ("registry_own_run:Other", "no class or function Other"),
         ("registry_own_run:NoFacts", "lacks facts"),
         ("registry_own_run:NoEnd", "max_epochs"),
         ("registry_missing:MyRun", "importing registry_missing failed"),

@@ -63,6 +63,8 @@ def train(
                 store.take_up(checked, run)
             while checked.ended_by is None:
                 row = checked.run_epoch()
+                if row is None:
+                    break
                 if store is not None:
                     store.save(checked)
                 yield row

@@ -110,7 +110,7 @@ def _blank_phase(study: StudyData) -> list[Advice]:
 
 def _confirm(study: StudyData) -> list[Advice]:
     best = study.best
-    if best is None or not best.complete or study.view.running or not study.recogniser:
+    if best is None or not best.complete or study.view.running:
         return []  # confirm takes no trial that was stopped
     if best.number in {row.trial for row in study.confirmed}:
         return []

@@ -13,6 +13,7 @@ from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
+from trainables.registry import run_title
 
 _MOST_TRIALS = 100
 
@@ -43,7 +44,7 @@ def subtitle(study: StudyData) -> str:
     parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
     data = study.view.spec.data.get("name", "")
     said = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
-    lead = f"{study.view.spec.trainable}{f' on {data}' if data else ''}, "
+    lead = f"{run_title(study.view.spec.trainable)}{f' on {data}' if data else ''}, "
     if study.view.running and study.view.driver is not None:
         said += f". It is running ({study.view.driver.description}): this is its state so far"
     return f"{lead}{said}. {foreign_text(study.view)}".rstrip()
@@ -104,30 +105,30 @@ def _nothing_yet(study: StudyData) -> str:
 def _confirmation(study: StudyData) -> str:
     row = confirmed_best(study)
     if row is None:
-        confirm = "slr-tune confirm gives the honest one."
-        ablate = "slr-tune ablate compares settings over fresh seeds."
         return (
             "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            f"merit. {confirm if study.recogniser else ablate}"
+            "merit. slr-tune confirm gives the honest one."
         )
     count = len(row.wer["dev"])
-    it = "it" if study.metric == "val/wer" else "its dev WER"
+    it = "it" if study.metric in ("val/wer", row.measure) else "its dev WER"
     text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {row.mean_text('dev')}"
     baseline = study.confirmed[0]
     if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return f"{text}."
-    return f"{text}, the baseline to {points(baseline.mean('dev'))}."
+    return f"{text}, the baseline to {baseline.said(baseline.mean('dev'))}."
 
 
 def _confirmed_part(study: StudyData) -> Part:
     splits = list(dict.fromkeys(split for row in study.confirmed for split in row.wer))
     rows = [
-        (row.name, str(row.trial), points(row.claimed), *(_seeds(row, split) for split in splits))
+        (row.name, str(row.trial), row.said(row.claimed), *(_seeds(row, split) for split in splits))
         for row in study.confirmed
     ]
     fresh = [f"{split}, fresh seeds" for split in splits]
     columns = texts("configuration") + numbers("trial", "the search said", *fresh)
-    caption = "WER in percent: mean ± standard deviation, in brackets each seed."
+    measure = study.confirmed[0].measure
+    unit = "WER in percent" if measure == "WER" else measure
+    caption = f"{unit}: mean ± standard deviation, in brackets each seed."
     text: list[str] = []
     if (best := confirmed_best(study)) is not None:
         # The search did not choose the baseline.
@@ -137,7 +138,7 @@ def _confirmed_part(study: StudyData) -> Part:
 
 
 def _seeds(row: ConfirmedTrial, split: str) -> str:
-    each = ", ".join(map(points, row.wer.get(split, ())))
+    each = ", ".join(map(row.said, row.wer.get(split, ())))
     return f"{row.mean_text(split)} ({each})" if split in row.wer else "-"
 
 

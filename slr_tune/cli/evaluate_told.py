@@ -1,0 +1,57 @@
+"""`slr-tune evaluate` of a run of one's own: what it recognised itself is scored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from slr_tune.cli.options import echo_json
+from slr_tune.errors import SlrTuneError
+
+if TYPE_CHECKING:
+    from slr_tune.evaluation.checkpoints import Named
+
+
+def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
+    """Prints the WER of a trial that told its predictions.
+
+    Args:
+        named: The trial.
+        split: Only "dev" is told.
+        most: Utterances to show with their alignment.
+        as_json: Whether a script reads it.
+
+    Returns:
+        Exit code; None where the trial told nothing.
+
+    Raises:
+        SlrTuneError: The split is not told.
+    """
+    from slr_tune.cli.alignment import alignment_text
+    from slr_tune.evaluation.mistakes import find_mistakes
+    from slr_tune.statistics.wer_interval import drawn_units, wer_with_interval
+    from trainables.script.told_file import read_told, signers_of, told_counts
+
+    told = read_told(named.run_folder)
+    if told is None:
+        return None
+    if split != "dev":
+        raise SlrTuneError(f"{named.name} told what it recognised in dev, not in {split}")
+    signers = signers_of(told)
+    wer = wer_with_interval(told_counts(told), signers)
+    if as_json:
+        echo_json({"run": named.name, "split": split, "utterances": len(told), **asdict(wer)})
+        return 0
+    click.echo(f"{named.name}: what it recognised itself in {len(told)} utterances of {split}")
+    click.echo(
+        f"WER % [95 %]: {wer.text()}; {wer.substitutions} substitutions, {wer.deletions} "
+        f"deletions, {wer.insertions} insertions of {wer.words} words"
+    )
+    click.echo(f"The interval is of other {drawn_units(signers)}.")
+    spoken = [one.reference for one in told]
+    mistakes = find_mistakes([one.hypothesis for one in told], spoken, most=max(most, 1))
+    for number, edits in mistakes.worst[:most]:
+        click.echo("\n" + alignment_text(told[number].id, edits))
+    return 0

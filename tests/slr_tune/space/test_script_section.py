@@ -1,0 +1,99 @@
+"""A script in a search-space file: what is wrong with its description is told with its place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from foreign_scripts import SCRIPTS, script_space, script_spec
+
+from slr_tune.errors import SpecError
+from slr_tune.space import StudySpec, load_spec
+from trainables.registry import run_title
+
+GOOD = f"""study: s
+trainable:
+  command: {sys.executable} {SCRIPTS}/train_teacher.py --learning_rate {{learning_rate}}
+  metrics: {{stdout: 'WER: (?P<val_wer>.*)'}}
+objective: {{metric: val_wer}}
+budget: {{trials: 2, max_epochs: 3}}
+space:
+  learning_rate: {{float: [1.0e-4, 1.0e-2], log: true}}
+"""
+
+
+def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
+    """What is refused of a file that was changed in one place."""
+    assert old in text
+    path = folder / "s.yaml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{learning_rate}", "{lerning_rate}", "3:12: trainable.command: {lerning_rate} is neither "
+         "in space nor in fixed\n  Did you mean learning_rate?"),
+        ("  learning_rate:", "  dropuot: {float: [0, 1]}\n  learning_rate:",
+         "8:3: space.dropuot: is not a setting of train_teacher.py"),
+        ("train_teacher.py", "train_techer.py", "there is no file"),
+        (sys.executable, "pyhton", "there is no program 'pyhton' in PATH"),
+        ("  metrics:", "  metric:", "4:3: trainable.metric: is not known\n  Did you mean metrics?"),
+        ("stdout:", "stdot:", "trainable.metrics.stdot: is not known\n  Did you mean stdout?"),
+        ("(?P<val_wer>.*)", "(.*)", "names nothing that it finds"),
+        ("(?P<val_wer>.*)", "(?P<val_wer>", "missing ), unterminated subpattern"),
+        ("(?P<val_wer>.*)", "(?P<val_were>.*)", "no group is called val_wer, which is the "
+         "objective's metric\n  Did you mean val_were?"),
+        ("stdout: 'WER: (?P<val_wer>.*)'", "csv: runs/metrics.csv",
+         "runs/metrics.csv would be the same file for every trial"),
+        ("objective", "  predictions: {ctm: '{folder}/x.ctm'}\nobjective",
+         "{ctm: PATH, stm: PATH} with the references"),
+        ("objective", "  config: {file: '{folder}/c.yaml', template: no.yaml}\nobjective",
+         "no.yaml cannot be read: No such file"),
+        ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    # Broken if a night were spent on a script that is started wrongly.
+    assert told in said(tmp_path, old, new)
+
+
+def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:
+    """A misspelt key would be written into the file, and the script would not look at it."""
+    space = script_space(tmp_path, "distill").read_text()
+    assert "is not a setting of model" in said(tmp_path, "{dropout: {float", "{drop: {float", space)
+    assert "training.epoch is not in" in said(
+        tmp_path, "training.epochs:", "training.epoch:", space
+    )
+
+
+def test_where_options_are_not_named_all_settings_are_passed(tmp_path: Path) -> None:
+    """`--name value`, `max_epochs` too."""
+    from trainables.script.command import Filling, arguments
+    from trainables.script.spec import script_of
+
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        GOOD.replace(" --learning_rate {learning_rate}", " --epochs {max_epochs}").replace(
+            "space:", "fixed: {amp: true, augment: false, layers: [1, 2]}\nspace:"
+        )
+    )
+    spec = load_spec(path)
+    config = spec.config_for({"learning_rate": 0.001})
+    words = arguments(script_of(spec.trainable), Filling(config, seed=1, folder=tmp_path))
+    assert words[2:] == ["--epochs", "3", "--amp", "--layers", "1", "2", "--learning_rate", "0.001"]
+
+
+@pytest.mark.parametrize("name", ["teacher", "distill", "click"])
+def test_a_stored_study_gives_the_same_script(tmp_path: Path, name: str) -> None:
+    """The template is kept with the study: a report needs none of the script's files."""
+    spec = script_spec(tmp_path, name)
+    identity = spec.identity()
+    assert isinstance(identity["trainable"], dict)
+    again = StudySpec.from_identity(identity, latest=spec.latest())
+    assert again.trainable == spec.trainable and run_title(again.trainable).endswith(".py")
+    assert again.baseline_config() == spec.baseline_config()

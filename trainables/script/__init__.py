@@ -1,0 +1,1 @@
+"""A training script of anybody's, run as a process behind the protocol of a run."""

@@ -1,0 +1,182 @@
+"""A script as a process: started, watched, and ended with all that came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainables.errors import ConfigError
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_SPARE_SECONDS = 10.0
+"""On top of what a script gets to end: to find what it left behind."""
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How a script ended.
+
+    Attributes:
+        code: Its exit code; below 0 for the signal that ended it.
+        left: Processes that it left behind, which were ended.
+        peak: Most memory of the largest of its processes, bytes; 0 where that is not known.
+    """
+
+    code: int
+    left: int = 0
+    peak: int = 0
+
+    @property
+    def text(self) -> str:
+        """In words: `exit code 1`, `SIGKILL`."""
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        with suppress(ValueError):
+            return signal.Signals(-self.code).name
+        return f"signal {-self.code}"
+
+
+@dataclass
+class ScriptProcess:
+    """A script that runs.
+
+    Attributes:
+        command: The command line.
+        output: File that its output is added to.
+        stop_seconds: From SIGTERM to SIGKILL.
+        pid: Its process; None before it is known.
+    """
+
+    command: Sequence[str]
+    output: Path
+    stop_seconds: float
+    pid: int | None = None
+    _supervisor: subprocess.Popen[bytes] | None = None
+    _end: ProcessEnd | None = None
+    _told: list[dict[str, Any]] = field(default_factory=list)
+    _rest: bytes = b""
+
+    def start(self, *, working_folder: Path, environment: Mapping[str, str]) -> None:
+        """Starts it.
+
+        Args:
+            working_folder: Where.
+            environment: Variables over those of this process.
+
+        Raises:
+            ConfigError: There is no such program, or no such folder.
+        """
+        supervised = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(self.stop_seconds)]
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        if not working_folder.is_dir():
+            raise ConfigError(f"working_folder: there is no folder {working_folder}")
+        with self.output.open("ab") as log:
+            self._supervisor = subprocess.Popen(
+                [*supervised, *self.command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=working_folder,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        assert self._supervisor.stdout is not None
+        os.set_blocking(self._supervisor.stdout.fileno(), False)
+
+    def end(self) -> ProcessEnd | None:
+        """How it ended; None while it runs.
+
+        Raises:
+            ConfigError: It could not be started.
+        """
+        if self._end is not None or self._supervisor is None:
+            return self._end
+        code = self._supervisor.poll()
+        self._read()
+        for said in self._told:
+            if "refused" in said:
+                raise ConfigError(
+                    f"the command cannot be started: {said['refused']}",
+                    hint=f"It is {' '.join(self.command)}, in PATH or the working folder.",
+                )
+            if "exit" in said:
+                self._end = ProcessEnd(int(said["exit"]), int(said["left"]), int(said["peak"]))
+        if self._end is None and code is not None:
+            # The supervisor itself was killed: what it watched is ended from here.
+            self._kill_group()
+            self._end = ProcessEnd(code if code < 0 else -signal.SIGKILL)
+        if self._end is not None:
+            self._close_pipes()
+        return self._end
+
+    def stop(self) -> ProcessEnd | None:
+        """Ends it: SIGTERM to its process group, then SIGKILL. None where it was never started."""
+        if self._supervisor is None or self._end is not None:
+            return self._end
+        assert self._supervisor.stdin is not None
+        with suppress(OSError):
+            self._supervisor.stdin.close()
+        try:
+            self._supervisor.wait(self.stop_seconds + _SPARE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._supervisor.kill()
+            self._supervisor.wait()
+        with suppress(ConfigError):
+            return self.end()
+        return None
+
+    def _read(self) -> None:
+        assert self._supervisor is not None and self._supervisor.stdout is not None
+        content = self._rest + (self._supervisor.stdout.read() or b"")
+        *lines, self._rest = content.split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            self._told.append(said)
+            self.pid = said.get("pid", self.pid)
+
+    def _kill_group(self) -> None:
+        if self.pid is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _close_pipes(self) -> None:
+        assert self._supervisor is not None
+        self._supervisor.wait()
+        for pipe in (self._supervisor.stdin, self._supervisor.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def peak_of(pid: int) -> int:
+    """Most memory that a process had so far, bytes; 0 where the system does not say."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def last_lines(path: Path, most: int = 15) -> list[str]:
+    """The last lines of an output that say something; of a Python traceback its end.
+
+    A progress bar's earlier states are left out.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16384))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    lines = [line.rpartition("\r")[2].rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+    return [line for line in lines if line][-most:]
