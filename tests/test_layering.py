@@ -23,6 +23,7 @@ LAYERS = (
     "slr_tune.statistics",
     "slr_tune.space",
     "slr_tune.study",
+    "slr_tune.importing",
     "slr_tune.training",
     "slr_tune.search",
     "slr_tune.ablation",

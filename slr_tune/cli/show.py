@@ -66,7 +66,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
                 str(row["number"]),
                 metric_text(row["value"], metric),
                 str(row["epochs"]),
-                row["ended_by"] or row["state"].lower(),
+                (row["ended_by"] or row["state"].lower()) + ", imported" * bool(row["imported"]),
                 *(setting_cell(values.get(name)) for name in names),
             )
         )

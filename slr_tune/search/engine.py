@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
+from slr_tune.importing.history import take_history
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.space import StudySpec
@@ -48,6 +49,7 @@ class RunOptions:
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
+        history: Where earlier runs are that the study begins with, see `importing.open_source`.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -57,6 +59,7 @@ class RunOptions:
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
     retry_failed: bool = False
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,8 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
             )
+        for line in take_history(store, options.history, options.storage):
+            progress.message(line)
         recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)

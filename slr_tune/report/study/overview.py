@@ -76,7 +76,9 @@ def trials_part(study: StudyData) -> Part | None:
             str(trial.number),
             study.said(trial.value),
             str(trial.epochs),
-            trial.reason + (f", spared at {at}" if (at := trial.record.spared_at) else ""),
+            trial.reason
+            + (f", spared at {at}" if (at := trial.record.spared_at) else "")
+            + (", imported" if trial.imported else ""),
             *cells,
         )
         for trial, cells in zip(chosen, settings, strict=True)

@@ -63,6 +63,8 @@ class TrialData:
     @property
     def ending(self) -> str:
         """Which of `style.ENDINGS` it belongs to."""
+        if self.imported:
+            return "imported"
         if self.reason in ENDINGS:
             return self.reason
         return "running" if self.reason == "waiting" else "failed"
@@ -75,7 +77,12 @@ class TrialData:
     @property
     def complete(self) -> bool:
         """Whether it ended by itself."""
-        return self.ending in ("max_epochs", "patience") and self.value is not None
+        return self.reason in ("max_epochs", "patience") and self.value is not None
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was run elsewhere."""
+        return self.record.imported is not None
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,12 @@ def _finished_run(trial: TrialData) -> FinishedRun | None:
     """
     config = trial.record.config
     own = config.get("early_stopping") or config
-    if not trial.complete or not trial.wers or not isinstance(own.get("patience"), int):
+    if (
+        not trial.complete
+        or trial.imported
+        or not trial.wers
+        or not isinstance(own.get("patience"), int)
+    ):
         return None
     rule = StoppingRule.of({"max_epochs": len(trial.wers), **config})
     return FinishedRun(
