@@ -153,12 +153,13 @@ def _take_in(spec: StudySpec, plans: list[ImportPlan], storage: str | None) -> l
 
 def _say(spec: StudySpec, done: list[Imported]) -> None:
     from slr_tune.study.commands import command_line
+    from slr_tune.text import counted
 
     new = [number for one in done for number in one.numbers]
     known = sum(one.known for one in done)
     span = f" ({new[0]} to {new[-1]})" if len(new) > 1 else ""
-    had = f"; {known} were imported before" if known else ""
-    click.echo(f"Imported {len(new)} trials into study {spec.study!r}{span}{had}.")
+    had = f"; {counted(known, 'trial')} of before stay" if known else ""
+    click.echo(f"Imported {counted(len(new), 'trial')} into study {spec.study!r}{span}{had}.")
     for one in done:
         for name, reason in one.refused:
             click.echo(f"  {name} is refused: {reason}")

@@ -71,7 +71,8 @@ def fit(space: Space, fixed: Mapping[str, Any], settings: Mapping[str, Any]) -> 
             moved[".".join(parameter.path)] = (given, value)
         chosen[parameter.name] = value
         placed.append((parameter.path, value))
-    paths = {path for path, _ in placed}
+    # Those of other branches too: there the fixed settings hold what a run has without them.
+    paths = {parameter.path for parameter in space.parameters}
     for path, value in _leaves(fixed):
         given = look_up(settings, path)
         searched = any(path[: len(known)] == known for known in paths)

@@ -46,6 +46,8 @@ class TrialData:
         flags: What is wrong with its curve.
         params: What the sampler chose.
         watched: What early stopping watched after each epoch, where that is not the dev WER.
+        row: Its place in the columns of `StudyData.variables`: numbers have gaps where trials are
+            foreign or deleted.
     """
 
     number: int
@@ -59,6 +61,7 @@ class TrialData:
     flags: tuple[RedFlag, ...]
     params: Mapping[str, Any]
     watched: tuple[float, ...] = ()
+    row: int = 0
 
     @property
     def ending(self) -> str:
@@ -184,7 +187,7 @@ def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[Trial
 def collect(view: StudyView) -> StudyData:
     """Reads all that a report shows: the study, its trials' curve files, `confirm.json`."""
     spec = view.spec
-    trials = tuple(_trial(view, trial) for trial in view.trials)
+    trials = tuple(_trial(view, trial, row) for row, trial in enumerate(view.trials))
     best, baseline = view.best(), baseline_trial(view)
     recogniser = known_recogniser(spec.trainable)
     runs = [run for trial in trials if (run := _finished_run(trial))] if recogniser else []
@@ -208,7 +211,7 @@ def _numbered(trials: Sequence[TrialData], trial: FrozenTrial | None) -> TrialDa
     return next((one for one in trials if trial and one.number == trial.number), None)
 
 
-def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
+def _trial(view: StudyView, trial: FrozenTrial, row: int) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
     rows = _rows(view, trial.number)
@@ -225,6 +228,7 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
         tuple(red_flags(rows, max_epochs=view.spec.budget.max_epochs)),
         trial.params,
         _watched(record, rows),
+        row,
     )
 
 
