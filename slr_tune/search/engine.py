@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +130,17 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         if known:
             _check(spec, options, progress)
         with interrupt_flag(progress.message) as asked:
+            lock.stop_asked = partial(_stop, asked, progress)
             run = _Run(store, lock, presence, options, progress, asked)
             return run.execute(data, recovery)
+
+
+def _stop(asked: StopRequest, progress: Progress) -> None:
+    """Somebody typed `slr-tune stop`: as after SIGTERM. Called in the heartbeat's thread."""
+    if not asked.is_set():
+        asked.number = signal.SIGTERM
+        asked.set()
+        progress.message("Stopping, as slr-tune stop asks: storing what is done")
 
 
 def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:

@@ -86,6 +86,26 @@ def forget_values(engine: Engine, key: int) -> None:
         connection.execute(sa.delete(values).where(values.c.trial_id == key))
 
 
+def end_trial(engine: Engine, key: int, record: Mapping[str, Any]) -> bool:
+    """Ends a trial that waits or runs as FAIL, record and state in one piece.
+
+    Returns:
+        Whether it was still open.
+    """
+    attributes = _tables["trial_user_attributes"]
+    mine = attributes.c.trial_id == key, attributes.c.key == RECORD
+    is_open = _trials.c.state.in_((TrialState.RUNNING, TrialState.WAITING))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    end = sa.update(_trials).where(_trials.c.trial_id == key, is_open)
+    with engine.begin() as connection:
+        if connection.execute(end.values(state="FAIL", datetime_complete=now)).rowcount != 1:
+            return False
+        connection.execute(sa.delete(attributes).where(*mine))
+        text = json.dumps(dict(record))
+        connection.execute(sa.insert(attributes).values(trial_id=key, key=RECORD, value_json=text))
+    return True
+
+
 def empty_trial(engine: Engine, key: int, record: Mapping[str, Any]) -> None:
     """Takes everything from a trial but its number, and says so in its record.
 
