@@ -146,11 +146,11 @@ class Measures:
             raise Misfit("had not ended")
         rows = self._rows(run)
         epochs, longest = self._epochs(run, rows), self.spec.budget.max_epochs
-        if epochs is not None and epochs > longest and not self._values(rows):
+        if epochs is not None and epochs > longest and not self._best_so_far(rows):
             raise Misfit(f"had {epochs} epochs, a trial here has at most {longest}")
         cut = epochs is not None and epochs > longest
         rows = [row for row in rows if row["epoch"] <= longest]
-        values = self._values(rows)
+        values = self._best_so_far(rows)
         value = self._value(run, values) if not cut else values[max(values)]
         count = min(longest, longest if epochs is None else epochs)
         ended_by = "max_epochs" if cut else self._ended_by(run, count, value)
@@ -185,7 +185,7 @@ class Measures:
             rows.append(found)
         return [row for row in rows if row["epoch"] >= 1]
 
-    def _values(self, rows: Sequence[Mapping[str, float]]) -> dict[int, float]:
+    def _best_so_far(self, rows: Sequence[Mapping[str, float]]) -> dict[int, float]:
         """Best so far, by epoch."""
         better = min if self.spec.objective.direction == "minimize" else max
         found: dict[int, float] = {}
@@ -240,7 +240,7 @@ class Measures:
         plain = replace(self, scale=1.0)
         found = []
         for run in source.runs:
-            values = plain._values(plain._rows(run))
+            values = plain._best_so_far(plain._rows(run))
             found += [v for v in (plain._value(run, values), *values.values()) if v is not None]
         if found and max(found) <= _FRACTION:
             raise SlrTuneError(

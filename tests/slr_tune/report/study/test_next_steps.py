@@ -142,7 +142,9 @@ def test_best_at_the_edge_of_its_range() -> None:
     (text,) = said(facts, "edge")
     assert text.startswith("learning_rate is best at the upper edge of its range")
     assert "widen it to 0.05." in text
-    assert text.endswith("--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]'")
+    assert text.endswith(
+        "--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]' --from told"
+    )
 
 
 def test_lower_edge_and_middle() -> None:
