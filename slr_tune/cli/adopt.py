@@ -29,13 +29,13 @@ _LOGITS = (".npz", ".safetensors")
 )
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="Its settings, YAML or JSON: layers, hidden, projection, subsampling. Not for logits.",
 )
 @click.option("--data", metavar="NAME", help="Data it was trained on, or their mapping as YAML.")
 @click.option(
     "--vocabulary",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="Its glosses in the order of its outputs: JSON, or one a line. [default: the file's own]",
 )
 @click.option("--blank", type=click.IntRange(min=0), help="Which output is the blank, from 0.")

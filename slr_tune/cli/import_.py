@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--scale", type=float, help="Factor to our values: 100 of a WER in fractions.")
 @click.option(
     "--curves",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="W&B's export of a chart, for the curves of its exported table.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what maps to what and what is left out.")

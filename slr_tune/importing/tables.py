@@ -221,5 +221,7 @@ def _csv_rows(path: Path) -> list[dict[str, str]]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SlrTuneError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise SlrTuneError(f"{path} is no text in UTF-8: {error.reason}") from error

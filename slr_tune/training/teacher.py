@@ -189,7 +189,8 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
 
     facts = SoftTargets(folder).facts()
     wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
-    tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
+    known = "not known" if math.isnan(wer) else f"{wer:.2f}"
+    tell(f"Soft targets loaded: their teacher's dev WER is {known}")
     if reference is not None and wer > reference:
         tell(
             f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "

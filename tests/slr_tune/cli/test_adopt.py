@@ -52,8 +52,8 @@ class PlainStudent(nn.Module):
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text(
-        "model: {num_layers: 4, hidden_size: 256, projection: 256, input_size: 1540, dropout: 0.4}\n"
-        "lr: 5.0e-4\nnum_workers: 4\n"
+        "model: {num_layers: 4, hidden_size: 256, projection: 256, input_size: 1540}\n"
+        "dropout: 0.4\nlr: 5.0e-4\nnum_workers: 4\n"
     )
     return path
 
@@ -93,7 +93,7 @@ def test_the_users_student_of_7469005_parameters(call: Call, config: Path, tmp_p
 @pytest.fixture
 def student(trained: Path) -> StoredModel:
     """A student of ours that knows some of the sentences."""
-    return load_model(trained / "student" / "checkpoints" / "checkpoint_best.pt")
+    return load_model(trained / "train" / "student" / "checkpoints" / "checkpoint_best.pt")
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ class Evil:
     """Runs code when it is loaded."""
 
     def __reduce__(self) -> Any:
-        return os.system, ("touch /tmp/t13b-evil",)
+        return os.mkdir, ("evil",)
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,20 @@ class Evil:
     ],
 )
 def test_other_files_are_refused(
-    call: Call, config: Path, tmp_path: Path, content: Any, said: str
+    call: Call,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: Any,
+    said: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     torch.save(content, tmp_path / "m.pth")
     (tmp_path / "v.json").write_text(json.dumps({"A": 1, "B": 2}))
     words = ("--config", config, "--as", "teacher", "--unmeasured")
     code, _, err = call("adopt", tmp_path / "m.pth", *words, "--vocabulary", tmp_path / "v.json")
     assert code == 2 and said in err
-    assert not Path("/tmp/t13b-evil").exists()
+    assert not Path("evil").exists()
 
 
 def logits_of(student: StoredModel, data: Dataset, order: list[int]) -> dict[str, Any]:
