@@ -43,6 +43,7 @@ BANNED = {
     "slr_tune.statistics": {"trainables", "slr_tune.errors", "slr_tune.text", "torch", "ray"},
     "slr_tune.space": {"torch", "ray", "optuna"},
     "slr_tune.report": {"torch", "ray"},
+    "slr_tune.importing": {"torch", "ray"},
 }
 """What a package must not import beside its layers: trainings work without a search, a wrong file
 is refused at once, and a report over a stored study pays for neither torch nor Ray."""
