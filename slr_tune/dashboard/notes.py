@@ -133,6 +133,7 @@ _WORDS = {
     "max_epochs": "ran to the last epoch",
     "patience": "ended by patience",
     "asha": "stopped by ASHA",
+    "cut_short": "imported, with fewer epochs",
     "running": "running",
     "waiting": "waiting",
 }

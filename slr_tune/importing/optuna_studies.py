@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import optuna
+import sqlalchemy as sa
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from slr_tune.errors import SlrTuneError, StudyError, nearest_or_all
 from slr_tune.importing.earlier_run import EarlierRun, Source
@@ -44,14 +52,59 @@ def read_optuna(place: str, study: str | None = None) -> Source:
         raise SlrTuneError(f"there is no file {path}")
     if "://" not in place and not _is_sqlite(path):
         return _of_storage(_journal(path), place, study)
-    url = place if "://" in place else f"sqlite:///{path.absolute()}"
-    with storage_errors(url), opened_storage(url) as storage:
+    url = _parsed(place if "://" in place else f"sqlite:///{quote(str(path.absolute()))}")
+    with storage_errors(url), _untouched(url) as copied, opened_storage(copied) as storage:
         names = optuna.get_all_study_names(storage)
         chosen = _choose(names, study, shown_url(url))
         key = storage.get_study_id_from_name(chosen)
         if ATTRIBUTE in storage.get_study_user_attrs(key):
-            return read_own(load_study(chosen, url))
+            return read_own(load_study(chosen, copied))
         return _of_storage(storage, shown_url(url), chosen)
+
+
+def _parsed(text: str) -> URL:
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise SlrTuneError(
+            f"{text.rpartition('@')[2]!r} is no database URL",
+            hint="Such as sqlite:///old.db#STUDY or postgresql://user@host/database#STUDY.",
+        ) from error
+
+
+@contextmanager
+def _untouched(url: URL) -> Iterator[str]:
+    """A URL under which a database can be opened without a change to it.
+
+    To open one makes Optuna's tables where they are missing, and sets a file's journal mode. So an
+    SQLite file is copied first, and a server's database is looked at.
+
+    Raises:
+        StudyError: It holds no tables of Optuna.
+    """
+    with ExitStack() as stack:
+        if url.get_backend_name() == "sqlite":
+            scratch = Path(stack.enter_context(TemporaryDirectory(prefix="slr-tune-")))
+            _copy_file(Path(url.database or "").expanduser(), scratch / "copy.db")
+            url = URL.create("sqlite", database=str(scratch / "copy.db"))
+        elif url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(url)
+        try:
+            if not sa.inspect(engine).has_table("studies"):
+                raise StudyError(f"{shown_url(url)} holds no studies of Optuna")
+        finally:
+            engine.dispose()
+        yield url.render_as_string(hide_password=False)
+
+
+def _copy_file(path: Path, target: Path) -> None:
+    """A database that is in use comes whole, with the log of its last writes."""
+    if not path.is_file():
+        raise StudyError(f"there is no database {path}")
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as old:
+        with closing(sqlite3.connect(target)) as new:
+            old.backup(new)
 
 
 def read_own(view: StudyView) -> Source:

@@ -175,6 +175,12 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
     view = load_study(teacher.value, storage)
     best = view.best()
     record = None if best is None else record_of(best)
+    if best is not None and record is not None and record.imported is not None:
+        raise SlrTuneError(
+            f"the best of study {teacher.value!r}, which is to give the teacher, is trial "
+            f"{best.number}, imported from {record.imported}: its weights are not here",
+            hint="slr-tune adopt takes its checkpoint; then teacher: {checkpoint: PATH}.",
+        )
     if best is None or record is None or record.checkpoint is None:
         raise SlrTuneError(
             f"study {teacher.value!r}, which is to give the teacher, has no finished trial",

@@ -14,11 +14,12 @@ from optuna.trial import TrialState
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.errors import SlrTuneError
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import ImportPlan, plan_import
 from slr_tune.space import StudySpec
 from slr_tune.study.record import record_of
-from slr_tune.study.storage import open_storage
+from slr_tune.study.storage import close_storage, open_storage
 from slr_tune.study.view import StudyView, load_study
 
 CURVE = [80.0, 60.0, 65.0, 40.0, 41.0, 39.0, 38.0, 37.5, 37.25]
@@ -177,12 +178,15 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
 
     storage = open_storage(f"sqlite:///{tmp_path}/other.db", create=True)
     optuna_study(storage)
+    close_storage(storage)
     optuna_study(JournalStorage(JournalFileBackend(str(tmp_path / "journal.log"))))
     places = (
         f"sqlite:///{tmp_path}/other.db#sweep",
         tmp_path / "other.db",
         tmp_path / "journal.log",
     )
+    (tmp_path / "other.db").chmod(0o444)
+    before = (tmp_path / "other.db").read_bytes()
     for place in places:
         plan = taken(spec, place)
         first, second, third = plan.taken
@@ -193,6 +197,36 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
         assert third.measured.state == TrialState.FAIL
         assert (first.seed, first.place.values) == (5, {"level": 0.25, "width": 2})
         assert plan.left == (("sweep, trial 3", "had not ended"),)
+    # Somebody else's database is read, not opened for writing.
+    assert (tmp_path / "other.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("sqlite:///{}/none.db", "there is no database"),
+        ("{}/empty.db", "holds no studies of Optuna"),
+        ("{}/other.db#swep", "Did you mean sweep"),
+        ("{}/other.db", "has 2 studies: second, sweep"),
+        ("{}/nothing.csv", "there is no file or folder"),
+        ("{}/text.txt", "is no file of runs that is known"),
+        ("{}/broken.json", "is no JSON"),
+        ("{}", "holds no runs that are known"),
+    ],
+)
+def test_places_that_hold_no_runs_are_told(tmp_path: Path, place: str, error: str) -> None:
+    import sqlite3
+
+    storage = open_storage(f"sqlite:///{tmp_path}/other.db", create=True)
+    optuna_study(storage)
+    optuna.create_study(storage=storage, study_name="second")
+    close_storage(storage)
+    with sqlite3.connect(tmp_path / "empty.db") as connection:
+        connection.execute("CREATE TABLE other (x)")
+    (tmp_path / "text.txt").write_text("hello\n")
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(SlrTuneError, match=error):
+        open_source(place.format(tmp_path))
 
 
 def test_wandb_export_with_the_curves_of_a_chart(database: Path, tmp_path: Path) -> None:
