@@ -92,8 +92,8 @@ def command(
         parse_names,
         parse_settings,
         plan_import,
-        plan_lines,
     )
+    from slr_tune.importing.plan_text import plan_lines
     from slr_tune.importing.tables import with_wandb_curves
 
     spec = _spec(space, study, overrides, storage)

@@ -18,9 +18,9 @@ from slr_tune.space.overrides import apply_overrides
 from slr_tune.space.problems import ProblemList
 from slr_tune.space.values import merge, nested, setting_names, show
 from slr_tune.space.yaml_tree import Node, SourcePlace
+from slr_tune.text import counted
 
 _MOST_REASONS = 4
-_MOST_NAMES = 12
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ImportPlan:
     def summary(self) -> str:
         """One line: how many fit, how many were moved into the space, how many are left out."""
         said = f"{self.source.kind} {self.source.place}: {len(self.taken)} of "
-        said += f"{len(self.source.runs)} runs fit the space"
+        said += f"{counted(len(self.source.runs), 'run')} fit the space"
         if self.moved:
             names = Counter(name for one in self.taken for name in one.place.moved)
             said += f", {self.moved} of them moved to its edge or step ({_counted(names)})"
@@ -102,10 +102,12 @@ class ImportPlan:
             StudyError: No run fits, with the reasons.
         """
         if not self.taken:
-            reasons = "\n  ".join(f"{count} runs: {why}" for why, count in self.reasons())
+            reasons = "\n  ".join(
+                f"{counted(count, 'run')}: {why}" for why, count in self.reasons()
+            )
             raise StudyError(
-                f"none of the {len(self.source.runs)} runs of {self.source.place} fits the space "
-                f"of study {self.spec.study!r}:\n  {reasons or 'it has none'}",
+                f"none of the {counted(len(self.source.runs), 'run')} of {self.source.place} fits "
+                f"the space of study {self.spec.study!r}:\n  {reasons or 'it has none'}",
                 hint="--map THEIRS=OURS names a setting, --assume KEY=VALUE says what the runs had "
                 "and do not tell, --ignore NAME takes runs in which it differs.",
             )
@@ -167,30 +169,6 @@ def _compared(spec: StudySpec, source: Source) -> Source:
             )
         notes.append("its students had another teacher: their values are only a hint here")
     return replace(source, notes=tuple(notes))
-
-
-def plan_lines(plan: ImportPlan) -> list[str]:
-    """What maps to what and what is left out, a line each, for a person."""
-    lines = [*plan.source.notes, *plan.measures.notes]
-    if plan.matched is not None:
-        width = max(map(len, plan.matched.taken), default=0)
-        for theirs, ours in plan.matched.taken.items():
-            guess = "  (not spelt alike)" if theirs in plan.matched.guessed else ""
-            lines.append(f"  {theirs:<{width}} -> {ours}{guess}")
-        untold = _untold(plan)
-        if untold:
-            lines.append(f"searched here and told by no run: {', '.join(untold)}")
-        used = plan.measures.used
-        dropped = {k: near for k, near in plan.matched.left.items() if k not in used}
-        if dropped:
-            names = [f"{k} (nearest: {near})" if near else k for k, near in dropped.items()]
-            more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            lines.append(f"left out, no setting here: {', '.join(names[:_MOST_NAMES])}{more}")
-    for run in plan.taken:
-        for name, (old, new) in run.place.moved.items():
-            lines.append(f"  {run.run.name}: {name} {old} moved to {new}")
-    lines += [f"  {name} left out: {reason}" for name, reason in plan.left]
-    return lines
 
 
 def _matched(spec: StudySpec, source: Source, options: ImportOptions) -> Matched:
@@ -257,27 +235,6 @@ def _fixed(spec: StudySpec, options: ImportOptions) -> Mapping[str, Any]:
         for name, value in spec.fixed.items()
         if name not in ignored and not any(one.startswith(f"{name}.") for one in ignored)
     }
-
-
-def _untold(plan: ImportPlan) -> list[str]:
-    assert plan.matched is not None
-    searched = [".".join(p.path) for p in plan.spec.space.parameters if p.keys]
-    told = set(plan.matched.taken.values())
-    coded = {name for run in plan.source.runs for name in run.fields}
-    return list(
-        dict.fromkeys(
-            path
-            for parameter, path in zip(
-                (p for p in plan.spec.space.parameters if p.keys), searched, strict=True
-            )
-            if not any(name == path or name.startswith(f"{path}.") for name in told)
-            and not set(parameter.keys) <= coded
-            and not any(
-                run.place.values and look_up(run.place.values, parameter.path) is not MISSING
-                for run in plan.taken
-            )
-        )
-    )
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -143,9 +143,9 @@ def test_other_names_are_told_and_near_ones_only_proposed(
     assert slr_tune(["import", str(path), "--space", space, "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "config/Level -> level" in said and "with (nearest: width), gpu" in said
-    assert "width is not told" in said and "0 of 1 runs fit" in said
+    assert "width is not told" in said and "0 of 1 run fit" in said
     assert slr_tune(["import", str(path), "--space", space]) == 2
-    assert "none of the 1 runs" in capsys.readouterr().err
+    assert "none of the 1 run " in capsys.readouterr().err
     assert slr_tune(["import", str(path), "--space", space, "--map", "wth=width"]) == 2
     assert "no 'wth'" in capsys.readouterr().err
     assert slr_tune(["list"]) == 0  # nothing was made
