@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     help="A column that is no matter, or a fixed setting in which the runs may differ.",
 )
 @click.option("--scale", type=float, help="Factor to our values: 100 of a WER in fractions.")
+@click.option("--steps-per-epoch", type=float, help="Steps of their curves. [default: found]")
 @click.option(
     "--curves",
     type=click.Path(path_type=Path),
@@ -71,6 +72,7 @@ def command(
     assume: tuple[str, ...],
     ignore: tuple[str, ...],
     scale: float | None,
+    steps_per_epoch: float | None,
     curves: Path | None,
     dry_run: bool,
     storage: str | None,
@@ -97,7 +99,9 @@ def command(
     from slr_tune.importing.tables import with_wandb_curves
 
     spec = _spec(space, study, overrides, storage)
-    options = ImportOptions(metric, parse_names(pairs), parse_settings(assume), ignore, scale)
+    options = ImportOptions(
+        metric, parse_names(pairs), parse_settings(assume), ignore, scale, steps_per_epoch
+    )
     plans = []
     for place in sources:
         source = open_source(place, storage)

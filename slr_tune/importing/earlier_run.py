@@ -57,6 +57,7 @@ class Source:
         own: Whether it is a study of slr-tune: its fields are nested settings by our names.
         ignored: Names of fields that describe a run and are no settings.
         about: Of a study of ours: its metric, trainable, data and teacher.
+        study_id: Of a study of ours that has one.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Source:
     own: bool = False
     ignored: frozenset[str] = frozenset()
     about: Mapping[str, Any] = field(default_factory=dict)
+    study_id: str | None = None
 
 
 def state_of(word: object) -> str:

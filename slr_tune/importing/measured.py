@@ -14,6 +14,7 @@ from slr_tune.errors import SlrTuneError
 from slr_tune.importing.earlier_run import EarlierRun, Source, as_number
 from slr_tune.importing.fit import Misfit
 from slr_tune.importing.names import SYNONYMS, Matched, plain_name
+from slr_tune.importing.step_count import StepCount
 from slr_tune.space import StudySpec
 from slr_tune.study.record import state_for
 from slr_tune.text import counted, in_percent
@@ -64,8 +65,7 @@ class Measures:
         column: The metric's column in curves, None where there is none.
         fields: Fields that have the last or best value, the first found is taken.
         scale: Factor to our values.
-        ranks: Steps by which epochs are counted in order; empty where steps are epochs.
-        shift: Added to a step that is an epoch.
+        steps: How steps become epochs.
         longest: Epochs of the source's longest run, None where no run says.
         planned: Our name `max_epochs` among the source's fields, None without.
         own: Whether the source is a study of ours.
@@ -77,8 +77,7 @@ class Measures:
     column: str | None
     fields: tuple[str, ...]
     scale: float
-    ranks: tuple[int, ...]
-    shift: int
+    steps: StepCount
     longest: int | None
     planned: str | None
     own: bool
@@ -93,8 +92,17 @@ class Measures:
         matched: Matched | None,
         metric: str | None,
         scale: float | None,
+        steps_per_epoch: float | None = None,
     ) -> Measures:
         """Finds the metric and the counting of epochs in a source.
+
+        Args:
+            spec: The study.
+            source: The runs.
+            matched: What their names mean, None of a study of ours.
+            metric: Their name of the objective, None to find it.
+            scale: Factor to our values, None where it is 1 and looks it.
+            steps_per_epoch: Steps of theirs in an epoch, None to find it.
 
         Raises:
             SlrTuneError: The metric is not to be found, or its values are fractions.
@@ -119,17 +127,16 @@ class Measures:
                 f"the runs of {source.place} have no {name!r}",
                 hint=f"Say which of their columns it is: --metric NAME. They have: {names}.",
             )
-        steps = sorted(
-            {int(row["epoch"]) for run in source.runs for row in run.curve if column in row}
-        )
-        ranks, shift, notes = _counting(steps, spec.budget.max_epochs)
+        at = (int(row["epoch"]) for run in source.runs for row in run.curve if column in row)
+        steps = StepCount.of(at, spec.budget.max_epochs, steps_per_epoch)
+        notes = [steps.note] if steps.note else []
         if guess := (column or (values[0] if values else None)):
             if plain_name(guess) != plain_name(name) and not source.own and guess != "value":
                 notes.append(f"{guess} is taken for {name}")
         planned = next((k for k, ours in taken.items() if ours == "max_epochs"), None)
         used = {k for k in told if plain_name(k) in (*_EPOCHS, *_SECONDS)} | set(values)
         found = cls(
-            spec, column, tuple(values), scale or 1.0, ranks, shift, None, planned,
+            spec, column, tuple(values), scale or 1.0, steps, None, planned,
             source.own, frozenset(used), tuple(notes),
         )  # fmt: skip
         if scale is None:
@@ -151,6 +158,8 @@ class Measures:
         cut = epochs is not None and epochs > longest
         rows = [row for row in rows if row["epoch"] <= longest]
         values = self._best_so_far(rows)
+        if cut and not values:
+            raise Misfit(f"has no {self.spec.objective.metric} in its first {longest} epochs")
         value = self._value(run, values) if not cut else values[max(values)]
         count = min(longest, longest if epochs is None else epochs)
         ended_by = "max_epochs" if cut else self._ended_by(run, count, value)
@@ -172,10 +181,9 @@ class Measures:
         name = self.spec.objective.metric
         rows = []
         for row in run.curve:
-            step = int(row["epoch"])
-            if self.ranks and step not in self.ranks:
+            epoch = self.steps.epoch(int(row["epoch"]))
+            if epoch is None or epoch < 1:
                 continue
-            epoch = self.ranks.index(step) + 1 if self.ranks else step + self.shift
             found: dict[str, float] = {"epoch": epoch}
             for column, value in row.items():
                 if column != "epoch" and math.isfinite(value):
@@ -183,7 +191,11 @@ class Measures:
                     wer = ours == name or ours.endswith(("/wer", "/wer_best"))
                     found[ours] = value * (self.scale if wer else 1.0)
             rows.append(found)
-        return [row for row in rows if row["epoch"] >= 1]
+        # Several steps of an epoch: the last of each column.
+        merged: dict[float, dict[str, float]] = {}
+        for row in rows:
+            merged[row["epoch"]] = {**merged.get(row["epoch"], {}), **row}
+        return [merged[epoch] for epoch in sorted(merged)]
 
     def _best_so_far(self, rows: Sequence[Mapping[str, float]]) -> dict[int, float]:
         """Best so far, by epoch."""
@@ -272,21 +284,6 @@ _REASONS = (
     "max_epochs", "patience", "asha", "cut_short",
     "nan", "error", "oom", "killed", "timeout", "aborted",
 )  # fmt: skip
-
-
-def _counting(steps: Sequence[int], max_epochs: int) -> tuple[tuple[int, ...], int, list[str]]:
-    """How steps become epochs: as they are, counted from 0, or counted in their order."""
-    if not steps:
-        return (), 0, []
-    shift = 1 if steps[0] == 0 else 0
-    one_by_one = list(steps) == [*range(steps[0], steps[-1] + 1)]
-    if steps[-1] + shift <= max_epochs or one_by_one:
-        notes = (
-            [f"steps {steps[0]} to {steps[-1]} are epochs 1 to {steps[-1] + 1}"] if shift else []
-        )
-        return (), shift, notes
-    said = f"steps {steps[0]} to {steps[-1]} are counted as epochs 1 to {len(steps)}"
-    return tuple(steps), 0, [said]
 
 
 def _metric_name(metric: str, names: Sequence[str], asked: str | None) -> str | None:

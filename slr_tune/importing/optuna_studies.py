@@ -128,7 +128,13 @@ def read_own(view: StudyView) -> Source:
         )
     direction = view.spec.objective.direction
     return Source(
-        "study", view.spec.study, tuple(runs), direction=direction, own=True, about=about(view.spec)
+        "study",
+        view.spec.study,
+        tuple(runs),
+        direction=direction,
+        own=True,
+        about=about(view.spec),
+        study_id=view.id,
     )
 
 

@@ -33,6 +33,7 @@ class ImportOptions:
         assumed: Nested settings that the runs had and do not tell.
         ignored: Names of the source that are no matter.
         scale: Factor from the source's values to ours; None where it is 1 and looks it.
+        steps_per_epoch: Steps of the source's curves in an epoch; None to find it.
     """
 
     metric: str | None = None
@@ -40,6 +41,7 @@ class ImportOptions:
     assumed: Mapping[str, Any] = field(default_factory=dict)
     ignored: Sequence[str] = ()
     scale: float | None = None
+    steps_per_epoch: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ def plan_import(
         )
     source = _compared(spec, source)
     matched = None if source.own else _matched(spec, source, options)
-    measures = Measures.of(spec, source, matched, options.metric, options.scale)
+    measures = Measures.of(
+        spec, source, matched, options.metric, options.scale, options.steps_per_epoch
+    )
     taken, left = [], []
     for run in source.runs:
         try:

@@ -15,7 +15,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, create_trial
 
-from slr_tune.errors import SpecError
+from slr_tune.errors import SpecError, StudyError
 from slr_tune.importing.plan import FittedRun, ImportPlan
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.record import ATTRIBUTE, TrialRecord, record_of
@@ -48,7 +48,15 @@ def take_in(store: StudyStore, plan: ImportPlan) -> Imported:
     Args:
         store: The study.
         plan: Of an import into it.
+
+    Raises:
+        StudyError: It is an import of the study into itself.
     """
+    if plan.source.study_id == store.id:
+        raise StudyError(
+            f"study {plan.source.place!r} cannot take in its own trials",
+            hint="Give the new search another name with --study.",
+        )
     known = {_identity(trial): trial.number for trial in store.trials if _is_imported(trial)}
     numbers: list[int] = []
     refused: list[tuple[str, str]] = []

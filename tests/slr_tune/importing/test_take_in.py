@@ -19,6 +19,7 @@ from slr_tune.importing.history import take_history
 from slr_tune.importing.names import match_names
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import ImportOptions, plan_import
+from slr_tune.importing.step_count import StepCount
 from slr_tune.search.recorder import rungs_of
 from slr_tune.search.sampler import tpe
 from slr_tune.space import load_spec
@@ -156,6 +157,33 @@ def test_other_names_are_told_and_near_ones_only_proposed(
         {"level": 0.5, "width": 1},
         {"level": 0.5, "width": 3},
     ]
+
+
+def test_a_study_does_not_take_in_itself(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell_study([Told([50.0] * 9)])
+    assert slr_tune(["import", "told", "--study", "told"]) == 2
+    assert "cannot take in its own trials" in capsys.readouterr().err
+    assert len(load_study("told").trials) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "per_epoch", "epochs"),
+    [
+        ([1, 2, 3], None, [1, 2, 3]),
+        ([0, 1, 2], None, [1, 2, 3]),
+        ([3, 6, 9], None, [3, 6, 9]),  # validated every third epoch
+        ([38, 76, 114], None, [1, 2, 3]),  # optimiser steps
+        ([38, 76, 114], 38, [1, 2, 3]),
+        ([5, 10, 20], 1, [5, 10, 20]),  # epochs after all, longer than a trial here
+        ([10, 11, 12, 13], None, [10, 11, 12, 13]),
+    ],
+)
+def test_steps_become_epochs(steps: list[int], per_epoch: float | None, epochs: list[int]) -> None:
+    count = StepCount.of(steps, 9, per_epoch)
+    assert [count.epoch(step) for step in steps] == epochs
+    assert bool(count.note) == (epochs != steps and per_epoch is None)
 
 
 def test_two_names_for_one_setting_are_not_chosen_between() -> None:
