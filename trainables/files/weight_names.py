@@ -82,6 +82,7 @@ def match_weights(
     mine, other = _modules(ours), _modules(theirs)
     pairs = _given(mine, other, dict(given or {}))
     problems: list[str] = []
+    pairs += _of_one_name(mine, other, {id(one) for pair in pairs for one in pair})
     taken = {id(one) for pair in pairs for one in pair}
     signatures = dict.fromkeys(one.signature for one in (*mine, *other))
     for signature in signatures:
@@ -100,6 +101,27 @@ def match_weights(
     by_place = sorted(pairs, key=lambda pair: min(place[name] for name in pair[0].leaves.values()))
     lines = tuple(f"{b.name} -> {a.name}  {_shown(a.signature)}" for a, b in by_place)
     return WeightMap(ordered, False, lines)
+
+
+def _of_one_name(
+    mine: Sequence[_Module], other: Sequence[_Module], taken: set[int]
+) -> list[tuple[_Module, _Module]]:
+    """Pairs of equal names and shapes, a part in front that all of theirs share left out.
+
+    Of a stack all names must agree: layers that are counted from 1 there would else be taken for
+    their neighbours.
+    """
+    firsts = {one.name.partition(".")[0] for one in other}
+    front = f"{firsts.pop()}." if len(firsts) == 1 else ""
+    stacks, others = _stacks(mine), _stacks(other)
+    pairs: list[tuple[_Module, _Module]] = []
+    for pattern, stack in stacks.items():
+        partner = others.get(f"{front}{pattern}", others.get(pattern, []))
+        named = {one.name.removeprefix(front): one for one in partner}
+        same = {one.name for one in stack} == set(named)
+        if same and all(one.signature == named[one.name].signature for one in stack):
+            pairs += [(one, named[one.name]) for one in stack]
+    return [(a, b) for a, b in pairs if id(a) not in taken and id(b) not in taken]
 
 
 def _of_one_shape(

@@ -187,6 +187,15 @@ def test_stacks_are_matched_by_their_numbers_not_by_their_place() -> None:
     assert found.theirs["first.bias"] == "inp.bias" and not found.by_name
 
 
+def test_a_part_in_front_is_left_out_and_layers_counted_from_1_keep_their_order() -> None:
+    """A trainer's `model.` is no other name; `blocks.1` there is `blocks.0` here."""
+    found = match_weights(OURS, theirs("model.blocks.0", "model.first", "model.blocks.1"))
+    assert found.theirs["blocks.1.weight"] == "model.blocks.1.weight"
+    found = match_weights(OURS, theirs("blocks.1", "blocks.2", "start"))
+    assert found.theirs["blocks.0.weight"] == "blocks.1.weight"
+    assert found.theirs["first.bias"] == "start.bias"
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
