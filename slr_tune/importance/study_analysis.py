@@ -32,6 +32,7 @@ class StudyImportance:
         interaction: The strongest pair, None with few trials.
         regions: Where the best tenth lies.
         running: Whether a driver was at work on the study.
+        imported: Number of the study's trials that were run elsewhere.
     """
 
     study: str
@@ -44,6 +45,7 @@ class StudyImportance:
     interaction: Interaction | None
     regions: tuple[Region, ...]
     running: bool
+    imported: int = 0
 
     @property
     def evaluator(self) -> str:
@@ -107,6 +109,7 @@ def study_importance(
         interaction,
         tuple(best_region(members, sign * values, main.top)),
         view.running,
+        len(view.imported),
     )
 
 

@@ -13,6 +13,7 @@ from report_studies import SPACE, Told, tell_study
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.dashboard.notes import study_note
 from slr_tune.errors import SlrTuneError, StudyChanged
 from slr_tune.importing.fit import Misfit, fit
 from slr_tune.importing.history import take_history
@@ -94,6 +95,10 @@ def test_every_view_marks_them(
     page = (studies / "new" / "report.md").read_text()
     assert "3 imported" in page and "failed" not in page.splitlines()[2]
     view = load_study("new")
+    capsys.readouterr()
+    assert slr_tune(["importance", "--study", "new", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["imported"] == 3
+    assert "3 of them were imported (1, 2, 3)" in study_note(view, {})
     assert view.curve(1) == told.curve(0)
     assert view.trials[1].intermediate_values == told.trials[0].intermediate_values
     with pytest.raises(StudyChanged):  # imported runs are something to lose
