@@ -23,6 +23,7 @@ LAYERS = (
     "slr_tune.statistics",
     "slr_tune.space",
     "slr_tune.study",
+    "slr_tune.importing",
     "slr_tune.training",
     "slr_tune.trackers",
     "slr_tune.search",
@@ -45,6 +46,7 @@ BANNED = {
     "slr_tune.space": {"torch", "ray", "optuna"},
     "slr_tune.trackers": {"torch", "ray"},
     "slr_tune.report": {"torch", "ray"},
+    "slr_tune.importing": {"torch", "ray"},
 }
 """What a package must not import beside its layers: trainings work without a search, a wrong file
 is refused at once, and a report over a stored study pays for neither torch nor Ray."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ def run(
     verify: bool = True,
     allow_weak_teacher: bool = False,
     retry_failed: bool = False,
+    history: Sequence[str] = (),
     on_end: str | None = None,
     progress: bool = True,
 ) -> Study:
@@ -63,6 +64,7 @@ def run(
         verify: Whether to begin with the quick checks of `slr-tune verify`.
         allow_weak_teacher: Whether to go on with a teacher that is worse than the baseline student.
         retry_failed: Whether to put failed trials back into the queue first.
+        history: Earlier runs to begin with: studies, or files that `slr-tune import` takes.
         on_end: A command that is run when the search has ended, as "notify-send {study} {best}",
             or an address that gets a JSON text; `slr-tune run --on-end` is the same.
         progress: Whether to show how far it is: on stderr, in a notebook below the cell.
@@ -100,6 +102,7 @@ def run(
         allow_weak_teacher=allow_weak_teacher,
         verify=verify,
         retry_failed=retry_failed,
+        history=tuple(history),
         typed=typed,
     )
     from slr_tune.api.progress import progress_for

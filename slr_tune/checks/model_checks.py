@@ -140,7 +140,9 @@ def _soft_targets(inputs: CheckInputs) -> Finding:
     targets = inputs.soft_targets
     frames = sum(len(targets.probabilities(name)) for name in inputs.data.train.ids)
     wer = targets.facts()["teacher_wer"]
-    found = f"soft targets in {targets.folder}: temperature {targets.temperature:g}, {frames:,} "
+    softened = targets.temperature
+    kind = "logits, any temperature" if softened is None else f"temperature {softened:g}"
+    found = f"soft targets in {targets.folder}: {kind}, {frames:,} "
     found += f"frames of {len(inputs.data.train)} utterances"
     return "PASS", found + ("" if wer is None else f", teacher's dev WER {wer:.2f}"), ""
 

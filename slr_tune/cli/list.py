@@ -28,19 +28,23 @@ def command(storage: str | None, as_json: bool) -> None:
         click.echo("No study yet. slr-tune run distill makes one.", err=True)
         return
     foreign = ("foreign",) if any(study.foreign for study in studies) else ()
+    imported = ("imported",) if any(study.imported for study in studies) else ()
     rows = [
         (
             study.name + (" (running)" if study.running else ""),
             str(sum(study.trials.values())),
             *(str(study.trials.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
             str(study.trials.get("RUNNING", 0) + study.trials.get("WAITING", 0)),
+            *((str(study.imported),) if imported else ()),
             *((str(study.foreign),) if foreign else ()),
             _best(study.best),
             "-" if study.last_written is None else f"{study.last_written:%Y-%m-%d %H:%M}",
         )
         for study in studies
     ]
-    heads = numbers("trials", "complete", "pruned", "failed", "open", *foreign, "best", "written")
+    heads = numbers(
+        "trials", "complete", "pruned", "failed", "open", *imported, *foreign, "best", "written"
+    )
     print_table(Table(texts("study") + heads, rows))
 
 

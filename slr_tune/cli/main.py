@@ -6,6 +6,7 @@ import gc
 import importlib
 import io
 import sys
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -22,8 +23,15 @@ COMMANDS = {
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
+    "import": "Take results that exist into a study.",
+    "enqueue": "Add a configuration to a study by hand.",
+    "stop": "End a search, or one of its trials.",
+    "note": "Write a note on a study or a trial.",
+    "export": "Write the trials of a study into a file.",
     "move": "Move a study to another database.",
     "clean": "Remove files that nobody needs.",
+    "delete": "Delete a trial, or a whole study.",
+    "adopt": "Make another program's checkpoint or logits ours.",
     "report": "Say what a study found, on one page.",
     "importance": "Say which parameters matter.",
     "dashboard": "Look at the studies in a browser.",
@@ -57,7 +65,8 @@ class LazyGroup(click.Group):
         """Imports a command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"slr_tune.cli.{cmd_name.replace('-', '_')}")
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"slr_tune.cli.{name}{'_' * iskeyword(name)}")
         command: click.Command = module.command
         return command
 

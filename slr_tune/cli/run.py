@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     "slr-tune run search_spaces/distill.yaml",
     "slr-tune run distill --trials 60",
     "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
+    "slr-tune run search_spaces/distill.yaml --study wider --from libras-distill",
 )
 @space_argument
 @click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
@@ -57,6 +58,13 @@ if TYPE_CHECKING:
     help="What to do at the end: 'notify-send {study} {best}', or an address that gets JSON. "
     "Also {status} (done, stopped, failed), {trial}, {trials}, {metric}, {folder}, {error}.",
 )
+@click.option(
+    "--from",
+    "history",
+    multiple=True,
+    metavar="RUNS",
+    help="Begin with what earlier runs found: a study, or any file that slr-tune import takes.",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -73,6 +81,7 @@ def command(
     verify: bool,
     retry_failed: bool,
     on_end: str | None,
+    history: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -96,13 +105,15 @@ def command(
     )
     if dry_run:
         from slr_tune.checks.verify import told_estimate
+        from slr_tune.importing.history import history_lines
 
+        earlier = history_lines(spec, history, storage)
         text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
         if as_json:
-            echo_json({**_plan(spec), "estimate": figures})
+            echo_json({**_plan(spec), "estimate": figures, "history": earlier})
         else:
             indented = text.replace("\n", "\n  ")
-            click.echo(f"{_plan_text(spec)}\nestimate: {indented}")
+            click.echo("\n".join([_plan_text(spec), f"estimate: {indented}", *earlier]))
         return 0
     from slr_tune.api.running import run_options
 
@@ -113,6 +124,7 @@ def command(
         verify=verify,
         retry_failed=retry_failed,
         typed=_typed(),
+        history=history,
     )
     return _search(spec, options, as_json=as_json, on_end=on_end)
 
@@ -187,10 +199,10 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
     view = found.view
     if outcome.started == 0 and not outcome.interrupted:
         tell(
-            f"Study {spec.study!r} has its {len(view.trials)} trials already; nothing to do. "
-            f"For more: --trials {len(view.trials) + 6}"
+            f"Study {spec.study!r} has its {len(view.run_here)} trials already; nothing to do. "
+            f"For more: --trials {len(view.run_here) + 6}"
         )
-        failed = sum(trial.state.name == "FAIL" for trial in view.trials)
+        failed = sum(trial.state.name == "FAIL" for trial in view.run_here)
         if failed:
             tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
     if as_json:

@@ -57,7 +57,8 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
 
     if as_json:
         rows = [trial_row(trial) for trial in (*view.trials, *view.foreign)]
-        echo_json({**summarise(view), "running": view.running, "rows": rows})
+        notes = {"notes": view.notes}
+        echo_json({**summarise(view), "running": view.running, **notes, "rows": rows})
         return
     click.echo(summary_text(view))
     more = budget_value(view)
@@ -78,7 +79,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
                 str(row["number"]),
                 metric_text(row["value"], metric),
                 str(row["epochs"]),
-                row["ended_by"] or row["state"].lower(),
+                (row["ended_by"] or row["state"].lower()) + ", imported" * bool(row["imported"]),
                 *(setting_cell(values.get(name)) for name in names),
             )
         )
@@ -86,6 +87,9 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     print_table(Table(heads, cells), wrap=False)
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
+    for key, texts in view.notes.items():
+        for text in texts:
+            click.echo(f"note{f' on trial {key}' if key else ''}: {text}")
 
 
 def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
@@ -97,7 +101,8 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     folder = view.own_folder(number)
     curve = view.curve(number)
     if as_json:
-        echo_json({**row, "folder": str(folder), "curve": curve})
+        notes = view.notes.get(str(number), [])
+        echo_json({**row, "folder": str(folder), "notes": notes, "curve": curve})
         return
     error = row.pop("error")
     shown = {**row, "folder": str(folder)}
@@ -106,5 +111,7 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     for point in curve:
         value = metric_text(point.get(metric, float("nan")), metric)
         click.echo(f"epoch {point['epoch']:3d}  {metric} {value}")
+    for text in view.notes.get(str(number), ()):
+        click.echo(f"note: {text}")
     if error:
         click.echo(f"error:\n{error}")

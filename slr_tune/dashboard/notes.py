@@ -15,7 +15,13 @@ from slr_tune.study.commands import command_line
 from slr_tune.study.folders import study_folder
 from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import record_of
-from slr_tune.study.summary import flat, foreign_text, searched_values, summarise
+from slr_tune.study.summary import (
+    flat,
+    foreign_text,
+    imported_text,
+    searched_values,
+    summarise,
+)
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text, setting_text
 from trainables.files.atomic import replace_file
@@ -65,7 +71,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
         f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
         _result(view, facts),
-        *filter(None, [foreign_text(view)]),
+        *filter(None, [imported_text(view), foreign_text(view)]),
     ]
     if spec.baseline:
         lines.append(f"**Baseline** (trial 0): {_listed(flat(spec.baseline))}.")
@@ -133,6 +139,7 @@ _WORDS = {
     "max_epochs": "ran to the last epoch",
     "patience": "ended by patience",
     "asha": "stopped by ASHA",
+    "cut_short": "imported, with fewer epochs",
     "running": "running",
     "waiting": "waiting",
 }

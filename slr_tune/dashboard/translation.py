@@ -92,5 +92,6 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
         "parameters": record.parameters,
         "checkpoint": record.checkpoint,
         "error": record.error,
+        "imported from": record.imported,
     }
     return {**{key: value for key, value in told.items() if value is not None}, **others}

@@ -14,6 +14,7 @@ from slr_tune.space.yaml_reader import parse_value
 from slr_tune.space.yaml_tree import SourcePlace
 from slr_tune.study.folders import cache_root
 from slr_tune.study.manifest import FILE
+from slr_tune.study.record import record_of
 from slr_tune.study.view import load_study
 from trainables.data import Dataset, open_dataset, prepare
 from trainables.data.config import as_written
@@ -120,6 +121,14 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
         trial = view.trial(trial).number
     path = view.own_folder(trial) / _BEST
     if not path.is_file():
+        record = record_of(view.trial(trial))
+        if record is not None and record.imported is not None:
+            raise CheckpointError(
+                f"trial {trial} of study {name!r} was imported from {record.imported}: its weights "
+                "are not here",
+                hint="Name a trial that this study ran with --trial, slr-tune confirm trains it "
+                "anew, or slr-tune adopt takes its checkpoint.",
+            )
         raise CheckpointError(
             f"trial {trial} of study {name!r} has no checkpoint: it ended before its first epoch"
         )

@@ -46,6 +46,7 @@ class StudyImportance:
         regions: Where the best trials lie.
         best: Numbers of the best trials, the best first.
         running: Whether a driver was at work on the study.
+        imported: Number of the study's trials that were run elsewhere.
     """
 
     study: str
@@ -61,6 +62,7 @@ class StudyImportance:
     regions: tuple[Region, ...]
     best: tuple[int, ...]
     running: bool
+    imported: int = 0
 
     @property
     def evaluator(self) -> str:
@@ -112,6 +114,7 @@ def study_importance(
         tuple(best_region(variables, np.array(best, dtype=np.int64))),
         tuple(view.trials[place].number for place in best),
         view.running,
+        len(view.imported),
     )
 
 

@@ -35,6 +35,7 @@ ENDINGS = {
     "patience": Ending("ended by patience", "#009E73", "solid", "diamond", "D"),
     "asha": Ending("stopped by ASHA", "#8A929C", "dot", "x-thin-open", "x"),
     "running": Ending("still running", "#E69F00", "dash", "triangle-up", "^"),
+    "imported": Ending("imported", "#56B4E9", "longdash", "square", "s"),
     "failed": Ending("failed", "#D55E00", "dashdot", "cross", "P"),
 }
 """Ways to end, in the order of a legend. Colours of Okabe and Ito 2008."""

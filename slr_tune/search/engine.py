@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
+from slr_tune.importing.history import take_history
 from slr_tune.search.progress import Progress
 from slr_tune.search.recorder import Recorder
 from slr_tune.space import StudySpec
@@ -49,6 +52,7 @@ class RunOptions:
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
+        history: Where earlier runs are that the study begins with, see `importing.open_source`.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -58,6 +62,7 @@ class RunOptions:
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
     retry_failed: bool = False
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
             )
+        for line in take_history(store, options.history, options.storage):
+            progress.message(line)
         recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
@@ -125,8 +132,17 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
             if known:
                 _check(spec, options, progress)
             with interrupt_flag(progress.message) as asked:
+                lock.stop_asked = partial(_stop, asked, progress)
                 run = _Run(store, lock, presence, options, progress, asked, mirror)
                 return run.execute(data, recovery)
+
+
+def _stop(asked: StopRequest, progress: Progress) -> None:
+    """Somebody typed `slr-tune stop`: as after SIGTERM. Called in the heartbeat's thread."""
+    if not asked.is_set():
+        asked.number = signal.SIGTERM
+        asked.set()
+        progress.message("Stopping, as slr-tune stop asks: storing what is done")
 
 
 def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:

@@ -53,7 +53,7 @@ class Progress:
     def watch(self, store: StudyStore) -> None:
         """Shows this study from now on; time left is estimated from what happens from now on."""
         self._store = store
-        trials = store.trials
+        trials = store.own_trials
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
         self._epochs_before = _epochs(trials)
         self._start = time.monotonic()
@@ -64,7 +64,7 @@ class Progress:
         if self._store is None or (now < self._next_draw and not force):
             return
         self._next_draw = now + _DRAW_SECONDS
-        trials = self._store.trials
+        trials = self._store.own_trials
         for trial in trials:
             if trial.state.is_finished() and trial.number not in self._told:
                 self._told.add(trial.number)

@@ -111,3 +111,8 @@ def with_level(values: Mapping[str, Any], name: str, level: Any) -> dict[str, An
     changed = without(values, [path])
     put(changed, path, level)
     return changed
+
+
+def setting_names(plain: Mapping[str, Any]) -> list[str]:
+    """Dotted names of everything in a nested mapping that is no mapping itself."""
+    return [".".join(map(str, path)) for path in leaves(plain)]

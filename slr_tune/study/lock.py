@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +43,14 @@ _drivers = sa.Table(
     sa.Column("heartbeat", sa.DateTime, nullable=False),
 )
 
+_stops = sa.Table(
+    "slr_tune_stop",
+    _metadata,
+    sa.Column("study", sa.String(255), primary_key=True),
+    sa.Column("token", sa.String(64), nullable=False),
+)
+"""Drivers that somebody asked to stop, by their token: the next driver is not meant."""
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -67,6 +75,7 @@ class StudyLock:
     Attributes:
         lost: Set when another driver took the study over, which happens when this process was
             suspended for over a minute. Whoever writes must look at it before each write.
+        stop_asked: Called once when somebody asked this driver to stop; None asks nobody.
         idle_seconds: Time since the last sign of life of whoever held the study before; 0 where
             nobody did.
     """
@@ -79,6 +88,7 @@ class StudyLock:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost = threading.Event()
+        self.stop_asked: Callable[[], None] | None = None
         self.idle_seconds = 0.0
 
     def acquire(self) -> None:
@@ -148,12 +158,20 @@ class StudyLock:
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount == 1
 
+    def _is_asked(self) -> bool:
+        mine = _stops.c.study == self._study, _stops.c.token == self._token
+        with self._engine.connect() as connection:
+            return connection.execute(sa.select(_stops).where(*mine)).first() is not None
+
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
             try:
                 if not self._update():
                     self.lost.set()
                     return
+                if self.stop_asked is not None and self._is_asked():
+                    self.stop_asked()
+                    self.stop_asked = None
             except SQLAlchemyError:
                 # The writer meets the same dead database and says so.
                 continue
@@ -202,10 +220,30 @@ def drivers(engine: Engine) -> list[Driver]:
             return []
 
 
+def ask_to_stop(engine: Engine, study: str) -> Driver | None:
+    """Asks the driver of a study to store what is done and end; it looks every few seconds.
+
+    Returns:
+        The driver; None where none is at work.
+    """
+    make_table(engine)
+    with engine.begin() as connection:
+        query = sa.select(_drivers, _now(engine).label("now")).where(_drivers.c.study == study)
+        found = connection.execute(query).first()
+        driver = None if found is None else _driver(found._mapping)
+        if found is None or driver is None or not driver.alive:
+            return None
+        connection.execute(sa.delete(_stops).where(_stops.c.study == study))
+        connection.execute(sa.insert(_stops).values(study=study, token=found.token))
+    return driver
+
+
 def forget_driver(engine: Engine, study: str) -> None:
     """Deletes what a database knows of a study's drivers, once the study is no longer there."""
+    make_table(engine)
     with engine.begin() as connection:
-        connection.execute(sa.delete(_drivers).where(_drivers.c.study == study))
+        for table in (_drivers, _stops):
+            connection.execute(sa.delete(table).where(table.c.study == study))
 
 
 def make_table(engine: Engine) -> None:

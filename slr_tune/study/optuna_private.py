@@ -86,6 +86,42 @@ def forget_values(engine: Engine, key: int) -> None:
         connection.execute(sa.delete(values).where(values.c.trial_id == key))
 
 
+def end_trial(engine: Engine, key: int, record: Mapping[str, Any]) -> bool:
+    """Ends a trial that waits or runs as FAIL, record and state in one piece.
+
+    Returns:
+        Whether it was still open.
+    """
+    attributes = _tables["trial_user_attributes"]
+    mine = attributes.c.trial_id == key, attributes.c.key == RECORD
+    is_open = _trials.c.state.in_((TrialState.RUNNING, TrialState.WAITING))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    end = sa.update(_trials).where(_trials.c.trial_id == key, is_open)
+    with engine.begin() as connection:
+        if connection.execute(end.values(state="FAIL", datetime_complete=now)).rowcount != 1:
+            return False
+        connection.execute(sa.delete(attributes).where(*mine))
+        text = json.dumps(dict(record))
+        connection.execute(sa.insert(attributes).values(trial_id=key, key=RECORD, value_json=text))
+    return True
+
+
+def empty_trial(engine: Engine, key: int, record: Mapping[str, Any]) -> None:
+    """Takes everything from a trial but its number, and says so in its record.
+
+    Its row stays: Optuna numbers the next trial by counting rows, and would give a number twice.
+    """
+    attributes = _tables["trial_user_attributes"]
+    parts = ("trial_params", "trial_values", "trial_intermediate_values")
+    with engine.begin() as connection:
+        for table in (*map(_tables.__getitem__, parts), attributes):
+            connection.execute(sa.delete(table).where(table.c.trial_id == key))
+        text = json.dumps(dict(record))
+        connection.execute(sa.insert(attributes).values(trial_id=key, key=RECORD, value_json=text))
+        mine = sa.update(_trials).where(_trials.c.trial_id == key)
+        connection.execute(mine.values(state="FAIL"))
+
+
 class StudyCounts(NamedTuple):
     """What a list says of a study.
 
@@ -97,6 +133,7 @@ class StudyCounts(NamedTuple):
         attributes: Names of the study's attributes.
         foreign: Trials that `states` and `best` leave out: they are finished, and have no record
             that says how. Only studies with the record's attribute leave any out.
+        imported: Trials among `states` that were run elsewhere.
     """
 
     name: str
@@ -105,6 +142,7 @@ class StudyCounts(NamedTuple):
     last_written: datetime | None
     attributes: frozenset[str]
     foreign: int = 0
+    imported: int = 0
 
 
 def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
@@ -165,6 +203,7 @@ def count_studies(engine: Engine) -> list[StudyCounts]:
         attributes = _nested(connection.execute(keys), lambda: None)
         states, times, foreign = _count_states(connection)
         best = _best_values(connection)
+        imported = _count_imported(connection)
     return [
         StudyCounts(
             name,
@@ -173,6 +212,7 @@ def count_studies(engine: Engine) -> list[StudyCounts]:
             _local(max(times.get(study, ()), default=None)),
             frozenset(attributes.get(study, ())),
             foreign.get(study, 0),
+            imported.get(study, 0),
         )
         for study, name in names
     ]
@@ -187,6 +227,7 @@ def _count_states(
     groups = head.study_id, head.state, own
     moments = sa.func.max(head.datetime_start), sa.func.max(head.datetime_complete)
     query = sa.select(*groups, sa.func.count(), *moments).group_by(*groups)
+    query = query.where(~_record_has('%"ended_by": "deleted"%'))
     states: dict[int, dict[str, int]] = defaultdict(dict)
     times: dict[int, list[datetime]] = defaultdict(list)
     foreign: dict[int, int] = defaultdict(int)
@@ -210,6 +251,23 @@ def _is_own() -> sa.ColumnElement[bool]:
     )
     open_states = (TrialState.RUNNING, TrialState.WAITING)
     return sa.or_(_trials.c.state.in_(open_states), _trials.c.study_id.not_in(with_record), told)
+
+
+def _record_has(pattern: str) -> sa.ColumnElement[bool]:
+    """Whether a trial's record, a JSON text, is like a pattern."""
+    attributes = _tables["trial_user_attributes"]
+    return sa.exists().where(
+        attributes.c.trial_id == _trials.c.trial_id,
+        attributes.c.key == RECORD,
+        attributes.c.value_json.like(pattern),
+    )
+
+
+def _count_imported(connection: Connection) -> dict[int, int]:
+    """As `record.is_imported` tells it, by the database."""
+    query = sa.select(_trials.c.study_id, sa.func.count()).group_by(_trials.c.study_id)
+    found = connection.execute(query.where(_record_has('%"imported": "%')))
+    return {study: count for study, count in found}
 
 
 def _best_values(connection: Connection) -> dict[int, float]:

@@ -10,13 +10,19 @@ from optuna.trial import FrozenTrial, TrialState
 
 ATTRIBUTE = "slr"
 SCHEMA = 1
+DELETED = "deleted"
+"""How a trial ended of which only the number is kept, so that no other takes it."""
 
 _STATES = {
     **dict.fromkeys(("max_epochs", "patience"), TrialState.COMPLETE),
-    "asha": TrialState.PRUNED,
+    **dict.fromkeys(("asha", "cut_short"), TrialState.PRUNED),
     **dict.fromkeys(("nan", "error", "oom", "killed", "timeout", "aborted"), TrialState.FAIL),
+    "deleted": TrialState.FAIL,
 }
-"""Reasons for the end of a trial, each with Optuna's state for it."""
+"""Reasons for the end of a trial, each with Optuna's state for it.
+
+`cut_short` is of imported runs alone: they had fewer epochs than a trial of the study may have.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class TrialRecord:
         attempt_epoch: Epochs that were stored when `attempts` was last reset.
         rungs: Arrivals at ASHA's rungs, by epoch.
         facts: What else the run told: remedies, device.
+        imported: Where a trial was read that this study did not run; None for its own.
         schema: Version of this layout.
     """
 
@@ -77,6 +84,7 @@ class TrialRecord:
     attempt_epoch: int = 0
     rungs: tuple[RungEntry, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    imported: str | None = None
     schema: int = SCHEMA
 
     @property
@@ -135,6 +143,16 @@ def is_foreign(trial: FrozenTrial) -> bool:
     """
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
     return trial.state.is_finished() and not stored.get("ended_by")
+
+
+def is_imported(trial: FrozenTrial) -> bool:
+    """Whether a trial is an earlier run that this study took over; `count_studies` counts alike."""
+    return bool((trial.user_attrs.get(ATTRIBUTE) or {}).get("imported"))
+
+
+def is_deleted(trial: FrozenTrial) -> bool:
+    """Whether somebody deleted the trial: its number is all that is left of it."""
+    return (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by") == DELETED
 
 
 def ended_by(trial: FrozenTrial) -> str:

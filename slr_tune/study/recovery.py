@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.study.optuna_private import reopen_trials, trial_key
-from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.record import ATTRIBUTE, is_deleted, is_imported, record_of
 from slr_tune.study.store import LiveTrial, StudyStore, is_known
 
 LONG_ENOUGH = 2.0
@@ -82,7 +82,8 @@ def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
         return ()
     loaded = optuna.load_study(study_name=study, storage=storage)
     failed = loaded.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    found = [(trial, record) for trial in failed if (record := record_of(trial)) is not None]
+    mine = [t for t in failed if not (is_imported(t) or is_deleted(t))]
+    found = [(trial, record) for trial in mine if (record := record_of(trial)) is not None]
     reopen_trials(storage.engine, [trial_key(trial) for trial, _ in found])
     for trial, record in found:
         fresh = replace(record, ended_by=None, error=None, attempts=0)
@@ -92,7 +93,8 @@ def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
 
 def epoch_seconds(trials: Iterable[FrozenTrial]) -> list[float]:
     """Seconds of an epoch, by trial, of those whose records say so."""
-    records = filter(None, map(record_of, trials))
+    # Runs of elsewhere say nothing of this machine.
+    records = filter(None, (record_of(trial) for trial in trials if not is_imported(trial)))
     return [one.seconds / one.epochs for one in records if one.epochs and one.seconds > 0]
 
 

@@ -33,7 +33,9 @@ from slr_tune.study.record import (
     TrialRecord,
     begun_anew,
     epochs_run,
+    is_deleted,
     is_foreign,
+    is_imported,
     record_of,
     state_for,
 )
@@ -107,8 +109,12 @@ class StudyStore:
 
     @property
     def own_trials(self) -> list[FrozenTrial]:
-        """Those that no other tool added or ended: the trials that were asked for."""
-        return [trial for trial in self.trials if not is_foreign(trial)]
+        """The trials that were asked for: none that was imported, deleted, or is foreign."""
+        return [
+            trial
+            for trial in self.trials
+            if not (is_foreign(trial) or is_imported(trial) or is_deleted(trial))
+        ]
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""
@@ -343,7 +349,9 @@ def _has_epochs(study: Study, name: str) -> bool:
     """Whether any epoch of a study is stored, in the database or on disk."""
     trials = study.get_trials(deepcopy=False)
     return any(
-        trial.intermediate_values or any(trial_folder(name, trial.number).glob("c*/*.pt"))
+        trial.intermediate_values
+        or is_imported(trial)
+        or any(trial_folder(name, trial.number).glob("c*/*.pt"))
         for trial in trials
     )
 

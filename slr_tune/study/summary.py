@@ -31,12 +31,13 @@ def summarise(view: StudyView) -> dict[str, Any]:
         "states": dict(Counter(trial.state.name for trial in view.trials)),
         "ended_by": dict(Counter(map(ended_by, view.trials))),
         "foreign": [trial.number for trial in view.foreign],
+        "imported": [trial.number for trial in view.imported],
         "best": None if best is None else trial_row(best),
         "baseline": None if baseline is None else trial_row(baseline),
         "difference": difference,
-        "epochs": sum(map(epochs_run, view.trials)),
-        "epochs_unpruned": len(view.trials) * view.spec.budget.max_epochs,
-        "seconds": round(sum(_seconds(trial) for trial in view.trials), 1),
+        "epochs": sum(map(epochs_run, view.run_here)),
+        "epochs_unpruned": len(view.run_here) * view.spec.budget.max_epochs,
+        "seconds": round(sum(_seconds(trial) for trial in view.run_here), 1),
     }
 
 
@@ -83,7 +84,17 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
     if open_ones:
         parts.append(f"{open_ones} not finished")
     said = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
-    return f"{said} {foreign_text(view)}".rstrip()
+    return " ".join(filter(None, (said, imported_text(view), foreign_text(view))))
+
+
+def imported_text(view: StudyView) -> str:
+    """What is said of trials that were run elsewhere; empty without."""
+    found = view.imported
+    if not found:
+        return ""
+    some = "1 of them was" if len(found) == 1 else f"{len(found)} of them were"
+    numbers = ", ".join(str(trial.number) for trial in found[:10])
+    return f"{some} imported ({numbers}{', ...' if len(found) > 10 else ''})."
 
 
 def foreign_text(view: StudyView) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,8 +18,17 @@ from slr_tune.space import StudySpec
 from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
+from slr_tune.study.notes import read_notes
 from slr_tune.study.optuna_private import count_studies, read_trials
-from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, record_of
+from slr_tune.study.record import (
+    ATTRIBUTE,
+    ended_by,
+    epochs_run,
+    is_deleted,
+    is_foreign,
+    is_imported,
+    record_of,
+)
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
@@ -39,6 +49,7 @@ class StudyView:
             drawn looks at them.
         recogniser: Whether its runs are recognisers, built in or derived from one. The study says
             so: who looks at it runs no code of it.
+        notes: What people wrote of the study (key "") and of its trials (their numbers).
     """
 
     spec: StudySpec
@@ -48,6 +59,17 @@ class StudyView:
     id: str | None = None
     foreign: tuple[FrozenTrial, ...] = ()
     recogniser: bool = True
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def imported(self) -> list[FrozenTrial]:
+        """Trials that were run elsewhere and taken over; `trials` holds them too."""
+        return [trial for trial in self.trials if is_imported(trial)]
+
+    @property
+    def run_here(self) -> list[FrozenTrial]:
+        """Trials that this study ran itself: what was asked for, and what it cost."""
+        return [trial for trial in self.trials if not is_imported(trial)]
 
     @property
     def minimizes(self) -> bool:
@@ -131,19 +153,21 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
         StudyError: It is not this project's.
     """
     study_id = database.get_study_id_from_name(name)
-    stored = database.get_study_user_attrs(study_id).get(ATTRIBUTE)
+    attributes = database.get_study_user_attrs(study_id)
+    stored = attributes.get(ATTRIBUTE)
     if stored is None:
         raise StudyError(f"study {name!r} was not made by slr-tune")
     check_schema(name, stored)
-    found = read_trials(database.engine, study_id)
+    found = [one for one in read_trials(database.engine, study_id) if not is_deleted(one)]
     trials = [trial for trial in found if not is_foreign(trial)]
     foreign = tuple(trial for trial in found if is_foreign(trial))
+    here = sum(not is_imported(trial) for trial in trials)
     spec = StudySpec.from_identity(
-        stored["identity"], trials=max(1, len(trials)), latest=stored.get("latest")
+        stored["identity"], trials=max(1, here), latest=stored.get("latest")
     )
     recogniser = bool(stored.get("recogniser", spec.trainable in BUILT_IN_NAMES))
-    folder = study_folder(name)
-    return StudyView(spec, trials, driver, folder, stored.get("id"), foreign, recogniser)
+    folder, notes = study_folder(name), read_notes(attributes)
+    return StudyView(spec, trials, driver, folder, stored.get("id"), foreign, recogniser, notes)
 
 
 @dataclass(frozen=True)
@@ -159,6 +183,7 @@ class StudyLine:
         running: Whether a driver is at work on it.
         ours: Whether slr-tune made it.
         foreign: Number of trials that another tool added or ended.
+        imported: Number of trials that were run elsewhere; `trials` counts them too.
     """
 
     name: str
@@ -168,6 +193,7 @@ class StudyLine:
     running: bool
     ours: bool
     foreign: int = 0
+    imported: int = 0
 
 
 def list_studies(storage: str | None = None) -> list[StudyLine]:
@@ -191,6 +217,7 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
                 one.name in running,
                 ATTRIBUTE in one.attributes,
                 one.foreign,
+                one.imported,
             )
             for one in counts
         ]
@@ -227,4 +254,5 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "config": None if record is None else dict(record.config),
         "checkpoint": None if record is None else record.checkpoint,
         "error": None if record is None else record.error,
+        "imported": None if record is None else record.imported,
     }

@@ -209,6 +209,12 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
     view = load_study(teacher.value, storage)
     best = view.best()
     record = None if best is None else record_of(best)
+    if best is not None and record is not None and record.imported is not None:
+        raise SlrTuneError(
+            f"the best of study {teacher.value!r}, which is to give the teacher, is trial "
+            f"{best.number}, imported from {record.imported}: its weights are not here",
+            hint="slr-tune adopt takes its checkpoint; then teacher: {checkpoint: PATH}.",
+        )
     if best is None or record is None or record.checkpoint is None:
         raise SlrTuneError(
             f"study {teacher.value!r}, which is to give the teacher, has no finished trial",
@@ -223,7 +229,8 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
 
     facts = SoftTargets(folder).facts()
     wer = math.nan if facts["teacher_wer"] is None else float(facts["teacher_wer"])
-    tell(f"Soft targets loaded: their teacher's dev WER is {wer:.2f}")
+    known = "not known" if math.isnan(wer) else f"{wer:.2f}"
+    tell(f"Soft targets loaded: their teacher's dev WER is {known}")
     if reference is not None and wer > reference:
         tell(
             f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "

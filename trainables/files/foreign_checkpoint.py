@@ -24,6 +24,9 @@ _NEEDED = (
     "vocabulary, feature_size, epoch and best_wer, in tensors and plain values; "
     "trainables.files.checkpoint.save_checkpoint writes one."
 )
+_ADOPT = "slr-tune adopt FILE --config CONFIG --as teacher makes one of another program's weights."
+_ADOPTED = ("state_dict", "torch file", "safetensors")
+"""Words of what `slr-tune adopt` may take."""
 _SHOWN = 6
 
 
@@ -40,7 +43,8 @@ def foreign_checkpoint(path: Path, content: Any = None) -> CheckpointError | Non
     kind = _described(content) if content is not None else _kind(path)
     if kind is None:
         return None
-    return CheckpointError(f"{path} is no checkpoint of slr-tune, but {kind}", hint=_NEEDED)
+    hint = f"{_ADOPT} {_NEEDED}" if any(word in kind for word in _ADOPTED) else _NEEDED
+    return CheckpointError(f"{path} is no checkpoint of slr-tune, but {kind}", hint=hint)
 
 
 def foreign_objects(path: Path) -> CheckpointError:
@@ -53,7 +57,7 @@ def foreign_objects(path: Path) -> CheckpointError:
         return CheckpointError(
             f"{path} is no checkpoint of slr-tune, but a torch file of another program with numpy "
             "values in it",
-            hint=f"Save numbers as float(x) and arrays as tensors. {_NEEDED}",
+            hint=f"{_ADOPT} Or save numbers as float(x) and arrays as tensors. {_NEEDED}",
         )
     shown = ", ".join(names[:_SHOWN])
     of = f" ({shown})" if shown else ""

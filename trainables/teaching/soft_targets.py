@@ -1,12 +1,14 @@
-"""A teacher's soft targets on disk: softmax(logits / T) of every utterance, in safetensors.
+"""A teacher's answers on disk, in safetensors: softmax(logits / T) of every utterance, or logits.
 
 ```
 <folder>/<split>.json               temperature, top-k, vocabulary, hashes; written last
 <folder>/<split>-00000.safetensors  "<id>": probabilities float32 (T', C)
                                     with top-k "<id>" (T', K) and "<id>/classes" int32 (T', K)
+                                    with temperature null, format 2: logits float32 (T', C)
 ```
 Whoever has the files needs neither the teacher nor its framework. A distillation reads them in
-place of a live teacher, at the temperature that they were softened with.
+place of a live teacher, at the temperature that they were softened with; logits, which `slr-tune
+adopt` writes from another program's, at any.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from trainables.files.stored_model import file_hash, vocabulary_difference
 from trainables.teaching.rounding import Arrays
 
 FORMAT_VERSION = 1
+LOGITS_VERSION = 2
+"""Of logits: a version that knows only soft targets would take them for probabilities."""
 Probabilities = NDArray[np.float32]
 
 
@@ -52,15 +56,16 @@ class SoftTargets:
             ) from None
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(f"soft targets {path} are damaged: {error!r}") from error
-        if version != FORMAT_VERSION:
+        if version not in (FORMAT_VERSION, LOGITS_VERSION):
             raise DataError(
-                f"soft targets {path} have format {version}, this version reads {FORMAT_VERSION}"
+                f"soft targets {path} have format {version}, this version reads {LOGITS_VERSION}"
             )
 
     @property
-    def temperature(self) -> float:
-        """What the logits were divided by."""
-        return float(self._index["temperature"])
+    def temperature(self) -> float | None:
+        """What the logits were divided by; None of logits, which any temperature may soften."""
+        stored = self._index["temperature"]
+        return None if stored is None else float(stored)
 
     def facts(self) -> dict[str, Any]:
         """What the teacher was."""
@@ -92,12 +97,12 @@ class SoftTargets:
                 "truncate_frames changes those",
                 hint="Switch it off, or use the teacher itself.",
             )
-        schedule = config.temperature
-        if schedule.schedule != "constant" or schedule.start != self.temperature:
+        schedule, softened = config.temperature, self.temperature
+        if softened is not None and (schedule.schedule, schedule.start) != ("constant", softened):
             raise ConfigError(
-                f"{where}: they were softened at temperature {self.temperature:g}, the run's "
+                f"{where}: they were softened at temperature {softened:g}, the run's "
                 f"schedule is {schedule.schedule} from {schedule.start:g}",
-                hint=f"Use temperature: {{schedule: constant, start: {self.temperature:g}}}, write "
+                hint=f"Use temperature: {{schedule: constant, start: {softened:g}}}, write "
                 "them anew with another --temperature, or use the teacher itself.",
             )
         if config.subsampling != self._index["subsampling"]:
@@ -126,14 +131,18 @@ class SoftTargets:
         self._ids = data.train.ids
 
     def of(self, index: int) -> Arrays:
-        """Logits (T', C) of an utterance that soften to its targets at their temperature."""
+        """Logits (T', C) of an utterance; of targets, those that soften to them."""
         probabilities = self.probabilities(self._ids[index])
+        if self.temperature is None:
+            return [probabilities]
         smallest = np.finfo(np.float32).tiny  # of a class that the teacher ruled out
         logits = self.temperature * np.log(np.maximum(probabilities, smallest))
         return [logits.astype(np.float32)]
 
     def probabilities(self, name: str) -> Probabilities:
         """Soft targets float32 (T', C) of an utterance; what top-k left out is shared evenly.
+
+        Where the temperature is None they are logits.
 
         Raises:
             DataError: The file is missing or damaged.

@@ -29,6 +29,7 @@ def write_importance(found: StudyImportance, folder: Path) -> list[Path]:
 def importance_page(found: StudyImportance) -> Page:
     """All that the command says."""
     state = "; the study is running, this is its state so far" if found.running else ""
+    elsewhere = f"; {found.imported} of the study's trials were imported" * bool(found.imported)
     verdict = sentences.verdict(found)
     parts = [*illustrated_parts(found), _summary(found)]
     parts.append(Part("", [n for n in sentences.notes(found) if n != verdict], formats=TERMINAL))
@@ -39,7 +40,7 @@ def importance_page(found: StudyImportance) -> Page:
     return Page(
         title=f"{found.study}: which parameters matter",
         subtitle=f"{found.evaluator} of {found.metric} at epoch {found.main.epoch}, "
-        f"{found.main.trials} trials{state}",
+        f"{found.main.trials} trials{elsewhere}{state}",
         verdict=verdict,
         parts=parts,
     )

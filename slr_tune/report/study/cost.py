@@ -35,7 +35,7 @@ def costs(study: StudyData) -> list[Cost]:
     """One entry for each way to end that occurred, in the order of the legend."""
     length = study.view.spec.budget.max_epochs
     found = []
-    for key, _, members in by_ending(study.trials):
+    for key, _, members in by_ending([t for t in study.trials if not t.imported]):
         epochs = sum(trial.epochs for trial in members)
         # What has not ended, and what failed, saved nothing.
         saved = len(members) * length - epochs if key in ("asha", "patience") else 0
@@ -79,8 +79,8 @@ def cost_part(study: StudyData) -> Part | None:
 
 def _elapsed(study: StudyData) -> str:
     """From the first trial's start to the last one's end, pauses included; empty before that."""
-    began = [t.datetime_start for t in study.view.trials if t.datetime_start]
-    ended = [t.datetime_complete for t in study.view.trials if t.datetime_complete]
+    began = [t.datetime_start for t in study.view.run_here if t.datetime_start]
+    ended = [t.datetime_complete for t in study.view.run_here if t.datetime_complete]
     seconds = (max(ended) - min(began)).total_seconds() if began and ended else 0.0
     return f", {duration(seconds)} from first start to last end" if seconds > 0 else ""
 

@@ -111,7 +111,7 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
 
 def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     traces: list[Trace] = []
-    for key in ("asha", "failed", "running", "patience", "max_epochs"):
+    for key in ("asha", "failed", "imported", "running", "patience", "max_epochs"):
         members = [trial for trial in drawn if trial.ending == key]
         if members:
             traces.append(_bundle(members, key, 0.5 if len(drawn) >= 60 and key == "asha" else 1.0))

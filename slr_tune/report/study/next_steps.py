@@ -126,11 +126,11 @@ def _baseline_won(study: StudyData) -> list[Advice]:
         f"Nothing in {len(study.trials)} trials beat the baseline: ask for more trials, or search "
         "a narrower space around it."
     )
-    return [Advice("baseline won", text, _more(study, 2 * len(study.trials)))]
+    return [Advice("baseline won", text, _more(study, 2 * len(study.view.run_here)))]
 
 
 def _edges(study: StudyData) -> list[Advice]:
-    """One new study that widens all of them."""
+    """One new study that widens all of them, and begins with what this one found."""
     found = edges(study)
     if not found:
         return []
@@ -142,7 +142,8 @@ def _edges(study: StudyData) -> list[Advice]:
         f"{unit}: widen it to {number(edge.wider)}."
         for edge in found
     ]
-    command = _new_study(study, "wider", {"--set": [edge.setting for edge in found]})
+    wider = {"--set": [edge.setting for edge in found], "--from": study.view.spec.study}
+    command = _new_study(study, "wider", wider)
     return [Advice("edge", " ".join(texts), command)]
 
 

@@ -55,6 +55,13 @@ def overview_parts(study: StudyData) -> list[Part]:
     found = [_confirmed_part(study)] if study.confirmed else []
     if study.best is not None:
         found.append(_best_part(study, study.best))
+    if study.view.notes:
+        notes = [
+            (f"Trial {key}: {text}" if key else text, "")
+            for key, texts in study.view.notes.items()
+            for text in texts
+        ]
+        found.append(Part("Notes", [Bullets(notes)]))
     if steps := next_steps(study):
         lines = Bullets([(step.text, step.command) for step in steps])
         found.append(Part("What to do next", [lines]))
@@ -77,7 +84,9 @@ def trials_part(study: StudyData) -> Part | None:
             str(trial.number),
             study.said(trial.value),
             str(trial.epochs),
-            trial.reason + (f", spared at {at}" if (at := trial.record.spared_at) else ""),
+            trial.reason
+            + (f", spared at {at}" if (at := trial.record.spared_at) else "")
+            + (", imported" if trial.imported else ""),
             *cells,
         )
         for trial, cells in zip(chosen, settings, strict=True)

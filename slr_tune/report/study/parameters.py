@@ -63,6 +63,7 @@ def _legend(drawn: Sequence[TrialData]) -> str:
         "x-thin-open": "crosses",
         "triangle-up": "triangles",
         "cross": "plus signs",
+        "square": "squares",
     }
     said = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
     text = ", ".join(said)
@@ -72,7 +73,7 @@ def _legend(drawn: Sequence[TrialData]) -> str:
 def _heights(variable: Variable, drawn: Sequence[TrialData]) -> list[float]:
     """Where each trial's line crosses an axis, 0..1; in the lane below where it has no value."""
     unit, top = variable.unit(), max(1, len(variable.options or ()) - 1)
-    heights = [float(unit[trial.number]) / top for trial in drawn]
+    heights = [float(unit[trial.row]) / top for trial in drawn]
     return [_ABSENT if math.isnan(height) else height for height in heights]
 
 
@@ -162,9 +163,9 @@ def _slice(
     vertical: dict[str, Any],
 ) -> Figure:
     traces = []
-    able = [trial for trial in drawn if not math.isnan(variable.values[trial.number])]
+    able = [trial for trial in drawn if not math.isnan(variable.values[trial.row])]
     for key, ending, members in by_ending(able):
-        at = [float(variable.values[trial.number]) for trial in members]
+        at = [float(variable.values[trial.row]) for trial in members]
         if variable.options:
             # Beside each other, or they would hide each other; by number, to be the same always.
             at = [x + ((7 * t.number) % 13 - 6) / 30 for x, t in zip(at, members, strict=True)]

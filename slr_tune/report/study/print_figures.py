@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as PrintedFigure
 
-_LINES = {"asha": ":", "failed": "-.", "running": "--", "patience": "-", "max_epochs": "-"}
+_LINES = {
+    "asha": ":",
+    "failed": "-.",
+    "imported": "--",
+    "running": "--",
+    "patience": "-",
+    "max_epochs": "-",
+}
 _MOST = 240
 
 

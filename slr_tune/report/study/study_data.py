@@ -41,6 +41,8 @@ class TrialData:
         flags: What is wrong with its curve.
         params: What the sampler chose.
         watched: What early stopping watched after each epoch, where that is not the dev WER.
+        row: Its place in the columns of `StudyData.variables`: numbers have gaps where trials are
+            foreign or deleted.
     """
 
     number: int
@@ -54,10 +56,13 @@ class TrialData:
     flags: tuple[RedFlag, ...]
     params: Mapping[str, Any]
     watched: tuple[float, ...] = ()
+    row: int = 0
 
     @property
     def ending(self) -> str:
         """Which of `style.ENDINGS` it belongs to."""
+        if self.imported:
+            return "imported"
         if self.reason in ENDINGS:
             return self.reason
         return "running" if self.reason == "waiting" else "failed"
@@ -70,7 +75,12 @@ class TrialData:
     @property
     def complete(self) -> bool:
         """Whether it ended by itself."""
-        return self.ending in ("max_epochs", "patience") and self.value is not None
+        return self.reason in ("max_epochs", "patience") and self.value is not None
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was run elsewhere."""
+        return self.record.imported is not None
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,7 @@ def by_ending(trials: Sequence[TrialData]) -> list[tuple[str, Ending, list[Trial
 def collect(view: StudyView) -> StudyData:
     """Reads all that a report shows: the study, its trials' curve files, `confirm.json`."""
     spec = view.spec
-    trials = tuple(_trial(view, trial) for trial in view.trials)
+    trials = tuple(_trial(view, trial, row) for row, trial in enumerate(view.trials))
     best, baseline = view.best(), baseline_trial(view)
     recogniser = view.recogniser
     runs = [run for trial in trials if (run := _finished_run(trial))] if recogniser else []
@@ -194,7 +204,7 @@ def _numbered(trials: Sequence[TrialData], trial: FrozenTrial | None) -> TrialDa
     return next((one for one in trials if trial and one.number == trial.number), None)
 
 
-def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
+def _trial(view: StudyView, trial: FrozenTrial, row: int) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
     rows = _rows(view, trial.number)
@@ -211,6 +221,7 @@ def _trial(view: StudyView, trial: FrozenTrial) -> TrialData:
         tuple(red_flags(rows, max_epochs=view.spec.budget.max_epochs)),
         trial.params,
         _watched(record, rows),
+        row,
     )
 
 
@@ -235,7 +246,12 @@ def _finished_run(trial: TrialData) -> FinishedRun | None:
     """
     config = trial.record.config
     own = config.get("early_stopping") or config
-    if not trial.complete or not trial.wers or not isinstance(own.get("patience"), int):
+    if (
+        not trial.complete
+        or trial.imported
+        or not trial.wers
+        or not isinstance(own.get("patience"), int)
+    ):
         return None
     rule = StoppingRule.of({"max_epochs": len(trial.wers), **config})
     return FinishedRun(

@@ -143,7 +143,9 @@ def test_best_at_the_edge_of_its_range() -> None:
     (text,) = said(with_edge(facts, "learning_rate", True), "edge")
     assert text.startswith("learning_rate goes on getting better at the upper edge of its range")
     assert "by 1.00 points: widen it to 0.05." in text
-    assert text.endswith("--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]'")
+    assert text.endswith(
+        "--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]' --from told"
+    )
     (text,) = said(with_edge(facts, "learning_rate", False), "edge")
     assert "lower edge" in text and "space.learning_rate.float=[0.0007, 0.03]" in text
 

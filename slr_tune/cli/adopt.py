@@ -1,0 +1,248 @@
+"""`slr-tune adopt`: another program's checkpoint, or its logits, become ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from slr_tune.cli.options import command_named, echo_json, json_option, tell
+
+if TYPE_CHECKING:
+    from trainables.data import Dataset
+
+_LOGITS = (".npz", ".safetensors")
+
+
+@command_named(
+    "adopt",
+    "slr-tune adopt best_model.pth --config config.yaml --as teacher --data libras --claimed 48.87",
+    "slr-tune adopt best_model.pth --config config.yaml --as student --key model_state_dict "
+    "--vocabulary vocab.json --data libras",
+    "slr-tune adopt best_model.pth --config config.yaml --as teacher --unmeasured",
+    "slr-tune adopt logits.npz --as teacher --data libras --vocabulary vocab.json",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--as", "role", type=click.Choice(["teacher", "student"]), required=True, help="What it is for."
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Its settings, YAML or JSON: layers, hidden, projection, subsampling. Not for logits.",
+)
+@click.option("--data", metavar="NAME", help="Data it was trained on, or their mapping as YAML.")
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    help="Its glosses in the order of its outputs: JSON, or one a line. [default: the file's own]",
+)
+@click.option("--blank", type=click.IntRange(min=0), help="Which output is the blank, from 0.")
+@click.option("--claimed", type=float, metavar="WER", help="Dev WER that it is said to have.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=0.5,
+    show_default=True,
+    help="Points that measured and claimed WER may differ by.",
+)
+@click.option("--unmeasured", is_flag=True, help="Without data: its WER is not measured.")
+@click.option("--key", help="Under which key of the file the state dict stands.")
+@click.option("--map", "pairs", multiple=True, metavar="THEIRS=OURS", help="Name of a setting.")
+@click.option("--match", "matches", multiple=True, metavar="THEIRS=OURS", help="Name of a module.")
+@click.option(
+    "--subsampling", type=click.Choice(["1", "2", "4"]), help="Of logits. [default: found]"
+)
+@click.option("--out", type=click.Path(path_type=Path), help="[default: studies/adopted/NAME]")
+@json_option
+def command(
+    file: Path,
+    role: str,
+    config: Path | None,
+    data: str | None,
+    vocabulary: Path | None,
+    blank: int | None,
+    claimed: float | None,
+    tolerance: float,
+    unmeasured: bool,
+    key: str | None,
+    pairs: tuple[str, ...],
+    matches: tuple[str, ...],
+    subsampling: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Makes FILE a teacher or student of ours: a checkpoint of torch, or logits of every utterance.
+
+    Weights are matched by name, else by shape and order, said line by line, and refused where that
+    is not certain. The dev WER is measured at once, and compared with the one claimed.
+
+    Logits or log-probabilities (.npz, safetensors, or a folder with a file an utterance) become a
+    teacher whose temperature stays open.
+    """
+    from slr_tune.errors import SlrTuneError
+    from slr_tune.evaluation.checkpoints import read_data
+    from slr_tune.importing.plan import parse_names
+    from slr_tune.study.folders import cache_root, studies_root
+    from trainables.data import prepare
+    from trainables.files.foreign_vocabulary import read_vocabulary
+
+    glosses = None if vocabulary is None else read_vocabulary(vocabulary)
+    if data is None and not unmeasured:
+        raise SlrTuneError(
+            "--data is missing: its dev WER is measured at once",
+            hint="Name the data that it was trained on; --unmeasured does without.",
+        )
+    dataset = None if data is None else prepare(read_data(data), cache_root())
+    folder = out or studies_root() / "adopted" / file.stem
+    if config is None and (file.is_dir() or file.suffix in _LOGITS):
+        told = _adopt_logits(
+            file, folder, dataset, role, glosses, blank, claimed, tolerance, subsampling
+        )
+    else:
+        told = _adopt_model(
+            file,
+            folder,
+            dataset,
+            role,
+            config,
+            key=key,
+            vocabulary=glosses,
+            blank=blank,
+            claimed=claimed,
+            tolerance=tolerance,
+            names=parse_names(pairs),
+            modules=parse_names(matches),
+        )
+    if as_json:
+        echo_json(told)
+        return
+    for line in told["lines"]:
+        tell(f"  {line}")
+    click.echo(told["said"])
+    click.echo(f"Use it: {told['use']}")
+
+
+def _adopt_model(
+    file: Path,
+    folder: Path,
+    data: Dataset | None,
+    role: str,
+    config: Path | None,
+    *,
+    key: str | None,
+    claimed: float | None,
+    tolerance: float,
+    **told: Any,
+) -> dict[str, Any]:
+    from slr_tune.errors import SlrTuneError
+    from slr_tune.evaluation.adopt import (
+        ForeignModel,
+        adopt_model,
+        claim_refused,
+        dev_wer,
+        measured,
+        read_config,
+    )
+    from trainables.errors import CheckpointError
+    from trainables.files.foreign_weights import read_foreign_weights
+
+    if config is None:
+        raise SlrTuneError(
+            "--config is missing: the settings of the model",
+            hint="YAML or JSON with layers, hidden, projection and, if not 1, subsampling.",
+        )
+    path = folder / "checkpoints" / "checkpoint_best.pt"
+    if path.exists():
+        raise SlrTuneError(
+            f"{path} is there already", hint="Delete it, or name another folder with --out."
+        )
+    weights = read_foreign_weights(file, key)
+    foreign = ForeignModel(role, read_config(config), claimed=claimed, **told)
+    begun = path.with_name("checkpoint_unmeasured.pt")
+    try:
+        adopted = adopt_model(weights, foreign, data, begun)
+        if data is not None:
+            wer = dev_wer(adopted.stored, data)
+            if refused := claim_refused(wer, claimed, tolerance):
+                raise CheckpointError(
+                    f"{file}: {refused}",
+                    hint="Nothing is adopted. Are data, order of the glosses and normalisation of "
+                    "the features the same? --tolerance allows more.",
+                )
+            adopted = measured(adopted, wer)
+        begun.replace(path)
+    finally:
+        begun.unlink(missing_ok=True)
+    stored, wer_text = adopted.stored, "not measured"
+    if adopted.wer is not None:
+        wer_text = f"dev WER {adopted.wer:.2f}"
+        wer_text += "" if claimed is None else f", claimed {claimed:.2f}"
+    use = f"teacher: {{checkpoint: {path}}}"
+    if role == "student":
+        use = f"slr-tune train student --resume {path}, or slr-tune evaluate {path}"
+    return {
+        "checkpoint": str(path),
+        "parameters": stored.parameters,
+        "wer": adopted.wer,
+        "claimed": claimed,
+        "lines": list(adopted.lines),
+        "said": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. {path}",
+        "use": use,
+    }
+
+
+def _adopt_logits(
+    file: Path,
+    folder: Path,
+    data: Dataset | None,
+    role: str,
+    vocabulary: tuple[str, ...] | None,
+    blank: int | None,
+    claimed: float | None,
+    tolerance: float,
+    subsampling: str | None,
+) -> dict[str, Any]:
+    from slr_tune.errors import SlrTuneError
+    from slr_tune.evaluation.adopt import claim_refused
+    from slr_tune.evaluation.adopt_logits import adopt_logits
+    from trainables.errors import CheckpointError
+    from trainables.teaching.foreign_logits import read_foreign_logits
+
+    if role != "teacher":
+        raise SlrTuneError("logits can only be a teacher: there is no model to train on")
+    if data is None:
+        raise SlrTuneError("logits need --data: whether they are of these utterances is looked at")
+    if (folder / "train.json").exists():
+        raise SlrTuneError(
+            f"{folder} holds targets already", hint="Delete it, or name another with --out."
+        )
+    adopted = adopt_logits(
+        read_foreign_logits(file),
+        data,
+        folder,
+        vocabulary=vocabulary,
+        blank=blank,
+        subsampling=None if subsampling is None else int(subsampling),
+        claimed=claimed,
+    )
+    if adopted.wer is not None and (refused := claim_refused(adopted.wer, claimed, tolerance)):
+        (folder / "train.json").unlink()
+        for part in folder.glob("train-*.safetensors"):
+            part.unlink()
+        raise CheckpointError(f"{file}: {refused}", hint="Nothing is adopted.")
+    dev = "no answers for dev" if adopted.wer is None else f"dev WER {adopted.wer:.2f}"
+    return {
+        "folder": str(folder),
+        "utterances": adopted.utterances,
+        "frames": adopted.frames,
+        "subsampling": adopted.subsampling,
+        "wer": adopted.wer,
+        "train_wer": adopted.train_wer,
+        "claimed": claimed,
+        "lines": [f"subsampling {adopted.subsampling}, found from the lengths"],
+        "said": f"Adopted {file} as teacher: {adopted.utterances} utterances, {adopted.frames:,} "
+        f"frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
+        "use": f"teacher: {{soft_targets: {folder}}}, with any temperature",
+    }

@@ -1,0 +1,43 @@
+"""`slr-tune stop`: end a search, or one of its trials, from another terminal or machine."""
+
+from __future__ import annotations
+
+import click
+
+from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+
+
+@command_named("stop", "slr-tune stop libras-distill", "slr-tune stop libras-distill --trial 7")
+@click.argument("study", required=False)
+@click.option("--trial", type=click.IntRange(min=0), help="Only this trial; the search goes on.")
+@storage_option
+@json_option
+def command(study: str | None, trial: int | None, storage: str | None, as_json: bool) -> None:
+    """Asks the search of STUDY (the one written last if it is left out) to store and end.
+
+    It ends within seconds, as after a first Ctrl-C: trials that are not finished wait for the next
+    start. A trial that is stopped by itself has failed, ended by "aborted".
+    """
+    from slr_tune.errors import StudyError
+    from slr_tune.study.editing import stop_trial
+    from slr_tune.study.lock import ask_to_stop
+    from slr_tune.study.storage import opened_storage, storage_errors, storage_url
+    from slr_tune.study.view import load_study
+
+    view = load_study(study, storage)
+    name = view.spec.study
+    if study is None:
+        tell(f"Study {name!r}, the one written last.")
+    with storage_errors(storage_url(storage)), opened_storage(storage) as database:
+        if trial is not None:
+            stop_trial(database, view, trial)
+            said = f"Trial {trial} of study {name!r} is stopped."
+        else:
+            driver = ask_to_stop(database.engine, name)
+            if driver is None:
+                raise StudyError(f"study {name!r} is not running", hint="slr-tune list says which.")
+            said = f"Asked {driver.description}, to stop study {name!r}; it stores what is done."
+    if as_json:
+        echo_json({"study": name, "trial": trial, "stopped": True})
+    else:
+        click.echo(said)
