@@ -43,14 +43,15 @@ class Importances:
         """A row a parameter or group, parts of a group below it, the most important first.
 
         Indexed by name. Columns: group (of which it is a part; empty for a unit), share (of all
-        units' importance, 0..1), low and high (its 90 % interval), trials (that have it), unstable
-        (whether it changes places when trials are drawn anew). Empty with too few trials.
+        units' importance, 0..1), low and high (its 90 % band), trials (that have it), seen (whether
+        they show any effect of it; missing where the evaluator cannot tell), measured (whether
+        enough of them got to where it acts). Empty with too few trials.
         """
         import pandas as pd
 
         from slr_tune.report.importance.figures import ordered_bars
 
-        columns = ["name", "group", "share", "low", "high", "trials", "unstable"]
+        columns = ["name", "group", "share", "low", "high", "trials", "seen", "measured"]
         bars = ordered_bars(self.found) if self.found.main.units else []
         rows = [{name: getattr(bar, name) for name in columns} for bar in bars]
         return pd.DataFrame(rows, columns=columns).set_index("name")
@@ -65,7 +66,9 @@ class Importances:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before believing it."""
-        return tuple(self.found.main.warnings)
+        from slr_tune.report.importance import sentences
+
+        return tuple(sentences.notes(self.found))
 
     def plot(self) -> go.Figure:
         """Share of each parameter with its interval.

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slr_tune.checks.estimate import size_text
 from slr_tune.checks.expected_epochs import expected_epochs
 from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import nearest_or_all
-from slr_tune.text import counted, duration, number
+from slr_tune.text import counted, duration, number, size_text
 from trainables.building import build_run
 from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
 from trainables.errors import TrainablesError
