@@ -25,7 +25,9 @@ from slr_tune.training.kinds import DECODING_GROUP
 from trainables.config import inherited
 from trainables.registry import config_class, is_recogniser
 
-_LEFT_OUT = frozenset({DECODING_GROUP, "early_stopping", "scoring"})
+_LEFT_OUT = frozenset(
+    {DECODING_GROUP, "early_stopping", "scoring", "teacher_cache_bits", "teacher_top_k"}
+)
 """Settings that a stored configuration lacks where they have their default."""
 
 

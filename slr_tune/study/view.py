@@ -47,8 +47,7 @@ class StudyView:
         id: Made once with the study; None of one that an older version made.
         foreign: Trials that another tool added or ended. Nothing that is counted, compared or
             drawn looks at them.
-        recogniser: Whether its runs are recognisers, built in or derived from one. The study says
-            so: who looks at it runs no code of it.
+        told_recogniser: What the study says of `recogniser`; None of an older version's.
         notes: What people wrote of the study (key "") and of its trials (their numbers).
     """
 
@@ -58,7 +57,7 @@ class StudyView:
     folder: Path
     id: str | None = None
     foreign: tuple[FrozenTrial, ...] = ()
-    recogniser: bool = True
+    told_recogniser: bool | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -70,6 +69,16 @@ class StudyView:
     def run_here(self) -> list[FrozenTrial]:
         """Trials that this study ran itself: what was asked for, and what it cost."""
         return [trial for trial in self.trials if not is_imported(trial)]
+
+    @property
+    def recogniser(self) -> bool:
+        """Whether its runs are recognisers, built in or derived from one.
+
+        The study says so: who looks at it runs no code of it.
+        """
+        if self.told_recogniser is None:
+            return self.spec.trainable in BUILT_IN_NAMES
+        return self.told_recogniser
 
     @property
     def minimizes(self) -> bool:
@@ -165,7 +174,7 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
     spec = StudySpec.from_identity(
         stored["identity"], trials=max(1, here), latest=stored.get("latest")
     )
-    recogniser = bool(stored.get("recogniser", spec.trainable in BUILT_IN_NAMES))
+    recogniser = stored.get("recogniser")
     folder, notes = study_folder(name), read_notes(attributes)
     return StudyView(spec, trials, driver, folder, stored.get("id"), foreign, recogniser, notes)
 
