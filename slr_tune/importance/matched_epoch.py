@@ -147,18 +147,22 @@ def all_trials_correlation(table: Floats) -> float | None:
         table: (N, R) values at the epoch, at each later rung and at the end; NaN behind a stop.
 
     Returns:
-        Spearman's, from Pearson's of normal scores; None with fewer than 5 trials at the end, or
+        Spearman's, from Pearson's as under normality; None with fewer than 5 trials at the end, or
         fewer than the regression needs.
 
     Source: Anderson 1957, JASA 52, 200-203 (monotone missing data); Lawley 1943 for the correction
     of selection by several variables.
     """
     table = table[np.isfinite(table[:, 0])]
+    if len(table) < _FEW:
+        return None
     if table.shape[1] == 1:
         return 1.0
-    scores = np.column_stack([_normal_scores(column) for column in table.T])
-    if not np.nanstd(scores[:, 0]):
+    if not np.std(table[:, 0]):
         return None
+    # All trials have the first column, so its ranks are theirs; those of the others are survivors'.
+    later = [_without_extremes(column) for column in table[:, 1:].T]
+    scores = np.column_stack([_normal_scores(table[:, 0]), *later])
     spread = np.ones((1, 1))
     for place in range(1, scores.shape[1]):
         rows = np.isfinite(scores[:, : place + 1]).all(axis=1)
@@ -202,6 +206,16 @@ def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
         return Foretold(found, -1.0, 1.0)
     low, high = map(float, np.quantile(drawn, [0.05, 0.95]))
     return Foretold(found, min(low, found), max(high, found))
+
+
+def _without_extremes(values: Floats) -> Floats:
+    """(N,) what is there, no further than 3 robust standard deviations from the median."""
+    there = values[np.isfinite(values)]
+    if not len(there):
+        return values
+    middle = float(np.median(there))
+    reach = 3 * 1.4826 * float(np.median(np.abs(there - middle))) or float(np.ptp(there))
+    return np.asarray(np.clip(values, middle - reach, middle + reach))
 
 
 def _normal_scores(values: Floats) -> Floats:
