@@ -13,6 +13,10 @@ from scipy.special import ndtri
 from slr_tune.importance.parameter_columns import Floats
 
 _RESAMPLES = 100
+_SURE = 1.0 - 1e-9
+"""A correlation of 1 has no interval by Fisher's transform."""
+_WIDENED = 1.5
+"""Resamples of few survivors agree too well; see `benchmarks/advice.py`."""
 _FEW = 5
 """Below so many finished trials a correlation says nothing."""
 
@@ -159,7 +163,7 @@ def all_trials_correlation(table: Floats) -> float | None:
     if table.shape[1] == 1:
         return 1.0
     if not np.std(table[:, 0]):
-        return None
+        return 0.0
     # All trials have the first column, so its ranks are theirs; those of the others are survivors'.
     later = [_without_extremes(column) for column in table[:, 1:].T]
     scores = np.column_stack([_normal_scores(table[:, 0]), *later])
@@ -202,9 +206,10 @@ def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
         if (value := all_trials_correlation(table[rng.integers(0, len(table), len(table))]))
         is not None
     ]
-    if len(drawn) < _RESAMPLES // 2:
+    if len(drawn) < _RESAMPLES // 2 or not np.ptp(drawn):
         return Foretold(found, -1.0, 1.0)
-    low, high = map(float, np.quantile(drawn, [0.05, 0.95]))
+    middle, *ends = np.arctanh(np.clip([found, *np.quantile(drawn, [0.05, 0.95])], -_SURE, _SURE))
+    low, high = (float(np.tanh(middle + _WIDENED * (end - middle))) for end in ends)
     return Foretold(found, min(low, found), max(high, found))
 
 
