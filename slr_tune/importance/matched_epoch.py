@@ -13,6 +13,10 @@ from scipy.special import ndtri
 from slr_tune.importance.parameter_columns import Floats
 
 _RESAMPLES = 100
+_SURE = 1.0 - 1e-9
+"""A correlation of 1 has no interval by Fisher's transform."""
+_WIDENED = 1.5
+"""Resamples of few survivors agree too well; see `benchmarks/advice.py`."""
 _FEW = 5
 """Below so many finished trials a correlation says nothing."""
 
@@ -147,18 +151,22 @@ def all_trials_correlation(table: Floats) -> float | None:
         table: (N, R) values at the epoch, at each later rung and at the end; NaN behind a stop.
 
     Returns:
-        Spearman's, from Pearson's of normal scores; None with fewer than 5 trials at the end, or
+        Spearman's, from Pearson's as under normality; None with fewer than 5 trials at the end, or
         fewer than the regression needs.
 
     Source: Anderson 1957, JASA 52, 200-203 (monotone missing data); Lawley 1943 for the correction
     of selection by several variables.
     """
     table = table[np.isfinite(table[:, 0])]
+    if len(table) < _FEW:
+        return None
     if table.shape[1] == 1:
         return 1.0
-    scores = np.column_stack([_normal_scores(column) for column in table.T])
-    if not np.nanstd(scores[:, 0]):
-        return None
+    if not np.std(table[:, 0]):
+        return 0.0
+    # All trials have the first column, so its ranks are theirs; those of the others are survivors'.
+    later = [_without_extremes(column) for column in table[:, 1:].T]
+    scores = np.column_stack([_normal_scores(table[:, 0]), *later])
     spread = np.ones((1, 1))
     for place in range(1, scores.shape[1]):
         rows = np.isfinite(scores[:, : place + 1]).all(axis=1)
@@ -198,10 +206,21 @@ def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
         if (value := all_trials_correlation(table[rng.integers(0, len(table), len(table))]))
         is not None
     ]
-    if len(drawn) < _RESAMPLES // 2:
+    if len(drawn) < _RESAMPLES // 2 or not np.ptp(drawn):
         return Foretold(found, -1.0, 1.0)
-    low, high = map(float, np.quantile(drawn, [0.05, 0.95]))
+    middle, *ends = np.arctanh(np.clip([found, *np.quantile(drawn, [0.05, 0.95])], -_SURE, _SURE))
+    low, high = (float(np.tanh(middle + _WIDENED * (end - middle))) for end in ends)
     return Foretold(found, min(low, found), max(high, found))
+
+
+def _without_extremes(values: Floats) -> Floats:
+    """(N,) what is there, no further than 3 robust standard deviations from the median."""
+    there = values[np.isfinite(values)]
+    if not len(there):
+        return values
+    middle = float(np.median(there))
+    reach = 3 * 1.4826 * float(np.median(np.abs(there - middle))) or float(np.ptp(there))
+    return np.asarray(np.clip(values, middle - reach, middle + reach))
 
 
 def _normal_scores(values: Floats) -> Floats:

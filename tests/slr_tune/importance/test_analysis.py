@@ -92,13 +92,15 @@ def test_correlations_are_corrected_for_every_rung(late: float) -> None:
 
 def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
     """A few survivors settle nothing; none at all say nothing."""
-    table, whole = staged(1500, 2, 0.6)
-    found = foretold(table)
-    assert found is not None and found.low < whole < found.high < found.low + 0.4
-    few = foretold(table[:60])
+    told = [(foretold(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))]
+    held = [one is not None and one.low <= whole <= one.high for one, whole in told]
+    assert sum(held) >= 8
+    table, _ = staged(60, 2, 0.6)
+    few = foretold(table)
     assert few is not None and few.high - few.low > 0.5
     assert foretold(table[:12]) is None
-    assert foretold(np.column_stack([np.ones(12), np.arange(12.0)])) is None
+    none = foretold(np.column_stack([np.ones(12), np.arange(12.0)]))
+    assert none is not None and (none.low, none.high) == (-1.0, 1.0)
 
 
 def test_too_few_trials_give_no_bars() -> None:

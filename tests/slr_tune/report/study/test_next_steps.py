@@ -234,7 +234,7 @@ def test_rung_that_foretells_nothing() -> None:
     """The order at epoch 1 is turned round at the end: stop later. In order: leave it."""
     turned = [Told([50.0 + n, *[30.0 - n] * 8]) for n in range(11)]
     (text,) = said(facts_of(turned), "weak rung")
-    assert "rank correlation -1.00 over 11 trials, of all trials at most -1.00" in text
+    assert "rank correlation -1.00 over 11 trials, of all trials at most -0.9" in text
 
 
 def test_rung_that_foretells_the_end() -> None:
