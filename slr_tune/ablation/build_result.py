@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from slr_tune.ablation.analysis import Counts, ErrorRuns, MetricRuns, Runs
+from slr_tune.ablation.analysis import Counts, ErrorRuns, Runs
 from slr_tune.ablation.arms import WHOLE_GROUPS
+from slr_tune.ablation.compared import MetricRuns
 from slr_tune.ablation.conditions import conditions
 from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.design import Design

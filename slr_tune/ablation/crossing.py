@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from slr_tune.ablation.analysis import ErrorRuns, Runs, Sides, compared_row
+from slr_tune.ablation.analysis import ErrorRuns, Runs
+from slr_tune.ablation.compared import Sides, compared_row
 from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT, ArmRow, ResultTable
 from slr_tune.statistics import Difference
-from slr_tune.statistics.verdict import judge_interaction, more_text, overall_interaction
+from slr_tune.statistics.verdict import judge_interaction, overall_interaction
+from slr_tune.statistics.wording import more_text
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slr_tune.ablation.analysis import ErrorRuns, MetricRuns, Runs
+from slr_tune.ablation.analysis import ErrorRuns, Runs
 from slr_tune.ablation.budget import Budget
+from slr_tune.ablation.compared import MetricRuns
 from slr_tune.errors import SlrTuneError
 from slr_tune.statistics import Difference
 from slr_tune.statistics.difference import LEVEL

@@ -8,7 +8,8 @@ from slr_tune.statistics.compare import Comparison, compare
 from slr_tune.statistics.counts import ErrorCounts
 from slr_tune.statistics.difference import Difference
 from slr_tune.statistics.multiplicity import holm
-from slr_tune.statistics.verdict import Verdict, measured, p_text, signed_points
+from slr_tune.statistics.verdict import Verdict
+from slr_tune.statistics.wording import measured, p_text, signed_points
 
 __all__ = [
     "Comparison",

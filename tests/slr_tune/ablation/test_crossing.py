@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ablation_results import draw
 
-from slr_tune.ablation.analysis import ErrorRuns, MetricRuns, Sides
+from slr_tune.ablation.analysis import ErrorRuns
+from slr_tune.ablation.compared import MetricRuns, Sides
 from slr_tune.ablation.crossing import Crossing, crossing_tables, crossing_verdict
 from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT
 from slr_tune.statistics import holm

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from toy_space import write_toy_space
 
-from slr_tune.ablation.analysis import MetricRuns
+from slr_tune.ablation.compared import MetricRuns
 from slr_tune.ablation.design import make_design
 from slr_tune.ablation.result import ResultTable
 from slr_tune.ablation.result_files import read_result

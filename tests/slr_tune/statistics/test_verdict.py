@@ -11,7 +11,8 @@ from slr_tune.statistics import Difference, Verdict, p_text, signed_points
 from slr_tune.statistics.collapse import Collapses
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.power import MoreRuns
-from slr_tune.statistics.verdict import Outcome, difference_text, judge, overall
+from slr_tune.statistics.verdict import Outcome, judge, overall
+from slr_tune.statistics.wording import difference_text
 
 
 def difference(seeds: int = 3, units: int = 150, **changed: Any) -> Difference:
