@@ -19,7 +19,7 @@ from slr_tune.study.summary import flat, foreign_text, searched_values, summaris
 from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text, setting_text
 from trainables.files.atomic import replace_file
-from trainables.registry import known_recogniser, run_title
+from trainables.registry import run_title
 
 FILE = "dashboard.json"
 """In a study's folder: notes that were typed in the dashboard."""
@@ -156,6 +156,4 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {metric_text(baseline['value'], metric)}"
     text += "). It was chosen by its own figure and flatters"
-    if not known_recogniser(view.spec.trainable):
-        return f"{text}."
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."
