@@ -66,7 +66,8 @@ def worth(name: str) -> float:
 def _candidates(folder: Path, output: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names of figures, each with the section that reads it; files before the output."""
     for path in sorted(folder.rglob("*")):
-        place = f"{{folder}}/{path.relative_to(folder).as_posix()}"
+        below = re.sub(r"\bversion_\d+/", "version_*/", path.relative_to(folder).as_posix())
+        place = f"{{folder}}/{below}"  # Lightning makes another folder with each start
         names: set[str] = set()
         kind = path.suffix[1:].lower()
         if kind in ("csv", "tsv"):
