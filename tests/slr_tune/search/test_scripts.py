@@ -50,6 +50,10 @@ def test_searched_confirmed_ablated_reported(
     assert result.main.measure == measure and result.main.utterances == (
         30 if name == "click" else None
     )
+    if name == "click":
+        capsys.readouterr()
+        assert slr_tune(["evaluate", name, "--worst", "1"]) == 0
+        assert "what it recognised itself in 30 utterances of dev" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0
     page = (studies / name / "report.md").read_text()
     assert ".py" in page and "On fresh seeds" in page and "script:" not in page
