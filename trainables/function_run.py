@@ -146,6 +146,10 @@ class FunctionRun:
             pass
         row = self._step()
         if row is None:
+            if not self.epoch:
+                from trainables.checked_run import RunRefused
+
+                raise RunRefused([f"{type(self).__name__}() returned without a call of report()"])
             self._ended_by = "patience"
             return None
         self.epoch += 1

@@ -40,6 +40,7 @@ class TriedRun:
         size: Of its state with us, bytes; of what it keeps itself.
         own_size: Of what it wrote into its own folder.
         predictions: Utterances of which it told what it recognised; None where it tells none.
+        notice: What the run said of how it went on; None where it said nothing.
         failure: Why it could not go on; None where it could.
     """
 
@@ -49,6 +50,7 @@ class TriedRun:
     size: int
     own_size: int
     predictions: int | None
+    notice: str | None = None
     failure: TrainablesError | None = None
 
     @property
@@ -179,6 +181,8 @@ def state(own: OwnRunCheck) -> Finding:
         remedy = "Add resume, with the arguments that make the script go on from its file."
         said = f"{text}; cut off, it {starts[-1]}: its epochs are trained again"
         return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
+    if tried.notice is not None and "begins anew" in tried.notice:
+        return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
     return "PASS", f"{text}; stopped after epoch 1, it went on with epoch 2", ""
 
 
@@ -213,7 +217,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
         told = run.predictions()
         facts = [run.facts()]
         ended = run.ended_by
-    rows, failure = [first], None
+    rows, failure, notice = [first], None, None
     try:
         if ended is None:
             with closing(_built(inputs, folder)) as run:
@@ -223,6 +227,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
                 while run.catch_up():
                     pass
                 second = run.run_epoch()
+                notice = run.notice
                 rows += [] if second is None else [second]
                 told = run.predictions() or told
                 facts.append(run.facts())
@@ -236,7 +241,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
     own = sum(path.stat().st_size for path in (folder / "output").rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in (folder / "checkpoints").glob("*latest*"))
     count = None if told is None else len(told)
-    return TriedRun(tuple(rows), tuple(facts), peak, size, own, count, failure)
+    return TriedRun(tuple(rows), tuple(facts), peak, size, own, count, notice, failure)
 
 
 def _built(inputs: CheckInputs, folder: Path) -> CheckedRun:

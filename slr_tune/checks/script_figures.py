@@ -17,7 +17,7 @@ _ON_DEV = re.compile(r"val|dev|eval|test", re.IGNORECASE)
 _ERRORS = re.compile(r"(^|[^a-z])(wer|cer|per|ter|word.?error)", re.IGNORECASE)
 _MORE_IS_BETTER = re.compile(r"acc|bleu|rouge|f1|auc|map$|recall|precision|score", re.IGNORECASE)
 _LOSS = re.compile(r"loss|nll|ppl|perplexity", re.IGNORECASE)
-_EPOCH = re.compile(r"(?P<before>\bepoch\b[\s:#=\[(]*)(?P<number>\d+)", re.IGNORECASE)
+_EPOCH = re.compile(r"(?P<before>\bepoch\b[\s:#=\[('\"]*)(?P<number>\d+)", re.IGNORECASE)
 _NUMBER = r"[-+]?\d[\d.eE+-]*"
 
 
@@ -66,7 +66,8 @@ def worth(name: str) -> float:
 def _candidates(folder: Path, output: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names of figures, each with the section that reads it; files before the output."""
     for path in sorted(folder.rglob("*")):
-        place = f"{{folder}}/{path.relative_to(folder).as_posix()}"
+        below = re.sub(r"\bversion_\d+/", "version_*/", path.relative_to(folder).as_posix())
+        place = f"{{folder}}/{below}"  # Lightning makes another folder with each start
         names: set[str] = set()
         kind = path.suffix[1:].lower()
         if kind in ("csv", "tsv"):
@@ -116,7 +117,9 @@ def _epoch_expression(found: re.Match[str]) -> str:
 def _named_figures(line: str) -> Iterator[tuple[str, tuple[int, int]]]:
     """Each number's name, and where the name begins and the number."""
     for found in re.finditer(rf"(?<![\w.])({_NUMBER})", line):
-        before = re.search(r"([A-Za-z][A-Za-z_/.@ -]*?)(\s*[:=(]?\s*)$", line[: found.start()])
+        before = re.search(
+            r"([A-Za-z][A-Za-z_/.@ -]*?)(['\"]?\s*[:=(]?\s*)$", line[: found.start()]
+        )
         if before is not None and number_in(found[1]) is not None:
             yield before[1], (before.start(), found.start())
 

@@ -111,5 +111,6 @@ def told_estimate(spec: StudySpec, *, storage: str | None, cluster: bool) -> tup
 
         (check,) = run_checks([("cost", made)])
         if not found:
-            return f"not known: {check.found.removeprefix('left out: ')}", None
+            way = "" if inputs.built_in else "; slr-tune verify measures two epochs of it"
+            return f"not known: {check.found.removeprefix('left out: ')}{way}", None
         return check.found, found[0].to_json()

@@ -163,6 +163,4 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {metric_text(baseline['value'], metric)}"
     text += "). It was chosen by its own figure and flatters"
-    if not view.recogniser:
-        return f"{text}."
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."

@@ -53,5 +53,9 @@ def early(config: dict[str, Any], report: Any, resume: None) -> None:
         report(loss=1.0, predictions=[("a", "X Y", "X Y"), ("b", ["X"], ["Z"])])
 
 
+def silent(config: dict[str, Any], report: Any, resume: None) -> None:
+    """Forgets to report."""
+
+
 def wrong(config: dict[str, Any]) -> None:
     """Takes too little."""

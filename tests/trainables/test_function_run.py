@@ -10,7 +10,7 @@ import pytest
 
 from trainables.base_run import BaseRun
 from trainables.building import build_run
-from trainables.checked_run import CheckedRun
+from trainables.checked_run import CheckedRun, RunRefused
 from trainables.errors import ConfigError
 from trainables.protocol import RunInputs
 from trainables.registry import tells_predictions
@@ -73,6 +73,12 @@ def test_its_own_early_stopping_ends_it() -> None:
     told = run.predictions()
     assert told is not None and [one.id for one in told] == ["a", "b"]
     assert tells_predictions("plain_functions:early")
+
+
+def test_one_that_never_reports_is_refused() -> None:
+    """It is no run without epochs, and no configuration mends it."""
+    with pytest.raises(RunRefused, match=r"silent\(\) returned without a call of report"):
+        built("silent").run_epoch()
 
 
 def test_a_function_of_another_kind_is_refused() -> None:

@@ -46,7 +46,7 @@ def script_folder(script: ScriptSpec, folder: Path) -> Path:
 def sources_of(script: ScriptSpec, folder: Path) -> Iterator[Path]:
     """The script's files, and the Python files beside and below the script."""
     yield from script_files(script, folder)
-    if not script_files(script, folder):
+    if not script_files(script, folder) and "-m" not in script.words:
         return
     count = 0
     for place, below, names in os.walk(script_folder(script, folder)):

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,34 @@ _LINE = re.compile(rb"[^\r\n]*[\r\n]+")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class _Lines(Source):
-    """A file to which whole lines are added; a progress bar's carriage return ends one too."""
+class _File(Source):
+    """A file; of a pattern with `*` the newest that fits, as each start may write another."""
 
     def __init__(self, path: Path) -> None:
+        """Names the file, which need not be there yet."""
+        self._pattern = path
         self._path = path
 
+    def _look_for_newer(self) -> None:
+        if "*" not in str(self._pattern):
+            return
+        found = [Path(name) for name in glob(str(self._pattern))]
+        newest = max(found, key=lambda path: path.stat().st_mtime, default=self._path)
+        if newest != self._path:
+            self.position = 0 if self._path != self._pattern else self.position
+            self._path = newest
+
+
+class _Lines(_File):
+    """A file to which whole lines are added; a progress bar's carriage return ends one too."""
+
     def skip_what_is_there(self) -> None:
+        self._look_for_newer()
         self.position = self._path.stat().st_size if self._path.exists() else 0
 
     def lines(self, *, ended: bool) -> Iterator[tuple[int, str]]:
         """Place and text of each line that is whole."""
+        self._look_for_newer()
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, io.SEEK_END) < self.position:
@@ -95,16 +113,17 @@ class JsonLines(_Lines):
                 yield _record(values, start)
 
 
-class CsvRows(Source):
+class CsvRows(_File):
     """A CSV file, read as a whole when it has changed: programs add to it or write it anew."""
 
     def __init__(self, path: Path) -> None:
         """Names the file."""
-        self._path = path
+        super().__init__(path)
         self._seen: tuple[int, int] | None = None
 
     def skip_what_is_there(self) -> None:
         """Counts the rows."""
+        self._look_for_newer()
         self.position = len(self._rows(ended=True))
 
     def _rows(self, *, ended: bool) -> list[dict[str, str]]:
@@ -125,6 +144,7 @@ class CsvRows(Source):
 
     def new_records(self, *, ended: bool) -> Iterator[Record]:
         """A record a row."""
+        self._look_for_newer()
         try:
             now = self._path.stat()
         except OSError:

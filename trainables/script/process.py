@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -63,6 +65,7 @@ class ScriptProcess:
     _end: ProcessEnd | None = None
     _told: list[dict[str, Any]] = field(default_factory=list)
     _rest: bytes = b""
+    _watcher: int | None = None
 
     def start(self, *, working_folder: Path, environment: Mapping[str, str]) -> None:
         """Starts it.
@@ -88,6 +91,7 @@ class ScriptProcess:
                 env={**os.environ, **environment},
                 start_new_session=True,
             )
+        self._supervisor.wait()  # it goes on as nobody's child
         assert self._supervisor.stdout is not None
         os.set_blocking(self._supervisor.stdout.fileno(), False)
 
@@ -99,8 +103,7 @@ class ScriptProcess:
         """
         if self._end is not None or self._supervisor is None:
             return self._end
-        code = self._supervisor.poll()
-        self._read()
+        gone = self._read()
         for said in self._told:
             if "refused" in said:
                 raise ConfigError(
@@ -108,11 +111,12 @@ class ScriptProcess:
                     hint=f"It is {' '.join(self.command)}, in PATH or the working folder.",
                 )
             if "exit" in said:
-                self._end = ProcessEnd(int(said["exit"]), int(said["left"]), int(said["peak"]))
-        if self._end is None and code is not None:
+                code, left, peak = (int(said[key]) for key in ("exit", "left", "peak"))
+                self._end = ProcessEnd(code, left, peak)
+        if self._end is None and gone:
             # The supervisor itself was killed: what it watched is ended from here.
             self._kill_group()
-            self._end = ProcessEnd(code if code < 0 else -signal.SIGKILL)
+            self._end = ProcessEnd(-signal.SIGKILL)
         if self._end is not None:
             self._close_pipes()
         return self._end
@@ -121,26 +125,38 @@ class ScriptProcess:
         """Ends it: SIGTERM to its process group, then SIGKILL. None where it was never started."""
         if self._supervisor is None or self._end is not None:
             return self._end
-        assert self._supervisor.stdin is not None
+        assert self._supervisor.stdin is not None and self._supervisor.stdout is not None
         with suppress(OSError):
             self._supervisor.stdin.close()
-        try:
-            self._supervisor.wait(self.stop_seconds + _SPARE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._supervisor.kill()
-            self._supervisor.wait()
-        with suppress(ConfigError):
-            return self.end()
-        return None
+        until = time.monotonic() + self.stop_seconds + _SPARE_SECONDS
+        while time.monotonic() < until:
+            try:
+                ended = self.end()
+            except ConfigError:
+                self._close_pipes()
+                return None
+            if ended is not None:
+                return ended
+            select.select([self._supervisor.stdout], [], [], until - time.monotonic())
+        self._kill_group()
+        if self._watcher is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._watcher, signal.SIGKILL)
+        self._end = ProcessEnd(-signal.SIGKILL)
+        self._close_pipes()
+        return self._end
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Takes what the supervisor told; whether it is gone."""
         assert self._supervisor is not None and self._supervisor.stdout is not None
-        content = self._rest + (self._supervisor.stdout.read() or b"")
-        *lines, self._rest = content.split(b"\n")
+        content = self._supervisor.stdout.read()
+        *lines, self._rest = (self._rest + (content or b"")).split(b"\n")
         for line in lines:
             said = json.loads(line)
             self._told.append(said)
             self.pid = said.get("pid", self.pid)
+            self._watcher = said.get("supervisor", self._watcher)
+        return content == b""
 
     def _kill_group(self) -> None:
         if self.pid is not None:
@@ -149,7 +165,6 @@ class ScriptProcess:
 
     def _close_pipes(self) -> None:
         assert self._supervisor is not None
-        self._supervisor.wait()
         for pipe in (self._supervisor.stdin, self._supervisor.stdout):
             if pipe is not None:
                 with suppress(OSError):

@@ -1,9 +1,9 @@
 """Stands between a worker and a script: nothing of the script outlives the worker.
 
 Started as a program of its own, with Python's standard library alone. It starts the command in a
-session of its own, and ends all of it where the worker says so, or is gone, however that came to
-be: the worker's end of the pipe is closed then. A process that left the group is found too, where
-the system hands orphans to this one (Linux).
+session of its own, is nobody's child, and ends all of the command where the worker says so, or is
+gone, however that came to be: the worker's end of the pipe is closed then. A process that left the
+group is found too, where the system hands orphans to this one (Linux).
 
 Standard input: the pipe of the worker. Standard output: what to tell it, JSON lines. Standard
 error: the script's output. Arguments: seconds from SIGTERM to SIGKILL, and the command.
@@ -28,6 +28,8 @@ _LEFT_SECONDS = 1.0
 def main(arguments: list[str]) -> int:
     """Runs a command to its end."""
     grace, command = float(arguments[0]), arguments[1:]
+    if os.fork():
+        os._exit(0)  # Ray kills the children of a worker first, and would leave the script alone
     _become_subreaper()
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
@@ -42,7 +44,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         _tell({"refused": f"{error.strerror}: {error.filename or command[0]}"})
         return 1
-    _tell({"pid": started.pid})
+    _tell({"pid": started.pid, "supervisor": os.getpid()})
     script = _Script(started.pid, wake)
     while script.status is None:
         if 0 in script.wait(None):  # said to stop, or the worker is gone

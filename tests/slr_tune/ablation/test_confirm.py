@@ -33,6 +33,17 @@ def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:
     return ConfirmedTrial(7, "best", claimed, {"dev": wer}, 1)
 
 
+def test_of_a_metric_that_is_to_grow_less_is_bad_luck_for_the_claim() -> None:
+    # Broken if an accuracy that fell on fresh seeds were called a gain.
+    found = ConfirmedTrial(
+        7, "best", 0.9, {"dev": (0.80, 0.81, 0.79)}, None, measure="val_acc", minimize=False
+    )
+    assert curse_line(found) == (
+        "Winner's curse, trial 7: the search claimed 0.9, 3 fresh seeds give 0.8: -0.1 in val_acc "
+        "[-0.125, -0.0752]: the search flattered it."
+    )
+
+
 def test_interval_is_a_t_interval_over_the_seeds() -> None:
     """12, 13 and 14 have a standard error of 1/sqrt(3); t(2) at 97.5 % is 4.3027."""
     curse = winners_curse(entry(12.0, 13.0, 14.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,10 @@ def test_searched_confirmed_ablated_reported(
     assert result.main.measure == measure and result.main.utterances == (
         30 if name == "click" else None
     )
+    if name == "click":
+        capsys.readouterr()
+        assert slr_tune(["evaluate", name, "--worst", "1"]) == 0
+        assert "what it recognised itself in 30 utterances of dev" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0
     page = (studies / name / "report.md").read_text()
     assert ".py" in page and "On fresh seeds" in page and "script:" not in page
@@ -93,3 +98,36 @@ def test_init_writes_a_space_that_verify_accepts(
     out = capsys.readouterr().out
     for check in ("options", "seed", "first epoch", "resume", "cost"):
         assert f"[PASS] {check}: " in out, out
+
+
+HANGING = """
+import os, sys, time
+print("epoch 1 loss 1.0")
+with open(sys.argv[2] + "/pid", "w") as file:
+    file.write(str(os.getpid()))
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.usefixtures("ray_two_cores", "database")
+def test_a_script_that_hangs_is_ended_with_its_trial(tmp_path: Path, studies: Path) -> None:
+    """`trial_timeout` replaces the worker; the script must not keep the GPU meanwhile."""
+    (tmp_path / "s.py").write_text(HANGING)
+    space = tmp_path / "s.yaml"
+    space.write_text(
+        f"study: s\ntrainable:\n  command: {sys.executable} {tmp_path}/s.py {{x}} {{folder}}\n"
+        "  metrics: {stdout: 'epoch (?P<epoch>.) loss (?P<loss>.*)'}\n"
+        "objective: {metric: loss}\nbudget: {trials: 1, max_epochs: 4}\n"
+        "resources: {workers: 1, trial_timeout: 1.0}\nspace: {x: {float: [0.0, 1.0]}}\n"
+    )
+    slr_tune(["run", str(space), "--no-verify"])
+    (trial,) = load_study("s").trials
+    record = record_of(trial)
+    assert trial.state == TrialState.FAIL and record is not None and record.ended_by == "timeout"
+    pid = int((studies / "s" / "trials" / "0" / "output" / "pid").read_text())
+    for _ in range(1000):
+        if not Path(f"/proc/{pid}").exists():
+            break
+        threading.Event().wait(0.01)
+    assert not Path(f"/proc/{pid}").exists()

@@ -7,13 +7,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from foreign_scripts import script_spec
 from toy_runs import ToyConfig, ToyRun
 
 from slr_tune.errors import RunFailed
 from slr_tune.training.interrupt import Talk
 from slr_tune.training.pool import LocalPool, WorkerDied
-from slr_tune.training.run_store import RunStore
-from slr_tune.training.runs import Arm, ArmRun, Measure
+from slr_tune.training.run_store import RunStore, check_same_utterances
+from slr_tune.training.runs import Arm, ArmRun, Measure, measure_of
 from slr_tune.training.stages import Job, Stage
 from slr_tune.training.worker import Worker
 from trainables.config import StudentConfig
@@ -117,3 +118,31 @@ def test_epochs_are_told_where_a_label_is_given(tmp_path: Path) -> None:
         stage.report([{"val/wer": 90.0 - number} for number in range(epoch)])
         store._watch(stage)
     assert told == ["best, seed 1000: epoch 5 of 9, dev WER 86.00"]
+
+
+def test_runs_that_told_of_other_utterances_are_not_compared() -> None:
+    # Broken if a script that leaves out a sentence it cannot recognise were called better.
+    spoken = {"a": ("X",), "b": ("Y",)}
+    check_same_utterances(("one", spoken), ("two", dict(spoken)))
+    for theirs in ({"a": ("X",)}, {"a": ("X",), "b": ("Z",)}):
+        with pytest.raises(RunFailed, match="one and two were scored on other utterances.*'b'"):
+            check_same_utterances(("one", spoken), ("two", theirs))
+
+
+def test_a_script_is_compared_by_what_it_recognised(tmp_path: Path) -> None:
+    # Broken if the errors of a script's utterances were lost between its file and the table.
+    spec = script_spec(tmp_path, "click")
+    config = spec.baseline_config()
+    assert config is not None
+    measure = measure_of(spec.trainable, "val/wer", minimize=True)
+    assert measure.predicted and not measure.scored
+    arm = Arm("base", config | {"max_epochs": 2}, spec.trainable)
+    folder = tmp_path / "stages"
+    pool = LocalPool(data=None, cache=tmp_path / "cache")
+    store = RunStore(folder, pool, data=None, talk=Talk(print, lambda: False), measure=measure)
+    runs = store.train([arm], [5])
+    (counts,) = store.counts(runs, "dev")["base"]
+    assert counts.shape == (30, 4) and set(counts[:, 3]) == {5} and counts[:, :3].sum() > 0
+    assert store.signers("dev") == [str(number % 6) for number in range(30)]
+    again = RunStore(folder, None, data=None, talk=store.talk, measure=measure)
+    assert again.find(runs)["base, seed 5"].folder == runs[0].folder
