@@ -12,8 +12,9 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.ablation.analysis import Counts, ErrorRuns, MetricRuns
+from slr_tune.ablation.analysis import Counts, ErrorRuns
 from slr_tune.ablation.arms import resolve
+from slr_tune.ablation.compared import MetricRuns
 from slr_tune.ablation.result import MAIN, ResultTable
 from slr_tune.ablation.run import look_at_test, opened_store
 from slr_tune.errors import StudyError
