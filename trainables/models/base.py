@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.data import BLANK
+from trainables.models.dropout import PortableDropout
 
 LayerStep = Callable[[nn.Module, nn.Module, Tensor], tuple[Tensor, Tensor]]
 """Runs a layer: (layer, its LayerNorm, input) to the next layer's input and the hidden states."""
@@ -113,7 +114,7 @@ class Recogniser(nn.Module):
         self.expansion = nn.Linear(projection, width)
         self.layers = nn.ModuleList(self._layer(width, number) for number in range(layers))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = PortableDropout(dropout)
         self.head, scored = self._head(width)
         self.output = nn.Linear(scored, classes)
         with torch.no_grad():
