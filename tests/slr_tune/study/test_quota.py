@@ -118,7 +118,8 @@ def play(values: list[list[float]], *, workers: int, seed: int) -> Play:
     draw, quota = random.Random(seed), Quota((1, 3, 9), 3)
     ends = (*quota.epochs, 20)
     entries: dict[int, list[RungEntry]] = {n: [] for n in range(len(values))}
-    new, running, trained = list(range(len(values))), [], 0
+    new, trained = list(range(len(values))), 0
+    running: list[tuple[int, int]] = []
     while True:
         while len(running) < workers:
             if (promotion := quota.next()) is not None:
