@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.search.progress import Progress
+from slr_tune.search.promotions import Promotions
 from slr_tune.search.recorder import Recorder
+from slr_tune.search.sampler import trials_to_run
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.presence import Presence, presence_of
-from slr_tune.study.recovery import Recovery, recover, reopen_failed
+from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
@@ -105,6 +107,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         known = is_known(spec.study, storage)
         if options.retry_failed:
             _retry_failed(spec.study, storage, progress)
+        reopen_pruned(spec.study, storage, trials=spec.budget.trials)
         if not known:
             # Before the study is made: a space that has to be mended would be another study's.
             _check(spec, options, progress)
@@ -118,13 +121,26 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         recovery = recover(store, idle_seconds=lock.idle_seconds)
         progress.watch(store)
         _tell_recovery(recovery, progress)
-        if store.waiting() == 0 and len(store.own_trials) >= spec.budget.trials:
+        if _is_over(store):
             return SearchOutcome(0, recovery)
         if known:
-            _check(spec, options, progress)
+            _check(store.spec, options, progress)
         with interrupt_flag(progress.message) as asked:
             run = _Run(store, lock, presence, options, progress, asked)
             return run.execute(data, recovery)
+
+
+def _is_over(store: StudyStore) -> bool:
+    """Whether nothing is left to run; trials that wait for a promotion are ended then."""
+    target = trials_to_run(store.spec)
+    if store.waiting() or len(store.own_trials) < target:
+        return False
+    if store.spec.search.scheduler == "promotion":
+        promotions = Promotions(store, target=target)
+        if promotions.due():
+            return False
+        promotions.prune()
+    return True
 
 
 def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:
@@ -180,21 +196,16 @@ class _Run:
                 options=self.options.typed,
             )
             self.store.teach(None if teacher is None else teacher.hash)
-            target = self.spec.budget.trials
+            target = trials_to_run(self.spec)
             recorder = Recorder(
                 self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
             )
             recorder.presence = self.presence
-            before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
-        started = self._finished() - before + len(parked)
         stop = self.asked if self.asked.is_set() else None
-        return SearchOutcome(started, recovery, stop, tuple(parked), teacher)
-
-    def _finished(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.store.own_trials)
+        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
 
     def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
@@ -225,7 +236,8 @@ class _Run:
         """Says what the worker of a trial has to know."""
         from trainables.ray_adapter import Assignment
 
-        remaining = max(1, self.spec.budget.trials - self._finished())
+        # More than there is work for would wait for each other in vain.
+        remaining = max(1, recorder.ready())
 
         def assign(live: LiveTrial) -> Assignment:
             return Assignment(
@@ -239,7 +251,7 @@ class _Run:
                 folder=str(trial_folder(self.spec.study, live.number)),
                 metric=self.spec.objective.metric,
                 minimizes=self.store.minimizes,
-                rungs=recorder.rungs.epochs,
+                rungs=recorder.rung_epochs,
                 barrier=str(barrier),
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
@@ -298,6 +310,7 @@ def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
         "taken up again": recovery.resumed,
         "recorded as pruned": recovery.pruned,
         "given up as killed": recovery.killed,
+        "paused at a rung": recovery.paused,
     }
     for what, numbers in parts.items():
         if numbers:

@@ -24,7 +24,6 @@ Confidence = Literal["high", "medium", "low"]
 _FORBID = ConfigDict(extra="forbid")
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, le=1)]
-_Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,26 @@ class NoSettings:
     """A strategy or a sampler that has nothing to set."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
+
+
+@dataclass(frozen=True)
+class PriorAshaSettings:
+    """Of `prior-asha`.
+
+    Attributes:
+        candidates: Proposals among which the model chooses.
+        uniform_share: Trials that are drawn uniformly whatever the model says.
+        startup: Trials with a value at the first rung before the model is asked.
+        incumbent_share: Share of the candidates near trials that did well.
+        incumbents: How many such trials.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FORBID
+    candidates: _Count = 150
+    uniform_share: _Share = 0.1
+    startup: _Count = 8
+    incumbent_share: Annotated[float, Field(ge=0, le=0.5)] = 0.45
+    incumbents: _Count = 3
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,7 @@ class NSGAIISettings:
 
 
 STRATEGIES: dict[str, tuple[type, SchedulerName]] = {
-    "prior-asha": (NoSettings, "promotion"),
+    "prior-asha": (PriorAshaSettings, "promotion"),
     "tpe-asha": (TpeSettings, "stopping"),
     "random-asha": (NoSettings, "promotion"),
     "random": (NoSettings, "none"),

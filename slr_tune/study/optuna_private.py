@@ -7,6 +7,8 @@
   could not write, nor the dashboard show, a trial.
 - `FrozenStudy` and its `_study_id`, which a storage's `get_all_studies` gives. Without them there
   would be no dashboard.
+- `Study._storage`, `_study_id` and `_thread_local`, with which `ask` makes a trial. `ask` itself
+  takes any trial that waits, one that is paused too; without them no trial could be started.
 - `get_storage`, which puts Optuna's cache over a database. Without it a search would read all
   trials of the study whenever it starts one.
 
@@ -29,7 +31,7 @@ import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
 from optuna.storages import get_storage as get_storage
 from optuna.storages._rdb import models
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 from optuna.study._frozen import FrozenStudy as FrozenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import Connection, Engine
@@ -71,11 +73,20 @@ def study_of_trial(engine: Engine, key: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+def begin_trial(study: Study, key: int | None) -> Trial:
+    """What `Study.ask` does, with the trial that waits under this key, or with a new one."""
+    study._thread_local.cached_all_trials = None
+    if key is None:
+        key = study._storage.create_new_trial(study._study_id)
+    return Trial(study, key)
+
+
 def reopen_trials(engine: Engine, keys: Sequence[int]) -> None:
-    """Puts finished trials back into the queue, which no public method does."""
+    """Puts finished trials back into the queue, without their values; no public method does."""
     mine = _trials.c.trial_id.in_(keys)
     waiting = sa.update(_trials).where(mine).values(state="WAITING", datetime_complete=None)
     with engine.begin() as connection:
+        connection.execute(sa.delete(_values).where(_values.c.trial_id.in_(keys)))
         connection.execute(waiting)
 
 

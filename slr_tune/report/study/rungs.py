@@ -70,7 +70,11 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
                 len(entries),
                 sum(entry.stopped for entry in entries),
                 sum(entry.spared for entry in entries),
-                min((e.value for e in entries), key=lambda v: study.sign * v, default=None),
+                min(
+                    (e.value for e in entries if e.value is not None),
+                    key=lambda v: study.sign * v,
+                    default=None,
+                ),
                 *_rank(values, later),
                 *_rank(values, ends),
                 _foretold(values, ends),

@@ -1,0 +1,52 @@
+"""Whole searches on Ray whose trials pause at their rungs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from toy_space import toy_spec
+
+from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
+from slr_tune.search.progress import Progress
+from slr_tune.study.quota import Quota, planned_epochs
+from slr_tune.study.record import record_of
+from slr_tune.study.view import StudyView, load_study
+
+pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
+
+
+def search(folder: Path, *, trials: int, strategy: str = "prior-asha") -> SearchOutcome:
+    spec = toy_spec(
+        folder,
+        trials=trials,
+        search=f"{{strategy: {strategy}}}",
+        fixed={"journal": folder / "journal"},
+        audit=0.0,
+    )
+    with Progress() as progress:
+        return run_search(spec, RunOptions(), progress)
+
+
+def check_decisions(view: StudyView) -> None:
+    stored = [(t.number, e) for t in view.trials for r in [record_of(t)] if r for e in r.rungs]
+    for number, entry in stored:
+        assert entry.value == view.trials[number].intermediate_values[entry.epoch]
+    assert Quota((1, 3), 3).replay(stored) == sorted(stored, key=lambda pair: pair[1].order)
+
+
+def test_search_and_more_trials(tmp_path: Path) -> None:
+    """No epoch is trained twice, as many as were planned, and then those of ten more trials."""
+    for trials in (14, 24):
+        assert search(tmp_path, trials=trials).started >= 10
+        view = load_study("toy")
+        assert len(view.trials) == trials
+        assert {t.state for t in view.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+        trained = len((tmp_path / "journal").read_text().splitlines())
+        planned = planned_epochs((1, 3), trials=trials, exempt=1, reduction_factor=3, max_epochs=9)
+        assert trained == planned == sum(len(t.intermediate_values) for t in view.trials)
+        check_decisions(view)
+    sources = {record.source for t in view.trials if (record := record_of(t))}
+    assert "baseline" in sources and any("perturbed trial" in str(one) for one in sources)
+    assert search(tmp_path, trials=24).started == 0
