@@ -90,6 +90,11 @@ class Promotions:
         arrivals = trials - (self._store.spec.baseline is not None)
         return [promotion.trial for promotion in self.quota.hopeless(arrivals)]
 
+    def by_chance(self) -> list[int]:
+        """Numbers of those that wait, the least likely to be promoted first."""
+        rungs = [[one for one in self.quota.waiting if one.epoch == e] for e in self.quota.epochs]
+        return [promotion.trial for rung in rungs for promotion in reversed(rung)]
+
     def _to_audit(self) -> Iterator[Promotion]:
         spec = self._store.spec
         arrivals = self._target - (spec.baseline is not None)

@@ -14,6 +14,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT, Attempts
+from slr_tune.search.checkpoint_room import CheckpointRoom
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.sampler import sampler_for, source_of
 from slr_tune.study.lock import StudyLock
@@ -103,6 +104,7 @@ class Recorder:
         self.rungs = rungs_of(store)
         pauses = store.spec.search.scheduler == "promotion"
         self.promotions = Promotions(store, target=target) if pauses else None
+        self._room = CheckpointRoom(store, self.promotions, target=target, workers=workers)
         self.begun: set[int] = set()
         self._idle = False
 
@@ -332,6 +334,13 @@ class Recorder:
         live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
+        """Whether a trial leaves its worker; what nobody needs any more goes from the disk."""
+        over = self._over(live, report)
+        if over:
+            self._room.tidy()
+        return over
+
+    def _over(self, live: LiveTrial, report: Report) -> bool:
         """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
         if report.ended_by is not None:
             self._attempts.forget(live.number)

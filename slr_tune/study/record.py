@@ -171,5 +171,7 @@ def ended_by(trial: FrozenTrial) -> str:
     """How a trial ended, for a person: the record's reason, or what else there is to say."""
     if is_foreign(trial):
         return "foreign"
+    if is_paused(trial):
+        return "paused"
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
     return str(stored.get("ended_by") or trial.state.name.lower())

@@ -324,6 +324,14 @@ class StudyStore:
             told = [values[max(values)]] if values else None
             self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, told)
 
+    def forget_checkpoint(self, number: int) -> None:
+        """Notes that a trial's checkpoint is deleted; the record of a finished one is frozen."""
+        trial = self.trials[number]
+        record = record_of(trial)
+        if record is not None and not trial.state.is_finished():
+            record = replace(record, checkpoint=None)
+            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
+
     def exhausted(self, live: LiveTrial) -> bool:
         """Whether a trial that was cut off has used up its attempts."""
         done = max(live.record.epochs, max(live.values, default=0))

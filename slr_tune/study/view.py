@@ -18,7 +18,7 @@ from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.optuna_private import count_studies, read_trials
-from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, record_of
+from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, is_paused, record_of
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
@@ -218,6 +218,8 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "epochs": epochs_run(trial),
         "best_epoch": None if record is None else record.best_epoch,
         "spared_at": None if record is None else record.spared_at,
+        "paused_at": record.paused_at if record is not None and is_paused(trial) else None,
+        "source": None if record is None else record.source,
         "seconds": None if record is None else round(record.seconds, 3),
         "params": dict(trial.params),
         "config": None if record is None else dict(record.config),

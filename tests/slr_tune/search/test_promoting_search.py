@@ -36,6 +36,20 @@ def check_decisions(view: StudyView) -> None:
     assert Quota((1, 3), 3).replay(stored) == sorted(stored, key=lambda pair: pair[1].order)
 
 
+def check_checkpoints(view: StudyView) -> None:
+    """Those are gone that twice the trials could not promote, and no others."""
+    stored = [(t.number, e) for t in view.trials for r in [record_of(t)] if r for e in r.rungs]
+    quota = Quota((1, 3), 3)
+    quota.replay(stored)
+    hopeless = {one.trial for one in quota.hopeless(2 * len(view.trials) - 1)}
+    for trial in view.trials:
+        files = list((view.own_folder(trial.number) / "checkpoints").glob("*.pt"))
+        record = record_of(trial)
+        assert bool(files) == (trial.number not in hopeless)
+        assert record is not None and bool(record.checkpoint) == bool(files)
+    assert hopeless
+
+
 def test_search_and_more_trials(tmp_path: Path) -> None:
     """No epoch is trained twice, as many as were planned, and then those of ten more trials."""
     for trials in (14, 24):
@@ -47,6 +61,7 @@ def test_search_and_more_trials(tmp_path: Path) -> None:
         planned = planned_epochs((1, 3), trials=trials, exempt=1, reduction_factor=3, max_epochs=9)
         assert trained == planned == sum(len(t.intermediate_values) for t in view.trials)
         check_decisions(view)
+        check_checkpoints(view)
     sources = {record.source for t in view.trials if (record := record_of(t))}
     assert "baseline" in sources and any("perturbed trial" in str(one) for one in sources)
     assert search(tmp_path, trials=24).started == 0

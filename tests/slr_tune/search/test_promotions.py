@@ -10,6 +10,7 @@ import pytest
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
+from slr_tune.errors import RunFailed
 from slr_tune.search.promotions import quota_of
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.lock import StudyLock
@@ -204,3 +205,33 @@ def test_no_finite_value_is_no_way_past_the_rung(make: Make) -> None:
     train(recorder)
     assert recorder.store.trials[live.number].state == TrialState.PRUNED
     assert load_study("toy").trials[live.number].value is None
+
+
+def test_disk_limit_holds(make: Make, studies: Path) -> None:
+    """What is needed least goes first; the baseline's and the best trial's checkpoints stay."""
+    recorder = make(trials=10)
+    spec = recorder.store.spec
+    recorder.store.spec = replace(spec, budget=replace(spec.budget, disk=5_000))
+
+    def kept() -> dict[int, int]:
+        found = {}
+        for file in studies.glob("toy/trials/*/checkpoints/*.pt"):
+            number = int(file.parts[-3])
+            found[number] = found.get(number, 0) + file.stat().st_size
+        return found
+
+    while (live := recorder.next_trial()) is not None:
+        number, over, epoch = live.number, False, max(live.values, default=0)
+        while not over:
+            epoch += 1
+            folder = studies / "toy" / "trials" / str(number) / "checkpoints"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "checkpoint_latest.pt").write_bytes(bytes(1_000))
+            row = {"epoch": epoch, "seconds": 0.1, "val/wer": VALUES[number]}
+            ended_by = "max_epochs" if epoch == 9 else None
+            over = recorder.report(number, Report([row], ended_by=ended_by))
+            assert sum(kept().values()) <= 5_000
+    assert set(kept()) >= {0, 8}
+    recorder.store.spec = replace(spec, budget=replace(spec.budget, disk=1_500))
+    with pytest.raises(RunFailed, match="more than budget.disk, 0.0015 MB"):
+        recorder._room.tidy()
