@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-TRIALS = 12
+TRIALS = 24
 MORE = 12
 SPACE = f"""
 study: kills
