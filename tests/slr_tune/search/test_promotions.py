@@ -153,6 +153,22 @@ def test_crash_between_the_promotion_and_its_start(make: Make) -> None:
     assert quota_of(second.store)._rungs[1].promoted == 2
 
 
+def test_worker_of_a_promoted_trial_dies(make: Make) -> None:
+    """It is taken up before anything new is decided, and its promotion is not made twice."""
+    recorder = make(workers=2)
+    train(recorder, steps=13)  # trial 3 was promoted and trained epoch 2
+    number = next(iter(recorder.store.live))
+    assert (number, record(recorder, number).rungs[0].waits) == (3, False)
+    recorder.lost_worker(number, "the worker process died")
+    assert not is_paused(recorder.store.trials[number])
+    live = recorder.next_trial()
+    assert live is not None and live.number == number
+    recorder.lost_worker(number, "the worker process died")
+    trained = train(recorder)
+    assert (3, 3) in trained and (3, 2) not in trained and len(trained) == 19 - 13
+    check_decisions(recorder)
+
+
 def test_somebody_ended_a_paused_trial_by_hand(make: Make) -> None:
     """Their word stands; the quota promotes the next best."""
     recorder = make()
