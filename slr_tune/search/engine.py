@@ -107,13 +107,15 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         known = is_known(spec.study, storage)
         if options.retry_failed:
             _retry_failed(spec.study, storage, progress)
-        reopen_pruned(spec.study, storage, trials=spec.budget.trials)
         if not known:
             # Before the study is made: a space that has to be mended would be another study's.
             _check(spec, options, progress)
         data_hash = None if data is None else data.hash
         presence.watch_folder()
         store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
+        if reopen_pruned(spec.study, storage, trials=trials_to_run(store.spec)):
+            # Only one that has read nothing so far sees them wait.
+            store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"

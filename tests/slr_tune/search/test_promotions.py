@@ -10,7 +10,9 @@ import pytest
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.errors import RunFailed
+from slr_tune.errors import RunFailed, StudyChanged
+from slr_tune.search.engine import RunOptions, run_search
+from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import quota_of
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.lock import StudyLock
@@ -123,6 +125,16 @@ def test_more_trials_promote_those_that_were_pruned(make: Make) -> None:
     assert record(most, 4).paused_at == 3
     assert {trial.state for trial in most.store.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
     check_decisions(most)
+
+
+def test_a_run_that_is_refused_changes_nothing(make: Make, tmp_path: Path) -> None:
+    """More trials of another space: the trials that ended stay ended."""
+    train(make())
+    other = toy_spec(tmp_path, trials=10, max_epochs=8, search="{strategy: random-asha}")
+    with Progress() as progress, pytest.raises(StudyChanged):
+        run_search(other, RunOptions(), progress)
+    states = [trial.state for trial in load_study("toy").trials]
+    assert states == [TrialState.COMPLETE, *[TrialState.PRUNED] * 6]
 
 
 @pytest.mark.parametrize("steps", [1, 10, 12, 13, 18])
