@@ -1,5 +1,7 @@
 """All that this project uses of Optuna beside its public interface.
 
+- `RDBStorage._get_trials`, by which Optuna's cache reads what is new; overridden with the faster
+  reading. Were it named otherwise, a search with many paused trials would be slow.
 - The tables of `RDBStorage`, as `optuna.storages._rdb.models` declares them: Optuna makes an object
   for every number it reads, which takes eight seconds for 10,000 trials, and this a tenth of it.
   With other tables or columns no view of a study could be read.
@@ -20,7 +22,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
+from optuna.storages import RDBStorage
 from optuna.storages import get_storage as get_storage
 from optuna.storages._rdb import models
 from optuna.study import Study, StudyDirection
@@ -37,6 +40,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import Connection, Engine
 
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
+
+_MOST_KEYS = 10_000
+"""Keys that fit into one query of any database."""
 
 RECORD = "slr"
 """Attribute of a study, and of its own trials, under which this project's record stands."""
@@ -118,11 +124,43 @@ class StudyCounts(NamedTuple):
     foreign: int = 0
 
 
-def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
-    """All trials of a study, in order of their number, as Optuna's own `get_trials` gives them."""
+class QuickStorage(RDBStorage):
+    """Optuna's storage, which reads trials in a tenth of the time.
+
+    Paused trials are not finished, so Optuna's cache has them read again each time anybody asks.
+    """
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        asked = (study_id, states, included_trial_ids, trial_id_greater_than)
+        if states is not None or len(included_trial_ids) > _MOST_KEYS:
+            return super()._get_trials(*asked)
+        chosen = _trials.c.trial_id > trial_id_greater_than
+        if included_trial_ids:
+            chosen = sa.or_(chosen, _trials.c.trial_id.in_(included_trial_ids))
+        # With none at all, Optuna says whether there is such a study.
+        return read_trials(self.engine, study_id, chosen) or super()._get_trials(*asked)
+
+
+def read_trials(
+    engine: Engine, study_id: int, chosen: sa.ColumnElement[bool] | None = None
+) -> list[FrozenTrial]:
+    """Trials of a study, in order of their number, as Optuna's own `get_trials` gives them.
+
+    Args:
+        engine: Of the database.
+        study_id: The study's key.
+        chosen: Condition on the table of trials; None for all.
+    """
     with engine.connect() as connection, _no_collection():
         # Trials first: one that ends meanwhile is still running here, with all its values.
         of_study = _trials.c.study_id == study_id
+        of_study = of_study if chosen is None else sa.and_(of_study, chosen)
         heads = connection.execute(sa.select(_trials).where(of_study).order_by(_trials.c.number))
         found = heads.all()
 
