@@ -168,8 +168,21 @@ def first_at(timeline: Sequence[tuple[int, float]], wer: float) -> int | None:
     return next((epochs for epochs, best in timeline if best <= wer), None)
 
 
+class DefinedSpace:
+    """The space as OptunaSearch takes it: it has to be pickled."""
+
+    def __init__(self, space: Any) -> None:
+        self._space = space
+
+    def __call__(self, trial: Any) -> None:
+        self._space.suggest(trial)
+
+
 def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> Found:
     """Ray Tune as its documentation has it, on the same runs."""
+    from slr_tune.training.ray_private import prepare_environment
+
+    prepare_environment()
     import ray
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -219,12 +232,11 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
         def save_checkpoint(self, checkpoint_dir: str) -> None:
             pass
 
-    def define(trial: Any) -> None:
-        spec.space.suggest(trial)
-
     budget = spec.budget
     points = [spec.space.encode(spec.baseline)] if spec.baseline is not None else None
-    searcher = OptunaSearch(define, metric="wer", mode="min", seed=seed, points_to_evaluate=points)
+    searcher = OptunaSearch(
+        DefinedSpace(spec.space), metric="wer", mode="min", seed=seed, points_to_evaluate=points
+    )
     with ray_session(address=None, cpus=arguments.workers):
         assert ray.is_initialized()
         tune.Tuner(
