@@ -11,6 +11,8 @@ from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
 from slr_tune.report.study.study_data import StudyData, TrialData
 
 _MODEL = "model: "
+_FEW = 3
+"""Trials of a source below which nothing is said of it."""
 _TRIAL = re.compile(r"perturbed trial \d+")
 
 
@@ -82,12 +84,13 @@ def _text(rows: Sequence[SourceSummary]) -> str:
     if prior is None:
         return "How the trials of each source fared:"
     first, _, last = prior.thirds
-    if prior.rank is None or anywhere is None or anywhere.rank is None:
+    if anywhere is None or min(prior.trials, anywhere.trials) < _FEW:
         found = ""
-    elif prior.rank < anywhere.rank:
-        found = " They came out better than uniform ones, so there was something to believe in."
+    elif prior.rank is None or anywhere.rank is None:
+        found = ""
     else:
-        found = " They came out no better than uniform ones: the belief did not help."
+        better = "better" if prior.rank < anywhere.rank else "no better"
+        found = f" In the median they came out {better} at the first rung than uniform ones."
     return (
         f"{first} trials near the baseline in the first third of the search, {last} in the last."
         f"{found}"
