@@ -3,9 +3,10 @@
     python benchmarks/kills.py
 
 kill -9 of the driver, five times, and of a worker, twice, in a random order. After a driver's death
-the same command is given again; after a worker's death the driver has to go on by itself. At the
-end it is counted what the study holds, which epochs were trained more than once, and whether ASHA
-decided as the stored curves say.
+the same command is given again; after a worker's death the driver has to go on by itself. Trials
+pause at their rungs meanwhile. At the end it is counted what the study holds, which epochs were
+trained more than once, and whether trials were promoted as the stored curves say. Then twelve more
+trials are asked for, and it is counted again: trials that had ended as pruned go on.
 """
 
 from __future__ import annotations
@@ -19,23 +20,30 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from own_process import ancestors
 from trial_record import check_record
 
-TRIALS = 12
+TRIALS = 24
+MORE = 12
 SPACE = f"""
 study: kills
 trainable: counted_run:CountedRun
 data: {{name: libras}}
-budget: {{trials: {TRIALS}, max_epochs: 9, grace_epochs: 1, reduction_factor: 3}}
+budget: {{trials: {TRIALS}, max_epochs: 9, grace_epochs: 1, reduction_factor: 3, audit: 0}}
 resources: {{workers: 2}}
 space:
   learning_rate: {{float: [1.0e-3, 3.0e-2], log: true}}
   dropout:       {{float: [0.0, 0.5]}}
+baseline: {{learning_rate: 1.0e-2, dropout: 0.2}}
 """
+
+Finished = dict[str, int]
+"""Epochs that were stored when somebody was killed, with how often they had been trained."""
 
 
 def main() -> None:
@@ -60,21 +68,29 @@ def main() -> None:
         rng.shuffle(victims)
         driver = start(space)
         killed: Counter[str] = Counter()
+        finished: Finished = {}
         for victim in victims:
             if driver.poll() is not None:
                 driver = start(space)
             kill_once(driver, journal, victim, rng)
+            remember(journal, finished)
             killed[victim] += 1
         if driver.poll() is not None:
             driver = start(space)
         done = driver.wait()
         print(f"killed: {killed['driver']} drivers, {killed['worker']} workers")
         print(f"the last start ended with exit code {done}")
-        sys.exit(done or judge(journal, kills=killed.total()))
+        wrong = done or judge(journal, finished, kills=killed.total())
+        if not wrong:
+            print(f"{MORE} more trials:")
+            remember(journal, finished)
+            wrong = start(space, "--trials", str(TRIALS + MORE)).wait()
+            wrong = wrong or judge(journal, finished, kills=killed.total(), trials=TRIALS + MORE)
+        sys.exit(wrong)
 
 
-def start(space: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "slr_tune.cli.main", "run", str(space)]
+def start(space: Path, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "slr_tune.cli.main", "run", str(space), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -130,27 +146,61 @@ def workers_of(driver: int) -> list[int]:
     return found
 
 
-def judge(journal: Path, *, kills: int) -> int:
+def remember(journal: Path, finished: Finished) -> None:
+    """Notes which epochs the database holds now, and how many trials are paused."""
+    from slr_tune.study.record import is_paused, record_of
+    from slr_tune.study.view import load_study
+
+    trained = Counter(journal.read_text().splitlines())
+    view = load_study("kills", None)
+    for trial in view.trials:
+        if (record := record_of(trial)) is not None:
+            for epoch in trial.intermediate_values:
+                key = f"{named(record.config)} {epoch}"
+                finished.setdefault(key, trained[key])
+    paused = sum(map(is_paused, view.trials))
+    print(
+        f"  {sum(len(t.intermediate_values) for t in view.trials)} epochs stored, {paused} paused"
+    )
+
+
+def named(config: Mapping[str, Any]) -> str:
+    """As `CountedRun` names itself."""
+    return f"{config['learning_rate']!r} {config['dropout']!r}"
+
+
+def judge(journal: Path, finished: Finished, *, kills: int, trials: int = TRIALS) -> int:
     """Prints what is left; 1 where something is not as it must be."""
-    from slr_tune.study.rungs import Rungs, rung_epochs
+    from slr_tune.study.quota import Quota, planned_epochs
+    from slr_tune.study.record import record_of
     from slr_tune.study.view import load_study
 
     view = load_study("kills", None)
-    rungs = Rungs(rung_epochs(grace_epochs=1, reduction_factor=3, max_epochs=9), 3, True)
-    found = check_record(view, rungs)
+    quota = Quota((1, 3), 3)
+    found = check_record(view, quota)
     states = found.states
+    entries = [
+        entry for trial in view.trials if (record := record_of(trial)) for entry in record.rungs
+    ]
     trained = Counter(journal.read_text().splitlines())
     twice = sum(count - 1 for count in trained.values())
+    stored_again = sum(max(0, trained[key] - count) for key, count in finished.items())
+    planned = planned_epochs((1, 3), trials=trials, exempt=1, reduction_factor=3, max_epochs=9)
     print(f"trials: {', '.join(f'{count} {state}' for state, count in states.items())}")
-    print(f"epochs trained: {sum(trained.values())}, of them again: {twice}, after {kills} kills")
+    print(
+        f"epochs trained: {sum(trained.values())}, planned: {planned}; trained again: {twice} "
+        f"after {kills} kills, of them stored before the kill: {stored_again}"
+    )
     print(f"values that are not the least of their curve: {found.wrong_values}")
     print(f"trials with another number of values than epochs: {found.wrong_lengths}")
+    promoted = sum(entry.resumed is not None for entry in entries)
     print(
-        f"ASHA: {found.decisions} decisions, {found.wrong_decisions} not as the stored curves say"
+        f"{found.decisions} arrivals and {promoted} promotions, {found.wrong_decisions} not as the "
+        "stored curves say"
     )
     # A trial that a kill has lost is no finished one: FAIL, or RUNNING for ever.
-    kept = states["COMPLETE"] + states["PRUNED"] == len(view.trials) == TRIALS
-    good = kept and twice <= 2 * kills
+    kept = states["COMPLETE"] + states["PRUNED"] == len(view.trials) == trials
+    good = kept and twice <= 2 * kills and not stored_again
     return int(not good or found.wrong_values + found.wrong_lengths + found.wrong_decisions > 0)
 
 

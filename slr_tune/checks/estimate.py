@@ -62,8 +62,8 @@ class Estimate:
         epochs: Of all trials.
         parts: See `EstimatePart`. Teacher and reference student train side by side where there
             are two workers.
-        seconds: Of the whole, by ASHA's expectation.
-        most_seconds: Of the whole where no trial is stopped.
+        seconds: Of the whole, by what is expected of its trials' epochs.
+        most_seconds: Of the whole with the most epochs.
         size: Bytes on disk of the whole, at most.
     """
 
@@ -98,10 +98,7 @@ def estimate(inputs: CheckInputs) -> Estimate:
     seconds, tied, most = (
         each * count / side_by_side for count in (epochs.likely, epochs.tied, epochs.most)
     )
-    note = f"{epochs.likely:.0f} epochs by ASHA's expectation where trials differ; "
-    note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
-    note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
-    note += f"({duration(most)}) at most"
+    note = _epochs_note(epochs, tied=tied, most=most)
     trials = EstimatePart("trials", seconds, most, _trials_size(inputs), note)
     parts = (*before, *teaching, trials, *_caches(inputs))
     first = [part.most_seconds or 0.0 for part in before]
@@ -110,6 +107,18 @@ def estimate(inputs: CheckInputs) -> Estimate:
     )
     size = sum(part.size for part in parts)
     return Estimate(workers, each, epochs, parts, ahead + seconds, ahead + most, size)
+
+
+def _epochs_note(epochs: ExpectedEpochs, *, tied: float, most: float) -> str:
+    """How the epochs of the trials were counted, with the seconds of the other two cases."""
+    if epochs.known:
+        note = f"{epochs.likely:.0f} epochs, fewer where trials end by themselves"
+        audit = epochs.most - epochs.likely
+        return f"{note}; the pruning audit adds at most {audit:.0f}" if audit else note
+    note = f"{epochs.likely:.0f} epochs by ASHA's expectation where trials differ; "
+    note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
+    note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
+    return note + f"({duration(most)}) at most"
 
 
 def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
@@ -226,7 +235,8 @@ def _trials_size(inputs: CheckInputs) -> int:
     budget, config = inputs.spec.budget, inputs.largest
     parameters, _ = model_parameters(config, inputs.data)
     kept = _kept(config, budget.max_epochs)
-    return budget.trials * kept * parameters * _BYTES * _OF_STATE
+    size = budget.trials * kept * parameters * _BYTES * _OF_STATE
+    return size if budget.disk is None else min(size, budget.disk)
 
 
 def _kept(config: Mapping[str, Any], epochs: int) -> int:

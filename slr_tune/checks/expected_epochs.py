@@ -1,13 +1,15 @@
-"""Epochs that a search will train, by playing it with ASHA's own rungs."""
+"""Epochs that a search will train: by the quota, or by playing it with ASHA's own rungs."""
 
 from __future__ import annotations
 
 import heapq
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from slr_tune.search.sampler import trials_to_run
 from slr_tune.space import StudySpec
+from slr_tune.study.forecast import audit_epochs, forecast_epochs
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 
 _GAMES = 20
@@ -18,23 +20,29 @@ class ExpectedEpochs:
     """Epochs of all trials together.
 
     Attributes:
-        likely: Where trials differ at every rung, the mean over games.
-        tied: Where all are equal at the first rung, as in the blank phase at 100 %: ASHA stops
-            none of them there.
-        most: Where none is stopped.
+        likely: Where trials differ at every rung, the mean over games; exact where `known`.
+        tied: Where all are equal at the first rung, as in the blank phase at 100 %: ASHA in its
+            stopping form stops none of them there, and the quota as many as ever.
+        most: Where none is stopped; where `known`, with all that the pruning audit may add.
+        known: Whether the number does not depend on the values.
     """
 
     likely: float
     tied: float
     most: int
+    known: bool = False
 
 
 def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
-    """Plays the search several times: trials of random worth, all epochs equally long.
+    """Counts the epochs of the quota, or plays a search that stops trials several times.
 
-    The baseline runs to its end, audited trials are spared, and the first to arrive at a rung goes
-    on, as in a search. Early stopping by patience is not played: it makes fewer epochs.
+    It is played with trials of random worth, all epochs equally long. The baseline runs to its end,
+    audited trials are spared, and the first to arrive at a rung goes on, as in a search. Early
+    stopping by patience is left out either way: it makes fewer epochs.
     """
+    known = forecast_epochs(replace(spec, budget=replace(spec.budget, trials=trials_to_run(spec))))
+    if known is not None:
+        return ExpectedEpochs(known, known, known + audit_epochs(spec), known=True)
     first = budget_rungs(spec.budget)[:1]
     games = range(_GAMES)
     likely = sum(_played(spec, workers, seed, tied=()) for seed in games) / _GAMES

@@ -151,9 +151,10 @@ def _typed() -> dict[str, Any]:
 
 def _plan(spec: StudySpec) -> dict[str, Any]:
     """What would be run: identity, budget, rungs, resources, the baseline's configuration."""
+    from slr_tune.study.forecast import audit_epochs, forecast_epochs
     from slr_tune.study.rungs import rung_epochs
 
-    budget = spec.budget
+    budget, planned = spec.budget, forecast_epochs(spec)
     rungs = rung_epochs(
         grace_epochs=budget.grace_epochs,
         reduction_factor=budget.reduction_factor,
@@ -162,7 +163,9 @@ def _plan(spec: StudySpec) -> dict[str, Any]:
     return {
         **spec.identity(),
         "trials": budget.trials,
-        "rungs": list(rungs),
+        "rungs": [] if spec.search.scheduler == "none" else list(rungs),
+        "epochs_planned": planned,
+        "epochs_of_audit": audit_epochs(spec),
         "epochs_at_most": budget.trials * budget.max_epochs,
         "parameters": list(spec.space.names),
         "baseline_config": spec.baseline_config(),
@@ -177,15 +180,28 @@ def _plan_text(spec: StudySpec) -> str:
     lines = [
         f"{spec.study}: {run_title(spec.trainable)} on {spec.data.get('name', 'no data')}, "
         f"{spec.objective.direction} {spec.objective.metric}",
-        f"{budget.trials} trials of at most {budget.max_epochs} epochs; ASHA stops trials at "
-        f"epochs {', '.join(map(str, plan['rungs'])) or 'none'} "
-        f"and lets the best 1/{budget.reduction_factor} go on",
+        f"{budget.trials} trials of at most {budget.max_epochs} epochs; "
+        f"{_scheduler_text(spec, plan)}",
+        f"strategy: {spec.search.strategy}",
         f"searched: {', '.join(plan['parameters'])}",
         "first trial: " + ("the baseline" if spec.baseline is not None else "suggested"),
     ]
     if spec.teacher is not None:
         lines.append(f"teacher: {spec.teacher.kind} {spec.teacher.value}")
     return "\n".join(lines)
+
+
+def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
+    rungs, share = ", ".join(map(str, plan["rungs"])), f"1/{spec.budget.reduction_factor}"
+    planned, audit = plan["epochs_planned"], plan["epochs_of_audit"]
+    if not rungs:
+        return "none is stopped before its end"
+    if spec.search.scheduler == "stopping":
+        return f"ASHA stops trials at epochs {rungs} and lets the best {share} go on"
+    more = f", and at most {audit} of the pruning audit" if audit else ""
+    return (
+        f"they pause at epochs {rungs}, and the best {share} go on: {planned} epochs in all{more}"
+    )
 
 
 def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,6 +71,7 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     rows = [trial_row(trial) for trial in (*best[:top], *view.foreign[:top])]
     names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
     shown, metric = short_names(names), view.spec.objective.metric
+    sourced = any(row["source"] for row in rows)
     cells = []
     for row in rows:
         values = searched_values(view, row)
@@ -79,17 +80,26 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
                 str(row["number"]),
                 metric_text(row["value"], metric),
                 str(row["epochs"]),
-                (row["ended_by"] or row["state"].lower()) + ", imported" * bool(row["imported"]),
+                _ending(row),
+                *([row["source"] or "-"] if sourced else []),
                 *(setting_cell(values.get(name)) for name in names),
             )
         )
-    heads = numbers("trial", "value", "epochs", "ended by", *shown.values())
+    columns = ["trial", "value", "epochs", "ended by", *(["from"] if sourced else [])]
+    heads = numbers(*columns, *shown.values())
     print_table(Table(heads, cells), wrap=False)
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
     for key, texts in view.notes.items():
         for text in texts:
             click.echo(f"note{f' on trial {key}' if key else ''}: {text}")
+
+
+def _ending(row: dict[str, Any]) -> str:
+    if row["paused_at"] is not None:
+        return f"paused at {row['paused_at']}"
+    ending = str(row["ended_by"] or row["state"].lower())
+    return ending + ", imported" * bool(row["imported"])
 
 
 def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:

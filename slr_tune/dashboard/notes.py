@@ -69,7 +69,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         f"{_state(view, facts)} Searches `{run_title(spec.trainable)}` on "
         f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
-        f"epochs a trial, ASHA from epoch {budget.grace_epochs}, factor {budget.reduction_factor}.",
+        f"epochs a trial{_rungs_text(spec)}; strategy `{spec.search.strategy}`.",
         _result(view, facts),
         *filter(None, [imported_text(view), foreign_text(view)]),
     ]
@@ -95,10 +95,17 @@ def study_attributes(spec: StudySpec) -> dict[str, str]:
         "trainable": run_title(spec.trainable),
         "data": str(spec.data.get("name", "its own")),
         "metric": f"{spec.objective.metric}, {spec.objective.direction}",
-        "epochs": f"at most {budget.max_epochs}, ASHA from {budget.grace_epochs}, "
-        f"factor {budget.reduction_factor}",
+        "epochs": f"at most {budget.max_epochs}{_rungs_text(spec)}",
+        "strategy": spec.search.strategy,
         "folder": str(study_folder(spec.study)),
     }
+
+
+def _rungs_text(spec: StudySpec) -> str:
+    """Where trials are pruned; empty where none is."""
+    if spec.search.scheduler == "none":
+        return ""
+    return f", ASHA from epoch {spec.budget.grace_epochs}, factor {spec.budget.reduction_factor}"
 
 
 def trial_notes(view: StudyView) -> dict[str, Any]:
@@ -142,6 +149,7 @@ _WORDS = {
     "cut_short": "imported, with fewer epochs",
     "running": "running",
     "waiting": "waiting",
+    "paused": "paused at a rung",
 }
 
 

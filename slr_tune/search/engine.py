@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from slr_tune.errors import RunFailed
 from slr_tune.importing.history import take_history
 from slr_tune.search.progress import Progress
+from slr_tune.search.promotions import Promotions
 from slr_tune.search.recorder import Recorder
+from slr_tune.search.sampler import trials_to_run
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.presence import Presence, presence_of
-from slr_tune.study.recovery import Recovery, recover, reopen_failed
+from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
@@ -117,6 +119,9 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         data_hash = None if data is None else data.hash
         presence.watch_folder()
         store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
+        if reopen_pruned(spec.study, storage, trials=trials_to_run(store.spec)):
+            # Only one that has read nothing so far sees them wait.
+            store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
@@ -127,10 +132,10 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         progress.watch(store)
         _tell_recovery(recovery, progress)
         with open_mirror(store, progress.message) as mirror:
-            if store.waiting() == 0 and len(store.own_trials) >= spec.budget.trials:
+            if _is_over(store):
                 return SearchOutcome(0, recovery)
             if known:
-                _check(spec, options, progress)
+                _check(store.spec, options, progress)
             with interrupt_flag(progress.message) as asked:
                 lock.stop_asked = partial(_stop, asked, progress)
                 run = _Run(store, lock, presence, options, progress, asked, mirror)
@@ -143,6 +148,19 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
         asked.number = signal.SIGTERM
         asked.set()
         progress.message("Stopping, as slr-tune stop asks: storing what is done")
+
+
+def _is_over(store: StudyStore) -> bool:
+    """Whether nothing is left to run; trials that wait for a promotion are ended then."""
+    target = trials_to_run(store.spec)
+    if store.waiting() or len(store.own_trials) < target:
+        return False
+    if store.spec.search.scheduler == "promotion":
+        promotions = Promotions(store, target=target)
+        if promotions.due():
+            return False
+        promotions.prune()
+    return True
 
 
 def _retry_failed(study: str, storage: RDBStorage, progress: Progress) -> None:
@@ -199,21 +217,16 @@ class _Run:
                 options=self.options.typed,
             )
             self.store.teach(None if teacher is None else teacher.hash)
-            target = self.spec.budget.trials
+            target = trials_to_run(self.spec)
             recorder = Recorder(
                 self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
             )
             recorder.presence = self.presence
-            before = self._finished()
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
-        started = self._finished() - before + len(parked)
         stop = self.asked if self.asked.is_set() else None
-        return SearchOutcome(started, recovery, stop, tuple(parked), teacher)
-
-    def _finished(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.store.own_trials)
+        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
 
     def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
@@ -244,7 +257,8 @@ class _Run:
         """Says what the worker of a trial has to know."""
         from trainables.ray_adapter import Assignment
 
-        remaining = max(1, self.spec.budget.trials - self._finished())
+        # More than there is work for would wait for each other in vain.
+        remaining = max(1, recorder.ready())
 
         def assign(live: LiveTrial) -> Assignment:
             return Assignment(
@@ -258,7 +272,7 @@ class _Run:
                 folder=str(trial_folder(self.spec.study, live.number)),
                 metric=self.spec.objective.metric,
                 minimizes=self.store.minimizes,
-                rungs=recorder.rungs.epochs,
+                rungs=recorder.rung_epochs,
                 barrier=str(barrier),
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
@@ -319,6 +333,7 @@ def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
         "taken up again": recovery.resumed,
         "recorded as pruned": recovery.pruned,
         "given up as killed": recovery.killed,
+        "paused at a rung": recovery.paused,
     }
     for what, numbers in parts.items():
         if numbers:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from slr_tune.space import StudySpec
-from slr_tune.study.record import ended_by, epochs_run
+from slr_tune.study.forecast import forecast_epochs
+from slr_tune.study.record import ended_by, epochs_run, is_paused
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
 from slr_tune.text import counted, duration, metric_text, setting_text
@@ -32,6 +33,7 @@ class Progress:
         self._next_draw = 0.0
         self._start = time.monotonic()
         self._epochs_before = 0
+        self._paused: dict[int, int] = {}
 
     def __enter__(self) -> Progress:
         """Takes the terminal's last lines."""
@@ -55,6 +57,7 @@ class Progress:
         self._store = store
         trials = store.own_trials
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
+        self._paused = {trial.number: epochs_run(trial) for trial in trials if is_paused(trial)}
         self._epochs_before = _epochs(trials)
         self._start = time.monotonic()
 
@@ -69,6 +72,9 @@ class Progress:
             if trial.state.is_finished() and trial.number not in self._told:
                 self._told.add(trial.number)
                 self.message(_trial_line(self._store.spec, trial, len(self._told)))
+            elif is_paused(trial) and self._paused.get(trial.number) != epochs_run(trial):
+                self._paused[trial.number] = epochs_run(trial)
+                self.message(_paused_line(self._store.spec, trial))
         if self.draws:
             lines = _standing(self._store, trials, self._seconds_left(self._store.spec, trials))
             running = _running(trials, self._store.spec.objective.metric)
@@ -85,12 +91,17 @@ class Progress:
             self._live.update(standing, refresh=True)
 
     def _seconds_left(self, spec: StudySpec, trials: Sequence[FrozenTrial]) -> float | None:
-        """Epochs still to come, if trials go on to be as long as they were, at this run's pace.
+        """Epochs still to come at this run's pace: as planned, or as long as trials were so far.
 
-        None before the first trial has ended in this run.
+        None before the first epoch of this run, and where nothing is planned before the first
+        trial has ended.
         """
         lengths = [epochs_run(t) for t in trials if t.state.is_finished()]
         here = _epochs(trials) - self._epochs_before
+        planned = forecast_epochs(spec)
+        if planned is not None and here > 0:
+            left = max(0, planned - _epochs(trials))
+            return left * (time.monotonic() - self._start) / here
         if not lengths or here <= 0:
             return None
         mean = sum(lengths) / len(lengths)
@@ -110,12 +121,17 @@ def _last_value(trial: FrozenTrial) -> float | None:
 
 
 def _trial_line(spec: StudySpec, trial: FrozenTrial, done: int) -> str:
+    return f"[{done}/{spec.budget.trials}] {_trial_text(spec, trial)}, {ended_by(trial)}"
+
+
+def _paused_line(spec: StudySpec, trial: FrozenTrial) -> str:
+    return f"{_trial_text(spec, trial)}, paused"
+
+
+def _trial_text(spec: StudySpec, trial: FrozenTrial) -> str:
     value = _last_value(trial)
     text = "no value" if value is None else metric_text(value, spec.objective.metric)
-    return (
-        f"[{done}/{spec.budget.trials}] trial {trial.number}: {text}, "
-        f"{counted(epochs_run(trial), 'epoch')}, {ended_by(trial)}"
-    )
+    return f"trial {trial.number}: {text}, {counted(epochs_run(trial), 'epoch')}"
 
 
 def _running(trials: Sequence[FrozenTrial], metric: str) -> Table:
@@ -136,13 +152,16 @@ def _standing(
 ) -> list[str]:
     """Where the study stands: trials by state, epochs, the best trial so far."""
     spec = store.spec
-    counts = {state.name: sum(t.state == state for t in trials) for state in TrialState}
-    states = ", ".join(f"{count} {name.lower()}" for name, count in counts.items() if count)
-    budgeted = spec.budget.trials * spec.budget.max_epochs
+    names = ["paused" if is_paused(trial) else trial.state.name.lower() for trial in trials]
+    order = [*(state.name.lower() for state in TrialState), "paused"]
+    states = ", ".join(f"{names.count(name)} {name}" for name in order if name in names)
+    planned = forecast_epochs(spec)
+    budgeted = f"{spec.budget.trials * spec.budget.max_epochs} budgeted"
+    budgeted = budgeted if planned is None else f"{planned} planned"
     left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
     lines = [
         f"trials {len(trials)}/{spec.budget.trials}: {states}",
-        f"epochs {_epochs(trials)} of {budgeted} budgeted{left}",
+        f"epochs {_epochs(trials)} of {budgeted}{left}",
     ]
     valued = [
         (value, trial)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT, Attempts
-from slr_tune.search.sampler import tpe
+from slr_tune.search.checkpoint_room import CheckpointRoom
+from slr_tune.search.promotions import Promotions
+from slr_tune.search.sampler import sampler_for, source_of
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
 from slr_tune.study.record import record_of
@@ -66,7 +67,9 @@ class Recorder:
         store: The study.
         workers: Trials that may run side by side.
         presence: Looks whether the study's files are still there; None looks at nothing.
-        rungs: ASHA's rungs, rebuilt from the study.
+        rungs: ASHA's rungs, rebuilt from the study, of a strategy that stops trials there.
+        promotions: Of a strategy that pauses them there; None of others.
+        begun: Numbers of the trials that went to a worker.
         failure: Why the run cannot go on; None while it can.
     """
 
@@ -100,31 +103,67 @@ class Recorder:
         self._drained = False
         self.failure: Exception | None = None
         self.rungs = rungs_of(store)
+        pauses = store.spec.search.scheduler == "promotion"
+        self.promotions = Promotions(store, target=target) if pauses else None
+        self._room = CheckpointRoom(store, self.promotions, target=target, workers=workers)
+        self.begun: set[int] = set()
+        self._idle = False
+
+    @property
+    def rung_epochs(self) -> tuple[int, ...]:
+        """Epochs after which it is decided whether a trial goes on."""
+        return () if self.store.spec.search.scheduler == "none" else self.rungs.epochs
+
+    def ready(self) -> int:
+        """How many trials may go to a worker at once, were there enough workers."""
+        new = self._target - len(self.store.own_trials)
+        due = 0 if self.promotions is None else self.promotions.due()
+        return self.store.waiting() + max(0, new) + due
 
     def next_trial(self) -> LiveTrial | None:
-        """Starts a trial, None where no worker is free or none is left to start.
+        """Starts a trial or lets a paused one go on; None where no worker is free or none is left.
 
         Ray asks after every result, so the database is read only where a worker waits for the
-        answer: reading the unfinished trials each time cost more than all else the driver does.
+        answer and something has happened since the last one: reading the unfinished trials each
+        time cost more than all else the driver does.
         """
         busy = self._attempts.busy(self.store.live)
-        if busy >= self.workers or self.drained:
+        if busy >= self.workers or self.drained or (self._idle and busy):
             return None
         self._check_lock()
-        trials = self.store.trials
-        waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        done = not waiting and len(self.store.own_trials) >= self._target
-        again = self._attempts.take_again(at_once=done and busy == 0)
-        if again is None and done:
-            self._drained = True
-            return None
-        live = (
-            self.store.start_trial(tpe(seed=self.store.spec.seed, number=len(trials)))
-            if again is None
-            else self.store.live[again]
-        )
-        self._attempts.hand_out(live.number)
+        live = self._next(busy)
+        self._idle = live is None
+        if live is not None:
+            self.begun.add(live.number)
+            self._attempts.hand_out(live.number)
         return live
+
+    def _next(self, busy: int) -> LiveTrial | None:
+        """First who waits for a worker, then who is promoted, then somebody new."""
+        queued = self.store.waiting() > 0
+        started = len(self.store.own_trials) >= self._target
+        due = self.promotions is not None and started and self.promotions.due() > 0
+        done = started and not queued and not due
+        again = self._attempts.take_again(at_once=done and busy == 0)
+        if again is not None:
+            return self.store.live[again]
+        if self.promotions is not None and not queued:
+            live = self.promotions.next_trial(started=started)
+            if live is not None:
+                return live
+        if queued or not started:
+            return self._start()
+        if self.promotions is None:
+            self._drained = True
+        elif not busy and not self._attempts.waiting:
+            self.promotions.prune()
+            self._drained = True
+        return None
+
+    def _start(self) -> LiveTrial:
+        spec = self.store.spec
+        sampler = sampler_for(spec, len(self.store.trials))
+        return self.store.start_trial(sampler, lambda: source_of(spec, sampler))
 
     @property
     def drained(self) -> bool:
@@ -140,6 +179,7 @@ class Recorder:
         live = self.store.live.get(number)
         if live is None:
             return True
+        self._idle = False
         self._check_lock()
         self._check_presence(live)
         if report.ended_by in ("disk_full", "unreadable"):
@@ -185,6 +225,7 @@ class Recorder:
     def lost_worker(self, number: int, error: str) -> None:
         """A worker died with a trial in its hands: try it again, or give it up."""
         live = self.store.live.get(number)
+        self._idle = False
         if live is None:
             return
         if self._stopped():
@@ -213,6 +254,7 @@ class Recorder:
         """Ends the trials that brought no epoch in time; their workers are to be replaced."""
         numbers = self._attempts.overdue()
         for number in numbers:
+            self._idle = False
             self._check_lock()
             live = self.store.live.get(number)
             self._attempts.forget(number)
@@ -298,6 +340,13 @@ class Recorder:
         live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
+        """Whether a trial leaves its worker; what nobody needs any more goes from the disk."""
+        over = self._over(live, report)
+        if over:
+            self._room.tidy()
+        return over
+
+    def _over(self, live: LiveTrial, report: Report) -> bool:
         """The run's own end comes before ASHA's: a run that is over cannot be stopped."""
         if report.ended_by is not None:
             self._attempts.forget(live.number)
@@ -305,16 +354,25 @@ class Recorder:
             if report.ended_by == "error" and not report.rows:
                 self._count_error(live.number, report.error or "")
             return True
+        if self.promotions is not None:
+            return self._paused_at_rung(live, self.promotions)
         stopped = self._stopped_at_rung(live)
         if stopped:
             self._attempts.forget(live.number)
             self.store.finish(live, "asha")
         return stopped
 
+    def _paused_at_rung(self, live: LiveTrial, promotions: Promotions) -> bool:
+        paused = promotions.pause(live)
+        if paused:
+            self._attempts.forget(live.number)
+            self.store.park(live)
+        return paused
+
     def _stopped_at_rung(self, live: LiveTrial) -> bool:
         spec = self.store.spec
         decided = {entry.epoch for entry in live.record.rungs}
-        for epoch in self.rungs.epochs:
+        for epoch in self.rung_epochs:
             if epoch in decided or epoch not in live.values:
                 continue
             if live.record.spared_at is not None:
@@ -356,7 +414,7 @@ def _last_word(error: str) -> str:
 
 
 def rungs_of(store: StudyStore) -> Rungs:
-    """The rungs of a study as its stored records give them."""
+    """The rungs of a study that stops trials, as its stored records give them."""
     budget = store.spec.budget
     rungs = Rungs(budget_rungs(budget), budget.reduction_factor, store.minimizes)
     records = filter(None, map(record_of, store.trials))

@@ -22,6 +22,10 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def _lines(path: str, old: Any, new: Any) -> Iterator[str]:
     old, new = _by_name(old), _by_name(new)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if old.get("strategy") != new.get("strategy"):
+            # What is set of the one says nothing of the other.
+            yield f"{path}.strategy: {old.get('strategy')} -> {new.get('strategy')}"
+            return
         if old.get("kind") == new.get("kind"):
             for key in [*old, *(key for key in new if key not in old)]:
                 below = f"{path}.{key}" if path else str(key)

@@ -66,12 +66,14 @@ class Parameter(ABC):
         name: Flat name, unique in the space.
         path: Keys from the top of the configuration down to the value.
         when: Condition under which it applies, None for always.
+        prior: Value that is believed to be good, in the configuration's terms; None for none.
     """
 
     kind: ClassVar[str]
     name: str
     path: KeyPath
     when: Condition | None = None
+    prior: Any = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -108,6 +110,8 @@ class Parameter(ABC):
         if self.when is not None:
             data["when"] = dataclasses.asdict(self.when)
         for field in dataclasses.fields(self):
+            if field.name == "prior" and self.prior is None:
+                continue  # studies of before have no such key
             if field.name not in ("name", "path", "when"):
                 value = getattr(self, field.name)
                 data[field.name] = copy.deepcopy(list(value) if isinstance(value, tuple) else value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,12 @@ from slr_tune.space.yaml_tree import MappingEntry, Node, key_text, kind_of
 
 _MOST_STEPS = 1e9
 
-_BESIDE = {"float": ("log", "step"), "int": ("log", "step")}
+_BESIDE = {
+    "float": ("log", "step", "prior"),
+    "int": ("log", "step", "prior"),
+    "choice": ("prior",),
+    "simplex": ("prior",),
+}
 """Keys that may stand beside a kind."""
 
 _EXAMPLE = "For example {float: [0.0, 0.5]}; a value that is not searched is {fixed: %s}."
@@ -124,9 +129,19 @@ class ParsedSpace:
         else:
             self.entries[name] = entry
             parameter = KINDS[kind](name=name, path=scope.path, when=scope.when, **given)
-            self.parameters.append(parameter)
+            self.parameters.append(self._believed(parameter, section))
         if kind == "choice":
             self._branches(name, value, section, scope)
+
+    def _believed(self, parameter: Parameter, section: FileSection) -> Parameter:
+        """The parameter with the prior that stands beside its kind."""
+        node = section.node.child("prior")
+        if node is None or parameter.kind == "fixed":
+            return parameter
+        if said := parameter.misfit(node.plain()):
+            section.refuse(said, "A prior lies in the range.", path=("prior",), at=node)
+            return parameter
+        return replace(parameter, prior=node.plain())
 
     def _branches(self, name: str, value: Node, section: FileSection, scope: _Scope) -> None:
         """Reads the parameters under each option; they sit beside the choice, not below it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from slr_tune.errors import nearest_or_all
 from slr_tune.space import validation
@@ -38,6 +38,19 @@ def _study_name(name: str) -> str:
             "'-', at most 100 of them, a letter or digit first"
         )
     return name
+
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(k|M|G|T)(i?)B")
+
+
+def _bytes(size: object) -> object:
+    """A size as people write it, in bytes."""
+    if size is None or (isinstance(size, int) and not isinstance(size, bool) and size > 0):
+        return size
+    found = _SIZE.fullmatch(size) if isinstance(size, str) else None
+    if found is None or not float(found[1]):
+        raise ValueError(f"{show(size)} is no size such as 20GB or 500MB")
+    return round(float(found[1]) * (1024 if found[3] else 1000) ** ("kMGT".index(found[2]) + 1))
 
 
 Text = Annotated[str, Field(min_length=1)]
@@ -74,6 +87,8 @@ class Budget:
             as late as the one before.
         audit: Share of the trials that run on where they would be pruned, to show what pruning
             costs.
+        disk: Bytes that the checkpoints of all trials may take together; "20GB" in a file, None
+            for no limit.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -82,6 +97,7 @@ class Budget:
     grace_epochs: Annotated[int, Field(ge=1)] = 1
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     audit: Annotated[float, Field(ge=0, le=1)] = 0.05
+    disk: Annotated[int | None, BeforeValidator(_bytes)] = None
 
 
 @dataclass(frozen=True)

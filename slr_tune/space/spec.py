@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,6 +22,15 @@ from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.script_section import check_placeholders
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec
 from slr_tune.space.space import Space
+from slr_tune.space.strategies import (
+    DEFAULT,
+    PriorSpec,
+    SearchSpec,
+    named_strategy,
+    read_prior,
+    read_search,
+    search_of,
+)
 from slr_tune.space.values import merge
 from slr_tune.space.yaml_reader import parse_yaml, read_text
 from slr_tune.space.yaml_tree import key_text, kind_of
@@ -57,6 +66,8 @@ class StudySpec:
         factors: Levels of an ablation by parameter or group: `{"temperature": [...]}`.
         seed: Of the sampler and of the runs.
         path: File it was read from; empty for one made from an identity.
+        search: The strategy.
+        prior: How far the baseline is believed in.
     """
 
     study: str
@@ -72,6 +83,8 @@ class StudySpec:
     factors: dict[str, list[Any]]
     seed: int
     path: Path
+    search: SearchSpec = field(default_factory=lambda: named_strategy(DEFAULT, said=False))
+    prior: PriorSpec = PriorSpec()
 
     def config_for(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The whole configuration of a run: what is fixed, then the values, then `max_epochs`.
@@ -99,16 +112,18 @@ class StudySpec:
     def identity(self) -> dict[str, Any]:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
-        Everything but trials, audit, the file's path and what `latest` gives: more trials may be
-        asked for, on another machine, and other ablations; which trial was audited its own record
-        says.
+        Everything but trials, audit, disk, the file's path and what `latest` gives: more trials may
+        be asked for, on another machine, and other ablations; which trial was audited its own
+        record says.
         """
         identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
         if is_script(self.trainable):
             identity["trainable"] = script_of(self.trainable).to_json()
         identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
         del identity["resources"], identity["factors"], identity["path"]
-        del identity["budget"]["trials"], identity["budget"]["audit"]
+        identity["search"] = self.search.to_json()
+        for name in ("trials", "audit", "disk"):
+            del identity["budget"][name]
         if self.objective.scoring == "plain":
             del identity["objective"]["scoring"]  # as it was before there was another
         return identity
@@ -154,6 +169,8 @@ class StudySpec:
                 space=Space(tuple(map(from_json, given["space"]))),
                 factors=recent.get("factors", {}),
                 path=Path(),
+                search=search_of(given),
+                prior=PriorSpec(**given.get("prior", {})),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             said = f"the study's record of its space is damaged: {error!r}"
@@ -223,15 +240,20 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     budget = sections.read_budget(root)
     resources = root.read("resources", Resources, default=Resources())
     seed = root.read("seed", Seed, default=0)
+    search = read_search(root)
     searched = _read_searched(root, trainable, model, budget.max_epochs if budget else 1)
     if study is None or trainable is None or objective is None or budget is None:
         return None
     if resources is None or seed is None or searched is None:
         return None
     space, fixed, baseline, factors = searched
+    believed = baseline is not None or any(one.prior is not None for one in space.parameters)
+    prior = read_prior(root, believed=believed)
+    if search is None or prior is None:
+        return None
     return StudySpec(
         study, trainable, data, teacher, objective, budget, resources,
-        fixed, space, baseline, factors, seed, path,
+        fixed, space, baseline, factors, seed, path, search, prior,
     )  # fmt: skip
 
 

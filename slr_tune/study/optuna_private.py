@@ -1,5 +1,7 @@
 """All that this project uses of Optuna beside its public interface.
 
+- `RDBStorage._get_trials`, by which Optuna's cache reads what is new; overridden with the faster
+  reading. Were it named otherwise, a search with many paused trials would be slow.
 - The tables of `RDBStorage`, as `optuna.storages._rdb.models` declares them: Optuna makes an object
   for every number it reads, which takes eight seconds for 10,000 trials, and this a tenth of it.
   With other tables or columns no view of a study could be read.
@@ -7,6 +9,8 @@
   could not write, nor the dashboard show, a trial.
 - `FrozenStudy` and its `_study_id`, which a storage's `get_all_studies` gives. Without them there
   would be no dashboard.
+- `Study._storage`, `_study_id` and `_thread_local`, with which `ask` makes a trial. `ask` itself
+  takes any trial that waits, one that is paused too; without them no trial could be started.
 - `get_storage`, which puts Optuna's cache over a database. Without it a search would read all
   trials of the study whenever it starts one.
 
@@ -18,7 +22,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -27,14 +31,18 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from optuna.distributions import json_to_distribution
+from optuna.storages import RDBStorage
 from optuna.storages import get_storage as get_storage
 from optuna.storages._rdb import models
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 from optuna.study._frozen import FrozenStudy as FrozenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import Connection, Engine
 
 _SPECIAL = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
+
+_MOST_KEYS = 10_000
+"""Keys that fit into one query of any database."""
 
 RECORD = "slr"
 """Attribute of a study, and of its own trials, under which this project's record stands."""
@@ -71,11 +79,20 @@ def study_of_trial(engine: Engine, key: int) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+def begin_trial(study: Study, key: int | None) -> Trial:
+    """What `Study.ask` does, with the trial that waits under this key, or with a new one."""
+    study._thread_local.cached_all_trials = None
+    if key is None:
+        key = study._storage.create_new_trial(study._study_id)
+    return Trial(study, key)
+
+
 def reopen_trials(engine: Engine, keys: Sequence[int]) -> None:
-    """Puts finished trials back into the queue, which no public method does."""
+    """Puts finished trials back into the queue, without their values; no public method does."""
     mine = _trials.c.trial_id.in_(keys)
     waiting = sa.update(_trials).where(mine).values(state="WAITING", datetime_complete=None)
     with engine.begin() as connection:
+        connection.execute(sa.delete(_values).where(_values.c.trial_id.in_(keys)))
         connection.execute(waiting)
 
 
@@ -145,11 +162,43 @@ class StudyCounts(NamedTuple):
     imported: int = 0
 
 
-def read_trials(engine: Engine, study_id: int) -> list[FrozenTrial]:
-    """All trials of a study, in order of their number, as Optuna's own `get_trials` gives them."""
+class QuickStorage(RDBStorage):
+    """Optuna's storage, which reads trials in a tenth of the time.
+
+    Paused trials are not finished, so Optuna's cache has them read again each time anybody asks.
+    """
+
+    def _get_trials(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:
+        asked = (study_id, states, included_trial_ids, trial_id_greater_than)
+        if states is not None or len(included_trial_ids) > _MOST_KEYS:
+            return super()._get_trials(*asked)
+        chosen = _trials.c.trial_id > trial_id_greater_than
+        if included_trial_ids:
+            chosen = sa.or_(chosen, _trials.c.trial_id.in_(included_trial_ids))
+        # With none at all, Optuna says whether there is such a study.
+        return read_trials(self.engine, study_id, chosen) or super()._get_trials(*asked)
+
+
+def read_trials(
+    engine: Engine, study_id: int, chosen: sa.ColumnElement[bool] | None = None
+) -> list[FrozenTrial]:
+    """Trials of a study, in order of their number, as Optuna's own `get_trials` gives them.
+
+    Args:
+        engine: Of the database.
+        study_id: The study's key.
+        chosen: Condition on the table of trials; None for all.
+    """
     with engine.connect() as connection, _no_collection():
         # Trials first: one that ends meanwhile is still running here, with all its values.
         of_study = _trials.c.study_id == study_id
+        of_study = of_study if chosen is None else sa.and_(of_study, chosen)
         heads = connection.execute(sa.select(_trials).where(of_study).order_by(_trials.c.number))
         found = heads.all()
 

@@ -31,20 +31,31 @@ class RungEntry:
 
     Attributes:
         epoch: The rung.
-        value: Best value so far, as the objective counts it.
+        value: Best value so far, as the objective counts it; None where there was no finite one,
+            which counts as the worst.
         order: Place in the sequence of all arrivals of the study, from 0.
         stopped: Whether ASHA ended the trial here.
         exempt: Whether it could not be stopped: the baseline, to which all others are compared.
         spared: Whether ASHA would have ended the trial here and the pruning audit let it run on.
             It enters no later rung, where it would not have been.
+        paused: Whether it had to wait here for a promotion, which no stopping scheduler asks for.
+        resumed: Place of the promotion in the same sequence; of a spared trial, of the moment when
+            the audit let it run on. None while it waits, and where it did not have to.
     """
 
     epoch: int
-    value: float
+    value: float | None
     order: int
     stopped: bool
     exempt: bool = False
     spared: bool = False
+    paused: bool = False
+    resumed: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a promotion is still to come, if any does."""
+        return self.paused and self.resumed is None
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,8 @@ class TrialRecord:
         attempts: Starts since the last epoch that was stored.
         attempt_epoch: Epochs that were stored when `attempts` was last reset.
         rungs: Arrivals at ASHA's rungs, by epoch.
+        source: Where the configuration came from: "baseline", "given", "uniform", or what else the
+            sampler says; None of a trial that an older version made.
         facts: What else the run told: remedies, device.
         imported: Where a trial was read that this study did not run; None for its own.
         schema: Version of this layout.
@@ -85,12 +98,18 @@ class TrialRecord:
     rungs: tuple[RungEntry, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     imported: str | None = None
+    source: str | None = None
     schema: int = SCHEMA
 
     @property
     def spared_at(self) -> int | None:
         """The rung at which the pruning audit let the trial run on; None for all others."""
         return next((entry.epoch for entry in self.rungs if entry.spared), None)
+
+    @property
+    def paused_at(self) -> int | None:
+        """The rung at which the trial waits for a promotion; None where it waits at none."""
+        return next((entry.epoch for entry in self.rungs if entry.waits), None)
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""
@@ -122,7 +141,7 @@ def epochs_run(trial: FrozenTrial) -> int:
 
 def begun_anew(record: TrialRecord) -> TrialRecord:
     """The record of a trial as it was before its first epoch: what it stored is not its own."""
-    return TrialRecord(record.config, record.seed)
+    return TrialRecord(record.config, record.seed, source=record.source)
 
 
 def state_for(ended_by: str) -> TrialState:
@@ -155,9 +174,22 @@ def is_deleted(trial: FrozenTrial) -> bool:
     return (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by") == DELETED
 
 
+def is_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waits at a rung for its promotion."""
+    record = record_of(trial) if trial.state == TrialState.WAITING else None
+    return record is not None and record.paused_at is not None
+
+
+def is_queued(trial: FrozenTrial) -> bool:
+    """Whether a trial waits for a worker: enqueued, parked, or promoted and not begun."""
+    return trial.state == TrialState.WAITING and not is_paused(trial)
+
+
 def ended_by(trial: FrozenTrial) -> str:
     """How a trial ended, for a person: the record's reason, or what else there is to say."""
     if is_foreign(trial):
         return "foreign"
+    if is_paused(trial):
+        return "paused"
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
     return str(stored.get("ended_by") or trial.state.name.lower())

@@ -13,7 +13,14 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.study.optuna_private import reopen_trials, trial_key
-from slr_tune.study.record import ATTRIBUTE, is_deleted, is_imported, record_of
+from slr_tune.study.record import (
+    ATTRIBUTE,
+    is_deleted,
+    is_foreign,
+    is_imported,
+    is_paused,
+    record_of,
+)
 from slr_tune.study.store import LiveTrial, StudyStore, is_known
 
 LONG_ENOUGH = 2.0
@@ -28,11 +35,13 @@ class Recovery:
         resumed: Go on from their checkpoint, or from the start where there is none.
         pruned: ASHA had stopped them, the verdict was not stored yet.
         killed: Given up: several starts brought no new epoch.
+        paused: Wait at a rung for their promotion.
     """
 
     resumed: tuple[int, ...] = ()
     pruned: tuple[int, ...] = ()
     killed: tuple[int, ...] = ()
+    paused: tuple[int, ...] = ()
 
 
 def recover(store: StudyStore, *, idle_seconds: float = 0.0) -> Recovery:
@@ -42,10 +51,12 @@ def recover(store: StudyStore, *, idle_seconds: float = 0.0) -> Recovery:
         store: The study.
         idle_seconds: Time since the last driver's last sign of life.
     """
-    resumed, pruned, killed = [], [], []
+    resumed, pruned, killed, paused = [], [], [], []
     for trial in list(store.trials):
         record = record_of(trial)
-        if trial.state == TrialState.WAITING and record is not None:
+        if is_paused(trial):
+            paused.append(trial.number)
+        elif trial.state == TrialState.WAITING and record is not None:
             resumed.append(trial.number)
         if trial.state != TrialState.RUNNING:
             continue
@@ -63,13 +74,16 @@ def recover(store: StudyStore, *, idle_seconds: float = 0.0) -> Recovery:
         if any(entry.stopped for entry in live.record.rungs):
             store.finish(live, "asha")
             pruned.append(trial.number)
+        elif live.record.paused_at is not None:
+            store.park(live)
+            paused.append(trial.number)
         elif charged and store.exhausted(live):
             store.finish(live, "killed", error=f"cut off {live.record.attempts} times in a row")
             killed.append(trial.number)
         else:
             store.park(live, blameless=not charged)
             resumed.append(trial.number)
-    return Recovery(tuple(resumed), tuple(pruned), tuple(killed))
+    return Recovery(tuple(resumed), tuple(pruned), tuple(killed), tuple(paused))
 
 
 def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
@@ -82,8 +96,41 @@ def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
         return ()
     loaded = optuna.load_study(study_name=study, storage=storage)
     failed = loaded.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    mine = [t for t in failed if not (is_imported(t) or is_deleted(t))]
-    found = [(trial, record) for trial in mine if (record := record_of(trial)) is not None]
+    return _reopen(storage, [t for t in failed if not (is_imported(t) or is_deleted(t))])
+
+
+def reopen_pruned(study: str, storage: RDBStorage, *, trials: int) -> tuple[int, ...]:
+    """Lets the trials wait again that ended because no promotion came, where one may come now.
+
+    Args:
+        study: Its name.
+        storage: The database, which nobody else has read this study from so far.
+        trials: Trials asked for.
+
+    Returns:
+        Their numbers; none where the study has its trials and all of them are finished.
+    """
+    if not is_known(study, storage):
+        return ()
+    found = optuna.load_study(study_name=study, storage=storage).get_trials(deepcopy=False)
+    own = [
+        trial
+        for trial in found
+        if not (is_foreign(trial) or is_imported(trial) or is_deleted(trial))
+    ]
+    if len(own) >= trials and all(trial.state.is_finished() for trial in own):
+        return ()
+    return _reopen(storage, [trial for trial in own if _lacked_promotion(trial)])
+
+
+def _lacked_promotion(trial: FrozenTrial) -> bool:
+    record = record_of(trial) if trial.state == TrialState.PRUNED else None
+    return record is not None and record.ended_by == "asha" and record.paused_at is not None
+
+
+def _reopen(storage: RDBStorage, trials: Iterable[FrozenTrial]) -> tuple[int, ...]:
+    """Puts trials back into the queue, those without a record left alone; returns the numbers."""
+    found = [(trial, record) for trial in trials if (record := record_of(trial)) is not None]
     reopen_trials(storage.engine, [trial_key(trial) for trial, _ in found])
     for trial, record in found:
         fresh = replace(record, ended_by=None, error=None, attempts=0)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from slr_tune.errors import StorageError, StorageMissing, StorageUnusable
 from slr_tune.study.folders import at_home, studies_root
+from slr_tune.study.optuna_private import QuickStorage
 from trainables.files.full_disk import full_disk_number, no_room
 
 STORAGE_VARIABLE = "SLR_TUNE_STORAGE"
@@ -68,7 +69,7 @@ def open_storage(url: str | None = None, *, create: bool = False) -> RDBStorage:
         _check_file(parsed, create=create)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with storage_errors(parsed):
-        storage = RDBStorage(
+        storage = QuickStorage(
             parsed.render_as_string(hide_password=False), engine_kwargs=_engine_options(parsed)
         )
     # At the end of the process, by a signal that is handled too, for who did not close it.

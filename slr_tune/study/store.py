@@ -12,7 +12,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,21 @@ from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
+from slr_tune.space.strategies import PriorSpec, search_of
 from slr_tune.study.belongings import adopt_folders, sort_out_folders, trial_origin
 from slr_tune.study.folders import study_folder, trial_folder
-from slr_tune.study.optuna_private import forget_values, get_storage, trial_key
+from slr_tune.study.optuna_private import begin_trial, forget_values, get_storage, trial_key
 from slr_tune.study.record import (
     ATTRIBUTE,
     SCHEMA,
+    RungEntry,
     TrialRecord,
     begun_anew,
     epochs_run,
     is_deleted,
     is_foreign,
     is_imported,
+    is_queued,
     record_of,
     state_for,
 )
@@ -137,21 +140,72 @@ class StudyStore:
 
     def waiting(self) -> int:
         """Trials that are enqueued or were parked, and so come before any new one."""
-        return sum(trial.state == TrialState.WAITING for trial in self.trials)
+        return sum(map(is_queued, self.trials))
 
-    def start_trial(self, sampler: optuna.samplers.BaseSampler) -> LiveTrial:
-        """Starts the trial that waits, or a new one that the sampler suggests."""
-        self.study.sampler = sampler
-        trial = self.study.ask()
-        values = self.spec.space.suggest(trial)
-        stored = self.storage.get_trial(trial_key(trial))
-        record = record_of(stored) or TrialRecord(
-            config=self.spec.config_for(values), seed=self.spec.seed
-        )
-        done = epochs_run(stored)
+    def start_trial(
+        self, sampler: optuna.samplers.BaseSampler, source: Callable[[], str] | None = None
+    ) -> LiveTrial:
+        """Starts the trial that waits, or a new one that the sampler suggests.
+
+        One that is paused at a rung does not wait here: see `resume`.
+
+        Args:
+            sampler: Of this trial.
+            source: Says where the sampler's suggestion came from, once it was made.
+        """
+        key = self._take_queued()
+        stored = None if key is None else self.storage.get_trial(key)
+        record = None if stored is None else record_of(stored)
+        if stored is None or record is None:
+            self.study.sampler = sampler
+            trial = begin_trial(self.study, key)
+            values = self.spec.space.suggest(trial)
+            stored = self.storage.get_trial(trial_key(trial))
+            said = self._source(stored) or (None if source is None else source())
+            config = self.spec.config_for(values)
+            record = TrialRecord(config=config, seed=self.spec.seed, source=said)
+        return self._start(stored, record)
+
+    def _source(self, trial: FrozenTrial) -> str | None:
+        """Where the values of a trial came from that were given beforehand; None of others."""
+        if not trial.system_attrs.get("fixed_params"):
+            return None
+        is_baseline = trial.number == 0 and self.spec.baseline is not None
+        return "baseline" if is_baseline else "given"
+
+    def resume(self, trial: FrozenTrial, entry: RungEntry) -> LiveTrial | None:
+        """Lets a trial go on that is paused at a rung; None where somebody ended it by hand.
+
+        Args:
+            trial: As stored.
+            entry: Of the rung, with the place of the promotion.
+        """
+        record = record_of(trial)
+        assert record is not None
+        rungs = tuple(entry if one.epoch == entry.epoch else one for one in record.rungs)
+        record = replace(record, rungs=rungs, ended_by=None)
+        try:
+            # The decision first: after a crash in between the trial waits as one that was parked.
+            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
+            self.storage.set_trial_state_values(trial_key(trial), TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            return None
+        return self._start(trial, record)
+
+    def _take_queued(self) -> int | None:
+        """The key of the first trial that waits, which is running from now on."""
+        for trial in filter(is_queued, self.trials):
+            with suppress(UpdateFinishedTrialError):
+                if self.storage.set_trial_state_values(trial_key(trial), TrialState.RUNNING):
+                    return trial_key(trial)
+        return None
+
+    def _start(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
+        """Takes a trial up for a worker, and counts the attempt."""
+        done = epochs_run(trial)
         attempts = record.attempts + 1 if done == record.attempt_epoch else 1
         record = replace(record, attempts=attempts, attempt_epoch=done, epochs=done)
-        live = self.take_up(stored, record)
+        live = self.take_up(trial, record)
         self.write_record(live)
         return live
 
@@ -266,6 +320,25 @@ class StudyStore:
             self.storage.set_trial_state_values(live.trial_id, TrialState.WAITING)
         self.live.pop(live.number, None)
 
+    def prune(self, trial: FrozenTrial) -> None:
+        """Ends a trial that is paused at a rung and was not promoted; its files stay."""
+        record = record_of(trial)
+        assert record is not None
+        values = dict(trial.intermediate_values)
+        record = replace(record, ended_by="asha", best_epoch=_best_epoch(values))
+        with suppress(UpdateFinishedTrialError):
+            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
+            told = [values[max(values)]] if values else None
+            self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, told)
+
+    def forget_checkpoint(self, number: int) -> None:
+        """Notes that a trial's checkpoint is deleted; the record of a finished one is frozen."""
+        trial = self.trials[number]
+        record = record_of(trial)
+        if record is not None and not trial.state.is_finished():
+            record = replace(record, checkpoint=None)
+            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
+
     def exhausted(self, live: LiveTrial) -> bool:
         """Whether a trial that was cut off has used up its attempts."""
         done = max(live.record.epochs, max(live.values, default=0))
@@ -314,10 +387,11 @@ def open_store(
         stored = {"schema": SCHEMA, "identity": spec.identity()}
     else:
         check_schema(spec.study, stored)
-        lines = difference(stored["identity"], spec.identity())
+        asked, spec = spec, _with_its_strategy(spec, stored["identity"])
+        lines = difference(_whole(stored["identity"]), spec.identity())
         if lines and not _has_epochs(study, spec.study):
             optuna.delete_study(study_name=spec.study, storage=cached)
-            store = open_store(spec, storage, data_hash=data_hash, tell=tell)
+            store = open_store(asked, storage, data_hash=data_hash, tell=tell)
             store.replaced = True
             return store
         if lines:
@@ -343,6 +417,17 @@ def open_store(
     sort_out_folders(store.folder, store.id, store.tell)
     store.enqueue_baseline()
     return store
+
+
+def _with_its_strategy(spec: StudySpec, identity: Mapping[str, Any]) -> StudySpec:
+    """The spec with the strategy that the study was made with, where its file names none."""
+    return spec if spec.search.said else replace(spec, search=search_of(identity))
+
+
+def _whole(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity of before there were strategies, with what was the only one."""
+    prior = asdict(PriorSpec())
+    return {"prior": prior, "search": search_of(identity).to_json(), **identity}
 
 
 def _has_epochs(study: Study, name: str) -> bool:

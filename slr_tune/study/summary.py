@@ -80,7 +80,10 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
     states = facts["states"]
     words = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     parts = [f"{states[key]} {word}" for key, word in words.items() if key in states]
-    open_ones = states.get("RUNNING", 0) + states.get("WAITING", 0)
+    paused = facts["ended_by"].get("paused", 0)
+    open_ones = states.get("RUNNING", 0) + states.get("WAITING", 0) - paused
+    if paused:
+        parts.append(f"{paused} paused")
     if open_ones:
         parts.append(f"{open_ones} not finished")
     said = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."

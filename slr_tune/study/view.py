@@ -27,6 +27,7 @@ from slr_tune.study.record import (
     is_deleted,
     is_foreign,
     is_imported,
+    is_paused,
     record_of,
 )
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
@@ -258,6 +259,8 @@ def trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "epochs": epochs_run(trial),
         "best_epoch": None if record is None else record.best_epoch,
         "spared_at": None if record is None else record.spared_at,
+        "paused_at": record.paused_at if record is not None and is_paused(trial) else None,
+        "source": None if record is None else record.source,
         "seconds": None if record is None else round(record.seconds, 3),
         "params": dict(trial.params),
         "config": None if record is None else dict(record.config),

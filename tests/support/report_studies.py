@@ -31,6 +31,7 @@ class Told:
         params: The study's parameters that matter; others are the middle of their range.
         spared: Rung at which the pruning audit let it run on.
         error: Text of its error.
+        source: Where its configuration came from.
     """
 
     curve: Sequence[float]
@@ -38,6 +39,7 @@ class Told:
     params: Mapping[str, Any] = field(default_factory=dict)
     spared: int | None = None
     error: str | None = None
+    source: str | None = None
 
 
 def tell_study(
@@ -88,6 +90,7 @@ def tell_study(
             seconds=2.0 * len(best),
             rungs=entries,
             error=told.error,
+            source=told.source,
         )
         trial.set_user_attr(ATTRIBUTE, record.to_json())
         if files and rows:

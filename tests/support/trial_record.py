@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
+from slr_tune.study.quota import Quota
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs
 from slr_tune.study.view import StudyView
@@ -32,12 +33,12 @@ class RecordCheck:
     wrong_decisions: int
 
 
-def check_record(view: StudyView, rungs: Rungs) -> RecordCheck:
+def check_record(view: StudyView, rungs: Rungs | Quota) -> RecordCheck:
     """Looks at every trial of a study that minimises `val/wer`.
 
     Args:
         view: The study.
-        rungs: Its rungs, empty.
+        rungs: Its rungs or its quota, empty.
     """
     wrong_values = wrong_lengths = 0
     entries = []
@@ -56,13 +57,17 @@ def check_record(view: StudyView, rungs: Rungs) -> RecordCheck:
         wrong_values += best != trial.intermediate_values
         if trial.values:
             wrong_values += trial.values[0] != min(values, default=None)
-        entries += record.rungs
-    entries.sort(key=lambda entry: entry.order)
-    again = rungs.replay(entries)
+        entries += [(trial.number, entry) for entry in record.rungs]
+    entries.sort(key=lambda pair: pair[1].order)
+    if isinstance(rungs, Quota):
+        wrong = sum(a != b for a, b in zip(entries, rungs.replay(entries), strict=True))
+    else:
+        alone = [entry for _, entry in entries]
+        wrong = sum(a != b for a, b in zip(alone, rungs.replay(alone), strict=True))
     return RecordCheck(
         states=Counter(trial.state.name for trial in view.trials),
         wrong_values=wrong_values,
         wrong_lengths=wrong_lengths,
         decisions=len(entries),
-        wrong_decisions=sum(a != b for a, b in zip(entries, again, strict=True)),
+        wrong_decisions=wrong,
     )

@@ -78,7 +78,8 @@ def trials_part(study: StudyData) -> Part | None:
         return None
     names, settings = _settings(study, chosen)
     columns = numbers("trial", metric_title(study.metric), "epochs")
-    columns += texts("ended by") + numbers(*names)
+    sourced = any(trial.record.source for trial in chosen)
+    columns += texts("ended by", *(["from"] if sourced else [])) + numbers(*names)
     rows = [
         (
             str(trial.number),
@@ -87,6 +88,7 @@ def trials_part(study: StudyData) -> Part | None:
             trial.reason
             + (f", spared at {at}" if (at := trial.record.spared_at) else "")
             + (", imported" if trial.imported else ""),
+            *([trial.record.source or "-"] if sourced else []),
             *cells,
         )
         for trial, cells in zip(chosen, settings, strict=True)

@@ -19,6 +19,7 @@ from slr_tune.report.study.patience import patience_part
 from slr_tune.report.study.print_figures import print_figures
 from slr_tune.report.study.rungs import rungs_part
 from slr_tune.report.study.simplex import simplex_parts
+from slr_tune.report.study.sources import sources_part
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.study.temperature import temperature_part
 from slr_tune.report.study.troubles import failures_part, flags_part
@@ -48,6 +49,7 @@ def study_page(study: StudyData) -> Page:
         slices_part(study),
         *simplex_parts(study),
         temperature_part(study),
+        sources_part(study),
         rungs_part(study),
         audit_part(study),
         patience_part(study),

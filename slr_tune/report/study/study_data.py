@@ -31,7 +31,7 @@ class TrialData:
 
     Attributes:
         number: Optuna's number.
-        reason: How it ended: a reason of the record, "running" or "waiting".
+        reason: How it ended: a reason of the record, "running", "waiting" or "paused".
         value: Best value of a trial that ended by itself or by ASHA; None for others.
         best_so_far: Best value by epoch, as ASHA saw it.
         curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
@@ -65,7 +65,7 @@ class TrialData:
             return "imported"
         if self.reason in ENDINGS:
             return self.reason
-        return "running" if self.reason == "waiting" else "failed"
+        return "running" if self.reason in ("waiting", "paused") else "failed"
 
     @property
     def epochs(self) -> int:

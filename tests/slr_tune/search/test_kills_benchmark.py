@@ -66,4 +66,17 @@ def test_every_trial_has_to_be_there_whole(
     monkeypatch.setattr(view, "load_study", lambda name, storage: found)
     journal = tmp_path / "journal"
     journal.write_text("".join(f"{number} 1\n" for number in range(kills.TRIALS)))
-    assert kills.judge(journal, kills=7) == expected
+    assert kills.judge(journal, {}, kills=7) == expected
+
+
+def test_a_stored_epoch_must_not_be_trained_again(
+    kills: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Broken if an epoch that was in the database before a kill could be trained again unnoticed.
+    trials = [trial_of(tmp_path, number) for number in range(kills.TRIALS)]
+    found = SimpleNamespace(trials=trials, folder=tmp_path)
+    monkeypatch.setattr(view, "load_study", lambda name, storage: found)
+    journal = tmp_path / "journal"
+    journal.write_text("0.1 0.2 1\n0.1 0.2 1\n")
+    assert kills.judge(journal, {"0.1 0.2 1": 2}, kills=7) == 0
+    assert kills.judge(journal, {"0.1 0.2 1": 1}, kills=7) == 1

@@ -55,10 +55,27 @@ def test_trials_are_those_that_optuna_reads(mixed: optuna.storages.RDBStorage, n
     """A value, state, time or parameter read otherwise would be wrong in every command."""
     study = optuna.load_study(study_name=name, storage=mixed)
     found = read_trials(mixed.engine, study._study_id)
-    theirs = study.get_trials(deepcopy=False)
+    theirs = optuna.storages.RDBStorage._get_trials(mixed, study._study_id, None, set(), -1)
+    assert [str(trial) for trial in study.get_trials(deepcopy=False)] == list(map(str, theirs))
     # NaN is not equal to itself.
     assert [str(trial) for trial in found] == [str(trial) for trial in theirs]
     assert [trial.distributions for trial in found] == [trial.distributions for trial in theirs]
+
+
+def test_optunas_cache_reads_what_is_new_and_what_is_not_finished(
+    mixed: optuna.storages.RDBStorage,
+) -> None:
+    """A paused trial that another process ended must not wait for ever in the driver's eyes."""
+    cached = optuna.storages.get_storage(mixed)
+    study = optuna.load_study(study_name="down", storage=cached)
+    before = study.get_trials(deepcopy=False)
+    waiting = next(trial for trial in before if trial.state == TrialState.WAITING)
+    mixed.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+    optuna.load_study(study_name="down", storage=mixed).ask()
+    after = study.get_trials(deepcopy=False)
+    assert [trial.number for trial in after] == list(range(len(before) + 1))
+    assert after[waiting.number].state == TrialState.FAIL
+    assert after[0] is before[0] or after[0] == before[0]
 
 
 def test_counts_are_those_of_the_trials(mixed: optuna.storages.RDBStorage) -> None:
