@@ -12,6 +12,7 @@ it changes is no WER.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from slr_tune.diagnosis.diagnostics import diagnostics
 from slr_tune.diagnosis.find_run import greedy
 from trainables.data import Dataset, prepare
 from trainables.decoding.build import build_decoder
-from trainables.files.checkpoint import save_checkpoint
+from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.protocol import RunInputs
 from trainables.registry import run_class
 from trainables.runs.ctc_run import CtcRun
@@ -63,16 +64,30 @@ class Outcome:
     named: tuple[str, ...]
 
 
+CONSTANT = "{name: constant, warmup_epochs: %s}"
+HEAVY_LM = "{method: beam, width: 5, lm_weight: 6.0, gloss_bonus: 0.0}"
+
 BLANK_PHASE = Case("still in the blank phase", {"learning_rate": 1e-3})
 """The quickest of them, for a test."""
 CASES = (
     BLANK_PHASE,
     Case("vanishing gradients", {"learning_rate": 0.05}),
-    Case("collapsed to blanks", {"learning_rate": 0.025}),
+    Case(
+        "collapsed to blanks",
+        {"learning_rate": 0.06, "batch_size": 8, "learning_rate_schedule": CONSTANT % 20},
+    ),
     Case("learns too slowly", {"learning_rate": 1e-5}),
     Case("overfitting", {"dropout": 0.0, "hidden": 64, "max_epochs": 60}, utterances=60),
-    Case("diverged", {"learning_rate": 30.0, "clip_norm": None}),
-    Case("learns no more", {"learning_rate": 0.02, "batch_size": 2}),
+    Case("diverged", {"learning_rate": 1000.0, "clip_norm": None}),
+    Case("learns no more", {"learning_rate": 0.006, "learning_rate_schedule": CONSTANT % 1}),
+    Case("guessing", {"learning_rate": 1e-6}),
+    Case("wrong decoder", {"learning_rate": 0.005, "max_epochs": 40, "decoding": HEAVY_LM}),
+    Case(
+        "stuck at its teacher",
+        {"learning_rate": 0.01, "max_epochs": 48},
+        trainable="distill",
+        teacher={"learning_rate": 0.003, "max_epochs": 24},
+    ),
 )
 
 
@@ -126,7 +141,7 @@ def try_remedy(case: Case, seed: int, folder: Path) -> Outcome:
     data = prepare({"name": "libras", **sizes}, folder)
     teacher = trained_teacher(case, data, folder) if case.teacher else None
     broken = train(case, seed, data, {}, teacher)
-    causes = found_causes(broken, data)
+    causes = found_causes(broken, data, teacher)
     cause = next((cause for cause in causes if cause.name == case.cause and cause.settings), None)
     named = tuple(cause.name for cause in causes)
     before = 100.0 if broken.best_wer is None else broken.best_wer
@@ -158,8 +173,10 @@ def train(
     return run
 
 
-def found_causes(run: CtcRun, data: Dataset) -> tuple[Cause, ...]:
+def found_causes(run: CtcRun, data: Dataset, teacher: Path | None = None) -> tuple[Cause, ...]:
     """What `slr-tune diagnose` would say of a run, from its last epoch."""
+    taught = [] if teacher is None else load_checkpoint(teacher)["rows"]
+    teacher_wer = min((row["val/wer"] for row in taught), default=math.nan)
     config = run.config.model_dump(mode="json")
     found = []
     if run.ended_by != "nan":
@@ -167,7 +184,12 @@ def found_causes(run: CtcRun, data: Dataset) -> tuple[Cause, ...]:
         decode = greedy if beam is None else lambda frames: beam.decode_batch(list(frames))
         found = diagnostics(run.model, data, decode=decode)
     told = diagnose(
-        "run", diagnostics=found, rows=run.rows, config=config, ended_by=run.ended_by or ""
+        "run",
+        diagnostics=found,
+        rows=run.rows,
+        config=config,
+        teacher_wer=teacher_wer,
+        ended_by=run.ended_by or "",
     )
     return told.causes
 

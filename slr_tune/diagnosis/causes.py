@@ -28,6 +28,7 @@ from slr_tune.diagnosis.remedies import (
     faster,
     longer,
     longer_warm_up,
+    much_slower,
     remedy,
     slower,
     waiting,
@@ -121,7 +122,8 @@ def _diverged(evidence: Evidence) -> Cause | None:
     if not (flag or scores or not_finite or evidence.ended_by == "nan"):
         return None
     seen = flag.text if flag else scores.found if scores else "a gradient is not finite"
-    steps = slower(evidence), at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
+    down = slower(evidence) if evidence.epoch > 1 else much_slower(evidence)
+    steps = down, at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
     return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
 
 

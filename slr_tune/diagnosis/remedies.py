@@ -12,6 +12,8 @@ from slr_tune.diagnosis.evidence import Evidence
 _FACTOR = 3.0
 """From 3e-4 to 1e-4: the step of the learning rate that got a flat loss going."""
 _USUAL_RATE = 3e-4
+_FIRST_RATE = 3e-3
+"""For a run that left the numbers before it had learnt anything: a third of 1000 does so too."""
 _RATE = "learning_rate"
 _LOWEST_RATE = "learning_rate_schedule.min_learning_rate"
 _WARM_UP = "learning_rate_schedule.warmup_epochs"
@@ -67,17 +69,32 @@ def slower(evidence: Evidence) -> RemedyStep:
     return RemedyStep("take a third of the learning rate", settings)
 
 
+def much_slower(evidence: Evidence) -> RemedyStep:
+    """What runs begin to learn with, where a third would still be far above it."""
+    rate = min(evidence.setting(_RATE, _USUAL_RATE) / _FACTOR, _FIRST_RATE)
+    lowest = evidence.setting(_LOWEST_RATE, 0.0)
+    settings = {_RATE: rate} | ({_LOWEST_RATE: rate / _FACTOR} if lowest > rate else {})
+    return RemedyStep("take a far smaller learning rate", settings)
+
+
 def faster(evidence: Evidence) -> RemedyStep:
-    """Three times the learning rate."""
+    """Three times the learning rate, and at least the usual one."""
     rate = evidence.setting(_RATE, _USUAL_RATE) * _FACTOR
+    if rate < _USUAL_RATE:
+        text = f"take the usual learning rate of {_USUAL_RATE:g}"
+        return RemedyStep(text, {_RATE: _USUAL_RATE})
     return RemedyStep("take three times the learning rate", {_RATE: rate})
 
 
 def longer_warm_up(evidence: Evidence) -> RemedyStep:
-    """A tenth of the run, at most ten epochs; twice what it is where it is that long already."""
+    """A tenth of the run, at most ten epochs; twice what it is where it is that long already.
+
+    Never more than half of the run: a longer one would be a smaller learning rate.
+    """
     length, now = evidence.setting("max_epochs", 100), evidence.setting(_WARM_UP, 0.0)
     wanted = min(10.0, max(1.0, round(length / 10)))
-    return RemedyStep("warm up longer", {_WARM_UP: wanted if wanted > now else 2 * now})
+    longer = min(wanted if wanted > now else 2 * now, length / 2)
+    return RemedyStep("warm up longer", {_WARM_UP: longer} if longer > now else {})
 
 
 def longer(evidence: Evidence) -> RemedyStep:
