@@ -47,7 +47,7 @@ from slr_tune.report.study.next_steps import Advice, next_steps  # noqa: E402
 from slr_tune.report.study.rungs import rung_summaries  # noqa: E402
 from slr_tune.report.study.study_data import StudyData, collect  # noqa: E402
 
-RULES = ("edge", "longer", "weak rung", "dead parameter", "ablate", "baseline won")
+RULES = ("edge", "longer", "dead parameter", "ablate", "baseline won")
 
 
 def main() -> None:
@@ -126,9 +126,6 @@ def followed(
         changes = [word for word in words if word.startswith("space.")]
     elif step.rule == "longer":
         longer = 1.5
-    elif step.rule == "weak rung":
-        changes = [step.command.split("--set ")[1].split()[0]]
-        trials = max(10, round(trials * budget.grace_epochs / int(changes[0].split("=")[1])))
     elif step.rule == "baseline won":
         trials *= 2
     else:

@@ -93,7 +93,7 @@ SCENARIOS = {
             _crossing,
             _slow_where_good,
             _ALL,
-            {"weak rung": "", "edge": "learning_rate", "longer": ""},
+            {"edge": "learning_rate", "longer": ""},
         ),
     )
 }

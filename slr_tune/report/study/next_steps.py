@@ -11,7 +11,6 @@ from typing import Any
 
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
 from slr_tune.report.study.edges import edges, least_gain
-from slr_tune.report.study.rungs import WEAK_RANK, rung_summaries
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
@@ -172,23 +171,6 @@ def _late_gain(study: StudyData, trial: TrialData, length: int) -> float | None:
     return None if quarter is None or end is None else study.sign * (quarter - end)
 
 
-def _weak_rung(study: StudyData) -> list[Advice]:
-    rows = [(row, row.foretold) for row in rung_summaries(study) if row.foretold is not None]
-    if not rows or rows[0][0].end_count < 10 or rows[0][1].high >= WEAK_RANK:
-        return []
-    first, found = rows[0]
-    better = (row.epoch for row, later in rows[1:] if later.correlation >= WEAK_RANK)
-    later = next(better, 2 * first.epoch)
-    if later > study.view.spec.budget.max_epochs:
-        return []
-    text = (
-        f"The order at the first rung, epoch {first.epoch}, hardly foretells the end (rank "
-        f"correlation {first.end_rank:.2f} over {first.end_count} trials, of all trials at most "
-        f"{found.high:.2f}): first stop at epoch {later}."
-    )
-    return [Advice("weak rung", text, _later_rung(study, later))]
-
-
 def _dead(study: StudyData) -> list[Advice]:
     """Units whose whole band is small, that act together with nothing, and have no edge."""
     found = study.importance
@@ -236,10 +218,6 @@ def _more(study: StudyData, trials: int) -> str:
     return study.last_run.command(study.view.spec.study, {"--trials": trials})
 
 
-def _later_rung(study: StudyData, epoch: int) -> str:
-    return _new_study(study, "later", {"--set": [f"budget.grace_epochs={epoch}"]})
-
-
 def _new_study(study: StudyData, suffix: str, changes: Mapping[str, Any]) -> str:
     """A name for each kind of change: under one name a second change would be refused."""
     return study.last_run.command(f"{study.view.spec.study}-{suffix}", changes)
@@ -252,7 +230,6 @@ RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _baseline_won,
     _edges,
     _longer,
-    _weak_rung,
     _dead,
     _ablate,
 )
