@@ -132,4 +132,4 @@ def test_an_ablation_closes_its_runs(here: Path) -> None:
     space.write_text(space.read_text() + "baseline: {lr: 0.1}\n")
     assert slr_tune(["ablate", str(space), "--factor", "lr", "--seeds", "3"]) == 0
     assert names(here / "closed") == names(here / "helpers") and not alive(here)
-    assert len(names(here / "closed")) == 4
+    assert len(names(here / "closed")) == 6
