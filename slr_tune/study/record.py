@@ -25,20 +25,31 @@ class RungEntry:
 
     Attributes:
         epoch: The rung.
-        value: Best value so far, as the objective counts it.
+        value: Best value so far, as the objective counts it; None where there was no finite one,
+            which counts as the worst.
         order: Place in the sequence of all arrivals of the study, from 0.
         stopped: Whether ASHA ended the trial here.
         exempt: Whether it could not be stopped: the baseline, to which all others are compared.
         spared: Whether ASHA would have ended the trial here and the pruning audit let it run on.
             It enters no later rung, where it would not have been.
+        paused: Whether it had to wait here for a promotion, which no stopping scheduler asks for.
+        resumed: Place of the promotion in the same sequence; of a spared trial, of the moment when
+            the audit let it run on. None while it waits, and where it did not have to.
     """
 
     epoch: int
-    value: float
+    value: float | None
     order: int
     stopped: bool
     exempt: bool = False
     spared: bool = False
+    paused: bool = False
+    resumed: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a promotion is still to come, if any does."""
+        return self.paused and self.resumed is None
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,11 @@ class TrialRecord:
     def spared_at(self) -> int | None:
         """The rung at which the pruning audit let the trial run on; None for all others."""
         return next((entry.epoch for entry in self.rungs if entry.spared), None)
+
+    @property
+    def paused_at(self) -> int | None:
+        """The rung at which the trial waits for a promotion; None where it waits at none."""
+        return next((entry.epoch for entry in self.rungs if entry.waits), None)
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""

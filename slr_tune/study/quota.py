@@ -1,0 +1,244 @@
+"""Promotion by a quota: who waits at which rung, and who goes on. Knows neither Ray nor Optuna.
+
+Asynchronous successive halving in its promoting form, with the promotions delayed: a trial that
+arrives at a rung waits there, and the best one that waits goes on once the arrivals are eta times
+as many as the promotions after it. So a search that gets slowly better does not have nearly all of
+its trials promoted, and values that tie are promoted no oftener than others.
+
+Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
+algorithm 2, with the condition on the arrivals of D-ASHA, Li et al. 2022, "Hyper-Tune: Towards
+Efficient Hyper-parameter Tuning at Scale", arXiv:2201.06834, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from slr_tune.study.record import RungEntry
+
+
+class Promotion(NamedTuple):
+    """A trial that may go on.
+
+    Attributes:
+        trial: Its number.
+        epoch: The rung at which it waits.
+    """
+
+    trial: int
+    epoch: int
+
+
+@dataclass
+class _Rung:
+    """One rung; the exempt are in none of the three.
+
+    Attributes:
+        ranks: Sort keys of all that arrived: value, then number; less is better.
+        waiting: Sort keys of those that may be promoted.
+        promoted: How many were.
+    """
+
+    ranks: dict[int, tuple[float, int]] = field(default_factory=dict)
+    waiting: dict[int, tuple[float, int]] = field(default_factory=dict)
+    promoted: int = 0
+
+
+@dataclass
+class Quota:
+    """All rungs of a study, and who waits at them.
+
+    Trials are known by their numbers. One sequence numbers the arrivals and the promotions, so that
+    both can be told again from the stored entries.
+
+    Attributes:
+        epochs: The rungs, ascending.
+        reduction_factor: eta, at least 2.
+        minimizes: Whether smaller values are better.
+    """
+
+    epochs: tuple[int, ...]
+    reduction_factor: int
+    minimizes: bool = True
+    _rungs: dict[int, _Rung] = field(default_factory=dict)
+    _events: int = 0
+
+    def __post_init__(self) -> None:
+        """Sets up the rungs."""
+        self._rungs = {epoch: _Rung() for epoch in self.epochs}
+
+    def arrive(
+        self, trial: int, epoch: int, value: float | None, *, exempt: bool = False
+    ) -> RungEntry:
+        """Enters a trial at a rung, where it waits from now on.
+
+        Args:
+            trial: Its number.
+            epoch: One of `epochs`.
+            value: Its best value so far, in the metric's unit; None where it has no finite one,
+                which is worse than any.
+            exempt: Whether it goes on in any case and counts for nobody: the baseline.
+
+        Raises:
+            ValueError: There is no rung at this epoch.
+        """
+        rung = self._rung(epoch)
+        order = self._next_event()
+        if not exempt:
+            worth = math.inf if value is None else value if self.minimizes else -value
+            rung.ranks[trial] = rung.waiting[trial] = (worth, trial)
+        return RungEntry(epoch, value, order, stopped=False, exempt=exempt, paused=not exempt)
+
+    def next(self) -> Promotion | None:
+        """Who is to be promoted to a free worker; None where a new trial is to be started.
+
+        From the highest rung down: the best that waits, the earlier trial among equals, where the
+        arrivals are at least eta times as many as the promotions with it, and where it is among the
+        best 1/eta of all that arrived.
+        """
+        for epoch in reversed(self.epochs):
+            rung = self._rungs[epoch]
+            places = len(rung.ranks) // self.reduction_factor
+            if rung.promoted >= places or not rung.waiting:
+                continue
+            best = min(rung.waiting.values())
+            if sum(rank < best for rank in rung.ranks.values()) < places:
+                return Promotion(best[1], epoch)
+        return None
+
+    def promote(self, promotion: Promotion) -> int:
+        """Lets a trial go on; returns the place of this in the sequence.
+
+        Raises:
+            ValueError: It does not wait there.
+        """
+        rung = self._leave(promotion)
+        rung.promoted += 1
+        return self._next_event()
+
+    def spare(self, promotion: Promotion) -> int:
+        """Lets a trial run on outside the quota, for the audit; returns the place in the sequence.
+
+        It stays an arrival, uses up no promotion and can no longer be promoted.
+
+        Raises:
+            ValueError: It does not wait there.
+        """
+        self._leave(promotion)
+        return self._next_event()
+
+    def withdraw(self, trial: int) -> None:
+        """Forgets that a trial waits: somebody ended it by hand. It stays an arrival."""
+        for rung in self._rungs.values():
+            rung.waiting.pop(trial, None)
+
+    @property
+    def waiting(self) -> list[Promotion]:
+        """Those that wait, from the lowest rung up, the best of each first."""
+        return [
+            Promotion(trial, epoch)
+            for epoch in self.epochs
+            for _, trial in sorted(self._rungs[epoch].waiting.values())
+        ]
+
+    def hopeless(self, arrivals: int) -> list[Promotion]:
+        """Those of the waiting that can no longer be promoted, whatever still arrives.
+
+        Args:
+            arrivals: How many trials may have arrived at the first rung in the end.
+        """
+        found = []
+        for epoch in self.epochs:
+            rung = self._rungs[epoch]
+            arrivals = max(arrivals, len(rung.ranks))
+            places = arrivals // self.reduction_factor
+            # Whoever is better and waits goes first, and no arrival makes them fewer.
+            chances = max(0, places - rung.promoted)
+            found += [Promotion(one, epoch) for _, one in sorted(rung.waiting.values())[chances:]]
+            arrivals = places
+        return found
+
+    def replay(self, entries: Iterable[tuple[int, RungEntry]]) -> list[tuple[int, RungEntry]]:
+        """Enters stored arrivals and promotions in their order.
+
+        Args:
+            entries: Number of the trial, entry.
+
+        Returns:
+            The same as they are decided now, in the order of the arrivals, to be compared: the
+            entry of a promotion that would not be made now has None for its place. The state is
+            what was stored all the same.
+        """
+        known = [(trial, entry) for trial, entry in entries if entry.epoch in self._rungs]
+        events = [(entry.order, False, trial, entry) for trial, entry in known]
+        events += [
+            (entry.resumed, True, trial, entry)
+            for trial, entry in known
+            if entry.resumed is not None
+        ]
+        decided: dict[tuple[int, int], RungEntry] = {}
+        for order, goes_on, trial, entry in sorted(events, key=lambda event: event[0]):
+            key, here = (trial, entry.epoch), Promotion(trial, entry.epoch)
+            self._events = order
+            if not goes_on:
+                decided[key] = self.arrive(trial, entry.epoch, entry.value, exempt=entry.exempt)
+                continue
+            right = self.next() == (None if entry.spared else here)
+            place = self.spare(here) if entry.spared else self.promote(here)
+            decided[key] = replace(
+                decided[key], spared=entry.spared, resumed=place if right else None
+            )
+        ordered = sorted(known, key=lambda pair: pair[1].order)
+        return [(trial, decided[trial, entry.epoch]) for trial, entry in ordered]
+
+    def _leave(self, promotion: Promotion) -> _Rung:
+        rung = self._rung(promotion.epoch)
+        if rung.waiting.pop(promotion.trial, None) is None:
+            raise ValueError(f"trial {promotion.trial} does not wait at epoch {promotion.epoch}")
+        return rung
+
+    def _rung(self, epoch: int) -> _Rung:
+        if epoch not in self._rungs:
+            raise ValueError(f"epoch {epoch} is no rung of {self.epochs}")
+        return self._rungs[epoch]
+
+    def _next_event(self) -> int:
+        place, self._events = self._events, self._events + 1
+        return place
+
+
+def arrivals_at(rungs: Sequence[int], *, trials: int, reduction_factor: int) -> tuple[int, ...]:
+    """How many trials arrive at each rung in the end where each gets that far, the exempt left out.
+
+    Args:
+        rungs: Epochs, ascending.
+        trials: That are started and are not exempt.
+        reduction_factor: eta.
+    """
+    counts = []
+    for _ in rungs:
+        counts.append(trials)
+        trials //= reduction_factor
+    return tuple(counts)
+
+
+def planned_epochs(
+    rungs: Sequence[int], *, trials: int, exempt: int, reduction_factor: int, max_epochs: int
+) -> int:
+    """Epochs of a whole search where no trial ends by itself before its time.
+
+    Args:
+        rungs: Epochs, ascending, below `max_epochs`.
+        trials: All that are started, the exempt among them.
+        exempt: Trials that run straight to the end: 1 with a baseline, else 0.
+        reduction_factor: eta.
+        max_epochs: Of a trial that is always promoted.
+    """
+    ends = [0, *rungs, max_epochs]
+    counts = arrivals_at(ends[1:], trials=trials - exempt, reduction_factor=reduction_factor)
+    steps = (later - earlier for earlier, later in pairwise(ends))
+    return exempt * max_epochs + sum(n * step for n, step in zip(counts, steps, strict=True))
