@@ -1,0 +1,331 @@
+"""Which configuration next: near what a person believes in, near what did well, or anywhere.
+
+A Gaussian process chooses among such proposals the one that promises most. Nothing is remembered
+from trial to trial: all of it comes from the study, and the random numbers from the seed and the
+trial's number, so a driver that was started again suggests what the other would have.
+
+Source: proposals from a prior, from incumbents and uniform ones in changing shares, as PriorBand
+has them (Mallik et al. 2023, arXiv:2306.12370); a model that screens what a cheap sampler draws, as
+in MOBSTER (Klein et al. 2020, arXiv:2003.10865).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from slr_tune.search.surrogate import GaussianProcess, normal_scores, rank_places
+from slr_tune.search.unit_space import Points, UnitSpace
+from slr_tune.space import Space
+from slr_tune.study.record import ATTRIBUTE
+
+Confidence = Literal["high", "medium", "low"]
+
+BASELINE = "baseline"
+"""Source of a baseline; the other sources are what `Proposal.source` gives."""
+
+_WIDTH = {"high": 0.1, "medium": 0.2, "low": 0.4}
+_REDRAWN = {"high": 0.25, "medium": 0.5, "low": 0.75}
+_PRIOR_SHARE = {"high": 0.5, "medium": 0.35, "low": 0.2}
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """How to propose.
+
+    Attributes:
+        confidence: How far from the belief to look: standard deviation .1, .2 or .4 of a range.
+        candidates: Proposals among which the model chooses.
+        uniform_share: Trials that are drawn uniformly whatever the model says.
+        startup: Trials with a value at the first rung before the model is asked.
+        incumbent_share: Share of the candidates near trials that did well.
+        incumbents: How many such trials.
+        model: Whether there is a model; without, the first candidate is taken.
+    """
+
+    confidence: Confidence = "medium"
+    candidates: int = 150
+    uniform_share: float = 0.1
+    startup: int = 8
+    incumbent_share: float = 0.45
+    incumbents: int = 3
+    model: bool = True
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration, and where it came from.
+
+    Attributes:
+        params: Flat parameters of the study.
+        source: "uniform", "perturbed baseline" or "perturbed trial 7"; with "model: " before it
+            where the model chose it among others.
+    """
+
+    params: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the study tells: N trials with a value at the first rung, P without one so far.
+
+    Attributes:
+        points: (N, D).
+        numbers: (N,) numbers of the trials.
+        values: Of each its value by rung, smaller is better.
+        pending: (P, D).
+    """
+
+    points: Points
+    numbers: Sequence[int]
+    values: Sequence[Mapping[int, float]]
+    pending: Points
+
+
+class PriorSampler(BaseSampler):
+    """Optuna sampler for one trial; see the module.
+
+    Attributes:
+        proposal: What was suggested; None before, and where the values were given beforehand.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        rungs: Sequence[int],
+        *,
+        seed: int,
+        number: int,
+        prior: Mapping[str, Any] | None = None,
+        minimizes: bool = True,
+        settings: PriorSettings | None = None,
+    ) -> None:
+        """Nothing is read before the first parameter is asked for.
+
+        Args:
+            space: What is searched.
+            rungs: Epochs at which trials are compared, ascending, `max_epochs` the last.
+            seed: Of the study.
+            number: Of the trial.
+            prior: Flat parameters that are believed in: the baseline as `Space.encode` gives it,
+                or some parameters alone. The others are drawn uniformly. None or empty: no belief.
+            minimizes: Whether small values are better.
+            settings: How to propose.
+        """
+        self._unit = UnitSpace(space)
+        self._rungs = tuple(rungs)
+        mixed = hashlib.sha256(f"prior {seed} {number}".encode()).digest()
+        self._seed = int.from_bytes(mixed[:8], "big")
+        self._prior = dict(prior or {})
+        self._sign = 1.0 if minimizes else -1.0
+        self._settings = settings or PriorSettings()
+        self._fallback = RandomSampler(seed=self._seed % 2**32)
+        self.proposal: Proposal | None = None
+
+    @property
+    def source(self) -> str | None:
+        """Where the suggestion came from; None where the values were given beforehand."""
+        return None if self.proposal is None else self.proposal.source
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """None: which parameters apply is known from the space."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """The parameter's value in the proposal, which is made when the first one is asked for."""
+        if self.proposal is None:
+            others = [
+                other for other in study.get_trials(deepcopy=False) if other.number != trial.number
+            ]
+            self.proposal = self.propose(others)
+        if param_name in self.proposal.params:
+            return self.proposal.params[param_name]
+        # Where some values were given beforehand, the branches may differ from the proposal's.
+        return self._fallback.sample_independent(study, trial, param_name, param_distribution)
+
+    def propose(self, trials: Sequence[FrozenTrial]) -> Proposal:
+        """A configuration for the next trial.
+
+        Args:
+            trials: Those of the study, this one not among them.
+        """
+        return _Proposer(
+            self._unit,
+            _seen(trials, self._unit, self._rungs, self._sign),
+            self._prior,
+            self._settings,
+            np.random.default_rng(self._seed),
+        ).propose()
+
+
+def _seen(
+    trials: Sequence[FrozenTrial], unit: UnitSpace, rungs: Sequence[int], sign: float
+) -> _Seen:
+    """Reads the trials; those that are not of this space are left out."""
+    points, numbers, values, pending = [], [], [], []
+    for trial in trials:
+        params = trial.params or trial.system_attrs.get("fixed_params", {})
+        encoded = unit.encode(params) if params else None
+        own = _rung_values(trial, rungs, sign)
+        if encoded is None or own is None:
+            continue
+        if own:
+            points.append(encoded[0])
+            numbers.append(trial.number)
+            values.append(own)
+        else:
+            pending.append(encoded[0])
+    empty = np.zeros((0, len(unit.axes)))
+    return _Seen(
+        np.array(points) if points else empty,
+        numbers,
+        values,
+        np.array(pending) if pending else empty,
+    )
+
+
+_BLAMELESS = ("killed", "aborted", "timeout")
+"""Ends by failure that say nothing of the configuration."""
+
+
+def _rung_values(trial: FrozenTrial, rungs: Sequence[int], sign: float) -> dict[int, float] | None:
+    """Best value up to each rung that the trial reached; None where it tells nothing.
+
+    A trial that failed by its own configuration is worse than any at the first rung. One that
+    ended by itself has its last value at all later rungs.
+    """
+    failed = trial.state == TrialState.FAIL
+    if failed:
+        ended_by = (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by")
+        return None if ended_by in _BLAMELESS else {rungs[0]: math.inf}
+    known = {epoch: sign * v for epoch, v in trial.intermediate_values.items() if v == v}
+    if trial.state.is_finished() and not known:
+        return None
+    last = max(trial.intermediate_values, default=0)
+    over = trial.state == TrialState.COMPLETE
+    return {
+        rung: min((v for epoch, v in known.items() if epoch <= rung), default=math.inf)
+        for rung in rungs
+        if over or rung <= last
+    }
+
+
+@dataclass
+class _Proposer:
+    """Makes one proposal."""
+
+    unit: UnitSpace
+    seen: _Seen
+    prior: Mapping[str, Any]
+    settings: PriorSettings
+    rng: np.random.Generator
+    _sources: list[str] = field(default_factory=list)
+
+    def propose(self) -> Proposal:
+        settings, rng = self.settings, self.rng
+        if rng.random() < settings.uniform_share:
+            return self._given(self._uniform(1), "uniform")
+        if len(self.seen.values) < settings.startup:
+            if not self.prior or rng.random() < 0.5:
+                return self._given(self._uniform(1), "uniform")
+            return self._given(self._near_prior(1), "perturbed baseline")
+        points, sources = self._candidates()
+        if not settings.model:
+            return self._given(points[:1], sources[0])
+        scores = normal_scores(rank_places(self.seen.values))
+        model = GaussianProcess(self.seen.points, scores, self.unit.choices)
+        best = int(np.argmax(model.improvement(points, self.seen.pending)))
+        return self._given(points[best : best + 1], f"model: {sources[best]}")
+
+    def _given(self, points: Points, source: str) -> Proposal:
+        return Proposal(self.unit.params(points[0]), source)
+
+    def _candidates(self) -> tuple[Points, list[str]]:
+        """(N, D) candidates in random order, each with its source."""
+        settings, rng = self.settings, self.rng
+        share = _PRIOR_SHARE[settings.confidence] if self.prior else 0.0
+        shares = np.array([share, settings.incumbent_share, 1 - share - settings.incumbent_share])
+        if not self.prior:
+            shares[2] = 0.2
+        which = rng.choice(3, size=settings.candidates, p=shares / shares.sum())
+        points = self._uniform(settings.candidates)
+        sources = ["uniform"] * settings.candidates
+        near = np.flatnonzero(which == 0)
+        if len(near):
+            points[near] = self._near_prior(len(near))
+        parents = self._incumbents()
+        for place in np.flatnonzero(which == 1):
+            parent = int(rng.choice(parents))
+            points[place] = self._near(self.seen.points[parent])
+            sources[place] = f"perturbed trial {self.seen.numbers[parent]}"
+        for place in near:
+            sources[place] = "perturbed baseline"
+        return points, sources
+
+    def _uniform(self, number: int) -> Points:
+        return self.unit.tidied(self.unit.uniform(number, self.rng))
+
+    def _near_prior(self, number: int) -> Points:
+        """Points (N, D) around what is believed in, uniform along what is not."""
+        confidence, choices = self.settings.confidence, self.unit.choices
+        points = self.unit.uniform(number, self.rng)
+        for place, axis in enumerate(self.unit.axes):
+            centre = axis.coordinate(self.prior[axis.key]) if axis.key in self.prior else None
+            if centre is None:
+                continue
+            if choices[place]:
+                kept = self.rng.random(number) >= _REDRAWN[confidence]
+                points[kept, place] = centre
+            else:
+                noise = self.rng.normal(0.0, _WIDTH[confidence], number)
+                points[:, place] = _reflected(centre + noise)
+        return self.unit.tidied(points)
+
+    def _near(self, parent: Points) -> Points:
+        """A point (D,) with some parameters of the parent's changed, those newly applying drawn."""
+        rng, choices = self.rng, self.unit.choices
+        width = rng.choice([0.03, 0.1, 0.25])
+        changed = rng.random(len(parent)) < 0.5
+        if not changed.any():
+            changed[rng.integers(len(parent))] = True
+        drawn = self.unit.uniform(1, rng)[0]
+        moved = _reflected(parent + rng.normal(0.0, width, len(parent)))
+        point = np.where(changed, np.where(choices, drawn, moved), parent)
+        new = self.unit.active(point[None])[0] & ~self.unit.active(parent[None])[0]
+        return self.unit.tidied(np.where(new, drawn, point)[None])[0]
+
+    def _incumbents(self) -> list[int]:
+        """Places of the best trials at the highest rung that any reached."""
+        highest = max(rung for own in self.seen.values for rung in own)
+        there = [i for i, own in enumerate(self.seen.values) if highest in own]
+        return sorted(there, key=lambda i: self.seen.values[i][highest])[: self.settings.incumbents]
+
+
+def _reflected(coordinates: Points) -> Points:
+    """Coordinates folded back into [0, 1] at both ends."""
+    folded = np.mod(coordinates, 2.0)
+    return np.where(folded > 1.0, 2.0 - folded, folded)
