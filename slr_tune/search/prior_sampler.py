@@ -49,6 +49,8 @@ class PriorSettings:
         startup: Trials with a value at the first rung before the model is asked.
         incumbent_share: Share of the candidates near trials that did well.
         incumbents: How many such trials.
+        by_order: Whether they are the first of the order over all rungs, else the best at the
+            highest rung that any trial reached.
         model: Whether there is a model; without, the first candidate is taken.
     """
 
@@ -58,6 +60,7 @@ class PriorSettings:
     startup: int = 8
     incumbent_share: float = 0.45
     incumbents: int = 3
+    by_order: bool = False
     model: bool = True
 
 
@@ -319,10 +322,13 @@ class _Proposer:
         return self.unit.tidied(np.where(new, drawn, point)[None])[0]
 
     def _incumbents(self) -> list[int]:
-        """Places of the best trials at the highest rung that any reached."""
+        """Places of the best trials; see `PriorSettings.by_order`."""
+        most = self.settings.incumbents
+        if self.settings.by_order:
+            return [int(i) for i in np.argsort(rank_places(self.seen.values), kind="stable")[:most]]
         highest = max(rung for own in self.seen.values for rung in own)
         there = [i for i, own in enumerate(self.seen.values) if highest in own]
-        return sorted(there, key=lambda i: self.seen.values[i][highest])[: self.settings.incumbents]
+        return sorted(there, key=lambda i: self.seen.values[i][highest])[:most]
 
 
 def _reflected(coordinates: Points) -> Points:

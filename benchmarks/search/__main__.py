@@ -1,0 +1,96 @@
+"""This project's search strategies and their peers, simulated on tables of learning curves.
+
+    python -m benchmarks.search                            # own tables, own strategies
+    python -m benchmarks.search --tables FOLDER            # and tables of LCBench or TaskSet
+    python -m benchmarks.search --tables FOLDER --peers    # and the peers, in environments of theirs
+
+What was simulated is remembered in CACHE/results.jsonl; the same command goes on, and another one
+adds to it. Regret is 0 at the best known value and 1 at the median configuration's. Searches run 20
+trainings; smaller budgets are read off their way. A peer gets the baseline where it takes one;
+random and random-asha take none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.search.cells import all_cells, read_results, run_missing
+from benchmarks.search.compare_results import draw, report
+from benchmarks.search.curve_table import CurveTable
+from benchmarks.search.peers import PEERS, run_peers
+from benchmarks.search.strategies import STRATEGIES, make_strategy
+from benchmarks.search.table_files import OWN, read_folder, read_own
+
+DEFAULT = "prior-asha"
+HELD_OUT = ("189866", "patch32_LSTM128_bs128", "libras-student")
+"""Tables on which nothing was chosen; whatever is not known here counts among them too."""
+
+CHOSEN_ON = ("168330", "3945", "patch128_LSTM128_bs64", "libras-distill")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--tables", type=Path, help="folder of LCBench or TaskSet tables")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/search-benchmark"))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--workers", type=int, nargs="+", default=[4])
+    parser.add_argument("--priors", nargs="+", choices=("good", "bad"), default=["good", "bad"])
+    parser.add_argument("--strategies", nargs="+", default=[DEFAULT, "tpe-asha", "random-asha",
+                        "random"], choices=STRATEGIES)  # fmt: skip
+    parser.add_argument("--noise", type=float, default=0.0, help="sd of a factor on each curve")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="these peers, or all")
+    parser.add_argument("--figure", type=Path, help="folder for search.png and search.pdf")
+    parser.add_argument("--report-only", action="store_true", help="run nothing")
+    arguments = parser.parse_args()
+    tables = read_tables(arguments.tables)
+    peers = [] if arguments.peers is None else arguments.peers or list(PEERS)
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    file = arguments.cache / "results.jsonl"
+    asked = {
+        "priors": arguments.priors,
+        "seeds": arguments.seeds,
+        "workers": arguments.workers,
+        "noise": arguments.noise,
+    }
+    if not arguments.report_only:
+        cells = all_cells(arguments.strategies, tables, **asked)
+        run_missing(cells, tables, make_strategy, file, tell)
+        run_peers(list(all_cells(peers, tables, **asked)), tables, arguments.cache, tell)
+    results = read_results(file)
+    shown = [*arguments.strategies, *peers]
+    others = [name for name in shown if name != DEFAULT]
+    chosen = [name for name in tables if name in CHOSEN_ON]
+    held = [name for name in tables if name not in CHOSEN_ON]
+    for workers in arguments.workers:
+        for label, names in (("all", list(tables)), ("chosen on", chosen), ("held out", held)):
+            if names:
+                print(f"\n{workers} workers, tables {label}: {', '.join(names)}")
+                print(
+                    report(
+                        results, ours=DEFAULT, others=others, tables=names, workers=workers,
+                        budgets=(8, 20), noise=arguments.noise,
+                    )
+                )  # fmt: skip
+    if arguments.figure:
+        workers = arguments.workers[0]
+        print(draw(results, [DEFAULT, *others], tables=list(tables), workers=workers,
+                   folder=arguments.figure))  # fmt: skip
+
+
+def read_tables(folder: Path | None) -> dict[str, CurveTable]:
+    """This project's own tables, and those of a folder."""
+    own = [read_own(path.stem) for path in sorted(OWN.glob("*.npz"))]
+    given = [] if folder is None else read_folder(folder)
+    return {table.name: table for table in (*given, *own)}
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
