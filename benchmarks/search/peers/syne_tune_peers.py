@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from syne_tune.backend.trial_status import Trial
-from syne_tune.config_space import choice, lograndint, loguniform, randint, uniform
 from syne_tune.optimizer.baselines import ASHA, BOHB
 from syne_tune.optimizer.scheduler import SchedulerDecision
 
-from benchmarks.search.curve_table import CurveAxis, CurveTable
+from benchmarks.search.curve_table import CurveTable
+from benchmarks.search.peers.syne_tune_peers_shared import domain, middle
 from benchmarks.search.simulate import Strategy, Work
 
 
@@ -30,23 +30,6 @@ def make_strategy(
         points_to_evaluate=[{axis.key: prior.get(axis.key, middle(axis)) for axis in table.axes}],
     )
     return SyneTuneStrategy(table, scheduler)
-
-
-def domain(axis: CurveAxis) -> Any:
-    """An axis as Syne Tune has it."""
-    if axis.options:
-        return choice(list(axis.options))
-    if axis.whole:
-        return (lograndint if axis.log else randint)(int(axis.low), int(axis.high))
-    return (loguniform if axis.log else uniform)(axis.low, axis.high)
-
-
-def middle(axis: CurveAxis) -> Any:
-    """What stands for a value that the baseline does not have."""
-    if axis.options:
-        return axis.options[0]
-    value = (axis.low * axis.high) ** 0.5 if axis.log else (axis.low + axis.high) / 2
-    return round(value) if axis.whole else value
 
 
 class SyneTuneStrategy:
