@@ -24,10 +24,8 @@ from benchmarks.search.strategies import STRATEGIES, make_strategy
 from benchmarks.search.table_files import OWN, read_folder, read_own
 
 DEFAULT = "prior-asha"
-HELD_OUT = ("189866", "patch32_LSTM128_bs128", "libras-student")
-"""Tables on which nothing was chosen; whatever is not known here counts among them too."""
-
 CHOSEN_ON = ("168330", "3945", "patch128_LSTM128_bs64", "libras-distill")
+"""Tables on which variants may be compared; all others are held out."""
 
 
 def main() -> None:
@@ -63,12 +61,12 @@ def main() -> None:
     results = read_results(file)
     shown = [*arguments.strategies, *peers]
     others = [name for name in shown if name != DEFAULT]
-    chosen = [name for name in tables if name in CHOSEN_ON]
-    held = [name for name in tables if name not in CHOSEN_ON]
+    chosen = [key for key, table in tables.items() if table.name in CHOSEN_ON]
+    held = [key for key in tables if key not in chosen]
     for workers in arguments.workers:
         for label, names in (("all", list(tables)), ("chosen on", chosen), ("held out", held)):
             if names:
-                print(f"\n{workers} workers, tables {label}: {', '.join(names)}")
+                print(f"\n{workers} workers, tables {label}: {', '.join(tables[n].name for n in names)}")
                 print(
                     report(
                         results, ours=DEFAULT, others=others, tables=names, workers=workers,
@@ -82,10 +80,10 @@ def main() -> None:
 
 
 def read_tables(folder: Path | None) -> dict[str, CurveTable]:
-    """This project's own tables, and those of a folder."""
+    """This project's own tables, and those of a folder, by their keys."""
     own = [read_own(path.stem) for path in sorted(OWN.glob("*.npz"))]
     given = [] if folder is None else read_folder(folder)
-    return {table.name: table for table in (*given, *own)}
+    return {table.key: table for table in (*given, *own)}
 
 
 def tell(line: str) -> None:

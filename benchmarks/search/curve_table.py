@@ -5,6 +5,7 @@ Needs numpy alone, so that peers read it in environments of their own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,13 @@ class CurveTable:
         self.points = np.array([self.point(config) for config in self.configs])
         self._choices = np.array([bool(axis.options) for axis in self.axes])
         self._weights = np.array([axis.key != PATIENCE for axis in self.axes], dtype=float)
+
+    @property
+    def key(self) -> str:
+        """Name and content, so that what was simulated on another table is not taken for it."""
+        told = json.dumps([self.configs, self.expert, self.grace], sort_keys=True).encode()
+        content = told + self.values.astype(np.float32).tobytes()
+        return f"{self.name}@{hashlib.sha256(content).hexdigest()[:8]}"
 
     @property
     def max_epochs(self) -> int:

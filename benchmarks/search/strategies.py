@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
 from benchmarks.search.curve_table import CurveTable
-from benchmarks.search.simulate import Strategy, Work
+from benchmarks.search.simulate import Work
 from benchmarks.search.table_files import space_of
 from slr_tune.search.prior_sampler import PriorSampler, PriorSettings
 from slr_tune.search.sampler import tpe
@@ -28,7 +28,11 @@ REDUCTION_FACTOR = 3
 
 
 class StudyStrategy:
-    """A sampler over an Optuna study in memory, as the driver of a search holds one."""
+    """A sampler over an Optuna study in memory, as the driver of a search holds one.
+
+    Attributes:
+        most: Trials that are started at most.
+    """
 
     def __init__(
         self, table: CurveTable, space: Space, sampling: Sampling, prior: Mapping[str, Any] | None
@@ -38,10 +42,13 @@ class StudyStrategy:
         self.study = optuna.create_study()
         self.trials: dict[int, optuna.Trial] = {}
         self.has_baseline = prior is not None
+        self.most: float = math.inf
         if prior is not None:
             self.study.enqueue_trial(dict(prior))
 
     def next(self) -> Work | None:
+        if len(self.trials) >= self.most:
+            return None
         self.study.sampler = self._sampling(len(self.trials))
         trial = self.study.ask()
         self.space.suggest(trial)
@@ -121,7 +128,7 @@ def make_strategy(
     prior: Mapping[str, Any] | None,
     seed: int,
     workers: int = 1,
-) -> Strategy:
+) -> StudyStrategy:
     """A strategy for one search.
 
     Args:

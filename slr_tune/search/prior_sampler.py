@@ -257,9 +257,9 @@ class _Proposer:
                 return self._given(self._uniform(1), "uniform")
             return self._given(self._near_prior(1), "perturbed baseline")
         points, sources = self._candidates()
-        if not settings.model:
-            return self._given(points[:1], sources[0])
         scores = normal_scores(rank_places(self.seen.values))
+        if not settings.model or np.ptp(scores) == 0:  # where all values tie, nothing is known
+            return self._given(points[:1], sources[0])
         model = GaussianProcess(self.seen.points, scores, self.unit.choices)
         best = int(np.argmax(model.improvement(points, self.seen.pending)))
         return self._given(points[best : best + 1], f"model: {sources[best]}")
