@@ -66,7 +66,9 @@ def main() -> None:
     for workers in arguments.workers:
         for label, names in (("all", list(tables)), ("chosen on", chosen), ("held out", held)):
             if names:
-                print(f"\n{workers} workers, tables {label}: {', '.join(tables[n].name for n in names)}")
+                print(
+                    f"\n{workers} workers, tables {label}: {', '.join(tables[n].name for n in names)}"
+                )
                 print(
                     report(
                         results, ours=DEFAULT, others=others, tables=names, workers=workers,

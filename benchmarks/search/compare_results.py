@@ -41,8 +41,14 @@ class Difference:
 
 
 def regrets(
-    results: Results, strategy: str, *, prior: str, workers: int, trainings: float,
-    tables: Sequence[str], noise: float = 0.0,
+    results: Results,
+    strategy: str,
+    *,
+    prior: str,
+    workers: int,
+    trainings: float,
+    tables: Sequence[str],
+    noise: float = 0.0,
 ) -> dict[Block, float]:
     """Regret of a strategy in every block that it has; where noise is added, the true one."""
     return {
@@ -73,21 +79,37 @@ def difference(
 
 
 def report(
-    results: Results, *, ours: str, others: Sequence[str], tables: Sequence[str], workers: int,
-    budgets: Sequence[float], noise: float = 0.0,
+    results: Results,
+    *,
+    ours: str,
+    others: Sequence[str],
+    tables: Sequence[str],
+    workers: int,
+    budgets: Sequence[float],
+    noise: float = 0.0,
 ) -> str:
     """Means and paired differences at some budgets, as text; Holm over all lines of it."""  # noqa: D401
     rows: list[tuple[str, float, str, float, float, Difference | None]] = []
     for prior in ("good", "bad"):
         for budget in budgets:
             mine = regrets(
-                results, ours, prior=prior, workers=workers, trainings=budget, tables=tables,
+                results,
+                ours,
+                prior=prior,
+                workers=workers,
+                trainings=budget,
+                tables=tables,
                 noise=noise,
             )
             for other in (ours, *others):
                 theirs = regrets(
-                    results, other, prior=prior, workers=workers, trainings=budget,
-                    tables=tables, noise=noise,
+                    results,
+                    other,
+                    prior=prior,
+                    workers=workers,
+                    trainings=budget,
+                    tables=tables,
+                    noise=noise,
                 )
                 if not theirs:
                     continue
@@ -113,7 +135,11 @@ def report(
 
 
 def draw(
-    results: Results, strategies: Sequence[str], *, tables: Sequence[str], workers: int,
+    results: Results,
+    strategies: Sequence[str],
+    *,
+    tables: Sequence[str],
+    workers: int,
     folder: Path,
 ) -> Path:
     """Mean regret over the spent budget, one panel a prior; `search.png` and `search.pdf`."""

@@ -30,6 +30,20 @@ class Work(NamedTuple):
     start: int = 0
 
 
+class Finished(NamedTuple):
+    """A trial that ended by itself.
+
+    Attributes:
+        time: When.
+        row: Of the table.
+        value: Best it showed.
+    """
+
+    time: int
+    row: int
+    value: float
+
+
 class Strategy(Protocol):
     """A sampler with its scheduler."""
 
@@ -60,6 +74,7 @@ class History:
         epochs: Epochs that were run.
         best: (T,) least value that any trial had shown by each epoch of time, 1..T.
         chosen: Row of the table that showed the least value.
+        finished: Trials that ended by themselves with a number.
     """
 
     trials: int = 0
@@ -67,10 +82,16 @@ class History:
     epochs: int = 0
     best: np.ndarray = field(default_factory=lambda: np.zeros(0))
     chosen: int = 0
+    finished: list[Finished] = field(default_factory=list)
 
 
 def simulate(
-    table: CurveTable, strategy: Strategy, *, workers: int, trainings: float, noise: float = 0.0,
+    table: CurveTable,
+    strategy: Strategy,
+    *,
+    workers: int,
+    trainings: float,
+    noise: float = 0.0,
     seed: int = 0,
 ) -> History:
     """Runs a strategy until the workers have spent as many epochs as some full trainings.
@@ -118,6 +139,8 @@ def simulate(
                 ended = "nan" if run.failed else "patience"
             if epoch >= table.max_epochs and not run.failed:
                 ended, history.full = "max_epochs", history.full + 1
+            if ended in ("max_epochs", "patience"):
+                history.finished.append(Finished(now, run.row, value))
             if strategy.report(trial, epoch, value, ended) and ended is None:
                 heapq.heappush(events, (now + 1, worker, epoch + 1, trial))
             else:

@@ -154,8 +154,6 @@ def make_strategy(
     rungs = (*table.rungs, table.max_epochs)
 
     def proposing(number: int) -> BaseSampler:
-        return PriorSampler(
-            space, rungs, seed=seed, number=number, prior=prior, settings=settings
-        )
+        return PriorSampler(space, rungs, seed=seed, number=number, prior=prior, settings=settings)
 
     return Promoting(table, space, proposing, prior)

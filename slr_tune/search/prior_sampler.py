@@ -258,7 +258,8 @@ class _Proposer:
             return self._given(self._near_prior(1), "perturbed baseline")
         points, sources = self._candidates()
         scores = normal_scores(rank_places(self.seen.values))
-        if not settings.model or np.ptp(scores) == 0:  # where all values tie, nothing is known
+        # Where all tie, as at a flat start, there is nothing to model.
+        if not settings.model or np.ptp(scores) == 0:
             return self._given(points[:1], sources[0])
         model = GaussianProcess(self.seen.points, scores, self.unit.choices)
         best = int(np.argmax(model.improvement(points, self.seen.pending)))

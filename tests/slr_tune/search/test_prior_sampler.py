@@ -33,7 +33,11 @@ def _quiet() -> None:
 
 
 def finished(
-    params: dict[str, Any], value: float, *, epochs: int = 3, state: TrialState = TrialState.PRUNED,
+    params: dict[str, Any],
+    value: float,
+    *,
+    epochs: int = 3,
+    state: TrialState = TrialState.PRUNED,
     ended_by: str = "asha",
 ) -> optuna.trial.FrozenTrial:
     distributions = {
@@ -137,8 +141,7 @@ def test_confidence_is_the_distance_from_the_belief(confidence: Any, width: floa
     near = [
         params
         for params, source in (
-            suggested(history(0), number=n, prior={"x": 0.5}, settings=settings)
-            for n in range(600)
+            suggested(history(0), number=n, prior={"x": 0.5}, settings=settings) for n in range(600)
         )
         if source == "perturbed baseline"
     ]
