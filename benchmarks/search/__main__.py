@@ -1,8 +1,8 @@
 """This project's search strategies and their peers, simulated on tables of learning curves.
 
     python -m benchmarks.search                            # own tables, own strategies
-    python -m benchmarks.search --tables FOLDER            # and tables of LCBench or TaskSet
-    python -m benchmarks.search --tables FOLDER --peers    # and the peers, in environments of theirs
+    python -m benchmarks.search --tables FOLDER            # and LCBench's or TaskSet's
+    python -m benchmarks.search --tables FOLDER --peers    # and the peers
 
 What was simulated is remembered in CACHE/results.jsonl; the same command goes on, and another one
 adds to it. Regret is 0 at the best known value and 1 at the median configuration's. Searches run 20
@@ -66,9 +66,8 @@ def main() -> None:
     for workers in arguments.workers:
         for label, names in (("all", list(tables)), ("chosen on", chosen), ("held out", held)):
             if names:
-                print(
-                    f"\n{workers} workers, tables {label}: {', '.join(tables[n].name for n in names)}"
-                )
+                listed = ", ".join(tables[name].name for name in names)
+                print(f"\n{workers} workers, tables {label}: {listed}")
                 print(
                     report(
                         results, ours=DEFAULT, others=others, tables=names, workers=workers,

@@ -145,7 +145,8 @@ class CurveTable:
         row = self.nearest(params)
         values, end, failed = self.values[row], int(self.ends[row]), bool(self.failed[row])
         patience = params.get(PATIENCE, self.max_epochs)
-        better = np.flatnonzero(np.diff(values, prepend=np.inf) < 0)  # epochs from 0 that improve
+        before = np.concatenate([[np.inf], values[:-1]])
+        better = np.flatnonzero(values < before)  # epochs from 0 that improve
         for last, following in pairwise([*better, len(values) + patience]):
             if last + 1 + patience < min(following + 1, end):
                 return Training(row, values, int(last + 1 + patience), False)

@@ -2,11 +2,11 @@
 
     python -m benchmarks.search.seed_noise [--tables FOLDER]
 
-Each trial's curve is multiplied by a factor, as another seed would give. With the same 20 trainings:
-`prior-asha` for all of them, its best value chosen; or for 14 of them, the best three then run in
-full with two more seeds each, and the one with the least mean chosen. And what `confirm` adds: the
-search of 20 trainings with six more afterwards. Regret is that of the chosen configuration without
-noise. `claimed` is how much better than that the search's own figure is.
+Each trial's curve is multiplied by a factor, as another seed would give. With the same 20
+trainings: `prior-asha` for all of them, its best value chosen; or for 14 of them, the best three
+then run in full with two more seeds each, and the one with the least mean chosen. And what
+`confirm` adds: the search of 20 trainings with six more afterwards. Regret is that of the chosen
+configuration without noise. `claimed` is how much better than that the search's own figure is.
 """
 
 from __future__ import annotations

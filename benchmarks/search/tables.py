@@ -1,6 +1,6 @@
 """Trains the tables of this project's own tasks: random configurations of two shipped spaces.
 
-    python -m benchmarks.search.tables train FOLDER    # goes on where it was stopped; days on one core
+    python -m benchmarks.search.tables train FOLDER    # hours on a core; goes on if stopped
     python -m benchmarks.search.tables pack FOLDER     # into benchmarks/search/tables/*.npz
 
 About 300 configurations of the Libras distillation and of the student, 24 epochs each with nothing

@@ -320,7 +320,8 @@ class _Proposer:
         moved = _reflected(parent + rng.normal(0.0, width, len(parent)))
         point = np.where(changed, np.where(choices, drawn, moved), parent)
         new = self.unit.active(point[None])[0] & ~self.unit.active(parent[None])[0]
-        return self.unit.tidied(np.where(new, drawn, point)[None])[0]
+        tidied = self.unit.tidied(np.where(new, drawn, point)[None])
+        return tidied.reshape(-1)
 
     def _incumbents(self) -> list[int]:
         """Places of the best trials; see `PriorSettings.by_order`."""
@@ -335,4 +336,5 @@ class _Proposer:
 def _reflected(coordinates: Points) -> Points:
     """Coordinates folded back into [0, 1] at both ends."""
     folded = np.mod(coordinates, 2.0)
-    return np.where(folded > 1.0, 2.0 - folded, folded)
+    reflected: Points = np.where(folded > 1.0, 2.0 - folded, folded)
+    return reflected

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
@@ -47,7 +46,7 @@ def rank_places(values: Sequence[Mapping[int, float]]) -> Floats:
     rungs = sorted({rung for own in values for rung in own})
     if not rungs:
         return np.zeros(len(values))
-    places = rankdata([own[rungs[0]] for own in values]) - 1.0
+    places: Floats = rankdata([own[rungs[0]] for own in values]) - 1.0
     for rung in rungs[1:]:
         here = np.array([i for i, own in enumerate(values) if rung in own])
         held = np.sort(places[here])
