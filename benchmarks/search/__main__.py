@@ -33,6 +33,7 @@ def main() -> None:
         description=__doc__.splitlines()[0], formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--tables", type=Path, help="folder of LCBench or TaskSet tables")
+    parser.add_argument("--grace", type=int, default=3, help="epochs of the folder's first rung")
     parser.add_argument("--cache", type=Path, default=Path(".cache/search-benchmark"))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--workers", type=int, nargs="+", default=[4])
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="folder for search.png and search.pdf")
     parser.add_argument("--report-only", action="store_true", help="run nothing")
     arguments = parser.parse_args()
-    tables = read_tables(arguments.tables)
+    tables = read_tables(arguments.tables, grace=arguments.grace)
     peers = [] if arguments.peers is None else arguments.peers or list(PEERS)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     file = arguments.cache / "results.jsonl"
@@ -80,10 +81,10 @@ def main() -> None:
                    folder=arguments.figure))  # fmt: skip
 
 
-def read_tables(folder: Path | None) -> dict[str, CurveTable]:
+def read_tables(folder: Path | None, *, grace: int = 3) -> dict[str, CurveTable]:
     """This project's own tables, and those of a folder, by their keys."""
     own = [read_own(path.stem) for path in sorted(OWN.glob("*.npz"))]
-    given = [] if folder is None else read_folder(folder)
+    given = [] if folder is None else read_folder(folder, grace=grace)
     return {table.key: table for table in (*given, *own)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -131,18 +131,25 @@ class CurveTable:
             ]
         )
 
-    def nearest(self, params: Mapping[str, Any]) -> int:
+    def nearest(self, params: Mapping[str, Any], taken: Collection[int] = ()) -> int:
         """The row whose configuration is nearest, a choice that differs counting 1.
 
         The patience is left out: `training` stops the curve where a run with it would have.
+
+        Args:
+            params: What is looked up.
+            taken: Rows that are not to be given, unless all are taken.
         """
         apart = (self.points - self.point(params)) * self._weights
         apart[:, self._choices] = apart[:, self._choices] != 0
-        return int(np.argmin((apart**2).sum(axis=1)))
+        distances = (apart**2).sum(axis=1)
+        if len(taken) < len(distances):
+            distances[list(taken)] = np.inf
+        return int(np.argmin(distances))
 
-    def training(self, params: Mapping[str, Any]) -> Training:
-        """What a training with these parameters gives: the curve of the nearest row."""
-        row = self.nearest(params)
+    def training(self, params: Mapping[str, Any], taken: Collection[int] = ()) -> Training:
+        """What a training with these parameters gives: the curve of the nearest row not taken."""
+        row = self.nearest(params, taken)
         values, end, failed = self.values[row], int(self.ends[row]), bool(self.failed[row])
         patience = params.get(PATIENCE, self.max_epochs)
         before = np.concatenate([[np.inf], values[:-1]])

@@ -93,6 +93,7 @@ def simulate(
     trainings: float,
     noise: float = 0.0,
     seed: int = 0,
+    repeats: bool = True,
 ) -> History:
     """Runs a strategy until the workers have spent as many epochs as some full trainings.
 
@@ -103,10 +104,13 @@ def simulate(
         trainings: Budget, in trainings of `max_epochs`.
         noise: Standard deviation of a factor on each trial's curve, as another seed would give.
         seed: Of the noise.
+        repeats: Whether two trials may get the same row of the table; else the later one gets the
+            nearest that is left, so that near configurations differ as they do in a training.
     """  # fmt: skip
     total = int(trainings * table.max_epochs / workers)
     history = History(best=np.full(total, np.inf))
     runs: dict[Any, Training] = {}
+    taken: set[int] = set()
     rng = np.random.default_rng([seed, 7])
     idle, events = list(range(workers)), []
     lowest, now = np.inf, 0
@@ -119,7 +123,8 @@ def simulate(
                 continue
             if work.trial not in runs:
                 history.trials += 1
-                run = table.training(work.params)
+                run = table.training(work.params, taken)
+                taken |= set() if repeats else {run.row}
                 factor = float(np.exp(noise * rng.standard_normal()))
                 runs[work.trial] = run._replace(values=run.values * factor)
             heapq.heappush(events, (now + 1, worker, work.start + 1, work.trial))

@@ -44,13 +44,13 @@ _EXPERT_ADAM = {
 """Adam's own defaults, with next to no decay and no penalty."""
 
 
-def read_folder(folder: Path) -> list[CurveTable]:
+def read_folder(folder: Path, *, grace: int = _GRACE) -> list[CurveTable]:
     """Tables of LCBench (`valid_error`) and TaskSet (`valid_loss`) in a folder and below."""
-    return [read_foreign(path) for path in sorted(folder.rglob("*.npz"))]
+    return [read_foreign(path, grace=grace) for path in sorted(folder.rglob("*.npz"))]
 
 
-def read_foreign(path: Path) -> CurveTable:
-    """One table as LCBench or TaskSet files have it."""
+def read_foreign(path: Path, *, grace: int = _GRACE) -> CurveTable:
+    """One table as LCBench or TaskSet files have it; `grace` are the epochs of its first rung."""
     with np.load(path) as file:
         names = [str(name) for name in file["names"]]
         columns = dict(zip(names, file["configs"].T, strict=True))
@@ -76,7 +76,7 @@ def read_foreign(path: Path) -> CurveTable:
         axes,
         configs,
         *best_so_far(raw.astype(float)),
-        _GRACE,
+        grace,
         {a.key: min(a.high, max(a.low, expert[a.key])) for a in axes},
     )
 
