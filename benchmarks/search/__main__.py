@@ -42,7 +42,7 @@ def main() -> None:
                         "random"], choices=STRATEGIES)  # fmt: skip
     parser.add_argument("--noise", type=float, default=0.0, help="sd of a factor on each curve")
     parser.add_argument("--peers", nargs="*", choices=PEERS, help="these peers, or all")
-    parser.add_argument("--figure", type=Path, help="folder for search.png and search.pdf")
+    parser.add_argument("--figure", type=Path, help="folder for strategies.png and its PDF")
     parser.add_argument("--report-only", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     tables = read_tables(arguments.tables, grace=arguments.grace)

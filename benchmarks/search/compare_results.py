@@ -142,7 +142,7 @@ def draw(
     workers: int,
     folder: Path,
 ) -> Path:
-    """Mean regret over the spent budget, one panel a prior; `search.png` and `search.pdf`."""
+    """Mean regret over the spent budget, one panel a prior; `strategies.png` and its PDF."""
     figure, axes = new_figure(1, 2, size=(7.2, 2.8), sharey=True)
     at = TRAININGS * np.arange(1, POINTS + 1) / POINTS
     for axis, prior in zip(axes, ("good", "bad"), strict=True):
@@ -165,5 +165,5 @@ def draw(
         axis.set_ylim(0, 1.0)
     axes[0].set_ylabel("regret (0: best known, 1: median)")
     axes[1].legend(fontsize=6, ncols=2)
-    picture, _ = save(figure, folder, "search")
+    picture, _ = save(figure, folder, "strategies")
     return Path(picture)
