@@ -231,11 +231,12 @@ def test_a_trial_that_ended_by_its_patience_counts_at_later_rungs() -> None:
     assert {s for s in sources if "trial" in s} == {"model: perturbed trial 12"}
 
 
-def test_a_suggestion_is_fast() -> None:
+@pytest.mark.parametrize("trials", [135, 1500])
+def test_a_suggestion_is_fast(trials: int) -> None:
     """The driver makes it between two reports. 15 ms on a free core; this machine may be busy."""
     import time
 
-    study = history(135)
+    study = history(trials)
     began = time.process_time()
-    suggested(study, number=200)
-    assert time.process_time() - began < 0.5
+    suggested(study, number=2000)
+    assert time.process_time() - began < 1.0
