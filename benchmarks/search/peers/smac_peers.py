@@ -44,6 +44,15 @@ def config_space(table: CurveTable, seed: int) -> ConfigurationSpace:
     return space
 
 
+def within(space: ConfigurationSpace, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters inside the bounds, which ConfigSpace rounds."""
+    found = dict(params)
+    for key, value in params.items():
+        if hasattr(space[key], "lower"):
+            found[key] = min(max(value, space[key].lower), space[key].upper)
+    return found
+
+
 class SmacStrategy:
     """Ask and tell; a configuration with a larger budget goes on where it stands."""
 
@@ -56,7 +65,7 @@ class SmacStrategy:
             max_budget=table.max_epochs, seed=seed,
             output_directory=Path(tempfile.mkdtemp(prefix="smac-")),
         )  # fmt: skip
-        baseline = Configuration(space, values=dict(prior))
+        baseline = Configuration(space, values=within(space, prior))
         design = MultiFidelityFacade.get_initial_design(scenario, additional_configs=[baseline])
         self._facade = MultiFidelityFacade(
             scenario, lambda config, seed, budget: 0.0, initial_design=design, overwrite=True,
