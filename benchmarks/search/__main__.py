@@ -59,7 +59,8 @@ def main() -> None:
         cells = all_cells(arguments.strategies, tables, **asked)
         run_missing(cells, tables, make_strategy, file, tell)
         run_peers(list(all_cells(peers, tables, **asked)), tables, arguments.cache, tell)
-    results = read_results(file)
+    known = read_results(file).items()
+    results = {cell: result for cell, result in known if cell.seed < arguments.seeds}
     shown = [*arguments.strategies, *peers]
     others = [name for name in shown if name != DEFAULT]
     chosen = [key for key, table in tables.items() if table.name in CHOSEN_ON]

@@ -142,24 +142,27 @@ def draw(
     workers: int,
     folder: Path,
 ) -> Path:
-    """Mean regret over the spent budget, one panel a prior; `strategies.png` and its PDF."""
+    """Mean regret over the spent budget, one panel a prior, over the blocks that all have."""
     figure, axes = new_figure(1, 2, size=(7.2, 2.8), sharey=True)
     at = TRAININGS * np.arange(1, POINTS + 1) / POINTS
     for axis, prior in zip(axes, ("good", "bad"), strict=True):
-        for place, strategy in enumerate(strategies):
-            curves = [
-                result.regret
+        curves = {
+            name: {
+                (cell.table, cell.seed): result.regret
                 for cell, result in results.items()
                 if (cell.strategy, cell.prior, cell.workers, cell.noise)
-                == (strategy, prior, workers, 0.0)
+                == (name, prior, workers, 0.0)
                 and cell.table in tables
-            ]
-            if curves:
-                mean = np.minimum(np.array(curves), 3.0).mean(axis=0)
-                axis.plot(
-                    at, mean, LINES[place % len(LINES)], color=PALETTE[place % len(PALETTE)],
-                    label=strategy, linewidth=2.0 if place == 0 else 1.2,
-                )  # fmt: skip
+            }
+            for name in strategies
+        }
+        known = {name: own for name, own in curves.items() if own}
+        shared = set.intersection(*map(set, known.values())) if known else set()
+        for place, (name, own) in enumerate(known.items()):
+            mean = np.minimum([own[block] for block in shared], 3.0).mean(axis=0)
+            colour, dashes = PALETTE[place % len(PALETTE)], LINES[place % len(LINES)]
+            width = 2.0 if place == 0 else 1.2
+            axis.plot(at, mean, linestyle=dashes, color=colour, label=name, linewidth=width)
         axis.set_title(f"{prior} prior", fontsize=9, loc="left")
         axis.set_xlabel("spent, in full trainings")
         axis.set_ylim(0, 1.0)

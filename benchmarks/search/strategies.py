@@ -114,6 +114,7 @@ VARIANTS: dict[str, Callable[[PriorSettings], PriorSettings]] = {
     "prior-asha-high": lambda settings: replace(settings, confidence="high"),
     "prior-asha-low": lambda settings: replace(settings, confidence="low"),
     "prior-asha-order": lambda settings: replace(settings, by_order=True),
+    "prior-asha-few": lambda settings: replace(settings, candidates=20),
     "prior-asha-no-model": lambda settings: replace(settings, model=False),
 }
 """The default and what it could have been."""
