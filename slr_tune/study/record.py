@@ -70,6 +70,8 @@ class TrialRecord:
         attempts: Starts since the last epoch that was stored.
         attempt_epoch: Epochs that were stored when `attempts` was last reset.
         rungs: Arrivals at ASHA's rungs, by epoch.
+        source: Where the configuration came from: "baseline", "given", "uniform", or what else the
+            sampler says; None of a trial that an older version made.
         facts: What else the run told: remedies, device.
         schema: Version of this layout.
     """
@@ -88,6 +90,7 @@ class TrialRecord:
     attempt_epoch: int = 0
     rungs: tuple[RungEntry, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
     schema: int = SCHEMA
 
     @property
@@ -130,7 +133,7 @@ def epochs_run(trial: FrozenTrial) -> int:
 
 def begun_anew(record: TrialRecord) -> TrialRecord:
     """The record of a trial as it was before its first epoch: what it stored is not its own."""
-    return TrialRecord(record.config, record.seed)
+    return TrialRecord(record.config, record.seed, source=record.source)
 
 
 def state_for(ended_by: str) -> TrialState:
@@ -153,9 +156,22 @@ def is_foreign(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and not stored.get("ended_by")
 
 
+def is_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waits at a rung for its promotion."""
+    record = record_of(trial) if trial.state == TrialState.WAITING else None
+    return record is not None and record.paused_at is not None
+
+
+def is_queued(trial: FrozenTrial) -> bool:
+    """Whether a trial waits for a worker: enqueued, parked, or promoted and not begun."""
+    return trial.state == TrialState.WAITING and not is_paused(trial)
+
+
 def ended_by(trial: FrozenTrial) -> str:
     """How a trial ended, for a person: the record's reason, or what else there is to say."""
     if is_foreign(trial):
         return "foreign"
+    if is_paused(trial):
+        return "paused"
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
     return str(stored.get("ended_by") or trial.state.name.lower())

@@ -99,7 +99,7 @@ class Rungs:
         """
         decided = []
         for entry in sorted(entries, key=lambda entry: entry.order):
-            if entry.epoch in self.epochs:
+            if entry.epoch in self.epochs and entry.value is not None:
                 self._arrivals = entry.order
                 exempt, audited = entry.exempt, entry.spared
                 again = self.decide(entry.epoch, entry.value, exempt=exempt, audited=audited)

@@ -29,7 +29,8 @@ class RungSummary:
     Attributes:
         epoch: Where it is.
         entered: Trials that arrived.
-        stopped: Of them, ended by ASHA here.
+        stopped: Of them, ended by ASHA here, at once or for want of a promotion.
+        waiting: Of them, paused here and not ended.
         spared: Of them, let run on by the pruning audit.
         best: Best value here.
         next_rank: Rank correlation with the next rung's value, among the trials that have both;
@@ -43,6 +44,7 @@ class RungSummary:
     epoch: int
     entered: int
     stopped: int
+    waiting: int
     spared: int
     best: float | None
     next_rank: float | None
@@ -54,7 +56,7 @@ class RungSummary:
     @property
     def went_on(self) -> int:
         """Trials that ASHA let through, the baseline among them."""
-        return self.entered - self.stopped - self.spared
+        return self.entered - self.stopped - self.waiting - self.spared
 
 
 def rung_summaries(study: StudyData) -> list[RungSummary]:
@@ -63,14 +65,20 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
     ends = {t.number: t.value for t in study.trials if t.complete and t.value is not None}
     reached = pairwise([*(_values_at(study, epoch) for epoch in study.rungs), {}])
     for epoch, (values, later) in zip(study.rungs, reached, strict=True):
-        entries = [entry for t in study.trials for entry in t.record.rungs if entry.epoch == epoch]
+        there = [(t, e) for t in study.trials for e in t.record.rungs if e.epoch == epoch]
+        entries, lacking = [e for _, e in there], [t.reason for t, e in there if e.waits]
         found.append(
             RungSummary(
                 epoch,
                 len(entries),
-                sum(entry.stopped for entry in entries),
+                sum(entry.stopped for entry in entries) + lacking.count("asha"),
+                len(lacking) - lacking.count("asha"),
                 sum(entry.spared for entry in entries),
-                min((e.value for e in entries), key=lambda v: study.sign * v, default=None),
+                min(
+                    (e.value for e in entries if e.value is not None),
+                    key=lambda v: study.sign * v,
+                    default=None,
+                ),
                 *_rank(values, later),
                 *_rank(values, ends),
                 _foretold(values, ends),
@@ -84,12 +92,16 @@ def rungs_part(study: StudyData) -> Part | None:
     rows = [row for row in rung_summaries(study) if row.entered]
     if not rows:
         return None
-    heads = numbers("rung, epoch", "entered", "stopped", "spared", "went on", "best there")
+    waiting = any(row.waiting for row in rows)
+    heads = numbers("rung, epoch", "entered", "stopped", *(["waiting"] if waiting else []))
+    heads += numbers("spared", "went on", "best there")
     table = Table(
         heads + numbers("rank corr., next rung", "rank corr., end"),
         [
             (
-                *map(str, (row.epoch, row.entered, row.stopped, row.spared, row.went_on)),
+                *map(str, (row.epoch, row.entered, row.stopped)),
+                *([str(row.waiting)] if waiting else []),
+                *map(str, (row.spared, row.went_on)),
                 study.said(row.best),
                 _said(row.next_rank, row.next_count),
                 _said(row.end_rank, row.end_count),
