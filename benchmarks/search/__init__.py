@@ -1,0 +1,1 @@
+"""Search strategies and their peers on tables of learning curves; `python -m benchmarks.search`."""
