@@ -10,6 +10,7 @@ from trainables.errors import first_line
 
 _CONNECT_SECONDS = 10.0
 _CLIENT = "ray://"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # What every gRPC server answers with settings of its own: HTTP/2's preface and empty settings.
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _SETTINGS = 4
@@ -71,3 +72,27 @@ def _unreachable(address: str, reason: str) -> RunFailed:
         hint="Start it or mend --address (ray status shows it on the cluster), or leave "
         "--address out to use this machine alone.",
     )
+
+
+def only_here(address: str) -> bool:
+    """Whether a cluster listens on this machine's loopback and nowhere else, as our sessions do.
+
+    Whoever joins it must be there too: from the machine's outer address Ray would look for a node
+    that does not exist, for ever.
+
+    Args:
+        address: As `check_cluster` takes it, and has taken it.
+    """
+    host, _, port = address.rpartition(":")
+    if host.strip("[]") not in _LOOPBACK:
+        return False
+    from ray.util import get_node_ip_address
+
+    outer = get_node_ip_address()
+    if outer in _LOOPBACK:
+        return True
+    try:
+        with socket.create_connection((outer, int(port)), timeout=1.0):
+            return False
+    except OSError:
+        return True

@@ -6,14 +6,14 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
-from slr_tune.training.cluster import check_cluster
+from slr_tune.training.cluster import check_cluster, only_here
 from slr_tune.training.interrupt import signals_kept
 from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
@@ -157,7 +157,8 @@ def _start(folder: Path, cpus: int) -> None:
 
 def _join(address: str) -> None:
     check_cluster(address)
-    error = _init(address=address)
+    with loopback_only() if only_here(address) else nullcontext():
+        error = _init(address=address)
     if error is not None:
         raise RunFailed(
             f"the Ray cluster at {address} does not take us: {first_line(error)}",
