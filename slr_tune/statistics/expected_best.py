@@ -75,8 +75,8 @@ def _redrawn(ordered: Floats, rng: np.random.Generator) -> Floats:
 
     Plain resamples are never better than the best seen, and their band holds half of what it
     should. Between two values the distribution is taken as even, below the best as exponential,
-    by 0.6 times the mean distance of the best root-N values from the next: of factors tried on
-    five kinds of distribution, 24 and 100 trials, that one's band holds 80 to 100 %.
+    by 0.6 times the mean distance of the best root-N values from the next. With 0.5 and 1 the band
+    held 75 to 100 % of simulated searches by the distribution; 0.6 was taken between them.
     """
     size = len(ordered)
     few = int(np.ceil(np.sqrt(size)))

@@ -7,15 +7,17 @@ A search is named by what suggests and what stops. One that comes later is one m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.search.prior_sampler import PriorSampler
 from slr_tune.search.sampler import tpe
 from slr_tune.space import Space
+from slr_tune.study.quota import Promotion, Quota
 from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord
 from slr_tune.study.rungs import Rungs, is_audited, rung_epochs
 
@@ -32,11 +34,12 @@ class Search:
     """What suggests, and whether ASHA stops.
 
     Attributes:
-        sampler: (seed, number) -> Optuna's sampler for a trial.
+        sampler: (seed, number) -> Optuna's sampler for a trial; None for the one that promotes,
+            which has to know the space.
         stops: Whether trials are stopped at the rungs.
     """
 
-    sampler: Callable[[int, int], BaseSampler]
+    sampler: Callable[[int, int], BaseSampler] | None
     stops: bool
 
 
@@ -49,6 +52,7 @@ def _random(seed: int, number: int) -> BaseSampler:
 
 
 SEARCHES = {
+    "prior-asha": Search(None, True),
     "tpe-asha": Search(_tpe, True),
     "tpe": Search(_tpe, False),
     "random-asha": Search(_random, True),
@@ -87,6 +91,9 @@ def simulate(
         The trials with records, as a study would hold them.
     """
     chosen = SEARCHES[search]
+    if chosen.sampler is None:
+        promoting = _Promoting(space, curve, seed, baseline, config, max_epochs, at_rungs)
+        return promoting.run(trials, audit)
     study = optuna.create_study()
     rungs = Rungs(at_rungs, ETA)
     if baseline is not None:
@@ -126,3 +133,102 @@ def simulate(
         state = TrialState.PRUNED if stopped else TrialState.COMPLETE
         study.tell(trial, None if stopped else best, state=state)
     return study.get_trials(deepcopy=False)
+
+
+@dataclass
+class _Open:
+    """A trial that is not over: what it will tell, and how far it is."""
+
+    trial: optuna.Trial
+    values: dict[str, Any]
+    told: list[float]
+    epoch: int = 0
+    best: float = float("inf")
+    entries: list[RungEntry] = field(default_factory=list)
+
+
+@dataclass
+class _Promoting:
+    """The default search: trials pause at their rungs and the best go on, by one worker."""
+
+    space: Space
+    curve: Curve
+    seed: int
+    baseline: Mapping[str, Any] | None
+    config: Callable[[dict[str, Any]], dict[str, Any]]
+    max_epochs: int
+    at_rungs: tuple[int, ...]
+
+    def run(self, trials: int, audit: float) -> list[FrozenTrial]:
+        """All trials, then the audit's share of those that nothing promoted."""
+        study = optuna.create_study()
+        self.study, self.quota, self.opened = study, Quota(self.at_rungs, ETA), dict[int, _Open]()
+        if self.baseline is not None:
+            study.enqueue_trial(dict(self.baseline))
+        started = 0
+        while (promotion := self.quota.next()) is not None or started < trials:
+            if promotion is None:
+                self._begin(started)
+                started += 1
+            else:
+                self._go_on(promotion)
+        for promotion in self.quota.waiting:
+            if is_audited(promotion.trial, seed=self.seed, share=audit):
+                self._spare(promotion)
+        for number in list(self.opened):
+            self._end(number, stopped=True)
+        return study.get_trials(deepcopy=False)
+
+    def _begin(self, number: int) -> None:
+        self.study.sampler = PriorSampler(
+            self.space,
+            (*self.at_rungs, self.max_epochs),
+            seed=self.seed,
+            number=number,
+            prior=self.baseline,
+        )
+        trial = self.study.ask()
+        values = self.space.suggest(trial)
+        self.opened[number] = _Open(trial, values, list(self.curve(trial.params, number)))
+        self._train(number)
+
+    def _go_on(self, promotion: Promotion) -> None:
+        one = self.opened[promotion.trial]
+        one.entries[-1] = replace(one.entries[-1], resumed=self.quota.promote(promotion))
+        self._train(promotion.trial)
+
+    def _spare(self, promotion: Promotion) -> None:
+        one = self.opened[promotion.trial]
+        order = self.quota.spare(promotion)
+        one.entries[-1] = replace(one.entries[-1], spared=True, resumed=order)
+        self._train(promotion.trial, alone=True)
+
+    def _train(self, number: int, *, alone: bool = False) -> None:
+        """To the next rung, or to the end."""
+        one = self.opened[number]
+        exempt = number == 0 and self.baseline is not None
+        for epoch in range(one.epoch + 1, len(one.told) + 1):
+            one.epoch, one.best = epoch, min(one.best, one.told[epoch - 1])
+            one.trial.report(one.best, epoch)
+            if epoch in self.at_rungs and epoch < len(one.told) and not alone:
+                one.entries.append(self.quota.arrive(number, epoch, one.best, exempt=exempt))
+                if not exempt:
+                    return
+        self._end(number, stopped=False)
+
+    def _end(self, number: int, *, stopped: bool) -> None:
+        one = self.opened.pop(number)
+        shown = one.told[: one.epoch]
+        over = "max_epochs" if one.epoch == self.max_epochs else "patience"
+        record = TrialRecord(
+            self.config(one.values),
+            number,
+            "asha" if stopped else over,
+            epochs=one.epoch,
+            best_epoch=shown.index(min(shown)) + 1,
+            seconds=float(one.epoch),
+            rungs=tuple(one.entries),
+        )
+        one.trial.set_user_attr(ATTRIBUTE, record.to_json())
+        state = TrialState.PRUNED if stopped else TrialState.COMPLETE
+        self.study.tell(one.trial, None if stopped else one.best, state=state)
