@@ -265,7 +265,7 @@ def nobody_there(scene: Scene) -> None:
 
 def ablation_ended(scene: Scene, *, number: signal.Signals) -> None:
     """Three arms with two seeds are ended by a signal."""
-    given = (scene.space(), "--factor", "width", "--seeds", "2")
+    given = (scene.space(), "--factor", "width", "--seeds", "3")
     command = scene.start("ablate", *given)
     scene.moment(command)
     scene.end(command, {CODES.get(number, -number)}, number)

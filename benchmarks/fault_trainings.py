@@ -120,7 +120,7 @@ def confirmation_signalled(scene: Scene) -> None:
     space = small_space(scene.folder, fixed="patience: 1000")
     scene.until_done("run", space, "--trials", "1", "--max-epochs", "150")
     stages = scene.studies / "small" / "ablations" / ".stages"
-    given = ("--study", "small", "--seeds", "2")
+    given = ("--study", "small", "--seeds", "3")
     command = scene.start("confirm", *given, ray=False)
     command.wait_until(lambda: bool([*stages.glob("*/progress.json")]))
     scene.faults += 1

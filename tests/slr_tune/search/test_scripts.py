@@ -42,10 +42,10 @@ def test_searched_confirmed_ablated_reported(
     facts = record_of(view.trial(0)).facts  # type: ignore[union-attr]
     assert facts["command"][1].endswith(".py") and facts["ended_with"] == "exit code 0"
     assert (studies / name / "trials" / "0" / "output.log").stat().st_size
-    assert slr_tune(["confirm", "--seeds", "2"]) == 0, capsys.readouterr().err
+    assert slr_tune(["confirm", "--seeds", "3"]) == 0, capsys.readouterr().err
     assert "fresh seeds" in capsys.readouterr().out
     factor = FACTORS[name]
-    assert slr_tune(["ablate", "--factor", factor, "--seeds", "2"]) == 0, capsys.readouterr().err
+    assert slr_tune(["ablate", "--factor", factor, "--seeds", "3"]) == 0, capsys.readouterr().err
     result = read_result(studies / name / "ablations" / factor)
     measure = "WER" if name == "click" else view.spec.objective.metric
     assert result.main.measure == measure and result.main.utterances == (
