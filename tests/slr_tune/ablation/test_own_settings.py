@@ -74,12 +74,12 @@ def test_a_run_that_seldom_looks_at_dev_is_trained_to_its_end(store: RunStore) -
 
 
 def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
-    """It has no such setting to be looked up: two arms of six epochs with three seeds."""
+    """It has no such setting to be looked up: two arms of six epochs with five seeds."""
     path = tmp_path / "sparse.yaml"
     path.write_text(SPACE + "factors: {level: [1.0]}\n")
     design = make_design(path, factors=["level"])
     plan = dry_run(design)
-    assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (6, 36, 36)
+    assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (10, 60, 60)
     assert "36 epochs asked for" in dry_text(plan, design)
 
 

@@ -14,6 +14,7 @@ from report_studies import Told, tell_study
 from toy_space import write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.errors import StudyError
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import plan_import
 from slr_tune.search.recorder import rungs_of
@@ -118,7 +119,10 @@ def test_a_search_that_is_asked_stores_and_ends(
     def ask() -> None:
         storage = open_storage()
         while not done.wait(0.05):
-            trials = open_storage_trials(storage)
+            try:
+                trials = open_storage_trials(storage)
+            except StudyError:  # it is being made
+                continue
             if any(trial.intermediate_values for trial in trials):
                 ask_to_stop(storage.engine, "toy")
                 return

@@ -51,7 +51,7 @@ def test_spaces_and_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert offered(command, "phoenix/s") == ["phoenix/self_distill", "phoenix/student"]
     assert offered("init", "dist") == ["distill"]
     assert offered("ablate", "distill", "--factor", "kd") == ["kd_blank"]
-    assert offered("imp") == ["importance"]
+    assert offered("imp") == ["import", "importance"]
 
 
 def test_nothing_is_offered_where_nothing_is_known(studies: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_script_that_hangs_is_ended_with_its_trial(tmp_path: Path, studies: Pa
     space.write_text(
         f"study: s\ntrainable:\n  command: {sys.executable} {tmp_path}/s.py {{x}} {{folder}}\n"
         "  metrics: {stdout: 'epoch (?P<epoch>.) loss (?P<loss>.*)'}\n"
-        "objective: {metric: loss}\nbudget: {trials: 1, max_epochs: 4}\n"
+        "objective: {metric: loss}\nbudget: {trials: 1, max_epochs: 4, grace_epochs: 4}\n"
         "resources: {workers: 1, trial_timeout: 1.0}\nspace: {x: {float: [0.0, 1.0]}}\n"
     )
     slr_tune(["run", str(space), "--no-verify"])
