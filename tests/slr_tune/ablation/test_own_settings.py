@@ -80,7 +80,7 @@ def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
     design = make_design(path, factors=["level"])
     plan = dry_run(design)
     assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (10, 60, 60)
-    assert "36 epochs asked for" in dry_text(plan, design)
+    assert "60 epochs asked for" in dry_text(plan, design)
 
 
 def test_null_is_a_level_of_its_own(arms_of: Callable[..., list[str]]) -> None:
