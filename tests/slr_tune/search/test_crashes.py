@@ -86,7 +86,7 @@ def test_second_driver_is_refused(tmp_path: Path) -> None:
 def test_two_databases_with_one_folder_of_trials(tmp_path: Path) -> None:
     """The second search is refused, as it would be with one database, and changes nothing."""
     journal = tmp_path / "journal"
-    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 400})
     first = Command("run", space)
     assert first.wait_for_lines(journal, 1)
     code, output = Command("run", space, "--storage", f"sqlite:///{tmp_path}/other.db").end()
