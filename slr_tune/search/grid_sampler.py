@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from slr_tune.search.whole_sampler import WholeSampler
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, SimplexParameter, Space
 from slr_tune.space.parameters import Parameter, tidy
 from slr_tune.space.values import same
@@ -21,7 +21,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 Chosen = tuple[tuple[str, Any], ...]
 
 
-class GridPoints(BaseSampler):
+class GridPoints(WholeSampler):
     """Optuna sampler that answers with one point of the grid."""
 
     def __init__(self, space: Space, place: int, *, seed: int, points: int) -> None:
@@ -34,18 +34,6 @@ class GridPoints(BaseSampler):
             points: Values of a number.
         """
         self._params = grid_point(space, place, seed=seed, points=points)
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """None: the space says which parameters apply."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing."""
-        return {}
 
     def sample_independent(
         self,

@@ -20,12 +20,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.search.surrogate import GaussianProcess, normal_scores, rank_places
 from slr_tune.search.unit_space import Points, UnitSpace
+from slr_tune.search.whole_sampler import WholeSampler
 from slr_tune.space import Space
 from slr_tune.study.record import ATTRIBUTE
 
@@ -98,7 +99,7 @@ class _Seen:
     pending: Points
 
 
-class PriorSampler(BaseSampler):
+class PriorSampler(WholeSampler):
     """Optuna sampler for one trial; see the module.
 
     Attributes:
@@ -142,18 +143,6 @@ class PriorSampler(BaseSampler):
     def source(self) -> str | None:
         """Where the suggestion came from; None where the values were given beforehand."""
         return None if self.proposal is None else self.proposal.source
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """None: which parameters apply is known from the space."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing."""
-        return {}
 
     def sample_independent(
         self,

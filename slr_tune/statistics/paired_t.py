@@ -21,26 +21,6 @@ _ROUNDING = 1e-9
 """A spread below this share of the values comes from the last digits of the numbers alone."""
 
 
-def metric_differences(
-    values: Mapping[str, Sequence[float]], *, baseline: str, minimize: bool
-) -> dict[str, Difference]:
-    """Compares every arm with the baseline, as one family.
-
-    Where all seeds differ by the same there is no test: a metric of whole numbers does so by
-    chance, and the test would take no spread for certainty.
-
-    Args:
-        values: By arm, the metric of each seed, finite, the same seeds in the same order.
-        baseline: Name of the arm the others are compared with.
-        minimize: Whether smaller values are better.
-
-    Returns:
-        By arm, in units of the metric. What is not known, for want of a test, is NaN.
-    """
-    pairs = {n: (v, values[baseline][: len(v)]) for n, v in values.items() if n != baseline}
-    return metric_family(metric_alone(pairs, minimize=minimize))
-
-
 def metric_alone(
     pairs: Mapping[Key, tuple[Sequence[float], Sequence[float]]],
     *,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from trainables.script.spec import BUILT_IN, ScriptSpec, script_of
+from trainables.script.spec import script_of
 
 if TYPE_CHECKING:
     from trainables.script.run import ScriptRun
@@ -55,14 +55,6 @@ def script_run(name: str) -> type[ScriptRun]:
         "__module__": ScriptRun.__module__,
     }
     return type("ScriptRun", (ScriptRun,), members)
-
-
-def unused_settings(script: ScriptSpec, names: Iterable[str]) -> list[str]:
-    """Settings that reach the script nowhere; `BUILT_IN` are none."""
-    if script.appends:
-        return []
-    known = {*script.settings(), *BUILT_IN}
-    return [name for name in names if name not in known]
 
 
 def _plant(tree: dict[str, Any], content: Mapping[str, Any]) -> None:

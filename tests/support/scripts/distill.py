@@ -49,5 +49,6 @@ for epoch in range(start, train["epochs"]):
     scalar("val/wer", wer, (epoch + 1) * steps_per_epoch)
     scalar("val/loss", wer / 20, (epoch + 1) * steps_per_epoch)
     writer.flush()
-    np.savez(ckpt, epoch=epoch + 1)
+    np.savez(ckpt + ".new.npz", epoch=epoch + 1)
+    os.replace(ckpt + ".new.npz", ckpt)
 writer.close()
