@@ -29,7 +29,8 @@ class Difference:
         mean: Of the differences in regret; negative where the strategy is better.
         low: Of the 95 % interval, percentiles of a bootstrap over blocks.
         high: Likewise.
-        p: Share of the draws on the other side of 0, two-sided.
+        p: Share of the draws on the other side of 0, two-sided, and no less than changing the signs
+            of so few differences could give.
     """
 
     other: str
@@ -74,7 +75,7 @@ def difference(
     beyond = min((means >= 0).mean(), (means <= 0).mean())
     return Difference(
         other, len(apart), float(apart.mean()), float(low), float(high),
-        float(min(1.0, 2 * max(beyond, 1 / DRAWS))),
+        float(min(1.0, max(2 * beyond, 2 / DRAWS, 2.0 ** (1 - len(apart))))),
     )  # fmt: skip
 
 

@@ -162,6 +162,7 @@ def test_differences_are_paired_by_table_and_seed() -> None:
     apart = difference(ours, theirs, "other")
     assert apart is not None
     assert (apart.blocks, apart.mean, apart.low, apart.high) == (2, -1.0, -1.0, -1.0)
+    assert apart.p == 0.5  # of two differences: four ways to sign them, two of them as far out
 
 
 def test_the_report_names_every_strategy() -> None:
