@@ -164,7 +164,7 @@ def draw(
             colour, dashes = PALETTE[place % len(PALETTE)], LINES[place % len(LINES)]
             width = 2.0 if place == 0 else 1.2
             axis.plot(at, mean, linestyle=dashes, color=colour, label=name, linewidth=width)
-        axis.set_title(f"{prior} prior", fontsize=9, loc="left")
+        axis.set_title(f"{prior} baseline", fontsize=9, loc="left")
         axis.set_xlabel("spent, in full trainings")
         axis.set_ylim(0, 1.0)
     axes[0].set_ylabel("regret (0: best known, 1: median)")
