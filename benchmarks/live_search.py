@@ -1,7 +1,11 @@
 """The default search on real trainings, against TPE under stopping ASHA and stock Ray Tune.
 
-    python benchmarks/live_search.py                             # 5 seeds of the search; hours
+    python benchmarks/live_search.py --out FOLDER        # 5 seeds of the search; goes on if stopped
     python benchmarks/live_search.py --seeds 1 --set budget.max_epochs=3 --set budget.trials=4
+    python benchmarks/live_search.py --out FOLDER --report-only    # what is done so far
+
+A search that was stopped in its middle begins anew; what is done is read from FOLDER, a search and
+each of its retrainings on its own.
 
 Each search trains as many epochs as the quota plans for the space, 165 for the shipped one, on the
 same data and, seed by seed, with the same teacher:
@@ -12,21 +16,23 @@ same data and, seed by seed, with the same teacher:
   given as the first point, with the same first rung and reduction factor.
 
 The best configuration of each is trained again on fresh seeds, each with a teacher of its own.
-Printed are its mean dev WER there, what the search itself said, and the epochs after which the
-search first had the baseline's own WER; the differences to prior-asha with their t intervals.
+Printed are its mean dev WER there, what the search itself said, and the epochs of the search until
+a trial other than the baseline had the WER that the baseline ended with; the differences to
+prior-asha with their t intervals.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +44,7 @@ from scipy import stats
 SHIPPED = Path(__file__).parents[1] / "search_spaces" / "distill.yaml"
 METRIC = "val/wer"
 FRESH = 1000
+SEARCHERS = ("prior-asha", "tpe-asha", "ray tune")
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,8 @@ class Found:
         config: The best configuration.
         claimed: Its dev WER as the search saw it, percent.
         epochs: That the search trained.
-        reached: Epochs of the search until a trial had the WER that the baseline ended with; None
-            where that was never reached.
+        reached: Epochs of the search until another trial had the WER that the baseline ended with;
+            None where none had.
     """
 
     searcher: str
@@ -62,6 +69,32 @@ class Found:
     reached: int | None
 
 
+@dataclass(frozen=True)
+class Row:
+    """A search with what its best configuration is worth.
+
+    Attributes:
+        found: What it found.
+        fresh: Dev WER of the best configuration on each fresh seed, percent.
+    """
+
+    found: Found
+    fresh: tuple[float, ...]
+
+    @property
+    def wer(self) -> float:
+        """Mean over the fresh seeds, percent."""
+        return float(np.mean(self.fresh))
+
+    def line(self) -> str:
+        found = self.found
+        reached = "never" if found.reached is None else f"after {found.reached}"
+        return (
+            f"seed {found.seed}, {found.searcher}: best on fresh seeds {self.wer:.2f}, the search "
+            f"said {found.claimed:.2f}, the baseline's WER {reached} of {found.epochs} epochs"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--space", type=Path, default=SHIPPED)
@@ -70,6 +103,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], dest="changes")
     parser.add_argument("--out", type=Path, help="where to keep what is done; goes on from there")
+    parser.add_argument("--report-only", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,37 +112,36 @@ def main() -> None:
         os.environ["SLR_TUNE_STUDIES"] = str(folder / "studies")
         root = str(Path(__file__).parents[1])
         os.environ["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-        figures: dict[str, list[tuple[float, float, float]]] = {}
+        rows: dict[str, list[Row]] = {}
         for seed in range(arguments.seeds):
-            for searcher in ("prior-asha", "tpe-asha", "ray tune"):
-                found, fresh = one_search(searcher, seed, folder, arguments)
-                wer = float(np.mean(fresh))
-                reached = float("nan") if found.reached is None else found.reached
-                figures.setdefault(searcher, []).append((wer, found.claimed, reached))
-                print(
-                    f"seed {seed}, {searcher}: best on fresh seeds {wer:.2f}, the search said "
-                    f"{found.claimed:.2f}, the baseline's WER after {found.reached} of "
-                    f"{found.epochs} epochs",
-                    flush=True,
-                )
-    summarise(figures)
+            for searcher in SEARCHERS:
+                row = one_search(searcher, seed, folder, arguments)
+                if row is not None:
+                    rows.setdefault(searcher, []).append(row)
+                    print(row.line(), flush=True)
+    summarise(rows)
 
 
-def one_search(
-    searcher: str, seed: int, folder: Path, arguments: argparse.Namespace
-) -> tuple[Found, list[float]]:
-    """A search and the retraining of its best; read from the folder where they are done."""
+def one_search(searcher: str, seed: int, folder: Path, arguments: argparse.Namespace) -> Row | None:
+    """A search and the retraining of its best; None where only what is done is asked for."""
     path = folder / f"{searcher.replace(' ', '-')}-{seed}.json"
-    if path.exists():
-        stored = json.loads(path.read_text())
-        return Found(**stored["found"]), stored["fresh"]
-    if searcher == "ray tune":
-        found = ray_tune_search(seed, folder, arguments)
-    else:
-        found = own_search(searcher, seed, arguments)
-    fresh = retrained(found.config, arguments)
-    path.write_text(json.dumps({"found": asdict(found), "fresh": fresh}))
-    return found, fresh
+    stored = json.loads(path.read_text()) if path.exists() else None
+    missing = stored is None or len(stored["fresh"]) < arguments.fresh
+    if arguments.report_only and missing:
+        return None
+    if stored is None:
+        if searcher == "ray tune":
+            found = ray_tune_search(seed, folder, arguments)
+        else:
+            found = own_search(searcher, seed, arguments)
+        stored = {"found": asdict(found), "fresh": []}
+        path.write_text(json.dumps(stored))
+    if missing:
+        config, done = stored["found"]["config"], stored["fresh"]
+        for wer in retrained(config, range(len(done), arguments.fresh), arguments):
+            done.append(wer)
+            path.write_text(json.dumps(stored))
+    return Row(Found(**stored["found"]), tuple(stored["fresh"][: arguments.fresh]))
 
 
 def spec_of(arguments: argparse.Namespace, *changes: str) -> Any:
@@ -130,8 +163,11 @@ def own_search(strategy: str, seed: int, arguments: argparse.Namespace) -> Found
     from slr_tune.study.view import load_study
 
     epochs, name = planned(arguments), f"live-{strategy}-{seed}"
+    slr_tune = [sys.executable, "-m", "slr_tune.cli.main"]
+    # What was stopped in its middle: its timeline is lost.
+    subprocess.run([*slr_tune, "delete", name, "--yes", "--yes"], capture_output=True, check=False)
     changes = ["budget.audit=0", *arguments.changes, f"search.strategy={strategy}"]
-    command = [sys.executable, "-m", "slr_tune.cli.main", "run", str(arguments.space)]
+    command = [*slr_tune, "run", str(arguments.space)]
     command += ["--study", name, "--seed", str(seed), "--workers", str(arguments.workers)]
     command += [part for change in changes for part in ("--set", change)]
     command += [] if strategy == "prior-asha" else ["--trials", str(epochs)]
@@ -144,13 +180,15 @@ def own_search(strategy: str, seed: int, arguments: argparse.Namespace) -> Found
             trials = load_study(name).trials
         except Exception:  # it is not made yet
             trials = []
-        values = [value for trial in trials for value in trial.intermediate_values.values()]
-        if values:
-            timeline.append((len(values), min(values)))
-            baseline = min(trials[0].intermediate_values.values(), default=baseline)
+        curves = [list(trial.intermediate_values.values()) for trial in trials]
+        epochs_done = sum(map(len, curves))
+        if epochs_done:
+            others = [min(curve) for curve in curves[1:] if curve]
+            timeline.append((epochs_done, min(others, default=math.inf)))
+            baseline = min(curves[0], default=baseline)
         if over:
             break
-        if len(values) >= epochs and strategy != "prior-asha":
+        if epochs_done >= epochs and strategy != "prior-asha":
             driver.send_signal(signal.SIGINT)
             driver.wait()
             continue
@@ -207,7 +245,8 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
             configs.setdefault(trial_id, json.loads(result["settings"]))
             curves.setdefault(trial_id, []).append(result["wer"])
             done = sum(map(len, curves.values()))
-            timeline.append((done, min(min(curve) for curve in curves.values())))
+            others = [min(curve) for curve in list(curves.values())[1:]]
+            timeline.append((done, min(others, default=math.inf)))
             return bool(result["over"])
 
         def stop_all(self) -> bool:
@@ -268,12 +307,14 @@ def teacher_of(manifest: Path) -> Path | None:
     return None if stored is None else Path(stored["checkpoint"])
 
 
-def retrained(config: Mapping[str, Any], arguments: argparse.Namespace) -> list[float]:
+def retrained(
+    config: Mapping[str, Any], places: Iterable[int], arguments: argparse.Namespace
+) -> Iterator[float]:
     """Best dev WER of a configuration on fresh seeds, each with a teacher of that seed, percent."""
     spec = spec_of(arguments)
-    jobs = [(spec, dict(config), FRESH + place) for place in range(arguments.fresh)]
+    jobs = [(spec, dict(config), FRESH + place) for place in places]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        return list(pool.map(_retrained, jobs))
+        yield from pool.map(_retrained, jobs)
 
 
 def _retrained(job: tuple[Any, dict[str, Any], int]) -> float:
@@ -308,23 +349,28 @@ def _retrained(job: tuple[Any, dict[str, Any], int]) -> float:
     return min(wers)
 
 
-def summarise(figures: Mapping[str, Sequence[tuple[float, float, float]]]) -> None:
+def summarise(rows: Mapping[str, Sequence[Row]]) -> None:
     """Means, and the paired differences to the default with 95 % t intervals."""
-    ours = np.array(figures["prior-asha"])
-    for searcher, rows in figures.items():
-        found = np.array(rows)
-        fresh, claimed, reached = np.nanmean(found, axis=0)
+    for searcher, own in rows.items():
+        reached = [row.found.reached for row in own if row.found.reached is not None]
         print(
-            f"{searcher:<12} fresh seeds {fresh:.2f}, said {claimed:.2f}, the baseline's WER after "
-            f"{reached:.0f} epochs"
+            f"{searcher:<12} fresh seeds {np.mean([row.wer for row in own]):.2f}, said "
+            f"{np.mean([row.found.claimed for row in own]):.2f}; the baseline's WER in "
+            f"{len(reached)} of {len(own)} searches"
+            + (f", after {np.mean(reached):.0f} epochs" if reached else "")
         )
-        if searcher != "prior-asha" and len(rows) > 1:
-            difference = ours[:, 0] - found[:, 0]
-            half = stats.t.ppf(0.975, len(rows) - 1) * stats.sem(difference)
-            mean = difference.mean()
+        theirs = {row.found.seed: row.wer for row in own}
+        apart = [
+            row.wer - theirs[row.found.seed]
+            for row in rows.get("prior-asha", ())
+            if row.found.seed in theirs
+        ]
+        if searcher != "prior-asha" and len(apart) > 1:
+            half = stats.t.ppf(0.975, len(apart) - 1) * stats.sem(apart)
+            mean = np.mean(apart)
             print(
                 f"  prior-asha - {searcher}: {mean:+.2f} points "
-                f"[{mean - half:+.2f}, {mean + half:+.2f}] over {len(rows)} searches"
+                f"[{mean - half:+.2f}, {mean + half:+.2f}] over {len(apart)} searches"
             )
 
 

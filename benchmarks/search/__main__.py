@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, help="folder of LCBench or TaskSet tables")
     parser.add_argument("--grace", type=int, default=3, help="epochs of the folder's first rung")
     parser.add_argument("--cache", type=Path, default=Path(".cache/search-benchmark"))
+    parser.add_argument("--only", nargs="+", metavar="TABLE", help="tables by their names")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--workers", type=int, nargs="+", default=[4])
     parser.add_argument("--priors", nargs="+", choices=("good", "bad"), default=["good", "bad"])
     parser.add_argument("--strategies", nargs="+", default=[DEFAULT, "tpe-asha", "random-asha",
@@ -46,12 +48,17 @@ def main() -> None:
     parser.add_argument("--report-only", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     tables = read_tables(arguments.tables, grace=arguments.grace)
+    if arguments.only:
+        tables = {key: table for key, table in tables.items() if table.name in arguments.only}
+        if not tables:
+            parser.error(f"none of the tables is called {' or '.join(arguments.only)}")
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     peers = [] if arguments.peers is None else arguments.peers or list(PEERS)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     file = arguments.cache / "results.jsonl"
     asked = {
         "priors": arguments.priors,
-        "seeds": arguments.seeds,
+        "seeds": seeds,
         "workers": arguments.workers,
         "noise": arguments.noise,
     }
@@ -60,7 +67,7 @@ def main() -> None:
         run_missing(cells, tables, make_strategy, file, tell)
         run_peers(list(all_cells(peers, tables, **asked)), tables, arguments.cache, tell)
     known = read_results(file).items()
-    results = {cell: result for cell, result in known if cell.seed < arguments.seeds}
+    results = {cell: result for cell, result in known if cell.seed in seeds}
     shown = [*arguments.strategies, *peers]
     others = [name for name in shown if name != DEFAULT]
     chosen = [key for key, table in tables.items() if table.name in CHOSEN_ON]

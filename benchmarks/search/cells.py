@@ -133,13 +133,13 @@ def all_cells(
     tables: Iterable[str],
     *,
     priors: Iterable[str],
-    seeds: int,
+    seeds: Iterable[int],
     workers: Iterable[int],
     noise: float = 0.0,
 ) -> Iterator[Cell]:
     """Every combination, all of one seed before the next, so that a part is of use."""
     strategies, tables, priors, workers = map(list, (strategies, tables, priors, workers))
-    for seed in range(seeds):
+    for seed in seeds:
         for many in workers:
             for prior in priors:
                 for table in tables:

@@ -29,7 +29,8 @@ class Difference:
         mean: Of the differences in regret; negative where the strategy is better.
         low: Of the 95 % interval, percentiles of a bootstrap over blocks.
         high: Likewise.
-        p: Share of the draws on the other side of 0, two-sided.
+        p: Share of the draws on the other side of 0, two-sided, and no less than changing the signs
+            of so few differences could give.
     """
 
     other: str
@@ -74,7 +75,7 @@ def difference(
     beyond = min((means >= 0).mean(), (means <= 0).mean())
     return Difference(
         other, len(apart), float(apart.mean()), float(low), float(high),
-        float(min(1.0, 2 * max(beyond, 1 / DRAWS))),
+        float(min(1.0, max(2 * beyond, 2 / DRAWS, 2.0 ** (1 - len(apart))))),
     )  # fmt: skip
 
 
@@ -163,7 +164,7 @@ def draw(
             colour, dashes = PALETTE[place % len(PALETTE)], LINES[place % len(LINES)]
             width = 2.0 if place == 0 else 1.2
             axis.plot(at, mean, linestyle=dashes, color=colour, label=name, linewidth=width)
-        axis.set_title(f"{prior} prior", fontsize=9, loc="left")
+        axis.set_title(f"{prior} baseline", fontsize=9, loc="left")
         axis.set_xlabel("spent, in full trainings")
         axis.set_ylim(0, 1.0)
     axes[0].set_ylabel("regret (0: best known, 1: median)")

@@ -107,6 +107,51 @@ class Promoting(StudyStrategy):
         return exempt
 
 
+class SecondBracket(Promoting):
+    """Every fourth trial from number 9 on does not wait at the first rung.
+
+    Attributes:
+        every: Of so many trials one passes.
+        first: Number of the first trial that may pass.
+    """
+
+    every, first = 4, 9
+
+    def at_rung(self, trial: int, epoch: int, value: float) -> bool:
+        passes = trial >= self.first and trial % self.every == 0
+        if epoch == self.table.grace and passes:
+            return True
+        return super().at_rung(trial, epoch, value)
+
+
+class LateBracket(SecondBracket):
+    """Every third trial from number 27 on."""
+
+    every, first = 3, 27
+
+
+class HalfAtLast(Promoting):
+    """Every second trial is promoted from the last rung."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.last = Quota(self.table.rungs[-1:], 2)
+
+    def next(self) -> Work | None:
+        promotion = self.last.next()
+        if promotion is None:
+            return super().next()
+        self.last.promote(promotion)
+        return Work(promotion.trial, self.trials[promotion.trial].params, promotion.epoch)
+
+    def at_rung(self, trial: int, epoch: int, value: float) -> bool:
+        exempt = self.has_baseline and trial == 0
+        if epoch != self.table.rungs[-1] or exempt:
+            return super().at_rung(trial, epoch, value)
+        self.last.arrive(trial, epoch, value if math.isfinite(value) else None)
+        return False
+
+
 SETTINGS = PriorSettings()
 
 VARIANTS: dict[str, Callable[[PriorSettings], PriorSettings]] = {
@@ -117,9 +162,19 @@ VARIANTS: dict[str, Callable[[PriorSettings], PriorSettings]] = {
     "prior-asha-few": lambda settings: replace(settings, candidates=20),
     "prior-asha-no-model": lambda settings: replace(settings, model=False),
 }
-"""The default and what it could have been."""
+"""The default and what its sampler could have been."""
 
-STRATEGIES = (*VARIANTS, "tpe-asha", "random-asha", "random")
+SCHEDULERS: dict[str, type[Promoting]] = {
+    "prior-asha-bracket": SecondBracket,
+    "prior-asha-late-bracket": LateBracket,
+    "prior-asha-half": HalfAtLast,
+}
+"""The default's sampler with what its scheduler could have been."""
+
+FADING = "prior-asha-fading"
+"""The default, but proposals near the baseline get rarer from trial 24 on."""
+
+STRATEGIES = (*VARIANTS, *SCHEDULERS, FADING, "tpe-asha", "random-asha", "random")
 
 
 def make_strategy(
@@ -151,10 +206,13 @@ def make_strategy(
         return Stopping(table, space, random, None)
     if name == "tpe-asha":
         return Stopping(table, space, lambda number: tpe(seed=seed, number=number), prior)
-    settings = VARIANTS[name](SETTINGS)
+    settings = VARIANTS.get(name, VARIANTS["prior-asha"])(SETTINGS)
     rungs = (*table.rungs, table.max_epochs)
 
     def proposing(number: int) -> BaseSampler:
-        return PriorSampler(space, rungs, seed=seed, number=number, prior=prior, settings=settings)
+        own = settings
+        if name == FADING:
+            own = replace(settings, prior_share=0.35 * min(1.0, 24 / max(1, number)))
+        return PriorSampler(space, rungs, seed=seed, number=number, prior=prior, settings=own)
 
-    return Promoting(table, space, proposing, prior)
+    return SCHEDULERS.get(name, Promoting)(table, space, proposing, prior)

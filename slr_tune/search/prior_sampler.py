@@ -51,6 +51,8 @@ class PriorSettings:
         candidates: Proposals among which the model chooses.
         uniform_share: Trials that are drawn uniformly whatever the model says.
         startup: Trials with a value at the first rung before the model is asked.
+        prior_share: Share of the candidates near the belief; None: .5, .35 or .2, by the
+            confidence.
         incumbent_share: Share of the candidates near trials that did well.
         incumbents: How many such trials.
         by_order: Whether they are the first of the order over all rungs, else the best at the
@@ -62,6 +64,7 @@ class PriorSettings:
     candidates: int = 150
     uniform_share: float = 0.1
     startup: int = 8
+    prior_share: float | None = None
     incumbent_share: float = 0.45
     incumbents: int = 3
     by_order: bool = False
@@ -264,7 +267,9 @@ class _Proposer:
     def _candidates(self) -> tuple[Points, list[str]]:
         """(N, D) candidates in random order, each with its source."""
         settings, rng = self.settings, self.rng
-        share = _PRIOR_SHARE[settings.confidence] if self.prior else 0.0
+        share = settings.prior_share
+        if share is None or not self.prior:
+            share = _PRIOR_SHARE[settings.confidence] if self.prior else 0.0
         shares = np.array([share, settings.incumbent_share, 1 - share - settings.incumbent_share])
         if not self.prior:
             shares[2] = 0.2
@@ -274,11 +279,11 @@ class _Proposer:
         near = np.flatnonzero(which == 0)
         if len(near):
             points[near] = self._near_prior(len(near))
-        parents = self._incumbents()
-        for place in np.flatnonzero(which == 1):
-            parent = int(rng.choice(parents))
-            points[place] = self._near(self.seen.points[parent])
-            sources[place] = f"perturbed trial {self.seen.numbers[parent]}"
+        chosen = np.flatnonzero(which == 1)
+        if len(chosen):
+            points[chosen], numbers = self._near_incumbents(len(chosen))
+            for place, number in zip(chosen, numbers, strict=True):
+                sources[place] = f"perturbed trial {number}"
         for place in near:
             sources[place] = "perturbed baseline"
         return points, sources
@@ -302,19 +307,27 @@ class _Proposer:
                 points[:, place] = _reflected(centre + noise)
         return self.unit.tidied(points)
 
-    def _near(self, parent: Points) -> Points:
-        """A point (D,) with some parameters of the parent's changed, those newly applying drawn."""
-        rng, choices = self.rng, self.unit.choices
-        width = rng.choice([0.03, 0.1, 0.25])
-        changed = rng.random(len(parent)) < 0.5
-        if not changed.any():
-            changed[rng.integers(len(parent))] = True
-        drawn = self.unit.uniform(1, rng)[0]
-        moved = _reflected(parent + rng.normal(0.0, width, len(parent)))
-        point = np.where(changed, np.where(choices, drawn, moved), parent)
-        new = self.unit.active(point[None])[0] & ~self.unit.active(parent[None])[0]
-        tidied = self.unit.tidied(np.where(new, drawn, point)[None])
-        return tidied.reshape(-1)
+    def _near_incumbents(self, number: int) -> tuple[Points, list[int]]:
+        """Points (N, D) near good trials, and the trials' numbers.
+
+        Some parameters of the parent's are changed, those that newly apply are drawn.
+        """
+        rng, choices, best = self.rng, self.unit.choices, self._incumbents()
+        parents, drawn, points = (np.zeros((number, len(choices))) for _ in range(3))
+        numbers = []
+        for place in range(number):
+            chosen = int(rng.choice(best))
+            numbers.append(self.seen.numbers[chosen])
+            parent = parents[place] = self.seen.points[chosen]
+            width = rng.choice([0.03, 0.1, 0.25])
+            changed = rng.random(len(parent)) < 0.5
+            if not changed.any():
+                changed[rng.integers(len(parent))] = True
+            drawn[place] = self.unit.uniform(1, rng)[0]
+            moved = _reflected(parent + rng.normal(0.0, width, len(parent)))
+            points[place] = np.where(changed, np.where(choices, drawn[place], moved), parent)
+        new = self.unit.active(points) & ~self.unit.active(parents)
+        return self.unit.tidied(np.where(new, drawn, points)), numbers
 
     def _incumbents(self) -> list[int]:
         """Places of the best trials; see `PriorSettings.by_order`."""

@@ -81,6 +81,22 @@ class Axis:
         number = min(self.high, max(self.low, number))
         return round(number) if self.whole else number
 
+    def on_grid(self, coordinates: Points) -> Points:
+        """Coordinates (N,) as they come back from the values of a stepped axis."""
+        assert self.step is not None
+        low, high = self._ends()
+        if high <= low:
+            return np.full_like(coordinates, 0.5)
+        scaled = low + coordinates * (high - low)
+        numbers = np.exp(scaled) if self.log else scaled
+        most = math.floor((self.high - self.low) / self.step + 1e-8)
+        steps = np.clip(np.round((numbers - self.low) / self.step), 0, most)
+        numbers = np.clip(self.low + steps * self.step, self.low, self.high)
+        if self.whole:
+            numbers = np.round(numbers)
+        places = ((np.log(numbers) if self.log else numbers) - low) / (high - low)
+        return np.clip(places, 0.0, 1.0)
+
     def _ends(self) -> tuple[float, float]:
         half = 0.0 if self.step is None else self.step / 2
         low, high = self.low - half, self.high + half
@@ -132,7 +148,7 @@ class UnitSpace:
         tidy = points.copy()
         for place, axis in enumerate(self.axes):
             if axis.step is not None:
-                tidy[:, place] = [axis.coordinate(axis.value(x)) or 0.0 for x in tidy[:, place]]
+                tidy[:, place] = axis.on_grid(tidy[:, place])
         return np.where(self.active(tidy), tidy, self._absent)
 
     def params(self, point: Points) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from slr_tune.search.prior_sampler import PriorSampler, PriorSettings
-from slr_tune.space import FloatParameter, Space, load_spec
+from slr_tune.search.unit_space import UnitSpace
+from slr_tune.space import FloatParameter, IntParameter, Space, load_spec
 from slr_tune.study.record import ATTRIBUTE
 
 RUNGS = (3, 9, 24)
@@ -171,6 +172,18 @@ def test_a_shipped_space_takes_every_suggestion(name: str) -> None:
         assert dict(sampler.proposal.params) == trial.params
         trial.report(float(number % 7), 3)
         study.tell(trial, state=TrialState.PRUNED)
+
+
+def test_a_grid_of_many_points_is_that_of_each() -> None:
+    """The model sees each value where the study will have it, those of stepped axes too."""
+    step = FloatParameter(name="s", path=("s",), low=0.0, high=1.0, step=0.3)
+    whole = IntParameter(name="n", path=("n",), low=2, high=60, log=True)
+    one = IntParameter(name="o", path=("o",), low=4, high=4)
+    unit = UnitSpace(Space((step, whole, one)))
+    points = unit.uniform(200, np.random.default_rng(0))
+    for place, axis in enumerate(unit.axes):
+        singly = [axis.coordinate(axis.value(x)) for x in points[:, place]]
+        np.testing.assert_allclose(axis.on_grid(points[:, place]), singly, atol=1e-12)
 
 
 def test_an_enqueued_trial_has_no_source() -> None:
