@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--confidence",
     type=click.FloatRange(max=0),
-    help="Decode by a threshold on log-probabilities too, such as -8 or -12.",
+    help="Also decode with a threshold on log-probabilities, such as -8 or -12.",
 )
 @click.option(
     "--worst",
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     default=5,
     show_default=True,
-    help="Utterances to show with their alignment.",
+    help="Number of worst utterances to print with their alignment.",
 )
 @storage_option
 @json_option
@@ -59,11 +59,11 @@ def command(
     most: int,
     as_json: bool,
 ) -> int:
-    """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
+    """Decode a split with CHECKPOINT: a file, the folder of a run, or a study (its best trial).
 
-    Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
-    95 %, over other utterances, or over other signers where they are known. Of a run of one's own
-    it is scored what the run itself recognised.
+    Prints the WER of greedy decoding and of a prefix beam search with a language model. The 95 %
+    intervals cover new utterances, or new signers where signers are known. For a custom training
+    run, its own hypotheses are scored.
     """
     from slr_tune.cli.evaluate_told import evaluate_told
     from slr_tune.evaluation.decode import scored_split

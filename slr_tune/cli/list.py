@@ -14,7 +14,7 @@ from slr_tune.text import number, points
 @json_option
 @looks_only
 def command(storage: str | None, as_json: bool) -> None:
-    """Lists the studies, the one written last first."""
+    """List the studies, the most recent one first."""
     from dataclasses import asdict
 
     from slr_tune.report.page import Table, numbers, texts

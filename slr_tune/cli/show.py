@@ -12,6 +12,7 @@ from slr_tune.cli.options import (
     json_option,
     looks_only,
     storage_option,
+    takes_study,
     tell,
 )
 from slr_tune.cli.printing import print_table
@@ -22,27 +23,27 @@ if TYPE_CHECKING:
 
 
 @command_named("show", "slr-tune show", "slr-tune show libras-distill --trial 7")
-@click.argument("study", required=False)
+@takes_study()
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="So many trials, the best first; --json has all.",
+    help="Number of trials to print, best first; --json prints all.",
 )
-@click.option("--trial", type=int, help="One trial, with its whole configuration and curve.")
+@click.option("--trial", type=int, help="Show one trial with its whole configuration and curve.")
 @storage_option
 @json_option
 @looks_only
 def command(
     study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
 ) -> None:
-    """Shows STUDY (the one written last if it is left out): its trials, the best first."""
+    """Show a study: its trials, best first."""
     from slr_tune.api.studies import load
 
     view = load(study, storage=storage).view
     if study is None:
-        tell(f"Study {view.spec.study!r}, the one written last.")
+        tell(f"Study {view.spec.study!r}, the most recent one.")
     if trial is not None:
         _show_trial(view, trial, as_json=as_json)
     else:
