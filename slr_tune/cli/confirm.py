@@ -89,17 +89,22 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
     from slr_tune.report.page import Table, numbers, texts
 
     splits = list(entries[0].wer)
-    fresh = [f"{split}, fresh seeds" for split in splits]
+    fresh = [f"{split}, new seeds" for split in splits]
+    heads = [
+        *texts("configuration", essential=True),
+        *numbers("trial", *fresh, essential=True),
+        *numbers("in the search"),
+    ]
     rows = [
         (
             entry.name,
             str(entry.trial),
-            entry.said(entry.claimed),
             *(entry.mean_text(split) for split in splits),
+            entry.said(entry.claimed),
         )
         for entry in entries
     ]
-    print_table(Table(texts("configuration") + numbers("trial", "search said", *fresh), rows))
+    print_table(Table(heads, rows))
     count = len(entries[0].wer[splits[0]])
     spread = "mean ± standard deviation of" if count > 1 else "of"
     measure = entries[0].measure

@@ -180,7 +180,8 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
         speed = f"{row['utterances_per_second']:.0f}"
         cells.append((row["decoder"], wer, *counts, *compared, speed))
     heads = ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s")
-    print_table(Table(texts("decoder") + numbers(*heads), cells))
+    columns = texts("decoder", essential=True) + numbers(heads[0], essential=True)
+    print_table(Table(columns + numbers(*heads[1:]), cells))
 
 
 def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:

@@ -136,8 +136,9 @@ def _print(dataset: Dataset) -> None:
         )
         for split in dataset.statistics
     ]
-    heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
-    print_table(Table(texts("split") + heads, rows))
+    heads = texts("split", essential=True) + numbers("sentences", essential=True)
+    more = numbers("frames", "frames per sentence", "glosses", "distinct", "unknown")
+    print_table(Table(heads + more, rows))
     for split in dataset.statistics:
         if split.unknown:
             click.echo(_unknown(split))

@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number of trials to print, best first; --json prints all.",
 )
+@click.option("--wide", is_flag=True, help="Print every column, however narrow the terminal is.")
 @click.option("--trial", type=int, help="Show one trial with its whole configuration and curve.")
 @storage_option
 @json_option
 @looks_only
 def command(
-    study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
+    study: str | None, top: int, wide: bool, trial: int | None, storage: str | None, as_json: bool
 ) -> None:
     """Show a study: its trials, best first."""
     from slr_tune.api.studies import load
@@ -47,13 +48,19 @@ def command(
     if trial is not None:
         _show_trial(view, trial, as_json=as_json)
     else:
-        _show_study(view, top, as_json=as_json)
+        _show_study(view, top, wide=wide, as_json=as_json)
 
 
-def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
-    from slr_tune.report.page import Table, numbers
+def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None:
+    from slr_tune.report.page import Table, numbers, texts
     from slr_tune.study.budget_value import budget_text, budget_value
-    from slr_tune.study.summary import searched_values, short_names, summarise, summary_text
+    from slr_tune.study.summary import (
+        by_difference,
+        searched_values,
+        short_names,
+        summarise,
+        summary_text,
+    )
     from slr_tune.study.view import trial_row
 
     if as_json:
@@ -70,7 +77,9 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     sign = 1 if view.minimizes else -1
     best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
     rows = [trial_row(trial) for trial in (*best[:top], *view.foreign[:top])]
-    names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
+    names = by_difference(
+        view, dict.fromkeys(name for row in rows for name in searched_values(view, row))
+    )
     shown, metric = short_names(names), view.spec.objective.metric
     sourced = any(row["source"] for row in rows)
     cells = []
@@ -80,19 +89,23 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
             (
                 str(row["number"]),
                 metric_text(row["value"], metric),
-                str(row["epochs"]),
                 _ending(row),
-                *([row["source"] or "-"] if sourced else []),
+                str(row["epochs"]),
                 *(setting_cell(values.get(name)) for name in names),
+                *([row["source"] or "-"] if sourced else []),
             )
         )
-    columns = ["trial", "value", "epochs", "ended by", *(["from"] if sourced else [])]
-    heads = numbers(*columns, *shown.values())
-    print_table(Table(heads, cells), wrap=False)
+    heads = [
+        *numbers("trial", "value", essential=True),
+        *texts("ended by", essential=True),
+        *numbers("epochs", *shown.values()),
+        *texts(*(["from"] if sourced else [])),
+    ]
+    print_table(Table(heads, cells), wide=wide, more="--wide")
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
-    for key, texts in view.notes.items():
-        for text in texts:
+    for key, written in view.notes.items():
+        for text in written:
             click.echo(f"note{f' on trial {key}' if key else ''}: {text}")
 
 

@@ -137,6 +137,30 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not isinstance(value, list)}
 
 
+def by_difference(view: StudyView, names: Iterable[str]) -> list[str]:
+    """Names of searched values, those first in which best trial and baseline differ most.
+
+    Args:
+        view: The study.
+        names: Dotted names, as of `searched_values`; the order of what differs equally is kept.
+    """
+    best, baseline = view.best(), baseline_trial(view)
+    if best is None or baseline is None or best.number == baseline.number:
+        return list(names)
+    won, given = (searched_values(view, trial_row(trial)) for trial in (best, baseline))
+    return sorted(names, key=lambda name: -_difference(won.get(name), given.get(name)))
+
+
+def _difference(one: Any, other: Any) -> float:
+    """Between 0, equal, and 1; for numbers, their distance relative to their size."""
+    if one == other:
+        return 0.0
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (one, other))
+    if not numeric:
+        return 1.0
+    return float(abs(one - other) / (abs(one) + abs(other)))
+
+
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """The shortest endings of dotted names that still tell them apart, by full name."""
     endings = {}

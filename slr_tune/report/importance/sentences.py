@@ -141,7 +141,11 @@ def share_table(found: StudyImportance) -> Table:
     """The bars as numbers."""
     model = found.main.evaluator == DEFAULT
     unit = "points" if in_percent(found.metric) else "size"
-    columns = [*texts("parameter"), *numbers("share, %", "90 % band")]
+    columns = [
+        *texts("parameter", essential=True),
+        *numbers("share, %", essential=True),
+        *numbers("90 % band"),
+    ]
     if model:
         columns += numbers(unit, "90 % band of it", "first rung, %", "range covered, %")
     columns += [*numbers("trials"), *texts("what is seen" if model else "order")]
@@ -218,7 +222,7 @@ def local_table(found: StudyImportance) -> Table:
     arounds = list(dict.fromkeys((one.around, one.trial) for one in found.local))
     names = list(dict.fromkeys(one.name for one in found.local))
     by_place = {(one.around, one.name): one for one in found.local}
-    columns: list[TableColumn] = texts("parameter")
+    columns: list[TableColumn] = texts("parameter", essential=True)
     for around, trial in arounds:
         title = f"{around} (trial {trial})"
         columns += numbers(f"{title}: to gain", "best at", "to lose")

@@ -24,21 +24,23 @@ class TableColumn:
         heading: Its heading, with the unit where there is one.
         numeric: Whether it holds numbers, which are set to the right.
         secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
+        essential: Whether a narrow terminal keeps it whole, and drops other columns for it.
     """
 
     heading: str
     numeric: bool = False
     secondary: bool = False
+    essential: bool = False
 
 
-def texts(*headings: str) -> list[TableColumn]:
+def texts(*headings: str, essential: bool = False) -> list[TableColumn]:
     """Columns of text."""
-    return [TableColumn(heading) for heading in headings]
+    return [TableColumn(heading, essential=essential) for heading in headings]
 
 
-def numbers(*headings: str, secondary: bool = False) -> list[TableColumn]:
+def numbers(*headings: str, secondary: bool = False, essential: bool = False) -> list[TableColumn]:
     """Columns of numbers."""
-    return [TableColumn(heading, True, secondary) for heading in headings]
+    return [TableColumn(heading, True, secondary, essential) for heading in headings]
 
 
 @dataclass(frozen=True)

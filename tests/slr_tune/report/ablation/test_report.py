@@ -31,7 +31,7 @@ from slr_tune.report.ablation.page import COST
 from slr_tune.report.page import MARKDOWN, Block, Bullets, Code, Page, Part, Table, numbers, texts
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.markdown import render_markdown
-from slr_tune.report.page.terminal import render_terminal
+from slr_tune.report.page.terminal import render_terminal, rich_table
 
 SCREENS = [(1280, 800), (390, 844)]
 MAKERS = [example_result, retuned_result, factorial_result, path_result]
@@ -270,5 +270,5 @@ def test_one_part_more_is_found_in_every_format() -> None:
 def on_terminal(page: Page) -> str:
     console = Console(width=200, file=io.StringIO(), highlight=False)
     for item in render_terminal(page):
-        console.print(item)
+        console.print(item if isinstance(item, str) else rich_table(item))
     return cast(io.StringIO, console.file).getvalue()
