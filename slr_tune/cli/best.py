@@ -33,7 +33,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
         err=True,
     )
     if form == "json":
-        echo_json(best.config)
+        echo_json(best.config, versioned=False)  # a file for `slr-tune train --config`
     else:
         config = yaml.safe_dump(best.config, sort_keys=False, allow_unicode=True)
         click.echo(config.rstrip())

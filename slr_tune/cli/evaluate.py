@@ -93,13 +93,11 @@ def command(
         return 0
     click.echo(
         f"{named.path}\n{stored.parameters:,} parameters, epoch {stored.epoch}; {dataset.name} "
-        f"{split}, {len(utterances)} utterances; model {1000 * model_seconds:.1f} ms an utterance\n"
+        f"{split}, {len(utterances)} utterances; "
+        f"model {1000 * model_seconds:.1f} ms per utterance\n"
     )
     _print_systems(rows)
-    click.echo(
-        f"\nThe intervals are of these weights on other {drawn_units(utterances.signers)}. "
-        "What another seed would give they do not say."
-    )
+    click.echo(f"\nIntervals cover new {drawn_units(utterances.signers)}, not new training seeds.")
     _print_mistakes(systems[-1].name, mistakes, utterances, most=most)
     return 0
 
@@ -189,9 +187,9 @@ def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -
 
     click.echo(f"\nMost frequent errors of {name}:")
     for heading, items in (
-        ("confused", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
-        ("left out", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
-        ("put in", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
+        ("substitutions", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
+        ("deletions", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
+        ("insertions", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
     ):
         click.echo(f"  {heading:<9} {', '.join(items) or 'none'}")
     for number, edits in mistakes.worst[:most]:

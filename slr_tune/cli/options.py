@@ -121,8 +121,19 @@ def examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
-def echo_json(content: Any) -> None:
-    """JSON on stdout; NaN has no place in JSON and is written as null."""
+JSON_SCHEMA = 1
+"""Version of what `--json` prints: docs/json.md. A name that changes or goes makes it larger."""
+
+
+def echo_json(content: Any, *, versioned: bool = True) -> None:
+    """JSON on stdout; NaN has no place in JSON and is written as null.
+
+    Args:
+        content: An object, or a list.
+        versioned: Whether an object says the version of its schema.
+    """
+    if versioned and isinstance(content, dict):
+        content = {"schema_version": JSON_SCHEMA, **content}
     click.echo(json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str))
 
 

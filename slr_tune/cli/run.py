@@ -220,7 +220,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
     from slr_tune.api.running import search
     from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.search.progress import Progress
-    from slr_tune.study.summary import summarise, summary_text
+    from slr_tune.study.summary import json_summary, summary_text
     from slr_tune.text import counted
 
     found, outcome = search(spec, options, Progress(), on_end=on_end)
@@ -234,7 +234,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         if failed:
             tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
     if as_json:
-        echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
+        echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))

@@ -56,17 +56,18 @@ def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None
     from slr_tune.study.budget_value import budget_text, budget_value
     from slr_tune.study.summary import (
         by_difference,
+        json_summary,
+        named_row,
         searched_values,
         short_names,
-        summarise,
         summary_text,
     )
     from slr_tune.study.view import trial_row
 
     if as_json:
-        rows = [trial_row(trial) for trial in (*view.trials, *view.foreign)]
+        rows = [named_row(view, trial_row(trial)) for trial in (*view.trials, *view.foreign)]
         notes = {"notes": view.notes}
-        echo_json({**summarise(view), "running": view.running, **notes, "rows": rows})
+        echo_json({**json_summary(view), "running": view.running, **notes, "rows": rows})
         return
     click.echo(summary_text(view))
     more = budget_value(view)
@@ -119,9 +120,10 @@ def _ending(row: dict[str, Any]) -> str:
 def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     import yaml
 
+    from slr_tune.study.summary import named_row
     from slr_tune.study.view import trial_row
 
-    row = trial_row(view.trial(number))
+    row = named_row(view, trial_row(view.trial(number)))
     folder = view.own_folder(number)
     curve = view.curve(number)
     if as_json:
