@@ -175,6 +175,23 @@ Block: TypeAlias = str | Bullets | Code | Figure | Panels | Table | Part
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer on a page's first screen.
+
+    Attributes:
+        question: What a reader asks, such as "Is it real?".
+        text: The answer, one or two sentences.
+        value: The figure that it is about, shown large; may be empty.
+        command: What to type, with a button that copies it; may be empty.
+    """
+
+    question: str
+    text: str
+    value: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """All that a command has to say.
 
@@ -183,12 +200,18 @@ class Page:
         subtitle: One line below it: which study, what data.
         verdict: The one sentence a reader came for.
         parts: In order.
+        answers: What stands on the first screen below the verdict.
+        chart: The one figure beside the answers.
+        lead: The verdict as the first screen has it, where the answers say the rest; else empty.
     """
 
     title: str
     subtitle: str
     verdict: str
     parts: Sequence[Part]
+    answers: Sequence[Answer] = ()
+    chart: Figure | None = None
+    lead: str = ""
 
     def parts_in(self, form: str) -> list[Part]:
         """The parts that a format has."""
