@@ -1,11 +1,12 @@
 # make run    search the bundled data: teacher, 24 trials, summary
 # make test   lint, types and tests
+# make docs   the documentation site, in build/site
 
 PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test lint clean
+.PHONY: run test lint clean docs
 
 run: $(VENV)/.installed
 	$(VENV)/bin/slr-tune run search_spaces/distill.yaml
@@ -31,3 +32,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.installed
+
+docs: $(VENV)/.installed-dev
+	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/mkdocs build --strict --site-dir build/site

@@ -20,11 +20,12 @@ from slr_tune.space import (
     look_up,
     with_level,
 )
+from slr_tune.space.short_names import SHORT_NAMES
 from slr_tune.training.kinds import DECODING_GROUP, Kind, decoding_settings, kind_of
 from trainables.registry import config_class, is_recogniser
 
 ALIASES = {
-    "lr": "learning_rate",
+    **SHORT_NAMES,
     "lm": "lm_weight",
     "beam": "beam_width",
     "decoding.width": "beam_width",

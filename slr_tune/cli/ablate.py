@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slr_tune.cli.ablation_options import LEAST_SEEDS, SEEDS, BudgetType, SeedCount
-from slr_tune.cli.completion import SpaceFile
+from slr_tune.cli.completion import SpaceOrStudy
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
 from slr_tune.cli.printing import print_page
+from slr_tune.cli.study_choice import ablated
 
 if TYPE_CHECKING:
     from slr_tune.ablation.budget import Budget
@@ -30,82 +30,103 @@ if TYPE_CHECKING:
     "slr-tune ablate --factor kd_blank --teachers 3 --seeds 3",
     "slr-tune ablate --path",
 )
-@click.argument("space", required=False, type=SpaceFile())
+@click.argument("subject", required=False, type=SpaceOrStudy(), metavar="[SPACE|STUDY]")
 @click.option(
     "--factor",
     "factors",
     multiple=True,
     metavar="NAME",
-    help="A setting or a group of them; may be given again. "
-    "Its levels are the file's, or the standard ones.",
+    help="Parameter or group to ablate; repeat the option for several. "
+    "Levels come from the space file, else standard ones are used.",
 )
-@click.option("--study", help="[default: the file's, or the one written last]")
+@click.option("--study", help="Study to ablate. [default: from SPACE, or the most recent one]")
 @click.option(
     "--baseline",
     metavar="best|space|FILE",
-    help="What arms are compared with. [default: the space's baseline, else the best trial]",
+    help="Configuration that every arm is compared with. [default: the space's baseline, "
+    "else the best trial]",
 )
 @click.option(
     "--seeds",
     type=SeedCount(),
-    help=f"How many, from {LEAST_SEEDS}; with --until-decided the most. "
+    help=f"Seeds per arm, at least {LEAST_SEEDS}; with --until-decided, the maximum. "
     f"[default: {SEEDS}; with --until-decided 12]",
 )
 @click.option(
     "--until-decided",
     is_flag=True,
-    help="Add seeds until every arm is shown, shown to be the same, or hopeless.",
+    help="Add seeds until every arm is decided: different, equivalent, or out of reach.",
 )
 @click.option(
     "--margin",
     type=float,
     metavar="POINTS",
-    help="Ask too which arms are the same within so many points of WER.",
+    help="Also test which arms are equivalent within this many WER points.",
 )
 @click.option(
     "--teachers",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Cross so many teachers, trained with other seeds, with the arms.",
+    help="Train this many teachers with different seeds and run every arm with each.",
 )
 @click.option(
     "--family",
     type=click.Choice(["ablation", "study"]),
     default="ablation",
     show_default=True,
-    help="Give all ablations of the study one error budget.",
+    help="What the error rate is controlled over: this ablation, or all ablations of the study.",
 )
-@click.option("--factorial", is_flag=True, help="Cross two factors: every level with every other.")
+@click.option(
+    "--factorial", is_flag=True, help="Cross two factors: every combination of their levels."
+)
 @click.option(
     "--controls",
     is_flag=True,
-    help="Add arms that a doubter asks for: no distillation, label smoothing, a shuffled teacher.",
+    help="Add control arms a reviewer would ask for: no distillation, label smoothing, a shuffled "
+    "teacher.",
 )
 @click.option(
     "--path",
     is_flag=True,
-    help="Walk from the baseline to the best trial, one parameter at a time, and back.",
+    help="Go from the baseline to the best trial one parameter at a time, and back.",
 )
-@click.option("--retune", metavar="SETTING", help="Let each arm tune this setting for itself too.")
+@click.option(
+    "--retune", metavar="SETTING", help="Re-tune this parameter separately for every arm."
+)
 @click.option(
     "--budget",
     type=BudgetType(),
     metavar="VALUES|RUNS|TIME",
-    help="Values that each arm may try with --retune [default: 3]; or what --until-decided may "
-    "spend, as 40runs or 6h.",
+    help="With --retune, values to try per arm [default: 3]; with --until-decided, the limit, "
+    "such as 40runs or 6h.",
 )
-@click.option("--no-share", is_flag=True, help="Train every run by itself, to check the sharing.")
 @click.option(
-    "--test", "with_test", is_flag=True, help="Open the test split too; logged in the study."
+    "--no-share",
+    is_flag=True,
+    help="Train every run from scratch instead of sharing common epochs.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: the study's]")
-@click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
+@click.option(
+    "--test",
+    "with_test",
+    is_flag=True,
+    help="Also evaluate on the test split; this is logged in the study.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Runs that train at the same time. [default: from the study]",
+)
+@click.option(
+    "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
+)
 @storage_option
-@click.option("--dry-run", "dry", is_flag=True, help="Say what would be trained, train nothing.")
+@click.option(
+    "--dry-run", "dry", is_flag=True, help="Print what would be trained, without training."
+)
 @json_option
 def command(
-    space: Path | None,
+    subject: str | None,
     factors: tuple[str, ...],
     study: str | None,
     baseline: str | None,
@@ -127,13 +148,14 @@ def command(
     dry: bool,
     as_json: bool,
 ) -> int:
-    """Changes one factor at a time, with paired seeds, and says which differences are real.
+    """Change one factor at a time, with paired seeds, and test which differences are real.
 
-    SPACE is the search-space file; without it the stored study is taken. Given again after a stop
-    or a crash, the same command goes on where it was.
+    SPACE is a search-space file or the name of a study; without it, the most recent study is used.
+    To resume after a stop or a crash, run the same command again.
     """
     from slr_tune.ablation.design import make_design
 
+    space, study = ablated(subject, study, storage)
     design = make_design(
         space,
         study=study,

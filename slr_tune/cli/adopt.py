@@ -25,36 +25,52 @@ _LOGITS = (".npz", ".safetensors")
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--as", "role", type=click.Choice(["teacher", "student"]), required=True, help="What it is for."
+    "--as",
+    "role",
+    type=click.Choice(["teacher", "student"]),
+    required=True,
+    help="Whether to use it as a teacher or as a student.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Its settings, YAML or JSON: layers, hidden, projection, subsampling. Not for logits.",
+    help="YAML or JSON file with its layers, hidden, projection and subsampling. Not for logits.",
 )
-@click.option("--data", metavar="NAME", help="Data it was trained on, or their mapping as YAML.")
+@click.option("--data", metavar="NAME", help="Data set it was trained on, or its mapping as YAML.")
 @click.option(
     "--vocabulary",
     type=click.Path(path_type=Path),
-    help="Its glosses in the order of its outputs: JSON, or one a line. [default: the file's own]",
+    help="Its glosses in the order of its outputs: JSON, or one per line. [default: from FILE]",
 )
-@click.option("--blank", type=click.IntRange(min=0), help="Which output is the blank, from 0.")
-@click.option("--claimed", type=float, metavar="WER", help="Dev WER that it is said to have.")
+@click.option(
+    "--blank", type=click.IntRange(min=0), help="Index of the blank output, counted from 0."
+)
+@click.option("--claimed", type=float, metavar="WER", help="The dev WER it is supposed to have.")
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
     default=0.5,
     show_default=True,
-    help="Points that measured and claimed WER may differ by.",
+    help="Largest accepted difference between measured and claimed WER, in points.",
 )
-@click.option("--unmeasured", is_flag=True, help="Without data: its WER is not measured.")
-@click.option("--key", help="Under which key of the file the state dict stands.")
-@click.option("--map", "pairs", multiple=True, metavar="THEIRS=OURS", help="Name of a setting.")
-@click.option("--match", "matches", multiple=True, metavar="THEIRS=OURS", help="Name of a module.")
+@click.option("--unmeasured", is_flag=True, help="Do not measure its WER; no data are needed.")
+@click.option("--key", help="Key of the state dict inside FILE.")
 @click.option(
-    "--subsampling", type=click.Choice(["1", "2", "4"]), help="Of logits. [default: found]"
+    "--map", "pairs", multiple=True, metavar="THEIRS=OURS", help="Map the name of a setting."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="[default: studies/adopted/NAME]")
+@click.option(
+    "--match", "matches", multiple=True, metavar="THEIRS=OURS", help="Map the name of a module."
+)
+@click.option(
+    "--subsampling",
+    type=click.Choice(["1", "2", "4"]),
+    help="Subsampling of the logits. [default: detected]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder to write. [default: studies/adopted/NAME]",
+)
 @json_option
 def command(
     file: Path,
@@ -73,13 +89,13 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Makes FILE a teacher or student of ours: a checkpoint of torch, or logits of every utterance.
+    """Convert FILE to a teacher or student: a torch checkpoint, or logits of every utterance.
 
-    Weights are matched by name, else by shape and order, said line by line, and refused where that
-    is not certain. The dev WER is measured at once, and compared with the one claimed.
+    Weights are matched by name, else by shape and order; every match is printed, and an ambiguous
+    one is refused. The dev WER is measured and compared with --claimed.
 
-    Logits or log-probabilities (.npz, safetensors, or a folder with a file an utterance) become a
-    teacher whose temperature stays open.
+    Logits or log-probabilities (.npz, safetensors, or a folder with one file per utterance) become
+    a teacher for any temperature.
     """
     from slr_tune.errors import SlrTuneError
     from slr_tune.evaluation.checkpoints import read_data

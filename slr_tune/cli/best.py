@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, looks_only, storage_option
+from slr_tune.cli.options import command_named, echo_json, looks_only, storage_option, takes_study
 
 
 @command_named("best", "slr-tune best > best.yaml", "slr-tune best libras-distill --format json")
-@click.argument("study", required=False)
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml")
+@takes_study()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="Output format.",
+)
 @storage_option
 @looks_only
 def command(study: str | None, form: str, storage: str | None) -> None:
-    """Prints the whole configuration of STUDY's best trial, for `slr-tune train --config`."""
+    """Print the configuration of the best trial, ready for `slr-tune train --config`."""
     import yaml
 
     from slr_tune.api.studies import load
@@ -26,7 +33,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
         err=True,
     )
     if form == "json":
-        echo_json(best.config)
+        echo_json(best.config, versioned=False)  # a file for `slr-tune train --config`
     else:
         config = yaml.safe_dump(best.config, sort_keys=False, allow_unicode=True)
         click.echo(config.rstrip())

@@ -26,7 +26,7 @@ Decorator = Callable[[Callable[..., int]], Callable[..., int]]
 data_option = click.option(
     "--data",
     metavar="NAME",
-    help="Data set, or its mapping as YAML. [default: the one that the checkpoint is of]",
+    help="Data set, or its mapping as YAML. [default: the data set of the checkpoint]",
 )
 
 
@@ -45,18 +45,26 @@ lm_options = (
         type=click.IntRange(1, 6),
         default=3,
         show_default=True,
-        help="Glosses of an n-gram, with --lm train.",
+        help="Order of the n-gram model, with --lm train.",
     ),
 )
-_AS_TRAINED = "[default: as the checkpoint was trained with, or {}]"
+_AS_TRAINED = "[default: from the checkpoint's training settings, or {}]"
 beam_options = (
-    click.option("--beam-width", type=click.IntRange(min=1), help=_AS_TRAINED.format(10)),
+    click.option(
+        "--beam-width",
+        type=click.IntRange(min=1),
+        help="Width of the beam. " + _AS_TRAINED.format(10),
+    ),
     *lm_options,
-    click.option("--lm-weight", type=click.FloatRange(min=0), help=_AS_TRAINED.format(0.9)),
+    click.option(
+        "--lm-weight",
+        type=click.FloatRange(min=0),
+        help="Weight of the language model. " + _AS_TRAINED.format(0.9),
+    ),
     click.option(
         "--gloss-bonus",
         type=click.FloatRange(-100, 100),
-        help="Nats for each gloss, against a language model's liking for short sentences. "
+        help="Bonus per gloss in nats, because a language model prefers short sentences. "
         + _AS_TRAINED.format("1.5; 0 with --lm none"),
     ),
 )
@@ -180,8 +188,10 @@ checkpoint_options = options_as(
     "chosen",
     ChosenCheckpoint,
     click.argument("checkpoint", required=False),
-    click.option("--study", help="In place of CHECKPOINT: the study that it is in."),
-    click.option("--trial", type=click.IntRange(min=0), help="[default: the study's best]"),
+    click.option("--study", help="Study whose checkpoint to use, instead of CHECKPOINT."),
+    click.option(
+        "--trial", type=click.IntRange(min=0), help="Trial of the study. [default: the best one]"
+    ),
     data_option,
 )
 

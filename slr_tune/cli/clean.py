@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    storage_option,
+    takes_study,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -17,16 +24,16 @@ _NAMES = ("partial", "data", "teacher-outputs", "scores", "aside", "stages", "ch
 
 @command_named(
     "clean",
-    "slr-tune clean --dry-run                       what could go, and how large it is",
-    "slr-tune clean --yes                           remove what nobody needs",
+    "slr-tune clean --dry-run                       list what could be removed",
+    "slr-tune clean --yes                           remove it",
     "slr-tune clean libras-distill --what checkpoints --keep 3",
 )
-@click.argument("study", required=False)
+@takes_study()
 @click.option(
     "--what",
     multiple=True,
     type=click.Choice(_NAMES),
-    help="Kinds to remove; may be given again. aside, stages and checkpoints need STUDY. "
+    help="What to remove; repeat the option for several. aside, stages and checkpoints need STUDY. "
     "[default: partial, data and teacher-outputs]",
 )
 @click.option(
@@ -34,10 +41,10 @@ _NAMES = ("partial", "data", "teacher-outputs", "scores", "aside", "stages", "ch
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="With --what checkpoints: so many of the best trials keep theirs.",
+    help="With --what checkpoints: number of best trials that keep theirs.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what would go.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
 @storage_option
 @json_option
 def command(
@@ -49,10 +56,10 @@ def command(
     storage: str | None,
     as_json: bool,
 ) -> None:
-    """Lists what nobody needs with its size, and removes it.
+    """List files that are no longer needed, with their sizes, and remove them.
 
-    Without STUDY: partial files of dead processes, packed data and teachers' outputs that no study
-    in this folder was run with. All but the trials' checkpoints can be made again.
+    Without STUDY: partial files of dead processes, and packed data and teacher outputs that no
+    study in this folder uses. All of it except trial checkpoints can be made again.
     """
     from slr_tune.study.folders import studies_root
     from slr_tune.study.leftovers import UNASKED, shared_leftovers, study_leftovers

@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
-@click.option("--test", "with_test", is_flag=True, help="Open test too; it is logged.")
+@click.option(
+    "--test", "with_test", is_flag=True, help="Also evaluate on the test split; this is logged."
+)
 @data_option
 @options_as("decoder", DecoderOptions, *beam_options)
 @click.option(
     "--tune-beam",
     is_flag=True,
-    help="Choose the settings of each one's beam search on dev, as tune-decoder does.",
+    help="Tune the beam search of each system on dev first, like tune-decoder.",
 )
-@click.option("--latex", is_flag=True, help="Print LaTeX, for a thesis.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line a system.")
+@click.option("--latex", is_flag=True, help="Print LaTeX.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per system.")
 @json_option
 @storage_option
 def command(
@@ -55,11 +57,11 @@ def command(
     as_json: bool,
     storage: str | None,
 ) -> int:
-    """Compares trained systems with the first one: parameters, size, speed, cost and WER.
+    """Compare trained systems with the first one: parameters, size, speed, cost and WER.
 
-    A system is a checkpoint, the folder of a run, or a study (its best trial). All are measured on
-    the data that they were trained on, dev and with --test also test, greedily and by beam search.
-    Prints Markdown.
+    A system is a checkpoint, the folder of a run, or a study (its best trial). Each is evaluated on
+    the dev split of its own data (with --test also on test), greedily and by beam search. Prints a
+    Markdown table.
     """
     if latex + as_csv + as_json > 1:
         raise SlrTuneError("--latex, --csv and --json exclude each other")

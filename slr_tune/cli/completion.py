@@ -37,6 +37,21 @@ class SpaceFile(click.ParamType[Path]):
         return [*names, CompletionItem(incomplete, type="file")]
 
 
+class SpaceOrStudy(click.ParamType[str]):
+    """A search-space file, the name of a study, or of a shipped space."""
+
+    name = "text"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Studies, shipped spaces, and files."""
+        return [
+            *studies(ctx, param, incomplete),
+            *SpaceFile().shell_complete(ctx, param, incomplete),
+        ]
+
+
 class ShippedName(click.ParamType[str]):
     """Name of a shipped space."""
 
@@ -84,7 +99,8 @@ def trials(ctx: click.Context) -> Iterable[tuple[str, str]]:
     from slr_tune.study.view import load_study
     from slr_tune.text import metric_text
 
-    view = load_study(_given(ctx, "study"), ctx.params.get("storage"))
+    named = _given(ctx, "study") or ctx.params.get("study_option")
+    view = load_study(named, ctx.params.get("storage"))
     for trial in view.trials:
         value = metric_text(trial.values[0] if trial.values else None, view.spec.objective.metric)
         yield str(trial.number), f"{value}, {ended_by(trial)}"
@@ -95,11 +111,11 @@ def factors(ctx: click.Context) -> Iterable[tuple[str, str]]:
     """Factors that the space, or the stored study, can be ablated by."""
     from slr_tune.ablation.baseline import find_baseline, find_study
     from slr_tune.ablation.factors import known_factors
-    from slr_tune.space.shipped import find_space
+    from slr_tune.cli.study_choice import ablated
 
-    storage, named = ctx.params.get("storage"), _given(ctx, "space")
-    space = None if named is None else find_space(named)
-    spec, view = find_study(space, ctx.params.get("study"), storage)
+    storage, named = ctx.params.get("storage"), _given(ctx, "subject")
+    space, study = ablated(named, ctx.params.get("study"), storage)
+    spec, view = find_study(space, study, storage)
     baseline = find_baseline(None, spec, view)
     for name in known_factors(baseline.config, spec.trainable):
         yield name, ""
@@ -107,6 +123,7 @@ def factors(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 OFFERED: dict[str, Completer] = {
     "study": studies,
+    "study_option": studies,
     "trial": trials,
     "factors": factors,
     "retune": factors,

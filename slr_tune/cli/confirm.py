@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from slr_tune.cli.ablation_options import SEEDS, SeedCount
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    storage_option,
+    takes_study,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 from slr_tune.text import counted
 
@@ -21,11 +28,28 @@ if TYPE_CHECKING:
     "slr-tune confirm --study libras-distill --top 3 --seeds 5",
     "slr-tune confirm --test",
 )
-@click.option("--study", help="[default: the one written last]")
-@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--seeds", type=SeedCount(), default=SEEDS, show_default=True)
-@click.option("--test", "with_test", is_flag=True, help="Open the test split; logged in the study.")
-@click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
+@takes_study()
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many of the best trials to retrain.",
+)
+@click.option(
+    "--seeds", type=SeedCount(), default=SEEDS, show_default=True, help="Seeds per configuration."
+)
+@click.option(
+    "--test",
+    "with_test",
+    is_flag=True,
+    help="Also evaluate on the test split; this is logged in the study.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Runs that train at the same time. [default: from the study]",
+)
 @storage_option
 @json_option
 def command(
@@ -37,9 +61,10 @@ def command(
     storage: str | None,
     as_json: bool,
 ) -> int:
-    """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
+    """Retrain the best trials of a search, and its baseline, on new seeds.
 
-    The best of many is chosen by luck as well as by merit; fresh seeds show how much of each.
+    The best of many trials is partly lucky, so its figure is optimistic. New seeds give an unbiased
+    one.
     """
     from slr_tune.ablation.winners_curse import confirm_row
     from slr_tune.api.ablating import confirmed
@@ -64,17 +89,22 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
     from slr_tune.report.page import Table, numbers, texts
 
     splits = list(entries[0].wer)
-    fresh = [f"{split}, fresh seeds" for split in splits]
+    fresh = [f"{split}, new seeds" for split in splits]
+    heads = [
+        *texts("configuration", essential=True),
+        *numbers("trial", *fresh, essential=True),
+        *numbers("in the search"),
+    ]
     rows = [
         (
             entry.name,
             str(entry.trial),
-            entry.said(entry.claimed),
             *(entry.mean_text(split) for split in splits),
+            entry.said(entry.claimed),
         )
         for entry in entries
     ]
-    print_table(Table(texts("configuration") + numbers("trial", "search said", *fresh), rows))
+    print_table(Table(heads, rows))
     count = len(entries[0].wer[splits[0]])
     spread = "mean ± standard deviation of" if count > 1 else "of"
     measure = entries[0].measure

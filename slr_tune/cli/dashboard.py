@@ -16,14 +16,14 @@ from slr_tune.cli.options import command_named, looks_only, storage_option
 @click.option(
     "--insecure",
     is_flag=True,
-    help="Listen on an address that others reach; there is no authentication.",
+    help="Allow an address that other machines can reach; there is no authentication.",
 )
 @looks_only
 def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
-    """Serves the studies to a browser on this machine until Ctrl-C.
+    """Serve the studies to a web browser on this machine until Ctrl-C.
 
-    It shows trials, states and learning curves while a search runs, in the terms of the
-    search-space file, and it only reads: nothing that is clicked changes a study.
+    Shows trials, states and learning curves, also while a search runs, with the names of the
+    search-space file. It is read-only: nothing you click changes a study.
     """
     from slr_tune.dashboard import LOOPBACK, serve
     from slr_tune.errors import SlrTuneError

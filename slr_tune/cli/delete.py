@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option
+from slr_tune.cli.options import command_named, storage_option, takes_study
 
 _MIB = 2**20
 
@@ -15,14 +15,14 @@ _MIB = 2**20
     "slr-tune delete libras-distill",
     "slr-tune delete libras-distill --yes --yes",
 )
-@click.argument("study")
-@click.option("--trial", type=click.IntRange(min=0), help="Only this trial, with its files.")
-@click.option("--yes", count=True, help="Answers a question; given twice, both.")
+@takes_study(required=True)
+@click.option("--trial", type=click.IntRange(min=0), help="Delete only this trial and its files.")
+@click.option("--yes", count=True, help="Answer one question with yes; give it twice for both.")
 @storage_option
 def command(study: str, trial: int | None, yes: int, storage: str | None) -> None:
-    """Deletes STUDY from its database, with its folder; or one trial, whose number stays taken.
+    """Delete STUDY with its folder, or one of its trials. Trial numbers are not reused.
 
-    It is asked twice, for there is no way back. A study that is being run is not deleted.
+    Asks twice, because this cannot be undone. A running study is not deleted.
     """
     from slr_tune.errors import StudyError
     from slr_tune.study.editing import delete, deletion_of

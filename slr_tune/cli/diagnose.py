@@ -30,16 +30,16 @@ _FILE = "diagnosis.html"
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=f"HTML file to write. [default: {_FILE} in the folder of the run]",
+    help=f"HTML file to write. [default: {_FILE} in the run's folder]",
 )
 @storage_option
 @json_option
 @looks_only
 def command(chosen: ChosenCheckpoint, out: Path | None, as_json: bool) -> int:
-    """Examines CHECKPOINT: a file, a run's folder, or a study (its best trial).
+    """Find out why CHECKPOINT is bad: a file, the folder of a run, or a study (its best trial).
 
-    Six diagnostics of the model, red flags of the curve, the likely cause, and what to set. A
-    trial without a checkpoint is judged by its curve. Test is left alone.
+    Runs six diagnostics of the model, looks for warning signs in its curve, and prints the likely
+    cause and what to change. Without a checkpoint only the curve is used. Test is not opened.
     """
     from slr_tune.diagnosis.find_run import examine, find_run
     from slr_tune.report.diagnosis import diagnosis_json, diagnosis_page

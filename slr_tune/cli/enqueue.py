@@ -13,6 +13,7 @@ from slr_tune.cli.options import (
     json_option,
     set_option,
     storage_option,
+    takes_study,
     tell,
 )
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
     "slr-tune enqueue libras-distill --like 7 --set "
     "'temperature={schedule: linear, start: 4, end: 2}'",
 )
-@click.argument("study", required=False)
+@takes_study()
 @click.option(
     "--like",
     metavar="TRIAL",
-    help="Begin with these values: best, or a trial's number. [default: the baseline]",
+    help="Trial to start from: best, or a trial number. [default: the baseline]",
 )
-@set_option("A value of the space; a group in braces is replaced as a whole.")
+@set_option("Change a value of the search space; a group in braces is replaced as a whole.")
 @storage_option
 @json_option
 def command(
@@ -43,21 +44,24 @@ def command(
     storage: str | None,
     as_json: bool,
 ) -> None:
-    """Adds a configuration to STUDY (the one written last if it is left out).
+    """Add a configuration to a study.
 
-    It is tried before any new suggestion, by a search that is running too.
+    It runs before any new suggestion, even in a search that is already running.
     """
     from slr_tune.study.commands import command_line
     from slr_tune.study.editing import enqueue
     from slr_tune.study.manifest import last_run
     from slr_tune.study.storage import opened_storage, storage_errors, storage_url
     from slr_tune.study.view import load_study
+    from trainables.registry import BUILT_IN_NAMES
 
     view = load_study(study, storage)
     name = view.spec.study
     if study is None:
-        tell(f"Study {name!r}, the one written last.")
-    values = _changed(_start(view, like), overrides)
+        tell(f"Study {name!r}, the most recent one.")
+    values = _changed(
+        _start(view, like), overrides, short_names=view.spec.trainable in BUILT_IN_NAMES
+    )
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         number = enqueue(database, view, values)
     if as_json:
@@ -87,7 +91,9 @@ def _start(view: StudyView, like: str | None) -> dict[str, Any]:
     return view.spec.space.decode(trial.params)
 
 
-def _changed(values: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
+def _changed(
+    values: dict[str, Any], overrides: tuple[str, ...], *, short_names: bool
+) -> dict[str, Any]:
     from slr_tune.space.overrides import apply_overrides
     from slr_tune.space.problems import ProblemList
     from slr_tune.space.yaml_reader import parse_value
@@ -96,7 +102,7 @@ def _changed(values: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, An
     problems = ProblemList()
     root, _ = parse_value(json.dumps(values), SourcePlace(0, 0, 0, "the values"))
     assert root is not None  # JSON is YAML
-    root = apply_overrides(root, overrides, problems)
+    root = apply_overrides(root, overrides, problems, short_names=short_names)
     problems.raise_any()
     changed: dict[str, Any] = root.plain()
     return changed

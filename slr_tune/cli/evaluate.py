@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--confidence",
     type=click.FloatRange(max=0),
-    help="Decode by a threshold on log-probabilities too, such as -8 or -12.",
+    help="Also decode with a threshold on log-probabilities, such as -8 or -12.",
 )
 @click.option(
     "--worst",
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     default=5,
     show_default=True,
-    help="Utterances to show with their alignment.",
+    help="Number of worst utterances to print with their alignment.",
 )
 @storage_option
 @json_option
@@ -59,11 +59,11 @@ def command(
     most: int,
     as_json: bool,
 ) -> int:
-    """Recognises a split with CHECKPOINT: a file, a run's folder, or a study (its best trial).
+    """Decode a split with CHECKPOINT: a file, the folder of a run, or a study (its best trial).
 
-    Greedy decoding and a prefix beam search with a language model, side by side. Intervals are of
-    95 %, over other utterances, or over other signers where they are known. Of a run of one's own
-    it is scored what the run itself recognised.
+    Prints the WER of greedy decoding and of a prefix beam search with a language model. The 95 %
+    intervals cover new utterances, or new signers where signers are known. For a custom training
+    run, its own hypotheses are scored.
     """
     from slr_tune.cli.evaluate_told import evaluate_told
     from slr_tune.evaluation.decode import scored_split
@@ -93,13 +93,11 @@ def command(
         return 0
     click.echo(
         f"{named.path}\n{stored.parameters:,} parameters, epoch {stored.epoch}; {dataset.name} "
-        f"{split}, {len(utterances)} utterances; model {1000 * model_seconds:.1f} ms an utterance\n"
+        f"{split}, {len(utterances)} utterances; "
+        f"model {1000 * model_seconds:.1f} ms per utterance\n"
     )
     _print_systems(rows)
-    click.echo(
-        f"\nThe intervals are of these weights on other {drawn_units(utterances.signers)}. "
-        "What another seed would give they do not say."
-    )
+    click.echo(f"\nIntervals cover new {drawn_units(utterances.signers)}, not new training seeds.")
     _print_mistakes(systems[-1].name, mistakes, utterances, most=most)
     return 0
 
@@ -180,7 +178,8 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
         speed = f"{row['utterances_per_second']:.0f}"
         cells.append((row["decoder"], wer, *counts, *compared, speed))
     heads = ("WER % [95 %]", "S", "D", "I", "minus greedy [95 %]", "p", "utterances/s")
-    print_table(Table(texts("decoder") + numbers(*heads), cells))
+    columns = texts("decoder", essential=True) + numbers(heads[0], essential=True)
+    print_table(Table(columns + numbers(*heads[1:]), cells))
 
 
 def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:
@@ -188,9 +187,9 @@ def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -
 
     click.echo(f"\nMost frequent errors of {name}:")
     for heading, items in (
-        ("confused", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
-        ("left out", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
-        ("put in", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
+        ("substitutions", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
+        ("deletions", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
+        ("insertions", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
     ):
         click.echo(f"  {heading:<9} {', '.join(items) or 'none'}")
     for number, edits in mistakes.worst[:most]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option, tell
+from slr_tune.cli.options import command_named, storage_option, takes_study, tell
 
 
 @command_named(
@@ -15,16 +15,24 @@ from slr_tune.cli.options import command_named, storage_option, tell
     "slr-tune export libras-distill --jsonl --out trials.jsonl",
     "slr-tune export libras-distill --parquet --out trials.parquet",
 )
-@click.argument("study", required=False)
-@click.option("--csv", "form", flag_value="csv", default="csv", help="A table. [default]")
-@click.option("--jsonl", "form", flag_value="jsonl", help="With whole configurations and curves.")
-@click.option("--parquet", "form", flag_value="parquet", help="The table for pandas and others.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="[default: stdout]")
+@takes_study()
+@click.option("--csv", "form", flag_value="csv", default="csv", help="CSV table. [default]")
+@click.option(
+    "--jsonl", "form", flag_value="jsonl", help="JSON lines with whole configurations and curves."
+)
+@click.option(
+    "--parquet", "form", flag_value="parquet", help="Parquet table, for pandas and others."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write. [default: stdout]",
+)
 @storage_option
 def command(study: str | None, form: str, out: Path | None, storage: str | None) -> None:
-    """Writes the trials of STUDY (the one written last if it is left out), a row each.
+    """Export the trials of a study, one row per trial.
 
-    Names are those of the space file. slr-tune import takes the CSV and the JSON lines back.
+    Columns are named as in the space file. slr-tune import reads the CSV and the JSON lines.
     """
     from slr_tune.errors import SlrTuneError
     from slr_tune.study.exporting import csv_text, export_rows, jsonl_text, write_parquet

@@ -34,32 +34,52 @@ if TYPE_CHECKING:
 @click.option(
     "--space",
     type=click.Path(path_type=Path),
-    help="Space of the study, which is made where it is not there.",
+    help="Search space for the study; the study is created if it does not exist.",
 )
-@click.option("--study", help="Name of the study. [default: the file's, or the one written last]")
-@set_option("Change the space file, as in slr-tune run.")
-@click.option("--metric", metavar="NAME", help="Their name of the objective. [default: found]")
-@click.option("--map", "pairs", multiple=True, metavar="THEIRS=OURS", help="What a name means.")
+@click.option(
+    "--study", help="Name of the study. [default: from the space, or the most recent one]"
+)
+@set_option("Override a value of the space, as in slr-tune run.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="Name of the objective in the imported runs. [default: detected]",
+)
+@click.option(
+    "--map",
+    "pairs",
+    multiple=True,
+    metavar="THEIRS=OURS",
+    help="Map a name in the imported runs to a name in the space.",
+)
 @click.option(
     "--assume",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting that all the runs had and do not tell.",
+    help="A setting that all runs had but do not record.",
 )
 @click.option(
     "--ignore",
     multiple=True,
     metavar="NAME",
-    help="A column that is no matter, or a fixed setting in which the runs may differ.",
+    help="Ignore a column, or a fixed setting in which the runs may differ.",
 )
-@click.option("--scale", type=float, help="Factor to our values: 100 of a WER in fractions.")
-@click.option("--steps-per-epoch", type=float, help="Steps of their curves. [default: found]")
+@click.option(
+    "--scale",
+    type=float,
+    help="Factor to apply to the values, such as 100 for a WER given as a fraction.",
+)
+@click.option(
+    "--steps-per-epoch", type=float, help="Steps per epoch in the curves. [default: detected]"
+)
 @click.option(
     "--curves",
     type=click.Path(path_type=Path),
-    help="W&B's export of a chart, for the curves of its exported table.",
+    help="W&B chart export with the curves for an exported W&B table.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what maps to what and what is left out.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be mapped and what would be left out."
+)
 @storage_option
 @json_option
 def command(
@@ -78,15 +98,15 @@ def command(
     storage: str | None,
     as_json: bool,
 ) -> None:
-    """Takes finished runs of elsewhere into a study, with their values, curves and ends.
+    """Import finished runs into a study, with their values and curves.
 
-    RUNS is a CSV or JSON lines of runs, W&B's exported CSV, a training_results.json, a folder of
-    TensorBoard logs or Ray Tune results, an Optuna study (URL#STUDY, FILE#STUDY), or the name of
+    RUNS is a CSV or JSON-lines file of runs, a CSV export of W&B, a training_results.json, a folder
+    of TensorBoard logs or Ray Tune results, an Optuna study (URL#STUDY, FILE#STUDY), or the name of
     a study.
 
-    Imported runs are part of the sampler's history, of importance and report; ASHA does not
-    compare with them, and they do not count among the trials asked for. Given again, the same
-    command adds only new ones.
+    Imported runs inform the sampler, importance and the report. ASHA does not compare trials with
+    them, and they do not count towards the number of trials. Running the same command again adds
+    only new runs.
     """
     from slr_tune.importing.open_source import open_source
     from slr_tune.importing.plan import (

@@ -11,6 +11,7 @@ from slr_tune.cli.options import (
     json_option,
     looks_only,
     storage_option,
+    takes_study,
     tell,
 )
 from slr_tune.cli.printing import print_page
@@ -22,20 +23,20 @@ from slr_tune.cli.printing import print_page
     "slr-tune importance --study libras-distill --epoch 9",
     "slr-tune importance --evaluator fanova --json",
 )
-@click.option("--study", help="[default: the one written last]")
+@takes_study()
 @click.option(
     "--evaluator",
     type=click.Choice(["gp", "ped-anova", "fanova", "mdi"]),
     default="gp",
     show_default=True,
-    help="gp is a Gaussian process over all trials at all rungs. The others rank trials at one "
-    "epoch and miss more on the history of a search; docs/importance.md says how much.",
+    help="gp fits a Gaussian process to all trials at all rungs. The others rank trials at one "
+    "epoch and are less reliable on the trials of a search; see docs/importance.md.",
 )
 @click.option(
     "--epoch",
     type=click.IntRange(min=1),
-    help="Read it at this epoch. [default: the last one; for evaluators that rank trials at one "
-    "epoch, the one that keeps the most information]",
+    help="Importance for the WER at this epoch. [default: the last; for the other evaluators, the "
+    "epoch that keeps the most information]",
 )
 @storage_option
 @json_option
@@ -43,9 +44,9 @@ from slr_tune.cli.printing import print_page
 def command(
     study: str | None, evaluator: str, epoch: int | None, storage: str | None, as_json: bool
 ) -> int:
-    """Says which parameters matter, with what certainty, and where the best trials lie.
+    """Rank the parameters by importance, with their uncertainty, and show where good trials lie.
 
-    Writes importance.html, importance.md, and the figures as PNG and PDF into the study's folder.
+    importance.html, importance.md and the figures (PNG and PDF) are written to the study's folder.
     """
     from slr_tune.api.studies import load
     from slr_tune.report.importance.page import importance_page

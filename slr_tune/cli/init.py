@@ -24,26 +24,26 @@ from slr_tune.errors import SlrTuneError
     "--from",
     "script",
     metavar="SCRIPT",
-    help="A training script, or its command line: the file is written from its --help.",
+    help="Training script, or its command line; the space is written from its --help.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0),
     default=120.0,
     show_default=True,
-    help="How long SCRIPT may run, for two epochs, to show where it tells its figures.",
+    help="Time limit for a two-epoch trial run of SCRIPT that shows where it prints its metrics.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The file. [default: NAME.yaml]")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. [default: NAME.yaml]")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(
     space: str | None, script: str | None, seconds: float, out: Path | None, force: bool
 ) -> int:
-    """Writes the shipped search space NAME into this folder, or one for a script of yours.
+    """Copy the shipped search space NAME into this folder, or write one for your own script.
 
-    Without either it lists what is shipped. `slr-tune run NAME` takes a shipped space as it is.
+    Without arguments, lists the shipped spaces. `slr-tune run NAME` runs a shipped space unchanged.
 
-    Of a SCRIPT ranges come from the names of its options: a rate is searched on a log scale around
-    its default, dropout from 0 to 0.6. The defaults are the baseline.
+    For a SCRIPT, ranges follow from the names of its options: a learning rate is searched on a log
+    scale around its default, dropout from 0 to 0.6. The defaults become the baseline.
     """
     from slr_tune.cli.shipped_spaces import list_shipped, write_shipped
 

@@ -14,7 +14,7 @@ from slr_tune.text import number, points
 @json_option
 @looks_only
 def command(storage: str | None, as_json: bool) -> None:
-    """Lists the studies, the one written last first."""
+    """List the studies, the most recent one first."""
     from dataclasses import asdict
 
     from slr_tune.report.page import Table, numbers, texts
@@ -33,19 +33,21 @@ def command(storage: str | None, as_json: bool) -> None:
         (
             study.name + (" (running)" if study.running else ""),
             str(sum(study.trials.values())),
+            _best(study.best),
             *(str(study.trials.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
             str(study.trials.get("RUNNING", 0) + study.trials.get("WAITING", 0)),
             *((str(study.imported),) if imported else ()),
             *((str(study.foreign),) if foreign else ()),
-            _best(study.best),
             "-" if study.last_written is None else f"{study.last_written:%Y-%m-%d %H:%M}",
         )
         for study in studies
     ]
-    heads = numbers(
-        "trials", "complete", "pruned", "failed", "open", *imported, *foreign, "best", "written"
-    )
-    print_table(Table(texts("study") + heads, rows))
+    heads = [
+        *texts("study", essential=True),
+        *numbers("trials", "best", essential=True),
+        *numbers("complete", "pruned", "failed", "open", *imported, *foreign, "written"),
+    ]
+    print_table(Table(heads, rows))
 
 
 def _best(value: float | None) -> str:

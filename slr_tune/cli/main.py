@@ -19,34 +19,34 @@ from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
     "init": "Write a search space to begin with.",
-    "run": "Search a space, or go on with a search.",
+    "run": "Search a space, or resume a search.",
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
-    "import": "Take results that exist into a study.",
+    "import": "Import earlier results into a study.",
     "enqueue": "Add a configuration to a study by hand.",
     "stop": "End a search, or one of its trials.",
-    "note": "Write a note on a study or a trial.",
-    "export": "Write the trials of a study into a file.",
+    "note": "Attach a note to a study or a trial.",
+    "export": "Export the trials of a study to a file.",
     "move": "Move a study to another database.",
-    "clean": "Remove files that nobody needs.",
+    "clean": "Remove files that are no longer needed.",
     "delete": "Delete a trial, or a whole study.",
-    "adopt": "Make another program's checkpoint or logits ours.",
-    "report": "Say what a study found, on one page.",
-    "importance": "Say which parameters matter.",
-    "dashboard": "Look at the studies in a browser.",
-    "confirm": "Retrain the best on fresh seeds: the honest figure.",
-    "ablate": "Change one factor at a time: is the difference real?",
+    "adopt": "Convert another program's checkpoint or logits.",
+    "report": "Write an HTML report of a study.",
+    "importance": "Rank parameters by importance.",
+    "dashboard": "Browse the studies in a web browser.",
+    "confirm": "Retrain the best trials on new seeds: an unbiased figure.",
+    "ablate": "Change one factor at a time and test each difference.",
     "train": "Train one teacher, student or distillation.",
-    "evaluate": "Recognise dev or test, greedy and with a beam.",
-    "tune-decoder": "Choose the beam search's settings on dev.",
-    "compare": "Put trained systems into one table.",
-    "soft-targets": "Write what a teacher says, for a student to read.",
-    "prepare": "Pack a data set, and check every value of it.",
-    "verify": "Check all that a search needs before it costs a night.",
-    "overfit": "See whether the model can learn five utterances.",
-    "diagnose": "Say what is wrong with a run, and what mends it.",
-    "score": "Score a file of glosses against its references.",
+    "evaluate": "Decode dev or test, greedily and by beam search.",
+    "tune-decoder": "Tune the beam search on dev.",
+    "compare": "Compare trained systems in one table.",
+    "soft-targets": "Save a teacher's soft targets for distillation.",
+    "prepare": "Pack a data set and check every value in it.",
+    "verify": "Check everything a search needs before it starts.",
+    "overfit": "Check that the model can learn five utterances.",
+    "diagnose": "Find out why a run is bad and how to fix it.",
+    "score": "Score a file of glosses against its reference.",
 }
 """Help of each command, so that `--help` imports none; its module has its name."""
 
@@ -92,9 +92,9 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "slr-tune init distill        write a shipped space into this folder",
-        "slr-tune run distill.yaml    search, or go on with a search",
-        "slr-tune list                what was run",
+        "slr-tune init distill        copy a shipped search space into this folder",
+        "slr-tune run distill.yaml    search, or resume a search",
+        "slr-tune list                what has been run",
         "slr-tune best                what won",
     ),
 )
@@ -103,8 +103,9 @@ def cli() -> None:
     """Hyperparameter search and ablation for CTC sign-language recognisers.
 
     Exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by
-    SIGHUP). Completion of names: eval "$(_SLR_TUNE_COMPLETE=bash_source slr-tune)" in bash,
-    zsh_source in zsh.
+    SIGHUP).
+
+    Tab completion: eval "$(_SLR_TUNE_COMPLETE=bash_source slr-tune)" in bash, zsh_source in zsh.
     """
 
 

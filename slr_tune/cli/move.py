@@ -10,6 +10,7 @@ from slr_tune.cli.options import (
     json_option,
     looks_only,
     storage_option,
+    takes_study,
     tell,
 )
 
@@ -20,15 +21,15 @@ from slr_tune.cli.options import (
     "slr-tune move libras-distill --storage postgresql://me@server/studies "
     "--to sqlite:///studies/slr-tune.db",
 )
-@click.argument("study")
-@click.option("--to", "target", metavar="URL", required=True, help="Database that gets the study.")
+@takes_study(required=True)
+@click.option("--to", "target", metavar="URL", required=True, help="Database to move the study to.")
 @storage_option
 @json_option
 @looks_only
 def command(study: str, target: str, storage: str | None, as_json: bool) -> None:
-    """Moves STUDY into another database: trials, their numbers, attributes, values of epochs.
+    """Move STUDY to another database, with all trials, attributes and values.
 
-    The copy is read back and compared before the study is deleted where it was. Its folder stays.
+    The copy is read back and compared before the original is deleted. The study's folder stays.
     """
     from dataclasses import asdict
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from slr_tune.cli.options import command_named, storage_option
+from slr_tune.cli.study_choice import one_study
 
 
 @command_named(
@@ -12,14 +13,16 @@ from slr_tune.cli.options import command_named, storage_option
     "slr-tune note libras-distill 'dev set of March, before the relabelling'",
     "slr-tune note libras-distill 'loss spikes at epoch 12' --trial 7",
 )
-@click.argument("study")
-@click.argument("text")
-@click.option("--trial", type=click.IntRange(min=0), help="The trial that it is of.")
+@click.argument("words", nargs=-1, required=True, metavar="[STUDY] TEXT")
+@click.option("--study", help="Study to annotate. [default: the most recent one]")
+@click.option("--trial", type=click.IntRange(min=0), help="Attach the note to this trial.")
 @storage_option
-def command(study: str, text: str, trial: int | None, storage: str | None) -> None:
-    """Writes TEXT down with STUDY; show, report and export have it.
+def command(
+    words: tuple[str, ...], study: str | None, trial: int | None, storage: str | None
+) -> None:
+    """Attach the note TEXT to a study or a trial. show, report and export print it.
 
-    A search may be running meanwhile.
+    The search may be running.
     """
     from slr_tune.errors import SlrTuneError
     from slr_tune.study.notes import add_note
@@ -27,9 +30,14 @@ def command(study: str, text: str, trial: int | None, storage: str | None) -> No
     from slr_tune.study.view import load_study
     from slr_tune.text import printable
 
+    if len(words) > 2:
+        raise click.UsageError("expected [STUDY] TEXT; put the text in quotes.")
+    *first, text = words
+    study = one_study(first[0] if first else None, study)
     if not text.strip():
         raise SlrTuneError("the note is empty")
     view = load_study(study, storage)
+    study = view.spec.study
     if trial is not None:
         view.trial(trial)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:

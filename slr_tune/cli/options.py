@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.completion import SpaceFile, offer
+from slr_tune.cli.study_choice import one_study
 
 if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
@@ -18,15 +19,35 @@ if TYPE_CHECKING:
 storage_option = click.option(
     "--storage",
     metavar="URL",
-    help="Database of the studies, any SQLAlchemy URL. "
-    "[default: $SLR_TUNE_STORAGE, or sqlite in the studies folder]",
+    help="Database of the studies, an SQLAlchemy URL. "
+    "[default: $SLR_TUNE_STORAGE, or SQLite in the studies folder]",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 space_argument = click.argument("space", type=SpaceFile())
 """SPACE: a search-space file, or the name of a shipped space."""
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class GuessingCommand(click.Command):
+    """A command that says how a setting is given where somebody typed it as an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the arguments; an unknown option that is a setting is answered with `--set`."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(self._guess(error), ctx) from error
+
+    def _guess(self, error: click.NoSuchOption) -> str:
+        name = error.option_name.lstrip("-").replace("-", "_")
+        takes_settings = any(param.name == "overrides" for param in self.params)
+        if not takes_settings or not name:
+            return error.format_message()
+        from slr_tune.space.short_names import set_advice
+
+        return set_advice(name, flat=self.name != "run") or error.format_message()
 
 
 def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -38,7 +59,8 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
     """
 
     def named(function: Callable[..., Any]) -> click.Command:
-        return offer(click.command(name=name, epilog=examples(*lines))(function))
+        made = click.command(name=name, epilog=examples(*lines), cls=GuessingCommand)(function)
+        return offer(made)
 
     return named
 
@@ -56,6 +78,27 @@ def looks_only(function: Callable[..., Any]) -> Callable[..., Any]:
     return looking
 
 
+def takes_study(text: str = "", *, required: bool = False) -> Decorator:
+    """STUDY as an argument, and as `--study`: the command gets one `study`.
+
+    Args:
+        text: Help of `--study`.
+        required: Refuse a call that names none; else None means the most recent study.
+    """
+    default = "" if required else "[default: the most recent one]"
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        @click.argument("study", required=False, metavar="STUDY" if required else None)
+        @click.option("--study", "study_option", metavar="STUDY", help=f"{text} {default}".strip())
+        @wraps(function)
+        def with_study(study: str | None, study_option: str | None, **given: Any) -> Any:
+            return function(study=one_study(study, study_option, required=required), **given)
+
+        return with_study
+
+    return add
+
+
 def set_option(text: str) -> Decorator:
     """`--set`, with its help: which settings it changes."""
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
@@ -68,8 +111,8 @@ def tell(text: str) -> None:
 
 def echo_study(view: StudyView, *, named: bool) -> None:
     """Which study it is about; `named` is whether the user has named it."""
-    said = "" if named else ", the one written last"
-    running = "; it is running, this is its state so far" if view.running else ""
+    said = "" if named else ", the most recent one"
+    running = " is still running; this is its state so far" if view.running else ""
     tell(f"Study {view.spec.study!r}{said}{running}.")
 
 
@@ -78,8 +121,19 @@ def examples(*lines: str) -> str:
     return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
-def echo_json(content: Any) -> None:
-    """JSON on stdout; NaN has no place in JSON and is written as null."""
+JSON_SCHEMA = 1
+"""Version of what `--json` prints: docs/json.md. A name that changes or goes makes it larger."""
+
+
+def echo_json(content: Any, *, versioned: bool = True) -> None:
+    """JSON on stdout; NaN has no place in JSON and is written as null.
+
+    Args:
+        content: An object, or a list.
+        versioned: Whether an object says the version of its schema.
+    """
+    if versioned and isinstance(content, dict):
+        content = {"schema_version": JSON_SCHEMA, **content}
     click.echo(json.dumps(_finite(content), indent=2, ensure_ascii=False, default=str))
 
 

@@ -42,10 +42,11 @@ _EXIT_NOT_LEARNT = 1
 @set_option("Change the file: --set fixed.subsampling=1.")
 @json_option
 def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: Any) -> int:
-    """Trains the model of SPACE on a few utterances until every gloss of them is right.
+    """Train the model of SPACE on a few utterances until it gets every gloss right.
 
-    Without weight decay, augmentation and smoothing; a distillation without its teacher. A model
-    that cannot do this has a fault that no search mends. Exit code 0 where it can, else 1.
+    Weight decay, augmentation and smoothing are off, and a distillation has no teacher. A model
+    that cannot overfit five utterances has a bug that no search will fix. Exit code 0 if it can,
+    else 1.
     """
     from slr_tune.space import load_spec
 

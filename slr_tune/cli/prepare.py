@@ -29,7 +29,7 @@ _SHOWN_GLOSSES = 10
 )
 @click.argument("data")
 @click.option(
-    "--features", metavar="NAME", help="Folder in features/ to read. [default: the only one there]"
+    "--features", metavar="NAME", help="Folder inside features/ to read. [default: the only one]"
 )
 @click.option(
     "--subset",
@@ -41,18 +41,18 @@ _SHOWN_GLOSSES = 10
     "--exclude",
     multiple=True,
     metavar="ID",
-    help="Leave an utterance out, as data.exclude does; may be given again.",
+    help="Leave out an utterance, like data.exclude; repeat the option for several.",
 )
 @json_option
 def command(
     data: str, features: str | None, subset: str | None, exclude: tuple[str, ...], as_json: bool
 ) -> None:
-    """Packs DATA, checks every value of it, and says what it holds.
+    """Pack DATA, check every value in it, and print a summary.
 
     DATA is a search-space file, the word libras, or a folder laid out like PHOENIX-2014:
-    annotations/manual/{train,dev,test}.corpus.csv and features/NAME/{train,dev,test}/ID.npz; corpus
-    files of PHOENIX-2014-T are read too.
-    Runs prepare their data by themselves; this does it ahead of them, and shows what is wrong.
+    annotations/manual/{train,dev,test}.corpus.csv and features/NAME/{train,dev,test}/ID.npz. Corpus
+    files of PHOENIX-2014-T work too. Runs prepare their data themselves; use this command to do it
+    in advance and to see what is wrong with the data.
     """
     from slr_tune.study.folders import cache_root
     from trainables.data import prepare
@@ -136,8 +136,9 @@ def _print(dataset: Dataset) -> None:
         )
         for split in dataset.statistics
     ]
-    heads = numbers("sentences", "frames", "in a sentence", "glosses", "distinct", "unknown")
-    print_table(Table(texts("split") + heads, rows))
+    heads = texts("split", essential=True) + numbers("sentences", essential=True)
+    more = numbers("frames", "frames per sentence", "glosses", "distinct", "unknown")
+    print_table(Table(heads + more, rows))
     for split in dataset.statistics:
         if split.unknown:
             click.echo(_unknown(split))

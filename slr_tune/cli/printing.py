@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
     from slr_tune.report.page import Page, Table
 
 _WIDE = 1000
@@ -21,19 +19,25 @@ def print_page(page: Page, *, lead: str = "") -> None:
 
     click.echo(lead, nl=False)
     for item in render_terminal(page):
-        click.echo(item) if isinstance(item, str) else _print(item)
+        click.echo(item) if isinstance(item, str) else print_table(item)
 
 
-def print_table(table: Table, *, wrap: bool = True) -> None:
-    """Prints a table; `wrap` is whether cells are broken, not cut, on a narrow terminal."""
-    from slr_tune.report.page.terminal import rich_table
+def print_table(table: Table, *, wide: bool = False, more: str = "a wider terminal") -> None:
+    """Prints a table; on a narrow terminal, the columns that it has room for.
 
-    _print(rich_table(table, wrap=wrap))
-
-
-def _print(table: RichTable) -> None:
-    """Where stdout is a pipe or a file, wide enough to cut nothing."""
+    Args:
+        table: The table.
+        wide: Print every column; lines may be longer than the terminal is wide.
+        more: What prints the columns that were left out.
+    """
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDE
-    Console(width=width, highlight=False, soft_wrap=False).print(table)
+    from slr_tune.report.page.terminal import fit, rich_table
+
+    # A pipe or a file is wide enough for everything.
+    width = None if sys.stdout.isatty() and not wide else _WIDE
+    console = Console(width=width, highlight=False, soft_wrap=False)
+    fitting, dropped = fit(table, console.width)
+    console.print(rich_table(fitting))
+    if dropped:
+        click.echo(f"Not enough room for: {', '.join(dropped)}. To see them: {more}.")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import click
-
-from slr_tune.cli.options import command_named, echo_study, looks_only, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_study,
+    looks_only,
+    storage_option,
+    takes_study,
+    tell,
+)
 from slr_tune.cli.printing import print_page
 
 
 @command_named("report", "slr-tune report", "slr-tune report --study libras-distill")
-@click.option("--study", help="[default: the one written last]")
+@takes_study()
 @storage_option
 @looks_only
 def command(study: str | None, storage: str | None) -> None:
-    """Writes the report of a study: what won, how the search went, what to do next.
+    """Write an HTML report of a study: what won, how the search went, what to run next.
 
-    report.html (one file, opens from disk) and report.md go into the study's folder, the figures
-    as PNG and PDF into report/ there. A study that is running can be reported too.
+    report.html (a single file) and report.md are written to the study's folder, figures as PNG and
+    PDF to its report/ folder. The study may still be running.
     """
     from slr_tune.api.studies import load
 

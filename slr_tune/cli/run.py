@@ -31,41 +31,53 @@ if TYPE_CHECKING:
     "slr-tune run search_spaces/distill.yaml --study wider --from libras-distill",
 )
 @space_argument
-@click.option("--trials", type=int, help="Trials in the study at the end. [default: the file's]")
-@click.option("--max-epochs", type=int, help="Epochs of a trial. [default: the file's]")
-@click.option("--study", help="Name of the study. [default: the file's]")
+@click.option(
+    "--trials",
+    type=int,
+    help="Total number of trials to reach, earlier ones included. [default: from SPACE]",
+)
+@click.option("--max-epochs", type=int, help="Epochs of a full trial. [default: from SPACE]")
+@click.option("--study", help="Name of the study. [default: from SPACE]")
 @storage_option
-@click.option("--workers", type=int, help="Trials side by side. [default: the file's]")
-@click.option("--seed", type=int, help="Of the sampler and the runs. [default: the file's]")
-@set_option("Change the file: --set budget.trials=5 --set fixed.batch_size=8.")
-@click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
+@click.option(
+    "--workers", type=int, help="Trials that train at the same time. [default: from SPACE]"
+)
+@click.option(
+    "--seed", type=int, help="Random seed for the sampler and for training. [default: from SPACE]"
+)
+@set_option("Override a value of SPACE, such as --set budget.trials=5 or --set fixed.batch_size=8.")
+@click.option(
+    "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
+)
 @click.option(
     "--allow-weak-teacher",
     is_flag=True,
-    help="Go on although the teacher is worse than the baseline student.",
+    help="Continue even if the teacher is worse than the baseline student.",
 )
 @click.option(
     "--verify/--no-verify",
     default=True,
-    help="Whether to begin with the quick checks of slr-tune verify. [default: verify]",
+    help="Run the quick checks of slr-tune verify first. [default: verify]",
 )
-@click.option(
-    "--retry-failed", is_flag=True, help="Put the failed trials back into the queue first."
-)
+@click.option("--retry-failed", is_flag=True, help="Retry failed trials first.")
 @click.option(
     "--on-end",
     metavar="COMMAND|URL",
-    help="What to do at the end: 'notify-send {study} {best}', or an address that gets JSON. "
-    "Also {status} (done, stopped, failed), {trial}, {trials}, {metric}, {folder}, {error}.",
+    help="Command to run at the end, such as 'notify-send {study} {best}', or a URL to POST JSON "
+    "to. Also {status} (done, stopped, failed), {trial}, {trials}, {metric}, {folder}, {error}.",
 )
 @click.option(
     "--from",
     "history",
     multiple=True,
     metavar="RUNS",
-    help="Begin with what earlier runs found: a study, or any file that slr-tune import takes.",
+    help="Start from earlier results: a study, or any file that slr-tune import reads.",
 )
-@click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check SPACE and print the plan and its cost, without running anything.",
+)
 @json_option
 def command(
     space: Path,
@@ -85,12 +97,12 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Searches SPACE until its study has the trials asked for.
+    """Search SPACE until its study has the requested number of trials.
 
     SPACE is a YAML file, or the name of a shipped space (slr-tune init lists them).
 
-    Given again after a stop, a crash or a power cut, the same command goes on where it was.
-    Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
+    To resume after a stop, a crash or a power cut, run the same command again. Ctrl-C, SIGTERM and
+    SIGHUP save all finished work and stop; press Ctrl-C twice to stop at once.
     """
     from slr_tune.space import load_spec
 
@@ -208,7 +220,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
     from slr_tune.api.running import search
     from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.search.progress import Progress
-    from slr_tune.study.summary import summarise, summary_text
+    from slr_tune.study.summary import json_summary, summary_text
     from slr_tune.text import counted
 
     found, outcome = search(spec, options, Progress(), on_end=on_end)
@@ -222,7 +234,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         if failed:
             tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
     if as_json:
-        echo_json({**summarise(view), "started": outcome.started, "folder": str(view.folder)})
+        echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))

@@ -37,28 +37,30 @@ _NAMES: dict[Format, str] = {
 @click.argument("hyp", type=click.Path(path_type=Path))
 @click.argument("ref", type=click.Path(path_type=Path))
 @click.option(
-    "--phoenix", is_flag=True, help="Clean as the official evaluation of RWTH-PHOENIX-2014 does."
+    "--phoenix",
+    is_flag=True,
+    help="Clean the text as the official RWTH-PHOENIX-2014 evaluation does.",
 )
 @click.option(
     "--format",
     "form",
     metavar="FORMAT",
-    help="What the files are, where that is not clear: text, kaldi, trn, csv, json, ctm or stm; "
+    help="Format of the files, if it is ambiguous: text, kaldi, trn, csv, json, ctm or stm; "
     "of two formats as HYP,REF, such as ctm,stm.",
 )
-@click.option("--alignment", is_flag=True, help="Print every sentence under its reference.")
+@click.option("--alignment", is_flag=True, help="Print every sentence aligned with its reference.")
 @json_option
 def command(
     hyp: Path, ref: Path, phoenix: bool, form: str | None, alignment: bool, as_json: bool
 ) -> int:
-    """Scores the glosses in HYP against those in REF.
+    """Score the glosses in HYP against those in REF.
 
-    What a file holds tells its format: plain text (a sentence a line), trn (sentence and id in
-    brackets), Kaldi's (id and sentence), CSV and TSV, JSON, CTM, STM. Utterances with ids are
-    paired by them, in any order; one in which nothing was recognised counts as deletions.
+    The format is detected from the content: plain text (one sentence per line), trn (sentence and
+    id in brackets), Kaldi (id and sentence), CSV and TSV, JSON, CTM, STM. Utterances are paired by
+    id, in any order; an empty hypothesis counts as deletions.
 
-    Against STM or trn and with --phoenix the errors are counted as sclite counts them, else as few
-    as turn REF into HYP. The two seldom differ; where they do, both are said.
+    With --phoenix, and against STM or trn, errors are counted as sclite does; otherwise they are
+    the fewest edits that turn REF into HYP. The two rarely differ; if they do, both are printed.
     """
     from trainables.scoring.pairing import read_pairs
     from trainables.scoring.score import score

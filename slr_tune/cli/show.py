@@ -12,6 +12,7 @@ from slr_tune.cli.options import (
     json_option,
     looks_only,
     storage_option,
+    takes_study,
     tell,
 )
 from slr_tune.cli.printing import print_table
@@ -22,43 +23,51 @@ if TYPE_CHECKING:
 
 
 @command_named("show", "slr-tune show", "slr-tune show libras-distill --trial 7")
-@click.argument("study", required=False)
+@takes_study()
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="So many trials, the best first; --json has all.",
+    help="Number of trials to print, best first; --json prints all.",
 )
-@click.option("--trial", type=int, help="One trial, with its whole configuration and curve.")
+@click.option("--wide", is_flag=True, help="Print every column, however narrow the terminal is.")
+@click.option("--trial", type=int, help="Show one trial with its whole configuration and curve.")
 @storage_option
 @json_option
 @looks_only
 def command(
-    study: str | None, top: int, trial: int | None, storage: str | None, as_json: bool
+    study: str | None, top: int, wide: bool, trial: int | None, storage: str | None, as_json: bool
 ) -> None:
-    """Shows STUDY (the one written last if it is left out): its trials, the best first."""
+    """Show a study: its trials, best first."""
     from slr_tune.api.studies import load
 
     view = load(study, storage=storage).view
     if study is None:
-        tell(f"Study {view.spec.study!r}, the one written last.")
+        tell(f"Study {view.spec.study!r}, the most recent one.")
     if trial is not None:
         _show_trial(view, trial, as_json=as_json)
     else:
-        _show_study(view, top, as_json=as_json)
+        _show_study(view, top, wide=wide, as_json=as_json)
 
 
-def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
-    from slr_tune.report.page import Table, numbers
+def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None:
+    from slr_tune.report.page import Table, numbers, texts
     from slr_tune.study.budget_value import budget_text, budget_value
-    from slr_tune.study.summary import searched_values, short_names, summarise, summary_text
+    from slr_tune.study.summary import (
+        by_difference,
+        json_summary,
+        named_row,
+        searched_values,
+        short_names,
+        summary_text,
+    )
     from slr_tune.study.view import trial_row
 
     if as_json:
-        rows = [trial_row(trial) for trial in (*view.trials, *view.foreign)]
+        rows = [named_row(view, trial_row(trial)) for trial in (*view.trials, *view.foreign)]
         notes = {"notes": view.notes}
-        echo_json({**summarise(view), "running": view.running, **notes, "rows": rows})
+        echo_json({**json_summary(view), "running": view.running, **notes, "rows": rows})
         return
     click.echo(summary_text(view))
     more = budget_value(view)
@@ -69,7 +78,9 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
     sign = 1 if view.minimizes else -1
     best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
     rows = [trial_row(trial) for trial in (*best[:top], *view.foreign[:top])]
-    names = list(dict.fromkeys(name for row in rows for name in searched_values(view, row)))
+    names = by_difference(
+        view, dict.fromkeys(name for row in rows for name in searched_values(view, row))
+    )
     shown, metric = short_names(names), view.spec.objective.metric
     sourced = any(row["source"] for row in rows)
     cells = []
@@ -79,19 +90,23 @@ def _show_study(view: StudyView, top: int, *, as_json: bool) -> None:
             (
                 str(row["number"]),
                 metric_text(row["value"], metric),
-                str(row["epochs"]),
                 _ending(row),
-                *([row["source"] or "-"] if sourced else []),
+                str(row["epochs"]),
                 *(setting_cell(values.get(name)) for name in names),
+                *([row["source"] or "-"] if sourced else []),
             )
         )
-    columns = ["trial", "value", "epochs", "ended by", *(["from"] if sourced else [])]
-    heads = numbers(*columns, *shown.values())
-    print_table(Table(heads, cells), wrap=False)
+    heads = [
+        *numbers("trial", "value", essential=True),
+        *texts("ended by", essential=True),
+        *numbers("epochs", *shown.values()),
+        *texts(*(["from"] if sourced else [])),
+    ]
+    print_table(Table(heads, cells), wide=wide, more="--wide")
     if len(best) > top:
         click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
-    for key, texts in view.notes.items():
-        for text in texts:
+    for key, written in view.notes.items():
+        for text in written:
             click.echo(f"note{f' on trial {key}' if key else ''}: {text}")
 
 
@@ -105,9 +120,10 @@ def _ending(row: dict[str, Any]) -> str:
 def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
     import yaml
 
+    from slr_tune.study.summary import named_row
     from slr_tune.study.view import trial_row
 
-    row = trial_row(view.trial(number))
+    row = named_row(view, trial_row(view.trial(number)))
     folder = view.own_folder(number)
     curve = view.curve(number)
     if as_json:

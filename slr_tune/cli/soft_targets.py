@@ -24,22 +24,26 @@ _MIB = 2**20
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder for the files.",
+    help="Folder to write the files to.",
 )
 @click.option(
     "--temperature",
     type=click.FloatRange(min=0, min_open=True),
     default=4.0,
     show_default=True,
-    help="What the logits are divided by; a distillation from the files has to use the same.",
+    help="Temperature that divides the logits; the distillation must use the same one.",
 )
 @click.option(
-    "--split", type=click.Choice(["train", "dev", "test"]), default="train", show_default=True
+    "--split",
+    type=click.Choice(["train", "dev", "test"]),
+    default="train",
+    show_default=True,
+    help="Split to write.",
 )
 @click.option(
     "--top-k",
     type=click.IntRange(min=1),
-    help="Keep so many classes of each frame; the rest of the mass is shared evenly. "
+    help="Number of classes to keep per frame; the remaining probability is spread evenly. "
     "[default: all]",
 )
 @storage_option
@@ -53,10 +57,10 @@ def command(
     top_k: int | None,
     as_json: bool,
 ) -> int:
-    """Writes softmax(logits / T) of CHECKPOINT for every utterance of a split, in safetensors.
+    """Save softmax(logits / T) of CHECKPOINT for every utterance of a split, as safetensors.
 
-    A distillation reads the folder in place of the teacher: --teacher FOLDER with slr-tune train,
-    or teacher: {soft_targets: FOLDER} in a search space.
+    A distillation can use the folder instead of the teacher: --teacher FOLDER in slr-tune train, or
+    teacher: {soft_targets: FOLDER} in a search space.
     """
     from trainables.runs.optimisation import choose_device
     from trainables.teaching.soft_target_writer import write_soft_targets

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    storage_option,
+    takes_study,
+    tell,
+)
 
 
 @command_named("stop", "slr-tune stop libras-distill", "slr-tune stop libras-distill --trial 7")
-@click.argument("study", required=False)
-@click.option("--trial", type=click.IntRange(min=0), help="Only this trial; the search goes on.")
+@takes_study()
+@click.option(
+    "--trial", type=click.IntRange(min=0), help="Stop only this trial; the search continues."
+)
 @storage_option
 @json_option
 def command(study: str | None, trial: int | None, storage: str | None, as_json: bool) -> None:
-    """Asks the search of STUDY (the one written last if it is left out) to store and end.
+    """Stop a running search, from any terminal or machine.
 
-    It ends within seconds, as after a first Ctrl-C: trials that are not finished wait for the next
-    start. A trial that is stopped by itself has failed, ended by "aborted".
+    The search saves its work and ends within seconds, as after Ctrl-C: unfinished trials resume at
+    the next start. With --trial, that trial ends as failed ("aborted").
     """
     from slr_tune.errors import StudyError
     from slr_tune.study.editing import stop_trial
@@ -27,7 +36,7 @@ def command(study: str | None, trial: int | None, storage: str | None, as_json: 
     view = load_study(study, storage)
     name = view.spec.study
     if study is None:
-        tell(f"Study {name!r}, the one written last.")
+        tell(f"Study {name!r}, the most recent one.")
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         if trial is not None:
             stop_trial(database, view, trial)

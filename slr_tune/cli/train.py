@@ -30,30 +30,37 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="YAML file of the run's settings; data:, teacher: and seed: may stand beside them.",
+    help="YAML file with the run's settings; it may also hold data:, teacher: and seed:.",
 )
-@set_option("Change a setting: --set dropout=0.3 --set augmentation.noise=0.1.")
+@set_option("Override a setting, such as --set dropout=0.3 or --set augmentation.noise=0.1.")
 @click.option(
     "--data",
     metavar="NAME",
-    help="Data set, or its mapping as YAML. [default: the file's, or libras]",
+    help="Data set, or its mapping as YAML. [default: from the file, or libras]",
 )
 @click.option(
-    "--teacher", type=click.Path(path_type=Path), metavar="CKPT", help="Teacher of a distillation."
+    "--teacher",
+    type=click.Path(path_type=Path),
+    metavar="CKPT",
+    help="Teacher checkpoint for a distillation.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run. [default: one in the studies folder, named after the settings]",
+    help="Folder of the run. [default: one in the studies folder, named by the settings]",
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="CKPT",
-    help="Fine-tuning: start at epoch 0 from a checkpoint's weights, with its settings where none "
-    "are given and a fresh optimiser.",
+    help="Fine-tune: start at epoch 0 with the weights of a checkpoint and a new optimiser. "
+    "Settings that are not given are those of the checkpoint.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Random seed of the run. [default: from the file, or 0]",
+)
 @json_option
 def command(
     trainable: str,
@@ -66,9 +73,9 @@ def command(
     seed: int | None,
     as_json: bool,
 ) -> int:
-    """Trains a TEACHER, a STUDENT or a distillation, and says how well it recognises dev.
+    """Train one teacher, student or distillation, and print its dev WER.
 
-    Stopped by Ctrl-C or a crash, the same command goes on after the last finished epoch.
+    To resume after Ctrl-C or a crash, run the same command again.
     """
     from slr_tune.cli.main import EXIT_RUN_FAILED
     from slr_tune.cli.train_settings import read_train_settings

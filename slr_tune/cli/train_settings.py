@@ -77,7 +77,7 @@ def read_train_settings(
         ("seed",): ("--seed", seed),
         ("data",): ("--data", _parsed_data(data, problems)),
     }
-    root = apply_options(apply_overrides(root, overrides, problems), options)
+    root = apply_options(apply_overrides(root, overrides, problems, short_names=True), options)
     entries = {key: entry for key, entry in root.entries.items() if key not in _BESIDE}
     model = config_class(trainable)
     start = {} if resume is None else _settings_of(resume, model)

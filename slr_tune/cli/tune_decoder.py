@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @storage_option
 @json_option
 def command(chosen: ChosenCheckpoint, decoder: DecoderOptions, as_json: bool) -> int:
-    """Chooses the settings of the beam search for CHECKPOINT on dev. Nothing is trained."""
+    """Tune the beam search for CHECKPOINT on dev. Nothing is trained."""
     from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.tuning import tune
 

@@ -26,17 +26,17 @@ _EXIT_FAILED = 2
     "slr-tune verify search_spaces/phoenix/student.yaml --set data.root=~/phoenix-2014",
 )
 @space_argument
-@click.option("--quick", is_flag=True, help="Only what slr-tune run checks first.")
-@click.option("--study", help="Name of the study. [default: the file's]")
-@set_option("Change the file: --set fixed.batch_size=8.")
+@click.option("--quick", is_flag=True, help="Only the checks that slr-tune run does first.")
+@click.option("--study", help="Name of the study. [default: from SPACE]")
+@set_option("Override a value of SPACE, such as --set fixed.batch_size=8.")
 @storage_option
 @json_option
 def command(
     space: Path, study: str | None, overrides: tuple[str, ...], as_json: bool, **options: Any
 ) -> int:
-    """Checks SPACE: teacher, models, loss, data, memory, disk, database, and what it will cost.
+    """Check SPACE: teacher, models, loss, data, memory, disk, database, and what it will cost.
 
-    Exit code 0 where nothing failed, else 2.
+    Exit code 0 if no check failed, else 2.
     """
     from slr_tune.space import load_spec
 

@@ -167,8 +167,10 @@ def _blanks(scores: Scores, dev: Split) -> Diagnostic:
     frames, rate = len(best), float(np.mean(best == BLANK))
     words = sum(map(len, dev.references))
     bound = max(MOST_BLANK, 1 - 0.5 * words / frames)
-    found = f"{100 * rate:.1f} % of dev's frames are blank; one frame a gloss would be "
-    found += f"{100 * (1 - words / frames):.1f} %"
+    found = (
+        f"{100 * rate:.1f} % of dev frames are blank (a model that emits each gloss in a single "
+    )
+    found += f"frame would have {100 * (1 - words / frames):.1f} %)"
     return _judged(BLANKS, rate < bound, found, f"below {100 * bound:.1f} %", rate)
 
 
@@ -245,9 +247,8 @@ def _decoding(
     likelier = float(np.mean((signed > given + margin)[known])) if known.any() else 0.0
     glosses = [[data.vocabulary[index] for index in sequence] for sequence in hypotheses]
     wer = corpus_wer(*cleaned(glosses, data.dev.references, scoring)).wer_percent
-    found = f"{decoder} gives {ratio:.2f} words for each that was signed; in "
-    found += f"{100 * likelier:.0f} % of the utterances the model finds the signed glosses far "
-    found += "likelier than those it gives"
+    found = f"{decoder} outputs {ratio:.2f} words per reference word; it misses a much likelier "
+    found += f"reference in {100 * likelier:.0f} % of utterances"
     if abs(wer - recorded_wer) > MOST_WER_SHIFT:
         found += f"; the dev WER is {wer:.1f} here and was {recorded_wer:.1f} in training"
         return Diagnostic(DECODING, "bad", found, _DECODING_BOUND, 1.0)

@@ -330,12 +330,12 @@ class _Run:
 
 def _tell_recovery(recovery: Recovery, progress: Progress) -> None:
     parts = {
-        "taken up again": recovery.resumed,
-        "recorded as pruned": recovery.pruned,
-        "given up as killed": recovery.killed,
-        "paused at a rung": recovery.paused,
+        "Resuming {}": recovery.resumed,
+        "Recorded as pruned: {}": recovery.pruned,
+        "Given up after repeated crashes: {}": recovery.killed,
+        "Paused at a rung: {}": recovery.paused,
     }
-    for what, numbers in parts.items():
+    for text, numbers in parts.items():
         if numbers:
             plural = "s" if len(numbers) > 1 else ""
-            progress.message(f"Trial{plural} {', '.join(map(str, numbers))} {what}")
+            progress.message(text.format(f"trial{plural} {', '.join(map(str, numbers))}"))

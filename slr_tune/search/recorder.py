@@ -238,7 +238,7 @@ class Recorder:
         if charged and self.store.exhausted(live):
             self.store.finish(live, "killed", error=error)
             return
-        logger.warning("trial %d lost its worker and will be taken up again", number)
+        logger.warning("trial %d lost its worker and will be resumed", number)
         self.store.park(live, blameless=not charged)
         self._drained = False
         if not charged:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slr_tune.space.problems import ProblemList
+from slr_tune.space.short_names import full_path
 from slr_tune.space.yaml_reader import parse_value
 from slr_tune.space.yaml_tree import MappingEntry, Node, SourcePlace, key_text, kind_of
 
@@ -18,7 +19,9 @@ _ORDER = 1
 """Problems of overrides follow those of files."""
 
 
-def apply_overrides(root: Node, overrides: Iterable[str], problems: ProblemList) -> Node:
+def apply_overrides(
+    root: Node, overrides: Iterable[str], problems: ProblemList, *, short_names: bool = False
+) -> Node:
     """Puts `key=value` texts over a tree, later ones over earlier ones.
 
     A dotted key walks down the mappings of the file; what is missing on the way is made, and is
@@ -30,6 +33,7 @@ def apply_overrides(root: Node, overrides: Iterable[str], problems: ProblemList)
         overrides: Such as "budget.trials=5", "space.dropout.float=[0, 0.2]" or
             'baseline.weights."enc.0.drop"=0.1'.
         problems: Gets what is wrong.
+        short_names: Whether `lr` and the like stand for settings of a recogniser.
 
     Returns:
         The new tree.
@@ -43,11 +47,21 @@ def apply_overrides(root: Node, overrides: Iterable[str], problems: ProblemList)
                 hint += " A key with dots is written in quotes: --set 'a.\"b.c\".d=5'."
             problems.add(place, "", "must be key=value, with dots between keys", hint)
             continue
+        if short_names:
+            path = full_path(path, _keys_beside(root, path))
         value, found = parse_value(text, place)
         problems.extend(place, found)
         if value is not None:
             root = _put(root, path, value, problems, ())
     return root
+
+
+def _keys_beside(root: Node, path: list[str]) -> set[str]:
+    """The keys that are there where the last key of a path would be."""
+    node: Node | None = root
+    for key in path[:-1]:
+        node = None if node is None else node.child(key)
+    return set() if node is None else {key_text(key) for key in node.entries}
 
 
 def _parts(override: str) -> tuple[list[str], str | None]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field
 
-from slr_tune.errors import Problem, SpecError, nearest_or_all
+from slr_tune.errors import Problem, SpecError
 from slr_tune.space import sections, validation, value_sections
 from slr_tune.space.check_space import SpaceCheck, known_space
 from slr_tune.space.identity import SCHEMA
@@ -21,6 +21,7 @@ from slr_tune.space.parse_space import parse_space
 from slr_tune.space.problems import FileSection, ProblemList
 from slr_tune.space.script_section import check_placeholders
 from slr_tune.space.sections import Budget, ObjectiveSpec, Resources, TeacherSpec
+from slr_tune.space.short_names import section_hint, short_names_hold
 from slr_tune.space.space import Space
 from slr_tune.space.strategies import (
     DEFAULT,
@@ -218,7 +219,8 @@ def load_spec(
         ("resources", "workers"): ("--workers", workers),
         ("seed",): ("--seed", seed),
     }
-    root = apply_options(apply_overrides(root, overrides, problems), options)
+    root = apply_overrides(root, overrides, problems, short_names=short_names_hold(root))
+    root = apply_options(root, options)
     spec = _read_spec(FileSection(root, "", problems), path)
     if spec is None or problems:
         raise SpecError(problems.sorted())
@@ -261,8 +263,8 @@ def _check_names(root: FileSection) -> None:
     for key, entry in root.node.entries.items():
         name = key_text(key)
         if key not in SECTIONS:
-            hint = nearest_or_all(name, SECTIONS)
-            root.refuse("is no section of the file", hint, path=(name,), at=entry.place)
+            hint = section_hint(name, root.node, SECTIONS)
+            root.refuse("is not a section of the file", hint, path=(name,), at=entry.place)
         elif key in _MAPPINGS and not isinstance(entry.node.value, dict | None):
             root.refuse(f"must be a mapping, not {kind_of(entry.node)}", path=(name,))
 

@@ -41,6 +41,24 @@ def summarise(view: StudyView) -> dict[str, Any]:
     }
 
 
+def json_summary(view: StudyView) -> dict[str, Any]:
+    """`summarise` for a script: settings by the names of the space file."""
+    facts = summarise(view)
+    for name in ("best", "baseline"):
+        facts[name] = None if facts[name] is None else named_row(view, facts[name])
+    return facts
+
+
+def named_row(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's row with its settings by the names of the space file, not by the sampler's.
+
+    A simplex is alpha, beta and gamma there, not the two numbers that span it. The settings of a
+    foreign trial, which may be none of the space's, keep their names.
+    """
+    named = searched_values(view, row)
+    return {**row, "params": named or dict(row["params"])}
+
+
 def baseline_trial(view: StudyView) -> FrozenTrial | None:
     """The trial of the space's baseline, which is the first; None where the space has none."""
     first = view.trials[0] if view.trials and view.spec.baseline is not None else None
@@ -56,24 +74,25 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     if teacher_wer is not None:
         lines.append(_teacher_line(teacher_wer, facts))
     lines.append(
-        f"Cost: {facts['epochs']} epochs of {facts['epochs_unpruned']} without stopping, "
-        f"{duration(facts['seconds'])} of training."
+        f"Trained {facts['epochs']} epochs in {duration(facts['seconds'])}; without early stopping "
+        f"it would have been {facts['epochs_unpruned']}."
     )
     if facts["best"] is not None:
         lines.append(
-            "The best of a search is chosen by its own figure, with one seed, so it flatters. "
-            "Retrain it with fresh seeds before you quote it."
+            f"Optimistic: one seed, picked as the best of {facts['trials']} trials. For an "
+            f"unbiased figure: {command_line('confirm', options={'--study': view.spec.study})}"
         )
         lines.append(f"Configuration: {command_line('best', view.spec.study)}")
     return "\n".join(lines)
 
 
 def _teacher_line(wer: float, facts: Mapping[str, Any]) -> str:
-    """The teacher's figure, and the student's as a multiple of it: what distillation aims at."""
+    """The teacher's WER, and how much lower the student's is."""
     if facts["metric"] != "val/wer" or facts["best"] is None or wer == 0:
         return f"Teacher: {wer:.2f} on dev."
-    share = facts["best"]["value"] / wer
-    return f"Teacher: {wer:.2f} on dev; the best trial has {share:.2f} times that."
+    change = 100 * (1 - facts["best"]["value"] / wer)
+    compared = f"{abs(change):.0f} % {'lower' if change >= 0 else 'higher'}"
+    return f"Teacher: {wer:.2f} WER on dev; best trial: {facts['best']['value']:.2f} ({compared})."
 
 
 def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
@@ -135,6 +154,30 @@ def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:
         return {}  # another tool's parameters may be none of the space's
     values = flat(view.spec.space.decode(row["params"]))
     return {name: value for name, value in values.items() if not isinstance(value, list)}
+
+
+def by_difference(view: StudyView, names: Iterable[str]) -> list[str]:
+    """Names of searched values, those first in which best trial and baseline differ most.
+
+    Args:
+        view: The study.
+        names: Dotted names, as of `searched_values`; the order of what differs equally is kept.
+    """
+    best, baseline = view.best(), baseline_trial(view)
+    if best is None or baseline is None or best.number == baseline.number:
+        return list(names)
+    won, given = (searched_values(view, trial_row(trial)) for trial in (best, baseline))
+    return sorted(names, key=lambda name: -_difference(won.get(name), given.get(name)))
+
+
+def _difference(one: Any, other: Any) -> float:
+    """Between 0, equal, and 1; for numbers, their distance relative to their size."""
+    if one == other:
+        return 0.0
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (one, other))
+    if not numeric:
+        return 1.0
+    return float(abs(one - other) / (abs(one) + abs(other)))
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:

@@ -79,9 +79,10 @@ def try_command(text: str) -> StudySpec | None:
             teacher=given["teacher"],
             seed=given["seed"],
         )
-    if name in _OF_SPACES and given.get("space") is not None:
+    space = given.get("space") or given.get("subject")  # of ablate, it may be a study
+    if name in _OF_SPACES and space is not None and str(space).endswith(".yaml"):
         limits = {
             key: given[key] for key in ("study", "trials", "max_epochs", "seed") if key in given
         }
-        return load_spec(ROOT / given["space"], overrides=overrides, **limits)
+        return load_spec(ROOT / space, overrides=overrides, **limits)
     return None

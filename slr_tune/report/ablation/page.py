@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ from slr_tune.ablation.result import (
 )
 from slr_tune.report.ablation import figures, sentences, tables, training_figures
 from slr_tune.report.ablation.curves import BLANKS, TEMPERATURE, bands, measure_column, merged
+from slr_tune.report.ablation.first_screen import answers
 from slr_tune.report.ablation.print_figure import NAME, print_differences
 from slr_tune.report.page import (
     HTML,
@@ -60,12 +62,25 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
 def ablation_page(result: AblationResult) -> Page:
     """The whole report."""
     seeds, scored = counted(len(result.seeds), "seed"), sentences.scored_on(result.main)
+    compared = bool(sentences.compared(result.main))
     return Page(
         title=result.title,
         subtitle=f"Study {result.study}; {seeds}; {scored}",
         verdict=result.verdict,
-        parts=[*_found(result), *_made(result), *_for_latex(result), *_for_terminal(result)],
+        parts=[
+            *_found(result),
+            *map(_folded, _made(result)),
+            *_for_latex(result),
+            *_for_terminal(result),
+        ],
+        answers=answers(result),
+        chart=figures.difference_figure(result.main) if compared else None,
     )
+
+
+def _folded(part: Part) -> Part:
+    """How it came about opens on a click; Markdown has no clicks and no part changes there."""
+    return replace(part, folded=bool(part.title))
 
 
 def _found(result: AblationResult) -> Iterator[Part]:
@@ -129,10 +144,11 @@ def _compared(table: ResultTable, result: AblationResult, *, picture: bool = Fal
         picture: Whether the figure is a file beside the report too.
     """
     drawn = [figures.difference_figure(table)] if sentences.compared(table) else []
+    shown = [] if table is result.main else drawn  # the main figure is on the first screen
     marked = tables.comparison_table(table, result.seeds, marked=True)
     lines = [f"![Differences with 95 % intervals]({NAME}.png)"] if picture and drawn else []
     bare = tables.comparison_table(table, result.seeds)
-    return [Part("", [marked, *drawn], formats=HTML), Part("", [bare, *lines], formats=MARKDOWN)]
+    return [Part("", [marked, *shown], formats=HTML), Part("", [bare, *lines], formats=MARKDOWN)]
 
 
 def _crossed(table: ResultTable, result: AblationResult) -> list[Block]:

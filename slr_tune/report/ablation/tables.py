@@ -50,7 +50,13 @@ def printed_table(table: ResultTable) -> Table:
     """The same for a terminal: all seeds in one column, a WER's differences to two decimals."""
     means = any(row.per_seed for row in table.rows)
     runs = [f"{table.measure}, each seed", "mean"] * means
-    heads = numbers(*runs, "difference", _interval_heading(table), _p_heading(table))
+    heads = [
+        *texts("arm", essential=True),
+        *numbers(*runs),
+        *numbers("difference", essential=True),
+        *numbers(_interval_heading(table), _p_heading(table)),
+        *texts("verdict", essential=True),
+    ]
     rows = []
     for row in table.rows:
         each = " ".join(_run_text(row, place, table) for place in range(len(row.per_seed)))
@@ -66,7 +72,7 @@ def printed_table(table: ResultTable) -> Table:
                 "baseline" if row.difference is None else sentences.outcome_text(row, table),
             )
         )
-    return Table([*texts("arm"), *heads, *texts("verdict")], rows)
+    return Table(heads, rows)
 
 
 def exact_difference(value: float | None, table: ResultTable) -> str:

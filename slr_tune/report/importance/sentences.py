@@ -85,7 +85,7 @@ def notes(found: StudyImportance) -> list[str]:
     unstable = [bar.name for bar in main.units if bar.unstable]
     if unstable:
         said.append(
-            f"Order unstable: {', '.join(unstable)} change places when trials are drawn anew."
+            f"The ranking of {', '.join(unstable)} changes under resampling; do not rely on it."
         )
     return said
 
@@ -141,7 +141,11 @@ def share_table(found: StudyImportance) -> Table:
     """The bars as numbers."""
     model = found.main.evaluator == DEFAULT
     unit = "points" if in_percent(found.metric) else "size"
-    columns = [*texts("parameter"), *numbers("share, %", "90 % band")]
+    columns = [
+        *texts("parameter", essential=True),
+        *numbers("share, %", essential=True),
+        *numbers("90 % band"),
+    ]
     if model:
         columns += numbers(unit, "90 % band of it", "first rung, %", "range covered, %")
     columns += [*numbers("trials"), *texts("what is seen" if model else "order")]
@@ -154,8 +158,8 @@ def share_table(found: StudyImportance) -> Table:
         said = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
         rows.append((*cells, str(bar.trials), said))
     caption = (
-        f"{found.evaluator} at epoch {found.main.epoch}. Units sum to 100 %; parts (-) are on the "
-        "same scale and do not sum to their unit."
+        f"{found.evaluator} at epoch {found.main.epoch}. Parameters and groups add up to 100 %. "
+        "Indented rows (-) are members of a group; they do not add up to it."
     )
     if model:
         caption += (
@@ -208,8 +212,8 @@ def effect_table(found: StudyImportance) -> Table:
     return Table(
         texts("parameter") + numbers(effect, "90 % band", "best at"),
         rows,
-        "Largest minus smallest expected value over the parameter's range, all else averaged over "
-        "the space that was searched.",
+        "Predicted best-to-worst change when only this parameter varies, averaged over all other "
+        "parameters.",
     )
 
 
@@ -218,7 +222,7 @@ def local_table(found: StudyImportance) -> Table:
     arounds = list(dict.fromkeys((one.around, one.trial) for one in found.local))
     names = list(dict.fromkeys(one.name for one in found.local))
     by_place = {(one.around, one.name): one for one in found.local}
-    columns: list[TableColumn] = texts("parameter")
+    columns: list[TableColumn] = texts("parameter", essential=True)
     for around, trial in arounds:
         title = f"{around} (trial {trial})"
         columns += numbers(f"{title}: to gain", "best at", "to lose")
@@ -257,15 +261,15 @@ def pair_table(found: StudyImportance) -> Table:
             f"{100 * pair.share:.0f}",
             f"{100 * pair.low:.0f} to {100 * pair.high:.0f}",
             metric_text(pair.points, found.metric),
-            "act together" if pair.named else "not shown",
+            "interact" if pair.named else "no clear interaction",
         )
         for pair in found.pairs
     ]
     return Table(
         texts("pair") + numbers("share, %", "90 % band", unit) + texts(""),
         rows,
-        "What two parameters do together that neither does alone, as a share of all variance; the "
-        "six largest pairs.",
+        "The six largest interactions: what two parameters do together beyond what each does "
+        "alone, as a share of the whole variance.",
     )
 
 
@@ -276,15 +280,16 @@ def interaction_text(found: StudyImportance) -> str:
     pair = found.pairs[0]
     unit = " points" if in_percent(found.metric) else ""
     measured = (
-        f"{100 * pair.share:.0f} % [{100 * pair.low:.0f}, {100 * pair.high:.0f}] of the variance "
-        f"is neither's alone, {metric_text(pair.points, found.metric)}{unit} (standard deviation)."
+        f"their interaction explains {100 * pair.share:.0f} % [{100 * pair.low:.0f}, "
+        f"{100 * pair.high:.0f}] of the variance, {metric_text(pair.points, found.metric)}{unit} "
+        "(standard deviation)."
     )
     if not pair.named:
         return (
-            "No two parameters are shown to act together. The strongest pair is "
+            "No interaction between two parameters was found. The strongest pair is "
             f"{pair.one} and {pair.other}: {measured}"
         )
-    return f"The pair that matters most together is {pair.one} and {pair.other}: {measured}"
+    return f"The strongest interaction is between {pair.one} and {pair.other}: {measured}"
 
 
 def shown_pairs(found: StudyImportance) -> list[Pair]:

@@ -24,21 +24,23 @@ class TableColumn:
         heading: Its heading, with the unit where there is one.
         numeric: Whether it holds numbers, which are set to the right.
         secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
+        essential: Whether a narrow terminal keeps it whole, and drops other columns for it.
     """
 
     heading: str
     numeric: bool = False
     secondary: bool = False
+    essential: bool = False
 
 
-def texts(*headings: str) -> list[TableColumn]:
+def texts(*headings: str, essential: bool = False) -> list[TableColumn]:
     """Columns of text."""
-    return [TableColumn(heading) for heading in headings]
+    return [TableColumn(heading, essential=essential) for heading in headings]
 
 
-def numbers(*headings: str, secondary: bool = False) -> list[TableColumn]:
+def numbers(*headings: str, secondary: bool = False, essential: bool = False) -> list[TableColumn]:
     """Columns of numbers."""
-    return [TableColumn(heading, True, secondary) for heading in headings]
+    return [TableColumn(heading, True, secondary, essential) for heading in headings]
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,23 @@ Block: TypeAlias = str | Bullets | Code | Figure | Panels | Table | Part
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer on a page's first screen.
+
+    Attributes:
+        question: What a reader asks, such as "Is it real?".
+        text: The answer, one or two sentences.
+        value: The figure that it is about, shown large; may be empty.
+        command: What to type, with a button that copies it; may be empty.
+    """
+
+    question: str
+    text: str
+    value: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """All that a command has to say.
 
@@ -181,12 +200,18 @@ class Page:
         subtitle: One line below it: which study, what data.
         verdict: The one sentence a reader came for.
         parts: In order.
+        answers: What stands on the first screen below the verdict.
+        chart: The one figure beside the answers.
+        lead: The verdict as the first screen has it, where the answers say the rest; else empty.
     """
 
     title: str
     subtitle: str
     verdict: str
     parts: Sequence[Part]
+    answers: Sequence[Answer] = ()
+    chart: Figure | None = None
+    lead: str = ""
 
     def parts_in(self, form: str) -> list[Part]:
         """The parts that a format has."""

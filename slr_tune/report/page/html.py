@@ -37,13 +37,17 @@ def render_html(page: Page) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_read("page.html"))
     parts = [(part, blocks_html(part)) for part in page.parts_in("html")]
-    has_figures = any("<figure" in body for _, body in parts)
-    scripts = [_plotly(), _read("page.js")] if has_figures else []
+    chart = Markup("") if page.chart is None else _figure(page.chart)
+    has_figures = bool(chart) or any("<figure" in body for _, body in parts)
+    scripts = [_read("reader.js")]
+    scripts += [_plotly(), _read("page.js")] if has_figures else []
     return template.render(
         title=typeset(page.title),
         subtitle=typeset(page.subtitle),
-        verdict=typeset(page.verdict),
-        parts=parts,
+        verdict=typeset(page.lead or page.verdict),
+        parts=[(part, body, part.anchor or f"part-{n}") for n, (part, body) in enumerate(parts)],
+        answers=[(a, typeset(a.text), _command(a.command)) for a in page.answers],
+        chart=chart,
         style=Markup(_read("page.css")),
         policy=_policy(scripts),
         scripts=[Markup(script) for script in scripts],
@@ -92,8 +96,16 @@ def block_html(block: Block) -> Markup:
 
 def _item(item: tuple[str, str]) -> Markup:
     text, command = item
-    typed = Markup("<br><code>{}</code>").format(command) if command else Markup("")
-    return Markup("<li>{}{}</li>").format(typeset(text), typed)
+    return Markup("<li>{}{}</li>").format(typeset(text), _command(command))
+
+
+def _command(command: str) -> Markup:
+    """A command that scrolls where it is too long, with a button that copies it."""
+    if not command:
+        return Markup("")
+    return Markup(
+        '<div class="command"><code tabindex="0">{}</code><button type="button">Copy</button></div>'
+    ).format(command)
 
 
 def _figure(figure: Figure) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from slr_tune.report.page import Block, Bullets, Code, Page, Part, Table
+from slr_tune.report.page import Answer, Block, Bullets, Code, Page, Part, Table
 
 HEAD = ("title", "subtitle")
 
@@ -19,8 +19,16 @@ def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
     lines = [f"# {page.title}"] if "title" in head else []
     lines += [page.subtitle] if "subtitle" in head else []
     lines += [f"**{page.verdict}**"] if page.verdict else []
+    if page.answers:
+        lines.append("\n".join(map(_answer, page.answers)))
     parts = [_part(part, "##") for part in page.parts_in("markdown")]
     return "\n\n".join([*lines, *filter(None, parts)]).rstrip() + "\n"
+
+
+def _answer(answer: Answer) -> str:
+    said = " ".join(filter(None, (answer.value, answer.text)))
+    typed = f"\n\n      {answer.command}\n" if answer.command else ""
+    return f"- {answer.question} {said}{typed}"
 
 
 def _part(part: Part, mark: str) -> str:

@@ -23,6 +23,10 @@
       legend: {orientation: "h", y: -0.2},
       xaxis: {}, yaxis: {}
     }, painted(layout));
+    if (window.innerWidth < 600) {
+      result.font = Object.assign({}, result.font, {size: 11});
+      result.margin = Object.assign({}, result.margin, {l: 45, r: 5, t: 10, b: 35});
+    }
     for (const key of Object.keys(result)) {
       if (/^[xy]axis\d*$/.test(key)) {
         result[key] = Object.assign({

@@ -176,7 +176,7 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
             f"[{least:.0f}, {most:.0f}] (each audited trial stands for all that were as likely to "
             f"be audited); stopping at random would stop {100 * found.stopped:.0f} %."
         )
-    few = "So few settle little; the interval says how little."
+    few = "Too few audited trials to conclude anything."
     return [text, few] if count < 20 else [text]
 
 

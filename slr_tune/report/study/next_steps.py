@@ -113,7 +113,10 @@ def _confirm(study: StudyData) -> list[Advice]:
         return []  # confirm takes no trial that was stopped
     if best.number in {row.trial for row in study.confirmed}:
         return []
-    text = "Retrain the best on fresh seeds before you quote its figure: it was chosen by it."
+    text = (
+        f"Retrain the winner with new seeds before you quote {study.said(best.value)}: it was "
+        "selected on that very number."
+    )
     return [Advice("confirm", text, _command(study, "confirm"))]
 
 
@@ -202,7 +205,7 @@ def _ablate(study: StudyData) -> list[Advice]:
     if found is None or found.main.named is None or study.best is None or study.view.running:
         return []
     name = found.main.named
-    text = f"Whether {name} makes the difference, or the seed, an ablation tells."
+    text = f"Run an ablation to see whether {name} really matters or it is seed noise."
     return [Advice("ablate", text, _command(study, "ablate", {"--factor": name}))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slr_tune.ablation.winners_curse import curse_line
-from slr_tune.report.page import WRITTEN, Bullets, Part, Table, numbers, texts
+from slr_tune.report.page import TERMINAL, WRITTEN, Bullets, Part, Table, numbers, texts
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line
@@ -18,8 +18,8 @@ from trainables.registry import run_title
 _MOST_TRIALS = 100
 
 
-def verdict(study: StudyData) -> str:
-    """The one sentence a reader came for."""
+def verdict(study: StudyData, *, whole: bool = True) -> str:
+    """The one sentence a reader came for; `whole` adds what its figure is worth."""
     best = study.best
     if best is None or best.value is None:
         return _nothing_yet(study)
@@ -36,7 +36,7 @@ def verdict(study: StudyData) -> str:
     if gain is not None and study.baseline is not None:
         claim += f", {study.said(gain)}{unit} better than the baseline's "
         claim += study.said(study.baseline.value)
-    return f"{claim}. {_confirmation(study)}"
+    return f"{claim}. {_confirmation(study)}" if whole else f"{claim}."
 
 
 def subtitle(study: StudyData) -> str:
@@ -63,8 +63,11 @@ def overview_parts(study: StudyData) -> list[Part]:
         ]
         found.append(Part("Notes", [Bullets(notes)]))
     if steps := next_steps(study):
-        lines = Bullets([(step.text, step.command) for step in steps])
-        found.append(Part("What to do next", [lines]))
+        # The first step stands among the answers of the first screen, and on a terminal here.
+        for form, kept in ((TERMINAL, steps), (WRITTEN, steps[1:])):
+            lines = Bullets([(step.text, step.command) for step in kept])
+            title = "What to do next" if form == TERMINAL else "What else to do"
+            found += [Part(title, [lines], formats=form)] if kept else []
     return found
 
 
@@ -117,12 +120,12 @@ def _confirmation(study: StudyData) -> str:
     row = confirmed_best(study)
     if row is None:
         return (
-            "This figure flatters: it is one seed's, and the best of many by luck as well as by "
-            "merit. slr-tune confirm gives the honest one."
+            f"Optimistic: one seed, picked as the best of {len(study.trials)}. "
+            "Run slr-tune confirm for an unbiased figure."
         )
     count = len(row.wer["dev"])
     it = "it" if study.metric in ("val/wer", row.measure) else "its dev WER"
-    text = f"On {count} fresh seed{'s' * (count > 1)} {it} came to {row.mean_text('dev')}"
+    text = f"On {count} new seed{'s' * (count > 1)} {it} came to {row.mean_text('dev')}"
     baseline = study.confirmed[0]
     if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return f"{text}."
@@ -135,8 +138,8 @@ def _confirmed_part(study: StudyData) -> Part:
         (row.name, str(row.trial), row.said(row.claimed), *(_seeds(row, split) for split in splits))
         for row in study.confirmed
     ]
-    fresh = [f"{split}, fresh seeds" for split in splits]
-    columns = texts("configuration") + numbers("trial", "the search said", *fresh)
+    fresh = [f"{split}, new seeds" for split in splits]
+    columns = texts("configuration") + numbers("trial", "in the search", *fresh)
     measure = study.confirmed[0].measure
     unit = "WER in percent" if measure == "WER" else measure
     caption = f"{unit}: mean ± standard deviation, in brackets each seed."
@@ -145,7 +148,7 @@ def _confirmed_part(study: StudyData) -> Part:
         # The search did not choose the baseline.
         text = [curse_line(best)] if best.name != "baseline" else []
         text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
-    return Part("On fresh seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
+    return Part("On new seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 
 def _seeds(row: ConfirmedTrial, split: str) -> str:
@@ -166,12 +169,17 @@ def _best_part(study: StudyData, best: TrialData) -> Part:
         *zip(names, *settings, strict=True),
     ]
     columns = texts("setting") + numbers(*(name for name, _ in pairs))
-    caption = f"{command_line('best', study.view.spec.study)} prints the whole configuration."
-    table = Table(columns, rows, caption, frozenset({0}))
+    caption = (
+        "Bold: different from the baseline. The whole configuration: "
+        f"{command_line('best', study.view.spec.study)}"
+    )
+    differing = {place for place, row in enumerate(rows) if place > 2 and len(set(row[1:])) > 1}
+    table = Table(columns, rows, caption, frozenset({0, *differing}))
     return Part("The best configuration", [table], formats=WRITTEN)
 
 
 def _with_unit(study: StudyData, value: float) -> str:
+    """A value with the name of its metric: "dev WER 10.23 %"."""
     name = metric_title(study.metric)
     if in_percent(study.metric):
         return f"{name.removesuffix(', %')} {points(value)} %"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from slr_tune.report.importance import sentences
 from slr_tune.report.importance.page import illustrated_parts
-from slr_tune.report.page import MARKDOWN, Block, Bullets, Page, Part
+from slr_tune.report.page import HTML, MARKDOWN, Block, Bullets, Page, Part
 from slr_tune.report.page.files import write_page
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.budget import budget_part
 from slr_tune.report.study.cost import cost_part
+from slr_tune.report.study.first_screen import answers
 from slr_tune.report.study.history import curves_part, history_part
 from slr_tune.report.study.overview import overview_parts, subtitle, trials_part, verdict
 from slr_tune.report.study.parameters import parallel_part, slices_part
@@ -24,6 +25,11 @@ from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.study.temperature import temperature_part
 from slr_tune.report.study.troubles import failures_part, flags_part
 
+_OPEN = {
+    "On new seeds", "The best configuration", "Notes", "What to do next", "What else to do",
+    "Learning curves", "Which parameters matter", "Failures",
+}  # fmt: skip
+"""Parts of the page that need no click."""
 _OPENED = {"Which parameters matter", "Importance over the rungs"}
 
 
@@ -39,9 +45,11 @@ def write_report(study: StudyData, page: Page) -> list[Path]:
 
 def study_page(study: StudyData) -> Page:
     """Every part that the study has something for."""
+    history = history_part(study)
     parts = [
         *overview_parts(study),
-        history_part(study),
+        None if history is None else history_notes(history),
+        None if history is None else replace(history, formats=MARKDOWN),
         budget_part(study),
         curves_part(study),
         parallel_part(study),
@@ -62,8 +70,21 @@ def study_page(study: StudyData) -> Page:
         title=f"{study.view.spec.study}: report of the search",
         subtitle=subtitle(study),
         verdict=verdict(study),
-        parts=[part for part in parts if part],
+        parts=[_folded(part) for part in parts if part],
+        answers=answers(study),
+        lead=verdict(study, whole=False),
+        chart=None if history is None else history.figures[0],
     )
+
+
+def history_notes(history: Part) -> Part:
+    """What is said beside the figure of the first screen."""
+    return replace(history, blocks=history.text, folded=True, formats=HTML)
+
+
+def _folded(part: Part) -> Part:
+    """The long parts open on a click; what a reader looks for first does not."""
+    return part if part.title in _OPEN else replace(part, folded=True)
 
 
 def importance_parts(study: StudyData) -> list[Part]:

@@ -108,6 +108,6 @@ def _table(found: Patience) -> Table:
     return Table(
         numbers("patience", "mean epochs", "mean dev WER, %", "lost, points", "epochs saved, %"),
         rows,
-        "Patiences that end no trial elsewhere than the one before are left out.",
+        "Values that would not change any trial are omitted.",
         emphasis,
     )

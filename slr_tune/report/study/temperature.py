@@ -24,8 +24,8 @@ def temperature_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_LINES)
     leaders = [trial for trial in study.leaders if trial.number in curves]
     text = (
-        f"The softening that each trial was taught with; blue are the best {len(leaders)}. It "
-        "counts for nothing where the weight of the soft targets is 0."
+        f"Distillation temperature per epoch; the {len(leaders)} best trials are blue. It has no "
+        "effect where alpha, the weight of the soft targets, is 0."
     )
     note, figure = thinning_note(drawn, able), _figure(study, drawn, curves)
     return Part("Temperature over the epochs", [text, note, figure], formats=HTML)

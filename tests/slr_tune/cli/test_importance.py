@@ -24,7 +24,7 @@ def test_prints_the_table_and_writes_page_and_figures(
     """All that a paper needs: what matters, how sure that is, and the figures."""
     generate_study(150, curves=False)
     code, out, told = call("importance")
-    assert code == 0 and "'generated', the one written last" in told
+    assert code == 0 and "'generated', the most recent one" in told
     assert "learning_rate matters most" in out and "90 % band" in out
     assert "Gaussian process at epoch 24" in out and "no effect seen" in out
     assert "to gain" in out and "baseline (trial 0)" in out and "the six largest pairs" in out

@@ -66,7 +66,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert states[TrialState.RUNNING] == 0 and states[TrialState.WAITING] >= 1
     assert not any(driver.alive for driver in drivers(open_storage().engine))
     code, output = Command("run", space).end()
-    assert code == 0 and "taken up again" in output, output
+    assert code == 0 and "Resuming trial" in output, output
     check_trials(load_study("toy").trials)
     assert max(Counter(journal.read_text().splitlines()).values()) <= 2
 

@@ -55,7 +55,7 @@ def test_server_that_dies_under_a_search(tmp_path: Path, postgresql_server: Serv
     assert code == 1 and "Start the database" in output, output
     assert "Traceback" not in output, output
     code, output = Command("run", space).end()
-    assert code == 0 and "taken up again" in output, output
+    assert code == 0 and "Resuming trial" in output, output
     trials = load_study("toy").trials
     assert len(trials) == 5
     check_trials(trials)

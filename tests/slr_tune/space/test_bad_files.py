@@ -43,7 +43,8 @@ MISTAKES = [
     (
         "budget: {trials: 24,",
         "bugdet: {trials: 24,",
-        "1:1: budget: is missing\n6:1: bugdet: is no section of the file\n  Did you mean budget?",
+        "1:1: budget: is missing\n"
+        "6:1: bugdet: is not a section of the file\n  Did you mean budget?",
     ),
     (
         "trainable: distill",

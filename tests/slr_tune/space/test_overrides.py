@@ -74,7 +74,7 @@ def test_the_file_is_not_changed(write: WriteFile) -> None:
         ("budget.trials=[", ": not YAML: while parsing a flow node"),
         ("budget.trials={a: 1, a: 2}", ": a: given a second time"),
         ("budget.trials=many", ': budget.trials: must be a whole number, not "many"'),
-        ("bugdet.trials=5", ": bugdet: is no section of the file\n  Did you mean budget?"),
+        ("bugdet.trials=5", ": bugdet: is not a section of the file\n  Did you mean budget?"),
         ("budget.trails=5", ": budget.trails: is not known\n  Did you mean trials?"),
         ("fixed.batchsize=8", ": fixed.batchsize: is not a setting of DistillConfig\n  Did you"),
         ("space.drpout.float=[0, 1]", ": space.drpout: is not a setting of DistillConfig\n  Did"),

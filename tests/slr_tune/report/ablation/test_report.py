@@ -31,7 +31,7 @@ from slr_tune.report.ablation.page import COST
 from slr_tune.report.page import MARKDOWN, Block, Bullets, Code, Page, Part, Table, numbers, texts
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.markdown import render_markdown
-from slr_tune.report.page.terminal import render_terminal
+from slr_tune.report.page.terminal import render_terminal, rich_table
 
 SCREENS = [(1280, 800), (390, 844)]
 MAKERS = [example_result, retuned_result, factorial_result, path_result]
@@ -68,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(("width", "height"), SCREENS)
-def test_first_screen_has_the_verdict_and_the_table(
+def test_first_screen_has_the_verdict_the_answers_and_the_chart(
     browser: Browser, folder: Path, width: int, height: int, dark: bool
 ) -> None:
     """Who opens it from disk, on a desk or a phone, reads the answer without touching anything."""
@@ -79,10 +79,9 @@ def test_first_screen_has_the_verdict_and_the_table(
     assert verdict.top > 0
     assert verdict.bottom < height / 3
     assert verdict.right <= width
-    assert page.box("table").bottom < height
+    assert page.box(".first dl").bottom < height
+    assert page.box(".first figure").bottom < height
     assert page.sideways == 0
-    if width > 1000:
-        assert page.box("figure").bottom < height  # the plot of differences too
     assert page.evaluate("return document.querySelector('.verdict').innerText") == (
         example_result().verdict.replace("->", "\u2192")
     )
@@ -99,8 +98,9 @@ def test_every_kind_of_report_draws_all_its_figures(
     assert page.outside_requests == []
     assert page.box(".verdict").bottom < 844
     assert page.sideways == 0
-    drawn = "return document.querySelectorAll('section figure .main-svg').length > 0 && " \
-            "[...document.querySelectorAll('section > figure, section > div > figure')]" \
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    drawn = "return document.querySelectorAll('figure .main-svg').length > 0 && " \
+            "[...document.querySelectorAll('figure')]" \
             ".every(f => f.querySelector('.main-svg'))"  # fmt: skip
     assert page.evaluate(drawn)
 
@@ -198,7 +198,7 @@ def test_only_the_cost_depends_on_the_receipt(tmp_path: Path) -> None:
     for name, one in (("a", made), ("b", dataclasses.replace(made, receipt=receipt))):
         write_report(one, tmp_path / name)
         pages.append((tmp_path / name / "report.html").read_text())
-    cut = [re.sub(rf'<section id="{COST}">.*?</section>', "", page, flags=re.S) for page in pages]
+    cut = [re.sub(rf'<details id="{COST}">.*?</main>', "", page, flags=re.S) for page in pages]
     assert pages[0] != pages[1]
     assert cut[0] == cut[1]
     assert len(cut[0]) < len(pages[0])
@@ -258,7 +258,9 @@ def test_one_part_more_is_found_in_every_format() -> None:
     more = dataclasses.replace(page, parts=parts)
     html, markdown, terminal = render_html(more), render_markdown(more), on_terminal(more)
     said = ("A paragraph told.", "one line told", "slr-tune told", "somebody told", "Who was told.")
-    for text in (title, *said):
+    assert html.count(title) == 2  # the contents have it too
+    assert markdown.count(title) == terminal.count(title) == 1
+    for text in said:
         assert html.count(text) == markdown.count(text) == terminal.count(text) == 1, text
     assert f"<h2>{title}</h2>" in html and f"## {title}" in markdown and f"{title}:\n" in terminal
     assert title not in render_html(page) + render_markdown(page) + on_terminal(page)
@@ -270,5 +272,5 @@ def test_one_part_more_is_found_in_every_format() -> None:
 def on_terminal(page: Page) -> str:
     console = Console(width=200, file=io.StringIO(), highlight=False)
     for item in render_terminal(page):
-        console.print(item)
+        console.print(item if isinstance(item, str) else rich_table(item))
     return cast(io.StringIO, console.file).getvalue()

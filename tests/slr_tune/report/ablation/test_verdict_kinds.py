@@ -17,7 +17,7 @@ from slr_tune.report.page import Page
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.latex import render_latex
 from slr_tune.report.page.markdown import render_markdown
-from slr_tune.report.page.terminal import render_terminal
+from slr_tune.report.page.terminal import render_terminal, rich_table
 from slr_tune.statistics.verdict import Outcome
 
 
@@ -43,7 +43,7 @@ def printed(page: Page) -> str:
     """As `slr-tune ablate` prints it, wide."""
     console = Console(file=io.StringIO(), width=250)
     for block in render_terminal(page):
-        console.print(block)
+        console.print(block if isinstance(block, str) else rich_table(block))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

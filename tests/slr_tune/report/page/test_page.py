@@ -119,7 +119,7 @@ def test_a_section_can_be_found() -> None:
     """By a link, or a script that compares two reports but for one part."""
     html = page(Part("T", ["x"], anchor="cost"), Part("T", ["x"], True))
     assert '<section id="cost">' in html
-    assert "<details><summary>" in html
+    assert '<details id="part-1"><summary>' in html
 
 
 def test_no_label_of_a_figure_ends_its_script_or_opens_a_comment(

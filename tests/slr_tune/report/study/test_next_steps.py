@@ -85,7 +85,8 @@ def test_confirm_until_the_best_is_confirmed() -> None:
     """The figure of a search must not be quoted; once confirmed, the advice would be noise."""
     view = tell_study([Told(FLAT), Told(curve(20.0))])
     assert said(collect(view), "confirm") == [
-        "Retrain the best on fresh seeds before you quote its figure: it was chosen by it. "
+        "Retrain the winner with new seeds before you quote 20.00: it was selected on that very "
+        "number. "
         "slr-tune confirm --study told"
     ]
     row = {"name": "best", "claimed": 20.0, "wer": {"dev": [21.0, 22.0]}}

@@ -1,0 +1,78 @@
+"""Which study a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def one_study(argument: str | None, option: str | None, *, required: bool = False) -> str | None:
+    """The study that an argument, `--study`, or both of them name.
+
+    Raises:
+        click.UsageError: They differ, or neither is given where one is required.
+    """
+    if argument is not None and option is not None and argument != option:
+        raise click.UsageError(
+            f"STUDY is {argument!r} and --study is {option!r}: give one of them."
+        )
+    if required and argument is None and option is None:
+        raise click.UsageError("Missing argument 'STUDY'. slr-tune list shows the studies.")
+    return option if argument is None else argument
+
+
+def ablated(
+    subject: str | None, study: str | None, storage: str | None
+) -> tuple[Path | None, str | None]:
+    """The file and the study that an argument and `--study` name.
+
+    Args:
+        subject: A search-space file, the name of a study, or of a shipped space; in this order.
+        study: `--study`.
+        storage: `--storage`.
+
+    Raises:
+        click.UsageError: It is a factor, or two studies are named.
+        SpecError: It is nothing that is there.
+    """
+    from slr_tune.space.shipped import find_space, shipped_file
+    from slr_tune.study.view import list_studies
+
+    if subject is None:
+        return None, study
+    if Path(subject).is_file() or Path(subject).suffix in (".yaml", ".yml"):
+        return find_space(subject), study
+    if subject in _stored(list_studies, storage):
+        return None, one_study(subject, study)
+    if shipped_file(subject) is None and _is_factor(subject, study, storage):
+        raise click.UsageError(
+            f"{subject!r} is a factor, not a study or a file. "
+            f"Try: slr-tune ablate --factor {subject}"
+        )
+    return find_space(subject), study
+
+
+def _stored(list_studies: Callable[[str | None], Iterable[Any]], storage: str | None) -> set[str]:
+    from slr_tune.errors import SlrTuneError
+
+    try:
+        return {line.name for line in list_studies(storage)}
+    except SlrTuneError:
+        return set()  # there is no database yet
+
+
+def _is_factor(name: str, study: str | None, storage: str | None) -> bool:
+    """Whether the study that would be ablated has a factor of that name."""
+    from slr_tune.ablation.baseline import find_baseline, find_study
+    from slr_tune.ablation.factors import full_name, known_factors
+    from slr_tune.errors import SlrTuneError
+
+    try:
+        spec, view = find_study(None, study, storage)
+        known = known_factors(find_baseline(None, spec, view).config, spec.trainable)
+    except SlrTuneError:
+        return False
+    return full_name(name, known) in known

@@ -1,0 +1,70 @@
+"""The first screen of an ablation: the largest difference, whether it is real, what next."""
+
+from __future__ import annotations
+
+import re
+
+from slr_tune.ablation.result import AblationResult, ArmRow
+from slr_tune.report.ablation import sentences
+from slr_tune.report.page import Answer
+from slr_tune.statistics.verdict import Outcome
+from slr_tune.statistics.wording import p_text
+
+_BETTER = (Outcome.BETTER, Outcome.BETTER_WHERE_IT_TRAINS)
+_WORSE = (Outcome.WORSE, Outcome.WORSE_WHERE_IT_TRAINS)
+_FIXED_DESIGNS = ("--factorial", "--path", "--retune", "--until-decided")
+_UNDECIDED = (Outcome.NOT_SHOWN, Outcome.ONE_SEED, Outcome.INCONCLUSIVE)
+
+
+def answers(result: AblationResult) -> list[Answer]:
+    """The answers, as far as there is something to compare."""
+    rows = [row for row in sentences.compared(result.main) if row.difference is not None]
+    if not rows:
+        return []
+    shown = [row for row in rows if row.outcome in (*_BETTER, *_WORSE)]
+    row = max(shown or rows, key=lambda row: abs(row.difference or 0.0))
+    difference, interval, *_ = sentences.difference_texts(row, result.main)
+    unit = " points" if sentences.is_wer(result.main) else f" in {result.main.measure}"
+    against = f"{row.name} against {result.main.baseline}"
+    what = "The largest real difference" if shown else "The largest difference"
+    size = f"{against}, 95 % interval {interval}." if interval else f"{against}."
+    return [
+        Answer(f"{what}:", size, f"{difference}{unit}"),
+        Answer("Is it real?", _real(row, shown, rows)),
+        Answer("What next?", *_next(result, rows)),
+    ]
+
+
+def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
+    if shown:
+        others = len(rows) - len(shown)
+        p = f"p {p_text(row.holm_p or 0.0)}"
+        several = f", corrected for {len(rows)} comparisons" if len(rows) > 1 else ""
+        rest = f" Of the other arms {others} show no clear difference." if others else ""
+        return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
+    if all(one.outcome == Outcome.IDENTICAL for one in rows):
+        return "No: the arms made the same errors in every utterance."
+    if all(one.outcome in (Outcome.SAME, Outcome.IDENTICAL) for one in rows):
+        return "The arms are the same within the margin."
+    return "These runs cannot tell. That does not mean that the arms are equal."
+
+
+def _next(result: AblationResult, rows: list[ArmRow]) -> tuple[str, str, str]:
+    """Text, no figure, and the command."""
+    better = [row for row in rows if row.outcome in _BETTER]
+    undecided = [row for row in rows if row.outcome in _UNDECIDED]
+    if better:
+        best = min(better, key=lambda row: -abs(row.difference or 0.0))
+        text = f"Use {best.name}: make it the baseline of the search space and search again."
+        return text, "", ""
+    command = _with_more_seeds(result.command)
+    if undecided and command:
+        return "Add seeds where they can still decide something.", "", command
+    return f"Keep {result.main.baseline}: no arm is shown to be better.", "", ""
+
+
+def _with_more_seeds(command: str) -> str:
+    """The ablation's command with seeds until decided; empty where that cannot be had."""
+    if any(option in command for option in _FIXED_DESIGNS):
+        return ""
+    return f"{re.sub(r' --seeds [0-9]+', '', command)} --until-decided --budget 40runs"

@@ -1,0 +1,87 @@
+"""Short names of settings that people type on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+
+from slr_tune.errors import nearest_or_all
+from slr_tune.space.yaml_tree import Node, key_text
+from trainables.registry import BUILT_IN_NAMES, config_class
+
+SHORT_NAMES: Mapping[str, str] = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "wd": "weight_decay",
+    "T": "temperature",
+}
+"""Short name -> setting of a recogniser. A run of one's own with a setting `lr` means its own."""
+
+_PLACES = ("fixed", "space", "baseline")
+"""Sections of a search-space file that hold settings by their names."""
+
+
+def full_path(path: Sequence[str], known: Collection[str]) -> list[str]:
+    """A dotted key with the short name of a setting written out.
+
+    Args:
+        path: Parts of the key, as it was typed.
+        known: Keys that are there under the part before the short name; they win.
+
+    Returns:
+        The parts with the first or the second one written out: `lr` or `fixed.lr`.
+    """
+    parts = list(path)
+    place = 1 if len(parts) > 1 and parts[0] in _PLACES else 0
+    if parts[place] in SHORT_NAMES and parts[place] not in known:
+        parts[place] = SHORT_NAMES[parts[place]]
+    return parts
+
+
+def short_names_hold(root: Node) -> bool:
+    """Whether a file is of a recogniser that is built in, so that short names mean its settings."""
+    trainable = root.child("trainable")
+    return trainable is not None and trainable.value in BUILT_IN_NAMES
+
+
+def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
+    """What was meant by a key that is not a section of the file.
+
+    Args:
+        name: The key: a misspelt section, or a setting without its section.
+        root: The file.
+        sections: All sections there are.
+
+    Returns:
+        Such as "Did you mean fixed.dropout, space.dropout or baseline.dropout?".
+    """
+    full = SHORT_NAMES.get(name, name)
+    held = {place: _keys(root.child(place)) for place in _PLACES}
+    settings = set().union(*held.values())
+    if short_names_hold(root):
+        trainable = root.child("trainable")
+        assert trainable is not None
+        settings |= config_class(str(trainable.value)).model_fields.keys()
+    if full not in settings or get_close_matches(name, sections, n=1):
+        return nearest_or_all(name, sections)
+    there = [place for place in _PLACES if full in held[place]] or list(_PLACES)
+    *first, last = [f"{place}.{full}" for place in there]
+    return f"Did you mean {', '.join(first)}{' or ' if first else ''}{last}?"
+
+
+def set_advice(name: str, *, flat: bool) -> str:
+    """How a setting is given that somebody typed as an option; empty where it is no setting.
+
+    Args:
+        name: The option without its dashes.
+        flat: Whether settings stand in no section, as for a single training.
+    """
+    full = SHORT_NAMES.get(name, name)
+    if not any(full in config_class(run).model_fields for run in BUILT_IN_NAMES):
+        return ""
+    key = full if flat else f"fixed.{full}"
+    return f"No such option '--{name}'. Give a setting with --set: --set {key}=VALUE"
+
+
+def _keys(node: Node | None) -> set[str]:
+    return set() if node is None else {key_text(key) for key in node.entries}
