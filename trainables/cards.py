@@ -98,13 +98,15 @@ def sharing_notice() -> str | None:
 
 
 @contextmanager
-def arithmetic(device: torch.device, *, tf32: bool, deterministic: bool) -> Iterator[None]:
+def arithmetic(
+    device: torch.device, *, tf32: bool, deterministic: bool | None = None
+) -> Iterator[None]:
     """How a GPU computes within a block; on a CPU, nothing changes.
 
     Args:
         device: Where it computes.
         tf32: Products of 32-bit numbers with 10 bits of mantissa, in cuBLAS and cuDNN alike.
-        deterministic: Only kernels that give the same bits each time.
+        deterministic: Only kernels that give the same bits each time; None leaves that as it is.
     """
     if device.type != "cuda":
         yield
@@ -115,9 +117,9 @@ def arithmetic(device: torch.device, *, tf32: bool, deterministic: bool) -> Iter
     cudnn = torch.backends.cudnn.deterministic
     try:
         _set_precisions(["tf32" if tf32 else "ieee"] * len(before))
-        if deterministic:
-            torch.backends.cudnn.deterministic = True
-            torch.use_deterministic_algorithms(True, warn_only=True)
+        if deterministic is not None:
+            torch.backends.cudnn.deterministic = deterministic
+            torch.use_deterministic_algorithms(deterministic, warn_only=True)
         yield
     finally:
         _set_precisions(before)
@@ -132,7 +134,8 @@ def prepare_determinism() -> None:
 
 def _switches() -> list[tuple[Any, str]]:
     """Attributes of torch that choose between TF32 and 32 bits."""
-    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    cuda: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
     if hasattr(cudnn, "rnn"):  # torch 2.9, which refuses a mixture with the older names
         return [(one, "fp32_precision") for one in (cuda, cudnn.rnn, cudnn.conv)]
     return [(cuda, "allow_tf32"), (cudnn, "allow_tf32")]
