@@ -48,8 +48,9 @@ def share() -> float:
 
 
 def limit_memory() -> None:
-    """Keeps torch within this process's share of the card; nothing where it has the whole."""
-    if share() < 1 and torch.cuda.is_available():
+    """Keeps torch within this process's share of the card, which may have been another before."""
+    started = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if started or (share() < 1 and torch.cuda.is_available()):
         torch.cuda.set_per_process_memory_fraction(share())
 
 

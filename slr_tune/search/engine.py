@@ -276,6 +276,7 @@ class _Run:
                 barrier=str(barrier),
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
+                gpus=recorder.gpus_of(live.number),
                 origin=live.origin.to_json(),
             )
 

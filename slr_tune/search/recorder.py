@@ -130,6 +130,8 @@ class Recorder:
         busy = self._attempts.busy(self.store.live)
         if busy >= self.workers or self.drained or (self._idle and busy):
             return None
+        if busy and self._attempts.one_alone:
+            return None
         self._check_lock()
         live = self._next(busy)
         self._idle = live is None
@@ -144,7 +146,8 @@ class Recorder:
         started = len(self.store.own_trials) >= self._target
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
-        again = self._attempts.take_again(at_once=done and busy == 0)
+        at_once = busy == 0 and (done or self._attempts.one_alone)
+        again = self._attempts.take_again(at_once=at_once)
         if again is not None:
             return self.store.live[again]
         if self.promotions is not None and not queued:
@@ -159,6 +162,11 @@ class Recorder:
             self.promotions.prune()
             self._drained = True
         return None
+
+    def gpus_of(self, number: int) -> float:
+        """Part of a GPU that a trial may use: all of it where it is tried alone."""
+        gpus = self.store.spec.resources.gpus_per_trial
+        return 1.0 if self._attempts.is_alone(number) else gpus
 
     def _start(self) -> LiveTrial:
         spec = self.store.spec
@@ -267,7 +275,8 @@ class Recorder:
     def _failed_to_start(self, live: LiveTrial, reason: str, error: str) -> None:
         """A trial did not reach its first epoch: try it again, or find out whose fault it is."""
         number = live.number
-        times = self._attempts.fail(number)
+        crowded = reason == "oom" and 0 < self.store.spec.resources.gpus_per_trial < 1
+        times = self._attempts.fail(number, crowded=crowded)
         if times >= LIMIT and self._attempts.in_a_row < LIMIT and reason in ("oom", "killed"):
             # Others reached theirs meanwhile.
             self._attempts.forget(number)

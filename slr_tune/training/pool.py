@@ -79,7 +79,8 @@ class RayPool:
         self._actor = ray.remote(
             num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_restarts=0
         )(Worker)
-        self._given = (None if data is None else data.folder, cache_root(), os.getcwd())
+        folder = None if data is None else data.folder
+        self._given = (folder, cache_root(), os.getcwd(), resources.gpus_per_trial)
         self._workers = workers
         self._waiting: list[Job] = []
         self._starting: dict[Any, Any] = {}

@@ -3,7 +3,7 @@
 | device | kernel | wants |
 |---|---|---|
 | CPU | torch's | lengths on the CPU |
-| GPU | cuDNN's | int32 targets on the CPU, blank 0, fewer than 256 glosses, all frames |
+| GPU | cuDNN's | int32 targets on the CPU, blank 0, 1 to 255 glosses, all frames |
 | GPU | torch's own | targets on the GPU; its sums are not deterministic |
 
 cuDNN's is the fast one, and the one that gives the same bits each time. It takes no utterances
@@ -54,10 +54,14 @@ def kernel_for(device: torch.device, target_lengths: Tensor | None = None) -> Ke
     """
     if device.type == "cpu":
         return "cpu"
-    short = target_lengths is None or int(target_lengths.max()) <= _MOST_GLOSSES
-    if device.type == "cuda" and short and _cudnn_agrees(device):
+    suits = target_lengths is None or _suits(target_lengths)
+    if device.type == "cuda" and suits and _cudnn_agrees(device):
         return "cudnn"
     return "cpu" if torch.are_deterministic_algorithms_enabled() else "torch"
+
+
+def _suits(target_lengths: Tensor) -> bool:
+    return 1 <= int(target_lengths.min()) and int(target_lengths.max()) <= _MOST_GLOSSES
 
 
 def on_cpu(
@@ -126,7 +130,8 @@ def agrees(loss: MeanLoss, device: torch.device) -> bool:
     for kernel, place in ((loss, device), (on_cpu, torch.device("cpu"))):
         given = scores.to(place).requires_grad_()
         try:
-            value = kernel(given.log_softmax(dim=-1), targets, lengths, target_lengths)
+            with torch.inference_mode(False), torch.enable_grad():
+                value = kernel(given.log_softmax(dim=-1), targets, lengths, target_lengths)
             value.backward()  # type: ignore[no-untyped-call]
         except RuntimeError:
             return False

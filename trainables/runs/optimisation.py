@@ -28,7 +28,8 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ConfigError(
             "device: cuda, but torch finds no GPU here",
-            hint="Use auto or cpu, or install a driver.",
+            hint="Use auto or cpu, or install a driver. A trial of a search sees a GPU only where "
+            "resources.gpus_per_trial is above 0.",
         )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
