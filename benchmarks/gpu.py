@@ -125,7 +125,9 @@ def precision(scene: Scene) -> bool:
     few = some(scene, min(scene.size.utterances, 10 * scene.size.batch))
     if not scene.on_card:
         print("skipped: what 16 bits, TF32 and deterministic kernels do, as there is no GPU")
-    print("\n| setting | loss | to 32 bits | dev loss | utterances/s | type | features | same bits |")
+    print(
+        "\n| setting | loss | to 32 bits | dev loss | utterances/s | type | features | same bits |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     first, sound = 0.0, True
     for name, settings in PRECISIONS.items():

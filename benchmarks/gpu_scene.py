@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +15,7 @@ import torch
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from slr_tune.training.card_use import card_watch, mean_share
 from trainables.building import build_run, set_up_process
 from trainables.cards import limit_memory
 from trainables.config import DistillConfig, TeacherConfig
@@ -257,13 +255,13 @@ def plain_speed(scene: Scene) -> Speed:
     """Of the plain loop, in this process, after an epoch that is not counted."""
     loop = PlainLoop(scene)
     loop.epoch()
-    with card_watch(scene.on_card) as looks:
+    with card_watch() as looks:
         started = time.perf_counter()
         for _ in range(scene.size.epochs):
             loop.epoch()
         seconds = time.perf_counter() - started
     trained = scene.size.epochs * scene.size.utterances
-    return Speed(trained / seconds, peak_bytes(scene.device), share_of(looks))
+    return Speed(trained / seconds, peak_bytes(scene.device), mean_share(looks))
 
 
 def side_by_side(scene: Scene, trials: int, *, here: bool = False) -> Speed:
@@ -290,13 +288,13 @@ def side_by_side(scene: Scene, trials: int, *, here: bool = False) -> Speed:
         process.start()
     try:
         barrier.wait(timeout=120.0)
-        with card_watch(scene.on_card) as looks:
+        with card_watch() as looks:
             found = [answers.get(timeout=120.0) for _ in processes]
     finally:
         for process in processes:
             process.join(timeout=20.0)
             process.kill()
-    return Speed(_rate(found, scene), max(peak for _, _, peak in found), share_of(looks))
+    return Speed(_rate(found, scene), max(peak for _, _, peak in found), mean_share(looks))
 
 
 def _rate(found: list[tuple[float, float, int]], scene: Scene) -> float:
@@ -334,32 +332,3 @@ def _trial(
         run.run_epoch()
     ended = time.time()
     return started, ended, int(run.facts()["peak_memory_bytes"])
-
-
-@contextmanager
-def card_watch(on_card: bool) -> Iterator[list[float]]:
-    """Asks nvidia-smi five times a second how busy the card is; gives percentages."""
-    looks: list[float] = []
-    command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
-    if not on_card:
-        yield looks
-        return
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
-    try:
-        watch = subprocess.Popen(
-            [*command, "-lms", "200", "-i", visible], stdout=subprocess.PIPE, text=True
-        )
-    except FileNotFoundError:
-        yield looks
-        return
-    try:
-        yield looks
-    finally:
-        watch.terminate()
-        text, _ = watch.communicate()
-        looks += [float(line) for line in text.split() if line.replace(".", "").isdigit()]
-
-
-def share_of(looks: list[float]) -> float | None:
-    """Mean of percentages as a share; None of none."""
-    return sum(looks) / len(looks) / 100 if looks else None

@@ -185,7 +185,7 @@ class CheckInputs:
 
     def _device_name(self, config: Mapping[str, Any]) -> str:
         wanted = self._device or str(config.get("device", "auto"))
-        if self._device is not None or self.spec.resources.gpus_per_trial:
+        if self._device is not None or self.spec.resources.gpus_per_trial != 0:
             return wanted
         if wanted == "cuda":
             raise ConfigError(

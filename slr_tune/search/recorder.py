@@ -66,6 +66,7 @@ class Recorder:
     Attributes:
         store: The study.
         workers: Trials that may run side by side.
+        gpus: GPUs of a trial.
         presence: Looks whether the study's files are still there; None looks at nothing.
         rungs: ASHA's rungs, rebuilt from the study, of a strategy that stops trials there.
         promotions: Of a strategy that pauses them there; None of others.
@@ -81,6 +82,7 @@ class Recorder:
         target: int,
         workers: int,
         stopped: Callable[[], bool] = lambda: False,
+        gpus: float = 0.0,
     ) -> None:
         """Rebuilds the rungs from the stored trials.
 
@@ -90,6 +92,7 @@ class Recorder:
             target: Trials asked for.
             workers: Trials that may run side by side.
             stopped: Whether somebody asked to end: a worker that dies then is nobody's fault.
+            gpus: GPUs of a trial; below 1 trials share a card.
         """
         self.store = store
         self.lock = lock
@@ -97,6 +100,7 @@ class Recorder:
         self._stopped = stopped
         self._attempts = Attempts(store.trials, timeout=store.spec.resources.trial_timeout)
         self.workers = workers
+        self.gpus = gpus
         self.presence: Presence | None = None
         self._errors_in_a_row = 0
         self._noticed: set[str] = set()
@@ -165,8 +169,7 @@ class Recorder:
 
     def gpus_of(self, number: int) -> float:
         """Part of a GPU that a trial may use: all of it where it is tried alone."""
-        gpus = self.store.spec.resources.gpus_per_trial
-        return 1.0 if self._attempts.is_alone(number) else gpus
+        return 1.0 if self._attempts.is_alone(number) else self.gpus
 
     def _start(self) -> LiveTrial:
         spec = self.store.spec
@@ -275,7 +278,7 @@ class Recorder:
     def _failed_to_start(self, live: LiveTrial, reason: str, error: str) -> None:
         """A trial did not reach its first epoch: try it again, or find out whose fault it is."""
         number = live.number
-        crowded = reason == "oom" and 0 < self.store.spec.resources.gpus_per_trial < 1
+        crowded = reason == "oom" and 0 < self.gpus < 1
         times = self._attempts.fail(number, crowded=crowded)
         if times >= LIMIT and self._attempts.in_a_row < LIMIT and reason in ("oom", "killed"):
             # Others reached theirs meanwhile.

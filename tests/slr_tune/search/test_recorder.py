@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from toy_space import toy_spec
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT
 from slr_tune.search.recorder import Recorder, Report
-from slr_tune.space import Resources
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover
@@ -370,16 +368,10 @@ def test_a_trial_too_large_is_found_out(make: Make) -> None:
     assert record is not None and record.ended_by == "oom"
 
 
-def shared_card(recorder: Recorder, workers: int) -> None:
-    """Has the recorder's trials share a GPU."""
-    resources = Resources(workers=workers, gpus_per_trial=1 / workers)
-    recorder.store.spec = replace(recorder.store.spec, resources=resources)
-
-
 def test_a_trial_without_room_on_a_shared_card_is_tried_alone(make: Make) -> None:
     """After two times beside others it waits until the card is empty, and has all of it."""
     recorder = make(trials=4)
-    shared_card(recorder, 2)
+    recorder.gpus = 0.5
     small, large = start(recorder), start(recorder)
     for epoch in (1, 2):
         recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
@@ -401,7 +393,7 @@ def test_a_trial_without_room_on_a_shared_card_is_tried_alone(make: Make) -> Non
 
 def test_a_trial_without_room_even_alone_is_at_fault(make: Make) -> None:
     recorder = make(trials=2)
-    shared_card(recorder, 2)
+    recorder.gpus = 0.5
     small, large = start(recorder), start(recorder)
     for epoch in (1, 2):
         recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
