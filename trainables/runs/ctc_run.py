@@ -8,33 +8,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from pydantic import BaseModel
 from torch import nn
 
-from trainables.cards import (
-    arithmetic,
-    prepare_determinism,
-    room_for_data,
-    share,
-    sharing_notice,
-)
+from trainables.cards import arithmetic, prepare_determinism, sharing_notice
 from trainables.config import RunConfig
 from trainables.data.batch import UTTERANCES_AT_ONCE
-from trainables.data.resident import forget_kept
 from trainables.decoding.build import build_decoder
 from trainables.errors import CheckpointError
 from trainables.files.curve import COLUMNS
 from trainables.files.stored_model import SHAPING, load_model, vocabulary_difference
-from trainables.losses.ctc_kernels import kernel_for
-from trainables.memory import give_back, peak_bytes, retry_with_less
+from trainables.memory import peak_bytes, retry_with_less
 from trainables.models import build_model
 from trainables.protocol import RunInputs
 from trainables.runs.early_stopping import StoppingRule
 from trainables.runs.epoch import NotFinite, Trainer
 from trainables.runs.evaluation import Evaluation, evaluate
-from trainables.runs.feeding import Feed, choose_feed
 from trainables.runs.optimisation import Optimisation, Precision, choose_device, copied
+from trainables.runs.placement import Placement
 from trainables.runs.training_loss import TrainingLoss
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
@@ -76,9 +67,6 @@ class CtcRun:
         self._split = 1  # parts that each batch is cut into, doubled when memory runs out
         self._evaluated_at_once = UTTERANCES_AT_ONCE
         self._remedies: list[dict[str, Any]] = []
-        self._feed: Feed | None = None  # with the first epoch, which is tried again without room
-        self._data_may_stay = True
-        self._answers_stay = False
         self._started_from: str | None = None
         self.training_set = TrainingSet(self._data.train, config)
         self._decoder = build_decoder(config.decoding, self._data)
@@ -87,6 +75,7 @@ class CtcRun:
                 config, input_size=self._data.feature_size, classes=len(self._data.vocabulary)
             ).to(self.device)
         self._loss = self._make_loss(inputs)
+        self._placement = Placement(self.training_set, self._data, config, self.device, self._loss)
         self._optimisation = Optimisation(
             [*self.model.parameters(), *self._helper.parameters()],
             config,
@@ -201,7 +190,7 @@ class CtcRun:
         return {
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "device": str(self.device),
-            "arithmetic": self._arithmetic_facts(),
+            "arithmetic": self._placement.facts(self._precision.dtype),
             "peak_memory_bytes": peak_bytes(self.device),
             "remedies": [dict(remedy) for remedy in self._remedies],
             "warnings": warnings,
@@ -225,7 +214,7 @@ class CtcRun:
             loss=self._loss,
             optimisation=self._optimisation,
             training_set=self.training_set,
-            feed=self._fed(),
+            feed=self._placement.feed,
             data=self._data,
             seed=self._seed,
             scoring=self.config.scoring,
@@ -290,36 +279,12 @@ class CtcRun:
             }
         return row
 
-    def _fed(self) -> Feed:
-        """Where batches come from; what is to stay on the device is brought there first."""
-        if self._feed is None:
-            config, device, stays = self.config, self.device, self._data_may_stay
-            feed = choose_feed(
-                self.training_set,
-                self._data,
-                config,
-                device,
-                answered=self._loss.answered,
-                resident=stays,
-            )
-            if stays and feed.where == "device":
-                room = None if config.data_on_device == "always" else room_for_data(device)
-                self._answers_stay = self._loss.stay(device, room)
-            self._feed = feed
-        return self._feed
-
     def _leave_device(self, message: str) -> bool:
         """Takes the training data off the device; False where they are not there."""
-        there = self._feed is None or self._feed.where == "device"
-        if not (self._data_may_stay and there):
-            return False
-        self._data_may_stay = self._answers_stay = False
-        self._feed = None
-        self._loss.leave()
-        forget_kept()
-        give_back()
-        self._note_remedy("training data read from their files again", message)
-        return True
+        left = self._placement.leave()
+        if left:
+            self._note_remedy("training data read from their files again", message)
+        return left
 
     def _halve_batches(self, message: str) -> None:
         """Cuts batches in half, twice as many to a step."""
@@ -341,22 +306,6 @@ class CtcRun:
                 "message": message,
             }
         )
-
-    def _arithmetic_facts(self) -> dict[str, Any]:
-        """What the numbers were computed in, and where the data were, JSON only."""
-        facts: dict[str, Any] = {"type": str(self._precision.dtype or "float32").split(".")[-1]}
-        if self._feed is not None:
-            facts |= {"features": self._feed.where, "feature_bits": self._feed.bits}
-        if self.device.type == "cuda":
-            facts |= {
-                "gpu": torch.cuda.get_device_name(self.device),
-                "gpu_share": share(),
-                "tf32": self.config.tf32,
-                "deterministic": self.config.deterministic,
-                "ctc": kernel_for(self.device),
-                "teacher_on_device": self._answers_stay,
-            }
-        return facts
 
     def _learned_state(self) -> dict[str, Any]:
         """Weights and the optimiser's state, copied: later training does not change them."""

@@ -54,7 +54,7 @@ def test_data_on_the_device_change_no_bit(
     resident = trained(
         make_run("distill", teacher=teacher_file, data_on_device="always", **settings)
     )
-    assert resident._answers_stay and not mapped._answers_stay
+    assert resident._placement.answers_stay and not mapped._placement.answers_stay
     assert_same_bits(state_of(resident), state_of(mapped))
     where = [run.facts()["arithmetic"]["features"] for run in (mapped, resident)]
     assert where == ["mapped", "device"]
@@ -67,14 +67,16 @@ def test_reading_ahead_changes_no_bit(
     """A thread draws the augmentation and reads the teacher's answers; and ends each time."""
     options = {"teacher": teacher_file, "augmentation": augmentation}
     plain, ahead = make_run("distill", **options), make_run("distill", **options)
-    ahead._feed = HostFeed(ahead.training_set, CPU, answered=ahead._loss.answered, ahead=True)
+    ahead._placement.given = HostFeed(
+        ahead.training_set, CPU, answered=ahead._loss.answered, ahead=True
+    )
     assert_same_bits(state_of(trained(ahead)), state_of(trained(plain)))
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
 def test_an_error_while_reading_ahead_ends_the_epoch(make_run: Any) -> None:
     run = make_run()
-    run._feed = HostFeed(run.training_set, CPU, ahead=True)
+    run._placement.given = HostFeed(run.training_set, CPU, ahead=True)
 
     def damaged(*_: Any, **__: Any) -> Any:
         raise OSError(5, "Input/output error")
@@ -89,7 +91,7 @@ def test_features_in_16_bits_change_nothing_that_matters(make_run: Any) -> None:
     """On real features the epochs' losses differ by less than a thousandth."""
     exact, rounded = make_run(dropout=0.0), make_run(dropout=0.0)
     features = ResidentFeatures(rounded._data.train, CPU, half=True)
-    rounded._feed = ResidentFeed(rounded.training_set, features)
+    rounded._placement.given = ResidentFeed(rounded.training_set, features)
     for _ in range(4):
         ours, theirs = rounded.run_epoch(), exact.run_epoch()
         assert ours["train/loss"] == pytest.approx(theirs["train/loss"], rel=1e-3)
@@ -159,7 +161,7 @@ def test_without_room_the_data_leave_the_device_first(
     forward = run.model.forward
 
     def hungry(features: Any, *given: Any, **options: Any) -> Any:
-        if run._feed.where == "device":
+        if run._placement.given.where == "device":
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(features, *given, **options)
 
