@@ -187,6 +187,11 @@ class CtcRun:
         warnings = [*self.training_set.warnings, *filter(None, [self.notice])]
         if self._precision.ignored:
             warnings.append("mixed_precision is ignored: it needs a GPU")
+        if self.config.deterministic and self.device.type == "cuda":
+            warnings.append(
+                "deterministic kernels are slower: python benchmarks/gpu.py --only precision says "
+                "by how much here"
+            )
         return {
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "device": str(self.device),

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from trainables.cards import room_for_data, share
+from trainables.cards import arithmetic, room_for_data, share
 from trainables.config import RunConfig
 from trainables.data import Dataset
 from trainables.data.resident import forget_kept
@@ -80,16 +80,19 @@ class Placement:
         Args:
             computed_in: Type of mixed precision; None for 32 bits.
         """
+        exact = self._config.deterministic
         facts: dict[str, Any] = {"type": str(computed_in or "float32").split(".")[-1]}
         if self.given is not None:
             facts |= {"features": self.given.where, "feature_bits": self.given.bits}
         if self._device.type == "cuda":
+            with arithmetic(self._device, tf32=self._config.tf32, deterministic=exact):
+                kernel = kernel_for(self._device)
             facts |= {
                 "gpu": torch.cuda.get_device_name(self._device),
                 "gpu_share": share(),
                 "tf32": self._config.tf32,
-                "deterministic": self._config.deterministic,
-                "ctc": kernel_for(self._device),
+                "deterministic": exact,
+                "ctc": kernel,
                 "teacher_on_device": self.answers_stay,
             }
         return facts
