@@ -40,28 +40,39 @@ def mean_ctc(
     log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor
 ) -> Tensor:
     """CTC by the kernel that suits the device; shapes as `ctc_loss` has checked them."""
-    return _KERNELS[kernel_for(log_probs.device, target_lengths)](
+    device = log_probs.device
+    suiting = device.type == "cuda" and suits(targets, input_lengths, target_lengths)
+    return _KERNELS[kernel_for(device, suiting=suiting)](
         log_probs, targets, input_lengths, target_lengths
     )
 
 
-def kernel_for(device: torch.device, target_lengths: Tensor | None = None) -> Kernel:
-    """The kernel for a batch; without lengths that of most batches.
+def kernel_for(device: torch.device, *, suiting: bool = True) -> Kernel:
+    """The kernel for a batch.
 
     Args:
         device: Where the log-probabilities are.
-        target_lengths: Glosses of each utterance, int64 (N,).
+        suiting: Whether the batch is one for cuDNN, as `suits` says; most are.
     """
     if device.type == "cpu":
         return "cpu"
-    suits = target_lengths is None or _suits(target_lengths)
-    if device.type == "cuda" and suits and _cudnn_agrees(device):
+    if device.type == "cuda" and suiting and _cudnn_agrees(device):
         return "cudnn"
     return "cpu" if torch.are_deterministic_algorithms_enabled() else "torch"
 
 
-def _suits(target_lengths: Tensor) -> bool:
-    return 1 <= int(target_lengths.min()) and int(target_lengths.max()) <= _MOST_GLOSSES
+def suits(targets: Tensor, input_lengths: Tensor, target_lengths: Tensor) -> bool:
+    """Whether cuDNN can compute a batch, and every utterance has the frames that CTC needs.
+
+    One that lacks them must have an infinite loss. Frames past its end would give it some.
+    """
+    if int(target_lengths.min()) < 1 or int(target_lengths.max()) > _MOST_GLOSSES:
+        return False
+    targets = targets.cpu()
+    owner = torch.repeat_interleave(torch.arange(len(target_lengths)), target_lengths)
+    again = (targets[1:] == targets[:-1]) & (owner[1:] == owner[:-1])
+    needed = target_lengths.index_add(0, owner[1:], again.to(target_lengths.dtype))
+    return bool((input_lengths >= needed).all())
 
 
 def on_cpu(

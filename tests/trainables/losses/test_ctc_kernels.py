@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from trainables.losses import ctc_kernels
-from trainables.losses.ctc_kernels import agrees, by_torch, kernel_for, on_cpu, with_full_lengths
+from trainables.losses.ctc_kernels import (
+    agrees,
+    by_torch,
+    kernel_for,
+    on_cpu,
+    suits,
+    with_full_lengths,
+)
 
 CPU = torch.device("cpu")
 
@@ -49,21 +56,44 @@ def test_a_kernel_that_is_wrong_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("agreeing", "strict", "glosses", "expected"),
+    ("agreeing", "strict", "suiting", "expected"),
     [
-        (True, False, 255, "cudnn"),
-        (True, True, 255, "cudnn"),
-        (True, False, 256, "torch"),
-        (True, True, 256, "cpu"),
-        (False, False, 3, "torch"),
-        (False, True, 3, "cpu"),
+        (True, False, True, "cudnn"),
+        (True, True, True, "cudnn"),
+        (True, False, False, "torch"),
+        (True, True, False, "cpu"),
+        (False, False, True, "torch"),
+        (False, True, True, "cpu"),
     ],
 )
 def test_the_kernel_is_chosen_by_what_it_can(
-    agreeing: bool, strict: bool, glosses: int, expected: str, monkeypatch: pytest.MonkeyPatch
+    agreeing: bool, strict: bool, suiting: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With deterministic sums asked for, torch's own kernel on a GPU must not be taken."""
     monkeypatch.setattr(ctc_kernels, "_cudnn_agrees", lambda device: agreeing)
     monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: strict)
-    assert kernel_for(torch.device("cuda"), torch.tensor([1, glosses])) == expected
-    assert kernel_for(CPU, torch.tensor([1, glosses])) == "cpu"
+    assert kernel_for(torch.device("cuda"), suiting=suiting) == expected
+    assert kernel_for(CPU, suiting=suiting) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("targets", "frames", "glosses", "expected"),
+    [
+        ([1, 2, 3], [2, 1], [2, 1], True),
+        ([1, 1, 1], [3, 1], [2, 1], True),  # a blank between two alike; the third is another's
+        ([1, 1, 1], [2, 1], [2, 1], False),
+        ([1, 2, 3], [2, 1], [1, 2], False),
+        ([1, 2], [5, 5], [2, 0], False),
+        ([1] * 255, [600], [255], True),
+        ([1] * 256, [600], [256], False),
+    ],
+)
+def test_batches_that_are_none_for_cudnn(
+    targets: list[int], frames: list[int], glosses: list[int], expected: bool
+) -> None:
+    """An utterance without the frames that CTC needs keeps its infinite loss."""
+    given = (torch.tensor(targets), torch.tensor(frames), torch.tensor(glosses))
+    assert suits(*given) == expected
+    scores = torch.zeros(max(frames), len(frames), 4).log_softmax(-1)
+    if max(glosses) < 4 and min(glosses) > 0:
+        assert bool(on_cpu(scores, *given).isfinite()) == expected
