@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from slr_tune.space import load_spec
 from trainables.config import DistillConfig, TeacherConfig
@@ -104,21 +105,24 @@ def prepare_contestants(folder: Path) -> dict[str, Callable[[], object]]:
     }
 
 
-class PackedRecurrence(bilstm._Recurrence):
-    """PyTorch's PackedSequence on the CPU too, as a plain implementation does."""
+class PackedLayers(bilstm._Rectangles):
+    """PyTorch's PackedSequence on the CPU too, layer by layer, as a plain implementation does."""
 
-    def __init__(self, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)
-        self.packed = True
+    def __init__(self, lengths: torch.Tensor, *, frames: int, device: torch.device) -> None:
+        self.lengths, self.frames = lengths, frames
+
+    def __call__(self, lstm: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        given = pack_padded_sequence(x, self.lengths, enforce_sorted=False)
+        return pad_packed_sequence(lstm(given)[0], total_length=self.frames)[0]
 
 
 def packed(epoch: Callable[[], object]) -> None:
-    before = bilstm._Recurrence
-    bilstm._Recurrence = PackedRecurrence
+    before = bilstm._Rectangles
+    bilstm._Rectangles = PackedLayers
     try:
         epoch()
     finally:
-        bilstm._Recurrence = before
+        bilstm._Rectangles = before
 
 
 class Loop:

@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 
+from trainables.cards import limit_memory, take_share
 from trainables.data import Dataset, open_dataset
 from trainables.protocol import Run, RunInputs
 from trainables.registry import run_class
+from trainables.script.spec import is_script
 
 
-def set_up_process(modules: str | None) -> None:
+def set_up_process(modules: str | None, gpus: float | None = None) -> None:
     """Stands in the folder of the command, with as many threads as the environment says.
 
     Relative paths of a custom run mean the same in every process then. One thread is the default.
@@ -25,7 +27,10 @@ def set_up_process(modules: str | None) -> None:
 
     Args:
         modules: Folder in which the command was given; a custom run may lie there.
+        gpus: GPUs that its trials have: 0 hides them all, a fraction is a share of one; None to
+            leave that as it is.
     """
+    take_share(gpus)
     if modules is not None and modules not in sys.path:
         sys.path.append(modules)
     if modules is not None and os.path.isdir(modules):  # another machine may not have it
@@ -67,6 +72,8 @@ def build_run(
         TrainablesError: Configuration, data and teacher do not fit together.
     """
     cls = run_class(trainable)
+    if not is_script(trainable):  # which is a process of its own
+        limit_memory()
     opened = warm_dataset(data) if isinstance(data, Path) else data
     inputs = RunInputs(
         data=opened, seed=seed, teacher=teacher, cache=cache, folder=folder, metric=metric

@@ -231,6 +231,18 @@ def inherited(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return {**config, "decoding": kept}
 
 
+_LATER_DEFAULTS = (
+    ("teacher_cache_bits", 16),
+    ("teacher_top_k", None),
+    ("tf32", True),
+    ("deterministic", False),
+    ("data_on_device", "auto"),
+    ("feature_bits", 16),
+    ("train_wer_every", 1),
+)
+"""Settings that came later, each with the value that stored configurations do without."""
+
+
 class RunConfig(Settings):
     """Settings that every built-in run has."""
 
@@ -286,6 +298,16 @@ class RunConfig(Settings):
     """auto: a GPU where there is one."""
     mixed_precision: Flag = False
     """Compute in 16 bits where it is safe; on a GPU only."""
+    tf32: Flag = True
+    """Multiply 32-bit numbers with 10 bits of mantissa in training; on a GPU only."""
+    deterministic: Flag = False
+    """The same bits each time; on a GPU, at the cost of slower sums. A CPU always gives them."""
+    data_on_device: Literal["auto", "always", "never"] = "auto"
+    """Keep training data on the device: auto does on a GPU with room. It changes no result."""
+    feature_bits: Literal[16, 32] = 16
+    """Of training features on their way to a GPU, where 16 hold them; on a CPU always 32."""
+    train_wer_every: NonNegativeInt = 1
+    """Count the WER of the training utterances every that many epochs; 0 for never."""
     truncate_frames: PositiveInt | None = None
     """Cut longer training utterances where their glosses still fit, else leave them out."""
 
@@ -302,7 +324,7 @@ class RunConfig(Settings):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out greedy decoding, plain scoring, and early stopping that is not named.
+        """Leaves out greedy decoding, plain scoring, and what is as it was before it was named.
 
         Stored configurations name trainings and identify studies. Those that were stored when
         there was nothing else stay what they are.
@@ -314,7 +336,7 @@ class RunConfig(Settings):
             plain.pop("decoding", None)
         if self.scoring == "plain":
             plain.pop("scoring", None)
-        for name, default in (("teacher_cache_bits", 16), ("teacher_top_k", None)):
+        for name, default in _LATER_DEFAULTS:
             if plain.get(name, ...) == default:
                 del plain[name]
         return plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -14,6 +15,16 @@ from typing import TypeVar
 import torch
 
 Result = TypeVar("Result")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "status_alloc_failed",  # CUBLAS_, CUDNN_, CUSOLVER_, CUSPARSE_
+    "allocation_failed",  # CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED and its kind
+    "cufft_alloc_failed",
+    "cudaerrormemoryallocation",
+)
+"""What libraries say, in small letters."""
 _STATM = Path("/proc/self/statm")
 _PAGE = resource.getpagesize()
 _SECONDS_BETWEEN_LOOKS = 0.01
@@ -23,14 +34,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device or the machine has no memory left.
 
     torch raises OutOfMemoryError on a GPU, but a plain RuntimeError from its CPU allocator and
-    from cuDNN.
+    where a library of NVIDIA's found no room: cuBLAS, cuDNN, cuSOLVER, cuFFT.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
 
 
 def private_bytes() -> int:
@@ -102,6 +111,13 @@ def forget_peak() -> None:
     _watch().peak = private_bytes()
     if torch.cuda.max_memory_allocated() > 0:  # else there may be no GPU
         torch.cuda.reset_peak_memory_stats()
+
+
+def give_back() -> None:
+    """Returns what this process holds of a GPU and needs no more; nothing where it used none."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        gc.collect()  # a run's parts refer to each other
+        torch.cuda.empty_cache()
 
 
 def retry_with_less(attempt: Callable[[], Result], use_less: Callable[[str], None]) -> Result:

@@ -28,7 +28,7 @@ from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
 from trainables.errors import CheckpointUnreadable, TrainablesError
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.origin import Origin
-from trainables.memory import forget_peak, is_out_of_memory, peak_bytes
+from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
 from trainables.script.told_file import FILE, write_told
 
 RESULT = "slr"
@@ -60,6 +60,7 @@ class Assignment:
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
+        gpus: Part of a GPU that the trial has, or how many; 0 hides them, None changes nothing.
         origin: What the trial's files belong to, as `Origin.to_json` gives it; None to ask nothing.
     """
 
@@ -77,6 +78,7 @@ class Assignment:
     barrier: str
     workers: int
     modules: str
+    gpus: float | None = None
     origin: Mapping[str, Any] | None = None
 
     def to_ray(self) -> dict[str, Any]:
@@ -155,8 +157,9 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         self._history_due = False
         self._notice: str | None = None
         try:
-            set_up_process(assignment.modules)
-            forget_peak()  # of the trial before
+            set_up_process(assignment.modules, assignment.gpus)
+            give_back()  # of the trial before
+            forget_peak()
             with ending_process("the constructor"):
                 self._build(assignment)
         except (Exception, KeyboardInterrupt) as error:

@@ -19,6 +19,7 @@ from slr_tune.training.ray_private import prepare_environment
 if TYPE_CHECKING:
     from slr_tune.search.engine import RunOptions, SearchOutcome
     from slr_tune.search.progress import Progress
+    from slr_tune.training.card_use import CardUse
 
 
 class Stopped(Terminated):
@@ -118,7 +119,7 @@ def run_options(*, verify: bool, address: str | None, **options: Any) -> RunOpti
     from slr_tune.search.engine import RunOptions
 
     check = partial(_quick_check, cluster=address is not None) if verify else None
-    return RunOptions(address=address, check=check, **options)
+    return RunOptions(address=address, check=check, measure=_measure, **options)
 
 
 def search(
@@ -174,6 +175,12 @@ def _quick_check(spec: StudySpec, storage: str | None, *, cluster: bool) -> str:
     from slr_tune.checks.verify import quick_check
 
     return quick_check(spec, storage=storage, cluster=cluster)
+
+
+def _measure(spec: StudySpec, storage: str | None) -> CardUse | None:
+    from slr_tune.checks.card_trial import measure_card_use
+
+    return measure_card_use(spec, storage)
 
 
 def _plain(value: Any) -> Any:

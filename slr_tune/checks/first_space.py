@@ -19,6 +19,7 @@ from slr_tune.checks.script_figures import ScriptFigures, figures_in
 from slr_tune.errors import SlrTuneError
 from slr_tune.space.ranges import FirstRange, first_range, value_text
 from slr_tune.training.scratch import scratch_folder
+from slr_tune.training.workers import gpus_here
 from trainables.errors import TrainablesError
 from trainables.script.command import Filling, arguments, environment
 from trainables.script.config_file import read_template, write_config
@@ -305,7 +306,8 @@ def _text(draft: _Draft, found: ScriptFigures, given: str) -> str:
     lines += [
         f"objective: {{metric: {metric}, direction: {direction}}}",
         f"budget: {{{budget}}}",
-        "resources: {workers: auto, cpus_per_trial: 1, gpus_per_trial: 0}",
+        # With 0 the script would see no GPU.
+        f"resources: {{workers: auto, cpus_per_trial: 1, gpus_per_trial: {min(1, gpus_here())}}}",
         "space:",
         *_block(_nested({name: r.text for name, r in draft.ranges.items()})),
         "baseline:  # the script's defaults",

@@ -18,7 +18,6 @@ from trainables.config import DistillConfig
 from trainables.data.batch import collate
 from trainables.models.base import ModelOutput
 from trainables.registry import run_class, run_title
-from trainables.runs.optimisation import choose_device
 from trainables.script.command import program
 from trainables.script.spec import is_script, script_of
 from trainables.teaching.frozen_teacher import FrozenTeacher
@@ -62,7 +61,7 @@ def configuration(inputs: CheckInputs) -> Finding:
 def modules(inputs: CheckInputs) -> Finding:
     """The run and what it stands on can be imported, and the machine holds a trial of it."""
     cls = run_class(inputs.spec.trainable)
-    device = choose_device(str(inputs.config.get("device", "auto")))
+    device = inputs.device_of({"device": "auto", **inputs.config})
     name = f"{cls.__module__}.{cls.__name__}"
     if is_script(inputs.spec.trainable):
         first = program(script_of(inputs.spec.trainable).words[0])

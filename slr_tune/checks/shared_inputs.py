@@ -22,6 +22,7 @@ from slr_tune.training.workers import workers_here
 from trainables.building import build_run
 from trainables.data import Dataset, prepare
 from trainables.data.subset import subset
+from trainables.errors import ConfigError
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.stored_model import StoredModel, load_model
 from trainables.registry import BUILT_IN_NAMES, config_class, run_title
@@ -175,8 +176,23 @@ class CheckInputs:
         return subset(self.data, train=train, dev=np.arange(min(dev, len(self.data.dev))))
 
     def device_of(self, config: Mapping[str, Any]) -> torch.device:
-        """Where a run of a configuration is tried."""
-        return choose_device(self._device or str(config["device"]))
+        """Where a run of a configuration is tried: what no worker would see is not used here.
+
+        Raises:
+            ConfigError: It asks for a GPU, and its trials would have none.
+        """
+        return choose_device(self._device_name(config))
+
+    def _device_name(self, config: Mapping[str, Any]) -> str:
+        wanted = self._device or str(config.get("device", "auto"))
+        if self._device is not None or self.spec.resources.gpus_per_trial != 0:
+            return wanted
+        if wanted == "cuda":
+            raise ConfigError(
+                "device: cuda, but resources.gpus_per_trial is 0: no trial would see a GPU",
+                hint="Set resources.gpus_per_trial to 1, or leave device at auto.",
+            )
+        return "cpu"
 
     def build(self, config: Mapping[str, Any], data: Dataset) -> CtcRun:
         """The space's run at epoch 0."""
@@ -186,10 +202,9 @@ class CheckInputs:
         self, trainable: str, config: Mapping[str, Any], data: Dataset, *, teacher: Path | None
     ) -> CtcRun:
         """A run at epoch 0; the files that it writes go away with these inputs."""
-        device = {} if self._device is None else {"device": self._device}
         run = build_run(
             trainable,
-            {**config, **device},
+            {**config, "device": self._device_name(config)},
             data=data,
             seed=self.spec.seed,
             cache=self._scratch,

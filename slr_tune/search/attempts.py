@@ -16,6 +16,9 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.study.recovery import LONG_ENOUGH, epoch_seconds
 
+_TOGETHER = 2
+"""Times that a trial may run out of memory beside others, before it is tried alone."""
+
 LIMIT = 3
 """Failures before the first epoch, in a row or of one trial, before somebody is blamed."""
 
@@ -46,12 +49,22 @@ class Attempts:
         self._begun: set[int] = set()
         self._failures: Counter[int] = Counter()
         self._again: dict[int, int] = {}
+        self._alone: set[int] = set()
         self._news = 0
 
     @property
     def waiting(self) -> bool:
         """Whether a trial waits here to be tried again."""
         return bool(self._again)
+
+    @property
+    def one_alone(self) -> bool:
+        """Whether a trial waits for a GPU of its own, or has one: no other may start."""
+        return bool(self._alone)
+
+    def is_alone(self, number: int) -> bool:
+        """Whether a trial is tried with no other beside it."""
+        return number in self._alone
 
     def busy(self, live: Mapping[int, object]) -> int:
         """How many of the live trials are with a worker."""
@@ -73,7 +86,8 @@ class Attempts:
         Args:
             at_once: Whether there is nothing else to do.
         """
-        ready = [n for n, news in self._again.items() if at_once or news < self._news]
+        again = {n: news for n, news in self._again.items() if not self._alone or n in self._alone}
+        ready = [n for n, news in again.items() if at_once or news < self._news]
         if not ready:
             return None
         del self._again[ready[0]]
@@ -90,17 +104,26 @@ class Attempts:
         """A worker gave a sign of life: it trains once again what is stored."""
         self._since[number] = time.monotonic()
 
-    def fail(self, number: int) -> int:
-        """A trial did not reach its first epoch; returns how often it did not."""
+    def fail(self, number: int, *, crowded: bool = False) -> int:
+        """A trial did not reach its first epoch; returns how often it did not.
+
+        Args:
+            number: The trial.
+            crowded: Whether it had no memory on a GPU that it shares with others: after two such
+                times it is tried alone.
+        """
         self._failures[number] += 1
         self.in_a_row += 1
         self._again[number] = self._news
+        if crowded and self._failures[number] >= _TOGETHER:
+            self._alone.add(number)
         return self._failures[number]
 
     def forget(self, number: int) -> None:
         """A trial has left: ended or parked."""
         self._since.pop(number, None)
         self._again.pop(number, None)
+        self._alone.discard(number)
 
     def lived_long(self, number: int) -> bool:
         """Whether a worker had twice the time of an epoch since the last one that was stored."""

@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
-from slr_tune.space import StudySpec
+from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
@@ -27,12 +27,14 @@ from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pru
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
+from slr_tune.training.card_use import CardUse, choose_share
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
+from slr_tune.training.workers import gpus_of
 from trainables.errors import first_line
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class RunOptions:
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
+        measure: Trains one trial on a card for `gpus_per_trial: auto`; takes the space and the
+            database, gives what it took. None to give each trial a whole card.
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
@@ -64,6 +68,7 @@ class RunOptions:
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
     retry_failed: bool = False
+    measure: Callable[[StudySpec, str | None], CardUse | None] | None = None
     history: tuple[str, ...] = ()
 
 
@@ -194,8 +199,9 @@ class _Run:
 
     def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
+        resources = self._resources()
+        gpus = gpus_of(resources)
         self.progress.message("Starting Ray")
-        resources = self.spec.resources
         with workers_session(resources, address=self.options.address) as workers:
             talk = Talk(self.progress.message, self.asked.is_set)
             with closing(RayPool(resources, workers, data=data)) as pool:
@@ -219,7 +225,12 @@ class _Run:
             self.store.teach(None if teacher is None else teacher.hash)
             target = trials_to_run(self.spec)
             recorder = Recorder(
-                self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
+                self.store,
+                self.lock,
+                target=target,
+                workers=workers,
+                stopped=self.asked.is_set,
+                gpus=gpus,
             )
             recorder.presence = self.presence
             parked = self._fit(recorder, data, teacher)
@@ -227,6 +238,25 @@ class _Run:
             raise recorder.failure
         stop = self.asked if self.asked.is_set() else None
         return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
+
+    def _resources(self) -> Resources:
+        """What a trial gets, with a number for `gpus_per_trial: auto`."""
+        given = self.spec.resources
+        if given.gpus_per_trial != "auto":
+            return given
+        gpus, use = gpus_of(given), None
+        if gpus and self.options.measure is not None:
+            self.progress.message("Measuring one trial on the GPU")
+            use = self.options.measure(self.spec, self.options.storage)
+        if use is not None:
+            count = choose_share(use)
+            gpus = 1 / count
+            busy = "" if use.busy is None else f", busy {use.busy:.0%} of the time"
+            self.progress.message(
+                f"gpus_per_trial: {gpus:g}, as one trial takes {use.peak_bytes / 2**20:,.0f} of "
+                f"{use.total_bytes / 2**20:,.0f} MiB{busy}"
+            )
+        return replace(given, gpus_per_trial=gpus)
 
     def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
@@ -276,6 +306,7 @@ class _Run:
                 barrier=str(barrier),
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
+                gpus=recorder.gpus_of(live.number),
                 origin=live.origin.to_json(),
             )
 
@@ -291,8 +322,8 @@ class _Run:
 
         limit_pending_trials(recorder.workers)
         resources = {"cpu": self.spec.resources.cpus_per_trial}
-        if self.spec.resources.gpus_per_trial:
-            resources["gpu"] = self.spec.resources.gpus_per_trial
+        if recorder.gpus:
+            resources["gpu"] = recorder.gpus
         return tune.Tuner(
             tune.with_resources(RayRun, resources),
             tune_config=tune.TuneConfig(

@@ -66,6 +66,7 @@ class Recorder:
     Attributes:
         store: The study.
         workers: Trials that may run side by side.
+        gpus: GPUs of a trial.
         presence: Looks whether the study's files are still there; None looks at nothing.
         rungs: ASHA's rungs, rebuilt from the study, of a strategy that stops trials there.
         promotions: Of a strategy that pauses them there; None of others.
@@ -81,6 +82,7 @@ class Recorder:
         target: int,
         workers: int,
         stopped: Callable[[], bool] = lambda: False,
+        gpus: float = 0.0,
     ) -> None:
         """Rebuilds the rungs from the stored trials.
 
@@ -90,6 +92,7 @@ class Recorder:
             target: Trials asked for.
             workers: Trials that may run side by side.
             stopped: Whether somebody asked to end: a worker that dies then is nobody's fault.
+            gpus: GPUs of a trial; below 1 trials share a card.
         """
         self.store = store
         self.lock = lock
@@ -97,6 +100,7 @@ class Recorder:
         self._stopped = stopped
         self._attempts = Attempts(store.trials, timeout=store.spec.resources.trial_timeout)
         self.workers = workers
+        self.gpus = gpus
         self.presence: Presence | None = None
         self._errors_in_a_row = 0
         self._noticed: set[str] = set()
@@ -130,6 +134,8 @@ class Recorder:
         busy = self._attempts.busy(self.store.live)
         if busy >= self.workers or self.drained or (self._idle and busy):
             return None
+        if busy and self._attempts.one_alone:
+            return None
         self._check_lock()
         live = self._next(busy)
         self._idle = live is None
@@ -144,7 +150,8 @@ class Recorder:
         started = len(self.store.own_trials) >= self._target
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
-        again = self._attempts.take_again(at_once=done and busy == 0)
+        at_once = busy == 0 and (done or self._attempts.one_alone)
+        again = self._attempts.take_again(at_once=at_once)
         if again is not None:
             return self.store.live[again]
         if self.promotions is not None and not queued:
@@ -159,6 +166,10 @@ class Recorder:
             self.promotions.prune()
             self._drained = True
         return None
+
+    def gpus_of(self, number: int) -> float:
+        """Part of a GPU that a trial may use: all of it where it is tried alone."""
+        return 1.0 if self._attempts.is_alone(number) else self.gpus
 
     def _start(self) -> LiveTrial:
         spec = self.store.spec
@@ -267,7 +278,8 @@ class Recorder:
     def _failed_to_start(self, live: LiveTrial, reason: str, error: str) -> None:
         """A trial did not reach its first epoch: try it again, or find out whose fault it is."""
         number = live.number
-        times = self._attempts.fail(number)
+        crowded = reason == "oom" and 0 < self.gpus < 1
+        times = self._attempts.fail(number, crowded=crowded)
         if times >= LIMIT and self._attempts.in_a_row < LIMIT and reason in ("oom", "killed"):
             # Others reached theirs meanwhile.
             self._attempts.forget(number)

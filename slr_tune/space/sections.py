@@ -107,7 +107,8 @@ class Resources:
     Attributes:
         workers: Trials at a time; "auto" for as many as the machine holds.
         cpus_per_trial: CPU cores of a trial.
-        gpus_per_trial: GPUs of a trial; a fraction shares one.
+        gpus_per_trial: GPUs of a trial, 0 for none; a fraction shares one. "auto": a search
+            measures one trial and chooses how many share a card; else one where there is one.
         trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
             the study's median epoch, at least ten minutes.
         trackers: Programs that get a copy of every trial.
@@ -116,7 +117,7 @@ class Resources:
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0)] = 0
+    gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = 0
     trial_timeout: Annotated[float, Field(gt=0)] | None = None
     trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = ()
 

@@ -17,7 +17,7 @@ from slr_tune.training.kinds import Config, stopping_settings
 from trainables.registry import BUILT_IN_NAMES
 from trainables.runs.schedules import temperature_at
 
-_NO_EFFECT = frozenset({"checkpoint_every", "teacher_cache"})
+_NO_EFFECT = frozenset({"checkpoint_every", "teacher_cache", "data_on_device"})
 """Settings that change what is stored, and nothing that is computed."""
 
 

@@ -19,6 +19,7 @@ from slr_tune.training.deadlines import Deadlines
 from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.session import workers_session
 from slr_tune.training.stages import Job, Stage
+from slr_tune.training.workers import gpus_of
 from trainables.data import Dataset
 from trainables.errors import TrainablesError, first_line
 
@@ -76,10 +77,12 @@ class RayPool:
 
         from slr_tune.training.worker import Worker
 
-        self._actor = ray.remote(
-            num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial, max_restarts=0
-        )(Worker)
-        self._given = (None if data is None else data.folder, cache_root(), os.getcwd())
+        gpus = gpus_of(resources)
+        self._actor = ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=gpus, max_restarts=0)(
+            Worker
+        )
+        folder = None if data is None else data.folder
+        self._given = (folder, cache_root(), os.getcwd(), gpus)
         self._workers = workers
         self._waiting: list[Job] = []
         self._starting: dict[Any, Any] = {}

@@ -28,7 +28,7 @@ from slr_tune.training.ray_private import (
     token_file,
 )
 from slr_tune.training.scratch import scratch_folder
-from slr_tune.training.workers import NodeOffer, check_fraction, granted, workers_here
+from slr_tune.training.workers import NodeOffer, check_fraction, gpus_of, granted, workers_here
 from trainables.errors import first_line
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
@@ -125,7 +125,7 @@ def _possible_workers(resources: Resources) -> int:
         cpus = max((node.cpus for node in nodes), default=0)
         gpus = max((node.gpus for node in nodes), default=0)
         raise RunFailed(
-            f"a trial needs {resources.cpus_per_trial:g} CPU and {resources.gpus_per_trial:g} GPU "
+            f"a trial needs {resources.cpus_per_trial:g} CPU and {gpus_of(resources):g} GPU "
             f"on one machine, the largest of the Ray session has {cpus:g} CPU and {gpus:g} GPU",
             hint="Lower resources.cpus_per_trial or resources.gpus_per_trial, or use a larger "
             "machine.",

@@ -27,6 +27,7 @@ from trainables.decoding.settings import BeamSettings
 from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
 from trainables.files.atomic import replace_file
 from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
+from trainables.memory import give_back
 from trainables.runs.evaluation import evaluate
 from trainables.runs.optimisation import choose_device
 from trainables.scoring.cleaning import cleaned
@@ -40,15 +41,22 @@ _NOT_WEIGHTS = ("optimizer", "helper")
 class Worker:
     """Works on one job after another; the mapped data stay open in between."""
 
-    def __init__(self, data: Path | None, cache: Path, modules: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Path | None,
+        cache: Path,
+        modules: str | None = None,
+        gpus: float | None = None,
+    ) -> None:
         """Sets up the process.
 
         Args:
             data: Folder of the prepared data, None for a custom run without.
             cache: Folder for what runs derive and share.
             modules: Folder in which the command was given; a custom run may lie there.
+            gpus: GPUs of a training, see `set_up_process`.
         """
-        set_up_process(modules)
+        set_up_process(modules, gpus)
         self._data = data
         self._cache = cache
 
@@ -66,7 +74,9 @@ class Worker:
             self._count(job)
             return job
         with _locked(job.folder):
-            return job.found() or self._train(job)
+            done = job.found() or self._train(job)
+        give_back()
+        return done
 
     def _train(self, stage: Stage) -> Stage:
         with closing(self._start(stage)) as run:

@@ -21,6 +21,12 @@ class NodeOffer:
     gpus: float
 
 
+def gpus_of(resources: Resources) -> float:
+    """GPUs of a trial; of "auto" one where this machine has one, until a trial was measured."""
+    need = resources.gpus_per_trial
+    return float(min(1, gpus_here())) if need == "auto" else need
+
+
 def granted(resources: Resources, nodes: Sequence[NodeOffer]) -> int:
     """Trainings that machines hold at a time, by what each needs alone; 0 where none fits.
 
@@ -31,7 +37,7 @@ def granted(resources: Resources, nodes: Sequence[NodeOffer]) -> int:
 
 def _on_node(resources: Resources, node: NodeOffer) -> int:
     fits = _times(node.cpus, resources.cpus_per_trial)
-    need = resources.gpus_per_trial
+    need = gpus_of(resources)
     if need == 0:
         return fits
     cards = int(node.gpus)
@@ -52,14 +58,14 @@ def workers_here(resources: Resources) -> int:
         SlrTuneError: Not even one fits: Ray would wait for ever without a word.
     """
     check_fraction(resources)
-    cores, gpus = cores_here(), gpus_here() if resources.gpus_per_trial else 0
+    cores, gpus = cores_here(), gpus_here() if gpus_of(resources) else 0
     offered = max(cores, resources.cpus_per_trial)
     if resources.workers != "auto":
         offered = max(offered, resources.workers * resources.cpus_per_trial)
     count = granted(resources, [NodeOffer(offered, gpus)])
     if count == 0:
         raise SlrTuneError(
-            f"a trial needs {resources.gpus_per_trial:g} GPU, this machine has {gpus}: none would "
+            f"a trial needs {gpus_of(resources):g} GPU, this machine has {gpus}: none would "
             "ever start",
             hint="Set resources.gpus_per_trial to 0 to train on CPUs, or use a machine with more "
             "GPUs (--address for a Ray cluster).",
@@ -73,7 +79,7 @@ def check_fraction(resources: Resources) -> None:
     Raises:
         SlrTuneError: GPUs above one are no whole number.
     """
-    need = resources.gpus_per_trial
+    need = gpus_of(resources)
     if need > 1 and need != int(need):
         raise SlrTuneError(
             f"resources.gpus_per_trial is {need:g}: above 1 it must be a whole number",
@@ -83,17 +89,17 @@ def check_fraction(resources: Resources) -> None:
 
 def trials_on_card(resources: Resources, workers: int) -> int:
     """Trials that share the memory of one GPU; where they ask for none, all use the first."""
-    need = resources.gpus_per_trial
+    need = gpus_of(resources)
     return min(workers, _times(1, need)) if 0 < need <= 1 else 1 if need else workers
 
 
 def workers_text(resources: Resources, workers: int) -> str:
     """How many, of what, and what holds them back where more were asked for."""
     text = f"{workers} worker{'s' if workers > 1 else ''} of {resources.cpus_per_trial:g} CPU"
-    if resources.gpus_per_trial:
-        text += f" and {resources.gpus_per_trial:g} GPU"
+    if gpus_of(resources):
+        text += f" and {gpus_of(resources):g} GPU"
     text += f", this machine has {cores_here()} CPU"
-    if resources.gpus_per_trial:
+    if gpus_of(resources):
         text += f" and {gpus_here()} GPU"
     if resources.workers != "auto" and workers < resources.workers:
         text += f"; {resources.workers} were asked for"

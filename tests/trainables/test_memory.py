@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.memory import _watch, forget_peak, peak_bytes, private_bytes
+from trainables.memory import (
+    _watch,
+    forget_peak,
+    give_back,
+    is_out_of_memory,
+    peak_bytes,
+    private_bytes,
+)
 
 MIB = 2**20
 CPU = torch.device("cpu")
@@ -69,3 +76,33 @@ def test_a_forked_process_measures_itself() -> None:
     assert int(os.read(reader, 100)) > 200 * MIB
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+        "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+        "CUDA error: out of memory",
+        "[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_libraries_that_found_no_room_are_understood(text: str) -> None:
+    """Taken for errors of the run, three of them ended a search."""
+    assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(ValueError(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["CUDNN_STATUS_EXECUTION_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED", "shape mismatch"]
+)
+def test_other_failures_of_libraries_are_none(text: str) -> None:
+    assert not is_out_of_memory(RuntimeError(text))
+
+
+def test_giving_back_touches_no_gpu() -> None:
+    give_back()
+    assert not torch.cuda.is_initialized()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.cards import moved
 from trainables.data import BLANK
 from trainables.errors import ConfigError
 
@@ -39,6 +41,26 @@ def greedy_decode(log_probs: Scores, lengths: Lengths) -> list[list[int]]:
     first[1:] = best[1:] != best[:-1]
     kept = first & (best != BLANK) & (np.arange(len(best))[:, np.newaxis] < ends)
     return [best[kept[:, i], i].tolist() for i in range(best.shape[1])]
+
+
+def emitted(log_probs: Tensor, lengths: Tensor) -> Tensor:
+    """What the best path emits at each frame, on the scores' device: a class, or the blank.
+
+    The classes of an utterance other than the blank, in their order, are what `greedy_decode`
+    gives. Nothing is copied from a GPU, so nothing waits for it.
+
+    Args:
+        log_probs: Scores (T, N, C) with the blank at 0, T at least 1.
+        lengths: Real frames of each utterance, int64 (N,), on the CPU.
+
+    Returns:
+        Classes int32 (T, N).
+    """
+    best = log_probs.detach().argmax(dim=-1).to(torch.int32)  # [T, N]
+    time = torch.arange(len(best), device=best.device).unsqueeze(1)
+    kept = time < moved(lengths, best.device)
+    kept[1:] &= best[1:] != best[:-1]
+    return torch.where(kept, best, BLANK)
 
 
 def confident_decode(log_probs: Scores, lengths: Lengths, *, threshold: float) -> list[list[int]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from torch import Tensor
-from torch.nn import functional
 
-from trainables.data import BLANK
+from trainables.cards import moved
+from trainables.losses.ctc_kernels import mean_ctc
 from trainables.losses.frames import check_lengths, real_frames
 
 
@@ -56,9 +56,7 @@ def ctc_loss(
             f"targets must be one row of all utterances and target_lengths {input_lengths.shape}, "
             f"got {tuple(targets.shape)} and {tuple(target_lengths.shape)}"
         )
-    loss = functional.ctc_loss(
-        log_probs, targets, input_lengths, target_lengths, blank=BLANK, zero_infinity=False
-    )
+    loss = mean_ctc(log_probs, targets, input_lengths, target_lengths)
     if label_smoothing == 0.0:
         return loss
     smoothed = _divergence_from_uniform(log_probs, input_lengths)
@@ -69,6 +67,7 @@ def _divergence_from_uniform(log_probs: Tensor, lengths: Tensor) -> Tensor:
     """KL(uniform || p), mean over each utterance's real frames and then over utterances."""
     frames, utterances, classes = log_probs.shape
     divergences = -real_frames(log_probs, lengths).mean(dim=1) - math.log(classes)  # [F]
-    shares = 1.0 / (lengths * utterances).to(log_probs)  # [N], of a frame in the whole
+    # [N], of a frame in the whole
+    shares = moved(1.0 / (lengths * utterances).to(log_probs.dtype), log_probs.device)
     shares = shares.expand(frames, utterances).unsqueeze(-1)  # [T, N, 1]
     return (real_frames(shares, lengths).squeeze(-1) * divergences).sum()

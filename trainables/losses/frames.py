@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainables.cards import moved
+
 
 def check_lengths(scores: Tensor, lengths: Tensor) -> None:
     """Checks that lengths fit time-major scores.
@@ -41,4 +43,4 @@ def real_frames(scores: Tensor, lengths: Tensor) -> Tensor:
     """
     time = torch.arange(scores.shape[0], device=lengths.device)
     rows = (time.unsqueeze(1) < lengths).flatten().nonzero().squeeze(1)
-    return scores.flatten(0, 1).index_select(0, rows.to(scores.device))
+    return scores.flatten(0, 1).index_select(0, moved(rows, scores.device))

@@ -10,11 +10,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.cards import moved
 from trainables.data import BLANK
 from trainables.models.dropout import PortableDropout
 
 LayerStep = Callable[[nn.Module, nn.Module, Tensor], tuple[Tensor, Tensor]]
 """Runs a layer: (layer, its LayerNorm, input) to the next layer's input and the hidden states."""
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the layers are run on utterances of certain lengths.
+
+    Attributes:
+        step: Runs a layer.
+        enter: Brings the first layer's input into the form that layers take.
+        leave: Brings what a layer gives back into that of the input.
+    """
+
+    step: LayerStep
+    enter: Callable[[Tensor], Tensor] = _as_it_is
+    leave: Callable[[Tensor], Tensor] = _as_it_is
 
 
 @dataclass(frozen=True)
@@ -143,13 +163,15 @@ class Recogniser(nn.Module):
             lengths = (lengths + 1) // 2
         x = self.expansion(x)  # [N, T', W]
         x = x.transpose(0, 1) if self.time_first else x
-        step = self._steps(x, lengths)
+        steps = self._steps(x, lengths)
+        x = steps.enter(x)
         hidden: list[Tensor] = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x, states = step(layer, norm, x)
+            x, states = steps.step(layer, norm, x)
             if keep_hidden:
+                states = steps.leave(states)
                 hidden.append(states.transpose(0, 1) if self.time_first else states)
-        logits = self.output(self.head(x))
+        logits = self.output(self.head(steps.leave(x)))
         logits = logits if self.time_first else logits.transpose(0, 1)  # [T', N, C]
         return ModelOutput(logits.log_softmax(dim=-1), logits, lengths, tuple(hidden))
 
@@ -173,7 +195,7 @@ class Recogniser(nn.Module):
         """Builds what lies between the last layer and the scores; with its width."""
         return nn.Identity(), width
 
-    def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
+    def _steps(self, x: Tensor, lengths: Tensor) -> Steps:
         """How the layers are run on utterances of these lengths; x is the first one's input."""
         raise NotImplementedError
 
@@ -189,14 +211,14 @@ class ResidualModel(Recogniser):
     utterance, and must not let others reach these.
     """
 
-    def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
+    def _steps(self, x: Tensor, lengths: Tensor) -> Steps:
         real = _is_real(lengths, x)
 
         def step(block: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
             x = x + self.dropout(block(norm(x), real))
             return x, functional.layer_norm(x, x.shape[-1:])
 
-        return step
+        return Steps(step)
 
     def _head(self, width: int) -> tuple[nn.Module, int]:
         # Scale and shift would be absorbed by the linear layer that follows.
@@ -229,7 +251,7 @@ def _check_batch(features: Tensor, lengths: Tensor, *, input_size: int) -> None:
 def _is_real(lengths: Tensor, x: Tensor) -> Tensor:
     """True (N, T, 1) for the frames of (N, T, ...) that lie within their utterance."""
     time = torch.arange(x.shape[1], device=x.device)
-    return (time < lengths.to(x.device).unsqueeze(1)).unsqueeze(-1)
+    return (time < moved(lengths, x.device).unsqueeze(1)).unsqueeze(-1)
 
 
 def _halve(convolution: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:

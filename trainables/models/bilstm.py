@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
-from trainables.models.base import LayerStep, Recogniser
+from trainables.cards import moved
+from trainables.models.base import Recogniser, Steps
 
 
 class BiLSTM(Recogniser):
@@ -29,40 +30,77 @@ class BiLSTM(Recogniser):
     def _layer(self, width: int, number: int) -> nn.Module:
         return nn.LSTM(width, width // 2, bidirectional=True)
 
-    def _steps(self, x: Tensor, lengths: Tensor) -> LayerStep:
-        recurrence = _Recurrence(lengths, frames=x.shape[0], device=x.device)
+    def _steps(self, x: Tensor, lengths: Tensor) -> Steps:
+        kind = _Packed if _packs(x.device) else _Rectangles
+        recurrence = kind(lengths, frames=x.shape[0], device=x.device)
 
         def step(lstm: nn.Module, norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
             states = norm(recurrence(lstm, x))
             return self.dropout(states), states
 
-        return step
+        return Steps(step, recurrence.enter, recurrence.leave)
 
 
-class _Recurrence:
-    """Runs bidirectional LSTM layers over utterances of different lengths.
+def _packs(device: torch.device) -> bool:
+    """Whether layers take packed sequences: a GPU's kernel is made for them."""
+    return device.type != "cpu"
 
-    A GPU takes packed sequences. On a CPU PyTorch runs those frame by frame through autograd,
-    three to five times slower than its oneDNN kernel, which wants whole rectangles. There each
-    direction runs as a rectangle of its own, the second over utterances turned round within their
-    length, so that both meet the padding only when the utterance is over.
+
+class _Packed:
+    """Runs layers over the real frames of utterances, put once into the order of `PackedSequence`.
+
+    That is frame by frame, the longest utterance first. What lies between the layers looks at one
+    frame at a time, so nothing has to be unpacked before the last of them.
     """
 
     def __init__(self, lengths: Tensor, *, frames: int, device: torch.device) -> None:
-        self.lengths = lengths.cpu()
-        self.frames = frames
-        self.packed = device.type != "cpu"
-        if not self.packed:
-            time = torch.arange(frames).unsqueeze(1)  # [T, 1]
-            turned = torch.where(time < lengths, lengths - 1 - time, time)  # [T, N]
-            utterances = len(lengths)
-            self.turned_rows = (turned * utterances + torch.arange(utterances)).flatten()
+        lengths = lengths.cpu()
+        order = torch.argsort(lengths, descending=True, stable=True)
+        real = torch.arange(frames).unsqueeze(1) < lengths[order]  # [T, N]
+        time, place = real.nonzero(as_tuple=True)
+        self.shape = (frames, len(lengths))
+        self.batch_sizes = real[: int(lengths.max())].sum(dim=1)
+        self.rows = moved(time * len(lengths) + order[place], device)  # [F]
+
+    def enter(self, x: Tensor) -> Tensor:
+        """(T, N, W) to (F, W), the real frames."""
+        return x.flatten(0, 1).index_select(0, self.rows)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """(F, W) to (T, N, W), zero past an utterance's length."""
+        frames, utterances = self.shape
+        padded = x.new_zeros(frames * utterances, x.shape[1]).index_copy(0, self.rows, x)
+        return padded.view(frames, utterances, -1)
+
+    def __call__(self, lstm: nn.Module, x: Tensor) -> Tensor:
+        """(F, W) to (F, 2H)."""
+        data: Tensor = lstm(PackedSequence(x, self.batch_sizes))[0].data
+        return data
+
+
+class _Rectangles:
+    """Runs layers over utterances of different lengths on a CPU.
+
+    PyTorch runs packed sequences frame by frame through autograd there, three to five times slower
+    than its oneDNN kernel, which wants whole rectangles. So each direction runs as a rectangle of
+    its own, the second over utterances turned round within their length, and both meet the padding
+    only when the utterance is over.
+    """
+
+    def __init__(self, lengths: Tensor, *, frames: int, device: torch.device) -> None:
+        time = torch.arange(frames).unsqueeze(1)  # [T, 1]
+        turned = torch.where(time < lengths, lengths - 1 - time, time)  # [T, N]
+        utterances = len(lengths)
+        self.turned_rows = (turned * utterances + torch.arange(utterances)).flatten()
+
+    def enter(self, x: Tensor) -> Tensor:
+        """(T, N, W), as it is."""
+        return x
+
+    leave = enter
 
     def __call__(self, lstm: nn.Module, x: Tensor) -> Tensor:
         """(T, N, 2H); frames past an utterance's length mean nothing."""
-        if self.packed:
-            packed = pack_padded_sequence(x, self.lengths, enforce_sorted=False)
-            return pad_packed_sequence(lstm(packed)[0], total_length=self.frames)[0]
         forward = _one_direction(lstm, x, suffix="")
         backward = _one_direction(lstm, self._turn(x), suffix="_reverse")
         return torch.cat([forward, self._turn(backward)], dim=-1)

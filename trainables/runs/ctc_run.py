@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 from torch import nn
 
+from trainables.cards import arithmetic, prepare_determinism, sharing_notice
 from trainables.config import RunConfig
 from trainables.data.batch import UTTERANCES_AT_ONCE
 from trainables.decoding.build import build_decoder
@@ -24,6 +25,7 @@ from trainables.runs.early_stopping import StoppingRule
 from trainables.runs.epoch import NotFinite, Trainer
 from trainables.runs.evaluation import Evaluation, evaluate
 from trainables.runs.optimisation import Optimisation, Precision, choose_device, copied
+from trainables.runs.placement import Placement
 from trainables.runs.training_loss import TrainingLoss
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
@@ -54,6 +56,8 @@ class CtcRun:
         """
         self.config = config
         self._rule = StoppingRule.of(config.model_dump(mode="json"))
+        if config.deterministic:
+            prepare_determinism()
         self.device = choose_device(config.device)
         self.rows: list[dict[str, float]] = []
         assert inputs.data is not None  # search spaces of built-in runs name their data
@@ -71,6 +75,7 @@ class CtcRun:
                 config, input_size=self._data.feature_size, classes=len(self._data.vocabulary)
             ).to(self.device)
         self._loss = self._make_loss(inputs)
+        self._placement = Placement(self.training_set, self._data, config, self.device, self._loss)
         self._optimisation = Optimisation(
             [*self.model.parameters(), *self._helper.parameters()],
             config,
@@ -88,6 +93,11 @@ class CtcRun:
         return self._rule.verdict(self.rows)
 
     @property
+    def notice(self) -> str | None:
+        """What a person should know meanwhile: trials that share a card take turns on it."""
+        return sharing_notice() if self.device.type == "cuda" else None
+
+    @property
     def best_wer(self) -> float | None:
         """Lowest dev WER so far, percent; None before the first epoch."""
         wers = [row["val/wer"] for row in self.rows if not math.isnan(row["val/wer"])]
@@ -96,8 +106,8 @@ class CtcRun:
     def run_epoch(self) -> dict[str, float]:
         """Trains one more epoch and returns its row of the curve.
 
-        Where memory runs out the epoch starts again from its beginning with batches cut in half,
-        twice as many to a step.
+        Where memory runs out the epoch starts again from its beginning: without the data on the
+        device, then with batches cut in half, twice as many to a step.
 
         Raises:
             MemoryError: There is not even room for one utterance at a time, of train or of dev.
@@ -109,7 +119,8 @@ class CtcRun:
         before = self._learned_state()
 
         def use_less(message: str) -> None:
-            self._halve_batches(message)
+            if not self._leave_device(message):
+                self._halve_batches(message)
             self._load_learned_state(before)
 
         row = self._row(retry_with_less(self._train, use_less))
@@ -173,12 +184,18 @@ class CtcRun:
 
     def facts(self) -> dict[str, Any]:
         """What is worth recording beside the curve, JSON only."""
-        warnings = list(self.training_set.warnings)
+        warnings = [*self.training_set.warnings, *filter(None, [self.notice])]
         if self._precision.ignored:
             warnings.append("mixed_precision is ignored: it needs a GPU")
+        if self.config.deterministic and self.device.type == "cuda":
+            warnings.append(
+                "deterministic kernels are slower: python benchmarks/gpu.py --only precision says "
+                "by how much here"
+            )
         return {
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "device": str(self.device),
+            "arithmetic": self._placement.facts(self._precision.dtype),
             "peak_memory_bytes": peak_bytes(self.device),
             "remedies": [dict(remedy) for remedy in self._remedies],
             "warnings": warnings,
@@ -196,18 +213,22 @@ class CtcRun:
 
     def _train(self) -> dict[str, float] | None:
         """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
-        epoch = self.epoch + 1
+        epoch, every = self.epoch + 1, self.config.train_wer_every
         trainer = Trainer(
             model=self.model,
             loss=self._loss,
             optimisation=self._optimisation,
             training_set=self.training_set,
+            feed=self._placement.feed,
             data=self._data,
             seed=self._seed,
             scoring=self.config.scoring,
+            recognises=every > 0 and epoch % every == 0,
         )
+        exact = self.config.deterministic
+        numbers = arithmetic(self.device, tf32=self.config.tf32, deterministic=exact)
         try:
-            with torch_stream(self._seed, epoch, "training"):
+            with torch_stream(self._seed, epoch, "training"), numbers:
                 return trainer.run(epoch, split=self._split)
         except NotFinite:
             return None
@@ -216,17 +237,20 @@ class CtcRun:
         """Recognises dev, with fewer utterances at once where memory is short: same result."""
 
         def attempt() -> Evaluation:
-            return evaluate(
-                self.model,
-                self._data.dev,
-                self._data.vocabulary,
-                device=self.device,
-                decoder=self._decoder,
-                utterances_at_once=self._evaluated_at_once,
-                scoring=self.config.scoring,
-            )
+            with arithmetic(self.device, tf32=False, deterministic=self.config.deterministic):
+                return evaluate(
+                    self.model,
+                    self._data.dev,
+                    self._data.vocabulary,
+                    device=self.device,
+                    decoder=self._decoder,
+                    utterances_at_once=self._evaluated_at_once,
+                    scoring=self.config.scoring,
+                )
 
         def use_less(message: str) -> None:
+            if self._leave_device(message):
+                return
             if self._evaluated_at_once == 1:
                 raise MemoryError(
                     f"out of memory with one utterance of dev at a time in epoch {self.epoch + 1}: "
@@ -260,6 +284,13 @@ class CtcRun:
             }
         return row
 
+    def _leave_device(self, message: str) -> bool:
+        """Takes the training data off the device; False where they are not there."""
+        left = self._placement.leave()
+        if left:
+            self._note_remedy("training data read from their files again", message)
+        return left
+
     def _halve_batches(self, message: str) -> None:
         """Cuts batches in half, twice as many to a step."""
         if self._split >= self.config.batch_size:
@@ -267,10 +298,14 @@ class CtcRun:
                 f"out of memory with one utterance at a time in epoch {self.epoch + 1}: {message}"
             )
         self._split *= 2
+        self._note_remedy("batch halved, accumulation doubled", message)
+
+    def _note_remedy(self, remedy: str, message: str) -> None:
+        """Records what was done for want of memory, and what batches are like since."""
         self._remedies.append(
             {
                 "epoch": self.epoch + 1,
-                "remedy": "batch halved, accumulation doubled",
+                "remedy": remedy,
                 "batch_size": math.ceil(self.config.batch_size / self._split),
                 "accumulation": self.config.accumulation * self._split,
                 "message": message,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from trainables.config import DistillConfig
 from trainables.data.batch import Batch
+from trainables.data.resident import kept
 from trainables.errors import ConfigError
 from trainables.losses.distillation import framewise_kd_loss
 from trainables.losses.features import FeatureProjection, feature_matching_loss, matched_layers
@@ -19,9 +24,17 @@ from trainables.runs.training_loss import DISTILLATION, FEATURE_MATCHING, Term, 
 from trainables.runs.training_set import TrainingSet
 from trainables.seeding import torch_stream
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
+from trainables.teaching.resident_outputs import ResidentOutputs
 from trainables.teaching.rounding import Rounding
 from trainables.teaching.soft_targets import SoftTargets
-from trainables.teaching.teacher_outputs import LiveOutputs, TeacherOutputs, open_outputs, pad
+from trainables.teaching.teacher_outputs import (
+    CachedOutputs,
+    LiveOutputs,
+    TeacherOutputs,
+    open_outputs,
+    pad,
+    padded,
+)
 
 
 class DistillRun(CtcRun):
@@ -59,6 +72,7 @@ class DistillLoss(TrainingLoss):
         self._teacher: FrozenTeacher | None = None
         self._soft_targets: SoftTargets | None = None
         self._outputs: TeacherOutputs | None = None
+        self._resident: ResidentOutputs | None = None
         self._pairs: tuple[tuple[int, int], ...] = ()
         data = inputs.data
         assert data is not None  # search spaces of built-in runs name their data
@@ -95,7 +109,7 @@ class DistillLoss(TrainingLoss):
         output: ModelOutput = forward(batch.features, batch.lengths)
         found: list[Term] = []
         if weights.alpha > 0 or weights.gamma > 0:
-            answer = self._ask(batch)
+            answer = self._ask(batch, output.lengths)
             if weights.alpha > 0:
                 loss = framewise_kd_loss(
                     output.logits.float(),
@@ -113,6 +127,26 @@ class DistillLoss(TrainingLoss):
         if weights.beta > 0:
             found.append(self._ctc_term(output, batch, weight=weights.beta))
         return output, found
+
+    def answered(self, batch: Batch) -> Batch:
+        """The batch with the answers that lie in files."""
+        if self._outputs is None or isinstance(self._outputs, LiveOutputs):
+            return batch
+        return replace(batch, answers=padded(self._outputs, batch.indices.tolist()))
+
+    def stay(self, device: torch.device, room: int | None) -> bool:
+        """Keeps the teacher's cached answers on the device, where they fit."""
+        outputs = self._outputs
+        if not isinstance(outputs, CachedOutputs) or (room is not None and outputs.size > room):
+            return False
+        self._resident = kept(
+            "answers", (outputs.key, str(device)), lambda: ResidentOutputs(outputs, device)
+        )
+        return True
+
+    def leave(self) -> None:
+        """Reads them from their files again."""
+        self._resident = None
 
     def temperature(self, epoch: int) -> float:
         """Softening at an epoch; NaN where alpha is 0, as it has no effect then."""
@@ -159,11 +193,11 @@ class DistillLoss(TrainingLoss):
         training_set: TrainingSet,
         data_hash: str,
         cache: Path,
-        kept: list[int],
+        layers: list[int],
     ) -> TeacherOutputs:
         """The teacher's answers on unchanged frames.
 
-        The cache holds the hidden states of `kept` layers also where this run's gamma is 0: other
+        The cache holds the hidden states of `layers` also where this run's gamma is 0: other
         trials of the search have another gamma, and one pass is to serve all.
         """
         rounding = Rounding(self._config.teacher_cache_bits, self._config.teacher_top_k)
@@ -174,13 +208,18 @@ class DistillLoss(TrainingLoss):
             teacher.stored.content_hash,
             teacher.arithmetic,
             data_hash,
-            f"layers {kept}",
+            f"layers {layers}",
             f"truncate {self._config.truncate_frames}",
         )
-        return open_outputs(live, key=key, cache=cache, kept=kept)
+        return open_outputs(live, key=key, cache=cache, kept=layers)
 
-    def _ask(self, batch: Batch) -> TeacherBatch:
+    def _ask(self, batch: Batch, lengths: Tensor) -> TeacherBatch:
         """The teacher's answers for a batch; about the very frames if they were changed."""
+        if self._resident is not None:
+            return self._resident.batch(batch, lengths)
+        if batch.answers:
+            logits, *hidden = batch.answers
+            return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
         if self._outputs is not None:
             return pad(self._outputs, batch.indices.tolist(), device=batch.features.device)
         assert self._teacher is not None  # construction refuses terms that lack their teacher

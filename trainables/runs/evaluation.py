@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainables.cards import moved
 from trainables.config import Scoring
 from trainables.data import BLANK, Split
 from trainables.data.batch import UTTERANCES_AT_ONCE, Batch, sorted_batches
@@ -112,7 +113,7 @@ def _sums(
         rows = torch.from_numpy(possible)
         targets = torch.split(batch.targets, batch.target_lengths.tolist())
         mean = ctc_loss(
-            log_probs[:, rows.to(log_probs.device)],
+            log_probs[:, moved(rows, log_probs.device)],
             torch.cat([targets[row] for row in possible]),
             output.lengths[rows],
             batch.target_lengths[rows],

@@ -14,6 +14,8 @@ from trainables.errors import CheckpointError, ConfigError
 from trainables.runs.schedules import learning_rate_factor
 
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+_SKIPPED = "found_inf"
+"""Attribute of torch's fused optimisers, a tensor that is 1 where a step is to change nothing."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -26,7 +28,8 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ConfigError(
             "device: cuda, but torch finds no GPU here",
-            hint="Use auto or cpu, or install a driver.",
+            hint="Use auto or cpu, or install a driver. A trial of a search sees a GPU only where "
+            "resources.gpus_per_trial is above 0.",
         )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
@@ -63,20 +66,37 @@ class Optimisation:
 
     Attributes:
         precision: What the forward pass is computed in.
+        deferred: Steps wait for nothing that is computed, as a GPU would have to stand still for
+            it: whether a step is to be taken is decided where the gradients are.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], config: RunConfig, *, precision: Precision
+        self,
+        parameters: Iterable[nn.Parameter],
+        config: RunConfig,
+        *,
+        precision: Precision,
+        deferred: bool | None = None,
     ) -> None:
-        """Builds the optimiser named in the settings."""
+        """Builds the optimiser named in the settings.
+
+        Args:
+            parameters: What it changes.
+            config: The settings.
+            precision: What the forward pass is computed in.
+            deferred: None for a GPU only.
+        """
         self._parameters = list(parameters)
         self._config = config
         self.precision = precision
+        self.deferred = precision.device.type == "cuda" if deferred is None else deferred
+        fused = {"fused": True} if self.deferred else {}
         self._optimiser = _OPTIMISERS[config.optimizer](
             self._parameters,
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
+            **fused,
         )
 
     def learning_rate(self, position: float) -> float:
@@ -112,6 +132,31 @@ class Optimisation:
             scaler.update()  # Without it no step could follow one that ran out of memory.
         self._optimiser.zero_grad(set_to_none=True)
         return norm
+
+    def step_deferred(self, position: float, bad: Tensor) -> Tensor:
+        """The same, without waiting for the norm: it is returned where it was computed.
+
+        Args:
+            position: As `step` takes it.
+            bad: float32 (), 1 where the run has left the numbers and nothing is to be changed any
+                more; set to 1 here where the norm is not finite, unless the scaler expects that.
+        """
+        scaler = self.precision.scaler
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.learning_rate(position)
+        scaler.unscale_(self._optimiser)
+        limit = self._config.clip_norm or float("inf")
+        try:
+            norm = nn.utils.clip_grad_norm_(self._parameters, limit)
+            if not self.precision.scaled:
+                torch.maximum(bad, (~norm.isfinite()).to(bad), out=bad)
+                # What the scaler tells a fused optimiser, which then changes nothing.
+                setattr(self._optimiser, _SKIPPED, bad)  # noqa: B010
+            scaler.step(self._optimiser)
+        finally:
+            scaler.update()
+        self._optimiser.zero_grad(set_to_none=True)
+        return norm.detach()
 
     def clear(self) -> None:
         """Forgets gradients of a group that was given up."""

@@ -15,7 +15,7 @@ from trainables.files.curve import CurveFile, EventFile
 from trainables.files.folder_lock import FolderHeld, folder_lock
 from trainables.protocol import Run
 
-_MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device"}
+_MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device", "data_on_device"}
 """Settings that do not change what a run computes, so it may go on with others."""
 
 _TRIES = 5

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from trainables.config import RunConfig
@@ -58,6 +59,22 @@ class TrainingLoss:
         """Runs the model on a batch and returns its output with the parts of the loss."""
         output: ModelOutput = model(batch.features, batch.lengths)
         return output, [self._ctc_term(output, batch, weight=1.0)]
+
+    def answered(self, batch: Batch) -> Batch:
+        """The batch with what a teacher says of it, as far as that is read from files."""
+        return batch
+
+    def stay(self, device: torch.device, room: int | None) -> bool:
+        """Keeps on the device what is read for each batch; whether something stays there.
+
+        Args:
+            device: Where the model is.
+            room: Bytes that it may take; None for any number.
+        """
+        return False
+
+    def leave(self) -> None:
+        """Takes it off the device."""
 
     def temperature(self, epoch: int) -> float:
         """Softening at an epoch, NaN where there is none."""

@@ -73,10 +73,15 @@ class TrainingSet:
             for start in range(0, len(chosen), size)
         ]
 
-    def load(self, group: Group, *, seed: int, epoch: int) -> list[Batch]:
-        """Reads and augments a group. Each utterance draws from a stream of its own."""
+    def load(self, group: Group, *, seed: int, epoch: int, half: bool = False) -> list[Batch]:
+        """Reads and augments a group, in 16 bits if asked. Each utterance draws from a stream."""
         return [
-            collate(self._split, part, frames=[self._drawn(int(i), seed, epoch) for i in part])
+            collate(
+                self._split,
+                part,
+                frames=[self._drawn(int(i), seed, epoch) for i in part],
+                half=half,
+            )
             for part in group
         ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trainables.cards import arithmetic
 from trainables.data import Dataset
 from trainables.errors import ConfigError
 from trainables.files.stored_model import StoredModel, load_model, vocabulary_difference
@@ -95,8 +96,10 @@ class FrozenTeacher:
         Returns:
             Logits and hidden states in 32 bits.
         """
-        # Not in the 16 bits of a student that asks: kept answers would be others than live ones.
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+        # Not in the 16 bits of a student that asks, nor in its TF32: kept answers would be others
+        # than live ones.
+        exact = arithmetic(self.device, tf32=False)
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False), exact:
             features = features.to(self.device, torch.float16 if self.half else torch.float32)
             output = self._model.forward_with_hidden_states(features, lengths)
             return TeacherBatch(

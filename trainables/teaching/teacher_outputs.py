@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from trainables.cards import moved
 from trainables.data.dataset import offsets
 from trainables.errors import DataError
 from trainables.files.atomic import keyed_folder, open_or_create
@@ -65,7 +68,12 @@ class LiveOutputs:
 
 
 class CachedOutputs:
-    """Reads the answers from files that all processes map into memory."""
+    """Reads the answers from files that all processes map into memory.
+
+    Attributes:
+        key: What tells these answers from others.
+        rounding: How they are kept.
+    """
 
     def __init__(
         self,
@@ -89,7 +97,8 @@ class CachedOutputs:
             self._starts = np.array(index["starts"], dtype=np.int64)
             first = rounding.of_logits
             chosen = range(index["arrays"] - first) if hidden is None else hidden
-            self._rounding = rounding
+            self.key = (str(folder), tuple(chosen), rounding)
+            self.rounding = rounding
             self._arrays = [
                 np.asarray(np.load(folder / f"{number}.npy", mmap_mode="r"))
                 for number in (*range(first), *(first + place for place in chosen))
@@ -100,7 +109,17 @@ class CachedOutputs:
     def of(self, index: int) -> Arrays:
         """Answers for one utterance."""
         rows = slice(int(self._starts[index]), int(self._starts[index + 1]))
-        return self._rounding.restored([array[rows] for array in self._arrays])
+        return self.rounding.restored([array[rows] for array in self._arrays])
+
+    @property
+    def stored(self) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """First frame of each utterance and the end, int64 (N + 1,), and the arrays as kept."""
+        return self._starts, list(self._arrays)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays."""
+        return sum(array.nbytes for array in self._arrays)
 
 
 def open_outputs(
@@ -133,12 +152,17 @@ def open_outputs(
 
 def pad(outputs: TeacherOutputs, indices: Sequence[int], *, device: torch.device) -> TeacherBatch:
     """Puts the answers for some utterances into one batch, zeros at the ends."""
-    each = [outputs.of(index) for index in indices]
-    logits, *hidden = [
-        pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True).to(device)
-        for arrays in zip(*each, strict=True)
-    ]
+    logits, *hidden = [moved(array, device) for array in padded(outputs, indices)]
     return TeacherBatch(logits.transpose(0, 1), tuple(hidden))
+
+
+def padded(outputs: TeacherOutputs, indices: Sequence[int]) -> tuple[Tensor, ...]:
+    """The same on the CPU, and all with the utterances first: logits, then hidden states."""
+    each = [outputs.of(index) for index in indices]
+    return tuple(
+        pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True)
+        for arrays in zip(*each, strict=True)
+    )
 
 
 def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:

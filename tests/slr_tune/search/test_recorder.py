@@ -368,6 +368,46 @@ def test_a_trial_too_large_is_found_out(make: Make) -> None:
     assert record is not None and record.ended_by == "oom"
 
 
+def test_a_trial_without_room_on_a_shared_card_is_tried_alone(make: Make) -> None:
+    """After two times beside others it waits until the card is empty, and has all of it."""
+    recorder = make(trials=4)
+    recorder.gpus = 0.5
+    small, large = start(recorder), start(recorder)
+    for epoch in (1, 2):
+        recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
+        assert not recorder.report(small, Report([row(epoch, 50.0)]))
+        if epoch == 1:
+            assert start(recorder) == large and recorder.gpus_of(large) == 0.5
+    assert recorder.next_trial() is None  # neither it, beside the small one, nor a new one
+    recorder.report(small, Report([row(3, 50.0)], ended_by="patience"))
+    assert start(recorder) == large
+    assert recorder.gpus_of(large) == 1.0
+    assert recorder.next_trial() is None
+    assert not recorder.report(large, Report([row(1, 40.0)]))
+    assert recorder.next_trial() is None  # it needs more than its share to its end
+    recorder.report(large, Report([row(2, 40.0)], ended_by="patience"))
+    other = start(recorder)
+    assert recorder.gpus_of(other) == 0.5
+    assert start(recorder) not in (small, large, other)
+
+
+def test_a_trial_without_room_even_alone_is_at_fault(make: Make) -> None:
+    recorder = make(trials=2)
+    recorder.gpus = 0.5
+    small, large = start(recorder), start(recorder)
+    for epoch in (1, 2):
+        recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
+        recorder.report(small, Report([row(epoch, 50.0)]))
+        if epoch == 1:
+            assert start(recorder) == large
+    recorder.report(small, Report([row(3, 50.0)], ended_by="patience"))
+    assert start(recorder) == large
+    recorder.report(large, Report([], ended_by="oom", error="CUDA out of memory"))
+    record = record_of(recorder.store.trials[large])
+    assert record is not None and record.ended_by == "oom"
+    assert recorder.next_trial() is None and recorder.drained
+
+
 def test_a_worker_that_fails_is_stopped_and_the_others_go_on(make: Make) -> None:
     """A node without the shared folder would be given trial after trial."""
     recorder = make(trials=8)

@@ -43,3 +43,18 @@ def test_a_worker_that_never_starts_keeps_no_job(tmp_path: Path) -> None:
         assert len(pool._starting) == 1  # still waits for its core
     ray.kill(taken)
     assert sorted(len(answer.rows) for _, answer in done) == [3, 3, 3]  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("ray_two_cores")
+def test_workers_without_a_gpu_see_none(tmp_path: Path) -> None:
+    """`gpus_per_trial: 0` must not touch a card that somebody else trains on."""
+    arm = Arm("sees", ToyConfig(max_epochs=1).model_dump(), "gpu_runs:SeesGpus")
+    with closing(RayPool(Resources(workers=1), 1, data=None)) as pool:
+        pool.submit(Stage("a", None, 1, 1, (ArmRun(arm, 0, LOSS),), folder=tmp_path / "a"))
+        done = []
+        while not done:
+            done += pool.finished(60.0)
+    ((_, answer),) = done
+    assert not isinstance(answer, Exception), answer
+    (row,) = answer.rows  # type: ignore[union-attr]
+    assert (row["hidden"], row["seen"], row["share"]) == (1.0, 0.0, 1.0)

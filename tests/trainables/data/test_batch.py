@@ -48,10 +48,11 @@ def test_frames_can_be_replaced(libras: Dataset) -> None:
 
 
 def test_moving_keeps_lengths_on_the_cpu(libras: Dataset) -> None:
-    """Packing reads lengths on the CPU; from a GPU that would wait for it at every step."""
+    """Packing and CTC read them on the CPU; from a GPU that would wait for it at every step."""
     batch = collate(libras.train, [0, 1]).to(torch.device("meta"))
-    assert batch.features.device.type == batch.targets.device.type == "meta"
-    assert batch.lengths.device.type == batch.target_lengths.device.type == "cpu"
+    assert batch.features.device.type == "meta"
+    for tensor in (batch.lengths, batch.targets, batch.target_lengths, batch.indices):
+        assert tensor.device.type == "cpu"
 
 
 def test_misuse_is_refused(libras: Dataset) -> None:

@@ -237,7 +237,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
     def broken(*_: Any) -> None:
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(epoch_module, "greedy_decode", broken)
+    monkeypatch.setattr(epoch_module, "emitted", broken)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         make_run().run_epoch()
 

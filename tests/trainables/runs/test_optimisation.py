@@ -157,3 +157,41 @@ def test_gpu_takes_bfloat16_where_it_can(
     precision = Precision(torch.device("cuda"), mixed=True)
     assert precision.dtype is getattr(torch, expected)
     assert scalers == [not bfloat16] and not precision.ignored
+
+
+def test_a_deferred_step_leaves_overflows_to_the_scaler() -> None:
+    """In 16 bits gradients overflow as a matter of course: the step is left out, no run ends."""
+    weight = nn.Parameter(torch.tensor([2.0]))
+    precision = Precision(CPU, mixed=False)
+    precision.scaler = torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=1000)
+    schedule = {"name": "constant", "warmup_epochs": 0.0}
+    config = RunConfig(learning_rate=0.1, weight_decay=0.0, learning_rate_schedule=schedule)
+    steps = Optimisation([weight], config, precision=precision, deferred=True)
+    bad = torch.zeros(())
+    steps.backward((3.0 * weight).sum())
+    assert float(steps.step_deferred(0.0, bad)) == pytest.approx(3.0)
+    assert float(weight.detach()) == pytest.approx(1.9, rel=1e-5)
+    steps.backward((float("inf") * weight).sum())
+    steps.step_deferred(0.0, bad)
+    assert float(weight.detach()) == pytest.approx(1.9, rel=1e-5)
+    assert precision.scaler.get_scale() == 2.0 and float(bad) == 0.0
+    steps.backward((3.0 * weight).sum())
+    steps.step_deferred(0.0, bad)
+    assert float(weight.detach()) < 1.85
+
+
+def test_a_deferred_step_without_a_scaler_ends_at_the_first_that_is_no_number() -> None:
+    """From then on nothing is changed, whatever comes; an eager one can take up the state."""
+    weight = nn.Parameter(torch.tensor([2.0]))
+    schedule = {"name": "constant", "warmup_epochs": 0.0}
+    config = RunConfig(learning_rate=0.1, weight_decay=0.0, learning_rate_schedule=schedule)
+    steps = Optimisation([weight], config, precision=Precision(CPU, mixed=False), deferred=True)
+    bad = torch.zeros(())
+    for factor, expected, flag in ((3.0, 1.9, 0.0), (math.nan, 1.9, 1.0), (3.0, 1.9, 1.0)):
+        steps.backward((factor * weight).sum())
+        steps.step_deferred(0.0, bad)
+        assert float(weight.detach()) == pytest.approx(expected, rel=1e-5)
+        assert float(bad) == flag
+    eager = optimisation(weight, learning_rate=0.1, weight_decay=0.0)
+    eager.load_state_dict(steps.state_dict())
+    assert float(eager.state_dict()["moments"][0]["step"]) == 1.0
