@@ -10,7 +10,16 @@ import click
 
 from slr_tune.cli.ablation_options import LEAST_SEEDS, SEEDS, BudgetType, SeedCount
 from slr_tune.cli.completion import SpaceFile
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    address_option,
+    command_named,
+    echo_json,
+    json_option,
+    runtime_env_option,
+    ship_option,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_page
 
 if TYPE_CHECKING:
@@ -100,7 +109,9 @@ if TYPE_CHECKING:
     "--test", "with_test", is_flag=True, help="Open the test split too; logged in the study."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Side by side. [default: the study's]")
-@click.option("--address", metavar="RAY", help="A running Ray cluster. [default: this machine]")
+@address_option
+@ship_option
+@runtime_env_option
 @storage_option
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would be trained, train nothing.")
 @json_option
@@ -123,6 +134,8 @@ def command(
     with_test: bool,
     workers: int | None,
     address: str | None,
+    ship: bool,
+    runtime_env: Path | None,
     storage: str | None,
     dry: bool,
     as_json: bool,
@@ -133,6 +146,7 @@ def command(
     or a crash, the same command goes on where it was.
     """
     from slr_tune.ablation.design import make_design
+    from slr_tune.training.shipping import read_shipping
 
     design = make_design(
         space,
@@ -155,6 +169,7 @@ def command(
         storage=storage,
         address=address,
         workers=workers,
+        shipping=read_shipping(ship=ship, file=runtime_env, address=address),
     )
     if dry:
         from slr_tune.ablation.dry_run import dry_run, dry_text

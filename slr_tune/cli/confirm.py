@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slr_tune.cli.ablation_options import SEEDS, SeedCount
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    address_option,
+    command_named,
+    echo_json,
+    json_option,
+    runtime_env_option,
+    ship_option,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 from slr_tune.text import counted
 
@@ -26,6 +36,9 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=SeedCount(), default=SEEDS, show_default=True)
 @click.option("--test", "with_test", is_flag=True, help="Open the test split; logged in the study.")
 @click.option("--workers", type=click.IntRange(min=1), help="[default: the study's]")
+@address_option
+@ship_option
+@runtime_env_option
 @storage_option
 @json_option
 def command(
@@ -34,6 +47,9 @@ def command(
     seeds: int,
     with_test: bool,
     workers: int | None,
+    address: str | None,
+    ship: bool,
+    runtime_env: Path | None,
     storage: str | None,
     as_json: bool,
 ) -> int:
@@ -45,10 +61,21 @@ def command(
     from slr_tune.api.ablating import confirmed
     from slr_tune.api.running import Stopped
     from slr_tune.api.studies import load
+    from slr_tune.training.shipping import read_shipping
 
+    shipping = read_shipping(ship=ship, file=runtime_env, address=address)
     stored = load(study, storage=storage)
     try:
-        found = confirmed(stored, tell, top=top, seeds=seeds, test=with_test, workers=workers)
+        found = confirmed(
+            stored,
+            tell,
+            top=top,
+            seeds=seeds,
+            test=with_test,
+            workers=workers,
+            address=address,
+            shipping=shipping,
+        )
     except Stopped as stopped:
         return stopped.exit_code
     tell(f"wrote {found.file}")

@@ -28,10 +28,13 @@ from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
+from slr_tune.training.node_checks import TEACHER, node_needs
+from slr_tune.training.nodes import Nodes
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
+from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher
 from trainables.errors import first_line
 
@@ -50,6 +53,7 @@ class RunOptions:
     Attributes:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
+        shipping: What is sent to its nodes, None for nothing.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
@@ -60,6 +64,7 @@ class RunOptions:
 
     storage: str | None = None
     address: str | None = None
+    shipping: Shipping | None = None
     allow_weak_teacher: bool = False
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
@@ -196,9 +201,15 @@ class _Run:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
         self.progress.message("Starting Ray")
         resources = self.spec.resources
-        with workers_session(resources, address=self.options.address) as workers:
+        with workers_session(
+            resources,
+            address=self.options.address,
+            needs=node_needs(self.spec.trainable, data),
+            tell=self.progress.message,
+            shipping=self.options.shipping,
+        ) as nodes:
             talk = Talk(self.progress.message, self.asked.is_set)
-            with closing(RayPool(resources, workers, data=data)) as pool:
+            with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
                 teacher = find_teacher(
                     self.spec,
                     data,
@@ -209,6 +220,8 @@ class _Run:
                 )
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, self.asked, teacher=teacher)
+            if teacher is not None:
+                nodes.need(TEACHER, teacher.checkpoint)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -219,16 +232,22 @@ class _Run:
             self.store.teach(None if teacher is None else teacher.hash)
             target = trials_to_run(self.spec)
             recorder = Recorder(
-                self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
+                self.store,
+                self.lock,
+                target=target,
+                workers=nodes.workers,
+                stopped=self.asked.is_set,
             )
             recorder.presence = self.presence
-            parked = self._fit(recorder, data, teacher)
+            parked = self._fit(recorder, nodes, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
         stop = self.asked if self.asked.is_set() else None
         return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
 
-    def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
+    def _fit(
+        self, recorder: Recorder, nodes: Nodes, data: Dataset | None, teacher: Teacher | None
+    ) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
         from ray.exceptions import RayError
         from ray.tune.error import TuneError
@@ -239,7 +258,7 @@ class _Run:
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
             with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
-                self._tuner(recorder, str(scratch), assign).fit()
+                self._tuner(recorder, nodes, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
             if not self.asked.is_set():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
@@ -282,21 +301,22 @@ class _Run:
         return assign
 
     def _tuner(
-        self, recorder: Recorder, scratch: str, assign: Callable[[LiveTrial], Assignment]
+        self,
+        recorder: Recorder,
+        nodes: Nodes,
+        scratch: str,
+        assign: Callable[[LiveTrial], Assignment],
     ) -> Tuner:
         from ray import tune
 
-        from slr_tune.search import ray_tune
+        from slr_tune.search import placement, ray_tune
         from trainables.ray_adapter import RayRun
 
         limit_pending_trials(recorder.workers)
-        resources = {"cpu": self.spec.resources.cpus_per_trial}
-        if self.spec.resources.gpus_per_trial:
-            resources["gpu"] = self.spec.resources.gpus_per_trial
         return tune.Tuner(
-            tune.with_resources(RayRun, resources),
+            tune.with_resources(RayRun, placement.placed(self.spec.resources)),
             tune_config=tune.TuneConfig(
-                search_alg=ray_tune.StudySearcher(recorder, assign),
+                search_alg=ray_tune.StudySearcher(recorder, assign, nodes),
                 scheduler=ray_tune.StudyScheduler(recorder),
                 num_samples=-1,
                 reuse_actors=True,
@@ -311,6 +331,7 @@ class _Run:
                     ray_tune.ProgressTicker(self.progress.tick),
                     ray_tune.ProgressTicker(self.mirror.tick),
                     ray_tune.Watchdog(recorder),
+                    placement.NodeWatch(recorder, nodes),
                 ],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),

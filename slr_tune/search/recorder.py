@@ -250,6 +250,11 @@ class Recorder:
         if number in self.store.live:
             self._attempts.begin(number)
 
+    def resize(self, more: int) -> None:
+        """Nodes joined or left: so many more trials may run side by side, or fewer."""
+        self.workers = max(0, self.workers + more)
+        self._idle = False
+
     def time_out(self) -> list[int]:
         """Ends the trials that brought no epoch in time; their workers are to be replaced."""
         numbers = self._attempts.overdue()
