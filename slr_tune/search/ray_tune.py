@@ -69,8 +69,13 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
         """Of a normal end the scheduler has told already; an error here is a lost worker."""
         number = self._numbers.pop(trial_id, None)
         if number is not None and error:
-            died = "the worker process died"
-            self._recorder.guarded(lambda: self._recorder.lost_worker(number, died), None)
+            self._recorder.guarded(lambda: self._lost(number), None)
+
+    def _lost(self, number: int) -> None:
+        if self._nodes.has_left():
+            self._recorder.lost_node(number)
+        else:
+            self._recorder.lost_worker(number, "the worker process died")
 
     def save(self, checkpoint_path: str) -> None:
         """Stores nothing."""

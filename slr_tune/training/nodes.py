@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ NODE_LABEL = "ray.io/node-id"
 _ANSWER_SECONDS = 300.0
 """torch is read over a network, or a runtime environment is installed first."""
 _WATCH_SECONDS = 2.0
+_JUST_LEFT_SECONDS = 60.0
 
 
 def _silent(text: str) -> None:
@@ -59,6 +61,7 @@ class Nodes:
         self.asked: dict[str, Node] = {}
         self._pending: dict[Any, tuple[Node, str]] = {}
         self._next_look = 0.0
+        self._left_at = -math.inf
         if needs is None:
             self._workers = _possible(resources, _alive().values())
             return
@@ -112,6 +115,7 @@ class Nodes:
         for node in [node for node in self.asked.values() if node.id not in alive]:
             del self.asked[node.id]
             if not node.lacks:
+                self._left_at = time.monotonic()
                 self._tell(f"Node {node.name} has left; its trainings go to others")
         waiting = {node.id for node, _ in self._pending.values()}
         joined = [n for n in alive.values() if n.id not in self.asked and n.id not in waiting]
@@ -123,6 +127,15 @@ class Nodes:
         self._workers = _count(self.resources, self._good())
         self._tell(f"{counted(self._workers, 'training')} at a time from now on")
         return True
+
+    def has_left(self) -> bool:
+        """Whether one that trained has left within the last minute: its workers died with it."""
+        if self._needs is None:
+            return False
+        gone = {node.id for node in self._good()} - _alive().keys()
+        if gone:
+            self._next_look = 0.0
+        return bool(gone) or time.monotonic() - self._left_at < _JUST_LEFT_SECONDS
 
     def close(self) -> None:
         """Removes what lies in the shared folders."""
