@@ -1,4 +1,4 @@
-"""The Slurm script of the docs, with stand-ins of srun and scontrol; Ray and the search are real."""
+"""The Slurm script of the docs: stand-ins of srun and scontrol, a real Ray and a real search."""
 
 from __future__ import annotations
 
