@@ -38,9 +38,12 @@ class NodeNeeds:
     folders: Mapping[str, str] = field(default_factory=dict)
     modules: str = field(default_factory=os.getcwd)
 
-    def question(self, *, name: str, nonce: str, gpu: bool) -> dict[str, Any]:
+    def question(
+        self, *, name: str, nonce: str, gpu: bool, place: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """What `node_probe.probe` takes."""
         return {
+            "place": list(place),
             "name": name,
             "nonce": nonce,
             "gpu": gpu,

@@ -33,12 +33,12 @@ def probe(question: dict[str, Any]) -> dict[str, Any]:
     Args:
         question: `name` of the node; `trainable`; `modules`, the folder of the command; `files`
             to read, and `folders` to write to, by what they are; `nonce`, which the driver wrote
-            there; `gpu`, whether to count GPUs.
+            there; `gpu`, whether to count GPUs; `place`, the driver's own.
 
     Returns:
         `asked`, the names; `host`, `pid`, `python`, `torch`, `code`, `own`, `gpus`, `files`,
         `folders`, `free` (bytes, by folder) and `time` (seconds since 1970). `problems` has what
-        failed, by what was asked.
+        failed, by what was asked. In the driver's place `here` stands for what would be imported.
     """
     problems: dict[str, str] = {}
     answer: dict[str, Any] = {
@@ -48,7 +48,10 @@ def probe(question: dict[str, Any]) -> dict[str, Any]:
         "asked": {part: list(question[part]) for part in ("files", "folders")},
         "problems": problems,
     }
-    _asked("code", _code, answer)
+    if question["place"] and question["place"] == place():
+        answer["here"] = True  # it would import what the driver has imported
+    else:
+        _asked("code", _code, answer)
     if "code" in answer:
         _asked("torch", _torch, answer)
         _asked("own", lambda: _own(question["trainable"], question["modules"]), answer)
@@ -60,11 +63,22 @@ def probe(question: dict[str, Any]) -> dict[str, Any]:
     for what, path in question["folders"].items():
         ask = partial(exchange, Path(path), question["nonce"], question["name"])
         _asked(what, ask, answer, "folders")
-    for place in (tempfile.gettempdir(), *question["folders"].values()):
-        if os.path.isdir(place):
-            answer["free"][place] = shutil.disk_usage(place).free
+    for folder in (tempfile.gettempdir(), *question["folders"].values()):
+        if os.path.isdir(folder):
+            answer["free"][folder] = shutil.disk_usage(folder).free
     answer["time"] = time.time()
     return answer
+
+
+def place() -> list[str]:
+    """The file system and environment that this process imports from; nothing where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        mounts = os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return []
+    named = ("PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+    return [boot, mounts, sys.executable, *(os.environ.get(name, "") for name in named)]
 
 
 def _asked(

@@ -23,6 +23,7 @@ NODE_LABEL = "ray.io/node-id"
 _ANSWER_SECONDS = 300.0
 """torch is read over a network, or a runtime environment is installed first."""
 _WATCH_SECONDS = 2.0
+_IMPORTED = ("code", "torch", "own")
 _JUST_LEFT_SECONDS = 60.0
 
 
@@ -154,6 +155,7 @@ class Nodes:
 
         nonce = f".slr-tune-{secrets.token_hex(8)}"
         gpu = self.resources.gpus_per_trial > 0
+        here = [] if gpu else node_probe.place()  # GPUs are counted where they are
         for folder in needs.folders.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
             (Path(folder) / f"{nonce}-driver").write_text(nonce)
@@ -162,7 +164,7 @@ class Nodes:
             task = ray.remote(num_cpus=0, max_retries=1)(node_probe.probe)
             for node in nodes:
                 there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
-                question = needs.question(name=node.id, nonce=nonce, gpu=gpu)
+                question = needs.question(name=node.id, nonce=nonce, gpu=gpu, place=here)
                 reference = task.options(scheduling_strategy=there).remote(question)
                 self._pending[reference] = (node, nonce)
         finally:
@@ -200,11 +202,13 @@ class Nodes:
         joined = node.id not in self.asked
         self.asked[node.id] = node
         try:
-            answer: Mapping[str, Any] = ray.get(reference)
+            answer: dict[str, Any] = ray.get(reference)
         except RayError as error:
             node.lacks.append(f"it cannot be asked: {first_line(error)}")
         else:
             node.clock = answer["time"] - time.time()
+            if answer.get("here"):
+                answer |= {what: self._own[what] for what in _IMPORTED if what in self._own}
             asked = replace(
                 self._needs,
                 files={what: self._needs.files[what] for what in answer["asked"]["files"]},

@@ -65,7 +65,7 @@ def job(space: Path, log: Path, *, nodes: int, stop_after: Path | None = None) -
                     break
                 time.sleep(0.05)
             family = descendants(process.pid)
-            return process.wait(timeout=300)
+            return process.wait(timeout=900)
         finally:  # Slurm ends what a job leaves behind
             for pid in {*family, *descendants(process.pid), process.pid}:
                 try:
