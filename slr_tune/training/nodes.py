@@ -63,6 +63,7 @@ class Nodes:
         self._pending: dict[Any, tuple[Node, str]] = {}
         self._next_look = 0.0
         self._left_at = -math.inf
+        self._groups: list[list[str]] = []
         if needs is None:
             self._workers = _possible(resources, _alive().values())
             return
@@ -81,9 +82,24 @@ class Nodes:
     @property
     def selector(self) -> dict[str, str]:
         """Labels of the nodes that may train, as Ray takes them; empty for all."""
+        return {} if self._needs is None else _selector(node.id for node in self._good())
+
+    @property
+    def groups(self) -> list[tuple[dict[str, str], int]]:
+        """Selectors of nodes that came together, and how many trainings these hold now.
+
+        A group's selector stays as it is when nodes leave, so that its workers stay too.
+        """
         if self._needs is None:
-            return {}
-        return {NODE_LABEL: f"in({','.join(sorted(node.id for node in self._good()))})"}
+            return [({}, self._workers)]
+        good = {node.id: node for node in self._good()}
+        new = sorted(good.keys() - {one for group in self._groups for one in group})
+        self._groups += [new] if new else []
+        everything = replace(self.resources, workers="auto")
+        return [
+            (_selector(group), _count(everything, [good[one] for one in group if one in good]))
+            for group in self._groups
+        ]
 
     def need(self, what: str, path: Path) -> None:
         """Asks the nodes for one more file, and those that join later too.
@@ -242,6 +258,10 @@ class Nodes:
                 hint="docs/cluster.md says what every node needs. Mend it, or leave --address out "
                 "to use this machine alone.",
             )
+
+
+def _selector(ids: Iterable[str]) -> dict[str, str]:
+    return {NODE_LABEL: f"in({','.join(sorted(ids))})"}
 
 
 def _alive() -> dict[str, Node]:
