@@ -72,6 +72,5 @@ class NodeWatch(Callback):  # type: ignore[misc]  # Ray ships no types
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """After each turn of Tune's loop."""
-        before = self._nodes.workers
         if self._recorder.guarded(self._nodes.watch, False):
-            self._recorder.resize(self._nodes.workers - before)
+            self._recorder.resize(self._nodes.workers)

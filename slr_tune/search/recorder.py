@@ -261,9 +261,9 @@ class Recorder:
         if number in self.store.live:
             self._attempts.begin(number)
 
-    def resize(self, more: int) -> None:
-        """Nodes joined or left: so many more trials may run side by side, or fewer."""
-        self.workers = max(0, self.workers + more)
+    def resize(self, workers: int) -> None:
+        """Nodes joined or left: so many trials may run side by side now."""
+        self.workers = workers
         self._idle = False
 
     def time_out(self) -> list[int]:

@@ -25,6 +25,8 @@ _ANSWER_SECONDS = 300.0
 _WATCH_SECONDS = 2.0
 _IMPORTED = ("code", "torch", "own")
 _JUST_LEFT_SECONDS = 60.0
+_NODE_DEATH_SECONDS = 5.0
+_NODE_DEATH_POLL_SECONDS = 0.1
 
 
 def _silent(text: str) -> None:
@@ -146,13 +148,21 @@ class Nodes:
         return True
 
     def has_left(self) -> bool:
-        """Whether one that trained has left within the last minute: its workers died with it."""
-        if self._needs is None:
-            return False
-        gone = {node.id for node in self._good()} - _alive().keys()
-        if gone:
-            self._next_look = 0.0
-        return bool(gone) or time.monotonic() - self._left_at < _JUST_LEFT_SECONDS
+        """Whether one that trained has left within the last minute: its workers died with it.
+
+        A worker's death is known before its node's: where there are several nodes it is waited
+        for, some seconds.
+        """
+        just_left = time.monotonic() - self._left_at < _JUST_LEFT_SECONDS
+        if self._needs is None or just_left or len(self._good()) < 2:
+            return self._needs is not None and just_left
+        end = time.monotonic() + _NODE_DEATH_SECONDS
+        while not {node.id for node in self._good()} - _alive().keys():
+            if time.monotonic() > end:
+                return False
+            time.sleep(_NODE_DEATH_POLL_SECONDS)
+        self._left_at, self._next_look = time.monotonic(), 0.0
+        return True
 
     def close(self) -> None:
         """Removes what lies in the shared folders."""
