@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,7 +21,8 @@ NODES = "nodes"
 def placed(resources: Resources) -> Callable[[Mapping[str, Any]], PlacementGroupFactory]:
     """What `tune.with_resources` takes: each trial says where it may be.
 
-    Trials that may be at the same nodes take over each other's workers.
+    Trials that may be at the same nodes take over each other's workers. Once a node has joined, a
+    worker that ends a trial makes way for one that may be there too.
     """
     bundle = {"CPU": float(resources.cpus_per_trial)}
     if resources.gpus_per_trial:
@@ -34,28 +34,6 @@ def _placement(bundle: Mapping[str, float], config: Mapping[str, Any]) -> Placem
     labels = json.loads(config.get(NODES, "{}"))
     where = {"bundle_label_selector": [labels]} if labels else {}
     return PlacementGroupFactory([dict(bundle)], **where)
-
-
-class Places:
-    """Which group of nodes each trial of a search is on."""
-
-    def __init__(self, nodes: Nodes) -> None:
-        """Begins with none."""
-        self._nodes = nodes
-        self._held: dict[str, str] = {}
-
-    def take(self, trial_id: str) -> str:
-        """A place where one is free: labels of nodes, as JSON."""
-        groups = [(json.dumps(selector), most) for selector, most in self._nodes.groups]
-        held = Counter(self._held.values())
-        free = [place for place, most in groups if held[place] < most]
-        largest, _ = max(groups, key=lambda group: group[1])
-        self._held[trial_id] = free[0] if free else largest
-        return self._held[trial_id]
-
-    def give_back(self, trial_id: str) -> None:
-        """The trial has left its worker."""
-        self._held.pop(trial_id, None)
 
 
 class NodeWatch(Callback):  # type: ignore[misc]  # Ray ships no types

@@ -16,7 +16,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from slr_tune.search.placement import NODES, Places
+from slr_tune.search.placement import NODES
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from slr_tune.training.nodes import Nodes
@@ -49,7 +49,6 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
         """
         super().__init__()
         self._nodes = nodes
-        self._places = Places(nodes)
         self._recorder = recorder
         self._assign = assign
         self._numbers: dict[str, int] = {}
@@ -62,14 +61,13 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
             in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
             return Searcher.FINISHED if self._recorder.drained and not in_the_air else None
         self._numbers[trial_id] = live.number
-        return {**self._assign(live).to_ray(), NODES: self._places.take(trial_id)}
+        return {**self._assign(live).to_ray(), NODES: json.dumps(self._nodes.selector)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Of a normal end the scheduler has told already; an error here is a lost worker."""
         number = self._numbers.pop(trial_id, None)
-        self._places.give_back(trial_id)
         if number is not None and error:
             self._recorder.guarded(lambda: self._lost(number), None)
 

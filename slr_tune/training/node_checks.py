@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ DATA = "data"
 _WIDTH = 80
 _LITTLE_ROOM = 1_000_000_000
 _CLOCK_SECONDS = 5.0
+_CALL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Node:
         host: The machine's name.
         cpus: CPU cores that it offers.
         gpus: GPUs that it offers.
+        address: Host and port of Ray there.
         answer: What it said of itself, None before it did.
         clock: Seconds by which its clock is ahead of the driver's.
         lacks: Why it cannot train; empty where it can.
@@ -83,6 +86,7 @@ class Node:
     host: str
     cpus: float
     gpus: float
+    address: tuple[str, int] = ("", 0)
     answer: Mapping[str, Any] | None = None
     clock: float = 0.0
     lacks: list[str] = field(default_factory=list)
@@ -92,6 +96,14 @@ class Node:
     def name(self) -> str:
         """For a person: machines may be called alike."""
         return f"{self.host[:13]} {self.id[:8]}"
+
+    def answers(self) -> bool:
+        """Whether Ray listens there."""
+        try:
+            with socket.create_connection(self.address, timeout=_CALL_SECONDS):
+                return True
+        except OSError:
+            return False
 
     def judge(
         self, answer: Mapping[str, Any], own: Mapping[str, Any], needs: NodeNeeds, *, gpu: bool

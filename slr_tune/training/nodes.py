@@ -25,8 +25,6 @@ _ANSWER_SECONDS = 300.0
 _WATCH_SECONDS = 2.0
 _IMPORTED = ("code", "torch", "own")
 _JUST_LEFT_SECONDS = 60.0
-_NODE_DEATH_SECONDS = 5.0
-_NODE_DEATH_POLL_SECONDS = 0.1
 
 
 def _silent(text: str) -> None:
@@ -65,7 +63,9 @@ class Nodes:
         self._pending: dict[Any, tuple[Node, str]] = {}
         self._next_look = 0.0
         self._left_at = -math.inf
-        self._groups: list[list[str]] = []
+        self._named: set[str] = set()
+        self._gone: set[str] = set()
+        self._counted: set[str] = set()
         if needs is None:
             self._workers = _possible(resources, _alive().values())
             return
@@ -75,6 +75,7 @@ class Nodes:
         self._wait()
         self._tell_all()
         self._workers = _possible(resources, self._good())
+        self._counted = {node.id for node in self._good()}
 
     @property
     def workers(self) -> int:
@@ -83,25 +84,14 @@ class Nodes:
 
     @property
     def selector(self) -> dict[str, str]:
-        """Labels of the nodes that may train, as Ray takes them; empty for all."""
-        return {} if self._needs is None else _selector(node.id for node in self._good())
+        """Labels of the nodes that may train, as Ray takes them; empty for all.
 
-    @property
-    def groups(self) -> list[tuple[dict[str, str], int]]:
-        """Selectors of nodes that came together, and how many trainings these hold now.
-
-        A group's selector stays as it is when nodes leave, so that its workers stay too.
+        It stays as it is when nodes leave, so that the workers at others stay too.
         """
         if self._needs is None:
-            return [({}, self._workers)]
-        good = {node.id: node for node in self._good()}
-        new = sorted(good.keys() - {one for group in self._groups for one in group})
-        self._groups += [new] if new else []
-        everything = replace(self.resources, workers="auto")
-        return [
-            (_selector(group), _count(everything, [good[one] for one in group if one in good]))
-            for group in self._groups
-        ]
+            return {}
+        self._named |= {node.id for node in self._good()}
+        return {NODE_LABEL: f"in({','.join(sorted(self._named))})"}
 
     def need(self, what: str, path: Path) -> None:
         """Asks the nodes for one more file, and those that join later too.
@@ -119,6 +109,7 @@ class Nodes:
         if len(self._good()) < len(before):
             self._tell_all()
             self._workers = _possible(self.resources, self._good())
+            self._named = self._counted = {node.id for node in self._good()}
 
     def watch(self, *, now: bool = False) -> bool:
         """Looks who has joined or left, at most every two seconds; whether more or fewer may train.
@@ -129,20 +120,18 @@ class Nodes:
         if self._needs is None or (time.monotonic() < self._next_look and not now):
             return False
         self._next_look = time.monotonic() + _WATCH_SECONDS
-        alive = _alive()
-        before = {node.id for node in self._good()}
+        alive = {one: node for one, node in _alive().items() if one not in self._gone}
         for node in [node for node in self.asked.values() if node.id not in alive]:
-            del self.asked[node.id]
-            if not node.lacks:
-                self._left_at = time.monotonic()
-                self._tell(f"Node {node.name} has left; its trainings go to others")
+            self._leave(node)
         waiting = {node.id for node, _ in self._pending.values()}
         joined = [n for n in alive.values() if n.id not in self.asked and n.id not in waiting]
         if joined:
             self._ask(joined, self._needs)
         self._take_answers(0.0)
-        if {node.id for node in self._good()} == before:
+        good = {node.id for node in self._good()}
+        if good == self._counted:
             return False
+        self._counted = good
         self._workers = _count(self.resources, self._good())
         self._tell(f"{counted(self._workers, 'training')} at a time from now on")
         return True
@@ -150,19 +139,21 @@ class Nodes:
     def has_left(self) -> bool:
         """Whether one that trained has left within the last minute: its workers died with it.
 
-        A worker's death is known before its node's: where there are several nodes it is waited
-        for, some seconds.
+        Ray knows of a worker's death at once, and of its node's after a quarter of a minute: so
+        the nodes are called here.
         """
-        just_left = time.monotonic() - self._left_at < _JUST_LEFT_SECONDS
-        if self._needs is None or just_left or len(self._good()) < 2:
-            return self._needs is not None and just_left
-        end = time.monotonic() + _NODE_DEATH_SECONDS
-        while not {node.id for node in self._good()} - _alive().keys():
-            if time.monotonic() > end:
-                return False
-            time.sleep(_NODE_DEATH_POLL_SECONDS)
-        self._left_at, self._next_look = time.monotonic(), 0.0
-        return True
+        for node in self._good():
+            if not node.answers():
+                self._gone.add(node.id)
+                self._leave(node)
+                self._next_look = 0.0
+        return time.monotonic() - self._left_at < _JUST_LEFT_SECONDS
+
+    def _leave(self, node: Node) -> None:
+        del self.asked[node.id]
+        if not node.lacks:
+            self._left_at = time.monotonic()
+            self._tell(f"Node {node.name} has left; its trainings go to others")
 
     def close(self) -> None:
         """Removes what lies in the shared folders."""
@@ -270,10 +261,6 @@ class Nodes:
             )
 
 
-def _selector(ids: Iterable[str]) -> dict[str, str]:
-    return {NODE_LABEL: f"in({','.join(sorted(ids))})"}
-
-
 def _alive() -> dict[str, Node]:
     """The nodes of the session that are up, by id."""
     import ray
@@ -287,6 +274,7 @@ def _alive() -> dict[str, Node]:
                 node["NodeManagerHostname"],
                 offer.get("CPU", 0.0),
                 offer.get("GPU", 0.0),
+                (node["NodeManagerAddress"], node["NodeManagerPort"]),
             )
     return found
 

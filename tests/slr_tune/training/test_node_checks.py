@@ -130,22 +130,3 @@ def test_a_bad_runtime_env_is_told(
 def test_settings_that_ray_refuses() -> None:
     with pytest.raises(SlrTuneError, match="--runtime-env: "):
         Shipping(settings={"working_dir": 7}).runtime_env("student")
-
-
-def test_trials_take_the_places_of_those_that_left_them() -> None:
-    """A changed place is a new worker, and torch imported once more."""
-    from slr_tune.search.placement import Places
-
-    class Two:
-        groups = [({"node": "in(a)"}, 1), ({"node": "in(b)"}, 2)]
-
-    places = Places(Two())  # type: ignore[arg-type]
-    first, second, third = (places.take(name) for name in "xyz")
-    assert first != second == third
-    places.give_back("x")
-    assert places.take("w") == first
-    Two.groups[1] = (Two.groups[1][0], 0)  # its nodes have left
-    places.give_back("w")
-    places.give_back("y")
-    assert places.take("y") == first
-    assert places.take("u") == first, "all are taken: it waits where most are"

@@ -199,7 +199,7 @@ def test_a_node_joins_a_search_and_is_killed_in_it(node: SecondNode, tmp_path: P
     went_on = command.wait_for_lines(file, here + 40)
     code, output = command.end(signal.SIGTERM)
     assert trained and went_on and code == 143, output
-    for line in ("has joined", "3 trainings at a time", "has left", "2 trainings at a time"):
+    for line in ("has joined", "3 trainings", "lost its node", "has left", "2 trainings"):
         assert line in output, output
     trials = load_study("toy").trials
     assert not {trial.state for trial in trials} & {TrialState.FAIL, TrialState.RUNNING}
