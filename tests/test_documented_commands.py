@@ -10,7 +10,15 @@ from written_commands import ROOT, in_comments, in_markdown, try_command
 
 from slr_tune.errors import SpecError
 
-DOCUMENTS = ("systems.md", "models.md", "gpu.md", "studies.md", "python.md", "import-and-adopt.md")
+DOCUMENTS = (
+    "systems.md",
+    "models.md",
+    "gpu.md",
+    "studies.md",
+    "python.md",
+    "import-and-adopt.md",
+    "cluster.md",
+)
 COMMANDS = [
     pytest.param(command, id=f"{name}-{number}")
     for name in DOCUMENTS

@@ -33,6 +33,7 @@ from slr_tune.training.runs import (
     fresh_seeds,
     measure_of,
 )
+from slr_tune.training.shipping import Shipping
 from trainables.registry import is_recogniser, run_title, tells_predictions
 from trainables.script.told_file import told_wer
 
@@ -46,6 +47,8 @@ def confirm(
     with_test: bool = False,
     storage: str | None = None,
     workers: int | None = None,
+    address: str | None = None,
+    shipping: Shipping | None = None,
 ) -> list[ConfirmedTrial] | None:
     """Retrains the best trials and the baseline on seeds that neither search nor ablations used.
 
@@ -57,6 +60,8 @@ def confirm(
         with_test: Whether to open the test split for them too.
         storage: Database in which a `{study: NAME}` teacher is looked up.
         workers: Trainings side by side, None for the study's.
+        address: Ray cluster, None for this machine.
+        shipping: What is sent to its nodes, None for nothing.
 
     Returns:
         The baseline first where the space has one, then the best in order; None when stopped.
@@ -82,6 +87,8 @@ def confirm(
             talk,
             resources=needs,
             storage=storage,
+            address=address,
+            shipping=shipping,
             with_test=with_test,
             by_epoch=True,
             measure=measure,

@@ -30,6 +30,7 @@ from slr_tune.study.record import record_of
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
 from slr_tune.training.runs import Arm, Measure, fresh_seeds, measure_of
+from slr_tune.training.shipping import Shipping
 from trainables.registry import is_recogniser, run_title
 
 TUNING_SEED = 900
@@ -57,6 +58,7 @@ class Design:
         share: Whether runs share what they agree in.
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
+        shipping: What is sent to its nodes, None for nothing.
         resources: Needs of a training, and how many go side by side.
         command: Command that reproduces the result.
         notes: Sentences that a reader must know.
@@ -91,6 +93,7 @@ class Design:
     spend: Budget | None = None
     teachers: int = 1
     one_budget: bool = False
+    shipping: Shipping | None = None
 
     @property
     def name(self) -> str:
@@ -136,6 +139,7 @@ def make_design(
     spend: Budget | None = None,
     teachers: int = 1,
     one_budget: bool = False,
+    shipping: Shipping | None = None,
 ) -> Design:
     """Finds the study, the baseline and the arms.
 
@@ -161,6 +165,7 @@ def make_design(
         spend: Runs or time until then, None for no limit.
         teachers: Teachers to cross with the arms.
         one_budget: Whether all ablations of the study share one error budget.
+        shipping: What is sent to the nodes of a cluster, None for nothing.
 
     Raises:
         SlrTuneError: Something that was asked for is not there, or contradicts something else.
@@ -233,6 +238,7 @@ def make_design(
         spend=spend,
         teachers=teachers,
         one_budget=one_budget,
+        shipping=shipping,
     )
 
 

@@ -24,10 +24,12 @@ from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
 from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
 from slr_tune.training.interrupt import Interrupted, Talk
+from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import WER, ArmRun, Measure
 from slr_tune.training.session import ray_log
+from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher, other_teachers
 from slr_tune.training.workers import workers_here
 from trainables.registry import UNTAUGHT
@@ -61,6 +63,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         resources=design.resources,
         storage=design.storage,
         address=design.address,
+        shipping=design.shipping,
         share=design.share,
         with_test=design.with_test,
         before=lambda data: _check_margin(design, data, earlier),
@@ -99,6 +102,7 @@ def opened_store(
     measure: Measure = WER,
     storage: str | None = None,
     address: str | None = None,
+    shipping: Shipping | None = None,
     share: bool = True,
     with_test: bool = False,
     by_epoch: bool = False,
@@ -113,6 +117,7 @@ def opened_store(
         measure: What runs are judged by.
         storage: Database in which a `{study: NAME}` teacher is looked up.
         address: Ray cluster, None for this machine.
+        shipping: What is sent to its nodes, None for nothing.
         share: Whether runs share what they agree in.
         with_test: Whether the test split will be looked at.
         by_epoch: Whether to tell of each run's epochs, not of stages.
@@ -132,7 +137,17 @@ def opened_store(
         if before is not None:
             before(data)
         log = study_folder(spec.study) / "ray.log"
-        with training_pool(resources, address=address, data=data) as pool, ray_log(log):
+        with (
+            training_pool(
+                resources,
+                address=address,
+                data=data,
+                needs=node_needs(spec.trainable, data),
+                tell=talk.tell,
+                shipping=shipping,
+            ) as pool,
+            ray_log(log),
+        ):
             teacher = None
             if spec.trainable not in UNTAUGHT:
                 teacher = find_teacher(
@@ -140,6 +155,8 @@ def opened_store(
                 )
             if talk.stopped():
                 raise Interrupted
+            if teacher is not None:
+                pool.need(TEACHER, teacher.checkpoint)
             store = RunStore(
                 study_folder(spec.study) / "ablations" / _STAGES,
                 pool,

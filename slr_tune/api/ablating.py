@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from slr_tune.ablation.design import Design
     from slr_tune.ablation.result import AblationResult
+    from slr_tune.training.shipping import Shipping
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,7 @@ def confirm(
     seeds: int = 3,
     test: bool = False,
     workers: int | None = None,
+    address: str | None = None,
     storage: str | None = None,
     progress: bool = True,
 ) -> Confirmation:
@@ -251,6 +253,7 @@ def confirm(
         seeds: Seeds of each; none that the search used.
         test: Whether to open the test split too; it is logged in the study.
         workers: Trainings side by side; None for the study's.
+        address: A running Ray cluster; None for this machine.
         storage: Database URL; None for the study's own, or the default.
         progress: Whether to say how far it is.
 
@@ -261,7 +264,9 @@ def confirm(
     prepare_environment()
     with _teller(progress) as tell:
         stored = load(_name(study), storage=_storage(study, storage))
-        return confirmed(stored, tell, top=top, seeds=seeds, test=test, workers=workers)
+        return confirmed(
+            stored, tell, top=top, seeds=seeds, test=test, workers=workers, address=address
+        )
 
 
 def confirmed(
@@ -272,6 +277,8 @@ def confirmed(
     seeds: int,
     test: bool,
     workers: int | None,
+    address: str | None = None,
+    shipping: Shipping | None = None,
 ) -> Confirmation:
     """Confirms a stored study, and stores what came out; as `confirm`."""
     from slr_tune.ablation.confirm import confirm as retrain
@@ -288,6 +295,8 @@ def confirmed(
             with_test=test,
             storage=study.storage,
             workers=workers,
+            address=address,
+            shipping=shipping,
         )
     if entries is None:
         raise _stopped(asked, tell)

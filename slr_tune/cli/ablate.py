@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slr_tune.cli.ablation_options import LEAST_SEEDS, SEEDS, BudgetType, SeedCount
 from slr_tune.cli.completion import SpaceOrStudy
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.options import (
+    address_option,
+    command_named,
+    echo_json,
+    json_option,
+    runtime_env_option,
+    ship_option,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_page
 from slr_tune.cli.study_choice import ablated
 
@@ -117,9 +127,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Runs that train at the same time. [default: from the study]",
 )
-@click.option(
-    "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
-)
+@address_option
+@ship_option
+@runtime_env_option
 @storage_option
 @click.option(
     "--dry-run", "dry", is_flag=True, help="Print what would be trained, without training."
@@ -144,6 +154,8 @@ def command(
     with_test: bool,
     workers: int | None,
     address: str | None,
+    ship: bool,
+    runtime_env: Path | None,
     storage: str | None,
     dry: bool,
     as_json: bool,
@@ -154,6 +166,7 @@ def command(
     To resume after a stop or a crash, run the same command again.
     """
     from slr_tune.ablation.design import make_design
+    from slr_tune.training.shipping import read_shipping
 
     space, study = ablated(subject, study, storage)
     design = make_design(
@@ -177,6 +190,7 @@ def command(
         storage=storage,
         address=address,
         workers=workers,
+        shipping=read_shipping(ship=ship, file=runtime_env, address=address),
     )
     if dry:
         from slr_tune.ablation.dry_run import dry_run, dry_text

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from slr_tune.cli.ablation_options import SEEDS, SeedCount
 from slr_tune.cli.options import (
+    address_option,
     command_named,
     echo_json,
     json_option,
+    runtime_env_option,
+    ship_option,
     storage_option,
     takes_study,
     tell,
@@ -50,6 +54,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Runs that train at the same time. [default: from the study]",
 )
+@address_option
+@ship_option
+@runtime_env_option
 @storage_option
 @json_option
 def command(
@@ -58,6 +65,9 @@ def command(
     seeds: int,
     with_test: bool,
     workers: int | None,
+    address: str | None,
+    ship: bool,
+    runtime_env: Path | None,
     storage: str | None,
     as_json: bool,
 ) -> int:
@@ -70,10 +80,21 @@ def command(
     from slr_tune.api.ablating import confirmed
     from slr_tune.api.running import Stopped
     from slr_tune.api.studies import load
+    from slr_tune.training.shipping import read_shipping
 
+    shipping = read_shipping(ship=ship, file=runtime_env, address=address)
     stored = load(study, storage=storage)
     try:
-        found = confirmed(stored, tell, top=top, seeds=seeds, test=with_test, workers=workers)
+        found = confirmed(
+            stored,
+            tell,
+            top=top,
+            seeds=seeds,
+            test=with_test,
+            workers=workers,
+            address=address,
+            shipping=shipping,
+        )
     except Stopped as stopped:
         return stopped.exit_code
     tell(f"wrote {found.file}")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 space_argument = click.argument("space", type=SpaceFile())
 """SPACE: a search-space file, or the name of a shipped space."""
 
+
+address_option = click.option(
+    "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
+)
+ship_option = click.option(
+    "--ship", is_flag=True, help="Send slr-tune and your own code to the nodes of the cluster."
+)
+runtime_env_option = click.option(
+    "--runtime-env",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML file with Ray's runtime_env for the nodes: pip, env_vars, ...",
+)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -9,10 +9,13 @@ import click
 from click.core import ParameterSource
 
 from slr_tune.cli.options import (
+    address_option,
     command_named,
     echo_json,
     json_option,
+    runtime_env_option,
     set_option,
+    ship_option,
     space_argument,
     storage_option,
     tell,
@@ -46,9 +49,9 @@ if TYPE_CHECKING:
     "--seed", type=int, help="Random seed for the sampler and for training. [default: from SPACE]"
 )
 @set_option("Override a value of SPACE, such as --set budget.trials=5 or --set fixed.batch_size=8.")
-@click.option(
-    "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
-)
+@address_option
+@ship_option
+@runtime_env_option
 @click.option(
     "--allow-weak-teacher",
     is_flag=True,
@@ -89,6 +92,8 @@ def command(
     seed: int | None,
     overrides: tuple[str, ...],
     address: str | None,
+    ship: bool,
+    runtime_env: Path | None,
     allow_weak_teacher: bool,
     verify: bool,
     retry_failed: bool,
@@ -105,7 +110,9 @@ def command(
     SIGHUP save all finished work and stop; press Ctrl-C twice to stop at once.
     """
     from slr_tune.space import load_spec
+    from slr_tune.training.shipping import read_shipping
 
+    shipping = read_shipping(ship=ship, file=runtime_env, address=address)
     spec = load_spec(
         space,
         overrides=overrides,
@@ -132,6 +139,7 @@ def command(
     options = run_options(
         storage=storage,
         address=address,
+        shipping=shipping,
         allow_weak_teacher=allow_weak_teacher,
         verify=verify,
         retry_failed=retry_failed,
@@ -157,6 +165,7 @@ def _typed() -> dict[str, Any]:
         if value is False:
             typed[option.secondary_opts[0]] = True
         else:
+            value = str(value) if isinstance(value, Path) else value
             typed[option.opts[0]] = list(value) if isinstance(value, tuple) else value
     return typed
 

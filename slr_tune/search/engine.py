@@ -29,10 +29,13 @@ from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
 from slr_tune.training.card_use import CardUse, choose_share
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
+from slr_tune.training.node_checks import TEACHER, node_needs
+from slr_tune.training.nodes import Nodes
 from slr_tune.training.pool import RayPool
 from slr_tune.training.ray_private import limit_pending_trials
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
+from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher
 from slr_tune.training.workers import gpus_of
 from trainables.errors import first_line
@@ -52,6 +55,7 @@ class RunOptions:
     Attributes:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
+        shipping: What is sent to its nodes, None for nothing.
         allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
@@ -64,6 +68,7 @@ class RunOptions:
 
     storage: str | None = None
     address: str | None = None
+    shipping: Shipping | None = None
     allow_weak_teacher: bool = False
     check: Callable[[StudySpec, str | None], str] | None = None
     typed: Mapping[str, Any] = field(default_factory=dict)
@@ -202,9 +207,15 @@ class _Run:
         resources = self._resources()
         gpus = gpus_of(resources)
         self.progress.message("Starting Ray")
-        with workers_session(resources, address=self.options.address) as workers:
+        with workers_session(
+            resources,
+            address=self.options.address,
+            needs=node_needs(self.spec.trainable, data),
+            tell=self.progress.message,
+            shipping=self.options.shipping,
+        ) as nodes:
             talk = Talk(self.progress.message, self.asked.is_set)
-            with closing(RayPool(resources, workers, data=data)) as pool:
+            with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
                 teacher = find_teacher(
                     self.spec,
                     data,
@@ -215,6 +226,8 @@ class _Run:
                 )
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, self.asked, teacher=teacher)
+            if teacher is not None:
+                nodes.need(TEACHER, teacher.checkpoint)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -228,12 +241,12 @@ class _Run:
                 self.store,
                 self.lock,
                 target=target,
-                workers=workers,
+                workers=nodes.workers,
                 stopped=self.asked.is_set,
                 gpus=gpus,
             )
             recorder.presence = self.presence
-            parked = self._fit(recorder, data, teacher)
+            parked = self._fit(recorder, nodes, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
         stop = self.asked if self.asked.is_set() else None
@@ -258,7 +271,9 @@ class _Run:
             )
         return replace(given, gpus_per_trial=gpus)
 
-    def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
+    def _fit(
+        self, recorder: Recorder, nodes: Nodes, data: Dataset | None, teacher: Teacher | None
+    ) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
         from ray.exceptions import RayError
         from ray.tune.error import TuneError
@@ -269,7 +284,7 @@ class _Run:
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
             with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
-                self._tuner(recorder, str(scratch), assign).fit()
+                self._tuner(recorder, nodes, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
             if not self.asked.is_set():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
@@ -313,21 +328,23 @@ class _Run:
         return assign
 
     def _tuner(
-        self, recorder: Recorder, scratch: str, assign: Callable[[LiveTrial], Assignment]
+        self,
+        recorder: Recorder,
+        nodes: Nodes,
+        scratch: str,
+        assign: Callable[[LiveTrial], Assignment],
     ) -> Tuner:
         from ray import tune
 
-        from slr_tune.search import ray_tune
+        from slr_tune.search import placement, ray_tune
         from trainables.ray_adapter import RayRun
 
         limit_pending_trials(recorder.workers)
-        resources = {"cpu": self.spec.resources.cpus_per_trial}
-        if recorder.gpus:
-            resources["gpu"] = recorder.gpus
+        resources = replace(self.spec.resources, gpus_per_trial=recorder.gpus)
         return tune.Tuner(
-            tune.with_resources(RayRun, resources),
+            tune.with_resources(RayRun, placement.placed(resources)),
             tune_config=tune.TuneConfig(
-                search_alg=ray_tune.StudySearcher(recorder, assign),
+                search_alg=ray_tune.StudySearcher(recorder, assign, nodes),
                 scheduler=ray_tune.StudyScheduler(recorder),
                 num_samples=-1,
                 reuse_actors=True,
@@ -342,6 +359,7 @@ class _Run:
                     ray_tune.ProgressTicker(self.progress.tick),
                     ray_tune.ProgressTicker(self.mirror.tick),
                     ray_tune.Watchdog(recorder),
+                    placement.NodeWatch(recorder, nodes),
                 ],
                 failure_config=tune.FailureConfig(max_failures=0),
             ),

@@ -16,8 +16,10 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from slr_tune.search.placement import NODES
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
+from slr_tune.training.nodes import Nodes
 from slr_tune.training.ray_private import kill_worker
 from trainables.ray_adapter import RESULT, Assignment
 
@@ -35,14 +37,18 @@ class _NotStored:
 class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no types
     """Hands out the trials of a study: first those that wait, then new suggestions."""
 
-    def __init__(self, recorder: Recorder, assign: Callable[[LiveTrial], Assignment]) -> None:
+    def __init__(
+        self, recorder: Recorder, assign: Callable[[LiveTrial], Assignment], nodes: Nodes
+    ) -> None:
         """Wraps the recorder.
 
         Args:
             recorder: The study's book-keeping.
             assign: Says what the worker of a trial has to know.
+            nodes: Where it may be.
         """
         super().__init__()
+        self._nodes = nodes
         self._recorder = recorder
         self._assign = assign
         self._numbers: dict[str, int] = {}
@@ -55,7 +61,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
             in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
             return Searcher.FINISHED if self._recorder.drained and not in_the_air else None
         self._numbers[trial_id] = live.number
-        return self._assign(live).to_ray()
+        return {**self._assign(live).to_ray(), NODES: json.dumps(self._nodes.selector)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -63,8 +69,13 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
         """Of a normal end the scheduler has told already; an error here is a lost worker."""
         number = self._numbers.pop(trial_id, None)
         if number is not None and error:
-            died = "the worker process died"
-            self._recorder.guarded(lambda: self._recorder.lost_worker(number, died), None)
+            self._recorder.guarded(lambda: self._lost(number), None)
+
+    def _lost(self, number: int) -> None:
+        if self._nodes.has_left():
+            self._recorder.lost_node(number)
+        else:
+            self._recorder.lost_worker(number, "the worker process died")
 
     def save(self, checkpoint_path: str) -> None:
         """Stores nothing."""

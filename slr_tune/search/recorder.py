@@ -256,10 +256,26 @@ class Recorder:
             self._attempts.in_a_row += 1
             self._blame_machine(number, error)
 
+    def lost_node(self, number: int) -> None:
+        """A worker went with its node: nobody's fault, and no sign that a machine is at fault."""
+        live = self.store.live.get(number)
+        self._idle = False
+        if live is None or self._stopped():
+            return
+        self._attempts.forget(number)
+        logger.warning("trial %d lost its node and goes to another", number)
+        self.store.park(live)
+        self._drained = False
+
     def begin(self, number: int) -> None:
         """The worker of a trial is there; its epochs count from now on."""
         if number in self.store.live:
             self._attempts.begin(number)
+
+    def resize(self, workers: int) -> None:
+        """Nodes joined or left: so many trials may run side by side now."""
+        self.workers = workers
+        self._idle = False
 
     def time_out(self) -> list[int]:
         """Ends the trials that brought no epoch in time; their workers are to be replaced."""

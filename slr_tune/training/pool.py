@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +18,7 @@ from slr_tune.study.folders import cache_root
 from slr_tune.text import duration
 from slr_tune.training.deadlines import Deadlines
 from slr_tune.training.interrupt import Interrupted
+from slr_tune.training.nodes import Nodes
 from slr_tune.training.session import workers_session
 from slr_tune.training.stages import Job, Stage
 from slr_tune.training.workers import gpus_of
@@ -48,6 +50,9 @@ class LocalPool:
         """One job at a time."""
         return 1 - len(self._waiting)
 
+    def need(self, what: str, path: Path) -> None:
+        """This process has it."""
+
     def submit(self, job: Job) -> None:
         """Keeps the job for `finished`."""
         self._waiting.append(job)
@@ -65,13 +70,21 @@ class RayPool:
     from ever starting the next one.
     """
 
-    def __init__(self, resources: Resources, workers: int, *, data: Dataset | None) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        workers: int,
+        *,
+        data: Dataset | None,
+        nodes: Nodes | None = None,
+    ) -> None:
         """Takes note; Ray must be up.
 
         Args:
             resources: What each needs.
             workers: How many.
             data: The prepared data, None for a custom run without.
+            nodes: Where they may be, and how many at a time; None for anywhere.
         """
         import ray
 
@@ -84,6 +97,7 @@ class RayPool:
         folder = None if data is None else data.folder
         self._given = (folder, cache_root(), os.getcwd(), gpus)
         self._workers = workers
+        self._nodes = nodes
         self._waiting: list[Job] = []
         self._starting: dict[Any, Any] = {}
         self._deadlines = Deadlines(resources.trial_timeout)
@@ -95,6 +109,16 @@ class RayPool:
     def free(self) -> int:
         """Jobs that can be taken: workers without one, started or not."""
         return self._workers - len(self._busy) - len(self._waiting)
+
+    def need(self, what: str, path: Path) -> None:
+        """Has the nodes asked for a file that trainings will read.
+
+        Raises:
+            RunFailed: None of them reads it.
+        """
+        if self._nodes is not None:
+            self._nodes.need(what, path)
+            self._workers = self._nodes.workers
 
     def submit(self, job: Job) -> None:
         """Gives the job to the first actor that is up and idle; only where one is free."""
@@ -112,6 +136,12 @@ class RayPool:
         import ray
 
         pending = [*self._busy, *self._starting]
+        if self._nodes is not None and self._nodes.watch():
+            self._workers = self._nodes.workers
+        if not pending:  # no node is left
+            time.sleep(timeout)
+            self._hand_out()
+            return []
         done, _ = ray.wait(pending, num_returns=1, timeout=timeout)
         answers = [] if done else self._give_up()
         for reference in done:
@@ -158,8 +188,13 @@ class RayPool:
                 self._deadlines.begin(job)
             self._busy[actor.work.remote(job)] = (actor, job)
         while len(self._starting) < min(len(self._waiting), self._workers - len(self._busy)):
-            actor = self._actor.remote(*self._given)
+            actor = self._placed().remote(*self._given)
             self._starting[actor.place.remote()] = actor
+
+    def _placed(self) -> Any:
+        """The actor's class, bound to the nodes that may train."""
+        selector = {} if self._nodes is None else self._nodes.selector
+        return self._actor.options(label_selector=selector) if selector else self._actor
 
     def _started(self, reference: Any) -> list[tuple[Job, Job | Exception]]:
         """Takes in an actor that is up; where it died instead, a job that waited has its answer."""
@@ -184,16 +219,22 @@ Waiting = tuple[int, int, Job]
 
 @contextmanager
 def training_pool(
-    resources: Resources, *, address: str | None, data: Dataset | None
+    resources: Resources, *, address: str | None, data: Dataset | None, **cluster: Any
 ) -> Iterator[Pool]:
     """Workers in a Ray session of their own, for the time of a block.
+
+    Args:
+        resources: What a training needs, and how many are to go side by side.
+        address: Ray cluster, None for this machine.
+        data: The prepared data, None for a custom run without.
+        cluster: Of a cluster, as `workers_session` takes it.
 
     Raises:
         RunFailed: As `workers_session`.
     """
     with (
-        workers_session(resources, address=address) as workers,
-        closing(RayPool(resources, workers, data=data)) as pool,
+        workers_session(resources, address=address, **cluster) as nodes,
+        closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool,
     ):
         yield pool
 

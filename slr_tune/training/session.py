@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from slr_tune.errors import RunFailed
 from slr_tune.space import Resources
 from slr_tune.training.cluster import check_cluster, only_here
 from slr_tune.training.interrupt import signals_kept
+from slr_tune.training.node_checks import NodeNeeds
+from slr_tune.training.nodes import Nodes
 from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     SESSION_FOLDER,
@@ -28,7 +30,8 @@ from slr_tune.training.ray_private import (
     token_file,
 )
 from slr_tune.training.scratch import scratch_folder
-from slr_tune.training.workers import NodeOffer, check_fraction, gpus_of, granted, workers_here
+from slr_tune.training.shipping import Shipping
+from slr_tune.training.workers import check_fraction, workers_here
 from trainables.errors import first_line
 
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
@@ -42,7 +45,9 @@ _LOG_BYTES = 2_000_000
 
 
 @contextmanager
-def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
+def ray_session(
+    *, address: str | None, cpus: int, runtime_env: Mapping[str, Any] | None = None
+) -> Iterator[None]:
     """A Ray session for the time of a block; one that is already running is used and left alone.
 
     What somebody else's `ray start` or the variable RAY_ADDRESS say is not looked at.
@@ -50,6 +55,7 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
     Args:
         address: Of a running cluster, None to start Ray on this machine.
         cpus: Cores to offer when Ray is started here.
+        runtime_env: What a cluster's workers get before they start, as Ray takes it.
 
     Raises:
         RunFailed: The cluster does not answer, or Ray does not start.
@@ -68,7 +74,7 @@ def ray_session(*, address: str | None, cpus: int) -> Iterator[None]:
             _start(folder / "ray", cpus)  # which Ray opens to all users; ours above it is closed
         else:
             stack.callback(end_session)
-            _join(str(address))
+            _join(str(address), runtime_env)
         _keep_token_private()
         stack.enter_context(messages_logged())
         yield
@@ -95,12 +101,22 @@ def ray_log(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def workers_session(resources: Resources, *, address: str | None) -> Iterator[int]:
-    """A Ray session for trainings, for the time of a block; gives how many it holds at a time.
+def workers_session(
+    resources: Resources,
+    *,
+    address: str | None,
+    needs: NodeNeeds | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    shipping: Shipping | None = None,
+) -> Iterator[Nodes]:
+    """A Ray session for trainings, for the time of a block; gives the nodes that may train.
 
     Args:
         resources: What a training needs, and how many are to go side by side.
         address: Of a running cluster, None to start Ray on this machine.
+        needs: What every node of a cluster must have; not asked of this machine alone.
+        tell: Takes what the nodes of a cluster say of themselves.
+        shipping: What is sent to the nodes of a cluster; None for nothing.
 
     Raises:
         RunFailed: As `ray_session`; or it does not hold even one: Ray would wait without a word.
@@ -111,26 +127,12 @@ def workers_session(resources: Resources, *, address: str | None) -> Iterator[in
         check_fraction(resources)
         wanted = 1 if resources.workers == "auto" else resources.workers
     cores = math.ceil(wanted * resources.cpus_per_trial)
-    with ray_session(address=address, cpus=cores):
-        yield _possible_workers(resources)
-
-
-def _possible_workers(resources: Resources) -> int:
-    import ray
-
-    offers = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [NodeOffer(offer.get("CPU", 0.0), offer.get("GPU", 0.0)) for offer in offers]
-    most = granted(resources, nodes)
-    if most == 0:
-        cpus = max((node.cpus for node in nodes), default=0)
-        gpus = max((node.gpus for node in nodes), default=0)
-        raise RunFailed(
-            f"a trial needs {resources.cpus_per_trial:g} CPU and {gpus_of(resources):g} GPU "
-            f"on one machine, the largest of the Ray session has {cpus:g} CPU and {gpus:g} GPU",
-            hint="Lower resources.cpus_per_trial or resources.gpus_per_trial, or use a larger "
-            "machine.",
-        )
-    return most if resources.workers == "auto" else min(resources.workers, most)
+    runtime = None if shipping is None or needs is None else shipping.runtime_env(needs.trainable)
+    with ray_session(address=address, cpus=cores, runtime_env=runtime):
+        if address in (None, "local"):  # one family of processes: there is nothing to ask
+            needs = None
+        with closing(Nodes(resources, needs=needs, tell=tell)) as nodes:
+            yield nodes
 
 
 def _start(folder: Path, cpus: int) -> None:
@@ -155,10 +157,11 @@ def _start(folder: Path, cpus: int) -> None:
     ) from error
 
 
-def _join(address: str) -> None:
+def _join(address: str, runtime_env: Mapping[str, Any] | None) -> None:
     check_cluster(address)
+    more = {} if runtime_env is None else {"runtime_env": dict(runtime_env)}
     with loopback_only() if only_here(address) else nullcontext():
-        error = _init(address=address)
+        error = _init(address=address, **more)
     if error is not None:
         raise RunFailed(
             f"the Ray cluster at {address} does not take us: {first_line(error)}",

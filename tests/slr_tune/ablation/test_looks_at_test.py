@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("database")
 def in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without Ray."""
 
-    def pool(needs: Resources, *, address: str | None, data: Dataset) -> Any:
+    def pool(resources: Resources, *, data: Dataset, **cluster: object) -> Any:
         return nullcontext(LocalPool(data=data.folder, cache=tmp_path))
 
     monkeypatch.setattr(module, "training_pool", pool)

@@ -421,6 +421,22 @@ def test_a_worker_that_fails_is_stopped_and_the_others_go_on(make: Make) -> None
     assert not [t for t in recorder.store.trials if t.state == TrialState.FAIL]
 
 
+def test_a_node_that_leaves_is_nobodys_fault(make: Make) -> None:
+    """With it go all its workers at once; three dead ones in a row ended the search."""
+    recorder = make(trials=8)
+    recorder.workers = 2 * LIMIT
+    numbers = [start(recorder) for _ in range(2 * LIMIT)]
+    recorder.report(numbers[0], Report([row(1, 50.0)]))
+    for _ in range(2 * RETRY_LIMIT):
+        for number in numbers:
+            recorder.lost_node(number)
+        assert not recorder.store.live
+        assert sorted(start(recorder) for _ in numbers) == numbers
+    assert not [t for t in recorder.store.trials if t.state == TrialState.FAIL]
+    recorder.resize(1)
+    assert recorder.workers == 1 and recorder.next_trial() is None
+
+
 def test_suggestions_do_not_depend_on_restarts(
     make: Make, database: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
