@@ -53,6 +53,14 @@ if TYPE_CHECKING:
     help="Fine-tuning: start at epoch 0 from a checkpoint's weights, with its settings where none "
     "are given and a fresh optimiser.",
 )
+@click.option(
+    "--epoch-timeout",
+    "timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End a run that hangs: no epoch in that time. [default: 20 times its median epoch, at "
+    "least ten minutes]",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Of the run. [default: the file's, or 0]")
 @json_option
 def command(
@@ -63,6 +71,7 @@ def command(
     teacher: Path | None,
     out: Path | None,
     resume: Path | None,
+    timeout: float | None,
     seed: int | None,
     as_json: bool,
 ) -> int:
@@ -84,7 +93,7 @@ def command(
     )
     folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)
-    stop = _drive(run, folder)
+    stop = _drive(run, folder, timeout)
     summary = _summary(run, folder)
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if stop is not None:
@@ -127,14 +136,16 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     return run
 
 
-def _drive(run: CtcRun, folder: Path) -> StopRequest | None:
+def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | None:
     """Trains to the end; returns who asked to stop before it, None where nobody did."""
+    from slr_tune.training.hang import HangWatch
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
     told = 0
-    with interrupt_flag(tell) as asked:
+    with interrupt_flag(tell) as asked, HangWatch(folder, timeout) as watch:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
+            watch.brought()
             if told == 0 and run.epoch > 1:
                 tell(f"Going on after epoch {run.epoch - 1} of {folder}")
             told += 1
