@@ -25,8 +25,7 @@ import torch
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import diagnose
-from slr_tune.diagnosis.diagnostics import diagnostics
-from slr_tune.diagnosis.find_run import greedy
+from slr_tune.diagnosis.diagnostics import diagnostics, greedy
 from trainables.data import Dataset, prepare
 from trainables.decoding.build import build_decoder
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint

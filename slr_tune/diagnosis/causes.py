@@ -151,13 +151,19 @@ def _decoder(evidence: Evidence) -> Cause | None:
     found = evidence.bad(DECODING)
     if found is None or found.value is None or found.value <= 0.5:
         return None
-    settings = {"decoding": "{method: greedy}"} if "decoding" in evidence.config else {}
+    searched = "decoding" in evidence.config
+    advice = (
+        "Decode greedily while it trains, and have slr-tune tune-decoder choose the search's "
+        "weights afterwards."
+        if searched
+        else "Check that the blank is class 0, that repeats are merged before blanks are dropped, "
+        "and that the vocabulary is the one of the training."
+    )
     return Cause(
         "wrong decoder",
         f"The model knows better than its decoder says: {found.found}.",
-        "Check that the blank is class 0, that repeats are merged before blanks are dropped, that "
-        "the vocabulary is the one of the training, and the weight of a language model.",
-        settings,
+        advice,
+        {"decoding": "{method: greedy}"} if searched else {},
     )
 
 

@@ -18,9 +18,9 @@ from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis import find_run as find_run_module
 from slr_tune.diagnosis.causes import Cause, likely_causes
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
-from slr_tune.diagnosis.diagnostics import diagnostics, layer_gradients, log_likelihoods
+from slr_tune.diagnosis.diagnostics import diagnostics, greedy, layer_gradients, log_likelihoods
 from slr_tune.diagnosis.evidence import Evidence
-from slr_tune.diagnosis.find_run import examine, find_run, greedy
+from slr_tune.diagnosis.find_run import examine, find_run
 from slr_tune.diagnosis.red_flags import RedFlag
 from slr_tune.report.diagnosis import diagnosis_page
 from slr_tune.report.page.html import render_html
@@ -28,6 +28,7 @@ from slr_tune.report.page.terminal import render_terminal
 from trainables.config import StudentConfig
 from trainables.data import Dataset
 from trainables.data.subset import subset, take
+from trainables.decoding.build import build_decoder
 from trainables.files.stored_model import load_model
 
 Store = Callable[..., Path]
@@ -168,6 +169,22 @@ def test_a_wrong_decoder_shows_without_a_recorded_wer(store: Store, known: Datas
     # Broken if only a WER from the training could tell: on other data there is none.
     found = diagnostics(load_model(store()).model, known, decode=_blank_last)[-1]
     assert found.bad and found.value is not None and found.value > 0.9
+
+
+def test_a_language_model_that_drowns_the_model(store: Store, known: Dataset) -> None:
+    # Broken if a search with absurd weights were told as a model that learns no more.
+    heavy = StudentConfig.model_validate(
+        {"decoding": {"method": "beam", "width": 5, "lm_weight": 20.0, "gloss_bonus": 0.0}}
+    )
+    beam = build_decoder(heavy.decoding, known)
+    assert beam is not None
+    model = load_model(store()).model
+    found = diagnostics(model, known, decode=lambda scores: beam.decode_batch(list(scores)))[-1]
+    assert found.bad and "that of greedy decoding" in found.found
+    config = heavy.model_dump(mode="json")
+    (cause,) = diagnose("run", diagnostics=[found], rows=[], config=config).causes
+    assert (cause.name, cause.set_line) == ("wrong decoder", "--set decoding={method: greedy}")
+    assert "slr-tune tune-decoder" in cause.advice
 
 
 def test_a_vocabulary_in_another_order(store: Store, of: Callable[..., Diagnosis]) -> None:
