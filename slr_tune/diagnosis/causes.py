@@ -201,13 +201,12 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
     distance = evidence.wer - evidence.teacher_wer
     if not abs(distance) <= _NEAR_TEACHER or not evidence.flag(EARLY_PLATEAU, FLAT_LOSS, HIGH_WER):
         return None
-    weights = "{alpha: 0.8, beta: 0.15, gamma: 0.05}"
+    weights = "{alpha: 0.3, beta: 0.65, gamma: 0.05}"
     if evidence.setting("loss_weights.gamma", 0.1) == 0:  # soft targets have no hidden states
-        weights = "{alpha: 0.8, beta: 0.2, gamma: 0.0}"
-    listens = evidence.setting("loss_weights.alpha", 0.7) >= 0.8
+        weights = "{alpha: 0.3, beta: 0.7, gamma: 0.0}"
+    listens = evidence.setting("loss_weights.alpha", 0.7) > 0.3
     advice, settings = remedy(
-        RemedyStep("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
-        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+        RemedyStep("listen more to the glosses", {"loss_weights": weights} if listens else {}),
         otherwise="Find a better teacher.",
     )
     if settings:
