@@ -92,9 +92,15 @@ CASES = (
     Case("wrong decoder", {"decoding": HEAVY_LM}, utterances=300),
     Case(
         "stuck at its teacher",
-        {"learning_rate": 0.01, "max_epochs": 48},
+        {"max_epochs": 40, "loss_weights": "{alpha: 0.95, beta: 0.05, gamma: 0.0}"},
         trainable="distill",
-        teacher={"learning_rate": 0.003, "max_epochs": 24},
+        teacher={
+            "layers": 1,
+            "hidden": 48,
+            "learning_rate": 0.01,
+            "dropout": 0.2,
+            "max_epochs": 40,
+        },
     ),
 )
 
