@@ -185,12 +185,16 @@ def _overfitted(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(OVERFITTING, LOSS_GAP)
     if flag is None or evidence.flag(BLANK_PHASE) or evidence.bad(GRADIENTS):
         return None  # a model that names nothing has learnt nothing by heart
-    steps = [
-        at_least(evidence, "weight_decay", 1e-3, "decay the weights more"),
-        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+    augmented = [
+        at_least(evidence, "augmentation.noise", 0.1, "add noise"),
+        at_least(evidence, "augmentation.time_jitter", 0.1, "jitter the time"),
     ]
-    if not any(step.settings for step in steps) and not _may_read_soft_targets(evidence):
-        steps = [at_least(evidence, "augmentation.noise", 0.1, "add noise")]
+    steps = [] if _may_read_soft_targets(evidence) else augmented
+    if not any(step.settings for step in steps):
+        steps = [
+            at_least(evidence, "weight_decay", 1e-3, "decay the weights more"),
+            at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+        ]
     otherwise = "It is regularised already: take a smaller model, or more data."
     text = f"The model learns train by heart: {flag.text}."
     return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))
