@@ -132,7 +132,8 @@ def test_an_overfitted_run(
     found = of(path, data)
     assert found.causes[0].name == "overfitting"
     assert {flag.name for flag in found.flags} & {"loss gap", "overfitting"}
-    assert found.causes[0].settings == {"weight_decay": 1e-3, "label_smoothing": 0.1}
+    augmented = {"augmentation.noise": 0.1, "augmentation.time_jitter": 0.1}
+    assert found.causes[0].settings == augmented
 
 
 def _blank_last(frames: Any) -> list[list[int]]:
@@ -291,7 +292,8 @@ def test_the_command_trains_the_same_run_but_for_the_remedy(
     )
     ours = StudentConfig.model_validate(read.config)
     assert (ours.hidden, ours.batch_size, ours.max_epochs) == (24, 2, 60)
-    assert (ours.learning_rate, ours.label_smoothing, ours.weight_decay) == (0.01, 0.1, 1e-3)
+    assert (ours.learning_rate, ours.weight_decay) == (0.01, StudentConfig().weight_decay)
+    assert (ours.augmentation.noise, ours.augmentation.time_jitter) == (0.1, 0.1)
 
 
 @pytest.mark.parametrize(
