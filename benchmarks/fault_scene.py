@@ -100,13 +100,17 @@ class Scene:
         return self.journal.read_text().splitlines() if self.journal.exists() else []
 
     def stored(self) -> set[Key]:
-        """Epochs whose checkpoints are there."""
+        """Epochs whose checkpoints are there, in a folder that says whose they are.
+
+        A folder that is deleted at the moment of a save may leave a checkpoint of unknown origin.
+        """
         from trainables.errors import CheckpointError
         from trainables.files.checkpoint import load_checkpoint
 
         found: set[Key] = set()
         for path in self.studies.rglob("*latest*.pt"):
-            if ".of-" in str(path):
+            of_trial = path.parent.name == "checkpoints" and path.parents[2].name == "trials"
+            if ".of-" in str(path) or (of_trial and not (path.parents[1] / "origin.json").exists()):
                 continue
             try:
                 state = load_checkpoint(path)

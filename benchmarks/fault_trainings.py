@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import signal
 from functools import partial
@@ -21,14 +22,14 @@ GIVEN = ["student", "--data", FEW, "--set", f"max_epochs={EPOCHS}", "--set", "pa
 GIVEN += [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
 
 
-def start(scene: Scene, folder: Path) -> Command:
+def start(scene: Scene, folder: Path, *more: str) -> Command:
     """A training into a folder."""
-    return scene.start("train", *GIVEN, "--out", str(folder), ray=False)
+    return scene.start("train", *GIVEN, "--out", str(folder), *more, ray=False)
 
 
-def under_way(scene: Scene, folder: Path) -> Command:
+def under_way(scene: Scene, folder: Path, *more: str) -> Command:
     """The same, after some epochs."""
-    command = start(scene, folder)
+    command = start(scene, folder, *more)
     if not command.wait_for_lines(folder / "curve.csv", scene.rng.randint(4, EPOCHS // 2)):
         scene.problems.append(f"over before the fault: {command.end()[1][-300:]}")
     scene.faults += 1
@@ -86,6 +87,17 @@ def folder_deleted(scene: Scene) -> None:
     command = under_way(scene, folder)
     shutil.rmtree(folder, ignore_errors=True)
     scene.end(command, {1})
+    judge(scene, folder, kept(folder))
+
+
+def hanging(scene: Scene) -> None:
+    """Its curve becomes a pipe that nobody reads, as a file on a server that is away."""
+    folder = scene.folder / "run"
+    command = under_way(scene, folder, "--epoch-timeout", "3")
+    os.mkfifo(scene.folder / "pipe")
+    (scene.folder / "pipe").replace(folder / "curve.csv")
+    scene.end(command, {1})
+    (folder / "curve.csv").unlink()
     judge(scene, folder, kept(folder))
 
 
@@ -178,6 +190,7 @@ TRAININGS: dict[str, Kind] = {
     "training, SIGTERM": partial(signalled, number=signal.SIGTERM, code=143),
     "training, kill -9": partial(signalled, number=signal.SIGKILL, code=-9),
     "training, folder deleted": folder_deleted,
+    "training, hangs": hanging,
     "training, two at once": two_at_once,
     "training, full disk": full_disk,
     "confirmation, SIGTERM": confirmation_signalled,

@@ -25,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from fault_kinds import KINDS
 from fault_scene import Kind, Scene
+from own_process import Command
 
 HERE = Path(__file__).parents[1]
 
@@ -39,6 +40,7 @@ def main() -> None:
         parser.error(f"no kind holds {given.only!r}: {', '.join(KINDS)}")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "tests" / "support"), str(HERE)])
     os.environ["OMP_NUM_THREADS"] = "1"
+    Command.patience = 900.0  # on a machine with much else to do
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the commands would ignore it too
     with session():
         scenes = {name: play(name, kind, seed=given.seed) for name, kind in kinds.items()}
@@ -69,7 +71,8 @@ def play(name: str, kind: Kind, *, seed: int) -> Scene:
         finally:
             os.environ.clear()
             os.environ.update(before)
-    print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    row = f"{name}: {time.monotonic() - started:.0f} s, {' '.join(map(str, figures(scene)))}"
+    print(row, file=sys.stderr, flush=True)
     for problem in scene.problems:
         print(f"  {problem}", file=sys.stderr, flush=True)
     return scene

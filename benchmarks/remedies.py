@@ -25,8 +25,7 @@ import torch
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import diagnose
-from slr_tune.diagnosis.diagnostics import diagnostics
-from slr_tune.diagnosis.find_run import greedy
+from slr_tune.diagnosis.diagnostics import diagnostics, greedy
 from trainables.data import Dataset, prepare
 from trainables.decoding.build import build_decoder
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
@@ -77,16 +76,31 @@ CASES = (
         {"learning_rate": 0.06, "batch_size": 8, "learning_rate_schedule": CONSTANT % 20},
     ),
     Case("learns too slowly", {"learning_rate": 1e-5}),
-    Case("overfitting", {"dropout": 0.0, "hidden": 64, "max_epochs": 60}, utterances=60),
+    Case("overfitting", {"dropout": 0.0, "weight_decay": 0.0, "hidden": 96, "max_epochs": 60}),
     Case("diverged", {"learning_rate": 1000.0, "clip_norm": None}),
-    Case("learns no more", {"learning_rate": 0.006, "learning_rate_schedule": CONSTANT % 1}),
+    Case(
+        "learns no more",
+        {
+            "learning_rate": 0.008,
+            "batch_size": 4,
+            "clip_norm": None,
+            "betas": "[0.5, 0.9]",
+            "learning_rate_schedule": CONSTANT % 1,
+        },
+    ),
     Case("guessing", {"learning_rate": 1e-6}),
-    Case("wrong decoder", {"learning_rate": 0.005, "max_epochs": 40, "decoding": HEAVY_LM}),
+    Case("wrong decoder", {"decoding": HEAVY_LM}, utterances=300),
     Case(
         "stuck at its teacher",
-        {"learning_rate": 0.01, "max_epochs": 48},
+        {"max_epochs": 40, "loss_weights": "{alpha: 0.95, beta: 0.05, gamma: 0.0}"},
         trainable="distill",
-        teacher={"learning_rate": 0.003, "max_epochs": 24},
+        teacher={
+            "layers": 1,
+            "hidden": 48,
+            "learning_rate": 0.01,
+            "dropout": 0.2,
+            "max_epochs": 40,
+        },
     ),
 )
 

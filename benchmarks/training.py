@@ -4,7 +4,8 @@
 
 All contestants train the shipped baseline student on the bundled sentences with one thread, with
 the same model, losses and optimiser, and recognise dev at the end, as an epoch of a run does. They
-take turns, one epoch each a round, after a round that is not counted:
+take turns, one epoch each a round, after a round that is not counted. Seconds are those of the
+processor, all threads of the process together, so that other work on the machine counts less:
 
     plain           the loop that one would write: shuffled batches padded to their longest, the
                     teacher asked live for each batch, packed LSTM kernels of PyTorch for both
@@ -59,10 +60,10 @@ def main() -> None:
         seconds: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(rounds + 1):
             for name, epoch in contestants.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 epoch()
                 if number:
-                    seconds[name].append(time.perf_counter() - start)
+                    seconds[name].append(time.process_time() - start)
     print(f"{rounds} rounds, one thread, median (least to most)\n")
     print(f"{'':16}{'utterances/s':>24}{'x plain':>24}")
     for name, values in seconds.items():

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from slr_tune.checks.shared_inputs import CheckInputs
-from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics
-from slr_tune.diagnosis.find_run import greedy
+from slr_tune.diagnosis.diagnostics import GRADIENTS, LOG_PROBS, diagnostics, greedy
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.data import Dataset, Split

@@ -61,6 +61,14 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Random seed of the run. [default: from the file, or 0]",
 )
+@click.option(
+    "--epoch-timeout",
+    "timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Stop a run that hangs: no epoch within this time. [default: 20 times its median "
+    "epoch, at least ten minutes]",
+)
 @json_option
 def command(
     trainable: str,
@@ -70,6 +78,7 @@ def command(
     teacher: Path | None,
     out: Path | None,
     resume: Path | None,
+    timeout: float | None,
     seed: int | None,
     as_json: bool,
 ) -> int:
@@ -91,7 +100,7 @@ def command(
     )
     folder = out or _default_folder(settings, resume)
     run = _build(settings, resume)
-    stop = _drive(run, folder)
+    stop = _drive(run, folder, timeout)
     summary = _summary(run, folder)
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if stop is not None:
@@ -134,14 +143,16 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     return run
 
 
-def _drive(run: CtcRun, folder: Path) -> StopRequest | None:
+def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | None:
     """Trains to the end; returns who asked to stop before it, None where nobody did."""
+    from slr_tune.training.hang import HangWatch
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
     told = 0
-    with interrupt_flag(tell) as asked:
+    with interrupt_flag(tell) as asked, HangWatch(folder, timeout) as watch:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
+            watch.brought()
             if told == 0 and run.epoch > 1:
                 tell(f"Going on after epoch {run.epoch - 1} of {folder}")
             told += 1

@@ -151,13 +151,19 @@ def _decoder(evidence: Evidence) -> Cause | None:
     found = evidence.bad(DECODING)
     if found is None or found.value is None or found.value <= 0.5:
         return None
-    settings = {"decoding": "{method: greedy}"} if "decoding" in evidence.config else {}
+    searched = "decoding" in evidence.config
+    advice = (
+        "Decode greedily while it trains, and have slr-tune tune-decoder choose the search's "
+        "weights afterwards."
+        if searched
+        else "Check that the blank is class 0, that repeats are merged before blanks are dropped, "
+        "and that the vocabulary is the one of the training."
+    )
     return Cause(
         "wrong decoder",
         f"The model knows better than its decoder says: {found.found}.",
-        "Check that the blank is class 0, that repeats are merged before blanks are dropped, that "
-        "the vocabulary is the one of the training, and the weight of a language model.",
-        settings,
+        advice,
+        {"decoding": "{method: greedy}"} if searched else {},
     )
 
 
@@ -179,12 +185,16 @@ def _overfitted(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(OVERFITTING, LOSS_GAP)
     if flag is None or evidence.flag(BLANK_PHASE) or evidence.bad(GRADIENTS):
         return None  # a model that names nothing has learnt nothing by heart
-    steps = [
-        at_least(evidence, "weight_decay", 1e-3, "decay the weights more"),
-        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+    augmented = [
+        at_least(evidence, "augmentation.noise", 0.1, "add noise"),
+        at_least(evidence, "augmentation.time_jitter", 0.1, "jitter the time"),
     ]
-    if not any(step.settings for step in steps) and not _may_read_soft_targets(evidence):
-        steps = [at_least(evidence, "augmentation.noise", 0.1, "add noise")]
+    steps = [] if _may_read_soft_targets(evidence) else augmented
+    if not any(step.settings for step in steps):
+        steps = [
+            at_least(evidence, "weight_decay", 1e-3, "decay the weights more"),
+            at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+        ]
     otherwise = "It is regularised already: take a smaller model, or more data."
     text = f"The model learns train by heart: {flag.text}."
     return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))
@@ -195,13 +205,12 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
     distance = evidence.wer - evidence.teacher_wer
     if not abs(distance) <= _NEAR_TEACHER or not evidence.flag(EARLY_PLATEAU, FLAT_LOSS, HIGH_WER):
         return None
-    weights = "{alpha: 0.8, beta: 0.15, gamma: 0.05}"
+    weights = "{alpha: 0.3, beta: 0.65, gamma: 0.05}"
     if evidence.setting("loss_weights.gamma", 0.1) == 0:  # soft targets have no hidden states
-        weights = "{alpha: 0.8, beta: 0.2, gamma: 0.0}"
-    listens = evidence.setting("loss_weights.alpha", 0.7) >= 0.8
+        weights = "{alpha: 0.3, beta: 0.7, gamma: 0.0}"
+    listens = evidence.setting("loss_weights.alpha", 0.7) > 0.3
     advice, settings = remedy(
-        RemedyStep("listen more to the soft targets", {} if listens else {"loss_weights": weights}),
-        at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
+        RemedyStep("listen more to the glosses", {"loss_weights": weights} if listens else {}),
         otherwise="Find a better teacher.",
     )
     if settings:

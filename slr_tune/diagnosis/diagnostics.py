@@ -22,6 +22,7 @@ from slr_tune.diagnosis.red_flags import MOST_BLANK
 from trainables.config import Scoring
 from trainables.data import BLANK, Dataset, Split
 from trainables.data.batch import collate, sorted_batches
+from trainables.decoding.best_path import greedy_decode
 from trainables.losses.ctc import ctc_loss
 from trainables.models.base import Recogniser
 from trainables.scoring.cleaning import cleaned
@@ -46,7 +47,8 @@ MOST_LIKELIER = 0.5
 FAR_LIKELIER = 1.0
 """Nats for each signed gloss: a search that misses the likeliest sequence misses it by less."""
 MOST_WER_SHIFT = 5.0
-"""Points between the WER of the training and that of the same checkpoint here."""
+"""Points between the WER of the training and that of the same checkpoint here, and that a search
+may lose on greedy decoding."""
 _DECODING_BOUND = f"{FEWEST_WORDS} to {MOST_WORDS} words; at most {100 * MOST_LIKELIER:.0f} %"
 _GRADIENT_UTTERANCES = 16
 
@@ -236,7 +238,7 @@ def _decoding(
     A decoder that works gives glosses that the model finds about as likely as the signed ones, and
     the WER of the training. Where the signed ones are far likelier most of the time, the model
     knows better than its decoder says: wrong blank, repeats that are not merged, another
-    vocabulary.
+    vocabulary. So does one whose likeliest class of every frame gives a far better WER.
     """
     hypotheses = decode(scores)
     ratio = sum(map(len, hypotheses)) / max(1, sum(map(len, data.dev.references)))
@@ -245,15 +247,29 @@ def _decoding(
     margin = FAR_LIKELIER * np.array([len(classes) for classes in references])
     known = np.isfinite(signed)
     likelier = float(np.mean((signed > given + margin)[known])) if known.any() else 0.0
-    glosses = [[data.vocabulary[index] for index in sequence] for sequence in hypotheses]
-    wer = corpus_wer(*cleaned(glosses, data.dev.references, scoring)).wer_percent
+    wer = _dev_wer(hypotheses, data, scoring)
     found = f"{decoder} outputs {ratio:.2f} words per reference word; it misses a much likelier "
     found += f"reference in {100 * likelier:.0f} % of utterances"
     if abs(wer - recorded_wer) > MOST_WER_SHIFT:
         found += f"; the dev WER is {wer:.1f} here and was {recorded_wer:.1f} in training"
         return Diagnostic(DECODING, "bad", found, _DECODING_BOUND, 1.0)
+    plain = _dev_wer(greedy(scores), data, scoring)
+    if wer - plain > MOST_WER_SHIFT:
+        found += f"; its dev WER is {wer:.1f}, that of greedy decoding {plain:.1f}"
+        return Diagnostic(DECODING, "bad", found, _DECODING_BOUND, 1.0)
     fits = FEWEST_WORDS <= ratio <= MOST_WORDS and likelier <= MOST_LIKELIER
     return _judged(DECODING, fits, found, _DECODING_BOUND, likelier)
+
+
+def _dev_wer(hypotheses: Sequence[Sequence[int]], data: Dataset, scoring: Scoring) -> float:
+    """WER of classes against the glosses of dev, percent."""
+    glosses = [[data.vocabulary[index] for index in sequence] for sequence in hypotheses]
+    return corpus_wer(*cleaned(glosses, data.dev.references, scoring)).wer_percent
+
+
+def greedy(scores: Scores) -> list[list[int]]:
+    """The likeliest class of every frame, for each utterance (T', C)."""
+    return [greedy_decode(item[:, None], np.array([len(item)]))[0] for item in scores]
 
 
 def score_split(model: Recogniser, split: Split) -> Scores:

@@ -10,19 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from slr_tune.diagnosis.causes import Cause, shown
 from slr_tune.diagnosis.diagnosis import Diagnosis, diagnose
-from slr_tune.diagnosis.diagnostics import LOG_PROBS, Diagnostic, Scores, diagnostics
+from slr_tune.diagnosis.diagnostics import LOG_PROBS, Diagnostic, diagnostics, greedy
 from slr_tune.evaluation.checkpoints import Named, find_checkpoint, find_data, manifest_section
 from slr_tune.study.commands import command_line
 from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.view import StudyView, load_study
 from trainables.data import Dataset
 from trainables.data.config import check_data_spec
-from trainables.decoding.best_path import greedy_decode
 from trainables.decoding.build import build_decoder
 from trainables.decoding.log_probs import check_fits
 from trainables.errors import CheckpointError, DataError
@@ -156,11 +154,6 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
         scoring=stored.config.scoring,
     )
     return found, dataset
-
-
-def greedy(scores: Scores) -> list[list[int]]:
-    """The likeliest class of every frame, for each utterance (T', C)."""
-    return [greedy_decode(item[:, None], np.array([len(item)]))[0] for item in scores]
 
 
 def _train_command(run: FoundRun, cause: Cause, data: Dataset | None) -> str:

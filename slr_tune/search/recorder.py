@@ -173,7 +173,7 @@ class Recorder:
 
     def _start(self) -> LiveTrial:
         spec = self.store.spec
-        sampler = sampler_for(spec, len(self.store.trials))
+        sampler = sampler_for(spec, self.store.next_number())
         return self.store.start_trial(sampler, lambda: source_of(spec, sampler))
 
     @property

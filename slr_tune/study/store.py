@@ -142,6 +142,15 @@ class StudyStore:
         """Trials that are enqueued or were parked, and so come before any new one."""
         return sum(map(is_queued, self.trials))
 
+    def next_number(self) -> int:
+        """Number of the trial that `start_trial` starts.
+
+        A trial that was cut off while it was suggested keeps its number, and the random numbers
+        that go with it: those of the next one would suggest the same twice.
+        """
+        trials = self.trials
+        return next((trial.number for trial in trials if is_queued(trial)), len(trials))
+
     def start_trial(
         self, sampler: optuna.samplers.BaseSampler, source: Callable[[], str] | None = None
     ) -> LiveTrial:

@@ -6,11 +6,18 @@ import math
 import time
 from collections.abc import Callable
 from statistics import median
-
-from slr_tune.training.stages import Stage
+from typing import Protocol
 
 _EPOCHS = 20
 _SECONDS = 600.0
+
+
+class Followed(Protocol):
+    """What brings epochs: a `Stage`, or a training in this process."""
+
+    def progress(self) -> tuple[int, float | None]:
+        """Epochs so far, and the best value."""
+        ...
 
 
 class Deadlines:
@@ -31,11 +38,11 @@ class Deadlines:
         self._news: dict[int, tuple[int, float, bool]] = {}
         self._seconds: list[float] = []
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: Followed) -> None:
         """A worker gets it, which may have to be started first."""
         self._news[id(stage)] = (stage.progress()[0], self._clock(), False)
 
-    def overdue(self, stage: Stage) -> float | None:
+    def overdue(self, stage: Followed) -> float | None:
         """The seconds in which it should have brought an epoch; None while it is in time.
 
         For the first epoch of a worker there are ten minutes at least: it starts, opens the data,

@@ -12,10 +12,17 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 
 class Command:
-    """A command, started."""
+    """A command, started.
+
+    Attributes:
+        patience: Seconds that `end` waits.
+    """
+
+    patience: ClassVar[float] = 180.0
 
     def __init__(
         self,
@@ -66,7 +73,7 @@ class Command:
         """Sends a signal, or none, and waits; exit code and output."""
         if number is not None:
             self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=180)
+        output, _ = self.process.communicate(timeout=self.patience)
         return self.process.returncode, output
 
 

@@ -169,6 +169,8 @@ class CheckpointFolder:
             self._proven = True
         for other in others:
             _copy_file(first, other)
+        if self._origin is not None:
+            self._say_origin(self._origin)  # the folder may have been deleted meanwhile
 
     def load_latest(self) -> dict[str, Any] | None:
         """Reads the newest checkpoint that can be read; None where there is none.

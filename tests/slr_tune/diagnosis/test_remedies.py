@@ -81,13 +81,13 @@ def cause_of(config: Mapping[str, Any], *signs: str, **known: Any) -> Cause:
         ),
         (
             "overfitting",
-            {"dropout": 0.2, "weight_decay": 1e-2},
+            {"weight_decay": 1e-2, "augmentation": {"noise": 0.1, "time_jitter": 0.2}},
             {"label_smoothing": 0.1},
             "Smooth the labels.",
         ),
         (
             "overfitting",
-            {"weight_decay": 1e-2, "label_smoothing": 0.1},
+            {"augmentation": {"time_jitter": 0.2}},
             {"augmentation.noise": 0.1},
             "Add noise.",
         ),
@@ -97,7 +97,7 @@ def cause_of(config: Mapping[str, Any], *signs: str, **known: Any) -> Cause:
                 "dropout": 0.6,
                 "weight_decay": 1e-3,
                 "label_smoothing": 0.2,
-                "augmentation": {"noise": 0.3},
+                "augmentation": {"noise": 0.3, "time_jitter": 0.1},
             },
             {},
             "It is regularised already: take a smaller model, or more data.",
@@ -126,13 +126,17 @@ def test_a_remedy_never_goes_the_other_way(
     assert cause.settings == pytest.approx(settings)
 
 
-def test_a_student_that_listens_already_is_not_told_to_listen_less() -> None:
-    # Broken if the users' shares were given to a run that has gone further.
+def test_a_student_at_its_teacher_listens_to_the_glosses() -> None:
+    # Broken if it were told to listen more to a teacher that knows no more than itself: measured,
+    # that made it worse.
     near = {"wer": 51.0, "teacher_wer": 50.1}
-    further = {"loss_weights": {"alpha": 0.9, "beta": 0.05, "gamma": 0.05}}
-    cause = cause_of(further, "early plateau", **near)
-    assert cause.settings == {"label_smoothing": 0.1}
-    cause = cause_of({**further, "label_smoothing": 0.2}, "early plateau", **near)
+    cause = cause_of(
+        {"loss_weights": {"alpha": 0.9, "beta": 0.05, "gamma": 0.05}}, "early plateau", **near
+    )
+    assert cause.settings == {"loss_weights": "{alpha: 0.3, beta: 0.65, gamma: 0.05}"}
+    assert cause.advice == "Listen more to the glosses; or find a better teacher."
+    gone_further = {"loss_weights": {"alpha": 0.2, "beta": 0.7, "gamma": 0.1}}
+    cause = cause_of(gone_further, "early plateau", **near)
     assert (cause.name, cause.settings) == ("stuck at its teacher", {})
     assert cause.advice == "Find a better teacher."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -15,7 +16,9 @@ from slr_tune.search.recorder import Recorder, Report
 from slr_tune.search.sampler import believed, sampler_for, source_of, trials_to_run
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.optuna_private import begin_trial
 from slr_tune.study.record import ATTRIBUTE, record_of
+from slr_tune.study.recovery import recover
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import open_store
 
@@ -119,3 +122,35 @@ def test_a_study_of_before_keeps_its_strategy(tmp_path: Path, database: Path) ->
     assert (again.search.strategy, again.search.scheduler) == ("tpe-asha", "stopping")
     with pytest.raises(StudyChanged, match="search.strategy: tpe-asha -> prior-asha\n  Trials"):
         open_store(toy_spec(tmp_path, search="{strategy: prior-asha}"), open_storage())
+
+
+@pytest.mark.parametrize("search", list(STRATEGIES)[:5])
+def test_a_trial_cut_off_while_it_was_suggested_is_no_trial_twice(
+    search: str, tmp_path: Path, database: Path
+) -> None:
+    """The database died between a new trial's row and its parameters: the next driver suggests
+    what that one would have, for this trial and for those after it."""
+    spec = toy_spec(tmp_path, trials=7, search=search)
+
+    def suggested(*, cut_off: bool) -> list[dict[str, Any]]:
+        storage = open_storage(create=True)
+        store = open_store(spec, storage)
+        for number in range(2):
+            live = store.start_trial(sampler_for(spec, store.next_number()))
+            store.add_row(live, {"epoch": 1, "seconds": 1.0, "val/wer": 50.0 + number})
+            store.finish(live, "max_epochs")
+        if cut_off:
+            begin_trial(store.study, None)
+            storage = open_storage()
+            store = open_store(spec, storage)
+            recover(store)
+        recorder = Recorder(store, StudyLock(storage.engine, "toy"), target=7, workers=5)
+        for number in range(2, 7):
+            live = recorder.next_trial()
+            assert live is not None and live.number == number
+        return [trial.params for trial in store.trials]
+
+    undisturbed = suggested(cut_off=False)
+    database.unlink()
+    assert suggested(cut_off=True) == undisturbed
+    assert len({tuple(params.items()) for params in undisturbed}) == 7
