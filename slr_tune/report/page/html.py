@@ -71,7 +71,7 @@ def block_html(block: Block) -> Markup:
     """A block; empty for one that says nothing."""
     match block:
         case Bullets():
-            lines = Markup("").join(map(_item, block.pairs()))
+            lines = Markup("").join(map(_item, block.written()))
             return Markup("<ul>{}</ul>").format(lines) if lines else lines
         case Code():
             return Markup("<pre><code>{}</code></pre>").format(block.text)

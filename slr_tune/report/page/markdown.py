@@ -35,7 +35,7 @@ def _block(block: Block) -> str:
         case str():
             return block
         case Bullets():
-            lines = (f"- {t}" + (f"\n\n      {c}\n" if c else "") for t, c in block.pairs())
+            lines = (f"- {t}" + (f"\n\n      {c}\n" if c else "") for t, c in block.written())
             return "\n".join(lines)
         case Code():
             return f"```\n{block.text}\n```"

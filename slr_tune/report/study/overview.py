@@ -8,7 +8,7 @@ from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import WRITTEN, Bullets, Part, Table, numbers, texts
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
-from slr_tune.study.commands import command_line
+from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
@@ -63,7 +63,10 @@ def overview_parts(study: StudyData) -> list[Part]:
         ]
         found.append(Part("Notes", [Bullets(notes)]))
     if steps := next_steps(study):
-        lines = Bullets([(step.text, step.command) for step in steps])
+        lines = Bullets(
+            [(step.text, step.command) for step in steps],
+            lambda line: from_any_folder(line, study.view.storage),
+        )
         found.append(Part("What to do next", [lines]))
     return found
 
