@@ -22,12 +22,14 @@ contradicts itself.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(Path(__file__).parent)]
@@ -47,62 +49,56 @@ from advice_rules import (  # noqa: E402
 from advised_studies import SCENARIOS  # noqa: E402
 from simulated_search import SEARCHES  # noqa: E402
 
+Record = dict[str, Any]
 
-class Tally:
-    """What was counted over studies."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.verdicts: dict[str, list[tuple[bool, str]]] = defaultdict(list)
-        self.gains: dict[str, list[float]] = defaultdict(list)
-        self.patience: list[tuple[float, float]] = []
-        self.flattered: list[float] = []
-        self.foretold: list[tuple[float, float, bool]] = []
-        self.contradicting: list[str] = []
-        self.studies = 0
+def judged(case: Case, *, old: bool) -> Record:
+    """All that is counted of a study."""
+    if old:
+        return {"gains": dropped(case)}
+    return {
+        "verdicts": {rule: judge(case) for rule, judge in RULES.items()},
+        "gains": {rule: gain for rule in RULES if (gain := followed(case, rule)) is not None},
+        "patience": patience_cost(case),
+        "flattered": flattered(case),
+        "foretold": foretelling(case),
+        "contradicting": contradictions(case.study),
+    }
 
-    def add(self, case: Case, *, old: bool) -> None:
-        """Counts a study."""
-        self.studies += 1
-        if old:
-            for rule, gain in dropped(case).items():
-                self.gains[rule].append(gain)
-            return
-        for rule, judge in RULES.items():
-            self.verdicts[rule].append(judge(case))
-            gain = followed(case, rule)
-            self.gains[rule] += [] if gain is None else [gain]
-        cost = patience_cost(case)
-        self.patience += [] if cost is None else [cost]
-        self.flattered.append(flattered(case))
-        found = foretelling(case)
-        self.foretold += [] if found is None else [found]
-        self.contradicting += contradictions(case.study)
 
-    def table(self) -> None:
-        """Prints it."""
-        print(f"{'rule':16} {'wrongly':>14} {'rightly':>14}  gain when followed, points")
-        for rule, verdicts in self.verdicts.items():
-            wrong = [fired == "wrong" for ground, fired in verdicts if not ground or fired]
-            right = [fired == "right" for ground, fired in verdicts if ground]
-            if rule == "patience":  # every study may have one
-                wrong, right = [fired == "wrong" for _, fired in verdicts], right
-            print(f"{rule:16} {share(wrong):>14} {share(right):>14}  {mean(self.gains[rule])}")
-        if self.patience:
-            costs, saved = zip(*self.patience, strict=True)
-            print(f"\npatience: costs {np.mean(costs):+.2f} points, saves {np.mean(saved):.0%}")
-        print(f"figure of the best: flatters by {mean(self.flattered)} points")
-        if self.foretold:
-            said, true, held = zip(*self.foretold, strict=True)
-            error = np.mean(np.abs(np.subtract(said, true)))
-            print(
-                f"correlation of the first rung with the end: said {np.mean(said):.2f}, true "
-                f"{np.mean(true):.2f}, mean error {error:.2f}, interval holds "
-                f"{100 * np.mean(held):.0f} % ({len(said)} studies)"
-            )
-        print(f"contradicting itself: {len(self.contradicting)} of {self.studies}")
-        for text in sorted(set(self.contradicting)):
-            print(f"  {text}")
+def show(records: Sequence[Record]) -> None:
+    """Prints what was counted."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        for rule, gain in record["gains"].items():
+            gains[rule].append(gain)
+    if "verdicts" not in records[0]:
+        for rule, found in gains.items():
+            print(f"{rule:36} {mean(found)}")
+        return
+    print(f"{'rule':16} {'wrongly':>14} {'rightly':>14}  gain when followed, points")
+    for rule in RULES:
+        verdicts = [record["verdicts"][rule] for record in records]
+        whole = rule == "patience"  # every study may have one
+        wrong = [fired == "wrong" for ground, fired in verdicts if whole or fired or not ground]
+        right = [fired == "right" for ground, fired in verdicts if ground]
+        print(f"{rule:16} {share(wrong):>14} {share(right):>14}  {mean(gains[rule])}")
+    if costs := [record["patience"] for record in records if record["patience"]]:
+        cost, saved = np.mean(costs, axis=0)
+        print(f"\npatience: costs {cost:+.2f} points, saves {saved:.0%} of the epochs")
+    print(f"figure of the best: flatters by {mean([r['flattered'] for r in records])} points")
+    foretold = [record["foretold"] for record in records if record["foretold"]]
+    if foretold:
+        said, true, held = np.array(foretold, dtype=float).T
+        print(
+            f"correlation of the first rung with the end: said {said.mean():.2f}, true "
+            f"{true.mean():.2f}, mean error {np.abs(said - true).mean():.2f}, interval holds "
+            f"{100 * held.mean():.0f} % ({len(foretold)} studies)"
+        )
+    wrong_ones = [text for record in records for text in record["contradicting"]]
+    print(f"contradicting itself: {sum(bool(r['contradicting']) for r in records)} studies")
+    for text in sorted(set(wrong_ones)):
+        print(f"  {text}")
 
 
 def main() -> None:
@@ -117,23 +113,31 @@ def main() -> None:
     )
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
     parser.add_argument("--dropped", action="store_true", help="rules that are no advice any more")
+    parser.add_argument("--keep", type=Path, help="file of what was counted; a second call goes on")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    began = time.process_time()
+    kept = _read(arguments.keep)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.studies)
+    wanted = list(product(seeds, arguments.searches, arguments.scenarios))
+    for seed, search, name in wanted:
+        key = f"{search} {name} {seed} {arguments.trials} {arguments.dropped}"
+        if key not in kept:
+            case = Case(SCENARIOS[name], search, seed, arguments.trials)
+            kept[key] = {"search": search, **judged(case, old=arguments.dropped)}
+            if arguments.keep is not None:
+                with arguments.keep.open("a") as file:
+                    file.write(json.dumps({"key": key, **kept[key]}) + "\n")
     for search in arguments.searches:
-        tally = Tally()
-        for name in arguments.scenarios:
-            for seed in range(arguments.first_seed, arguments.first_seed + arguments.studies):
-                case = Case(SCENARIOS[name], search, seed, arguments.trials)
-                tally.add(case, old=arguments.dropped)
-            print(f"{search}, {name}: {time.process_time() - began:.0f} s", file=sys.stderr)
-        print(f"\n{tally.studies} studies of {arguments.trials} trials by {search}\n")
-        if arguments.dropped:
-            for rule, gains in tally.gains.items():
-                print(f"{rule:36} {mean(gains)}")
-        else:
-            tally.table()
-        sys.stdout.flush()
+        records = [record for record in kept.values() if record["search"] == search]
+        print(f"\n{len(records)} studies of {arguments.trials} trials by {search}\n")
+        show(records)
+
+
+def _read(path: Path | None) -> dict[str, Record]:
+    if path is None or not path.exists():
+        return {}
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return {record.pop("key"): record for record in found}
 
 
 def share(hits: Sequence[bool]) -> str:
