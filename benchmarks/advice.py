@@ -52,13 +52,14 @@ from simulated_search import SEARCHES  # noqa: E402
 Record = dict[str, Any]
 
 
-def judged(case: Case, *, old: bool) -> Record:
+def judged(case: Case, *, old: bool, follow: bool) -> Record:
     """All that is counted of a study."""
     if old:
         return {"gains": dropped(case)}
+    gains = {rule: followed(case, rule) for rule in RULES if follow}
     return {
         "verdicts": {rule: judge(case) for rule, judge in RULES.items()},
-        "gains": {rule: gain for rule in RULES if (gain := followed(case, rule)) is not None},
+        "gains": {rule: gain for rule, gain in gains.items() if gain is not None},
         "patience": patience_cost(case),
         "flattered": flattered(case),
         "foretold": foretelling(case),
@@ -113,6 +114,9 @@ def main() -> None:
     )
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
     parser.add_argument("--dropped", action="store_true", help="rules that are no advice any more")
+    parser.add_argument(
+        "--follow", type=int, help="studies of each in which advice is followed [default: all]"
+    )
     parser.add_argument("--keep", type=Path, help="file of what was counted; a second call goes on")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -123,7 +127,9 @@ def main() -> None:
         key = f"{search} {name} {seed} {arguments.trials} {arguments.dropped}"
         if key not in kept:
             case = Case(SCENARIOS[name], search, seed, arguments.trials)
-            kept[key] = {"search": search, **judged(case, old=arguments.dropped)}
+            follow = arguments.follow is None or seed < seeds[0] + arguments.follow
+            counted = judged(case, old=arguments.dropped, follow=follow)
+            kept[key] = {"search": search, **counted}
             if arguments.keep is not None:
                 with arguments.keep.open("a") as file:
                     file.write(json.dumps({"key": key, **kept[key]}) + "\n")
