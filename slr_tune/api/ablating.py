@@ -253,7 +253,7 @@ def confirm(
     study: Study | str | None = None,
     *,
     top: int = 1,
-    seeds: int = 3,
+    seeds: int = 5,
     test: bool = False,
     workers: int | None = None,
     storage: str | None = None,
@@ -264,7 +264,7 @@ def confirm(
     Args:
         study: A study or its name; None for the one written last.
         top: How many of its best trials.
-        seeds: Seeds of each; none that the search used.
+        seeds: Seeds of each, from three; none that the search used.
         test: Whether to open the test split too; it is logged in the study.
         workers: Trainings side by side; None for the study's.
         storage: Database URL; None for the study's own, or the default.
@@ -275,6 +275,7 @@ def confirm(
         Stopped: Somebody asked it to end. What was trained is kept.
     """
     prepare_environment()
+    enough_seeds(seeds)
     with _teller(progress) as tell:
         stored = load(_name(study), storage=_storage(study, storage))
         return confirmed(stored, tell, top=top, seeds=seeds, test=test, workers=workers)
