@@ -1,13 +1,14 @@
 """How often intervals and verdicts of an ablation hold.
 
     python benchmarks/coverage.py                     # all tables
-    python benchmarks/coverage.py --table family      # intervals, family, looks, same or collapse
+    python benchmarks/coverage.py --table family      # one table alone
+    python benchmarks/coverage.py --table family --families 2,10 10,10
     python benchmarks/coverage.py --quick             # a tenth of the studies
 
 `intervals`: the whole analysis, bootstrap and all, on errors that are drawn for each utterance.
 The other tables are of `simulated_ablations.py`, thousands of studies at a time: a family's error
 and its power, now and before arms told of each other's spread; `--until-decided`; sameness within
-a margin; runs that collapse.
+a margin; runs that collapse; teachers crossed with the arms.
 
 Each simulated study trains an arm and a baseline with a few seeds and scores both on the same
 utterances. The chance of an error is logistic in: how hard the utterance is (shared by the arms),
@@ -24,8 +25,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +39,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from simulated_ablations import (
     World,
     analysed,
+    analysed_by_teacher,
     fixed,
     flagged,
     holm_shown,
@@ -213,18 +217,24 @@ KINDS: dict[str, dict[str, object]] = {
     "2 sign.": {"units": 2},
 }
 """Settings without any effect; the seeds' standard deviation is 1.5 points, the utterances' 0.7."""
-FAMILIES = ((2, 2), (2, 3), (2, 5), (5, 2), (5, 3), (5, 5), (5, 10), (10, 3), (10, 5))
+FAMILIES = (
+    *((2, 2), (2, 3), (2, 5), (2, 10), (3, 4), (5, 2), (5, 3), (5, 5), (5, 10)),
+    *((7, 8), (10, 2), (10, 3), (10, 5), (10, 10)),
+)
+"""Arms and seeds."""
 POWERS = (2.0, 3.0, 4.0, 6.0)
 
 
-def family_table(studies: int, rng: np.random.Generator) -> None:
+def family_table(
+    studies: int, rng: np.random.Generator, families: Sequence[tuple[int, int]] = FAMILIES
+) -> None:
     """Errors of families and power for one true effect, before and now."""
     print(
         f"\nFamilies in which an arm is wrongly shown, and power for one effect, % of {studies:,}"
     )
     heads = [*KINDS, *(f"{effect:g} points" for effect in POWERS), "3, rho .5"]
     print(f"{'arms, seeds':13}{'test':>7}" + "".join(f"{head:>12}" for head in heads))
-    for arms, seeds in FAMILIES:
+    for arms, seeds in families:
         for moderated in (False, True):
             worlds = [World(arms=arms, **kind) for kind in KINDS.values()]  # type: ignore[arg-type]
             cells = [_shown(w, seeds, studies, rng, moderated, arm=None) for w in worlds]
@@ -368,10 +378,10 @@ def same_table(studies: int, rng: np.random.Generator) -> None:
 
 def collapse_table(studies: int, rng: np.random.Generator) -> None:
     """Runs that collapse: errors and power of all runs and of those that trained."""
-    print(f"\nCollapsing runs, 5 arms, % of {studies:,}: false families and power at 4 points")
+    print(f"\nCollapsing runs, % of {studies:,}: false families and power at 4 points")
     heads = ("all, before", "all, now", "trained, now")
-    print(f"{'':34}{'false alarms':>13}" + "".join(f"{h:>14}{'power':>8}" for h in heads))
-    for seeds in (3, 5, 8):
+    print(f"{'':42}{'false alarms':>13}" + "".join(f"{h:>14}{'power':>8}" for h in heads))
+    for arms, seeds in ((5, 3), (5, 5), (5, 8), (2, 3), (2, 5), (10, 3), (10, 5), (10, 10)):
         for name, arm, base in (
             ("nobody collapses", 0.0, 0.0),
             ("a tenth of all runs", 0.1, 0.1),
@@ -380,13 +390,17 @@ def collapse_table(studies: int, rng: np.random.Generator) -> None:
         ):
 
             def count(
-                number: int, arm: float = arm, base: float = base, seeds: int = seeds
+                number: int,
+                arm: float = arm,
+                base: float = base,
+                arms: int = arms,
+                seeds: int = seeds,
             ) -> npt.NDArray[np.float64]:
                 cells = []
                 for effects in ((), (4.0,)):
-                    world = World(collapse=arm, baseline_collapse=base, effects=effects)
+                    world = World(arms, collapse=arm, baseline_collapse=base, effects=effects)
                     drawn = world.draw(number, seeds, rng)
-                    counts, gone = np.full((number, 5), float(seeds)), flagged(drawn.wer)
+                    counts, gone = np.full((number, arms), float(seeds)), flagged(drawn.wer)
                     shown = [
                         holm_shown(analysed(drawn, counts, moderated=m, trained=t).p())
                         for m, t in ((False, None), (True, None), (True, ~gone))
@@ -401,7 +415,59 @@ def collapse_table(studies: int, rng: np.random.Generator) -> None:
             alarms, *cells = (100 * value for value in in_chunks(studies, count))
             alarm = f"{alarms:.1f}" if arm == base == 0 else ""
             pairs = "".join(f"{cells[n]:>14.1f}{cells[n + 3]:>8.1f}" for n in range(3))
-            print(f"{seeds} seeds, {name:25}{alarm:>13}{pairs}", flush=True)
+            print(f"{arms} arms, {seeds} seeds, {name:25}{alarm:>13}{pairs}", flush=True)
+
+
+TEACHERS: dict[str, dict[str, Any]] = {
+    "equal": {},
+    "arm 4x": {"first": 4.0, "seed": 1.0},
+    "uneven": {"uneven": 0.7},
+    "629": {"utterance": 0.32, "luck": 0.2, "units": 629},
+}
+
+
+def teachers_table(studies: int, rng: np.random.Generator) -> None:
+    """Teachers as a random factor: one with all the runs, and several crossed with the arms."""
+    print(
+        f"\nTeachers crossed with the arms, % of {studies:,}: families in which an arm is wrongly "
+        "shown, intervals that hold the difference over all teachers, power at 4 points"
+    )
+    heads = ("one: wrong", "holds", *(f"{kind}: wrong" for kind in TEACHERS), "holds", "power")
+    print(f"{'arms, teachers x seeds, scatter':33}" + "".join(f"{head:>15}" for head in heads))
+    for arms, teachers, each in ((2, 3, 3), (2, 5, 3), (5, 3, 1), (5, 3, 3), (5, 3, 5), (5, 5, 3)):
+        for teacher in (0.0, 1.0, 3.0):
+            shape = {"arms": arms, "teacher": teacher}
+            runs = teachers * each
+            cells = [*_of_teachers(World(**shape, teachers=1), runs, studies, rng)[:2]]
+            worlds = [World(**shape, **kind, teachers=teachers) for kind in TEACHERS.values()]
+            crossed = [_of_teachers(world, runs, studies, rng) for world in worlds]
+            cells += [wrong for wrong, _, _ in crossed]
+            effect = World(**shape, teachers=teachers, effects=(4.0,))
+            cells += [crossed[0][1], _of_teachers(effect, runs, studies, rng)[2]]
+            said = f"{arms}, {teachers} x {each}, {teacher:g} points"
+            print(f"{said:33}" + "".join(f"{100 * cell:>15.1f}" for cell in cells), flush=True)
+
+
+def _of_teachers(
+    world: World, runs: int, studies: int, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Shares with any arm shown, with the interval holding the truth, with the first arm shown.
+
+    With one teacher its seeds are what is counted, as in any ablation.
+    """
+
+    def count(number: int) -> npt.NDArray[np.float64]:
+        drawn = world.draw(number, runs, rng)
+        if world.teachers > 1:
+            found = analysed_by_teacher(drawn)
+        else:
+            found = analysed(drawn, np.full((number, world.arms), float(runs)))
+        shown = holm_shown(found.p())
+        held = found.covers(world.truth).mean()
+        return np.array([shown.any(axis=1).mean(), held, shown[:, 0].mean()])
+
+    wrong, held, first = in_chunks(studies, count)
+    return float(wrong), float(held), float(first)
 
 
 def intervals_table(studies: int, seed: int) -> None:
@@ -427,6 +493,7 @@ TABLES = {
     "looks": (looks_table, 10_000),
     "same": (same_table, 4_000),
     "collapse": (collapse_table, 10_000),
+    "teachers": (teachers_table, 4_000),
 }
 """Tables of simulated ablations, and how many studies a figure of each has."""
 
@@ -437,11 +504,19 @@ def main() -> None:
     parser.add_argument("--studies", type=int, help="studies a figure, of every table")
     parser.add_argument("--table", choices=["intervals", *TABLES], help="one table alone")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--families", nargs="+", metavar="ARMS,SEEDS", help="of the table family [default: all]"
+    )
     options = parser.parse_args()
+    chosen = [tuple(map(int, text.split(","))) for text in options.families or ()]
     share = 10 if options.quick else 1
     if options.table in (None, "intervals"):
         intervals_table(options.studies or 1000 // share, options.seed)
     for place, (name, (table, studies)) in enumerate(TABLES.items()):
+        if options.table == "family" and chosen:
+            rng = np.random.default_rng([options.seed, place])
+            family_table(options.studies or studies // share, rng, chosen)  # type: ignore[arg-type]
+            break
         if options.table in (None, name):
             table(options.studies or studies // share, np.random.default_rng([options.seed, place]))
 

@@ -3,6 +3,8 @@
     python benchmarks/known_truth.py                       20 studies a search and number of trials
     python benchmarks/known_truth.py --seeds 1 --truths pair speed --searches tpe-asha
     python benchmarks/known_truth.py --curves DIRECTORY    real tables of learning curves as truths
+    python benchmarks/known_truth.py --drawn --seeds 60    a truth drawn by chance for each seed: on
+                                                           such the limits and bands were set
 
 The searches are the project's own: its sampler, its rungs and its audit, over made-up curves
 (`tests/support/truths.py`); nothing is trained. Each truth is searched once for each seed, and the
@@ -32,6 +34,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from curve_tables import table_truths  # noqa: E402
+from drawn_truths import drawn_truth  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
 from simulated_search import MAX_EPOCHS, RUNGS, SEARCHES, simulate  # noqa: E402
 from truths import TRUTHS, Truth  # noqa: E402
@@ -79,6 +82,7 @@ def main() -> None:
     parser.add_argument("--searches", nargs="+", default=list(SEARCHES), choices=list(SEARCHES))
     parser.add_argument("--truths", nargs="+", default=None, help="[default: all]")
     parser.add_argument("--curves", type=Path, help="folder with tables of learning curves")
+    parser.add_argument("--drawn", action="store_true", help="truths drawn by chance")
     parser.add_argument("--seeds", type=int, default=3, help="searches of each truth")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", nargs="+", type=int, default=list(SIZES))
@@ -87,7 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     truths = TRUTHS if arguments.curves is None else table_truths(arguments.curves)
-    names = arguments.truths or list(truths)
+    names = ["drawn"] if arguments.drawn else arguments.truths or list(truths)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     began = time.perf_counter()
     print(f"{len(names) * len(seeds)} studies a row: {', '.join(names)}, {len(seeds)} seeds each\n")
@@ -100,7 +104,7 @@ def main() -> None:
         for name in names:
             for seed in seeds:
                 for (evaluator, size), score in readings(
-                    truths[name],
+                    drawn_truth(seed) if arguments.drawn else truths[name],
                     search,
                     seed,
                     arguments.trials,

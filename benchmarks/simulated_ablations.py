@@ -42,6 +42,8 @@ class World:
         collapse: Chance of an arm's run to collapse.
         baseline_collapse: Of the baseline's.
         effects: True differences of the first arms, points; 0 for the rest.
+        teacher: Standard deviation over teachers of what a teacher does to an arm, points.
+        teachers: That taught the runs, one after another with as many seeds each.
     """
 
     arms: int = 5
@@ -57,6 +59,8 @@ class World:
     collapse: float = 0.0
     baseline_collapse: float = 0.0
     effects: tuple[float, ...] = ()
+    teacher: float = 0.0
+    teachers: int = 1
 
     @property
     def truth(self) -> Floats:
@@ -82,6 +86,9 @@ class World:
         runs += self.luck * rng.normal(size=shape)
         units = self.utterance / 2**0.5 * rng.normal(size=(studies, self.arms + 1, 1))
         wer = 30.0 + units + runs
+        if self.teacher:
+            taught = self.teacher * rng.normal(size=(studies, self.arms + 1, self.teachers))
+            wer += np.repeat(taught, seeds // self.teachers, axis=2)
         wer[:, 1:] += self.truth[:, None]
         chance = np.full((1, self.arms + 1, 1), self.collapse)
         chance[:, 0] = self.baseline_collapse
@@ -153,6 +160,7 @@ def analysed(
     moderated: bool = True,
     trained: Bools | None = None,
     contrasts: Floats | None = None,
+    least: Floats | float = 0.0,
 ) -> Differences:
     """The analysis of studies of which each arm has the first seeds.
 
@@ -163,6 +171,7 @@ def analysed(
         trained: Runs that count, (studies, arms + 1, seeds); None for all.
         contrasts: Weights of the arms and the baseline in each difference, (differences,
             arms + 1); None for each arm against the baseline.
+        least: What the replicates' variance of the mean is held at, (studies, differences).
     """
     world = studies.world
     if contrasts is None:
@@ -191,8 +200,8 @@ def analysed(
         v = (prior * pooled + own * v) / np.maximum(prior + own, 1e-9)
     v = v * scale
     interaction = 2.0 * world.luck**2 * scale / safe
-    least = (0.5 * ndtri(0.975) / stdtrit(np.maximum(own, 1.0), 0.975)) ** 2
-    seed = np.maximum(v / safe, least * interaction)
+    floor = (0.5 * ndtri(0.975) / stdtrit(np.maximum(own, 1.0), 0.975)) ** 2
+    seed = np.maximum(np.maximum(v / safe, floor * interaction), least)
     few = moderated and world.units <= 4
     unit = (world.utterance**2 * scale + interaction) * studies_known
     if not few:
@@ -200,6 +209,27 @@ def analysed(
     df = prior + np.maximum(own, 1.0)
     width = np.ones_like(v) if few else drawn_in(seed, unit, df)
     return Differences(mean, seed, unit, df, n, prior, width, world.units - 1.0)
+
+
+def analysed_by_teacher(studies: Studies) -> Differences:
+    """The analysis of arms crossed with teachers: the means of each teacher's seeds are counted.
+
+    Their variance is held at what the seeds within a teacher make by themselves.
+    """
+    world = studies.world
+    count, arms, runs = studies.wer.shape
+    each = runs // world.teachers
+    by_teacher = studies.wer.reshape(count, arms, world.teachers, each)
+    means = replace(
+        studies,
+        wer=by_teacher.mean(axis=3),
+        world=replace(world, luck=world.luck / each**0.5),
+    )
+    nested: Floats | float = 0.0
+    if each > 1:
+        apart = by_teacher[:, 1:] - by_teacher[:, :1]
+        nested = apart.var(axis=3, ddof=1).mean(axis=2) / runs
+    return analysed(means, np.full((count, arms - 1), float(world.teachers)), least=nested)
 
 
 def holm_shown(p: Floats, level: float = LEVEL) -> Bools:

@@ -14,7 +14,7 @@ pytest.importorskip("ipykernel")
 
 ROOT = Path(__file__).parent.parent
 TINY = """
-TRIALS, EPOCHS, FACTORS, SEEDS = 10, 1, ["kd_blank"], 1
+TRIALS, EPOCHS, FACTORS, SEEDS = 10, 1, ["kd_blank"], 3
 SETTINGS = {
     "data": {"name": "libras", "train": 24, "dev": 6, "test": 4},
     "budget.grace_epochs": 1,

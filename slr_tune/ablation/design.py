@@ -18,6 +18,7 @@ from slr_tune.ablation.factors import (
     known_factors,
     overlap,
 )
+from slr_tune.ablation.options import AblationOptions
 from slr_tune.ablation.plan_options import DEFAULT_SEEDS, check_plan_options, check_teachers
 from slr_tune.ablation.result import Baseline
 from slr_tune.ablation.retune import candidates
@@ -117,102 +118,36 @@ class Design:
         return f"Ablation of {(' x ' if self.crossed else ', ').join(names)}"
 
 
-def make_design(
-    space: Path | None = None,
-    *,
-    study: str | None = None,
-    factors: Sequence[str] = (),
-    baseline: str | None = None,
-    seeds: int | None = None,
-    factorial: bool = False,
-    controls: bool = False,
-    path: bool = False,
-    retune: str | None = None,
-    budget: int = 3,
-    share: bool = True,
-    with_test: bool = False,
-    storage: str | None = None,
-    address: str | None = None,
-    workers: int | None = None,
-    margin: float | None = None,
-    until_decided: bool = False,
-    spend: Budget | None = None,
-    teachers: int = 1,
-    one_budget: bool = False,
-    shipping: Shipping | None = None,
-) -> Design:
+def make_design(space: Path | None, options: AblationOptions) -> Design:
     """Finds the study, the baseline and the arms.
 
     Args:
         space: Search-space file, None to take the stored study's.
-        study: Name of the study, None for the file's, or the one written last.
-        factors: Names of factors as typed.
-        baseline: `best`, `space`, a file, or None.
-        seeds: How many; of each teacher where there are several; the most where they are added
-            until decided. None for 5, or 12 where they are added.
-        factorial: Cross two factors.
-        controls: Add control arms.
-        path: Walk from the baseline to the best trial.
-        retune: Setting that each level may tune for itself, None for none.
-        budget: Values that it may try.
-        share: Whether runs share what they agree in.
-        with_test: Open the test split.
-        storage: Database URL, None for the default.
-        address: Ray cluster, None for this machine.
-        workers: Trainings side by side, None for the study's.
-        margin: Points within which arms count as the same; None not to ask.
-        until_decided: Add seeds until every arm is decided.
-        spend: Runs or time until then, None for no limit.
-        teachers: Teachers to cross with the arms.
-        one_budget: Whether all ablations of the study share one error budget.
-        shipping: What is sent to the nodes of a cluster, None for nothing.
+        options: What is asked.
 
     Raises:
         SlrTuneError: Something that was asked for is not there, or contradicts something else.
     """
-    _check_options(factors, factorial=factorial, controls=controls, path=path, retune=retune)
-    check_plan_options(
-        crossed=factorial,
-        path=path,
-        retune=retune,
-        with_test=with_test,
-        margin=margin,
-        until_decided=until_decided,
-        spend=spend,
-        teachers=teachers,
-    )
-    spec, view = find_study(space, study, storage)
-    if teachers > 1:
+    _check_options(options)
+    check_plan_options(options)
+    spec, view = find_study(space, options.study, options.storage)
+    if options.teachers > 1:
         check_teachers(spec)
-    start = find_baseline(baseline, spec, view)
-    found = tuple(find_factor(name, start.config, spec) for name in factors)
-    goal = best_config(spec, view)[1] if path else None
+    start = find_baseline(options.baseline, spec, view)
+    found = tuple(find_factor(name, start.config, spec) for name in options.factors)
+    goal = best_config(spec, view)[1] if options.path else None
     arms = make_arms(
-        start.config, found, trainable=spec.trainable, crossed=factorial, controls=controls
+        start.config,
+        found,
+        trainable=spec.trainable,
+        crossed=options.factorial,
+        controls=options.controls,
     )
-    tuned = None if retune is None else _retuned_setting(retune, start.config, spec.trainable)
-    notes = _notes(found, arms, path=path, retune=tuned, budget=budget)
-    options: dict[str, object] = {
-        "study": spec.study,
-        "factor": factors,
-        "baseline": baseline,
-        "seeds": seeds or (None if until_decided else DEFAULT_SEEDS),
-        "factorial": factorial,
-        "controls": controls,
-        "path": path,
-        "test": with_test,
-        "no-share": not share,
-        "retune": retune,
-        "budget": budget if retune else spend,
-        "margin": None if margin is None else f"{margin:g}",
-        "until-decided": until_decided,
-        "teachers": teachers if teachers > 1 else None,
-        "family": "study" if one_budget else None,
-    }
-    if seeds is None:
-        seeds = MOST if until_decided else DEFAULT_SEEDS
-    if until_decided:
-        seeds = most_seeds(seeds, len(arms), spend, _seconds_per_seed(arms, view))
+    tuned = None
+    if options.retune is not None:
+        tuned = _retuned_setting(options.retune, start.config, spec.trainable)
+    workers = options.workers
+    typed = options.seeds or (None if options.until_decided else DEFAULT_SEEDS)
     return Design(
         spec=spec,
         view=view,
@@ -220,26 +155,36 @@ def make_design(
         goal=goal,
         factors=found,
         arms=tuple(arms),
-        seeds=fresh_seeds(seeds * teachers, search_seed=spec.seed),
-        crossed=factorial,
-        controls=controls,
+        seeds=fresh_seeds(_seeds(options, arms, view), search_seed=spec.seed),
+        crossed=options.factorial,
+        controls=options.controls,
         retune=tuned,
-        budget=budget,
-        measure=_measure(spec, with_test=with_test),
-        with_test=with_test,
-        share=share,
-        storage=storage,
-        address=address,
+        budget=options.retuned_values,
+        measure=_measure(spec, with_test=options.with_test),
+        with_test=options.with_test,
+        share=options.share,
+        storage=options.storage,
+        address=options.address,
         resources=spec.resources if workers is None else replace(spec.resources, workers=workers),
-        command=_command(space, options, storage),
-        notes=tuple(notes),
-        margin=margin,
-        until_decided=until_decided,
-        spend=spend,
-        teachers=teachers,
-        one_budget=one_budget,
-        shipping=shipping,
+        command=_command(space, options.typed(spec.study, typed), options.storage),
+        notes=tuple(_notes(found, arms, options, tuned)),
+        margin=options.margin,
+        until_decided=options.until_decided,
+        spend=options.spend,
+        teachers=options.teachers,
+        one_budget=options.one_budget,
+        shipping=options.shipping,
     )
+
+
+def _seeds(options: AblationOptions, arms: Sequence[Arm], view: StudyView | None) -> int:
+    """How many, of all teachers together; the most where they are added until decided."""
+    seeds = options.seeds
+    if seeds is None:
+        seeds = MOST if options.until_decided else DEFAULT_SEEDS
+    if options.until_decided:
+        seeds = most_seeds(seeds, len(arms), options.spend, _seconds_per_seed(arms, view))
+    return seeds * options.teachers
 
 
 def _seconds_per_seed(arms: Sequence[Arm], view: StudyView | None) -> float | None:
@@ -253,10 +198,10 @@ def _seconds_per_seed(arms: Sequence[Arm], view: StudyView | None) -> float | No
     return each * sum(int(arm.config["max_epochs"]) for arm in arms)
 
 
-def _check_options(
-    factors: Sequence[str], *, factorial: bool, controls: bool, path: bool, retune: str | None
-) -> None:
+def _check_options(options: AblationOptions) -> None:
     """Refuses options that contradict each other."""
+    factors, retune, path = options.factors, options.retune, options.path
+    factorial, controls = options.factorial, options.controls
     names = [ALIASES.get(name, name) for name in factors]
     tuned = ALIASES.get(retune, retune) if retune is not None else ""
     twice = [name for name in names if names.count(name) > 1]
@@ -331,9 +276,15 @@ def _command(space: Path | None, options: Mapping[str, object], storage: str | N
 
 
 def _notes(
-    factors: Sequence[Factor], arms: Sequence[Arm], *, path: bool, retune: str | None, budget: int
+    factors: Sequence[Factor], arms: Sequence[Arm], options: AblationOptions, retune: str | None
 ) -> list[str]:
     """What the figures alone do not say.
+
+    Args:
+        factors: That were found.
+        arms: Of them.
+        options: What is asked.
+        retune: Full name of the setting that each arm tunes.
 
     Raises:
         SlrTuneError: There is nothing to retune.
@@ -345,16 +296,16 @@ def _notes(
             f"The levels of {', '.join(standard)} are slr-tune's own; "
             "a section factors in the search-space file replaces them."
         )
-    if path:
+    if options.path:
         notes.append(
             "The order of the steps was chosen on the runs that measure it, so a single step "
             "flatters a little; the whole way does not."
         )
     if retune is not None:
+        count = _choices(arms, retune, options.retuned_values)
         notes.append(
-            f"Each arm, the baseline too, chose its {retune} among "
-            f"{_choices(arms, retune, budget)} values with seed {TUNING_SEED}, which is "
-            "not among those that are compared."
+            f"Each arm, the baseline too, chose its {retune} among {count} values with seed "
+            f"{TUNING_SEED}, which is not among those that are compared."
         )
     return notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slr_tune.ablation.budget import Budget
+from slr_tune.ablation.options import AblationOptions
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
 from trainables.registry import UNTAUGHT
@@ -11,30 +11,22 @@ DEFAULT_SEEDS = 5
 """With five the test holds in every setting that was simulated."""
 
 
-def check_plan_options(
-    *,
-    crossed: bool,
-    path: bool,
-    retune: str | None,
-    with_test: bool,
-    margin: float | None,
-    until_decided: bool,
-    spend: Budget | None,
-    teachers: int,
-) -> None:
+def check_plan_options(options: AblationOptions) -> None:
     """Refuses what contradicts itself.
 
     Raises:
         SlrTuneError: It does.
     """
+    spend, margin, teachers = options.spend, options.margin, options.teachers
+    until_decided, path, retune = options.until_decided, options.path, options.retune
     other = next(
         (
             name
             for name, given in (
-                ("--factorial", crossed),
+                ("--factorial", options.factorial),
                 ("--path", path),
                 ("--retune", retune is not None),
-                ("--test", with_test),
+                ("--test", options.with_test),
                 ("--teachers", teachers > 1),
             )
             if given

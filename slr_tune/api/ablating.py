@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from slr_tune.api.asked import budget_of, enough_seeds, some_teachers, whole_study
 from slr_tune.api.running import Stopped
 from slr_tune.api.studies import Study, load
 from slr_tune.errors import SlrTuneError
@@ -143,14 +144,18 @@ def ablate(
     study: Study | str | None = None,
     *,
     factors: Sequence[str] = (),
-    seeds: int = 3,
+    seeds: int | None = None,
+    until_decided: bool = False,
+    margin: float | None = None,
+    teachers: int = 1,
+    family: Literal["ablation", "study"] = "ablation",
     baseline: str | Path | None = None,
     space: str | Path | None = None,
     factorial: bool = False,
     controls: bool = False,
     path: bool = False,
     retune: str | None = None,
-    budget: int = 3,
+    budget: int | str | None = None,
     share: bool = True,
     test: bool = False,
     workers: int | None = None,
@@ -165,14 +170,20 @@ def ablate(
     Args:
         study: A study or its name; None for the space's, or the one written last.
         factors: Settings or groups of them, as `slr-tune ablate --factor` takes them.
-        seeds: Seeds of each arm.
+        seeds: Seeds of each arm, from three; the most where they are added until decided. None
+            for 5, or 12 where they are added.
+        until_decided: Add seeds until every arm is shown, shown to be the same, or hopeless.
+        margin: Ask too which arms are the same within so many points of WER.
+        teachers: Cross so many teachers, trained with other seeds, with the arms.
+        family: "study" gives all ablations of the study one error budget.
         baseline: "best", "space", or a file; None for the space's, else the best trial.
         space: Search-space file or name of a shipped one; None for the stored study's.
         factorial: Cross two factors: every level with every other.
         controls: Add the arms that a doubter asks for.
         path: Walk from the baseline to the best trial; takes no factors.
         retune: Setting that each arm may tune for itself; None for none.
-        budget: Values that it may try.
+        budget: Values that each arm may try with `retune` (3), or what `until_decided` may spend
+            ("40runs", "6h"); None for 3 values, and no limit.
         share: Whether runs share the epochs that they agree in.
         test: Whether to open the test split too; it is logged in the study.
         workers: Trainings side by side; None for the study's.
@@ -181,29 +192,34 @@ def ablate(
         progress: Whether to say how far it is.
 
     Raises:
-        SlrTuneError: What was asked for is not there, or cannot be trained.
+        SlrTuneError: What was asked for is not there, contradicts itself, or cannot be trained.
         Stopped: Somebody asked it to end. What was trained is kept.
     """
     prepare_environment()
     from slr_tune.ablation.design import make_design
+    from slr_tune.ablation.options import AblationOptions
 
-    design = make_design(
-        None if space is None else find_space(space),
+    options = AblationOptions(
         study=_name(study),
         factors=tuple(factors),
         baseline=None if baseline is None else str(baseline),
-        seeds=seeds,
+        seeds=enough_seeds(seeds),
+        until_decided=until_decided,
+        margin=margin,
+        teachers=some_teachers(teachers),
+        one_budget=whole_study(family),
         factorial=factorial,
         controls=controls,
         path=path,
         retune=retune,
-        budget=budget,
+        budget=budget_of(budget),
         share=share,
         with_test=test,
-        storage=_storage(study, storage),
-        address=address,
         workers=workers,
+        address=address,
+        storage=_storage(study, storage),
     )
+    design = make_design(None if space is None else find_space(space), options)
     with _teller(progress) as tell:
         return conduct(design, tell)[0]
 
@@ -238,7 +254,7 @@ def confirm(
     study: Study | str | None = None,
     *,
     top: int = 1,
-    seeds: int = 3,
+    seeds: int = 5,
     test: bool = False,
     workers: int | None = None,
     address: str | None = None,
@@ -250,7 +266,7 @@ def confirm(
     Args:
         study: A study or its name; None for the one written last.
         top: How many of its best trials.
-        seeds: Seeds of each; none that the search used.
+        seeds: Seeds of each, from three; none that the search used.
         test: Whether to open the test split too; it is logged in the study.
         workers: Trainings side by side; None for the study's.
         address: A running Ray cluster; None for this machine.
@@ -262,6 +278,7 @@ def confirm(
         Stopped: Somebody asked it to end. What was trained is kept.
     """
     prepare_environment()
+    enough_seeds(seeds)
     with _teller(progress) as tell:
         stored = load(_name(study), storage=_storage(study, storage))
         return confirmed(

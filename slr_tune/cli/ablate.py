@@ -166,32 +166,32 @@ def command(
     To resume after a stop or a crash, run the same command again.
     """
     from slr_tune.ablation.design import make_design
+    from slr_tune.ablation.options import AblationOptions
     from slr_tune.training.shipping import read_shipping
 
     space, study = ablated(subject, study, storage)
-    design = make_design(
-        space,
+    options = AblationOptions(
         study=study,
         factors=factors,
         baseline=baseline,
         seeds=seeds,
+        until_decided=until_decided,
+        margin=margin,
+        teachers=teachers,
+        one_budget=family == "study",
         factorial=factorial,
         controls=controls,
         path=path,
         retune=retune,
-        budget=3 if budget is None or budget.values is None else budget.values,
-        margin=margin,
-        until_decided=until_decided,
-        spend=budget if budget is not None and (retune is None or budget.values is None) else None,
-        teachers=teachers,
-        one_budget=family == "study",
+        budget=budget,
         share=not no_share,
         with_test=with_test,
-        storage=storage,
-        address=address,
         workers=workers,
         shipping=read_shipping(ship=ship, file=runtime_env, address=address),
+        address=address,
+        storage=storage,
     )
+    design = make_design(space, options)
     if dry:
         from slr_tune.ablation.dry_run import dry_run, dry_text
 

@@ -18,14 +18,23 @@ class Answers:
     Values are smaller the better and count from the mean over the space.
     """
 
-    def __init__(self, reading: Reading, draws: Sequence[Draw], probes: Sequence[Probe]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        draws: Sequence[Draw],
+        probes: Sequence[Probe],
+        undrawn: Sequence[Probe] = (),
+    ) -> None:
         """Asks for all probes.
 
         Args:
             reading: The model at its optimum.
             draws: Of it.
             probes: Where; each is one object, by which it is found again.
+            undrawn: Where the draws are not asked, such as maps, which have no band.
         """
+        count = sum(len(probe.points) for probe in probes)
+        probes = [*probes, *undrawn]
         ends = np.cumsum([len(probe.points) for probe in probes])
         self._part = {
             id(probe): slice(int(end) - len(probe.points), int(end))
@@ -34,7 +43,8 @@ class Answers:
         points = np.concatenate([probe.points for probe in probes])
         kernels = reading.model.against_grid(points)
         self._point = self._ask(reading, reading.mean[None], kernels)
-        self._drawn = np.concatenate([self._ask(d.reading, d.weights, kernels) for d in draws])
+        some = [kernel[:, :count] for kernel in kernels]
+        self._drawn = np.concatenate([self._ask(d.reading, d.weights, some) for d in draws])
 
     @staticmethod
     def _ask(reading: Reading, weights: Floats, kernels: list[Floats]) -> Floats:
@@ -46,5 +56,5 @@ class Answers:
         return np.asarray(probe.average @ self._point[0, self._part[id(probe)]])
 
     def drawn(self, probe: Probe) -> Floats:
-        """(B, G) of the draws."""
+        """(B, G) of the draws, of a probe at which they were asked."""
         return np.asarray(self._drawn[:, self._part[id(probe)]] @ probe.average.T)

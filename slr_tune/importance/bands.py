@@ -1,7 +1,8 @@
 """How sure a reading is: draws of the hyperparameters, and of the functions given each.
 
 Source: Laplace's approximation as in Rasmussen and Williams 2006, section 5.5.1. The factor by
-which bands are widened was found on made-up studies of known truth: `benchmarks/known_truth.py`.
+which bands are widened was found on truths drawn by chance (`benchmarks/known_truth.py --drawn`),
+other ones than those by which bands are rated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from slr_tune.importance.parameter_columns import Floats
 from slr_tune.importance.reading import Reading
 
 HYPERPARAMETERS, FUNCTIONS = 16, 25
-WIDENED = 1.5
+WIDENED = 1.2
 _STEP = 1e-3
 _LEAST_CURVATURE = 0.2
 _FLOOR = 1e-6

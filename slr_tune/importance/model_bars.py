@@ -75,7 +75,7 @@ def model_bars(
     costs = rules.effect_costs(model)
     early = {bar.name: bar.share for bar in rung_shares(fit, 0).units}
     # Where no effect is seen, none at all is within the band.
-    seen = costs > rules.LEAST_COST
+    seen = costs > rules.least_cost(len(np.unique(rows.trial)))
     ends = tuple(
         np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)
     )

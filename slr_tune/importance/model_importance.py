@@ -122,9 +122,9 @@ def _read(
         name: model_effects.slices_through(model, space, trials, place)
         for name, place in around.items()
     }
-    probes = [*curves, *(pair.joint for pair in strongest)]
+    probes = [*curves]
     probes += [probe for here, through in slices.values() for probe in (here, *through)]
-    answers = Answers(reading, draws, probes)
+    answers = Answers(reading, draws, probes, [pair.joint for pair in strongest])
     main = model_bars(fit, reading, draws, curves, answers)
     level = sign * _level(fit, reading)
     local = tuple(

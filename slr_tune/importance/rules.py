@@ -1,6 +1,7 @@
 """What may be said of a reading: no effect seen, a first place, a failure set aside.
 
-The limits were found on made-up studies of known truth, see `benchmarks/known_truth.py`.
+The limits were found on truths drawn by chance (`benchmarks/known_truth.py --drawn`), other ones
+than those by which they are rated.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from slr_tune.importance.parameter_columns import Floats
 from slr_tune.importance.reading import left_out_residuals
 from slr_tune.importance.trial_rows import TrialRows
 
-LEAST_COST = 2.0
-"""Log likelihood that a unit must be worth to be called real."""
+_LEAST_COST, _FEW_COST = 2.0, 30.0
+"""Log likelihood that a unit must be worth to be called real: of many trials, and more of few."""
 _OTHERS_STEPS = 10
 LEAST_EXPLAINED = 0.8
 LEAST_FIRST = 0.9
@@ -56,9 +57,14 @@ def fitted(space: Coordinates, rows: TrialRows) -> tuple[GaussianProcess, tuple[
     return model, tuple(sorted(aside))
 
 
+def least_cost(trials: int) -> float:
+    """Log likelihood that a unit must be worth to be called real."""
+    return _LEAST_COST + _FEW_COST / trials
+
+
 def effect_costs(model: GaussianProcess) -> Floats:
     """(U,) what the log likelihood loses without each unit, the rest fitted anew in ten steps."""
-    space = model.space
+    space, least = model.space, least_cost(len(np.unique(model.rows.trial)))
     full = model.solve(model.theta).log_likelihood
     costs = []
     for unit in space.units:
@@ -66,7 +72,7 @@ def effect_costs(model: GaussianProcess) -> Floats:
         held = model.theta.copy()
         held[off] = OFF
         most = full - model.solve(held).log_likelihood
-        if most <= LEAST_COST:  # fitting the rest anew makes it less
+        if most <= least:  # fitting the rest anew makes it less
             costs.append(most)
             continue
         without = model.fit(start=model.theta, steps=_OTHERS_STEPS, off=off)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from slr_tune.study.folders import STUDIES_VARIABLE
 
 
 def command_line(name: str, *words: object, options: Mapping[str, Any] | None = None) -> str:
@@ -24,3 +30,20 @@ def command_line(name: str, *words: object, options: Mapping[str, Any] | None = 
             for one in value if isinstance(value, list | tuple) else [value]:
                 line += [option, str(one)]
     return shlex.join(line)
+
+
+def from_any_folder(line: str, storage: str | None = None) -> str:
+    """A command as it is typed here, so that it means the same wherever it is pasted.
+
+    Args:
+        line: The command.
+        storage: URL of the database that was named; None for the one of the studies' folder. One
+            with a password is left out: it is the reader's to name.
+    """
+    found = f"cd {shlex.quote(str(Path.cwd()))} && "
+    if studies := os.environ.get(STUDIES_VARIABLE):
+        found += f"{STUDIES_VARIABLE}={shlex.quote(studies)} "
+    found += line
+    if storage is not None and make_url(storage).password is None:
+        found += f" --storage {shlex.quote(storage)}"
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from trainables.data import Dataset
 
 FILE = "study.yaml"
+SPACE_COPY = "space.yaml"
+"""The search-space file as it was at the last run: a study may be copied to where it is not."""
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
 
 
@@ -55,6 +58,8 @@ def last_run(folder: Path) -> LastRun:
     runs = _read(folder / FILE).get("runs")
     run = runs[-1] if isinstance(runs, list) and runs and isinstance(runs[-1], dict) else {}
     path = Path(str(run.get("space_file", "SPACE")))
+    if not path.is_file() and (folder / SPACE_COPY).is_file():
+        path = (folder / SPACE_COPY).absolute()
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     options = run.get("options")
@@ -90,6 +95,9 @@ def write_manifest(
         "teacher": teacher,
         "runs": [*earlier, _this_run(spec, options)],
     }
+    with suppress(OSError):  # of a space that was given as a pipe, say
+        if spec.path.is_file():
+            replace_file(folder / SPACE_COPY, spec.path.read_bytes())
     replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
     return path
 

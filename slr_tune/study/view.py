@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,7 +31,7 @@ from slr_tune.study.record import (
     is_paused,
     record_of,
 )
-from slr_tune.study.storage import opened_storage, storage_errors, storage_url
+from slr_tune.study.storage import STORAGE_VARIABLE, opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
 from trainables.registry import BUILT_IN_NAMES
@@ -50,6 +51,7 @@ class StudyView:
             drawn looks at them.
         told_recogniser: What the study says of `recogniser`; None of an older version's.
         notes: What people wrote of the study (key "") and of its trials (their numbers).
+        storage: URL of the database that was named; None for the one of the studies' folder.
     """
 
     spec: StudySpec
@@ -60,6 +62,7 @@ class StudyView:
     foreign: tuple[FrozenTrial, ...] = ()
     told_recogniser: bool | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    storage: str | None = None
 
     @property
     def imported(self) -> list[FrozenTrial]:
@@ -148,7 +151,8 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
             known = {driver.study: driver for driver in drivers(database.engine)}
             names = optuna.get_all_study_names(database)
             chosen = _choose(name, names, list(known))
-            return read_study(database, chosen, known.get(chosen))
+            found = read_study(database, chosen, known.get(chosen))
+    return replace(found, storage=storage or os.environ.get(STORAGE_VARIABLE) or None)
 
 
 def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyView:

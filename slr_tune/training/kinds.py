@@ -14,6 +14,7 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from trainables.config import Decoding
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     DECODING = "decoding"
 
 
+@cache  # asked for every epoch of every trial
 def stopping_settings() -> frozenset[str]:
     """Settings that say when a run ends: what the rule takes beside the curve."""
     parameters = inspect.signature(verdict).parameters.values()

@@ -1,7 +1,9 @@
 """Studies over the shipped space whose curves are made up, to see what advice is worth.
 
-Each scenario is true or false ground for a rule: nothing matters, the optimum lies inside or beyond
-an edge, the runs are cut short, the order at the first rung says nothing of the end.
+Each scenario is true or false ground for a rule: nothing matters; the optimum lies inside or beyond
+an edge, or where the baseline is; the runs are cut short, or still in the blank phase; the order at
+the first rung is that of the end turned round; two settings act only together; runs diverge above a
+learning rate, or by chance; some runs get better late.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ class Scenario:
         tau: (configuration) -> epochs in which a curve falls to 1/e.
         matters: Units of more than half a point.
         right: Rules that are right to fire, each with what it may name; "" for any.
+        noise: Standard deviation of the seed, points.
+        diverges: (configuration) -> chance to leave the numbers in the first three epochs.
+        late: Share of the runs that get 4 points better only after 60 % of the epochs.
+        blank: Whether nothing is recognised within the usual number of epochs.
     """
 
     name: str
@@ -52,6 +58,9 @@ class Scenario:
     matters: frozenset[str]
     right: Mapping[str, str] = field(default_factory=dict)
     noise: float = 0.7
+    diverges: Callable[[Config], float] = lambda _: 0.0
+    late: float = 0.0
+    blank: bool = False
 
 
 def _rate(config: Config) -> float:
@@ -75,26 +84,50 @@ def _crossing(config: Config) -> float:
     return 18 + 5 * (_rate(config) + 3.0) + _settings(config)
 
 
+def _at_baseline(config: Config) -> float:
+    alpha = config["loss_weights"]["alpha"]
+    worse = 2.5 * (config["kd_blank"] == "drop") + 9 * (alpha - 0.7) ** 2
+    return 18 + 14 * (_rate(config) + 2) ** 2 + 6 * abs(config["dropout"] - 0.2) + worse
+
+
+def _together(config: Config) -> float:
+    """What the rate does is turned round by `kd_blank`; neither does anything by itself."""
+    sign = 1 if config["kd_blank"] == "keep" else -1
+    return 26 + 10 * sign * (_rate(config) + 2.26) + 3 * config["dropout"]
+
+
 def _slow_where_good(config: Config) -> float:
     return 9.0 - 4.2 * (_rate(config) + 3.0)
 
 
+def _cliff(config: Config) -> float:
+    return 0.95 if config["learning_rate"] > 0.015 else 0.0
+
+
 _ALL = frozenset({"learning_rate", "kd_blank", "loss_weights"})
+_FAST, _SLOW = (lambda c: 3.0), (lambda c: 14.0)
+_BEYOND = {"edge": "learning_rate"}
 
 SCENARIOS = {
     one.name: one
     for one in (
-        Scenario("nothing", lambda c: 20.0, lambda c: 3.0, frozenset()),
-        Scenario("inside", _inner, lambda c: 3.0, _ALL),
-        Scenario("outside", _outside, lambda c: 3.0, _ALL, {"edge": "learning_rate"}),
-        Scenario("cut short", _inner, lambda c: 14.0, _ALL, {"longer": ""}),
+        Scenario("nothing", lambda c: 20.0, _FAST, frozenset()),
+        Scenario("inside", _inner, _FAST, _ALL),
+        Scenario("outside", _outside, _FAST, _ALL, _BEYOND),
+        Scenario("baseline best", _at_baseline, _FAST, _ALL, noise=0.2),
         Scenario(
-            "crossing",
-            _crossing,
-            _slow_where_good,
-            _ALL,
-            {"edge": "learning_rate", "longer": ""},
+            "together",
+            _together,
+            _FAST,
+            frozenset({"learning_rate", "kd_blank"}),
+            {"act together": "learning_rate", "edge": "learning_rate"},
         ),
+        Scenario("cut short", _inner, _SLOW, _ALL, {"longer": ""}),
+        Scenario("blank", _inner, _SLOW, _ALL, {"blank phase": ""}, blank=True),
+        Scenario("crossing", _crossing, _slow_where_good, _ALL, {**_BEYOND, "longer": ""}),
+        Scenario("cliff", _inner, _FAST, _ALL, {"diverged": ""}, diverges=_cliff),
+        Scenario("unlucky", _inner, _FAST, _ALL, diverges=lambda _: 0.15),
+        Scenario("late", _inner, _FAST, _ALL, late=0.1),
     )
 }
 
@@ -104,6 +137,27 @@ def spec_of(overrides: Sequence[str] = (), **options: Any) -> StudySpec:
     return load_spec(SPACE, study="advised", overrides=list(overrides), **options)
 
 
+def curve_of(
+    scenario: Scenario, config: Config, length: int, rng: np.random.Generator
+) -> list[float]:
+    """Dev WER of each epoch of one run, to the last; it ends with no number where it diverges."""
+    end = scenario.end(config) + float(rng.normal(0, scenario.noise))
+    shake, late, fails, when = rng.normal(0, 0.3, length), *rng.random(3)
+    told = []
+    for epoch in range(1, length + 1):
+        if fails < scenario.diverges(config) and epoch > 3 * when:
+            return [*told, math.nan]
+        wer = end + (98 - end) * math.exp(-epoch / scenario.tau(config))
+        wer += 4.0 * (late < scenario.late and epoch <= 0.6 * length)
+        told.append(_blank_until(wer, epoch) if scenario.blank else wer + float(shake[epoch - 1]))
+    return told
+
+
+def _blank_until(wer: float, epoch: int) -> float:
+    """Next to nothing is named in the first 30 epochs."""
+    return 100.0 - 0.05 * epoch + 0.001 * wer if epoch <= 30 else wer
+
+
 def study_of(scenario: Scenario, spec: StudySpec, search: str, seed: int) -> SimulatedView:
     """A search of the space over the scenario's curves."""
     rows: dict[int, list[dict[str, float]]] = {}
@@ -111,18 +165,11 @@ def study_of(scenario: Scenario, spec: StudySpec, search: str, seed: int) -> Sim
 
     def curve(params: Mapping[str, Any], number: int) -> list[float]:
         config = spec.config_for(space.decode(dict(params)))
-        rng = np.random.default_rng([seed, number])
-        end = scenario.end(config) + float(rng.normal(0, scenario.noise))
-        shake = rng.normal(0, 0.3, length)
-        told = []
-        for epoch in range(1, length + 1):
-            wer = end + (98 - end) * math.exp(-epoch / scenario.tau(config))
-            told.append(wer + float(shake[epoch - 1]))
-        ended = _patience_end(told, int(config["patience"]))
-        rows[number] = [
-            {"epoch": e, "seconds": 1.0, "val/wer": w, "val/loss": w / 20, "train/loss": w / 25}
-            for e, w in enumerate(told[:ended], start=1)
-        ]
+        told = curve_of(scenario, config, length, np.random.default_rng([seed, number]))
+        ended = patience_end(told, int(config["patience"]))
+        if scenario.blank and length <= 30:
+            ended = length  # a patience that cannot hurt: nothing has begun
+        rows[number] = [_row(e, w) for e, w in enumerate(told[:ended], start=1) if w == w]
         return told[:ended]
 
     trials = simulate(
@@ -140,7 +187,17 @@ def study_of(scenario: Scenario, spec: StudySpec, search: str, seed: int) -> Sim
     return SimulatedView(spec, trials, None, Path("studies/advised"), rows=rows)
 
 
-def _patience_end(told: Sequence[float], patience: int) -> int:
+def _row(epoch: int, wer: float) -> dict[str, float]:
+    """A row of a curve; while next to nothing is named the training loss falls all the same."""
+    loss = 20.0 * 0.97**epoch if wer > 95 else wer / 20
+    blank = 0.99 if wer > 95 else 0.7
+    told = {"val/loss": loss, "train/loss": 0.9 * loss, "val/blank_rate": blank}
+    ctc = "train/loss_components/hard_ctc_loss"
+    return {"epoch": epoch, "seconds": 1.0, "val/wer": wer, ctc: 0.9 * loss, **told}
+
+
+def patience_end(told: Sequence[float], patience: int) -> int:
+    """Epoch at which a patience ends a run."""
     best, stale = math.inf, 0
     for epoch, value in enumerate(told, start=1):
         best, stale = (value, 0) if value < best else (best, stale + 1)
@@ -149,10 +206,18 @@ def _patience_end(told: Sequence[float], patience: int) -> int:
     return len(told)
 
 
+def true_value(scenario: Scenario, config: Config, length: int) -> float:
+    """Mean WER of a configuration over seeds; of one that diverges, that of an untrained run."""
+    end = scenario.end(config)
+    wer = end + (98 - end) * math.exp(-length / scenario.tau(config))
+    wer = wer if not scenario.blank or length > 30 else _blank_until(wer, length)
+    chance = scenario.diverges(config)
+    return (1 - chance) * wer + chance * 98.0
+
+
 def true_best(scenario: Scenario, view: SimulatedView) -> float:
     """What the configuration that a search calls best is worth, without the luck of its seed."""
     best = view.best()
     assert best is not None
     config = view.spec.config_for(view.spec.space.decode(dict(best.params)))
-    end, length = scenario.end(config), view.spec.budget.max_epochs
-    return end + (98 - end) * math.exp(-length / scenario.tau(config))
+    return true_value(scenario, config, view.spec.budget.max_epochs)

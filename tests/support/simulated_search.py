@@ -6,6 +6,7 @@ A search is named by what suggests and what stops. One that comes later is one m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +19,7 @@ from slr_tune.search.prior_sampler import PriorSampler
 from slr_tune.search.sampler import tpe
 from slr_tune.space import Space
 from slr_tune.study.quota import Promotion, Quota
-from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord
+from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord, state_for
 from slr_tune.study.rungs import Rungs, is_audited, rung_epochs
 
 MAX_EPOCHS, GRACE, ETA = 27, 3, 3
@@ -26,7 +27,10 @@ RUNGS = rung_epochs(grace_epochs=GRACE, reduction_factor=ETA, max_epochs=MAX_EPO
 AUDIT = 0.05
 
 Curve = Callable[[Mapping[str, Any], int], Sequence[float]]
-"""(the study's parameters, trial's number) -> value after each epoch, until it ends by itself."""
+"""(the study's parameters, trial's number) -> value after each epoch, until it ends by itself.
+
+A last value that is no number is a run that left the numbers there: the trial fails.
+"""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,10 @@ def simulate(
         audited = is_audited(number, seed=seed, share=audit)
         entries: list[RungEntry] = []
         best = float("inf")
+        last = 0
         for epoch, value in enumerate(told, start=1):
+            if math.isnan(value):
+                break
             best = min(best, value)
             trial.report(best, epoch)
             last = epoch
@@ -118,21 +125,35 @@ def simulate(
             if entries[-1].stopped:
                 break
         stopped = bool(entries) and entries[-1].stopped
-        ended = "asha" if stopped else "max_epochs" if last == max_epochs else "patience"
-        shown = told[:last]
-        record = TrialRecord(
-            config(values),
-            number,
-            ended,
-            epochs=last,
-            best_epoch=shown.index(min(shown)) + 1,
-            seconds=float(last),
-            rungs=tuple(entries),
-        )
-        trial.set_user_attr(ATTRIBUTE, record.to_json())
-        state = TrialState.PRUNED if stopped else TrialState.COMPLETE
-        study.tell(trial, None if stopped else best, state=state)
+        over = "max_epochs" if last == max_epochs else "patience"
+        ended = "nan" if last < len(told) and math.isnan(told[last]) else over
+        ended = "asha" if stopped else ended
+        _told(study, trial, config(values), number, ended, told[:last], entries)
     return study.get_trials(deepcopy=False)
+
+
+def _told(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    config: dict[str, Any],
+    number: int,
+    ended: str,
+    shown: Sequence[float],
+    entries: Sequence[RungEntry],
+) -> None:
+    """Ends a trial in the study, with its record."""
+    record = TrialRecord(
+        config,
+        number,
+        ended,
+        epochs=len(shown),
+        best_epoch=shown.index(min(shown)) + 1 if shown else None,
+        seconds=float(len(shown)),
+        rungs=tuple(entries),
+    )
+    trial.set_user_attr(ATTRIBUTE, record.to_json())
+    state = state_for(ended)
+    study.tell(trial, min(shown) if state == TrialState.COMPLETE else None, state=state)
 
 
 @dataclass
@@ -176,7 +197,7 @@ class _Promoting:
             if is_audited(promotion.trial, seed=self.seed, share=audit):
                 self._spare(promotion)
         for number in list(self.opened):
-            self._end(number, stopped=True)
+            self._end(number, "asha")
         return study.get_trials(deepcopy=False)
 
     def _begin(self, number: int) -> None:
@@ -208,27 +229,18 @@ class _Promoting:
         one = self.opened[number]
         exempt = number == 0 and self.baseline is not None
         for epoch in range(one.epoch + 1, len(one.told) + 1):
+            if math.isnan(one.told[epoch - 1]):
+                self._end(number, "nan")
+                return
             one.epoch, one.best = epoch, min(one.best, one.told[epoch - 1])
             one.trial.report(one.best, epoch)
             if epoch in self.at_rungs and epoch < len(one.told) and not alone:
                 one.entries.append(self.quota.arrive(number, epoch, one.best, exempt=exempt))
                 if not exempt:
                     return
-        self._end(number, stopped=False)
+        self._end(number, "max_epochs" if one.epoch == self.max_epochs else "patience")
 
-    def _end(self, number: int, *, stopped: bool) -> None:
+    def _end(self, number: int, ended: str) -> None:
         one = self.opened.pop(number)
-        shown = one.told[: one.epoch]
-        over = "max_epochs" if one.epoch == self.max_epochs else "patience"
-        record = TrialRecord(
-            self.config(one.values),
-            number,
-            "asha" if stopped else over,
-            epochs=one.epoch,
-            best_epoch=shown.index(min(shown)) + 1,
-            seconds=float(one.epoch),
-            rungs=tuple(one.entries),
-        )
-        one.trial.set_user_attr(ATTRIBUTE, record.to_json())
-        state = TrialState.PRUNED if stopped else TrialState.COMPLETE
-        self.study.tell(one.trial, None if stopped else one.best, state=state)
+        shown, config = one.told[: one.epoch], self.config(one.values)
+        _told(self.study, one.trial, config, number, ended, shown, one.entries)

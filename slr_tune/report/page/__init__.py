@@ -6,7 +6,7 @@ Markdown, as tables in LaTeX, and printed on a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -102,13 +102,21 @@ class Bullets:
 
     Attributes:
         items: Lines, each by itself or with what to type.
+        elsewhere: (what to type) -> the same for a file, which is read in any folder; None for the
+            same.
     """
 
     items: Sequence[str | tuple[str, str]]
+    elsewhere: Callable[[str], str] | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Each line with what to type, empty where there is nothing to type."""
+        """Each line with what to type here, empty where there is nothing to type."""
         return [(item, "") if isinstance(item, str) else item for item in self.items]
+
+    def written(self) -> list[tuple[str, str]]:
+        """The same for a file."""
+        moved = self.elsewhere or str
+        return [(text, moved(line) if line else "") for text, line in self.pairs()]
 
 
 @dataclass(frozen=True)
@@ -183,12 +191,14 @@ class Answer:
         text: The answer, one or two sentences.
         value: The figure that it is about, shown large; may be empty.
         command: What to type, with a button that copies it; may be empty.
+        elsewhere: The same for any folder, which is what is copied; empty for the same.
     """
 
     question: str
     text: str
     value: str = ""
     command: str = ""
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)

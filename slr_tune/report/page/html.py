@@ -46,7 +46,7 @@ def render_html(page: Page) -> str:
         subtitle=typeset(page.subtitle),
         verdict=typeset(page.lead or page.verdict),
         parts=[(part, body, part.anchor or f"part-{n}") for n, (part, body) in enumerate(parts)],
-        answers=[(a, typeset(a.text), _command(a.command)) for a in page.answers],
+        answers=[(a, typeset(a.text), _command(a.command, a.elsewhere)) for a in page.answers],
         chart=chart,
         style=Markup(_read("page.css")),
         policy=_policy(scripts),
@@ -75,7 +75,7 @@ def block_html(block: Block) -> Markup:
     """A block; empty for one that says nothing."""
     match block:
         case Bullets():
-            lines = Markup("").join(map(_item, block.pairs()))
+            lines = Markup("").join(map(_item, block.written()))
             return Markup("<ul>{}</ul>").format(lines) if lines else lines
         case Code():
             return Markup("<pre><code>{}</code></pre>").format(block.text)
@@ -99,13 +99,14 @@ def _item(item: tuple[str, str]) -> Markup:
     return Markup("<li>{}{}</li>").format(typeset(text), _command(command))
 
 
-def _command(command: str) -> Markup:
+def _command(command: str, elsewhere: str = "") -> Markup:
     """A command that scrolls where it is too long, with a button that copies it."""
     if not command:
         return Markup("")
     return Markup(
-        '<div class="command"><code tabindex="0">{}</code><button type="button">Copy</button></div>'
-    ).format(command)
+        '<div class="command"><code tabindex="0" title="{0}">{1}</code>'
+        '<button type="button" data-command="{0}">Copy</button></div>'
+    ).format(elsewhere or command, command)
 
 
 def _figure(figure: Figure) -> Markup:

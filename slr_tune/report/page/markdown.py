@@ -27,7 +27,7 @@ def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
 
 def _answer(answer: Answer) -> str:
     said = " ".join(filter(None, (answer.value, answer.text)))
-    typed = f"\n\n      {answer.command}\n" if answer.command else ""
+    typed = f"\n\n      {answer.elsewhere or answer.command}\n" if answer.command else ""
     return f"- {answer.question} {said}{typed}"
 
 
@@ -43,7 +43,7 @@ def _block(block: Block) -> str:
         case str():
             return block
         case Bullets():
-            lines = (f"- {t}" + (f"\n\n      {c}\n" if c else "") for t, c in block.pairs())
+            lines = (f"- {t}" + (f"\n\n      {c}\n" if c else "") for t, c in block.written())
             return "\n".join(lines)
         case Code():
             return f"```\n{block.text}\n```"

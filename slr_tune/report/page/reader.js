@@ -31,7 +31,7 @@
       selection.removeAllRanges();
       selection.addRange(range);
       if (navigator.clipboard) {
-        navigator.clipboard.writeText(code.textContent).then(
+        navigator.clipboard.writeText(button.dataset.command).then(
           function () { copied(button, true); }, function () { copied(button, false); });
       } else {
         copied(button, document.execCommand("copy"));

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from scipy.stats import mannwhitneyu
 
 from slr_tune.importance.acting import Acting
 from slr_tune.importance.effects import EdgeReading
@@ -18,6 +20,8 @@ Number = FloatParameter | IntParameter
 
 LEAST_TRIALS = 60
 LEAST_POINTS = 0.25
+SURELY = 0.01
+_LEAST_DIVERGED = 3
 _ROUND = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
 
 
@@ -80,6 +84,23 @@ def least_gain(study: StudyData, wer_points: float) -> float:
     return wer_points * 0.04 * abs((study.best.value if study.best else None) or 0.0)
 
 
+def diverged_rates(study: StudyData) -> tuple[list[float], list[float]]:
+    """Learning rates of the trials that left the numbers, and of all others that trained."""
+    name = "learning_rate"
+    having = [trial for trial in study.trials if name in trial.record.config]
+    bad = [float(t.record.config[name]) for t in having if t.reason == "nan"]
+    good = [float(t.record.config[name]) for t in having if t.ending != "failed" and t.epochs]
+    return bad, good
+
+
+def are_higher(some: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether numbers are surely higher than others, by the test of Mann and Whitney (1947)."""
+    if len(some) < _LEAST_DIVERGED or not others:
+        return False
+    found = mannwhitneyu(some, others, alternative="greater")
+    return bool(found.pvalue < SURELY)
+
+
 def file_key(space: Space, parameter: Parameter) -> str:
     """Place in the search-space file: `space.temperature.schedule.choice.step.end`."""
     if parameter.when is None:
@@ -95,6 +116,8 @@ def _edge(study: StudyData, parameter: Number, reading: EdgeReading) -> Edge | N
     if parameter.high <= parameter.low or best is None:
         return None
     name, upper = ".".join(parameter.path), reading.upper
+    if upper and name == "learning_rate" and are_higher(*diverged_rates(study)):
+        return None  # beyond it runs leave the numbers
     ceiling = Acting(study.view.spec).ceilings.get(name, math.inf)
     if upper and float(parameter.high) >= ceiling:
         return None  # beyond it nothing changes any more

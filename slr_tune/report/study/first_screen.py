@@ -6,6 +6,7 @@ from slr_tune.report.page import Answer
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.overview import confirmed_best
 from slr_tune.report.study.study_data import StudyData
+from slr_tune.study.commands import from_any_folder
 from slr_tune.study.summary import by_difference, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, setting_cell
@@ -96,4 +97,6 @@ def _next(study: StudyData) -> list[Answer]:
     steps = next_steps(study)
     if not steps:
         return []
-    return [Answer("What next?", steps[0].text, command=steps[0].command)]
+    text, command = steps[0].text, steps[0].command
+    elsewhere = from_any_folder(command, study.view.storage) if command else ""
+    return [Answer("What next?", text, command=command, elsewhere=elsewhere)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
-from slr_tune.report.study.edges import edges, least_gain
+from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least_gain
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
@@ -21,9 +21,6 @@ FAILED_SHARE = 0.1
 STILL_FALLING = 0.5
 LATE_POINTS = 0.5
 """WER points that the last quarter of a run gains by more than luck."""
-DEAD_POINTS = 0.5
-"""Standard deviation over the space, WER points, that is called nothing."""
-ENOUGH_TRIALS = 50
 
 
 @dataclass(frozen=True)
@@ -79,17 +76,17 @@ def _failures(study: StudyData) -> list[Advice]:
 
 
 def _nan_advice(study: StudyData) -> str:
-    """Compares learning rates of the diverged with the others'."""
-    name = "learning_rate"
-    having = [trial for trial in study.trials if name in trial.record.config]
-    bad = [trial.record.config[name] for trial in having if trial.reason == "nan"]
-    good = [trial.record.config[name] for trial in having if trial.complete]
-    if bad and good and (high := statistics.median(bad)) > 1.5 * statistics.median(good):
-        return (
-            f"their learning rate is high (median {number(high)}, of finished trials "
-            f"{number(statistics.median(good))}): lower the upper end of its range."
-        )
-    return "lower the learning rate, or clip the gradient with clip_norm."
+    """Compares learning rates of the diverged with the others': a fact, no advice.
+
+    Diverged runs end early and cost little: a narrower range was not seen to find better ones.
+    """
+    bad, good = diverged_rates(study)
+    if not are_higher(bad, good):
+        return "their learning rates are not seen to be higher than the others'; the first:"
+    return (
+        f"their learning rate is high (median {number(statistics.median(bad))}, of the others "
+        f"{number(statistics.median(good))}); the first:"
+    )
 
 
 def _blank_phase(study: StudyData) -> list[Advice]:
@@ -120,17 +117,6 @@ def _confirm(study: StudyData) -> list[Advice]:
     return [Advice("confirm", text, _command(study, "confirm"))]
 
 
-def _baseline_won(study: StudyData) -> list[Advice]:
-    won = study.best is not None and study.best is study.baseline
-    if not won or len(study.trials) < 2 or study.view.running:
-        return []
-    text = (
-        f"Nothing in {len(study.trials)} trials beat the baseline: ask for more trials, or search "
-        "a narrower space around it."
-    )
-    return [Advice("baseline won", text, _more(study, 2 * len(study.view.run_here)))]
-
-
 def _edges(study: StudyData) -> list[Advice]:
     """One new study that widens all of them, and begins with what this one found."""
     found = edges(study)
@@ -157,47 +143,32 @@ def _longer(study: StudyData) -> list[Advice]:
     if len(ran) < 3 or length < 4 or len(falling) < max(2, STILL_FALLING * len(ran)):
         return []
     late = [gain for t in ran if (gain := _late_gain(study, t, length)) is not None]
-    if not late or statistics.median(late) < least_gain(study, LATE_POINTS):
+    if len(late) < 3 or _surely(late) < least_gain(study, LATE_POINTS):
         return []
     wanted = math.ceil(1.5 * length)
     text = (
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there, "
-        f"and their last quarter gained {study.said(statistics.median(late))} in the median: they "
-        f"were cut short. Give them {wanted} epochs."
+        f"and still gained {study.said(statistics.mean(late))} in their last quarter on average: "
+        f"they were cut short. Give them {wanted} epochs."
     )
     return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
 
 def _late_gain(study: StudyData, trial: TrialData, length: int) -> float | None:
-    """By how much a trial got better in its last quarter."""
-    quarter, end = trial.best_so_far.get(math.floor(0.75 * length)), trial.best_so_far.get(length)
-    return None if quarter is None or end is None else study.sign * (quarter - end)
+    """By how much a trial got better in its last quarter: twice what lies between its halves.
+
+    Each half's mean is taken, as the best value so far gets better by noise alone.
+    """
+    half = max(1, length // 8)
+    values = trial.curve[-2 * half :] if len(trial.curve) >= 2 * half else ()
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    return 2 * study.sign * (statistics.mean(values[:half]) - statistics.mean(values[half:]))
 
 
-def _dead(study: StudyData) -> list[Advice]:
-    """Units whose whole band is small, that act together with nothing, and have no edge."""
-    found = study.importance
-    if found is None or found.main.trials < ENOUGH_TRIALS or not in_percent(study.metric):
-        return []
-    together = {unit for pair in found.pairs if pair.named for unit in pair.units}
-    pressed = {".".join(edge.parameter.path) for edge in edges(study)}
-    dead = [
-        bar.name
-        for bar in found.main.units
-        if bar.seen is False
-        and bar.measured
-        and bar.points
-        and bar.points[2] < DEAD_POINTS
-        and bar.name not in together | pressed
-    ]
-    if not dead:
-        return []
-    verb = "matters" if len(dead) == 1 else "matter"
-    text = (
-        f"{_listed(dead)} hardly {verb} (at most {number(DEAD_POINTS)} points over the range, by "
-        "the whole band): fix what is cheap, and search the rest."
-    )
-    return [Advice("dead parameter", text)]
+def _surely(gains: Sequence[float]) -> float:
+    """Two standard errors below the mean."""
+    return statistics.mean(gains) - 2 * statistics.stdev(gains) / math.sqrt(len(gains))
 
 
 def _ablate(study: StudyData) -> list[Advice]:
@@ -209,31 +180,25 @@ def _ablate(study: StudyData) -> list[Advice]:
     return [Advice("ablate", text, _command(study, "ablate", {"--factor": name}))]
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
 def _command(study: StudyData, name: str, options: Mapping[str, Any] | None = None) -> str:
     return command_line(name, options={"--study": study.view.spec.study, **(options or {})})
 
 
-def _more(study: StudyData, trials: int) -> str:
-    return study.last_run.command(study.view.spec.study, {"--trials": trials})
-
-
 def _new_study(study: StudyData, suffix: str, changes: Mapping[str, Any]) -> str:
-    """A name for each kind of change: under one name a second change would be refused."""
-    return study.last_run.command(f"{study.view.spec.study}-{suffix}", changes)
+    """A name for each kind of change that no study has: under a taken one it would be refused."""
+    own, count = f"{study.view.spec.study}-{suffix}", 2
+    name = own
+    while (study.view.folder.parent / name).exists():
+        name, count = f"{own}-{count}", count + 1
+    return study.last_run.command(name, changes)
 
 
 RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _go_on,
     _failures,
     _confirm,
-    _baseline_won,
     _edges,
     _longer,
-    _dead,
     _ablate,
 )
 """In the order in which they are told."""

@@ -8,7 +8,7 @@ from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import TERMINAL, WRITTEN, Bullets, Part, Table, numbers, texts
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
-from slr_tune.study.commands import command_line
+from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
@@ -65,7 +65,10 @@ def overview_parts(study: StudyData) -> list[Part]:
     if steps := next_steps(study):
         # The first step stands among the answers of the first screen, and on a terminal here.
         for form, kept in ((TERMINAL, steps), (WRITTEN, steps[1:])):
-            lines = Bullets([(step.text, step.command) for step in kept])
+            lines = Bullets(
+                [(step.text, step.command) for step in kept],
+                lambda line: from_any_folder(line, study.view.storage),
+            )
             title = "What to do next" if form == TERMINAL else "What else to do"
             found += [Part(title, [lines], formats=form)] if kept else []
     return found

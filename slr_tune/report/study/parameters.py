@@ -31,9 +31,10 @@ def parallel_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_LINES)
     text = (
         f"Each line is a trial, each axis a parameter over the range that was searched; the last "
-        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Where the blue "
-        f"lines, the best {len(study.leaders)}, meet in a narrow place, that place is good; where "
-        "they spread, the parameter matters little. Below an axis run the trials without it."
+        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Blue are "
+        f"the best {len(study.leaders)}. They crowd where the search looked most, so neither a "
+        "narrow nor a wide bundle says whether a parameter matters: importance does. Below an axis "
+        "run the trials without it."
     )
     note, figure = thinning_note(drawn, able), _parallel(study, drawn, values)
     return Part("All parameters together", [text, note, figure], formats=HTML)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from slr_tune.report.page import WRITTEN, Figure, Part, Table, numbers
 from slr_tune.report.page.figures import INK, PALETTE, axis, gapped, scatter
+from slr_tune.report.study.edges import edges
+from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData
 from slr_tune.report.style import LEGEND
 from slr_tune.study.patience import LEAST_TO_RECOMMEND, TOLERANCE, Patience
@@ -14,15 +18,37 @@ _MOST_RUNS = 40
 
 def patience_part(study: StudyData) -> Part | None:
     """None where too few runs tell, or the runs have no patience."""
-    found = study.patience
+    found = told_patience(study)
     if found is None:
         return None
-    text = patience_text(found)
+    text = patience_text(found, against=_against(study))
     return Part("Patience", [*text, _figure(found), _table(found)], formats=WRITTEN)
 
 
-def patience_text(found: Patience) -> list[str]:
-    """What to see, and what is recommended."""
+def told_patience(study: StudyData) -> Patience | None:
+    """What each patience would have given; none is recommended where other advice is against it."""
+    found = study.patience
+    return replace(found, recommended=None) if found and _against(study) else found
+
+
+def _against(study: StudyData) -> str:
+    """Why a smaller patience is not recommended whatever the curves say; empty for nothing."""
+    rules = {step.rule for step in next_steps(study)}
+    if rules & {"longer", "blank phase"}:
+        return "the runs were cut short"
+    wider = (edge for edge in edges(study) if edge.upper)
+    if any(edge.parameter.path[-1] == "patience" for edge in wider):
+        return "around the best trial a longer one goes on getting better"
+    return ""
+
+
+def patience_text(found: Patience, *, against: str = "") -> list[str]:
+    """What to see, and what is recommended.
+
+    Args:
+        found: What each patience would have given.
+        against: What speaks against a smaller one; empty for nothing.
+    """
     count = len(found.runs)
     how = (
         f"What each patience would have given, read off the curves of {count} trials that ran "
@@ -36,6 +62,8 @@ def patience_text(found: Patience) -> list[str]:
             "are needed, for a late gain is rare and costs much.",
             how,
         ]
+    if against:
+        return [f"No smaller patience is recommended: {against}.", how]
     if found.recommended is None:
         return [
             f"No smaller patience keeps the WER of {last} (within {TOLERANCE} points on average "

@@ -35,8 +35,7 @@ def simplex_parts(study: StudyData, name: str | None = None) -> list[Part]:
         text = (
             f"A corner is a trial with that weight alone, the opposite side one without it. Dark "
             f"is good: the colour is the value at epoch {epoch}. The ring marks the best trial of "
-            "the search, the square the baseline. Where the dark points lie together is the blend "
-            f"of {one}, {two} and {three} to look at."
+            "the search, the square the baseline."
         )
         note, figure = thinning_note(drawn, able), _ternary(study, parameter, drawn)
         title = f"The blend of {one}, {two} and {three}"

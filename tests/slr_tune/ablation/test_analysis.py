@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ablation_designs import make_design
 
 from slr_tune.ablation.analysis import check_comparable
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.run import run_ablation
 from slr_tune.errors import SlrTuneError
 from slr_tune.statistics import compare

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ablation_designs import make_design
 
-from slr_tune.ablation.design import _command, make_design
+from slr_tune.ablation.budget import Budget
+from slr_tune.ablation.design import _command
 from slr_tune.ablation.factors import find_factor
 from slr_tune.errors import SlrTuneError, SpecError, StudyError
 from slr_tune.space import load_spec
@@ -243,7 +245,7 @@ def test_the_note_on_retuning_counts_the_values_that_there_are(space: Space) -> 
     """Double of a patience may be more than the run takes, and of 0 there is no double."""
 
     def note(**changes: Any) -> str:
-        design = make_design(space(), factors=["kd_blank"], budget=3, **changes)
+        design = make_design(space(), factors=["kd_blank"], budget=Budget(values=3), **changes)
         (said,) = [note for note in design.notes if "chose its" in note]
         return said
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ablation_designs import make_design
 
 from slr_tune.ablation import run as module
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.run import run_ablation
 from slr_tune.space import Resources
 from slr_tune.study.split_openings import log_test_opening, opening_line

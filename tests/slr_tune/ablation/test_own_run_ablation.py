@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ablation_designs import make_design
 from toy_space import write_toy_space
 
 from slr_tune.ablation.compared import MetricRuns
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.result import ResultTable
 from slr_tune.ablation.result_files import read_result
 from slr_tune.cli.main import run as slr_tune

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ablation_designs import make_design
 from sparse_runs import SparseConfig
 
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.path import TRIED, walk
 from slr_tune.ablation.result import PUT_BACK

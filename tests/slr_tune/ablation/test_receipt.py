@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ablation_designs import make_design
 
 from slr_tune.ablation.arms import factorial, one_at_a_time, resolve
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.factors import Factor
 from slr_tune.ablation.receipt import make_receipt

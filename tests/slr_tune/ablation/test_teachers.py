@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ablation_designs import make_design
 
 from slr_tune.ablation.analysis import ErrorRuns
 from slr_tune.ablation.build_result import _with_teachers
-from slr_tune.ablation.design import make_design
 from slr_tune.ablation.result import MAIN
 from slr_tune.ablation.run import _taught
 from slr_tune.errors import SlrTuneError

@@ -53,7 +53,7 @@ def test_a_search_an_ablation_and_what_goes_with_them(
     assert options == {"--trials": 5, "--set": sets, "--no-verify": True}
     again = slr_tune.run(space, trials=5, progress=False, verify=False)
     assert again.trials.equals(study.trials)
-    result = slr_tune.ablate(study, factors=["width"], seeds=1, progress=False)
+    result = slr_tune.ablate(study, factors=["width"], seeds=3, progress=False)
     assert list(result.table.index)[0] == result.result.main.baseline
     assert set(result.verdicts) == set(result.table.index[1:])
     assert result.table["difference"].isna().tolist() == [True, *[False] * len(result.verdicts)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from report_studies import SPACE, Told, tell_study
 from written_commands import try_command
@@ -13,13 +14,16 @@ from written_commands import try_command
 from slr_tune.diagnosis.red_flags import BLANK_PHASE, RedFlag
 from slr_tune.importance import Importance
 from slr_tune.importance.analysis import Bar
-from slr_tune.importance.effects import EdgeReading, Pair
+from slr_tune.importance.effects import EdgeReading
 from slr_tune.report.study.next_steps import next_steps
+from slr_tune.report.study.overview import verdict
+from slr_tune.report.study.patience import patience_part, told_patience
 from slr_tune.report.study.rungs import rung_summaries, rungs_part
 from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.space import difference, load_spec
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.manifest import write_manifest
+from slr_tune.study.patience import Patience
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -64,12 +68,17 @@ def test_a_running_study_is_left_to_run() -> None:
 
 
 def test_failures_by_a_high_learning_rate() -> None:
-    """Diverged trials point at the upper end of the range, if their rate is higher."""
-    bad = [Told([90.0, 95.0], "nan", {"learning_rate": 0.028}) for _ in range(3)]
-    good = [Told(curve(20.0 + n), params={"learning_rate": 0.004}) for n in range(3)]
-    (text,) = said(facts_of([Told(FLAT), *good, *bad]), "failures")
-    assert text.startswith("3 of 7 trials failed, 3 by nan: their learning rate is high")
-    assert "median 0.028" in text and text.endswith("--trial 4")
+    """It is told where diverged trials' rates are surely higher, and not where they might be."""
+    bad = [Told([90.0, 95.0], "nan", {"learning_rate": 0.028}) for _ in range(4)]
+    good = [Told(curve(20.0 + n), params={"learning_rate": 0.004}) for n in range(6)]
+    facts = facts_of([Told(FLAT), *good, *bad])
+    (text,) = said(facts, "failures")
+    assert text.startswith("4 of 11 trials failed, 4 by nan: their learning rate is high")
+    assert "median 0.028" in text and text.endswith("--trial 7")
+    assert said(with_edge(facts, "dropout", True), "edge")
+    assert not said(with_edge(facts, "learning_rate", True), "edge")
+    few = replace(facts, trials=facts.trials[:9])
+    assert "are not seen to be higher" in said(few, "failures")[0]
 
 
 def test_failures_by_an_error_give_its_word_and_few_are_no_matter() -> None:
@@ -103,10 +112,10 @@ def test_a_stopped_trial_is_not_sent_to_confirm() -> None:
 
 
 def test_baseline_that_was_not_beaten() -> None:
-    """The search has to go on, or elsewhere."""
-    (text,) = said(facts_of([Told(curve(10.0)), Told(FLAT)]), "baseline won")
-    assert text.startswith("Nothing in 2 trials beat the baseline")
-    assert text.endswith("--trials 4")
+    """It is the page's first sentence, and no advice: more trials gained nothing."""
+    facts = facts_of([Told(curve(10.0)), Told(FLAT)])
+    assert verdict(facts).startswith("Nothing beat the baseline")
+    assert [step.rule for step in next_steps(facts)] == ["confirm"]
 
 
 def test_commands_are_about_the_very_study_with_what_was_typed_for_it() -> None:
@@ -116,17 +125,11 @@ def test_commands_are_about_the_very_study_with_what_was_typed_for_it() -> None:
     spec = load_spec(SPACE, study="told", overrides=CHANGED)
     write_manifest(spec, view.folder, data=None, teacher=None, options=typed)
     facts = collect(view)
-    for rule, trials in (("unfinished", 24), ("baseline won", 6)):
-        (step,) = [step for step in next_steps(facts) if step.rule == rule]
-        again = try_command(step.command)
-        assert again is not None and again.budget.trials == trials
-        assert difference(view.spec.identity(), again.identity()) == []
-        assert "--allow-weak-teacher" in step.command
-
-
-def test_baseline_that_was_beaten() -> None:
-    """By however little; what it is worth the fresh seeds say."""
-    assert not said(facts_of([Told(curve(10.0)), Told(curve(9.0))]), "baseline won")
+    (step,) = [step for step in next_steps(facts) if step.rule == "unfinished"]
+    again = try_command(step.command)
+    assert again is not None and again.budget.trials == 24
+    assert difference(view.spec.identity(), again.identity()) == []
+    assert "--allow-weak-teacher" in step.command
 
 
 def with_edge(facts: StudyData, name: str, upper: bool, gain: float = 1.0) -> StudyData:
@@ -226,6 +229,13 @@ def test_runs_that_fall_by_no_more_than_noise_are_long_enough() -> None:
     assert not said(facts_of(hardly), "longer")
 
 
+def test_a_second_change_gets_a_name_of_its_own() -> None:
+    """Under the name of the first it would be refused as another space's."""
+    falling = facts_of([Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)])
+    (falling.view.folder.parent / "told-longer").mkdir(parents=True)
+    assert "--study told-longer-2 " in said(falling, "longer")[0]
+
+
 def test_runs_that_were_long_enough() -> None:
     """Best at epoch 4 of 9."""
     assert not said(facts_of([Told(curve(20.0 + n)) for n in range(4)]), "longer")
@@ -255,34 +265,34 @@ def with_importance(
     return replace(facts, importance=replace(facts.importance, main=main))
 
 
-def test_dead_parameters_and_what_to_ablate() -> None:
-    """They follow the importance: its whole band small, from enough trials."""
+def test_what_to_ablate() -> None:
+    """What is named first; and nothing is told to be fixed, which gained nothing."""
     facts = facts_of([Told(FLAT), Told(curve(20.0))])
-    units = [
-        bar("kd_blank", 0.9, 9.0, seen=True),
-        bar("dropout", 0.01, 0.4, seen=False),
-        bar("patience", 0.0, 0.3, seen=False),
-        bar("temperature", 0.0, 1.5, seen=False),
-    ]
+    units = [bar("kd_blank", 0.9, 9.0, seen=True), bar("dropout", 0.01, 0.4, seen=False)]
     many = with_importance(facts, 60, units, named="kd_blank")
-    assert said(many, "dead parameter")[0].startswith("dropout and patience hardly matter")
     assert said(many, "ablate")[0].endswith("slr-tune ablate --study told --factor kd_blank")
-    few = with_importance(facts, 20, units)
-    assert not said(few, "dead parameter") and not said(few, "ablate")
+    assert "dropout" not in " ".join(step.text for step in next_steps(many))
+    assert not said(with_importance(facts, 20, units), "ablate")
 
 
-def test_what_matters_only_together_is_never_dead() -> None:
-    """Fixing one of the two loses what they do; nor is dead what is told to be widened."""
-    facts = facts_of([Told(FLAT), Told(curve(20.0))])
-    units = [bar("dropout", 0.0, 0.1, seen=False), bar("learning_rate", 0.0, 0.1, seen=False)]
-    found = with_importance(facts, 60, units)
-    assert found.importance is not None and said(found, "dead parameter")
-    cells = ((1.0,),)
-    pair = Pair("dropout", "learning_rate", ("dropout", "learning_rate"), 0.5, 0.3, 0.7, 2.0, True,
-                (0.1,), (0.1,), cells)  # fmt: skip
-    both = replace(found, importance=replace(found.importance, pairs=(pair,)))
-    assert not said(both, "dead parameter")
-    edge = EdgeReading("learning_rate", True, 1.0, 0.9)
-    pressed = replace(found, importance=replace(found.importance, edges=(edge,)))
-    (text,) = said(pressed, "dead parameter")
-    assert text.startswith("dropout hardly matters") and said(pressed, "edge")
+def test_no_smaller_patience_beside_longer_runs() -> None:
+    """What was cut short cannot show that a smaller patience loses nothing."""
+    falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
+    facts = facts_of(falling)
+    assert said(facts, "longer")
+    found = Patience((1, 2), (0,), np.ones((2, 1)), np.ones((2, 1)), 1)
+    facts = replace(facts, patience=found)
+    told = told_patience(facts)
+    assert told is not None and told.recommended is None
+    part = patience_part(replace(facts, patience=replace(found, runs=tuple(range(30)))))
+    assert part is not None and part.text[0].endswith("recommended: the runs were cut short.")
+
+
+def test_a_smaller_patience_beside_other_advice() -> None:
+    """A range to be widened upwards is the one that speaks against it."""
+    found = Patience((1, 2), (0,), np.ones((2, 1)), np.ones((2, 1)), 1)
+    calm = replace(facts_of([Told(FLAT), Told(curve(20.0))], max_epochs=30), patience=found)
+    assert told_patience(calm) is found
+    assert told_patience(with_edge(calm, "patience", False)) is found
+    wider = told_patience(with_edge(calm, "patience", True))
+    assert wider is not None and wider.recommended is None

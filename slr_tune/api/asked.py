@@ -1,0 +1,63 @@
+"""Values that a caller gives to an ablation, checked as the command line checks its options."""
+
+from __future__ import annotations
+
+from slr_tune.ablation.budget import Budget, read_budget
+from slr_tune.errors import SlrTuneError
+
+LEAST_SEEDS = 3
+"""Of two, the test finds what is not there in up to 8 of 100 studies."""
+
+
+def enough_seeds(seeds: int | None) -> int | None:
+    """The number of seeds; None for the default.
+
+    Raises:
+        SlrTuneError: There are too few.
+    """
+    if seeds is not None and seeds < LEAST_SEEDS:
+        raise SlrTuneError(
+            f"seeds={seeds} is too few: two show what is not there in up to 8 of 100 studies, one "
+            "shows nothing",
+            hint=f"Give {LEAST_SEEDS} or more, 5 if you can.",
+        )
+    return seeds
+
+
+def some_teachers(teachers: int) -> int:
+    """The number of teachers.
+
+    Raises:
+        SlrTuneError: There is none.
+    """
+    if teachers < 1:
+        raise SlrTuneError(f"teachers={teachers}: at least one is needed", hint="Leave it out.")
+    return teachers
+
+
+def whole_study(family: str) -> bool:
+    """Whether all ablations of the study share one error budget.
+
+    Raises:
+        SlrTuneError: The family is none that is known.
+    """
+    if family not in ("ablation", "study"):
+        raise SlrTuneError(
+            f"family={family!r} is none of 'ablation' and 'study'",
+            hint='For example family="study".',
+        )
+    return family == "study"
+
+
+def budget_of(budget: int | str | None) -> Budget | None:
+    """The budget as `read_budget` reads it; None without.
+
+    Raises:
+        SlrTuneError: It is none.
+    """
+    if budget is None:
+        return None
+    try:
+        return read_budget(str(budget))
+    except ValueError as error:
+        raise SlrTuneError(f"budget: {error}", hint='For example budget="40runs".') from None
