@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
+from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
+from slr_tune.study.segments import data_shares
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
@@ -77,6 +80,7 @@ class SearchOutcome:
         stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
+        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was asked for.
     """
 
     started: int
@@ -84,6 +88,7 @@ class SearchOutcome:
     stop: StopRequest | None = None
     parked: tuple[int, ...] = ()
     teacher: Teacher | None = None
+    time_is_up: bool = False
 
     @property
     def interrupted(self) -> bool:
@@ -92,7 +97,7 @@ class SearchOutcome:
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
-    """Runs a search until the study has the trials asked for, or somebody stops it.
+    """Runs a search until the study has the trials asked for, its time is up, or somebody stops it.
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
@@ -100,6 +105,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     """
     from trainables.data import prepare
 
+    started = time.monotonic()
     url = storage_url(options.storage)
     progress.message("Preparing the data") if spec.data else None
     data = prepare(spec.data, cache_root()) if spec.data else None
@@ -129,17 +135,22 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         for line in take_history(store, options.history, options.storage):
             progress.message(line)
         recovery = recover(store, idle_seconds=lock.idle_seconds)
-        progress.watch(store)
+        clock = StudyClock(store, started=started)
+        progress.watch(store, clock)
         _tell_recovery(recovery, progress)
         with open_mirror(store, progress.message) as mirror:
             if _is_over(store):
                 return SearchOutcome(0, recovery)
+            if clock.is_up:
+                return SearchOutcome(0, recovery, time_is_up=True)
             if known:
                 _check(store.spec, options, progress)
             with interrupt_flag(progress.message) as asked:
                 lock.stop_asked = partial(_stop, asked, progress)
-                run = _Run(store, lock, presence, options, progress, asked, mirror)
-                return run.execute(data, recovery)
+                run = _Run(store, lock, presence, options, progress, asked, mirror, clock)
+                outcome = run.execute(data, recovery)
+                clock.write()
+                return outcome
 
 
 def _stop(asked: StopRequest, progress: Progress) -> None:
@@ -153,7 +164,7 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
 def _is_over(store: StudyStore) -> bool:
     """Whether nothing is left to run; trials that wait for a promotion are ended then."""
     target = trials_to_run(store.spec)
-    if store.waiting() or len(store.own_trials) < target:
+    if store.waiting() or target is None or len(store.own_trials) < target:
         return False
     if store.spec.search.scheduler == "promotion":
         promotions = Promotions(store, target=target)
@@ -187,6 +198,7 @@ class _Run:
     progress: Progress
     asked: StopRequest
     mirror: Mirror
+    clock: StudyClock
 
     @property
     def spec(self) -> StudySpec:
@@ -197,7 +209,7 @@ class _Run:
         self.progress.message("Starting Ray")
         resources = self.spec.resources
         with workers_session(resources, address=self.options.address) as workers:
-            talk = Talk(self.progress.message, self.asked.is_set)
+            talk = Talk(self.progress.message, self._ends)
             with closing(RayPool(resources, workers, data=data)) as pool:
                 teacher = find_teacher(
                     self.spec,
@@ -209,6 +221,8 @@ class _Run:
                 )
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, self.asked, teacher=teacher)
+            if self.clock.is_up:
+                return SearchOutcome(0, recovery, teacher=teacher, time_is_up=True)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -219,14 +233,25 @@ class _Run:
             self.store.teach(None if teacher is None else teacher.hash)
             target = trials_to_run(self.spec)
             recorder = Recorder(
-                self.store, self.lock, target=target, workers=workers, stopped=self.asked.is_set
+                self.store,
+                self.lock,
+                target=target,
+                workers=workers,
+                stopped=self._ends,
+                clock=self.clock,
             )
             recorder.presence = self.presence
             parked = self._fit(recorder, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
         stop = self.asked if self.asked.is_set() else None
-        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
+        up = stop is None and recorder.is_short
+        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher, up)
+
+    def _ends(self) -> bool:
+        """Whether somebody asked to end, or the time is up."""
+        self.clock.tick()
+        return self.asked.is_set() or self.clock.is_up
 
     def _fit(self, recorder: Recorder, data: Dataset | None, teacher: Teacher | None) -> list[int]:
         """Lets Ray Tune work; returns the trials that were left in the air."""
@@ -241,7 +266,7 @@ class _Run:
             with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
                 self._tuner(recorder, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
-            if not self.asked.is_set():  # a signal to all processes ends Ray's too
+            if not self._ends():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
                     f"Ray Tune stopped: {first_line(error)}",
                     hint="Give the same command again; it goes on where it stopped.",
@@ -277,6 +302,7 @@ class _Run:
                 workers=min(recorder.workers, remaining),
                 modules=os.getcwd(),
                 origin=live.origin.to_json(),
+                data_shares=data_shares(self.spec.budget),
             )
 
         return assign
@@ -306,7 +332,7 @@ class _Run:
                 storage_path=scratch,
                 verbose=0,
                 progress_reporter=ray_tune.SilentReporter(),
-                stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
+                stop=ray_tune.StopOnRequest(recorder, self._ends),
                 callbacks=[
                     ray_tune.ProgressTicker(self.progress.tick),
                     ray_tune.ProgressTicker(self.mirror.tick),
