@@ -36,6 +36,7 @@ from slr_tune.training.ray_private import limit_pending_trials
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
+from slr_tune.training.teaching import compute_outputs
 from trainables.errors import first_line
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ class _Run:
                     talk=talk,
                     allow_weak=self.options.allow_weak_teacher,
                 )
+                if teacher is not None and data is not None and not self._ends():
+                    compute_outputs(self.spec, data, teacher, pool=pool, talk=talk)
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, self.asked, teacher=teacher)
             if self.clock.is_up:

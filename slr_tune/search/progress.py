@@ -13,8 +13,9 @@ from rich.text import Text
 
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
-from slr_tune.study.forecast import forecast_epochs
+from slr_tune.study.forecast import forecast_cost, forecast_epochs
 from slr_tune.study.record import ended_by, epochs_run, is_paused
+from slr_tune.study.segments import cost_between, study_segments
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
 from slr_tune.text import counted, duration, metric_text, setting_text
@@ -33,7 +34,7 @@ class Progress:
         self._told: set[int] = set()
         self._next_draw = 0.0
         self._start = time.monotonic()
-        self._epochs_before = 0
+        self._cost_before = 0.0
         self._paused: dict[int, int] = {}
         self._clock: StudyClock | None = None
 
@@ -65,7 +66,7 @@ class Progress:
         trials = store.own_trials
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
         self._paused = {trial.number: epochs_run(trial) for trial in trials if is_paused(trial)}
-        self._epochs_before = _epochs(trials)
+        self._cost_before = _cost(store.spec, trials)
         self._start = time.monotonic()
 
     def tick(self, *, force: bool = False) -> None:
@@ -100,23 +101,23 @@ class Progress:
             self._live.update(standing, refresh=True)
 
     def _seconds_left(self, spec: StudySpec, trials: Sequence[FrozenTrial]) -> float | None:
-        """Epochs still to come at this run's pace: as planned, or as long as trials were so far.
+        """What is still to come at this run's pace: as planned, or as long as trials were so far.
 
         None before the first epoch of this run, and where nothing is planned before the first
         trial has ended.
         """
         if spec.budget.trials is None:
             return None
-        lengths = [epochs_run(t) for t in trials if t.state.is_finished()]
-        here = _epochs(trials) - self._epochs_before
-        planned = forecast_epochs(spec)
+        lengths = [_cost(spec, [t]) for t in trials if t.state.is_finished()]
+        here = _cost(spec, trials) - self._cost_before
+        planned = forecast_cost(spec)
         if planned is not None and here > 0:
-            left = max(0, planned - _epochs(trials))
+            left = max(0.0, planned - _cost(spec, trials))
             return left * (time.monotonic() - self._start) / here
         if not lengths or here <= 0:
             return None
         mean = sum(lengths) / len(lengths)
-        begun = [epochs_run(t) for t in trials if not t.state.is_finished()]
+        begun = [_cost(spec, [t]) for t in trials if not t.state.is_finished()]
         to_start = max(0, spec.budget.trials - len(trials))
         to_come = to_start * mean + sum(max(mean - done, 1.0) for done in begun)
         return to_come * (time.monotonic() - self._start) / here
@@ -129,6 +130,12 @@ def _limit(spec: StudySpec) -> float:
 
 def _epochs(trials: Sequence[FrozenTrial]) -> int:
     return sum(map(epochs_run, trials))
+
+
+def _cost(spec: StudySpec, trials: Sequence[FrozenTrial]) -> float:
+    """The same in epochs over all training utterances."""
+    segments = study_segments(spec)
+    return sum(cost_between(segments, 0, epochs_run(trial)) for trial in trials)
 
 
 def _last_value(trial: FrozenTrial) -> float | None:
