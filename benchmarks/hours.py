@@ -117,7 +117,8 @@ def simulate(
             go_on(live.number, max(live.values, default=0))
         if not events:
             break
-        limit = min(kill_at, clock[0] + (timer.left or 0.0))
+        left = float("inf") if timer.left is None else timer.left
+        limit = min(kill_at, clock[0] + left)
         if events[0][0] > limit:
             clock[0] = limit
             break

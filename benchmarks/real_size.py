@@ -6,7 +6,7 @@
 Writes 5672/540/629 utterances of 140 frames on average, 1540 numbers a frame, 1,230 glosses, in
 PHOENIX-2014's layout (about 6 GB, uncompressed); then runs `slr-tune prepare`, `verify` and the
 first trials of a search over a part of it (`max_utterances`), two workers side by side. Their
-private memory is read from /proc every two seconds: what is mapped from the packed data is shared and
+private memory is read from /proc every two seconds; the packed data that they map is shared and
 does not count. The folder is removed at the end.
 """
 
