@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ def command(
     Given again after a stop, a crash or a power cut, the same command goes on where it was.
     Ctrl-C, SIGTERM and SIGHUP store what is done; a second one ends at once.
     """
+    started = time.monotonic()
     from slr_tune.space import load_spec
 
     spec = load_spec(
@@ -126,6 +128,7 @@ def command(
         retry_failed=retry_failed,
         typed=_typed(),
         history=history,
+        started=started,
     )
     return _search(spec, options, as_json=as_json, on_end=on_end)
 

@@ -59,6 +59,8 @@ class RunOptions:
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
+        started: When the command began, as `time.monotonic` gives it: `budget: {hours: ...}` counts
+            from there. None for when the search begins.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -69,6 +71,7 @@ class RunOptions:
     typed: Mapping[str, Any] = field(default_factory=dict)
     retry_failed: bool = False
     history: tuple[str, ...] = ()
+    started: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     """
     from trainables.data import prepare
 
-    started = time.monotonic()
+    started = time.monotonic() if options.started is None else options.started
     url = storage_url(options.storage)
     progress.message("Preparing the data") if spec.data else None
     data = prepare(spec.data, cache_root()) if spec.data else None
