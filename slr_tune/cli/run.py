@@ -198,13 +198,14 @@ def _plan_text(spec: StudySpec) -> str:
 
 def _trials_text(spec: StudySpec) -> str:
     """How many trials, or how long."""
-    from slr_tune.text import counted, number
+    from slr_tune.text import counted, duration
 
     budget = spec.budget
+    limit = duration(3600 * (budget.hours or 0))
     if budget.trials is None:
-        return f"trials for {number(budget.hours or 0, 3)} hours"
+        return f"as many trials as {limit} allow,"
     said = counted(budget.trials, "trial")
-    return said if budget.hours is None else f"{said} in {number(budget.hours, 3)} hours at most,"
+    return said if budget.hours is None else f"{said} in {limit} at most,"
 
 
 def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
@@ -259,13 +260,13 @@ def _tell_time(spec: StudySpec, view: StudyView) -> None:
 
     from slr_tune.study.manifest import last_run
     from slr_tune.study.record import is_paused
-    from slr_tune.text import counted, number
+    from slr_tune.text import counted, duration
 
     hours = spec.budget.hours or 0.0
     waiting = sum(t.state.name == "WAITING" for t in view.run_here)
     paused = sum(map(is_paused, view.run_here))
     tell(
-        f"The time is up: {number(hours, 3)} hours. {counted(paused, 'trial')} paused at a rung, "
+        f"The time is up: {duration(3600 * hours)}. {counted(paused, 'trial')} paused at a rung, "
         f"{waiting - paused} not finished; nothing is lost. For twice the time:"
     )
     last = last_run(view.folder)
