@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from slr_tune.importance.matched_epoch import Foretold, foretold, values_at
 from slr_tune.space import StudySpec
 from slr_tune.study.segments import study_segments
+from slr_tune.text import counted
 
 LOW_RANK = 0.5
 """Below it a rung on a part of the data promotes by something else than what is wanted."""
@@ -43,9 +44,9 @@ class FidelityRung:
         """For a person."""
         head = f"epoch {self.epoch}, on {self.share:.0%} of the training utterances"
         if self.found is None:
-            return f"{head}: not known, {self.full} trials ran to their end"
+            return f"{head}: not known, {counted(self.full, 'trial')} ran to the end"
         low, high = self.found.low, self.found.high
-        return f"{head}: {self.found.correlation:.2f} [{low:.2f}, {high:.2f}], {self.full} trials"
+        return f"{head}: {self.found.correlation:.2f} [{low:.2f}, {high:.2f}], {counted(self.full, 'trial')}"
 
 
 def fidelity_rungs(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FidelityRung]:
