@@ -45,8 +45,8 @@ class FidelityRung:
         head = f"epoch {self.epoch}, on {self.share:.0%} of the training utterances"
         if self.found is None:
             return f"{head}: not known, {counted(self.full, 'trial')} ran to the end"
-        low, high = self.found.low, self.found.high
-        return f"{head}: {self.found.correlation:.2f} [{low:.2f}, {high:.2f}], {counted(self.full, 'trial')}"
+        found, behind = self.found, counted(self.full, "trial")
+        return f"{head}: {found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], {behind}"
 
 
 def fidelity_rungs(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[FidelityRung]:
