@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def build_run(
     teacher: Path | None = None,
     folder: Path | None = None,
     metric: str = "val/wer",
+    data_shares: Sequence[tuple[int, float]] = (),
 ) -> Run:
     """Builds a run at epoch 0.
 
@@ -67,6 +68,7 @@ def build_run(
         teacher: The teacher's checkpoint, None without.
         folder: The run's own folder.
         metric: Column of the curve that it is judged by.
+        data_shares: As `RunInputs` has them.
 
     Raises:
         TrainablesError: Configuration, data and teacher do not fit together.
@@ -76,6 +78,12 @@ def build_run(
         limit_memory()
     opened = warm_dataset(data) if isinstance(data, Path) else data
     inputs = RunInputs(
-        data=opened, seed=seed, teacher=teacher, cache=cache, folder=folder, metric=metric
+        data=opened,
+        seed=seed,
+        teacher=teacher,
+        cache=cache,
+        folder=folder,
+        metric=metric,
+        data_shares=tuple((int(last), float(share)) for last, share in data_shares),
     )
     return cls(cls.config_class.model_validate(config), inputs)

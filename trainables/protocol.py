@@ -29,6 +29,8 @@ class RunInputs:
         folder: The run's own folder, None where it has none. What lies in it beside the run's own
             files is the search's.
         metric: Column of the curve that the run is judged by.
+        data_shares: (last epoch, share of the training utterances) of each stretch of epochs that a
+            search trains on a part of the data; empty for all data always. For built-in runs.
     """
 
     data: Dataset | None
@@ -37,6 +39,7 @@ class RunInputs:
     cache: Path
     folder: Path | None = None
     metric: str = "val/wer"
+    data_shares: tuple[tuple[int, float], ...] = ()
 
 
 class Run(Protocol):

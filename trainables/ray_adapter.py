@@ -61,6 +61,7 @@ class Assignment:
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
         gpus: Part of a GPU that the trial has, or how many; 0 hides them, None changes nothing.
+        data_shares: As `RunInputs` has them.
         origin: What the trial's files belong to, as `Origin.to_json` gives it; None to ask nothing.
     """
 
@@ -80,6 +81,7 @@ class Assignment:
     modules: str
     gpus: float | None = None
     origin: Mapping[str, Any] | None = None
+    data_shares: Sequence[tuple[int, float]] = ()
 
     def to_ray(self) -> dict[str, Any]:
         """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
@@ -259,6 +261,7 @@ def _new_run(assignment: Assignment) -> CheckedRun:
         teacher=Path(assignment.teacher) if assignment.teacher else None,
         folder=Path(assignment.folder),
         metric=assignment.metric,
+        data_shares=assignment.data_shares,
     )
     return CheckedRun(
         run,

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,11 @@ import torch
 from slr_tune.checks.expected_epochs import ExpectedEpochs, expected_epochs
 from slr_tune.checks.largest_config import model_parameters, probed_configs
 from slr_tune.checks.shared_inputs import CheckInputs
+from slr_tune.search.sampler import trials_to_run
+from slr_tune.space import StudySpec
+from slr_tune.space.sections import Budget
+from slr_tune.study.pace import Pace, Schedule
+from slr_tune.study.segments import study_segments
 from slr_tune.text import counted, duration, size_text
 from slr_tune.training.runs import Arm
 from slr_tune.training.teacher import untrained
@@ -58,6 +63,7 @@ class Estimate:
 
     Attributes:
         workers: Trials side by side.
+        trials: That the search will have: those asked for, or as many as fit into its hours.
         epoch_seconds: Of the baseline, measured on a few batches.
         epochs: Of all trials.
         parts: See `EstimatePart`. Teacher and reference student train side by side where there
@@ -68,6 +74,7 @@ class Estimate:
     """
 
     workers: int
+    trials: int
     epoch_seconds: float
     epochs: ExpectedEpochs
     parts: tuple[EstimatePart, ...]
@@ -89,24 +96,62 @@ def estimate(inputs: CheckInputs) -> Estimate:
     """
     inputs.needs_built_in()
     spec, workers = inputs.spec, inputs.workers
-    budget, epochs = spec.budget, expected_epochs(spec, workers)
     with _threads_of_a_trial(inputs):
         before = [_timed(inputs, part, arm) for part, arm in _trainings(inputs)]
         teaching = [_timed_outputs(inputs, part) for part in _outputs(inputs)]
         each = _epoch_seconds(inputs, spec.trainable, inputs.config)
-    side_by_side = min(workers, budget.trials)
-    seconds, tied, most = (
-        each * count / side_by_side for count in (epochs.likely, epochs.tied, epochs.most)
-    )
-    note = _epochs_note(epochs, tied=tied, most=most)
-    trials = EstimatePart("trials", seconds, most, _trials_size(inputs), note)
-    parts = (*before, *teaching, trials, *_caches(inputs))
     first = [part.most_seconds or 0.0 for part in before]
     ahead = (max(first, default=0.0) if workers > 1 else sum(first)) + sum(
         part.seconds or 0.0 for part in teaching
     )
-    size = sum(part.size for part in parts)
-    return Estimate(workers, each, epochs, parts, ahead + seconds, ahead + most, size)
+    trials = trials_in_time(spec, each, ahead=ahead, workers=workers)
+    part, epochs = _trials_part(inputs, trials, each)
+    parts = (*before, *teaching, part, *_caches(inputs))
+    assert part.seconds is not None and part.most_seconds is not None
+    whole, most = ahead + part.seconds, ahead + part.most_seconds
+    if spec.budget.hours is not None:
+        whole, most = (min(one, 3600 * spec.budget.hours) for one in (whole, most))
+    size = sum(one.size for one in parts)
+    return Estimate(workers, trials, each, epochs, parts, whole, most, size)
+
+
+def trials_in_time(spec: StudySpec, each: float, *, ahead: float, workers: int) -> int:
+    """Trials that a search will have: those asked for, or as many as fit into its hours.
+
+    Args:
+        spec: The search.
+        each: Seconds of an epoch over all training utterances.
+        ahead: Seconds before the first trial.
+        workers: Trials side by side.
+    """
+    budget, most = spec.budget, trials_to_run(spec)
+    if budget.hours is None:
+        assert most is not None  # a budget has one of the two
+        return most
+    pace = Pace(study_segments(spec))
+    pace.note(budget.max_epochs, each)
+    schedule = Schedule.of(spec)
+    fitting = schedule.trials(max(0.0, 3600 * budget.hours - ahead) * workers, pace)
+    return fitting if most is None else min(most, fitting)
+
+
+def _trials_part(
+    inputs: CheckInputs, trials: int, each: float
+) -> tuple[EstimatePart, ExpectedEpochs]:
+    """What so many trials take; and their epochs."""
+    spec = inputs.spec
+    spec = replace(spec, budget=replace(spec.budget, trials=max(1, trials)))
+    epochs = expected_epochs(spec, inputs.workers)
+    side_by_side = max(1, min(inputs.workers, trials))
+    seconds, tied, most = (
+        each * epochs.share * count / side_by_side
+        for count in (epochs.likely, epochs.tied, epochs.most)
+    )
+    note = _epochs_note(epochs, tied=tied, most=most)
+    if epochs.share < 1:
+        note += f"; they see {epochs.share:.0%} of the training utterances on average"
+    size = _trials_size(inputs, trials)
+    return EstimatePart("trials", seconds, most, size, note), epochs
 
 
 def _epochs_note(epochs: ExpectedEpochs, *, tied: float, most: float) -> str:
@@ -123,21 +168,32 @@ def _epochs_note(epochs: ExpectedEpochs, *, tied: float, most: float) -> str:
 
 def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
     """The same for a person: the whole, then a line for each part."""
-    trials = counted(inputs.spec.budget.trials, "trial")
+    trials = counted(found.trials, "trial")
     lines = [
         f"{duration(found.epoch_seconds)} an epoch of the baseline; {trials} on "
         f"{counted(found.workers, 'worker')}: about {duration(found.seconds)} in all, "
         f"{duration(found.most_seconds)} at most; disk {size_text(found.size)} at most"
     ]
+    if inputs.spec.budget.hours is not None:
+        lines.append(_fit_text(inputs.spec.budget, found.trials))
     for part in found.parts:
         seconds = "" if part.seconds is None else f"{duration(part.seconds)}, "
         lines.append(f"{part.name}: {seconds}{size_text(part.size)}; {part.note}")
     return "\n".join(lines)
 
 
+def _fit_text(budget: Budget, trials: int) -> str:
+    """How many trials fit into the hours."""
+    asked = "" if budget.trials is None else f" of the {budget.trials:,} asked for"
+    said = f"time: {duration(3600 * (budget.hours or 0))} hold about {counted(trials, 'trial')}"
+    return f"{said}{asked}, with all that comes before them and the pruning audit"
+
+
 def disk_parts(inputs: CheckInputs) -> list[EstimatePart]:
     """What goes to disk; nothing is measured."""
-    trials = EstimatePart("trials", None, None, _trials_size(inputs), "")
+    # How many fit into the hours is not known before an epoch is measured.
+    count = inputs.spec.budget.trials or inputs.workers
+    trials = EstimatePart("trials", None, None, _trials_size(inputs, count), "")
     trainings = [part for part, _ in _trainings(inputs)]
     return [*trainings, *_outputs(inputs), trials, *_caches(inputs)]
 
@@ -231,11 +287,11 @@ def _epoch_seconds(inputs: CheckInputs, trainable: str, config: Mapping[str, Any
     return float(second / share)
 
 
-def _trials_size(inputs: CheckInputs) -> int:
+def _trials_size(inputs: CheckInputs, trials: int) -> int:
     budget, config = inputs.spec.budget, inputs.largest
     parameters, _ = model_parameters(config, inputs.data)
     kept = _kept(config, budget.max_epochs)
-    size = budget.trials * kept * parameters * _BYTES * _OF_STATE
+    size = trials * kept * parameters * _BYTES * _OF_STATE
     return size if budget.disk is None else min(size, budget.disk)
 
 

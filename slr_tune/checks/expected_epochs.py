@@ -11,6 +11,7 @@ from slr_tune.search.sampler import trials_to_run
 from slr_tune.space import StudySpec
 from slr_tune.study.forecast import audit_epochs, forecast_epochs
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
+from slr_tune.study.segments import study_segments, trials_in_segments
 
 _GAMES = 20
 
@@ -25,12 +26,15 @@ class ExpectedEpochs:
             stopping form stops none of them there, and the quota as many as ever.
         most: Where none is stopped; where `known`, with all that the pruning audit may add.
         known: Whether the number does not depend on the values.
+        share: Of the training utterances, that these epochs see on average: below 1 where low rungs
+            train on a part.
     """
 
     likely: float
     tied: float
     most: int
     known: bool = False
+    share: float = 1.0
 
 
 def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
@@ -39,24 +43,47 @@ def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
     It is played with trials of random worth, all epochs equally long. The baseline runs to its end,
     audited trials are spared, and the first to arrive at a rung goes on, as in a search. Early
     stopping by patience is left out either way: it makes fewer epochs.
+
+    Args:
+        spec: The search, with a number of trials.
+        workers: Trials side by side.
     """
-    known = forecast_epochs(replace(spec, budget=replace(spec.budget, trials=trials_to_run(spec))))
+    spec = replace(spec, budget=replace(spec.budget, trials=trials_to_run(spec)))
+    assert spec.budget.trials is not None
+    share, known = _mean_share(spec), forecast_epochs(spec)
     if known is not None:
-        return ExpectedEpochs(known, known, known + audit_epochs(spec), known=True)
+        most = known + audit_epochs(spec)
+        return ExpectedEpochs(known, known, most, known=True, share=share)
     first = budget_rungs(spec.budget)[:1]
     games = range(_GAMES)
     likely = sum(_played(spec, workers, seed, tied=()) for seed in games) / _GAMES
     tied = sum(_played(spec, workers, seed, tied=first) for seed in games) / _GAMES
-    return ExpectedEpochs(likely, tied, spec.budget.trials * spec.budget.max_epochs)
+    most = spec.budget.trials * spec.budget.max_epochs
+    return ExpectedEpochs(likely, tied, most, share=share)
+
+
+def _mean_share(spec: StudySpec) -> float:
+    """Of the data, that an epoch sees on average where the quota says who goes on."""
+    segments = study_segments(spec)
+    counts = trials_in_segments(
+        segments,
+        trials=spec.budget.trials or 1,
+        exempt=int(spec.baseline is not None),
+        reduction_factor=spec.budget.reduction_factor,
+    )
+    pairs = list(zip(counts, segments, strict=True))
+    epochs = sum(count * (one.end - one.start) for count, one in pairs)
+    return sum(count * one.cost for count, one in pairs) / epochs
 
 
 def _played(spec: StudySpec, workers: int, seed: int, *, tied: tuple[int, ...]) -> int:
     """Epochs of one game; at the rungs `tied` all trials have one value."""
     budget, draw = spec.budget, random.Random(seed)
     rungs = Rungs(budget_rungs(budget), budget.reduction_factor)
-    worth = [draw.random() for _ in range(budget.trials)]
+    trials = budget.trials or 0
+    worth = [draw.random() for _ in range(trials)]
     ends = [*rungs.epochs, budget.max_epochs]
-    waiting = iter(range(budget.trials))
+    waiting = iter(range(trials))
     spared: set[int] = set()
     # When a trial reaches its next rung, the turn of the draw, the trial, the number of the rung.
     running = [(ends[0], draw.random(), trial, 0) for trial in islice(waiting, workers)]

@@ -6,10 +6,11 @@ import math
 import subprocess
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slr_tune.checks.estimate import trials_in_time
 from slr_tune.checks.expected_epochs import expected_epochs
 from slr_tune.checks.result import Finding, Unavailable
 from slr_tune.checks.shared_inputs import CheckInputs
@@ -190,10 +191,12 @@ def cost(own: OwnRunCheck) -> Finding:
     """What the search will take, from the epochs that were tried."""
     inputs, tried = own.inputs, own.tried
     spec, workers = inputs.spec, inputs.workers
-    epochs = expected_epochs(spec, workers)
-    each, side = tried.seconds, min(workers, spec.budget.trials)
-    size = (tried.own_size + 2 * tried.size) * spec.budget.trials
-    text = f"{duration(each)} an epoch; {counted(spec.budget.trials, 'trial')} on "
+    each = tried.seconds
+    trials = trials_in_time(spec, each, ahead=0.0, workers=workers)
+    spec = replace(spec, budget=replace(spec.budget, trials=max(1, trials)))
+    epochs, side = expected_epochs(spec, workers), max(1, min(workers, trials))
+    size = (tried.own_size + 2 * tried.size) * trials
+    text = f"{duration(each)} an epoch; {counted(trials, 'trial')} on "
     text += f"{counted(workers, 'worker')}: about {duration(each * epochs.likely / side)} in all, "
     text += f"{duration(each * epochs.most / side)} at most; disk about {size_text(size)}"
     return "PASS", text, ""

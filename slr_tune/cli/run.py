@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from slr_tune.cli.options import (
 if TYPE_CHECKING:
     from slr_tune.search.engine import RunOptions
     from slr_tune.space import StudySpec
+    from slr_tune.study.view import StudyView
 
 
 @command_named(
@@ -109,6 +111,7 @@ def command(
     To resume after a stop, a crash or a power cut, run the same command again. Ctrl-C, SIGTERM and
     SIGHUP save all finished work and stop; press Ctrl-C twice to stop at once.
     """
+    started = time.monotonic()
     from slr_tune.space import load_spec
     from slr_tune.training.shipping import read_shipping
 
@@ -145,6 +148,7 @@ def command(
         retry_failed=retry_failed,
         typed=_typed(),
         history=history,
+        started=started,
     )
     return _search(spec, options, as_json=as_json, on_end=on_end)
 
@@ -184,10 +188,11 @@ def _plan(spec: StudySpec) -> dict[str, Any]:
     return {
         **spec.identity(),
         "trials": budget.trials,
+        "hours": budget.hours,
         "rungs": [] if spec.search.scheduler == "none" else list(rungs),
         "epochs_planned": planned,
         "epochs_of_audit": audit_epochs(spec),
-        "epochs_at_most": budget.trials * budget.max_epochs,
+        "epochs_at_most": None if budget.trials is None else budget.trials * budget.max_epochs,
         "parameters": list(spec.space.names),
         "baseline_config": spec.baseline_config(),
     }
@@ -201,7 +206,7 @@ def _plan_text(spec: StudySpec) -> str:
     lines = [
         f"{spec.study}: {run_title(spec.trainable)} on {spec.data.get('name', 'no data')}, "
         f"{spec.objective.direction} {spec.objective.metric}",
-        f"{budget.trials} trials of at most {budget.max_epochs} epochs; "
+        f"{_trials_text(spec)} of at most {budget.max_epochs} epochs; "
         f"{_scheduler_text(spec, plan)}",
         f"strategy: {spec.search.strategy}",
         f"searched: {', '.join(plan['parameters'])}",
@@ -212,6 +217,18 @@ def _plan_text(spec: StudySpec) -> str:
     return "\n".join(lines)
 
 
+def _trials_text(spec: StudySpec) -> str:
+    """How many trials, or how long."""
+    from slr_tune.text import counted, duration
+
+    budget = spec.budget
+    limit = duration(3600 * (budget.hours or 0))
+    if budget.trials is None:
+        return f"as many trials as {limit} allow,"
+    said = counted(budget.trials, "trial")
+    return said if budget.hours is None else f"{said} in {limit} at most,"
+
+
 def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
     rungs, share = ", ".join(map(str, plan["rungs"])), f"1/{spec.budget.reduction_factor}"
     planned, audit = plan["epochs_planned"], plan["epochs_of_audit"]
@@ -219,6 +236,8 @@ def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
         return "none is stopped before its end"
     if spec.search.scheduler == "stopping":
         return f"ASHA stops trials at epochs {rungs} and lets the best {share} go on"
+    if planned is None:
+        return f"they pause at epochs {rungs}, and the best {share} go on"
     more = f", and at most {audit} of the pruning audit" if audit else ""
     return (
         f"they pause at epochs {rungs}, and the best {share} go on: {planned} epochs in all{more}"
@@ -234,7 +253,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
 
     found, outcome = search(spec, options, Progress(), on_end=on_end)
     view = found.view
-    if outcome.started == 0 and not outcome.interrupted:
+    if outcome.started == 0 and not outcome.interrupted and not outcome.time_is_up:
         tell(
             f"Study {spec.study!r} has its {len(view.run_here)} trials already; nothing to do. "
             f"For more: --trials {len(view.run_here) + 6}"
@@ -247,7 +266,30 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
         click.echo(summary_text(view, teacher_wer=wer))
+    if outcome.time_is_up:
+        _tell_time(spec, found.view)
+        return 0
     if outcome.stop is not None:
         tell("Interrupted. The same command goes on where it stopped.")
         return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED
+
+
+def _tell_time(spec: StudySpec, view: StudyView) -> None:
+    """That the time is up, what waits, and the command that goes on."""
+    from dataclasses import replace
+
+    from slr_tune.study.manifest import last_run
+    from slr_tune.study.record import is_paused
+    from slr_tune.text import counted, duration
+
+    hours = spec.budget.hours or 0.0
+    waiting = sum(t.state.name == "WAITING" for t in view.run_here)
+    paused = sum(map(is_paused, view.run_here))
+    tell(
+        f"The time is up: {duration(3600 * hours)}. {counted(paused, 'trial')} paused at a rung, "
+        f"{waiting - paused} not finished; nothing is lost. For twice the time:"
+    )
+    last = last_run(view.folder)
+    known = last if last.options else replace(last, space_file=str(spec.path))
+    tell("  " + known.with_hours(spec.study, 2 * hours))

@@ -70,6 +70,10 @@ def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None
         echo_json({**json_summary(view), "running": view.running, **notes, "rows": rows})
         return
     click.echo(summary_text(view))
+    if view.spec.budget.fidelity is not None:
+        from slr_tune.importance.fidelity import fidelity_rungs, fidelity_text
+
+        click.echo(fidelity_text(fidelity_rungs(view.spec, view.run_here)))
     more = budget_value(view)
     if more is not None:
         click.echo(budget_text(view, more))

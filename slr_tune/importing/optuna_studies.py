@@ -142,7 +142,7 @@ def about(spec: StudySpec) -> dict[str, Any]:
     """What two studies have to share for their values to be compared; the teacher, to be told."""
     identity = spec.identity()
     parts = {name: identity[name] for name in ("trainable", "data", "teacher")}
-    return {**parts, "metric": spec.objective.metric}
+    return {**parts, "metric": spec.objective.metric, "fidelity": spec.budget.fidelity}
 
 
 def _of_storage(storage: BaseStorage, place: str, study: str | None) -> Source:

@@ -135,6 +135,12 @@ def plan_import(
             f"{spec.objective.direction} {spec.objective.metric}",
             hint="Their values cannot be compared.",
         )
+    if spec.budget.fidelity is not None and not source.own:
+        raise StudyError(
+            f"low rungs of study {spec.study!r} train on a part of the data; the runs of "
+            f"{source.place} do not say that theirs did",
+            hint="Their values cannot be compared there. Leave out budget.fidelity.",
+        )
     source = _compared(spec, source)
     matched = None if source.own else _matched(spec, source, options)
     measures = Measures.of(

@@ -21,7 +21,11 @@ HEADROOM = 2
 
 
 class CheckpointRoom:
-    """Deletes checkpoints of trials that are with no worker."""
+    """Deletes checkpoints of trials that are with no worker.
+
+    Attributes:
+        target: Trials that the study is to have.
+    """
 
     def __init__(
         self, store: StudyStore, promotions: Promotions | None, *, target: int, workers: int
@@ -31,11 +35,11 @@ class CheckpointRoom:
         Args:
             store: The study.
             promotions: Of a strategy that pauses trials, else None.
-            target: Trials asked for.
+            target: Trials that the study is to have.
             workers: Trials side by side.
         """
         self._store, self._promotions = store, promotions
-        self._target, self._workers = target, workers
+        self.target, self._workers = target, workers
         self._sizes: dict[int, int] = {}
         self._emptied: set[int] = set()
 
@@ -48,7 +52,7 @@ class CheckpointRoom:
         spec = self._store.spec
         self._emptied -= self._store.live.keys()
         if self._promotions is not None:
-            for number in self._promotions.hopeless(trials=HEADROOM * self._target):
+            for number in self._promotions.hopeless(trials=HEADROOM * self.target):
                 if not is_audited(number, seed=spec.seed, share=spec.budget.audit):
                     self._empty(number)
         if spec.budget.disk is not None:
@@ -83,7 +87,7 @@ class CheckpointRoom:
         """Trials in the order in which their checkpoints are given up."""
         waiting = [] if self._promotions is None else self._promotions.by_chance()
         hopeless = (
-            set() if self._promotions is None else {*self._promotions.hopeless(trials=self._target)}
+            set() if self._promotions is None else {*self._promotions.hopeless(trials=self.target)}
         )
         sign = 1 if self._store.minimizes else -1
         ended = [trial for trial in trials if trial.state.is_finished()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,14 @@ from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
+from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
+from slr_tune.study.segments import data_shares
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
 from slr_tune.trackers import Mirror, open_mirror
@@ -37,6 +40,7 @@ from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher
+from slr_tune.training.teaching import compute_outputs
 from slr_tune.training.workers import gpus_of
 from trainables.errors import first_line
 
@@ -63,6 +67,8 @@ class RunOptions:
         measure: Trains one trial on a card for `gpus_per_trial: auto`; takes the space and the
             database, gives what it took. None to give each trial a whole card.
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
+        started: When the command began, as `time.monotonic` gives it: `budget: {hours: ...}` counts
+            from there. None for when the search begins.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
 
@@ -75,6 +81,7 @@ class RunOptions:
     retry_failed: bool = False
     measure: Callable[[StudySpec, str | None], CardUse | None] | None = None
     history: tuple[str, ...] = ()
+    started: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class SearchOutcome:
         stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
+        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was asked for.
     """
 
     started: int
@@ -94,6 +102,7 @@ class SearchOutcome:
     stop: StopRequest | None = None
     parked: tuple[int, ...] = ()
     teacher: Teacher | None = None
+    time_is_up: bool = False
 
     @property
     def interrupted(self) -> bool:
@@ -102,7 +111,7 @@ class SearchOutcome:
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
-    """Runs a search until the study has the trials asked for, or somebody stops it.
+    """Runs a search until the study has the trials asked for, its time is up, or somebody stops it.
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
@@ -110,6 +119,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     """
     from trainables.data import prepare
 
+    started = time.monotonic() if options.started is None else options.started
     url = storage_url(options.storage)
     progress.message("Preparing the data") if spec.data else None
     data = prepare(spec.data, cache_root()) if spec.data else None
@@ -139,17 +149,22 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         for line in take_history(store, options.history, options.storage):
             progress.message(line)
         recovery = recover(store, idle_seconds=lock.idle_seconds)
-        progress.watch(store)
+        clock = StudyClock(store, started=started)
+        progress.watch(store, clock)
         _tell_recovery(recovery, progress)
         with open_mirror(store, progress.message) as mirror:
             if _is_over(store):
                 return SearchOutcome(0, recovery)
+            if clock.is_up:
+                return SearchOutcome(0, recovery, time_is_up=True)
             if known:
                 _check(store.spec, options, progress)
             with interrupt_flag(progress.message) as asked:
                 lock.stop_asked = partial(_stop, asked, progress)
-                run = _Run(store, lock, presence, options, progress, asked, mirror)
-                return run.execute(data, recovery)
+                run = _Run(store, lock, presence, options, progress, asked, mirror, clock)
+                outcome = run.execute(data, recovery)
+                clock.write()
+                return outcome
 
 
 def _stop(asked: StopRequest, progress: Progress) -> None:
@@ -163,7 +178,7 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
 def _is_over(store: StudyStore) -> bool:
     """Whether nothing is left to run; trials that wait for a promotion are ended then."""
     target = trials_to_run(store.spec)
-    if store.waiting() or len(store.own_trials) < target:
+    if store.waiting() or target is None or len(store.own_trials) < target:
         return False
     if store.spec.search.scheduler == "promotion":
         promotions = Promotions(store, target=target)
@@ -197,6 +212,7 @@ class _Run:
     progress: Progress
     asked: StopRequest
     mirror: Mirror
+    clock: StudyClock
 
     @property
     def spec(self) -> StudySpec:
@@ -214,7 +230,7 @@ class _Run:
             tell=self.progress.message,
             shipping=self.options.shipping,
         ) as nodes:
-            talk = Talk(self.progress.message, self.asked.is_set)
+            talk = Talk(self.progress.message, self._ends)
             with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
                 teacher = find_teacher(
                     self.spec,
@@ -224,10 +240,14 @@ class _Run:
                     talk=talk,
                     allow_weak=self.options.allow_weak_teacher,
                 )
+                if teacher is not None and data is not None and not self._ends():
+                    compute_outputs(self.spec, data, teacher, pool=pool, talk=talk)
             if self.asked.is_set():
                 return SearchOutcome(0, recovery, self.asked, teacher=teacher)
             if teacher is not None:
                 nodes.need(TEACHER, teacher.checkpoint)
+            if self.clock.is_up:
+                return SearchOutcome(0, recovery, teacher=teacher, time_is_up=True)
             write_manifest(
                 self.spec,
                 self.store.folder,
@@ -242,15 +262,22 @@ class _Run:
                 self.lock,
                 target=target,
                 workers=nodes.workers,
-                stopped=self.asked.is_set,
+                stopped=self._ends,
                 gpus=gpus,
+                clock=self.clock,
             )
             recorder.presence = self.presence
             parked = self._fit(recorder, nodes, data, teacher)
         if recorder.failure is not None:
             raise recorder.failure
         stop = self.asked if self.asked.is_set() else None
-        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher)
+        up = stop is None and recorder.is_short
+        return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher, up)
+
+    def _ends(self) -> bool:
+        """Whether somebody asked to end, or the time is up."""
+        self.clock.tick()
+        return self.asked.is_set() or self.clock.is_up
 
     def _resources(self) -> Resources:
         """What a trial gets, with a number for `gpus_per_trial: auto`."""
@@ -286,7 +313,7 @@ class _Run:
             with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
                 self._tuner(recorder, nodes, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
-            if not self.asked.is_set():  # a signal to all processes ends Ray's too
+            if not self._ends():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
                     f"Ray Tune stopped: {first_line(error)}",
                     hint="Give the same command again; it goes on where it stopped.",
@@ -323,6 +350,7 @@ class _Run:
                 modules=os.getcwd(),
                 gpus=recorder.gpus_of(live.number),
                 origin=live.origin.to_json(),
+                data_shares=data_shares(self.spec.budget),
             )
 
         return assign
@@ -354,7 +382,7 @@ class _Run:
                 storage_path=scratch,
                 verbose=0,
                 progress_reporter=ray_tune.SilentReporter(),
-                stop=ray_tune.StopOnRequest(recorder, self.asked.is_set),
+                stop=ray_tune.StopOnRequest(recorder, self._ends),
                 callbacks=[
                     ray_tune.ProgressTicker(self.progress.tick),
                     ray_tune.ProgressTicker(self.mirror.tick),

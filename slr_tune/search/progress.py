@@ -11,9 +11,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
-from slr_tune.study.forecast import forecast_epochs
+from slr_tune.study.forecast import forecast_cost, forecast_epochs
 from slr_tune.study.record import ended_by, epochs_run, is_paused
+from slr_tune.study.segments import cost_between, study_segments
 from slr_tune.study.store import StudyStore
 from slr_tune.study.summary import flat
 from slr_tune.text import counted, duration, metric_text, setting_text
@@ -32,8 +34,9 @@ class Progress:
         self._told: set[int] = set()
         self._next_draw = 0.0
         self._start = time.monotonic()
-        self._epochs_before = 0
+        self._cost_before = 0.0
         self._paused: dict[int, int] = {}
+        self._clock: StudyClock | None = None
 
     def __enter__(self) -> Progress:
         """Takes the terminal's last lines."""
@@ -52,13 +55,18 @@ class Progress:
         """One line that stays."""
         self._console.print(Text(text))
 
-    def watch(self, store: StudyStore) -> None:
-        """Shows this study from now on; time left is estimated from what happens from now on."""
-        self._store = store
+    def watch(self, store: StudyStore, clock: StudyClock | None = None) -> None:
+        """Shows this study from now on; time left is estimated from what happens from now on.
+
+        Args:
+            store: The study.
+            clock: Of its time, where that has a limit.
+        """
+        self._store, self._clock = store, clock
         trials = store.own_trials
         self._told = {trial.number for trial in trials if trial.state.is_finished()}
         self._paused = {trial.number: epochs_run(trial) for trial in trials if is_paused(trial)}
-        self._epochs_before = _epochs(trials)
+        self._cost_before = _cost(store.spec, trials)
         self._start = time.monotonic()
 
     def tick(self, *, force: bool = False) -> None:
@@ -76,7 +84,9 @@ class Progress:
                 self._paused[trial.number] = epochs_run(trial)
                 self.message(_paused_line(self._store.spec, trial))
         if self.draws:
-            lines = _standing(self._store, trials, self._seconds_left(self._store.spec, trials))
+            left = None if self._clock is None else self._clock.left
+            seconds = self._seconds_left(self._store.spec, trials)
+            lines = _standing(self._store, trials, seconds, left)
             running = _running(trials, self._store.spec.objective.metric)
             self.draw(Group(running, *map(Text, lines)))
 
@@ -91,28 +101,41 @@ class Progress:
             self._live.update(standing, refresh=True)
 
     def _seconds_left(self, spec: StudySpec, trials: Sequence[FrozenTrial]) -> float | None:
-        """Epochs still to come at this run's pace: as planned, or as long as trials were so far.
+        """What is still to come at this run's pace: as planned, or as long as trials were so far.
 
         None before the first epoch of this run, and where nothing is planned before the first
         trial has ended.
         """
-        lengths = [epochs_run(t) for t in trials if t.state.is_finished()]
-        here = _epochs(trials) - self._epochs_before
-        planned = forecast_epochs(spec)
+        if spec.budget.trials is None:
+            return None
+        lengths = [_cost(spec, [t]) for t in trials if t.state.is_finished()]
+        here = _cost(spec, trials) - self._cost_before
+        planned = forecast_cost(spec)
         if planned is not None and here > 0:
-            left = max(0, planned - _epochs(trials))
+            left = max(0.0, planned - _cost(spec, trials))
             return left * (time.monotonic() - self._start) / here
         if not lengths or here <= 0:
             return None
         mean = sum(lengths) / len(lengths)
-        begun = [epochs_run(t) for t in trials if not t.state.is_finished()]
+        begun = [_cost(spec, [t]) for t in trials if not t.state.is_finished()]
         to_start = max(0, spec.budget.trials - len(trials))
         to_come = to_start * mean + sum(max(mean - done, 1.0) for done in begun)
         return to_come * (time.monotonic() - self._start) / here
 
 
+def _limit(spec: StudySpec) -> float:
+    """Seconds that the study may take."""
+    return 3600.0 * (spec.budget.hours or 0.0)
+
+
 def _epochs(trials: Sequence[FrozenTrial]) -> int:
     return sum(map(epochs_run, trials))
+
+
+def _cost(spec: StudySpec, trials: Sequence[FrozenTrial]) -> float:
+    """The same in epochs over all training utterances."""
+    segments = study_segments(spec)
+    return sum(cost_between(segments, 0, epochs_run(trial)) for trial in trials)
 
 
 def _last_value(trial: FrozenTrial) -> float | None:
@@ -121,7 +144,8 @@ def _last_value(trial: FrozenTrial) -> float | None:
 
 
 def _trial_line(spec: StudySpec, trial: FrozenTrial, done: int) -> str:
-    return f"[{done}/{spec.budget.trials}] {_trial_text(spec, trial)}, {ended_by(trial)}"
+    of = "" if spec.budget.trials is None else f"/{spec.budget.trials}"
+    return f"[{done}{of}] {_trial_text(spec, trial)}, {ended_by(trial)}"
 
 
 def _paused_line(spec: StudySpec, trial: FrozenTrial) -> str:
@@ -148,20 +172,34 @@ def _running(trials: Sequence[FrozenTrial], metric: str) -> Table:
 
 
 def _standing(
-    store: StudyStore, trials: Sequence[FrozenTrial], seconds_left: float | None
+    store: StudyStore,
+    trials: Sequence[FrozenTrial],
+    seconds_left: float | None,
+    time_left: float | None,
 ) -> list[str]:
-    """Where the study stands: trials by state, epochs, the best trial so far."""
+    """Where the study stands: trials by state, epochs, the best trial so far.
+
+    Args:
+        store: The study.
+        trials: Its own.
+        seconds_left: That all trials asked for will take.
+        time_left: Seconds until the study's time is up.
+    """
     spec = store.spec
     names = ["paused" if is_paused(trial) else trial.state.name.lower() for trial in trials]
     order = [*(state.name.lower() for state in TrialState), "paused"]
     states = ", ".join(f"{names.count(name)} {name}" for name in order if name in names)
     planned = forecast_epochs(spec)
-    budgeted = f"{spec.budget.trials * spec.budget.max_epochs} budgeted"
-    budgeted = budgeted if planned is None else f"{planned} planned"
+    asked = spec.budget.trials
+    budgeted = f" of {planned} planned" if planned is not None else ""
+    if planned is None and asked is not None:
+        budgeted = f" of {asked * spec.budget.max_epochs} budgeted"
     left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
+    if time_left is not None:
+        left += f", {duration(max(0.0, time_left))} of {duration(_limit(spec))} left"
     lines = [
-        f"trials {len(trials)}/{spec.budget.trials}: {states}",
-        f"epochs {_epochs(trials)} of {budgeted}{left}",
+        f"trials {len(trials)}{'' if asked is None else f'/{asked}'}: {states}",
+        f"epochs {_epochs(trials)}{budgeted}{left}",
     ]
     valued = [
         (value, trial)

@@ -6,14 +6,15 @@ driver that starts again decides as this one did.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.study.quota import Promotion, Quota
-from slr_tune.study.record import RungEntry, record_of
+from slr_tune.study.record import RungEntry, TrialRecord, record_of
 from slr_tune.study.rungs import budget_rungs, is_audited
 from slr_tune.study.store import LiveTrial, StudyStore
 
@@ -23,17 +24,27 @@ class Promotions:
 
     Attributes:
         quota: Rebuilt from the study.
+        target: Trials that the study is to have.
     """
 
-    def __init__(self, store: StudyStore, *, target: int) -> None:
+    def __init__(
+        self,
+        store: StudyStore,
+        *,
+        target: int,
+        fits: Callable[[TrialRecord | None], bool] | None = None,
+    ) -> None:
         """Rebuilds the quota from the stored records.
 
         Args:
             store: The study.
-            target: Trials asked for.
+            target: Trials that the study is to have.
+            fits: Whether there is time for a trial to reach its next rung; None where there is
+                always.
         """
         self._store = store
-        self._target = target
+        self.target = target
+        self._fits = fits
         self.quota = quota_of(store)
 
     def pause(self, live: LiveTrial) -> bool:
@@ -47,7 +58,7 @@ class Promotions:
             exempt = live.number == 0 and self._store.spec.baseline is not None
             entry = self.quota.arrive(live.number, epoch, live.values.get(epoch), exempt=exempt)
             here = Promotion(live.number, epoch)
-            if self.quota.next() == here:
+            if self.quota.next(partial(self._is_timely_beside, live)) == here:
                 entry = replace(entry, resumed=self.quota.promote(here))
             live.record = replace(live.record, rungs=(*live.record.rungs, entry))
             self._store.write_record(live)
@@ -61,7 +72,7 @@ class Promotions:
             started: Whether all trials asked for are: then the audit lets some run on whom no
                 promotion can reach.
         """
-        while (promotion := self.quota.next()) is not None:
+        while (promotion := self.quota.next(self._is_timely)) is not None:
             live = self._go_on(promotion, spared=False)
             if live is not None:
                 return live
@@ -74,7 +85,7 @@ class Promotions:
     def due(self) -> int:
         """How many of those that wait may go on at once, all trials being started."""
         quota, count = deepcopy(self.quota), sum(1 for _ in self._to_audit())
-        while (promotion := quota.next()) is not None:
+        while (promotion := quota.next(self._is_timely)) is not None:
             quota.promote(promotion)
             count += 1
         return count
@@ -97,10 +108,29 @@ class Promotions:
 
     def _to_audit(self) -> Iterator[Promotion]:
         spec = self._store.spec
-        arrivals = self._target - (spec.baseline is not None)
+        arrivals = self.target - (spec.baseline is not None)
         for promotion in self.quota.hopeless(arrivals):
-            if is_audited(promotion.trial, seed=spec.seed, share=spec.budget.audit):
+            if not is_audited(promotion.trial, seed=spec.seed, share=spec.budget.audit):
+                continue
+            if self._is_timely(promotion, spared=True):
                 yield promotion
+
+    def _is_timely_beside(self, live: LiveTrial, promotion: Promotion) -> bool:
+        """The same while a trial's newest epochs stand in no stored record yet."""
+        if promotion.trial == live.number:
+            return self._fits is None or self._fits(live.record)
+        return self._is_timely(promotion)
+
+    def _is_timely(self, promotion: Promotion, *, spared: bool = False) -> bool:
+        """Whether there is time for a promotion; for the audit's, to the trial's end."""
+        if self._fits is None:
+            return True
+        record = record_of(self._store.trials[promotion.trial])
+        assert record is not None
+        if spared:
+            rungs = tuple(replace(one, spared=one.epoch == promotion.epoch) for one in record.rungs)
+            record = replace(record, rungs=rungs)
+        return self._fits(record)
 
     def _go_on(self, promotion: Promotion, *, spared: bool) -> LiveTrial | None:
         trial = self._store.trials[promotion.trial]

@@ -17,9 +17,11 @@ from slr_tune.search.attempts import LIMIT, Attempts
 from slr_tune.search.checkpoint_room import CheckpointRoom
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.sampler import sampler_for, source_of
+from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.time_plan import TimePlan
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
-from slr_tune.study.record import record_of
+from slr_tune.study.record import is_queued, record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
@@ -70,6 +72,7 @@ class Recorder:
         presence: Looks whether the study's files are still there; None looks at nothing.
         rungs: ASHA's rungs, rebuilt from the study, of a strategy that stops trials there.
         promotions: Of a strategy that pauses them there; None of others.
+        plan: What still fits into the study's time.
         begun: Numbers of the trials that went to a worker.
         failure: Why the run cannot go on; None while it can.
     """
@@ -79,24 +82,27 @@ class Recorder:
         store: StudyStore,
         lock: StudyLock,
         *,
-        target: int,
+        target: int | None,
         workers: int,
         stopped: Callable[[], bool] = lambda: False,
         gpus: float = 0.0,
+        clock: StudyClock | None = None,
     ) -> None:
         """Rebuilds the rungs from the stored trials.
 
         Args:
             store: The study.
             lock: Held by this driver.
-            target: Trials asked for.
+            target: Trials asked for; None for as many as the study's time allows.
             workers: Trials that may run side by side.
             stopped: Whether somebody asked to end: a worker that dies then is nobody's fault.
             gpus: GPUs of a trial; below 1 trials share a card.
+            clock: The study's; None for one that starts now.
         """
         self.store = store
         self.lock = lock
-        self._target = target
+        self._most = target
+        self.plan = TimePlan(clock or StudyClock(store), workers=workers)
         self._stopped = stopped
         self._attempts = Attempts(store.trials, timeout=store.spec.resources.trial_timeout)
         self.workers = workers
@@ -108,8 +114,10 @@ class Recorder:
         self.failure: Exception | None = None
         self.rungs = rungs_of(store)
         pauses = store.spec.search.scheduler == "promotion"
-        self.promotions = Promotions(store, target=target) if pauses else None
-        self._room = CheckpointRoom(store, self.promotions, target=target, workers=workers)
+        planned = self.plan.trials(target)
+        fits = self.plan.fits if self.plan.limited else None
+        self.promotions = Promotions(store, target=planned, fits=fits) if pauses else None
+        self._room = CheckpointRoom(store, self.promotions, target=planned, workers=workers)
         self.begun: set[int] = set()
         self._idle = False
 
@@ -120,7 +128,7 @@ class Recorder:
 
     def ready(self) -> int:
         """How many trials may go to a worker at once, were there enough workers."""
-        new = self._target - len(self.store.own_trials)
+        new = self._planned() - len(self.store.own_trials)
         due = 0 if self.promotions is None else self.promotions.due()
         return self.store.waiting() + max(0, new) + due
 
@@ -141,13 +149,14 @@ class Recorder:
         self._idle = live is None
         if live is not None:
             self.begun.add(live.number)
+            self.plan.hand_out(live.number)
             self._attempts.hand_out(live.number)
         return live
 
     def _next(self, busy: int) -> LiveTrial | None:
         """First who waits for a worker, then who is promoted, then somebody new."""
-        queued = self.store.waiting() > 0
-        started = len(self.store.own_trials) >= self._target
+        queued, own = self.store.waiting() > 0, len(self.store.own_trials)
+        started = own >= self._planned()
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
         at_once = busy == 0 and (done or self._attempts.one_alone)
@@ -158,18 +167,45 @@ class Recorder:
             live = self.promotions.next_trial(started=started)
             if live is not None:
                 return live
-        if queued or not started:
+        asked = self._most is None or own < self._most
+        # What was planned is started: time that is left goes into more trials.
+        if (queued or not started or (asked and self.plan.limited)) and self._fits(queued):
             return self._start()
         if self.promotions is None:
             self._drained = True
         elif not busy and not self._attempts.waiting:
-            self.promotions.prune()
+            if not self.is_short:
+                self.promotions.prune()
             self._drained = True
         return None
 
     def gpus_of(self, number: int) -> float:
         """Part of a GPU that a trial may use: all of it where it is tried alone."""
         return 1.0 if self._attempts.is_alone(number) else self.gpus
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the study's time, and nothing else, keeps a trial from being begun."""
+        if not self.plan.limited:
+            return False
+        if self._most is None or len(self.store.own_trials) < self._most or self.store.waiting():
+            return True
+        return self.promotions is not None and self.promotions.quota.next() is not None
+
+    def _planned(self) -> int:
+        """Trials that the study is to have as things stand."""
+        planned = self.plan.trials(self._most)
+        self._room.target = planned
+        if self.promotions is not None:
+            self.promotions.target = planned
+        return planned
+
+    def _fits(self, queued: bool) -> bool:
+        """Whether there is time for the trial that would be started next."""
+        if not (queued and self.plan.limited):
+            return self.plan.fits_new()
+        first = next(filter(is_queued, self.store.trials), None)
+        return self.plan.fits(None if first is None else record_of(first))
 
     def _start(self) -> LiveTrial:
         spec = self.store.spec
@@ -221,6 +257,7 @@ class Recorder:
             return True
         if report.rows and not report.history:
             self._attempts.report(live.number, report.rows)
+            self.plan.report(live.number, report.rows)
         elif report.ended_by is None:
             self._attempts.alive(live.number)
         if report.history:

@@ -58,12 +58,16 @@ def source_of(spec: StudySpec, sampler: BaseSampler) -> str:
     return _NAMES.get(spec.search.strategy, "uniform")
 
 
-def trials_to_run(spec: StudySpec) -> int:
-    """Trials that the study is to have: those asked for, or as many as the grid has points."""
+def trials_to_run(spec: StudySpec) -> int | None:
+    """Trials that the study is to have: those asked for, or as many as the grid has points.
+
+    None where its time alone says how many.
+    """
     if spec.search.strategy != "grid":
         return spec.budget.trials
     points = grid_size(spec.space, points=int(spec.search.settings["points"]))
-    return min(spec.budget.trials, points + (spec.baseline is not None))
+    whole = points + (spec.baseline is not None)
+    return whole if spec.budget.trials is None else min(spec.budget.trials, whole)
 
 
 def believed(spec: StudySpec) -> dict[str, Any]:

@@ -53,6 +53,27 @@ def _bytes(size: object) -> object:
     return round(float(found[1]) * (1024 if found[3] else 1000) ** ("kMGT".index(found[2]) + 1))
 
 
+FIRST_SHARE = 0.25
+"""Of the training utterances, at the first rung, where `fidelity: subset` says no other."""
+
+
+def _share(fidelity: object) -> object:
+    """The first rung's share of the training utterances."""
+    share = fidelity
+    if fidelity == "subset":
+        return FIRST_SHARE
+    if isinstance(fidelity, dict) and set(fidelity) == {"subset"}:
+        share = fidelity["subset"]
+    if share is None:
+        return None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise ValueError(
+            f"{show(fidelity)} must be subset, or {{subset: SHARE}} with the share of the training "
+            "utterances at the first rung, above 0 and below 1"
+        )
+    return float(share)
+
+
 Text = Annotated[str, Field(min_length=1)]
 StudyName = Annotated[str, AfterValidator(_study_name)]
 _FORBID = ConfigDict(extra="forbid")
@@ -80,7 +101,8 @@ class Budget:
     """How much a search may spend.
 
     Attributes:
-        trials: Trials in the study at the end, the baseline among them.
+        trials: Trials in the study at the end, the baseline among them; None for as many as the
+            hours allow.
         max_epochs: Epochs of a trial that nothing stops.
         grace_epochs: Epochs that every trial gets before it may be pruned: the first rung.
         reduction_factor: Of so many trials at a rung one goes on, and each rung is so many times
@@ -89,15 +111,20 @@ class Budget:
             costs.
         disk: Bytes that the checkpoints of all trials may take together; "20GB" in a file, None
             for no limit.
+        hours: Hours by the clock that the study may take, all its runs together; None for no limit.
+        fidelity: Share of the training utterances that trials see until the first rung; it doubles
+            from rung to rung, and what goes on after the last one sees all. None: always all.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
-    trials: Annotated[int, Field(ge=1)]
     max_epochs: Annotated[int, Field(ge=1)]
+    trials: Annotated[int, Field(ge=1)] | None = None
     grace_epochs: Annotated[int, Field(ge=1)] = 1
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     audit: Annotated[float, Field(ge=0, le=1)] = 0.05
     disk: Annotated[int | None, BeforeValidator(_bytes)] = None
+    hours: Annotated[float, Field(gt=0)] | None = None
+    fidelity: Annotated[float | None, BeforeValidator(_share)] = None
 
 
 @dataclass(frozen=True)
@@ -200,9 +227,14 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
     return objective
 
 
-def read_budget(root: FileSection) -> Budget | None:
-    """The budget; the first rung must not lie beyond the last epoch."""
+def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
+    """The budget; it ends somewhere, and the first rung does not lie beyond the last epoch."""
     budget: Budget | None = root.read("budget", Budget)
+    given = root.child("budget")
+    if given is not None and isinstance(given.node.value, dict):
+        if given.child("trials") is None and given.child("hours") is None:
+            hint = "Say how many trials, as trials: 24, or how long, as hours: 10."
+            root.refuse("is missing", hint, path=("budget", "trials"), at=given.node)
     if budget and budget.grace_epochs > budget.max_epochs:
         said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
         hint = (
@@ -210,7 +242,21 @@ def read_budget(root: FileSection) -> Budget | None:
             "where the two are equal, no trial is pruned."
         )
         root.refuse(said, hint, path=("budget", "grace_epochs"))
+    elif budget and budget.fidelity is not None:
+        _check_fidelity(root, budget, trainable)
     return budget
+
+
+def _check_fidelity(root: FileSection, budget: Budget, trainable: str | None) -> None:
+    """Part of the data is for low rungs, of runs whose data are known."""
+    path, said, hint = ("budget", "fidelity"), "", "Remove it."
+    if trainable not in BUILT_IN_NAMES:
+        said = f"{trainable} reads its own data; fidelity is for built-in runs"
+    elif budget.grace_epochs == budget.max_epochs:
+        said = "there is no rung below max_epochs, so every epoch would see all data"
+        hint = "Lower budget.grace_epochs, or remove fidelity."
+    if said:
+        root.refuse(said, hint, path=path)
 
 
 def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None:

@@ -113,9 +113,9 @@ class StudySpec:
     def identity(self) -> dict[str, Any]:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
-        Everything but trials, audit, disk, the file's path and what `latest` gives: more trials may
-        be asked for, on another machine, and other ablations; which trial was audited its own
-        record says.
+        Everything but trials, audit, disk, hours, the file's path and what `latest` gives: more
+        trials may be asked for, on another machine, and other ablations; which trial was audited
+        its own record says.
         """
         identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
         if is_script(self.trainable):
@@ -123,8 +123,10 @@ class StudySpec:
         identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
         del identity["resources"], identity["factors"], identity["path"]
         identity["search"] = self.search.to_json()
-        for name in ("trials", "audit", "disk"):
+        for name in ("trials", "audit", "disk", "hours"):
             del identity["budget"][name]
+        if self.budget.fidelity is None:
+            del identity["budget"]["fidelity"]  # as it was before there was any
         if self.objective.scoring == "plain":
             del identity["objective"]["scoring"]  # as it was before there was another
         return identity
@@ -239,7 +241,7 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     data = sections.read_data(root, trainable)
     teacher = sections.read_teacher(root, trainable)
     objective = sections.read_objective(root, trainable)
-    budget = sections.read_budget(root)
+    budget = sections.read_budget(root, trainable)
     resources = root.read("resources", Resources, default=Resources())
     seed = root.read("seed", Seed, default=0)
     search = read_search(root)
@@ -249,6 +251,9 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     if resources is None or seed is None or searched is None:
         return None
     space, fixed, baseline, factors = searched
+    if search is not None and search.scheduler == "none" and budget.fidelity is not None:
+        said = f"strategy {search.strategy} has no rungs, so every epoch would see all data"
+        root.refuse(said, "Remove it, or take another strategy.", path=("budget", "fidelity"))
     believed = baseline is not None or any(one.prior is not None for one in space.parameters)
     prior = read_prior(root, believed=believed)
     if search is None or prior is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FILE = "study.yaml"
 SPACE_COPY = "space.yaml"
 """The search-space file as it was at the last run: a study may be copied to where it is not."""
+_HOURS = "budget.hours="
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
 
 
@@ -51,6 +52,12 @@ class LastRun:
         sets = [*self.options.get("--set", ()), *changes.get("--set", ())]
         options = {"--study": study, **self.options, **changes, "--set": sets}
         return command_line("run", self.space_file, options=options)
+
+    def with_hours(self, study: str, hours: float) -> str:
+        """The command that goes on with a study for so many hours in all."""
+        given = [one for one in self.options.get("--set", ()) if not one.startswith(_HOURS)]
+        options = {**self.options, "--set": [*given, f"{_HOURS}{hours:.6g}"]}
+        return LastRun(self.space_file, options).command(study)
 
 
 def last_run(folder: Path) -> LastRun:

@@ -13,7 +13,7 @@ Efficient Hyper-parameter Tuning at Scale", arXiv:2201.06834, section 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -93,12 +93,16 @@ class Quota:
             rung.ranks[trial] = rung.waiting[trial] = (worth, trial)
         return RungEntry(epoch, value, order, stopped=False, exempt=exempt, paused=not exempt)
 
-    def next(self) -> Promotion | None:
+    def next(self, fits: Callable[[Promotion], bool] | None = None) -> Promotion | None:
         """Who is to be promoted to a free worker; None where a new trial is to be started.
 
         From the highest rung down: the best that waits, the earlier trial among equals, where the
         arrivals are at least eta times as many as the promotions with it, and where it is among the
         best 1/eta of all that arrived.
+
+        Args:
+            fits: Whether there is time for a promotion; where there is none, the rung has to wait
+                and the next lower one is looked at. None where nothing is short of time.
         """
         for epoch in reversed(self.epochs):
             rung = self._rungs[epoch]
@@ -106,8 +110,11 @@ class Quota:
             if rung.promoted >= places or not rung.waiting:
                 continue
             best = min(rung.waiting.values())
-            if sum(rank < best for rank in rung.ranks.values()) < places:
-                return Promotion(best[1], epoch)
+            found = Promotion(best[1], epoch)
+            if sum(rank < best for rank in rung.ranks.values()) >= places:
+                continue
+            if fits is None or fits(found):
+                return found
         return None
 
     def promote(self, promotion: Promotion) -> int:

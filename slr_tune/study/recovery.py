@@ -99,13 +99,13 @@ def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
     return _reopen(storage, [t for t in failed if not (is_imported(t) or is_deleted(t))])
 
 
-def reopen_pruned(study: str, storage: RDBStorage, *, trials: int) -> tuple[int, ...]:
+def reopen_pruned(study: str, storage: RDBStorage, *, trials: int | None) -> tuple[int, ...]:
     """Lets the trials wait again that ended because no promotion came, where one may come now.
 
     Args:
         study: Its name.
         storage: The database, which nobody else has read this study from so far.
-        trials: Trials asked for.
+        trials: Trials asked for; None for as many as the time allows.
 
     Returns:
         Their numbers; none where the study has its trials and all of them are finished.
@@ -118,7 +118,8 @@ def reopen_pruned(study: str, storage: RDBStorage, *, trials: int) -> tuple[int,
         for trial in found
         if not (is_foreign(trial) or is_imported(trial) or is_deleted(trial))
     ]
-    if len(own) >= trials and all(trial.state.is_finished() for trial in own):
+    enough = trials is not None and len(own) >= trials
+    if enough and all(trial.state.is_finished() for trial in own):
         return ()
     return _reopen(storage, [trial for trial in own if _lacked_promotion(trial)])
 

@@ -183,7 +183,22 @@ class CountJob:
         return cls(run.weights, file, split, beam)
 
 
-Job = Stage | CountJob
+@dataclass(frozen=True)
+class TeachJob:
+    """A teacher's outputs to be computed and kept.
+
+    Attributes:
+        teacher: Its checkpoint.
+        config: Settings of a distillation that asks for them.
+        seed: Of that run.
+    """
+
+    teacher: Path
+    config: dict[str, Any]
+    seed: int
+
+
+Job = Stage | CountJob | TeachJob
 
 
 def latest_file(folder: Path) -> Path:

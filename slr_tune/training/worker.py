@@ -15,6 +15,7 @@ from slr_tune.training.stages import (
     CountJob,
     Job,
     Stage,
+    TeachJob,
     counts_file,
     latest_file,
     predictions_file,
@@ -72,6 +73,9 @@ class Worker:
         """
         if isinstance(job, CountJob):
             self._count(job)
+            return job
+        if isinstance(job, TeachJob):
+            self._teach(job)
             return job
         with _locked(job.folder):
             done = job.found() or self._train(job)
@@ -131,6 +135,17 @@ class Worker:
             run.close()
             raise
         return run
+
+    def _teach(self, job: TeachJob) -> None:
+        """Builds a run that opens the outputs, and lets it go."""
+        build_run(
+            "distill",
+            job.config,
+            data=self._data,
+            seed=job.seed,
+            cache=self._cache,
+            teacher=job.teacher,
+        )
 
     def _count(self, job: CountJob) -> None:
         if job.file.exists():

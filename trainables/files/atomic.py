@@ -20,6 +20,9 @@ from trainables.files.full_disk import full_disk_told
 
 Opened = TypeVar("Opened")
 
+PROGRESS = "progress"
+"""File in a folder that is being filled: what is done, and how much there is to do."""
+
 NOT_WHOLE = (DataError, OSError, ValueError, KeyError, EOFError)
 """What reading a folder raises where files are missing or cut off; numpy ends with EOFError."""
 

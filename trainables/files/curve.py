@@ -38,6 +38,9 @@ COLUMNS = (
 )
 """Columns of the built-in runs, in the order of the file."""
 
+DATA_SHARE = "train/data_share"
+"""Column of searches that train on a part of the data at first: the share that an epoch saw."""
+
 Row = Mapping[str, float]
 
 

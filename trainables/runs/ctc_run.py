@@ -16,7 +16,7 @@ from trainables.config import RunConfig
 from trainables.data.batch import UTTERANCES_AT_ONCE
 from trainables.decoding.build import build_decoder
 from trainables.errors import CheckpointError
-from trainables.files.curve import COLUMNS
+from trainables.files.curve import COLUMNS, DATA_SHARE
 from trainables.files.stored_model import SHAPING, load_model, vocabulary_difference
 from trainables.memory import peak_bytes, retry_with_less
 from trainables.models import build_model
@@ -68,7 +68,7 @@ class CtcRun:
         self._evaluated_at_once = UTTERANCES_AT_ONCE
         self._remedies: list[dict[str, Any]] = []
         self._started_from: str | None = None
-        self.training_set = TrainingSet(self._data.train, config)
+        self.training_set = TrainingSet(self._data.train, config, inputs.data_shares)
         self._decoder = build_decoder(config.decoding, self._data)
         with torch_stream(self._seed, 0, "model"):
             self.model = build_model(
@@ -269,6 +269,8 @@ class CtcRun:
         epoch, best = self.epoch + 1, self.best_wer
         row = dict.fromkeys(COLUMNS, math.nan)
         row |= {"epoch": epoch, "train/temperature": self._loss.temperature(epoch)}
+        if self.training_set.has_shares:
+            row[DATA_SHARE] = self.training_set.share(epoch)
         if best is not None:
             row["val/wer_best"] = best
         if trained is not None:

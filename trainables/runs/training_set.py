@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
 import numpy as np
 
 from trainables.config import RunConfig
@@ -10,6 +14,7 @@ from trainables.data.augmentation import augment
 from trainables.data.batch import Batch, collate
 from trainables.data.batching import epoch_batches
 from trainables.data.dataset import Frames, Indices
+from trainables.data.parts import nested_order
 from trainables.errors import ConfigError
 from trainables.seeding import generator
 
@@ -28,14 +33,23 @@ class TrainingSet:
         warnings: What was cut or left out, in words.
     """
 
-    def __init__(self, split: Split, config: RunConfig) -> None:
+    def __init__(
+        self, split: Split, config: RunConfig, shares: Sequence[tuple[int, float]] = ()
+    ) -> None:
         """Cuts and selects.
+
+        Args:
+            split: The utterances.
+            config: Settings of the run.
+            shares: (last epoch, share of the utterances) of each stretch of epochs that sees a
+                part of them, by ascending epochs; empty for all utterances always.
 
         Raises:
             ConfigError: No utterance is left.
         """
         self._split = split
         self._config = config
+        self._shares = tuple(shares)
         longest = config.truncate_frames
         cut = split.lengths if longest is None else np.minimum(split.lengths, longest)
         possible = _ceil_div(cut, config.subsampling) >= split.frames_needed
@@ -49,12 +63,36 @@ class TrainingSet:
                 hint="Lower subsampling, or raise truncate_frames.",
             )
 
+    @property
+    def has_shares(self) -> bool:
+        """Whether some epochs may see a part of the utterances."""
+        return bool(self._shares)
+
+    def share(self, epoch: int) -> float:
+        """Share of the utterances that an epoch sees; 1 beyond the last stretch."""
+        return next((share for last, share in self._shares if epoch <= last), 1.0)
+
+    def seen(self, epoch: int) -> Indices:
+        """Utterances that an epoch sees, ascending; a smaller share lies inside a larger one."""
+        count = max(1, math.ceil(self.share(epoch) * len(self.indices) - 1e-9))
+        if count == len(self.indices):
+            return self.indices
+        return np.sort(self._order[:count])
+
+    @cached_property
+    def _order(self) -> Indices:
+        """The utterances in the order in which shares take them: that of `data.subset`."""
+        possible = set(self.indices.tolist())
+        return np.array([i for i in nested_order(self._split) if i in possible], dtype=np.int64)
+
     def frames(self, utterance: int) -> Frames:
         """Features (T, D) of an utterance after cutting, not augmented."""
         return self._split.frames(utterance)[: self.lengths[utterance]]
 
     def groups(self, *, seed: int, epoch: int, split: int = 1) -> list[Group]:
-        """Puts every utterance into one batch, and batches into groups; anew each epoch.
+        """Puts every utterance that the epoch sees into one batch, and batches into groups.
+
+        Both are drawn anew each epoch.
 
         Args:
             seed: Of the run.
@@ -62,13 +100,14 @@ class TrainingSet:
             split: Parts that each batch is cut into, to save memory; groups stay the same.
         """
         rng = generator(seed, epoch, "batches")
-        chosen = epoch_batches(self.lengths[self.indices], self._config.batch_size, rng=rng)
+        seen = self.seen(epoch)
+        chosen = epoch_batches(self.lengths[seen], self._config.batch_size, rng=rng)
         size = self._config.accumulation
         return [
             [
                 part
                 for batch in chosen[start : start + size]
-                for part in np.array_split(self.indices[batch], min(split, len(batch)))
+                for part in np.array_split(seen[batch], min(split, len(batch)))
             ]
             for start in range(0, len(chosen), size)
         ]

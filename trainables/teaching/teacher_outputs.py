@@ -7,6 +7,7 @@ whether its outputs are kept or thrown away: a run with the cache and one withou
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,11 +23,13 @@ from torch.nn.utils.rnn import pad_sequence
 from trainables.cards import moved
 from trainables.data.dataset import offsets
 from trainables.errors import DataError
-from trainables.files.atomic import keyed_folder, open_or_create
+from trainables.files.atomic import PROGRESS, keyed_folder, open_or_create
 from trainables.files.row_file import RowFile
 from trainables.runs.training_set import TrainingSet
 from trainables.teaching.frozen_teacher import FrozenTeacher, TeacherBatch
 from trainables.teaching.rounding import Arrays, Rounding, StoredArrays
+
+_TELL_SECONDS = 1.0
 
 
 class TeacherOutputs(Protocol):
@@ -170,8 +173,12 @@ def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
     training_set = live.training_set
     starts = offsets(training_set.output_lengths)
     files: list[RowFile] = []
+    told, whole = 0.0, len(training_set.indices)
     with ExitStack() as opened:
-        for index in training_set.indices.tolist():
+        for done, index in enumerate(training_set.indices.tolist()):
+            if time.monotonic() - told >= _TELL_SECONDS:
+                told = time.monotonic()
+                (folder / PROGRESS).write_text(f"{done} {whole}", encoding="ascii")
             arrays = live.stored(index)
             for array in arrays[len(files) :]:  # all of them the first time
                 shape = (int(starts[-1]), array.shape[1])
@@ -181,5 +188,6 @@ def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
                 file.write(int(starts[index]), array)
         for file in files:
             file.complete()  # the last utterance may be one that cannot be learned
+    (folder / PROGRESS).unlink(missing_ok=True)
     index_file = {"arrays": len(files), "starts": starts.tolist(), "key": list(key)}
     (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")

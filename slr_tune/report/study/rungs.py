@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from slr_tune.importance.fidelity import fidelity_rungs, fidelity_text
 from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
 from slr_tune.report.page import WRITTEN, Figure, Panels, Part, Table, numbers
 from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
@@ -115,7 +116,10 @@ def rungs_part(study: StudyData) -> Part | None:
         "The baseline cannot be stopped; spared are the trials of the pruning audit.",
     )
     panels = Panels([panel for row in rows if (panel := _panel(study, row))])
-    return Part("What ASHA did", [_rungs_text(rows[0]), panels, table], formats=WRITTEN)
+    said = _rungs_text(rows[0])
+    fidelity = fidelity_text(fidelity_rungs(study.view.spec, study.view.run_here))
+    texts = [said, fidelity] if fidelity else [said]
+    return Part("What ASHA did", [*texts, panels, table], formats=WRITTEN)
 
 
 def _values_at(study: StudyData, epoch: int) -> dict[int, float]:
