@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from slr_tune.errors import StorageError, StorageMissing, StorageUnusable
-from slr_tune.study.folders import at_home, studies_root
+from slr_tune.study.folders import at_home, remote_studies, studies_root
 from slr_tune.study.mounts import network_mount
 from slr_tune.study.optuna_private import QuickStorage
 from trainables.files.full_disk import full_disk_number, no_room
@@ -54,10 +54,20 @@ class _PlainConnection(sqlite3.Connection):
 
 
 def storage_url(url: str | None = None) -> str:
-    """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder."""
+    """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder.
+
+    Raises:
+        StorageUnusable: None is named, and the studies are in a remote place.
+    """
     chosen = url or os.environ.get(STORAGE_VARIABLE)
     if chosen:
         return chosen
+    if (remote := remote_studies()) is not None:
+        raise StorageUnusable(
+            f"the studies are in {remote}, where no database can be",
+            hint="Name one: --storage postgresql://user@host/database, or a file on this machine's "
+            "disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE).",
+        )
     default = URL.create("sqlite", database=str(studies_root() / "slr-tune.db"))
     return default.render_as_string()  # a ? or % in the path is written so that it stays one
 
