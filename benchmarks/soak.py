@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +70,7 @@ class Soak:
     scenes: list[Scene] = field(default_factory=list)
     disk: SmallDisk | None = None
 
-    def search(self, folder: Path, *, faults: int) -> None:
+    def search(self, folder: Path, faults: Sequence[str]) -> None:
         """One search with some faults, until it is done; then what is there is looked at."""
         scene = self._scene(folder)
         with ExitStack() as stack:
@@ -80,7 +80,7 @@ class Soak:
             space = scene.space(trials=TRIALS, milliseconds=60)
             text = space.read_text().replace("faulty_runs:FaultyRun", "heavy_runs:HeavyFaultyRun")
             space.write_text(text)
-            left = [self.rng.choice(kinds(self.disk)) for _ in range(faults)]
+            left = list(faults)
             for _ in range(_MOST_STARTS):
                 command = scene.start("run", space)
                 while left and moment(scene, command):
@@ -199,9 +199,9 @@ KINDS: dict[str, Callable[[Soak, Scene, Command], None]] = {
 """By name."""
 
 
-def kinds(disk: SmallDisk | None) -> list[str]:
+def kinds() -> list[str]:
     """Those that can be injected here."""
-    return [name for name in KINDS if disk is not None or name != "full disk"]
+    return [name for name in KINDS if os.geteuid() == 0 or name != "full disk"]
 
 
 def played() -> list[str]:
@@ -240,7 +240,8 @@ def run(soak: Soak, folder: Path, *, minutes: float, faults: int) -> None:
             if not faults and count % 3 == 2 and others:
                 soak.play(others.pop(), place)
             else:
-                soak.search(place, faults=faults or soak.rng.randint(1, 4))
+                number = faults or soak.rng.randint(1, 4)
+                soak.search(place, soak.rng.choices(kinds(), k=number))
         except Exception as error:
             soak.scenes[-1].problems.append(f"{type(error).__name__}: {error}")
         report(soak, count, time.monotonic() - began)

@@ -30,7 +30,6 @@ def trial(remote: RemoteFolder, *, epoch: int = 1, number: int = 0) -> Path:
     for name in ("best", "latest"):
         path = folder / "checkpoints" / f"checkpoint_{name}.pt"
         path.write_bytes(f"{name} of epoch {epoch}".encode())
-        os.utime(path, ns=(epoch, epoch))
     if not (folder / "origin.json").exists():
         (folder / "origin.json").write_text("{}")
     (folder / ".hidden").write_text("not sent")
@@ -98,6 +97,27 @@ def test_a_driver_keeps_the_curve_that_is_ahead(remote: RemoteFolder) -> None:
     remote.pull(remote.local, lambda name: True)
     assert len(CurveFile(folder / "curve.csv").rows()) == 3
     assert remote.left(folder) == [folder / "curve.csv"]
+
+
+def test_a_machine_that_was_left_behind_sends_nothing(tmp_path: Path, remote: RemoteFolder) -> None:
+    """Its network was away while another went on with the trial."""
+    folder = trial(remote)
+    remote.push(folder)
+    trial(remote, epoch=2)
+    other = other_machine(tmp_path, remote)
+    other.push(trial(other, epoch=3))
+    assert remote.push(folder, b"epoch\n1\n2\n") == 0
+    assert remote.epochs(folder) == 3
+    best = "trials/0/checkpoints/checkpoint_best.pt"
+    assert (tmp_path / "far" / best).read_bytes() == b"best of epoch 3"
+    # What a killed process has sent and not noted is its own.
+    (folder / "checkpoints" / "checkpoint_best.pt").write_bytes(b"best of epoch 3")
+    (folder / "checkpoints" / "checkpoint_latest.pt").write_bytes(b"latest of epoch 3")
+    for path in folder.glob("checkpoints/*.pt"):
+        os.utime(path, ns=(7, 7))
+    (folder / ".remote.json").unlink()
+    assert remote.push(folder, b"epoch\n1\n2\n3\n4\n") == 2  # origin and curve
+    assert remote.epochs(folder) == 4
 
 
 _KILLED = """

@@ -126,7 +126,8 @@ class RemoteFolder:
         """Sends what has changed below a local folder: checkpoints first, its curve last.
 
         A file is there whole or not at all; a crash in between leaves the curve behind its
-        checkpoint, never ahead.
+        checkpoint, never ahead. Where another machine has gone on with the run meanwhile, what is
+        here is behind and stays here.
 
         Args:
             folder: Below `local`.
@@ -144,6 +145,8 @@ class RemoteFolder:
         for path in sorted(files_below(folder), key=_order):
             if path.name == CURVE and curve is not None:
                 continue
+            if path.parent.name == "checkpoints" and self._is_ahead(path, folder, marks):
+                return sent
             sent += self._send(path, folder, marks)
         if curve is not None and marks.get(CURVE, [None])[0] != len(curve):
             marks[CURVE] = [len(curve), None, self._write(self._name(folder / CURVE), curve)]
@@ -225,6 +228,25 @@ class RemoteFolder:
         """
         with remote_errors(self.url), suppress(FileNotFoundError):
             self._opened[0].delete_dir(self._path(self._name(folder)))
+
+    def _is_ahead(self, path: Path, folder: Path, marks: dict[str, Any]) -> bool:
+        """Whether somebody else has sent a later file of this name."""
+        name = str(path.relative_to(folder))
+        known = marks.get(name)
+        if _is_clean(path, known):
+            return False
+        info = self._opened[0].get_file_info(self._path(self._name(path)))
+        if info.size is None or (known and known[2] == info.mtime_ns):
+            return False  # none, or of our own
+        found = path.stat()
+        if info.mtime_ns <= found.st_mtime_ns:
+            return False
+        # It may be ours: a process that was killed has sent it and not noted so.
+        if self._read(self._name(path)) != path.read_bytes():
+            return True
+        marks[name] = [found.st_size, found.st_mtime_ns, info.mtime_ns]
+        self._keep(folder, marks)
+        return False
 
     def _send(self, path: Path, folder: Path, marks: dict[str, Any]) -> bool:
         name = str(path.relative_to(folder))
