@@ -83,11 +83,13 @@ class Soak:
             left = list(faults)
             for _ in range(_MOST_STARTS):
                 command = scene.start("run", space)
+                stack.callback(command.process.kill)  # where the search cannot go on
                 while left and moment(scene, command):
                     name = left.pop()
                     self.injected[name] += 1
                     scene.faults += 1
                     KINDS[name](self, scene, command)
+                command.wait_until(lambda: False)  # as long as it takes
                 scene.end(command, ENDS)
                 if command.process.returncode == 0:
                     break
