@@ -228,7 +228,9 @@ def main() -> None:
         with two_nodes() as node, start_server() as server:
             soak = Soak(node, server, random.Random(given.seed))
             run(soak, Path(name), minutes=given.minutes, faults=given.faults)
-    sys.exit(tell(soak))
+            code = tell(soak)
+            sys.stdout.flush()  # whatever happens while the cluster is taken down
+    sys.exit(code)
 
 
 def run(soak: Soak, folder: Path, *, minutes: float, faults: int) -> None:
