@@ -120,6 +120,10 @@ class Scene:
                 found |= {(state["key"], epoch) for epoch in range(1, state["epoch"] + 1)}
         return found
 
+    def forget(self) -> None:
+        """Something that was stored was taken away: that may be trained again."""
+        self._stored.clear()
+
     def moment(self, command: Command) -> None:
         """Waits until a command has trained a few epochs more."""
         wanted = len(self.lines()) + self.rng.randint(2, 6)

@@ -25,9 +25,11 @@ from ray.tune import Trainable
 
 from trainables.building import build_run, set_up_process
 from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
-from trainables.errors import CheckpointUnreadable, TrainablesError
+from trainables.errors import CheckpointUnreadable, TrainablesError, first_line
 from trainables.files.checkpoint import CheckpointFolder
 from trainables.files.origin import Origin
+from trainables.files.remote import RemoteFolder
+from trainables.files.uploads import Uploads
 from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
 from trainables.script.told_file import FILE, write_told
 
@@ -36,6 +38,9 @@ RESULT = "slr"
 
 _REPORT_SECONDS = 0.5
 """Shorter epochs go to the driver several at a time: the way there and back takes 10 ms."""
+
+_FLUSH_SECONDS = 30.0
+"""What an ending worker waits for its uploads; the driver of this machine sends the rest."""
 
 _BARRIER_SECONDS = 30.0
 _BARRIER_POLL_SECONDS = 0.02
@@ -63,6 +68,10 @@ class Assignment:
         gpus: Part of a GPU that the trial has, or how many; 0 hides them, None changes nothing.
         data_shares: As `RunInputs` has them.
         origin: What the trial's files belong to, as `Origin.to_json` gives it; None to ask nothing.
+        epochs: Epochs of the trial that the study has stored.
+        remote: URL of the remote place of the study's files; None where they stay here.
+        remote_root: The local folder that stands for it.
+        cache_bytes: What checkpoints that were sent there may take here.
     """
 
     number: int
@@ -82,6 +91,10 @@ class Assignment:
     gpus: float | None = None
     origin: Mapping[str, Any] | None = None
     data_shares: Sequence[tuple[int, float]] = ()
+    epochs: int = 0
+    remote: str | None = None
+    remote_root: str | None = None
+    cache_bytes: int | None = None
 
     def to_ray(self) -> dict[str, Any]:
         """As a Ray Tune configuration. JSON keeps Ray from resolving what it finds inside."""
@@ -101,6 +114,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     """
 
     _run: CheckedRun | None = None
+    _uploads: Uploads | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         """Waits for the other workers, then builds the first trial's run."""
@@ -142,8 +156,10 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._run.load(state)
 
     def cleanup(self) -> None:
-        """Lets go of the run."""
+        """Lets go of the run, once its files are sent."""
         self._let_go()
+        if self._uploads is not None:
+            self._uploads.flush(_FLUSH_SECONDS)
 
     def _let_go(self) -> None:
         """Closes the run, at whatever end, and forgets it: what it holds is freed."""
@@ -170,6 +186,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
 
     def _build(self, assignment: Assignment) -> None:
         _check_folders(assignment)
+        self._uploads = _uploads_of(assignment, self._uploads)
         every = int(assignment.config.get("checkpoint_every", 0))
         self._folder = CheckpointFolder(
             Path(assignment.folder) / "checkpoints",
@@ -178,6 +195,10 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         )
         self._run = _new_run(assignment)
         state = self._folder.load_latest()
+        done = 0 if state is None else len(state["rows"])
+        if self._uploads is not None and done < assignment.epochs:
+            if _bring_checkpoints(self._uploads.remote, Path(assignment.folder), done):
+                state = self._folder.load_latest()
         if state is not None:
             self._run.load(state)
             self._history_due = True
@@ -237,6 +258,8 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         if run.ended_by is not None:
             self._store_predictions(run, at_end=True)
+        if self._uploads is not None and not history:
+            self._uploads.changed(Path(self._assignment.folder), run.rows)
         facts = {"peak_memory_bytes": peak_bytes(), **run.facts()}
         best = self._folder.best
         return {
@@ -246,7 +269,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             "error": None,
             "facts": facts,
             "checkpoint": f"checkpoints/{best.name}" if best.exists() else None,
-            "notice": run.notice or self._notice,
+            "notice": run.notice or self._notice or (self._uploads and self._uploads.notice),
         }
 
 
@@ -281,12 +304,51 @@ def _check_folders(assignment: Assignment) -> None:
     Raises:
         MissingFolder: With the machine and the folder.
     """
-    for place in (assignment.barrier, assignment.data, assignment.teacher):
+    # Where files are sent to a remote place, machines need not share the studies folder.
+    shared = assignment.barrier if assignment.remote is None else None
+    for place in (shared, assignment.data, assignment.teacher):
         if place is not None and not Path(place).exists():
             raise MissingFolder(
                 f"{os.uname().nodename} does not see {place}",
                 hint="All machines of the Ray cluster must share the studies and cache folders.",
             )
+
+
+def _uploads_of(assignment: Assignment, present: Uploads | None) -> Uploads | None:
+    """The one sender of this process."""
+    if assignment.remote is None or assignment.remote_root is None:
+        return None
+    remote = RemoteFolder(assignment.remote, Path(assignment.remote_root))
+    if present is not None and present.remote == remote:
+        return present
+    return Uploads(remote, cache_bytes=assignment.cache_bytes)
+
+
+def _bring_checkpoints(remote: RemoteFolder, folder: Path, done: int) -> bool:
+    """Takes a trial's checkpoints from the remote place, where that has more epochs; whether so.
+
+    Args:
+        remote: The study's folder.
+        folder: The trial's.
+        done: Epochs that the checkpoint here holds.
+
+    Raises:
+        CheckpointUnreadable: It does not answer: begun anew, epochs would be lost.
+    """
+    try:
+        if remote.epochs(folder) <= done:
+            return False
+        here = folder / "checkpoints"
+        for path in here.glob("checkpoint_*.pt"):
+            path.unlink()  # it is behind, whoever wrote it
+        remote.pull(folder, lambda name: name.endswith(".pt"))
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f"the checkpoints of {folder} are at {remote.url}, which does not answer: "
+            f"{first_line(error)}",
+            hint="Nothing is lost. Give the same command again when it does.",
+        ) from error
+    return True
 
 
 def _meet(folder: Path, workers: int) -> None:

@@ -19,7 +19,7 @@ from slr_tune.evaluation.decode import scored_split
 from slr_tune.space import difference
 from slr_tune.statistics.wer_interval import Counts, paired_difference, percent
 from slr_tune.study.folders import studies_root
-from slr_tune.study.storage import storage_url
+from slr_tune.study.storage import check_disk, storage_url
 from slr_tune.study.view import load_study
 from slr_tune.text import size_text
 from slr_tune.training.teacher import teacher_minus_student
@@ -86,6 +86,7 @@ def storage(inputs: CheckInputs) -> Finding:
     url = storage_url(inputs.storage)
     if url.startswith("sqlite:///"):
         database = Path(url.removeprefix("sqlite:///"))
+        check_disk(database)
         _check_writable(database)
         if not database.exists():
             return "PASS", f"{url} will be made", ""

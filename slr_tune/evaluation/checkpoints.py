@@ -19,6 +19,7 @@ from slr_tune.study.view import load_study
 from trainables.data import Dataset, open_dataset, prepare
 from trainables.data.config import as_written
 from trainables.errors import CheckpointError, DataError
+from trainables.files.remote import remote_errors
 
 _BEST = Path("checkpoints") / "checkpoint_best.pt"
 
@@ -120,6 +121,9 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
     else:
         trial = view.trial(trial).number
     path = view.own_folder(trial) / _BEST
+    if view.files is not None:
+        with remote_errors(view.files.url):
+            view.files.fetch(path)
     if not path.is_file():
         record = record_of(view.trial(trial))
         if record is not None and record.imported is not None:

@@ -21,11 +21,12 @@ from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import Resources, StudySpec
-from slr_tune.study.folders import cache_root, study_folder, trial_folder
+from slr_tune.study.folders import cache_root, studies_in, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
+from slr_tune.study.remote_files import cache_bytes, remote_place, send_left
 from slr_tune.study.segments import data_shares
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
 from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
@@ -43,6 +44,7 @@ from slr_tune.training.teacher import Teacher, find_teacher
 from slr_tune.training.teaching import compute_outputs
 from slr_tune.training.workers import gpus_of
 from trainables.errors import first_line
+from trainables.files.remote import RemoteError, remote_errors
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -117,6 +119,11 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
             not answer, a run that cannot go on. What was finished is stored.
     """
+    with studies_in(spec.studies):
+        return _run_search(spec, options, progress)
+
+
+def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
     from trainables.data import prepare
 
     started = time.monotonic() if options.started is None else options.started
@@ -126,6 +133,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
     with (
         opened_storage(options.storage, create=True) as storage,
         storage_errors(url),
+        studies_in(remote_place(spec.study, storage)),
         presence_of(storage, study_folder(spec.study), progress.message) as presence,
         StudyLock(storage.engine, spec.study) as lock,
         locked_folder(study_folder(spec.study)),
@@ -146,6 +154,8 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
             progress.message(
                 f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
             )
+        if store.files is not None:
+            store.files.check()
         for line in take_history(store, options.history, options.storage):
             progress.message(line)
         recovery = recover(store, idle_seconds=lock.idle_seconds)
@@ -154,7 +164,9 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         _tell_recovery(recovery, progress)
         with open_mirror(store, progress.message) as mirror:
             if _is_over(store):
-                return SearchOutcome(0, recovery)
+                outcome = SearchOutcome(0, recovery)
+                _send_left(store, outcome, progress)
+                return outcome
             if clock.is_up:
                 return SearchOutcome(0, recovery, time_is_up=True)
             if known:
@@ -164,7 +176,20 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
                 run = _Run(store, lock, presence, options, progress, asked, mirror, clock)
                 outcome = run.execute(data, recovery)
                 clock.write()
+                _send_left(store, outcome, progress)
                 return outcome
+
+
+def _send_left(store: StudyStore, outcome: SearchOutcome, progress: Progress) -> None:
+    """Sends what no worker has sent; somebody who asked to end has to wait for no network."""
+    if store.files is None:
+        return
+    try:
+        send_left(store.files)
+    except RemoteError as error:
+        if not outcome.interrupted:
+            raise
+        progress.message(str(error))
 
 
 def _stop(asked: StopRequest, progress: Progress) -> None:
@@ -226,7 +251,7 @@ class _Run:
         with workers_session(
             resources,
             address=self.options.address,
-            needs=node_needs(self.spec.trainable, data),
+            needs=node_needs(self.spec.trainable, data, shared=self.store.files is None),
             tell=self.progress.message,
             shipping=self.options.shipping,
         ) as nodes:
@@ -248,13 +273,16 @@ class _Run:
                 nodes.need(TEACHER, teacher.checkpoint)
             if self.clock.is_up:
                 return SearchOutcome(0, recovery, teacher=teacher, time_is_up=True)
-            write_manifest(
+            manifest = write_manifest(
                 self.spec,
                 self.store.folder,
                 data=data,
                 teacher=None if teacher is None else teacher.stored(),
                 options=self.options.typed,
             )
+            if self.store.files is not None:
+                with remote_errors(self.store.files.url):
+                    self.store.files.send(manifest)
             self.store.teach(None if teacher is None else teacher.hash)
             target = trials_to_run(self.spec)
             recorder = Recorder(
@@ -331,6 +359,8 @@ class _Run:
 
         # More than there is work for would wait for each other in vain.
         remaining = max(1, recorder.ready())
+        files = self.store.files
+        cache_limit = None if files is None else cache_bytes()
 
         def assign(live: LiveTrial) -> Assignment:
             return Assignment(
@@ -351,6 +381,10 @@ class _Run:
                 gpus=recorder.gpus_of(live.number),
                 origin=live.origin.to_json(),
                 data_shares=data_shares(self.spec.budget),
+                epochs=max(live.record.epochs, max(live.values, default=0)),
+                remote=None if files is None else files.url,
+                remote_root=None if files is None else str(files.local),
+                cache_bytes=cache_limit,
             )
 
         return assign

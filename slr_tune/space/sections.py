@@ -19,6 +19,7 @@ from trainables.config import Scoring
 from trainables.data.config import as_written, check_data_spec
 from trainables.errors import TrainablesError
 from trainables.files.curve import COLUMNS
+from trainables.files.remote import check_url
 from trainables.registry import BUILT_IN_NAMES, config_class
 
 NEEDS_TEACHER = "distill"
@@ -225,6 +226,20 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
         said = f"{trainable} counts its own errors; scoring is for built-in runs"
         root.refuse(said, "Remove it.", path=("objective", "scoring"))
     return objective
+
+
+def read_studies(root: FileSection) -> str | None:
+    """The remote place for the study's files; None where the file names none."""
+    section = root.child("studies")
+    if section is None:
+        return None
+    place = section.node.plain()
+    try:
+        return check_url(place if isinstance(place, str) else show(place))
+    except ValueError as error:
+        hint = "A folder is named by SLR_TUNE_STUDIES."
+        root.refuse(str(error), hint, path=("studies",))
+        return None
 
 
 def read_budget(root: FileSection, trainable: str | None) -> Budget | None:

@@ -69,6 +69,7 @@ class StudySpec:
         path: File it was read from; empty for one made from an identity.
         search: The strategy.
         prior: How far the baseline is believed in.
+        studies: URL of the place for checkpoints and curves; None for the studies folder.
     """
 
     study: str
@@ -86,6 +87,7 @@ class StudySpec:
     path: Path
     search: SearchSpec = field(default_factory=lambda: named_strategy(DEFAULT, said=False))
     prior: PriorSpec = PriorSpec()
+    studies: str | None = None
 
     def config_for(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The whole configuration of a run: what is fixed, then the values, then `max_epochs`.
@@ -113,15 +115,15 @@ class StudySpec:
     def identity(self) -> dict[str, Any]:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
-        Everything but trials, audit, disk, hours, the file's path and what `latest` gives: more
-        trials may be asked for, on another machine, and other ablations; which trial was audited
-        its own record says.
+        Everything but trials, audit, disk, hours, studies, the file's path and what `latest` gives:
+        more trials may be asked for, on another machine, and other ablations; which trial was
+        audited its own record says.
         """
         identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
         if is_script(self.trainable):
             identity["trainable"] = script_of(self.trainable).to_json()
         identity["space"] = [parameter.to_json() for parameter in self.space.parameters]
-        del identity["resources"], identity["factors"], identity["path"]
+        del identity["resources"], identity["factors"], identity["path"], identity["studies"]
         identity["search"] = self.search.to_json()
         for name in ("trials", "audit", "disk", "hours"):
             del identity["budget"][name]
@@ -244,6 +246,7 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
     budget = sections.read_budget(root, trainable)
     resources = root.read("resources", Resources, default=Resources())
     seed = root.read("seed", Seed, default=0)
+    studies = sections.read_studies(root)
     search = read_search(root)
     searched = _read_searched(root, trainable, model, budget.max_epochs if budget else 1)
     if study is None or trainable is None or objective is None or budget is None:
@@ -260,7 +263,7 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
         return None
     return StudySpec(
         study, trainable, data, teacher, objective, budget, resources,
-        fixed, space, baseline, factors, seed, path, search, prior,
+        fixed, space, baseline, factors, seed, path, search, prior, studies,
     )  # fmt: skip
 
 

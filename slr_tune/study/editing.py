@@ -148,6 +148,8 @@ def _delete(storage: RDBStorage, view: StudyView, number: int | None) -> Deletio
     else:
         gone = TrialRecord({}, view.spec.seed, ended_by=DELETED)
         empty_trial(storage.engine, trial_key(view.trial(number)), gone.to_json())
+    if view.files is not None:
+        view.files.delete(view.folder if number is None else view.own_folder(number))
     for path in found.paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

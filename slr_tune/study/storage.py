@@ -19,7 +19,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from slr_tune.errors import StorageError, StorageMissing, StorageUnusable
-from slr_tune.study.folders import at_home, studies_root
+from slr_tune.study.folders import at_home, remote_studies, studies_root
+from slr_tune.study.mounts import network_mount
 from slr_tune.study.optuna_private import QuickStorage
 from trainables.files.full_disk import full_disk_number, no_room
 
@@ -43,11 +44,30 @@ class _WalConnection(sqlite3.Connection):
         self.execute("PRAGMA synchronous=NORMAL")
 
 
+class _PlainConnection(sqlite3.Connection):
+    """A connection without WAL, whose shared memory no network carries from machine to machine."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        with suppress(sqlite3.OperationalError):  # a reader that may not write leaves it as it is
+            self.execute("PRAGMA journal_mode=DELETE")
+
+
 def storage_url(url: str | None = None) -> str:
-    """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder."""
+    """The URL in force: the argument, `SLR_TUNE_STORAGE`, or SQLite in the studies folder.
+
+    Raises:
+        StorageUnusable: None is named, and the studies are in a remote place.
+    """
     chosen = url or os.environ.get(STORAGE_VARIABLE)
     if chosen:
         return chosen
+    if (remote := remote_studies()) is not None:
+        raise StorageUnusable(
+            f"the studies are in {remote}, where no database can be",
+            hint="Name one: --storage postgresql://user@host/database, or a file on this machine's "
+            "disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE).",
+        )
     default = URL.create("sqlite", database=str(studies_root() / "slr-tune.db"))
     return default.render_as_string()  # a ? or % in the path is written so that it stays one
 
@@ -214,6 +234,8 @@ def _check_file(url: URL, *, create: bool) -> None:
             hint="Name a file: sqlite:///studies/slr-tune.db",
         )
     path = Path(url.database)
+    if create:
+        check_disk(path)
     if path.exists():
         return
     if not create:
@@ -232,9 +254,31 @@ def _check_file(url: URL, *, create: bool) -> None:
         ) from error
 
 
+def check_disk(path: Path) -> None:
+    """Refuses a file to write a search to where other machines may write too.
+
+    What lies there already can be looked at, and moved away with `slr-tune move`.
+
+    Raises:
+        StorageUnusable: With the kind of file system.
+    """
+    mount = network_mount(path)
+    if mount is None:
+        return
+    raise StorageUnusable(
+        f"the database {path} is on {mount.kind}, mounted at {mount.folder}: SQLite's locks and "
+        "its log do not hold on a network file system, and a search could damage it",
+        hint="Name a database server, --storage postgresql://user@host/database, or a file on a "
+        "local disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE). Checkpoints "
+        "and curves may stay. A study that is there already: slr-tune move NAME --to URL.",
+    )
+
+
 def _engine_options(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": _BUSY_SECONDS, "factory": _WalConnection}}
+        shared = network_mount(Path(str(url.database))) is not None
+        factory = _PlainConnection if shared else _WalConnection
+        return {"connect_args": {"timeout": _BUSY_SECONDS, "factory": factory}}
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "postgresql":
         options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}

@@ -42,9 +42,11 @@ from slr_tune.study.record import (
     record_of,
     state_for,
 )
+from slr_tune.study.remote_files import KEY, bring_trial, files_of, remote_place
 from slr_tune.text import counted, printable
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.origin import Origin, claim, read_origin
+from trainables.files.remote import RemoteFolder
 from trainables.registry import is_recogniser
 
 logger = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class StudyStore:
         data_hash: Of the prepared data, None without.
         teacher_hash: Of the teacher's file; None without, and while it is not known.
         tell: Takes a line for a person.
+        files: Their remote place; None of files that are on this machine alone.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class StudyStore:
         self.data_hash: str | None = None
         self.teacher_hash: str | None = None
         self.tell: Callable[[str], None] = logger.warning
+        self.files: RemoteFolder | None = files_of(study.user_attrs[ATTRIBUTE], spec.study)
         self.folder = study_folder(spec.study)
         self.live: dict[int, LiveTrial] = {}
         self.replaced = False
@@ -221,6 +225,8 @@ class StudyStore:
     def take_up(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
         """Holds a trial: its folder, its curve, what the database has of it."""
         folder = trial_folder(self.spec.study, trial.number)
+        if self.files is not None and record.epochs and read_origin(folder) is None:
+            bring_trial(self.files, folder)
         origin = self.origin(trial.number, record)
         aside = claim(folder, origin)
         values = dict(trial.intermediate_values)
@@ -416,6 +422,8 @@ def open_store(
         "latest": spec.latest(),
         "recogniser": is_recogniser(spec.trainable),
     }
+    if (place := remote_place(spec.study, storage)) is not None:
+        told[KEY] = place
     if stored != told:
         study.set_user_attr(ATTRIBUTE, told)
     store = StudyStore(study, cached, spec, storage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from slr_tune.errors import StudyError, StudyMissing
 from slr_tune.space import StudySpec
 from slr_tune.study.belongings import own_trial_folder
-from slr_tune.study.folders import study_folder
+from slr_tune.study.folders import found_elsewhere, study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.notes import read_notes
 from slr_tune.study.optuna_private import count_studies, read_trials
@@ -31,10 +32,14 @@ from slr_tune.study.record import (
     is_paused,
     record_of,
 )
+from slr_tune.study.remote_files import bring_study, files_of
 from slr_tune.study.storage import STORAGE_VARIABLE, opened_storage, storage_errors, storage_url
 from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
+from trainables.files.remote import RemoteFolder
 from trainables.registry import BUILT_IN_NAMES
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class StudyView:
         told_recogniser: What the study says of `recogniser`; None of an older version's.
         notes: What people wrote of the study (key "") and of its trials (their numbers).
         storage: URL of the database that was named; None for the one of the studies' folder.
+        files: The remote place of its files; None of files that are in `folder` alone.
     """
 
     spec: StudySpec
@@ -63,6 +69,7 @@ class StudyView:
     told_recogniser: bool | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     storage: str | None = None
+    files: RemoteFolder | None = None
 
     @property
     def imported(self) -> list[FrozenTrial]:
@@ -151,8 +158,10 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
             known = {driver.study: driver for driver in drivers(database.engine)}
             names = optuna.get_all_study_names(database)
             chosen = _choose(name, names, list(known))
-            found = read_study(database, chosen, known.get(chosen))
-    return replace(found, storage=storage or os.environ.get(STORAGE_VARIABLE) or None)
+            view = read_study(database, chosen, known.get(chosen))
+    if view.files is not None:
+        bring_study(view.files, logger.warning)
+    return replace(view, storage=storage or os.environ.get(STORAGE_VARIABLE) or None)
 
 
 def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyView:
@@ -180,8 +189,12 @@ def read_study(database: RDBStorage, name: str, driver: Driver | None) -> StudyV
         stored["identity"], trials=max(1, here), latest=stored.get("latest")
     )
     recogniser = stored.get("recogniser")
+    files = files_of(stored, name)
+    found_elsewhere(name, None if files is None else files.local)
     folder, notes = study_folder(name), read_notes(attributes)
-    return StudyView(spec, trials, driver, folder, stored.get("id"), foreign, recogniser, notes)
+    return StudyView(
+        spec, trials, driver, folder, stored.get("id"), foreign, recogniser, notes, files=files
+    )
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,20 @@ class NodeNeeds:
         }
 
 
-def node_needs(trainable: str, data: Dataset | None) -> NodeNeeds:
-    """What a node needs for a run on data."""
+def node_needs(trainable: str, data: Dataset | None, *, shared: bool = True) -> NodeNeeds:
+    """What a node needs for a run on data.
+
+    Args:
+        trainable: The run.
+        data: Its data; None for a run without.
+        shared: Whether the studies' folder must be the driver's; files in a remote place need none.
+    """
     files = {}
     if data is not None:
         files = {DATA: str(data.whole_folder)}
         if data.folder != data.whole_folder:
             files["part of the data"] = str(data.folder)
-    return NodeNeeds(trainable, files, {STUDIES: str(studies_root())})
+    return NodeNeeds(trainable, files, {STUDIES: str(studies_root())} if shared else {})
 
 
 @dataclass

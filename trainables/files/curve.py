@@ -83,10 +83,7 @@ class CurveFile:
 
     def repair(self, rows: Sequence[Row]) -> None:
         """Replaces the file by these rows, at once or not at all."""
-        columns = _column_order(rows)
-        header = _csv_line(columns)
-        lines = "".join(_line(columns, row) for row in rows)
-        replace_file(self.path, (header + lines).encode())
+        replace_file(self.path, curve_bytes(rows))
 
     def _columns(self) -> list[str] | None:
         """The header, None if the file is missing or ends in a torn line."""
@@ -114,6 +111,13 @@ class EventFile:
         """Replaces the file by these rows, at once or not at all."""
         first = _record(file_version="brain.Event:2")  # as every event file starts
         replace_file(self.path, first + b"".join(map(_event_record, rows)))
+
+
+def curve_bytes(rows: Sequence[Row]) -> bytes:
+    """The content of a curve file with these rows."""
+    columns = _column_order(rows)
+    lines = "".join(_line(columns, row) for row in rows)
+    return (_csv_line(columns) + lines).encode()
 
 
 def _append(path: Path, content: bytes) -> None:
