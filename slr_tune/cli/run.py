@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from slr_tune.cli.options import (
+    Seconds,
     command_named,
     echo_json,
     json_option,
@@ -65,6 +66,15 @@ if TYPE_CHECKING:
     metavar="RUNS",
     help="Begin with what earlier runs found: a study, or any file that slr-tune import takes.",
 )
+@click.option(
+    "--wait-for-database",
+    type=Seconds(),
+    default="10m",
+    metavar="TIME",
+    show_default=True,
+    help="How long a search under way waits for a database that is away: 90s, 30m, 2h. "
+    "Trials go on training meanwhile.",
+)
 @click.option("--dry-run", is_flag=True, help="Check the file, say what would be run, run nothing.")
 @json_option
 def command(
@@ -82,6 +92,7 @@ def command(
     retry_failed: bool,
     on_end: str | None,
     history: tuple[str, ...],
+    wait_for_database: float,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -125,6 +136,7 @@ def command(
         retry_failed=retry_failed,
         typed=_typed(),
         history=history,
+        wait_for_database=wait_for_database,
     )
     return _search(spec, options, as_json=as_json, on_end=on_end)
 

@@ -22,6 +22,7 @@ from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
+from slr_tune.study.outage import WAIT_SECONDS
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from trainables.data import Dataset
     from trainables.ray_adapter import Assignment
 
+_LAST_SECONDS = 20.0
+"""To store at the end what is left, where the database is there."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -54,6 +58,7 @@ class RunOptions:
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
+        wait_for_database: Seconds that a search waits for a database that is away.
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
         typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
     """
@@ -65,6 +70,7 @@ class RunOptions:
     typed: Mapping[str, Any] = field(default_factory=dict)
     retry_failed: bool = False
     history: tuple[str, ...] = ()
+    wait_for_database: float = WAIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,11 @@ class _Run:
 
     def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
+        wait = self.options.wait_for_database
+        with self.store.batched(wait_seconds=wait, guard=self.lock.confirm):
+            return self._execute(data, recovery)
+
+    def _execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         self.progress.message("Starting Ray")
         resources = self.spec.resources
         with workers_session(resources, address=self.options.address) as workers:
@@ -320,6 +331,11 @@ class _Run:
         """Tune tells nobody of the trials that it drops when it ends early."""
         try:
             parked = recorder.sweep()
+            if not self.store.stored(seconds=_LAST_SECONDS):
+                self.progress.message(
+                    "The database is away: the next start finds the trials in the air, and goes on "
+                    "with them from their checkpoints"
+                )
             self.progress.tick(force=True)
             return parked
         except Exception as error:

@@ -10,6 +10,7 @@ import getpass
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -87,6 +88,7 @@ class StudyLock:
         self._token = uuid.uuid4().hex
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._beaten = time.monotonic()
         self.lost = threading.Event()
         self.stop_asked: Callable[[], None] | None = None
         self.idle_seconds = 0.0
@@ -100,6 +102,7 @@ class StudyLock:
         make_table(self._engine)
         while not self._try_acquire():
             pass
+        self._beaten = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="slr-tune-heartbeat", daemon=True)
         self._thread.start()
 
@@ -158,6 +161,25 @@ class StudyLock:
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount == 1
 
+    def confirm(self, connection: sa.Connection) -> None:
+        """Looks in a transaction whether the study is still this driver's, after a long silence.
+
+        Raises:
+            StudyLocked: Another driver took it over.
+        """
+        if time.monotonic() - self._beaten < STALE_SECONDS / 2:
+            return
+        mine = _drivers.c.study == self._study, _drivers.c.token == self._token
+        query = sa.update(_drivers).where(*mine).values(heartbeat=_now(self._engine))
+        if connection.execute(query).rowcount != 1:
+            self.lost.set()
+            raise StudyLocked(
+                f"study {self._study!r} was taken over by another driver, because this one gave no "
+                "sign of life for a minute",
+                hint="The other one goes on with it; see slr-tune list.",
+            )
+        self._beaten = time.monotonic()
+
     def _is_asked(self) -> bool:
         mine = _stops.c.study == self._study, _stops.c.token == self._token
         with self._engine.connect() as connection:
@@ -169,6 +191,7 @@ class StudyLock:
                 if not self._update():
                     self.lost.set()
                     return
+                self._beaten = time.monotonic()
                 if self.stop_asked is not None and self._is_asked():
                     self.stop_asked()
                     self.stop_asked = None
