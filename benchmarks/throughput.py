@@ -25,7 +25,6 @@ import tempfile
 import time
 from collections import deque
 from contextlib import nullcontext
-from pathlib import Path
 
 WAYS = ("one by one", "batches")
 COLUMNS = ("train/loss", "train/learning_rate", "val/loss", "val/wer", "val/wer_best")
@@ -44,7 +43,9 @@ def main() -> None:
         way, url = arguments.one
         print(json.dumps(measure(way, url or None, arguments)))
         return
-    print(f"{arguments.workers} made-up workers, {arguments.reports} reports, {arguments.strategy}\n")
+    print(
+        f"{arguments.workers} made-up workers, {arguments.reports} reports, {arguments.strategy}\n"
+    )
     titles = ("reports/s", "CPU ms a report", "fill, s", "CPU ms a start", "CPU at 256/s")
     print(f"{'':24}" + "".join(f"{title:>17}" for title in titles))
     for database, url in (("SQLite", ""), ("PostgreSQL", arguments.postgresql)):
@@ -88,7 +89,10 @@ def measure(way: str, url: str | None, arguments: argparse.Namespace) -> dict[st
             workers=arguments.workers,
             overrides=[f"search.strategy={arguments.strategy}"],
         )
-        with opened_storage(url, create=True) as storage, StudyLock(storage.engine, spec.study) as lock:
+        with (
+            opened_storage(url, create=True) as storage,
+            StudyLock(storage.engine, spec.study) as lock,
+        ):
             store = open_store(spec, storage)
             batched = way == "batches"
             with store.batched(guard=lock.confirm) if batched else nullcontext():

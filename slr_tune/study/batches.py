@@ -291,9 +291,7 @@ def _replace(
     columns = TABLES[table].c
     same = columns.trial_id == sa.bindparam("of_trial"), columns[key] == sa.bindparam("of_key")
     delete = sa.delete(TABLES[table]).where(*same)
-    connection.execute(
-        delete, [{"of_trial": row["trial_id"], "of_key": row[key]} for row in found]
-    )
+    connection.execute(delete, [{"of_trial": row["trial_id"], "of_key": row[key]} for row in found])
     connection.execute(sa.insert(TABLES[table]), found)
 
 

@@ -74,6 +74,8 @@ class BufferedStorage(BaseStorage):
         self._backend = get_storage(database)
         self._trials = self._backend.get_all_trials(study, deepcopy=False)
         self._numbers = {trial_key(trial): trial.number for trial in self._trials}
+        self._known = max(self._numbers, default=-1)
+        self._open = {trial_key(t) for t in self._trials if not t.state.is_finished()}
         self._pending: dict[int, TrialChanges] = {}
         self._flying: Batch | None = None
         self._since = self._asked = self._retry = 0.0
@@ -153,19 +155,8 @@ class BufferedStorage(BaseStorage):
     def _send(self, *, ask: bool = False) -> None:
         now = time.monotonic()
         asks = ask or now - self._asked >= _ASK_SECONDS or any(k < 0 for k in self._pending)
-        known = {trial_key(trial): trial.state for trial in self._trials} if asks else {}
-        stored = {key for key in known if key >= 0}
-        changed = self._pending
-        self._flying = Batch(
-            changed,
-            known=max(stored, default=-1),
-            open=frozenset(
-                key
-                for key in stored
-                if not known[key].is_finished() or (key in changed and changed[key].ended)
-            ),
-            asks=asks,
-        )
+        open_keys = frozenset(self._open) if asks else frozenset()
+        self._flying = Batch(self._pending, known=self._known, open=open_keys, asks=asks)
         self._asked = now if asks else self._asked
         self._pending = {}
         self._writer.send(self._flying)
@@ -187,10 +178,16 @@ class BufferedStorage(BaseStorage):
             self.outage.missed(time.monotonic() if sent_at is None else sent_at, outcome)
             return
         self.outage.over()
+        self._open -= {key for key, one in batch.changes.items() if one.ended is not None}
         self._learn(outcome)
 
     def _learn(self, stored: Stored) -> None:
         """Takes over what the database made of a batch, and what others did."""
+        self._open |= {key for key, _ in stored.made.values()}
+        for trial in stored.others:
+            (self._open.discard if trial.state.is_finished() else self._open.add)(trial_key(trial))
+        keys = [key for key, _ in stored.made.values()] + [*map(trial_key, stored.others)]
+        self._known = max([self._known, *keys])
         self._pending = as_known(self._pending, stored)
         for old, (key, number) in stored.made.items():
             trial = self._trials[self._numbers[old]]

@@ -176,8 +176,11 @@ def is_deleted(trial: FrozenTrial) -> bool:
 
 def is_paused(trial: FrozenTrial) -> bool:
     """Whether a trial waits at a rung for its promotion."""
-    record = record_of(trial) if trial.state == TrialState.WAITING else None
-    return record is not None and record.paused_at is not None
+    if trial.state != TrialState.WAITING:
+        return False
+    # As `RungEntry.waits`; asked of every trial at every start, so nothing is built for it.
+    rungs = (trial.user_attrs.get(ATTRIBUTE) or {}).get("rungs", ())
+    return any(entry.get("paused") and entry.get("resumed") is None for entry in rungs)
 
 
 def is_queued(trial: FrozenTrial) -> bool:
