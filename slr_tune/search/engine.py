@@ -113,7 +113,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
         opened_storage(options.storage, create=True) as storage,
         storage_errors(url),
         presence_of(storage, study_folder(spec.study), progress.message) as presence,
-        StudyLock(storage.engine, spec.study) as lock,
+        StudyLock(storage.engine, spec.study, tell=progress.message) as lock,
         locked_folder(study_folder(spec.study)),
     ):
         known = is_known(spec.study, storage)

@@ -70,6 +70,14 @@ class Driver:
     heartbeat_age_seconds: float
 
 
+class _HeldElsewhere(StudyLocked):
+    """A driver of another machine holds the study, as far as its last heartbeat tells."""
+
+    def __init__(self, message: str, hint: str, heartbeat: datetime) -> None:
+        super().__init__(message, hint=hint)
+        self.heartbeat = heartbeat
+
+
 class StudyLock:
     """Holds a study for this process until `release`; a background thread keeps it alive.
 
@@ -81,8 +89,17 @@ class StudyLock:
             nobody did.
     """
 
-    def __init__(self, engine: Engine, study: str) -> None:
-        """Prepares the lock; `acquire` takes it."""
+    def __init__(
+        self, engine: Engine, study: str, *, tell: Callable[[str], None] | None = None
+    ) -> None:
+        """Prepares the lock; `acquire` takes it.
+
+        Args:
+            engine: Of the database.
+            study: Its name.
+            tell: Takes a line for a person who has to wait; None for nobody.
+        """
+        self._tell = tell
         self._engine = engine
         self._study = study
         self._token = uuid.uuid4().hex
@@ -96,12 +113,25 @@ class StudyLock:
     def acquire(self) -> None:
         """Takes the study.
 
+        Of a driver on another machine nothing can be seen but its heartbeat. Where that stands
+        still, this waits until the driver counts as dead, `STALE_SECONDS` after its last one.
+
         Raises:
             StudyLocked: Another driver that is alive holds it.
         """
         make_table(self._engine)
-        while not self._try_acquire():
-            pass
+        seen: datetime | None = None
+        while True:
+            try:
+                if self._try_acquire():
+                    break
+            except _HeldElsewhere as held:
+                if seen not in (None, held.heartbeat):
+                    raise StudyLocked(held.message, hint=held.hint) from None
+                if seen is None and self._tell is not None:
+                    self._tell(f"Waiting to see whether that driver lives: {held.message}")
+                seen = held.heartbeat
+                self._stop.wait(HEARTBEAT_SECONDS / 10)
         self._beaten = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="slr-tune-heartbeat", daemon=True)
         self._thread.start()
@@ -141,11 +171,14 @@ class StudyLock:
                 return True
             holder = _driver(found._mapping)
             if holder.alive:
-                raise StudyLocked(
+                message = (
                     f"study {self._study!r} is being run by {holder.description}; "
-                    f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago",
-                    hint="Wait for it, stop it, or choose another name with --study.",
+                    f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago"
                 )
+                hint = "Wait for it, stop it, or choose another name with --study."
+                if found.machine != _machine():
+                    raise _HeldElsewhere(message, hint, found.heartbeat)
+                raise StudyLocked(message, hint=hint)
             self.idle_seconds = holder.heartbeat_age_seconds
             unchanged = (
                 _drivers.c.study == self._study,
