@@ -1,7 +1,6 @@
 """How many reports one driver can take, without Ray: its book-keeping with made-up workers.
 
     python benchmarks/throughput.py
-    python benchmarks/throughput.py --postgresql postgresql://user@127.0.0.1/empty
 
 A shipped space, and workers that train nothing: each reports an epoch of a made-up curve as soon as
 it may. Trials stop at their rungs, end and make room for new ones as in a search. Every way of
@@ -11,7 +10,9 @@ storing has a database and a folder of its own and runs in a process of its own:
     batches     as a search does it: one transaction for what came together; a worker hears of a
                 decision, and a trial is handed out, once that is stored
 
-"CPU" is of the driver's process, all threads. The database server's own is not in it.
+"CPU" is of the driver's process, all threads; the database server's own is not in it. "CPU at
+256/s" is what 256 reports a second ask of a core, with the new trials that they make room for.
+PostgreSQL is a server of the benchmark's own, where one is installed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import product
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
 WAYS = ("one by one", "batches")
 COLUMNS = ("train/loss", "train/learning_rate", "val/loss", "val/wer", "val/wer_best")
@@ -35,7 +41,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=256)
     parser.add_argument("--reports", type=int, default=2560)
     parser.add_argument("--strategy", default="random-asha")
-    parser.add_argument("--postgresql", metavar="URL", help="An empty database.")
     parser.add_argument("--ways", nargs="*", default=WAYS, choices=WAYS)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -48,8 +53,11 @@ def main() -> None:
     )
     titles = ("reports/s", "CPU ms a report", "fill, s", "CPU ms a start", "CPU at 256/s")
     print(f"{'':24}" + "".join(f"{title:>17}" for title in titles))
-    for database, url in (("SQLite", ""), ("PostgreSQL", arguments.postgresql)):
-        for way in arguments.ways if url is not None else ():
+    with server() as new_database:
+        for database, way in product(("SQLite", "PostgreSQL"), arguments.ways):
+            if database == "PostgreSQL" and new_database is None:
+                continue
+            url = new_database() if database == "PostgreSQL" and new_database else ""
             found = run_alone(way, url, arguments)
             cells = (
                 f"{found['reports_a_second']:,.0f}",
@@ -59,6 +67,18 @@ def main() -> None:
                 f"{100 * found['share']:.0f} %",
             )
             print(f"{database + ', ' + way:24}" + "".join(f"{cell:>17}" for cell in cells))
+
+
+@contextmanager
+def server() -> Iterator[Callable[[], str] | None]:
+    """Gives the URLs of new databases; None where PostgreSQL is not installed."""
+    from postgresql_server import programs, start_server
+
+    if programs() is None:
+        yield None
+        return
+    with start_server() as started:
+        yield started.new_database
 
 
 def run_alone(way: str, url: str, arguments: argparse.Namespace) -> dict[str, float]:
@@ -123,16 +143,16 @@ class Driver:
         self.take(reports)
         seconds = time.perf_counter() - begin - self.start_seconds
         spent = time.process_time() - cpu - self.start_cpu
-        begin, cpu = time.perf_counter(), time.process_time()
+        cpu = time.process_time()
         paced = min(reports, 4 * 256)
         self.take(paced, a_second=256.0)
-        wall = max(time.perf_counter() - begin, paced / 256)
+        share = (time.process_time() - cpu) / (paced / 256)
         return {
             "reports_a_second": reports / seconds,
             "cpu_a_report": spent / reports,
             "fill_seconds": fill,
             "cpu_a_start": fill_cpu / first_starts,
-            "share": (time.process_time() - cpu) / wall,
+            "share": share,
             "new_trials": self.starts,
         }
 

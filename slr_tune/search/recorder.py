@@ -20,6 +20,7 @@ from slr_tune.search.attempts import LIMIT, Attempts
 from slr_tune.search.checkpoint_room import CheckpointRoom
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.sampler import sampler_for, source_of
+from slr_tune.search.surrogate import LastFit
 from slr_tune.study.buffered_storage import BATCH_SECONDS
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
@@ -116,6 +117,7 @@ class Recorder:
         self.begun: set[int] = set()
         self._idle = False
         self._chosen: Callable[[], LiveTrial | None] | None = None
+        self._last_fit = LastFit()
         self._decided = False
         self._untidy = False
         self._waits: deque[float] = deque(maxlen=_BUSY_WAITS)
@@ -160,10 +162,10 @@ class Recorder:
         Returns:
             What starts the trial, once it is stored that it starts.
         """
-        if len(self.store.own_trials) >= self._target and not busy:
+        started = len(self.store.own_trials) >= self._target
+        if started and not busy:
             self.store.stored(ask=True)  # somebody may have enqueued another
         queued = self.store.waiting() > 0
-        started = len(self.store.own_trials) >= self._target
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
         again = self._attempts.take_again(at_once=done and busy == 0)
@@ -184,7 +186,7 @@ class Recorder:
 
     def _new_or_queued(self) -> int:
         spec = self.store.spec
-        sampler = sampler_for(spec, len(self.store.trials))
+        sampler = sampler_for(spec, len(self.store.trials), self._last_fit)
         return self.store.choose(sampler, lambda: source_of(spec, sampler))
 
     @property

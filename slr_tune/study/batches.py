@@ -18,9 +18,20 @@ from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection, Engine
 
-from slr_tune.study.optuna_private import RECORD, TABLES, read_trials, stored_step, stored_value
+from slr_tune.study.optuna_private import (
+    PARAMS,
+    RECORD,
+    STEPS,
+    STUDIES,
+    SYSTEM,
+    TRIALS,
+    USER,
+    VALUES,
+    read_trials,
+    stored_step,
+    stored_value,
+)
 
-_trials = TABLES["trials"]
 _OPEN = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -130,7 +141,7 @@ def store_batch(
             _write(connection, {keys[key]: one for key, one in mine.items()})
         found = theirs | (_news(connection, study, batch) if batch.asks else set())
     found -= {key for key, _ in made.values()}
-    others = read_trials(engine, study, _trials.c.trial_id.in_(found)) if found else ()
+    others = read_trials(engine, study, TRIALS.c.trial_id.in_(found)) if found else ()
     return Stored(made, frozenset(theirs), others)
 
 
@@ -148,14 +159,14 @@ def _ended(connection: Connection, keys: Sequence[int]) -> dict[int, TrialState]
     """Those of the trials that are finished, with their state; the others are held."""
     if not keys:
         return {}
-    query = sa.select(_trials.c.trial_id, _trials.c.state).where(_trials.c.trial_id.in_(keys))
-    found = connection.execute(query.order_by(_trials.c.trial_id).with_for_update())
+    query = sa.select(TRIALS.c.trial_id, TRIALS.c.state).where(TRIALS.c.trial_id.in_(keys))
+    found = connection.execute(query.order_by(TRIALS.c.trial_id).with_for_update())
     return {key: state for key, state in found if state.is_finished()}
 
 
 def _news(connection: Connection, study: int, batch: Batch) -> set[int]:
     """Keys of trials that others made since, or ended."""
-    head = _trials.c
+    head = TRIALS.c
     query = sa.select(head.trial_id, head.state).where(
         head.study_id == study, sa.or_(head.trial_id > batch.known, head.state.in_(_OPEN))
     )
@@ -171,9 +182,8 @@ def _make(
     """Makes the rows of new trials, or finds those that an earlier attempt made."""
     if not keys:
         return {}
-    studies = TABLES["studies"]
     # As Optuna does: who counts the trials must be alone with it.
-    lock = sa.select(studies.c.study_id).where(studies.c.study_id == study).with_for_update()
+    lock = sa.select(STUDIES.c.study_id).where(STUDIES.c.study_id == study).with_for_update()
     connection.execute(lock)
     before = _made_before(connection, study, batch.known)
     made: dict[int, tuple[int, int]] = {}
@@ -186,13 +196,13 @@ def _make(
             made[key] = known[0], known[1]
             continue
         head = {"study_id": study, "state": one.state, "datetime_start": _utc(one.started)}
-        result = connection.execute(sa.insert(_trials).values(**head))
+        result = connection.execute(sa.insert(TRIALS).values(**head))
         assert result.inserted_primary_key is not None
         (new,) = result.inserted_primary_key
-        earlier = _trials.c.study_id == study, _trials.c.trial_id < new
-        count = sa.select(sa.func.count()).select_from(_trials).where(*earlier)
+        earlier = TRIALS.c.study_id == study, TRIALS.c.trial_id < new
+        count = sa.select(sa.func.count()).select_from(TRIALS).where(*earlier)
         number = int(connection.execute(count).scalar_one())
-        mine = sa.update(_trials).where(_trials.c.trial_id == new)
+        mine = sa.update(TRIALS).where(TRIALS.c.trial_id == new)
         connection.execute(mine.values(number=number))
         made[key] = new, number
     return made
@@ -200,13 +210,12 @@ def _make(
 
 def _made_before(connection: Connection, study: int, known: int) -> list[tuple[int, int, str]]:
     """Trials with a record that the driver does not know: nobody else gives a trial one."""
-    attributes = TABLES["trial_user_attributes"]
     query = (
-        sa.select(_trials.c.trial_id, _trials.c.number, attributes.c.value_json)
-        .join(attributes, attributes.c.trial_id == _trials.c.trial_id)
-        .where(_trials.c.study_id == study, _trials.c.trial_id > known)
-        .where(attributes.c.key == RECORD)
-        .order_by(_trials.c.trial_id)
+        sa.select(TRIALS.c.trial_id, TRIALS.c.number, USER.c.value_json)
+        .join(USER, USER.c.trial_id == TRIALS.c.trial_id)
+        .where(TRIALS.c.study_id == study, TRIALS.c.trial_id > known)
+        .where(USER.c.key == RECORD)
+        .order_by(TRIALS.c.trial_id)
     )
     return [(key, number, text) for key, number, text in connection.execute(query)]
 
@@ -214,11 +223,10 @@ def _made_before(connection: Connection, study: int, known: int) -> list[tuple[i
 def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
     anew = [key for key, one in changes.items() if one.anew]
     if anew:
-        steps = TABLES["trial_intermediate_values"]
-        connection.execute(sa.delete(steps).where(steps.c.trial_id.in_(anew)))
+        connection.execute(sa.delete(STEPS).where(STEPS.c.trial_id.in_(anew)))
     _replace(
         connection,
-        "trial_params",
+        PARAMS,
         "param_name",
         (
             {
@@ -233,7 +241,7 @@ def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
     )
     _replace(
         connection,
-        "trial_intermediate_values",
+        STEPS,
         "step",
         (
             _numbers(stored_step(value), "intermediate_value", trial_id=key, step=step)
@@ -241,7 +249,7 @@ def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
             for step, value in one.steps.items()
         ),
     )
-    for table, kind in (("trial_user_attributes", "user"), ("trial_system_attributes", "system")):
+    for table, kind in ((USER, "user"), (SYSTEM, "system")):
         _replace(
             connection,
             table,
@@ -254,7 +262,7 @@ def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
         )
     _replace(
         connection,
-        "trial_values",
+        VALUES,
         "objective",
         (
             _numbers(stored_value(value), "value", trial_id=key, objective=place)
@@ -274,7 +282,7 @@ def _set_states(connection: Connection, changes: Mapping[int, TrialChanges]) -> 
         }
         told = {name: value for name, value in told.items() if value is not None}
         if told and not (one.is_new and one.state == TrialState.RUNNING):
-            connection.execute(sa.update(_trials).where(_trials.c.trial_id == key).values(**told))
+            connection.execute(sa.update(TRIALS).where(TRIALS.c.trial_id == key).values(**told))
 
 
 def _numbers(stored: tuple[Any, Any], name: str, **others: int) -> dict[str, Any]:
@@ -282,17 +290,17 @@ def _numbers(stored: tuple[Any, Any], name: str, **others: int) -> dict[str, Any
 
 
 def _replace(
-    connection: Connection, table: str, key: str, rows: Iterable[Mapping[str, Any]]
+    connection: Connection, table: sa.Table, key: str, rows: Iterable[Mapping[str, Any]]
 ) -> None:
     """Stores rows, each in the place of the one with its trial and key."""
     found = list(rows)
     if not found:
         return
-    columns = TABLES[table].c
+    columns = table.c
     same = columns.trial_id == sa.bindparam("of_trial"), columns[key] == sa.bindparam("of_key")
-    delete = sa.delete(TABLES[table]).where(*same)
+    delete = sa.delete(table).where(*same)
     connection.execute(delete, [{"of_trial": row["trial_id"], "of_key": row[key]} for row in found])
-    connection.execute(sa.insert(TABLES[table]), found)
+    connection.execute(sa.insert(table), found)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

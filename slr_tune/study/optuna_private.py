@@ -51,8 +51,6 @@ RECORD = "slr"
 """Attribute of a study, and of its own trials, under which this project's record stands."""
 
 _tables = models.BaseModel.metadata.tables
-TABLES = _tables
-"""Optuna's tables by name, for whoever writes to them in batches."""
 stored_value = models.TrialValueModel.value_to_stored_repr
 """A trial's value as (number or None, kind)."""
 stored_step = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
@@ -60,6 +58,10 @@ stored_step = models.TrialIntermediateValueModel.intermediate_value_to_stored_re
 _trials, _studies = _tables["trials"], _tables["studies"]
 _directions, _study_attributes = _tables["study_directions"], _tables["study_user_attributes"]
 _values = _tables["trial_values"]
+STUDIES, TRIALS, PARAMS, VALUES = _studies, _trials, _tables["trial_params"], _values
+STEPS = _tables["trial_intermediate_values"]
+USER, SYSTEM = _tables["trial_user_attributes"], _tables["trial_system_attributes"]
+"""Optuna's tables, for whoever writes to them in batches."""
 
 
 def trial_key(trial: FrozenTrial | Trial) -> int:

@@ -43,9 +43,8 @@ from slr_tune.study.record import (
     TrialRecord,
     begun_anew,
     epochs_run,
-    is_deleted,
-    is_foreign,
     is_imported,
+    is_own,
     is_queued,
     record_of,
     state_for,
@@ -197,11 +196,7 @@ class StudyStore:
     @property
     def own_trials(self) -> list[FrozenTrial]:
         """The trials that were asked for: none that was imported, deleted, or is foreign."""
-        return [
-            trial
-            for trial in self.trials
-            if not (is_foreign(trial) or is_imported(trial) or is_deleted(trial))
-        ]
+        return [*filter(is_own, self.trials)]
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""

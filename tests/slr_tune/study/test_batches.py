@@ -26,7 +26,7 @@ from slr_tune.study.optuna_private import study_key
 from slr_tune.study.outage import is_passing
 from slr_tune.study.record import ATTRIBUTE
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import LiveTrial, StudyStore, open_store
 
 TRIALS, WORKERS = 12, 3
 
@@ -39,6 +39,19 @@ def opened(folder: Path, empty: Path, **changes: Any) -> tuple[RDBStorage, Study
     return storage, open_store(toy_spec(folder, **changes), storage)
 
 
+def settle(store: StudyStore) -> None:
+    """Waits until all is stored, on a busy machine too."""
+    while not store.stored(seconds=60.0):
+        store.keep_up()
+
+
+def next_trial(recorder: Recorder) -> LiveTrial | None:
+    """The next trial, once it is stored that it starts."""
+    while (live := recorder.next_trial()) is None and not recorder.store.settled:
+        settle(recorder.store)
+    return live
+
+
 def run(
     store: StudyStore, storage: RDBStorage, order: list[int], rest: Callable[[int], bool]
 ) -> None:
@@ -49,11 +62,11 @@ def run(
     epochs: dict[int, int] = {}
     for turn in range(10_000):
         if held and (rest(turn) or len(held) == len(busy)):
-            assert store.stored(seconds=60.0)
+            settle(store)
             for number in [number for number, ended in held.items() if ended]:
                 busy.remove(number)
             held.clear()
-        while (live := recorder.next_trial()) is not None:
+        while (live := next_trial(recorder)) is not None:
             busy.append(live.number)
             epochs[live.number] = max(live.values, default=0)
         free = [number for number in busy if number not in held]
@@ -70,7 +83,8 @@ def run(
         if not rest(turn):
             held[number] = ended
             continue
-        assert recorder.may_tell() or store.stored(seconds=60.0)
+        if not recorder.may_tell():
+            settle(store)
         if ended:
             busy.remove(number)
     raise AssertionError("the search does not end")
