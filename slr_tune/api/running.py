@@ -47,6 +47,7 @@ def run(
     allow_weak_teacher: bool = False,
     retry_failed: bool = False,
     history: Sequence[str] = (),
+    wait_for_database: float = 600.0,
     on_end: str | None = None,
     progress: bool = True,
 ) -> Study:
@@ -66,6 +67,7 @@ def run(
         allow_weak_teacher: Whether to go on with a teacher that is worse than the baseline student.
         retry_failed: Whether to put failed trials back into the queue first.
         history: Earlier runs to begin with: studies, or files that `slr-tune import` takes.
+        wait_for_database: Seconds that a search under way waits for a database that is away.
         on_end: A command that is run when the search has ended, as "notify-send {study} {best}",
             or an address that gets a JSON text; `slr-tune run --on-end` is the same.
         progress: Whether to show how far it is: on stderr, in a notebook below the cell.
@@ -104,6 +106,7 @@ def run(
         verify=verify,
         retry_failed=retry_failed,
         history=tuple(history),
+        wait_for_database=wait_for_database,
         typed=typed,
     )
     from slr_tune.api.progress import progress_for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -90,6 +91,21 @@ def looks_only(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments, **options)
 
     return looking
+
+
+class Seconds(click.ParamType[float]):
+    """A time: 90, 90s, 30m or 2h."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is no time; such as 90s, 30m or 2h", param, ctx)
+        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def takes_study(text: str = "", *, required: bool = False) -> Decorator:

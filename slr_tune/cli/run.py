@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from slr_tune.cli.options import (
+    Seconds,
     address_option,
     command_named,
     echo_json,
@@ -83,6 +84,15 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Check SPACE and print the plan and its cost, without running anything.",
 )
+@click.option(
+    "--wait-for-database",
+    type=Seconds(),
+    default="10m",
+    metavar="TIME",
+    show_default=True,
+    help="How long a running search waits for a database that is away, such as 90s, 30m or 2h. "
+    "Trials keep training meanwhile.",
+)
 @json_option
 def command(
     space: Path,
@@ -101,6 +111,7 @@ def command(
     retry_failed: bool,
     on_end: str | None,
     history: tuple[str, ...],
+    wait_for_database: float,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -149,6 +160,7 @@ def command(
         typed=_typed(),
         history=history,
         started=started,
+        wait_for_database=wait_for_database,
     )
     return _search(spec, options, as_json=as_json, on_end=on_end)
 

@@ -24,6 +24,7 @@ from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, studies_in, study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
+from slr_tune.study.outage import WAIT_SECONDS
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
 from slr_tune.study.remote_files import cache_bytes, remote_place, send_left
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from trainables.data import Dataset
     from trainables.ray_adapter import Assignment
 
+_LAST_SECONDS = 20.0
+"""To store at the end what is left, where the database is there."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -68,6 +72,7 @@ class RunOptions:
         retry_failed: Put the failed trials back into the queue first.
         measure: Trains one trial on a card for `gpus_per_trial: auto`; takes the space and the
             database, gives what it took. None to give each trial a whole card.
+        wait_for_database: Seconds that a search waits for a database that is away.
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
         started: When the command began, as `time.monotonic` gives it: `budget: {hours: ...}` counts
             from there. None for when the search begins.
@@ -84,6 +89,7 @@ class RunOptions:
     measure: Callable[[StudySpec, str | None], CardUse | None] | None = None
     history: tuple[str, ...] = ()
     started: float | None = None
+    wait_for_database: float = WAIT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
         storage_errors(url),
         studies_in(remote_place(spec.study, storage)),
         presence_of(storage, study_folder(spec.study), progress.message) as presence,
-        StudyLock(storage.engine, spec.study) as lock,
+        StudyLock(storage.engine, spec.study, tell=progress.message) as lock,
         locked_folder(study_folder(spec.study)),
     ):
         known = is_known(spec.study, storage)
@@ -245,6 +251,11 @@ class _Run:
 
     def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
+        wait = self.options.wait_for_database
+        with self.store.batched(wait_seconds=wait, guard=self.lock.confirm):
+            return self._execute(data, recovery)
+
+    def _execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         resources = self._resources()
         gpus = gpus_of(resources)
         self.progress.message("Starting Ray")
@@ -431,6 +442,11 @@ class _Run:
         """Tune tells nobody of the trials that it drops when it ends early."""
         try:
             parked = recorder.sweep()
+            if not self.store.stored(seconds=_LAST_SECONDS):
+                self.progress.message(
+                    "The database is away: the next start finds the trials in the air, and goes on "
+                    "with them from their checkpoints"
+                )
             self.progress.tick(force=True)
             return parked
         except Exception as error:

@@ -24,7 +24,7 @@ from optuna.samplers import RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.search.surrogate import GaussianProcess, normal_scores, rank_places
+from slr_tune.search.surrogate import LastFit, normal_scores, rank_places
 from slr_tune.search.unit_space import Points, UnitSpace
 from slr_tune.search.whole_sampler import WholeSampler
 from slr_tune.space import Space
@@ -119,6 +119,7 @@ class PriorSampler(WholeSampler):
         prior: Mapping[str, Any] | None = None,
         minimizes: bool = True,
         settings: PriorSettings | None = None,
+        last_fit: LastFit | None = None,
     ) -> None:
         """Nothing is read before the first parameter is asked for.
 
@@ -131,7 +132,9 @@ class PriorSampler(WholeSampler):
                 or some parameters alone. The others are drawn uniformly. None or empty: no belief.
             minimizes: Whether small values are better.
             settings: How to propose.
+            last_fit: Of the samplers of other trials, which may have fitted the same.
         """
+        self._last_fit = last_fit or LastFit()
         self._unit = UnitSpace(space)
         self._rungs = tuple(rungs)
         mixed = hashlib.sha256(f"prior {seed} {number}".encode()).digest()
@@ -177,6 +180,7 @@ class PriorSampler(WholeSampler):
             self._prior,
             self._settings,
             np.random.default_rng(self._seed),
+            self._last_fit,
         ).propose()
 
 
@@ -241,6 +245,7 @@ class _Proposer:
     prior: Mapping[str, Any]
     settings: PriorSettings
     rng: np.random.Generator
+    last_fit: LastFit
     _sources: list[str] = field(default_factory=list)
 
     def propose(self) -> Proposal:
@@ -257,7 +262,7 @@ class _Proposer:
         if not settings.model or np.ptp(scores) == 0:
             return self._given(points[:1], sources[0])
         kept = _modelled(scores)
-        model = GaussianProcess(self.seen.points[kept], scores[kept], self.unit.choices)
+        model = self.last_fit.fit(self.seen.points[kept], scores[kept], self.unit.choices)
         best = int(np.argmax(model.improvement(points, self.seen.pending)))
         return self._given(points[best : best + 1], f"model: {sources[best]}")
 

@@ -65,21 +65,21 @@ class Promotions:
             waits = waits or entry.waits
         return waits
 
-    def next_trial(self, *, started: bool) -> LiveTrial | None:
-        """The trial that a free worker is to go on with; None where it is to start a new one.
+    def choose(self, *, started: bool) -> int | None:
+        """The key of the trial that a free worker is to go on with; None where it starts a new one.
 
         Args:
             started: Whether all trials asked for are: then the audit lets some run on whom no
                 promotion can reach.
         """
         while (promotion := self.quota.next(self._is_timely)) is not None:
-            live = self._go_on(promotion, spared=False)
-            if live is not None:
-                return live
+            key = self._go_on(promotion, spared=False)
+            if key is not None:
+                return key
         for promotion in self._to_audit() if started else ():
-            live = self._go_on(promotion, spared=True)
-            if live is not None:
-                return live
+            key = self._go_on(promotion, spared=True)
+            if key is not None:
+                return key
         return None
 
     def due(self) -> int:
@@ -132,13 +132,13 @@ class Promotions:
             record = replace(record, rungs=rungs)
         return self._fits(record)
 
-    def _go_on(self, promotion: Promotion, *, spared: bool) -> LiveTrial | None:
+    def _go_on(self, promotion: Promotion, *, spared: bool) -> int | None:
         trial = self._store.trials[promotion.trial]
         place = self.quota.spare(promotion) if spared else self.quota.promote(promotion)
         record = record_of(trial)
         assert record is not None
         entry = next(one for one in record.rungs if one.epoch == promotion.epoch)
-        return self._store.resume(trial, replace(entry, resumed=place, spared=spared))
+        return self._store.promote(trial, replace(entry, resumed=place, spared=spared))
 
     def _reached(self, live: LiveTrial) -> list[int]:
         """Rungs that a trial has reached and was not entered at."""

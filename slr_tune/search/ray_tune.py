@@ -7,6 +7,7 @@ experiment, which nothing ever reads: the study is the only truth. So none of th
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -20,8 +21,11 @@ from slr_tune.search.placement import NODES
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from slr_tune.training.nodes import Nodes
-from slr_tune.training.ray_private import kill_worker
+from slr_tune.training.ray_private import kill_worker, let_go
 from trainables.ray_adapter import RESULT, Assignment
+
+_LOOK_SECONDS = 0.5
+"""Between two looks for workers that bring no epoch in time."""
 
 
 class _NotStored:
@@ -91,15 +95,28 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         """Wraps the recorder."""
         super().__init__()
         self._recorder = recorder
+        self._held: dict[str, tuple[Trial, str]] = {}
 
     def on_trial_result(
         self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
     ) -> str:
-        """Decides after each epoch."""
+        """Decides after each epoch; a worker waits for what is decided until it is stored."""
         number = Assignment.from_ray(trial.config).number
         report = Report(**json.loads(result[RESULT]))
         ended = self._recorder.guarded(lambda: self._recorder.report(number, report), True)
-        return str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
+        action = str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
+        if self._recorder.guarded(self._recorder.may_tell, True):
+            return action
+        self._held[trial.trial_id] = trial, action
+        return str(TrialScheduler.NOOP)
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
+        """Asked in each turn of Tune's loop: lets those go whose decision is stored by now."""
+        if self._recorder.guarded(self._recorder.keep_up, True):
+            while self._held:
+                trial, action = self._held.popitem()[1]
+                let_go(tune_controller, trial, action)
+        return super().choose_trial_to_run(tune_controller)
 
 
 class StopOnRequest(_NotStored, Stopper):  # type: ignore[misc]  # Ray ships no types
@@ -125,6 +142,7 @@ class Watchdog(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no type
     def __init__(self, recorder: Recorder) -> None:
         """Wraps the recorder."""
         self._recorder = recorder
+        self._next_look = 0.0
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -133,7 +151,11 @@ class Watchdog(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no type
         self._recorder.begin(Assignment.from_ray(trial.config).number)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """After each turn of Tune's loop."""
+        """After each turn of Tune's loop, which with many workers is hundreds of times a second."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_SECONDS
         nobody: list[int] = []
         late = self._recorder.guarded(self._recorder.time_out, nobody)
         for trial in trials if late else ():

@@ -6,8 +6,11 @@ Ray's scheduler and searcher both call this one object, in the driver's thread.
 from __future__ import annotations
 
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -18,7 +21,9 @@ from slr_tune.search.checkpoint_room import CheckpointRoom
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.sampler import sampler_for, source_of
 from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.surrogate import LastFit
 from slr_tune.search.time_plan import TimePlan
+from slr_tune.study.buffered_storage import BATCH_SECONDS
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
 from slr_tune.study.record import is_queued, record_of
@@ -34,6 +39,9 @@ T = TypeVar("T")
 
 ERRORS_IN_A_ROW = 3
 """Trials that may fail by an error in a row, none reporting an epoch, before the run ends."""
+
+_BUSY_WAITS = 4
+"""Decisions within `BATCH_SECONDS` after which the next ones wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,11 @@ class Recorder:
         self._room = CheckpointRoom(store, self.promotions, target=planned, workers=workers)
         self.begun: set[int] = set()
         self._idle = False
+        self._chosen: Callable[[], LiveTrial | None] | None = None
+        self._last_fit = LastFit()
+        self._decided = False
+        self._untidy = False
+        self._waits: deque[float] = deque(maxlen=_BUSY_WAITS)
 
     @property
     def rung_epochs(self) -> tuple[int, ...]:
@@ -140,37 +153,48 @@ class Recorder:
         time cost more than all else the driver does.
         """
         busy = self._attempts.busy(self.store.live)
-        if busy >= self.workers or self.drained or (self._idle and busy):
-            return None
-        if busy and self._attempts.one_alone:
-            return None
-        self._check_lock()
-        live = self._next(busy)
-        self._idle = live is None
+        if self._chosen is None:
+            if busy >= self.workers or self.drained or (self._idle and busy) or self.store.away:
+                return None
+            if busy and self._attempts.one_alone:
+                return None
+            self._check_lock()
+            self._chosen = self._choose(busy)
+            self._idle = self._chosen is None
+        if self._chosen is None or not self.store.stored():
+            return None  # a worker gets what is stored
+        start, self._chosen = self._chosen, None
+        live = start()
         if live is not None:
             self.begun.add(live.number)
             self.plan.hand_out(live.number)
             self._attempts.hand_out(live.number)
         return live
 
-    def _next(self, busy: int) -> LiveTrial | None:
-        """First who waits for a worker, then who is promoted, then somebody new."""
+    def _choose(self, busy: int) -> Callable[[], LiveTrial | None] | None:
+        """First who waits for a worker, then who is promoted, then somebody new.
+
+        Returns:
+            What starts the trial, once it is stored that it starts.
+        """
+        started = len(self.store.own_trials) >= self._planned()
+        if started and not busy:
+            self.store.stored(ask=True)  # somebody may have enqueued another
         queued, own = self.store.waiting() > 0, len(self.store.own_trials)
-        started = own >= self._planned()
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
         at_once = busy == 0 and (done or self._attempts.one_alone)
         again = self._attempts.take_again(at_once=at_once)
         if again is not None:
-            return self.store.live[again]
+            return partial(self.store.live.get, again)
         if self.promotions is not None and not queued:
-            live = self.promotions.next_trial(started=started)
-            if live is not None:
-                return live
+            key = self.promotions.choose(started=started)
+            if key is not None:
+                return partial(self.store.start, key)
         asked = self._most is None or own < self._most
         # What was planned is started: time that is left goes into more trials.
         if (queued or not started or (asked and self.plan.limited)) and self._fits(queued):
-            return self._start()
+            return partial(self.store.start, self._new_or_queued())
         if self.promotions is None:
             self._drained = True
         elif not busy and not self._attempts.waiting:
@@ -207,10 +231,10 @@ class Recorder:
         first = next(filter(is_queued, self.store.trials), None)
         return self.plan.fits(None if first is None else record_of(first))
 
-    def _start(self) -> LiveTrial:
+    def _new_or_queued(self) -> int:
         spec = self.store.spec
-        sampler = sampler_for(spec, self.store.next_number())
-        return self.store.start_trial(sampler, lambda: source_of(spec, sampler))
+        sampler = sampler_for(spec, self.store.next_number(), self._last_fit)
+        return self.store.choose(sampler, lambda: source_of(spec, sampler))
 
     @property
     def drained(self) -> bool:
@@ -221,9 +245,10 @@ class Recorder:
         """Stores what a worker sent.
 
         Returns:
-            Whether the trial has ended.
+            Whether the trial has ended. Before a worker hears of it, see `may_tell`.
         """
         live = self.store.live.get(number)
+        self._decided = False
         if live is None:
             return True
         self._idle = False
@@ -250,6 +275,34 @@ class Recorder:
             self.store.live.pop(number, None)
             self._attempts.forget(number)
             return True
+
+    def may_tell(self) -> bool:
+        """Whether the worker of the last report may hear what was decided: once it is stored.
+
+        Where decisions come thick and fast they wait for each other, and share a transaction.
+        """
+        if not self._decided:
+            return True
+        now = time.monotonic()
+        full = len(self._waits) == _BUSY_WAITS and now - self._waits[0] < BATCH_SECONDS
+        if full:
+            return False
+        self._waits.append(now)
+        done = self.store.stored()
+        self._tidy_up()
+        return done
+
+    def keep_up(self) -> bool:
+        """To be called often: stores what has waited long enough; returns whether all is stored."""
+        self.store.keep_up()
+        self._tidy_up()
+        return self.store.settled
+
+    def _tidy_up(self) -> None:
+        """A trial's checkpoint goes once it is stored that nobody needs it."""
+        if self._untidy and self.store.settled:
+            self._untidy = False
+            self._room.tidy()
 
     def _enter(self, live: LiveTrial, report: Report) -> bool:
         if _is_blameless(report, epochs=live.record.epochs):
@@ -406,9 +459,12 @@ class Recorder:
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """Whether a trial leaves its worker; what nobody needs any more goes from the disk."""
+        rungs = live.record.rungs
         over = self._over(live, report)
+        self._decided = over or live.record.rungs != rungs
         if over:
-            self._room.tidy()
+            self._untidy = True
+            self._tidy_up()
         return over
 
     def _over(self, live: LiveTrial, report: Report) -> bool:

@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from slr_tune.search.grid_sampler import GridPoints, grid_size
 from slr_tune.search.prior_sampler import PriorSampler, PriorSettings
+from slr_tune.search.surrogate import LastFit
 from slr_tune.space import StudySpec
 from slr_tune.study.rungs import budget_rungs
 
@@ -17,7 +18,7 @@ _NAMES = {"tpe-asha": "TPE", "grid": "grid"}
 """What a suggestion comes from; `uniform` of the other two."""
 
 
-def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
+def sampler_for(spec: StudySpec, number: int, last_fit: LastFit | None = None) -> BaseSampler:
     """The sampler of the study's strategy, for one trial.
 
     Everything it knows of earlier trials is in the study, for a sampler keeps no state between
@@ -27,6 +28,7 @@ def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
     Args:
         spec: The search.
         number: Of the trial.
+        last_fit: Saves a model that an earlier sampler has fitted; changes no suggestion.
     """
     strategy, settings = spec.search.strategy, spec.search.settings
     if strategy == "prior-asha":
@@ -38,6 +40,7 @@ def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
             prior=believed(spec),
             minimizes=spec.objective.direction == "minimize",
             settings=PriorSettings(confidence=spec.prior.confidence, **settings),
+            last_fit=last_fit,
         )
     if strategy == "tpe-asha":
         return tpe(seed=spec.seed, number=number, **settings)

@@ -10,6 +10,7 @@ import getpass
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,14 @@ class Driver:
     heartbeat_age_seconds: float
 
 
+class _HeldElsewhere(StudyLocked):
+    """A driver of another machine holds the study, as far as its last heartbeat tells."""
+
+    def __init__(self, message: str, hint: str, heartbeat: datetime) -> None:
+        super().__init__(message, hint=hint)
+        self.heartbeat = heartbeat
+
+
 class StudyLock:
     """Holds a study for this process until `release`; a background thread keeps it alive.
 
@@ -80,13 +89,23 @@ class StudyLock:
             nobody did.
     """
 
-    def __init__(self, engine: Engine, study: str) -> None:
-        """Prepares the lock; `acquire` takes it."""
+    def __init__(
+        self, engine: Engine, study: str, *, tell: Callable[[str], None] | None = None
+    ) -> None:
+        """Prepares the lock; `acquire` takes it.
+
+        Args:
+            engine: Of the database.
+            study: Its name.
+            tell: Takes a line for a person who has to wait; None for nobody.
+        """
+        self._tell = tell
         self._engine = engine
         self._study = study
         self._token = uuid.uuid4().hex
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._beaten = time.monotonic()
         self.lost = threading.Event()
         self.stop_asked: Callable[[], None] | None = None
         self.idle_seconds = 0.0
@@ -94,12 +113,26 @@ class StudyLock:
     def acquire(self) -> None:
         """Takes the study.
 
+        Of a driver on another machine nothing can be seen but its heartbeat. Where that stands
+        still, this waits until the driver counts as dead, `STALE_SECONDS` after its last one.
+
         Raises:
             StudyLocked: Another driver that is alive holds it.
         """
         make_table(self._engine)
-        while not self._try_acquire():
-            pass
+        seen: datetime | None = None
+        while True:
+            try:
+                if self._try_acquire():
+                    break
+            except _HeldElsewhere as held:
+                if seen not in (None, held.heartbeat):
+                    raise StudyLocked(held.message, hint=held.hint) from None
+                if seen is None and self._tell is not None:
+                    self._tell(f"Waiting to see whether that driver lives: {held.message}")
+                seen = held.heartbeat
+                self._stop.wait(HEARTBEAT_SECONDS / 10)
+        self._beaten = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="slr-tune-heartbeat", daemon=True)
         self._thread.start()
 
@@ -138,11 +171,14 @@ class StudyLock:
                 return True
             holder = _driver(found._mapping)
             if holder.alive:
-                raise StudyLocked(
+                message = (
                     f"study {self._study!r} is being run by {holder.description}; "
-                    f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago",
-                    hint="Wait for it, stop it, or choose another name with --study.",
+                    f"last sign of life {holder.heartbeat_age_seconds:.0f} s ago"
                 )
+                hint = "Wait for it, stop it, or choose another name with --study."
+                if found.machine != _machine():
+                    raise _HeldElsewhere(message, hint, found.heartbeat)
+                raise StudyLocked(message, hint=hint)
             self.idle_seconds = holder.heartbeat_age_seconds
             unchanged = (
                 _drivers.c.study == self._study,
@@ -158,6 +194,25 @@ class StudyLock:
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount == 1
 
+    def confirm(self, connection: sa.Connection) -> None:
+        """Looks in a transaction whether the study is still this driver's, after a long silence.
+
+        Raises:
+            StudyLocked: Another driver took it over.
+        """
+        if time.monotonic() - self._beaten < STALE_SECONDS / 2:
+            return
+        mine = _drivers.c.study == self._study, _drivers.c.token == self._token
+        query = sa.update(_drivers).where(*mine).values(heartbeat=_now(self._engine))
+        if connection.execute(query).rowcount != 1:
+            self.lost.set()
+            raise StudyLocked(
+                f"study {self._study!r} was taken over by another driver, because this one gave no "
+                "sign of life for a minute",
+                hint="The other one goes on with it; see slr-tune list.",
+            )
+        self._beaten = time.monotonic()
+
     def _is_asked(self) -> bool:
         mine = _stops.c.study == self._study, _stops.c.token == self._token
         with self._engine.connect() as connection:
@@ -169,6 +224,7 @@ class StudyLock:
                 if not self._update():
                     self.lost.set()
                     return
+                self._beaten = time.monotonic()
                 if self.stop_asked is not None and self._is_asked():
                     self.stop_asked()
                     self.stop_asked = None

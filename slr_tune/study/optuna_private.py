@@ -11,6 +11,9 @@
   would be no dashboard.
 - `Study._storage`, `_study_id` and `_thread_local`, with which `ask` makes a trial. `ask` itself
   takes any trial that waits, one that is paused too; without them no trial could be started.
+- `value_to_stored_repr` and its like of the intermediate values, which say how a number stands in
+  the tables, infinite ones and NaN too. A search writes many reports in one transaction, for which
+  Optuna has no word; without them it could not.
 - `get_storage`, which puts Optuna's cache over a database. Without it a search would read all
   trials of the study whenever it starts one.
 
@@ -48,9 +51,17 @@ RECORD = "slr"
 """Attribute of a study, and of its own trials, under which this project's record stands."""
 
 _tables = models.BaseModel.metadata.tables
+stored_value = models.TrialValueModel.value_to_stored_repr
+"""A trial's value as (number or None, kind)."""
+stored_step = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+"""An intermediate value likewise."""
 _trials, _studies = _tables["trials"], _tables["studies"]
 _directions, _study_attributes = _tables["study_directions"], _tables["study_user_attributes"]
 _values = _tables["trial_values"]
+STUDIES, TRIALS, PARAMS, VALUES = _studies, _trials, _tables["trial_params"], _values
+STEPS = _tables["trial_intermediate_values"]
+USER, SYSTEM = _tables["trial_user_attributes"], _tables["trial_system_attributes"]
+"""Optuna's tables, for whoever writes to them in batches."""
 
 
 def trial_key(trial: FrozenTrial | Trial) -> int:
@@ -58,7 +69,14 @@ def trial_key(trial: FrozenTrial | Trial) -> int:
     return trial._trial_id
 
 
-def study_key(study: FrozenStudy) -> int:
+def with_key(trial: FrozenTrial, key: int, number: int) -> FrozenTrial:
+    """A trial with another key and number."""
+    other = copy(trial)
+    other._trial_id, other.number = key, number
+    return other
+
+
+def study_key(study: FrozenStudy | Study) -> int:
     """The key of a study in its database."""
     return study._study_id
 

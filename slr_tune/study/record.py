@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -113,7 +113,9 @@ class TrialRecord:
 
     def to_json(self) -> dict[str, Any]:
         """As stored."""
-        return asdict(self)
+        # `asdict` copies the whole configuration, which at each start took longer than to store it.
+        rungs = tuple(dict(vars(entry)) for entry in self.rungs)
+        return {**vars(self), "config": {**self.config}, "facts": {**self.facts}, "rungs": rungs}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> TrialRecord:
@@ -174,10 +176,21 @@ def is_deleted(trial: FrozenTrial) -> bool:
     return (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by") == DELETED
 
 
+def is_own(trial: FrozenTrial) -> bool:
+    """Whether a trial was asked for: it is not foreign, was not imported, and is not deleted."""
+    stored = trial.user_attrs.get(ATTRIBUTE) or {}
+    ended = stored.get("ended_by")
+    lost = ended == DELETED or (not ended and trial.state.is_finished())
+    return not (lost or stored.get("imported"))
+
+
 def is_paused(trial: FrozenTrial) -> bool:
     """Whether a trial waits at a rung for its promotion."""
-    record = record_of(trial) if trial.state == TrialState.WAITING else None
-    return record is not None and record.paused_at is not None
+    if trial.state != TrialState.WAITING:
+        return False
+    # As `RungEntry.waits`; asked of every trial at every start, so nothing is built for it.
+    rungs = (trial.user_attrs.get(ATTRIBUTE) or {}).get("rungs", ())
+    return any(entry.get("paused") and entry.get("resumed") is None for entry in rungs)
 
 
 def is_queued(trial: FrozenTrial) -> bool:

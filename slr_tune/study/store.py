@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -26,8 +26,16 @@ from slr_tune.errors import StudyChanged, StudyError
 from slr_tune.space import StudySpec, difference
 from slr_tune.space.strategies import PriorSpec, search_of
 from slr_tune.study.belongings import adopt_folders, sort_out_folders, trial_origin
+from slr_tune.study.buffered_storage import BufferedStorage
 from slr_tune.study.folders import study_folder, trial_folder
-from slr_tune.study.optuna_private import begin_trial, forget_values, get_storage, trial_key
+from slr_tune.study.optuna_private import (
+    begin_trial,
+    forget_values,
+    get_storage,
+    study_key,
+    trial_key,
+)
+from slr_tune.study.outage import WAIT_SECONDS, Outage
 from slr_tune.study.record import (
     ATTRIBUTE,
     SCHEMA,
@@ -35,9 +43,8 @@ from slr_tune.study.record import (
     TrialRecord,
     begun_anew,
     epochs_run,
-    is_deleted,
-    is_foreign,
     is_imported,
+    is_own,
     is_queued,
     record_of,
     state_for,
@@ -49,7 +56,13 @@ from trainables.files.origin import Origin, claim, read_origin
 from trainables.files.remote import RemoteFolder
 from trainables.registry import is_recogniser
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
 logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 0.25
+"""How long to wait for a batch to be stored before going on with other work."""
 
 RETRY_LIMIT = 3
 """Starts of a trial that bring no new epoch before it is given up as `killed`."""
@@ -108,6 +121,76 @@ class StudyStore:
         self.folder = study_folder(spec.study)
         self.live: dict[int, LiveTrial] = {}
         self.replaced = False
+        self._buffer: BufferedStorage | None = None
+
+    @contextmanager
+    def batched(
+        self,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        guard: Callable[[Connection], None] | None = None,
+    ) -> Iterator[None]:
+        """Holds the study in memory for the time of a block, and stores it in batches.
+
+        Whoever acts on what is decided asks `stored` first, and calls `keep_up` often.
+
+        Args:
+            wait_seconds: How long to wait for a database that is away.
+            guard: Looks in each transaction whether this process may write; raises if not.
+        """
+        before = self.study, self.storage
+        key, outage = study_key(self.study), Outage(limit=wait_seconds, tell=self.tell)
+        self.storage = self._buffer = BufferedStorage(
+            self.database, key, outage=outage, guard=guard
+        )
+        self.study = optuna.load_study(study_name=self.spec.study, storage=self._buffer)
+        try:
+            yield
+        finally:
+            self._buffer.close()
+            self._buffer = None
+            self.study, self.storage = before
+
+    @property
+    def away(self) -> bool:
+        """Whether the database is away, so that nothing new is to be begun."""
+        return self._buffer is not None and self._buffer.outage.begun
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was noted is stored."""
+        return self._buffer is None or self._buffer.settled
+
+    def stored(self, *, seconds: float = PATIENCE_SECONDS, ask: bool = False) -> bool:
+        """Stores what was noted; returns whether all of it is stored.
+
+        Args:
+            seconds: To wait at most; nobody waits while the database is away.
+            ask: Whether to ask what other programs did, however little time has passed.
+
+        Raises:
+            Exception: What the database said, where waiting does not help or lasted too long.
+        """
+        if self._buffer is None:
+            return True
+        done = self._buffer.flush(0.0 if self.away else seconds, ask=ask)
+        self._let_go_of_ended(self._buffer)
+        return done
+
+    def keep_up(self) -> None:
+        """Stores what has waited for others long enough.
+
+        Raises:
+            Exception: As of `stored`.
+        """
+        if self._buffer is not None:
+            self._buffer.poll()
+            self._let_go_of_ended(self._buffer)
+
+    def _let_go_of_ended(self, buffer: BufferedStorage) -> None:
+        """Trials that somebody ended by hand. Their word stands."""
+        for number in buffer.ended_elsewhere():
+            self.live.pop(number, None)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -117,11 +200,7 @@ class StudyStore:
     @property
     def own_trials(self) -> list[FrozenTrial]:
         """The trials that were asked for: none that was imported, deleted, or is foreign."""
-        return [
-            trial
-            for trial in self.trials
-            if not (is_foreign(trial) or is_imported(trial) or is_deleted(trial))
-        ]
+        return [*filter(is_own, self.trials)]
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""
@@ -166,18 +245,39 @@ class StudyStore:
             sampler: Of this trial.
             source: Says where the sampler's suggestion came from, once it was made.
         """
+        live = self.start(self.choose(sampler, source))
+        assert live is not None
+        return live
+
+    def choose(
+        self, sampler: optuna.samplers.BaseSampler, source: Callable[[], str] | None = None
+    ) -> int:
+        """The same, but the trial stays without a worker until `start`; returns its key."""
         key = self._take_queued()
         stored = None if key is None else self.storage.get_trial(key)
         record = None if stored is None else record_of(stored)
         if stored is None or record is None:
             self.study.sampler = sampler
             trial = begin_trial(self.study, key)
-            values = self.spec.space.suggest(trial)
-            stored = self.storage.get_trial(trial_key(trial))
-            said = self._source(stored) or (None if source is None else source())
+            try:
+                values = self.spec.space.suggest(trial)
+                stored = self.storage.get_trial(trial_key(trial))
+                said = self._source(stored) or (None if source is None else source())
+            except BaseException:
+                if self._buffer is not None:
+                    self._buffer.discard(trial_key(trial))
+                raise
             config = self.spec.config_for(values)
             record = TrialRecord(config=config, seed=self.spec.seed, source=said)
-        return self._start(stored, record)
+        return self._attempt(stored, record)
+
+    def start(self, key: int) -> LiveTrial | None:
+        """Takes up a trial that was chosen; None where somebody ended it by hand."""
+        trial = self.storage.get_trial(key)
+        record = record_of(trial)
+        if record is None or trial.state.is_finished():
+            return None
+        return self.take_up(trial, record)
 
     def _source(self, trial: FrozenTrial) -> str | None:
         """Where the values of a trial came from that were given beforehand; None of others."""
@@ -193,17 +293,22 @@ class StudyStore:
             trial: As stored.
             entry: Of the rung, with the place of the promotion.
         """
+        key = self.promote(trial, entry)
+        return None if key is None else self.start(key)
+
+    def promote(self, trial: FrozenTrial, entry: RungEntry) -> int | None:
+        """The same, but the trial stays without a worker until `start`; returns its key."""
         record = record_of(trial)
         assert record is not None
         rungs = tuple(entry if one.epoch == entry.epoch else one for one in record.rungs)
         record = replace(record, rungs=rungs, ended_by=None)
         try:
             # The decision first: after a crash in between the trial waits as one that was parked.
-            self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
-            self.storage.set_trial_state_values(trial_key(trial), TrialState.RUNNING)
+            key = self._attempt(trial, record)
+            self.storage.set_trial_state_values(key, TrialState.RUNNING)
         except UpdateFinishedTrialError:
             return None
-        return self._start(trial, record)
+        return key
 
     def _take_queued(self) -> int | None:
         """The key of the first trial that waits, which is running from now on."""
@@ -213,14 +318,13 @@ class StudyStore:
                     return trial_key(trial)
         return None
 
-    def _start(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
-        """Takes a trial up for a worker, and counts the attempt."""
+    def _attempt(self, trial: FrozenTrial, record: TrialRecord) -> int:
+        """Counts an attempt to run a trial; returns its key."""
         done = epochs_run(trial)
         attempts = record.attempts + 1 if done == record.attempt_epoch else 1
         record = replace(record, attempts=attempts, attempt_epoch=done, epochs=done)
-        live = self.take_up(trial, record)
-        self.write_record(live)
-        return live
+        self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
+        return trial_key(trial)
 
     def take_up(self, trial: FrozenTrial, record: TrialRecord) -> LiveTrial:
         """Holds a trial: its folder, its curve, what the database has of it."""
@@ -234,7 +338,7 @@ class StudyStore:
             self.tell(f"{folder} did not belong to trial {trial.number}; moved to {aside.name}")
         if aside is not None and values and not _is_foreign(aside):
             # They were measured on what is now aside.
-            forget_values(self.database.engine, trial_key(trial))
+            self._forget_values(trial)
             values, record = {}, begun_anew(record)
             self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
         curve = CurveFile(folder / "curve.csv")
@@ -250,6 +354,12 @@ class StudyStore:
         )
         self.live[trial.number] = live
         return live
+
+    def _forget_values(self, trial: FrozenTrial) -> None:
+        if self._buffer is None:
+            forget_values(self.database.engine, trial_key(trial))
+        else:
+            self._buffer.forget_values(trial_key(trial))
 
     def add_row(self, live: LiveTrial, row: Mapping[str, float]) -> None:
         """Stores the epoch that a run just finished: curve file first, then the database."""

@@ -9,6 +9,8 @@
   into the session's files.
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
+- `_tune_controller` behind what a scheduler sees of Tune, and its `_execute_action`: a trial that
+  waits until its decision is stored could not be told the decision without them.
 - `ConsolePopen` of the same module, which starts Ray's processes in the command's group and open to
   its signals: one to the group, or to every process of a job, would end them before what is done is
   stored.
@@ -225,6 +227,12 @@ def kill_worker(trial: Any) -> None:
     actor = trial.temporary_state.ray_actor
     if actor is not None:
         ray.kill(actor)
+
+
+def let_go(controller: Any, trial: Any, action: str) -> None:
+    """Lets a Tune trial go on or stop whose scheduler had said NOOP."""
+    if trial.status == "RUNNING":  # its worker may have died meanwhile
+        controller._tune_controller._execute_action(trial, action)
 
 
 @contextmanager

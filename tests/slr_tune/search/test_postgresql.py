@@ -40,12 +40,33 @@ def test_search_and_the_views_of_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (tmp_path / "studies" / "toy" / "report.html").stat().st_size > 10_000
 
 
+def test_server_that_restarts_under_a_search(tmp_path: Path, postgresql_server: Server) -> None:
+    """Three times: the search waits, nothing is trained twice, and what was kept is stored."""
+    journal = tmp_path / "journal"
+    fixed = {"journal": journal, "milliseconds": 100}
+    space = write_toy_space(tmp_path, trials=6, fixed=fixed)
+    command = Command("run", space)
+    for lines in (4, 12, 20):
+        assert command.wait_for_lines(journal, lines), command.end()
+        postgresql_server.stop()
+        postgresql_server.start()
+    code, output = command.end()
+    assert code == 0 and "Traceback" not in output, output
+    assert output.count("The database is away (") == output.count("The database is back after ")
+    assert 1 <= output.count("The database is away (") <= 3, output
+    trials = load_study("toy").trials
+    assert len(trials) == 6
+    check_trials(trials)
+    check_decisions(tmp_path, trials=6, fixed=fixed)
+    assert max(Counter(journal.read_text().splitlines()).values()) == 1
+
+
 def test_server_that_dies_under_a_search(tmp_path: Path, postgresql_server: Server) -> None:
-    """One message, no traceback; once the server is back the same command goes on."""
+    """Nobody waits: one message, no traceback; once it is back the same command goes on."""
     journal = tmp_path / "journal"
     fixed = {"journal": journal, "milliseconds": 60}
     space = write_toy_space(tmp_path, trials=5, fixed=fixed)
-    command = Command("run", space)
+    command = Command("run", space, "--wait-for-database", "0s")
     assert command.wait_for_lines(journal, 8), command.end()
     postgresql_server.stop()
     try:

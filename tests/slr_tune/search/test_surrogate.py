@@ -11,7 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from slr_tune.search import surrogate
-from slr_tune.search.surrogate import GaussianProcess, normal_scores, rank_places
+from slr_tune.search.surrogate import GaussianProcess, LastFit, normal_scores, rank_places
 
 NUMBERS = np.array([False, False])
 
@@ -77,3 +77,16 @@ def test_what_is_running_promises_less() -> None:
     at = np.array([[0.5, 0.5]])
     alone = model.improvement(at, np.zeros((0, 2)))
     assert model.improvement(at, at) < alone
+
+
+def test_last_fit_is_taken_for_the_same_trials_alone() -> None:
+    """A model kept for other trials would suggest from a history that is not the study's."""
+    points, scores = np.random.default_rng(0).random((9, 2)), np.linspace(-1.0, 1.0, 9)
+    kept = LastFit()
+    first = kept.fit(points, scores, NUMBERS)
+    assert kept.fit(points.copy(), scores.copy(), NUMBERS) is first
+    other = kept.fit(points, -scores, NUMBERS)
+    assert other is not first
+    assert other.mean(points) == pytest.approx(
+        GaussianProcess(points, -scores, NUMBERS).mean(points), abs=0
+    )

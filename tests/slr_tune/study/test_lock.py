@@ -73,14 +73,49 @@ def test_process_id_given_to_another_process_is_not_the_driver(engine: Engine) -
         assert not drivers(engine)[0].alive
 
 
-def test_driver_of_another_machine_lives_by_its_heartbeat(engine: Engine) -> None:
-    """Nothing but the heartbeat can be seen from another machine."""
+def test_driver_of_another_machine_lives_by_its_heartbeat(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the heartbeat can be seen from another machine: while it beats it holds."""
+    monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.05)
     with StudyLock(engine, "s"):
         _edit(engine, machine="elsewhere")
-        with pytest.raises(StudyLocked):
+        with pytest.raises(StudyLocked, match=f"process {os.getpid()} of .* started"):
             StudyLock(engine, "s").acquire()
-        _edit(engine, heartbeat=sa.func.strftime("%Y-%m-%d %H:%M:%f000", "now", "-61 seconds"))
-        StudyLock(engine, "s").acquire()
+    earlier = sa.func.strftime("%Y-%m-%d %H:%M:%f000", "now", "-61 seconds")
+    _edit(engine, token="kept", heartbeat=earlier)
+    StudyLock(engine, "s").acquire()
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_driver_of_another_machine_is_waited_out(
+    engine: Engine,
+    database: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After kill -9 on another host the second start goes on by itself, told what it waits for."""
+    if database == "postgresql":
+        url = sa.make_url(request.getfixturevalue("postgresql"))
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"))
+    code = (
+        "import sqlalchemy as sa, os, signal; from slr_tune.study import lock\n"
+        "lock._machine = lambda: 'elsewhere'\n"
+        f"url = {engine.url.render_as_string(hide_password=False)!r}\n"
+        "lock.StudyLock(sa.create_engine(url), 's').acquire()\n"
+        "print(os.getpid(), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr(lock_module, "STALE_SECONDS", drivers(engine)[0].heartbeat_age_seconds + 1)
+    assert drivers(engine)[0].alive
+    told: list[str] = []
+    with StudyLock(engine, "s", tell=told.append):
+        assert [driver.alive for driver in drivers(engine)] == [True]
+    (line,) = told
+    assert f"process {done.stdout.strip()} of" in line and "last sign of life" in line
+    engine.dispose()
 
 
 def test_driver_that_lost_its_lock_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
