@@ -207,8 +207,8 @@ def errors_of_utterances(studies: int, seed: int) -> None:
         assert row.low is not None and row.high is not None
         said = (
             row.low <= true <= row.high,
-            row.outcome == "shown better",
-            alone.row("a0 b1").outcome == "shown better",
+            row.outcome == "better",
+            alone.row("a0 b1").outcome == "better",
             any(other.outcome.startswith("shown") for other in first.rows),
             any(other.outcome == "shown" for other in inter.rows),
         )

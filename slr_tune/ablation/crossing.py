@@ -10,7 +10,7 @@ from slr_tune.ablation.analysis import ErrorRuns, Runs
 from slr_tune.ablation.compared import Sides, compared_row
 from slr_tune.ablation.result import INTERACTION, MAIN, MAIN_EFFECT, ArmRow, ResultTable
 from slr_tune.statistics import Difference
-from slr_tune.statistics.verdict import judge_interaction, overall_interaction
+from slr_tune.statistics.verdict import Outcome, judge_interaction, overall_interaction
 from slr_tune.statistics.wording import more_text
 
 
@@ -134,7 +134,11 @@ def _effect(runs: Runs, crossing: Crossing, place: int) -> _Effect | None:
 def crossing_verdict(tables: Sequence[ResultTable]) -> str:
     """What the crossing says on dev, in one paragraph: first what was shown."""
     effects = [t for t in tables if t.role == MAIN_EFFECT and t.split == "dev"]
-    effects.sort(key=lambda table: not any(row.outcome.startswith("shown") for row in table.rows))
+    effects.sort(
+        key=lambda table: (
+            not any(row.outcome in (Outcome.BETTER, Outcome.WORSE) for row in table.rows)
+        )
+    )
     sentences = [f"{table.title}: {table.verdict}" for table in effects]
     inter = [table.verdict for table in tables if table.role == INTERACTION]
     return " ".join([*sentences, *(f"Interaction: {verdict}" for verdict in inter[:1])])
@@ -162,7 +166,7 @@ def _interaction(
         title="Interaction: effect together, less the effects apart",
         baseline="no interaction",
         rows=tuple(rows),
-        verdict=overall_interaction([row.name for row in rows if row.outcome == "shown"]),
+        verdict=overall_interaction([row.name for row in rows if row.outcome == "interaction"]),
         limits=() if isinstance(runs, ErrorRuns) else like.limits,
         shares={},
         family=family,
@@ -181,4 +185,9 @@ def _judged(name: str, difference: Difference, measure: str) -> ArmRow:
         measure=measure,
         more="" if difference.shown else more_text(difference),
     )
-    return replace(row, outcome="shown" if shown else "not shown", sentence=sentence, mapsswe_p=())
+    return replace(
+        row,
+        outcome="interaction" if shown else "no clear interaction",
+        sentence=sentence,
+        mapsswe_p=(),
+    )

@@ -55,8 +55,8 @@ class ArmRow:
         more_seeds: More seeds that show it with a chance of 80 %, if the true difference is as
             large as the one seen.
         more_units: Utterances or signers needed where seeds alone cannot.
-        outcome: One of `statistics.verdict.Outcome`; of an interaction "shown" or "not shown"; ""
-            for the baseline.
+        outcome: One of `statistics.verdict.Outcome`; of an interaction "interaction" or
+            "no clear interaction"; "" for the baseline.
         sentence: The verdict.
         tried_seeds: A number of more seeds that one may well run.
         chance: That so many show it, under the same condition.

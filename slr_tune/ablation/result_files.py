@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from slr_tune.ablation.result import SCHEMA, AblationResult
 from slr_tune.errors import SlrTuneError
@@ -33,6 +34,15 @@ def write_result(folder: Path, result: AblationResult) -> None:
     replace_file(folder / RUNS_FILE, runs_csv(result).encode())
 
 
+_RENAMED = {
+    "shown better": "better",
+    "shown worse": "worse",
+    "not shown": "no clear difference",
+    "not shown, one seed": "no clear difference, one seed",
+    "shown": "interaction",
+}
+
+
 def read_result(folder: Path) -> AblationResult:
     """Reads `result.json` back.
 
@@ -46,6 +56,7 @@ def read_result(folder: Path) -> AblationResult:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise ValueError(f"it is not of schema {SCHEMA}")
+        _rename_outcomes(content)
         result: AblationResult = TypeAdapter(AblationResult).validate_python(content)
     except (OSError, ValueError, ValidationError) as error:
         reason = first_line(error)
@@ -53,6 +64,13 @@ def read_result(folder: Path) -> AblationResult:
             f"{path} cannot be read: {reason}", hint="slr-tune ablate writes it anew."
         ) from error
     return result
+
+
+def _rename_outcomes(content: dict[str, Any]) -> None:
+    """Gives the verdicts of results from before version 2 the names of today."""
+    for table in content.get("tables", ()):
+        for row in table.get("rows", ()):
+            row["outcome"] = _RENAMED.get(row.get("outcome"), row.get("outcome", ""))
 
 
 def runs_csv(result: AblationResult) -> str:

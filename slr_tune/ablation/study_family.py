@@ -15,6 +15,7 @@ from slr_tune.ablation.result import (
 )
 from slr_tune.statistics import holm, p_text
 from slr_tune.statistics.difference import LEVEL
+from slr_tune.statistics.verdict import Outcome
 from slr_tune.text import counted
 
 _COMPARED = (MAIN, FORWARD, MAIN_EFFECT, INTERACTION)
@@ -79,7 +80,7 @@ def family_note(earlier: Earlier, own: Sequence[float], *, together: bool) -> st
     lost = [
         f"{name}: {row.name} (Holm p {p_text(p)})"
         for (name, row), p in zip(earlier.rows, adjusted, strict=False)
-        if row.outcome.startswith("shown") and p >= LEVEL
+        if row.outcome in (Outcome.BETTER, Outcome.WORSE) and p >= LEVEL
     ]
     text = f"{lead}, and one error budget: p is corrected over all of them."
     if lost:

@@ -58,7 +58,7 @@ class Ablation:
 
         Columns: mean (of the measure over the seeds, a WER in percent), difference (to the
         baseline, in points), low and high (its 95 % interval), p_value, holm_p (corrected for the
-        number of arms), outcome ("shown better", "shown worse", "not shown"; empty for the
+        number of arms), outcome ("better", "worse", "no clear difference"; empty for the
         baseline), per_seed, difference_per_seed, and what else the report's tables have. Missing
         is what an arm does not have.
         """

@@ -26,14 +26,14 @@ _MOST_NAMED = 4
 class Outcome(StrEnum):
     """The verdicts there are."""
 
-    BETTER = "shown better"
-    WORSE = "shown worse"
+    BETTER = "better"
+    WORSE = "worse"
     SAME = "the same within the margin"
     INCONCLUSIVE = "inconclusive"
     BETTER_WHERE_IT_TRAINS = "better where it trains, collapses more often"
     WORSE_WHERE_IT_TRAINS = "worse where it trains, collapses less often"
-    NOT_SHOWN = "not shown"
-    ONE_SEED = "not shown, one seed"
+    NOT_SHOWN = "no clear difference"
+    ONE_SEED = "no clear difference, one seed"
     IDENTICAL = "identical"
 
 
@@ -87,7 +87,9 @@ def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, 
     p_text_of = f"{'Holm p' if family > 1 else 'p'} {p_text(difference.holm_p)}"
     collapses = collapse_text(difference)
     if difference.too_few_trained:
-        return f"Not shown: {pair}: fewer than two seeds in which both trained. {collapses}"
+        return (
+            f"No clear difference: {pair}: fewer than two seeds in which both trained. {collapses}"
+        )
     margin = difference.margin or 0.0
     if outcome in (Outcome.BETTER, Outcome.WORSE):
         within = f", and the same within {margin:g} points" * difference.same
@@ -97,7 +99,7 @@ def _sentence(outcome: Outcome, pair: str, difference: Difference, family: int, 
         return f"{text} for a larger difference. {collapses}".rstrip()
     if outcome in (Outcome.BETTER_WHERE_IT_TRAINS, Outcome.WORSE_WHERE_IT_TRAINS):
         return f"{outcome.capitalize()}: {seen}, {p_text_of}. {collapses}"
-    lead = "Not shown" if difference.margin is None else "Inconclusive"
+    lead = "No clear difference" if difference.margin is None else "Inconclusive"
     reasons = [f"{lead}: {seen}."]
     if difference.leaves_out_zero:
         reasons.append(
@@ -142,11 +144,11 @@ def judge_metric(
     if difference.identical:
         return Verdict(Outcome.IDENTICAL, f"Identical: {pair}: the runs have equal values.")
     if seeds == 1:
-        return Verdict(Outcome.ONE_SEED, f"Not shown: {pair}: {size}, one seed.")
+        return Verdict(Outcome.ONE_SEED, f"No clear difference: {pair}: {size}, one seed.")
     if math.isnan(difference.holm_p):
         sentence = (
-            f"Not shown: {pair}: {size} in each of {seeds} seeds. They do "
-            "not spread, so there is no telling how far other seeds would."
+            f"No clear difference: {pair}: {size} in each of {seeds} seeds. They do not vary, so "
+            "it is not known how much other seeds would."
         )
         return Verdict(Outcome.NOT_SHOWN, sentence)
     outcome = _outcome(difference, minimize=minimize)
@@ -186,7 +188,7 @@ def judge_interaction(
         low, high = interval
         shown = seeds > 1 and holm_p < LEVEL and (low > 0 or high < 0)
         text += f" [{signed_points(low, digits)}, {signed_points(high, digits)}]"
-    outcome = "Shown" if shown else "Not shown"
+    outcome = "Interaction" if shown else "No clear interaction"
     return shown, f"{outcome}: {pair}: {text} more than apart{one}. {more}".rstrip()
 
 
@@ -194,7 +196,7 @@ def overall_interaction(shown: Sequence[str]) -> str:
     """Whether two factors depend on each other, from the pairs of levels that were shown to."""
     if shown:
         return f"The effects depend on each other, shown for: {', '.join(shown)}."
-    return "Not shown: that the effect of one factor depends on the level of the other."
+    return "No clear interaction: the effect of one factor does not clearly depend on the other."
 
 
 def family_verdict(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
@@ -212,8 +214,8 @@ def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
         verdicts: The verdict on each other arm, by name, at least one.
 
     Returns:
-        Such as `Shown worse than step 4 -> 3: constant 1 (+5.2 points [+3.0, +7.4]). Not shown to
-        differ: the other 3 arms.`
+        Such as `Worse than step 4 -> 3: constant 1 (+5.2 points [+3.0, +7.4]). No clear
+        difference: the other 3 arms.`
     """
     named = {
         outcome: [name for name, verdict in verdicts.items() if verdict.outcome is outcome]
@@ -224,10 +226,10 @@ def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
     still_open = named[Outcome.NOT_SHOWN] + named[Outcome.ONE_SEED] + named[Outcome.INCONCLUSIVE]
     sentences = []
     if better:
-        sentences.append(f"Shown better than {baseline}: {_listed(better, verdicts)}.")
+        sentences.append(f"Better than {baseline}: {_listed(better, verdicts)}.")
     if worse:
         than = "" if better else f" than {baseline}"
-        sentences.append(f"Shown worse{than}: {_listed(worse, verdicts)}.")
+        sentences.append(f"Worse{than}: {_listed(worse, verdicts)}.")
     for mixed in (Outcome.BETTER_WHERE_IT_TRAINS, Outcome.WORSE_WHERE_IT_TRAINS):
         if named[mixed]:
             sentences.append(f"{mixed.capitalize()}: {_listed(named[mixed], verdicts)}.")
@@ -238,7 +240,7 @@ def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
     if sentences and still_open:
         several = f"the other {len(still_open)} arms"
         which = still_open[0] if len(still_open) == 1 else several
-        lead = "Inconclusive" if named[Outcome.INCONCLUSIVE] else "Not shown to differ"
+        lead = "Inconclusive" if named[Outcome.INCONCLUSIVE] else "No clear difference"
         sentences.append(f"{lead}: {which}.")
     elif still_open:
         sentences += _nothing_shown(baseline, {name: verdicts[name] for name in still_open})
@@ -263,30 +265,30 @@ def _listed(names: list[str], verdicts: Mapping[str, Verdict]) -> str:
 def _nothing_shown(baseline: str, verdicts: Mapping[str, Verdict]) -> list[str]:
     """Nothing was: what was seen, and what these runs could have shown."""
     arms = next(iter(verdicts)) if len(verdicts) == 1 else f"any of {len(verdicts)} arms"
-    sentences = [f"Not shown: that {arms} differs from {baseline}."]
+    sentences = [f"No clear difference between {baseline} and {arms}."]
     found = {name: verdict.difference for name, verdict in verdicts.items() if verdict.difference}
     if any(verdict.outcome is Outcome.ONE_SEED for verdict in verdicts.values()):
         return [*sentences, "One seed says nothing about other seeds: run at least 3."]
     if not found:
         return sentences
     name, clearest = min(found.items(), key=lambda item: item[1].p_value)
-    seen = f"The clearest difference is that of {name}, {difference_text(clearest)}"
+    seen = f"The clearest difference is {name}, {difference_text(clearest)}"
     if clearest.leaves_out_zero:
         seen += f", which is not enough among {len(verdicts)} comparisons"
     if any(difference.stopped for difference in found.values()):
         return [*sentences, f"{seen}."]
-    return [*sentences, f"{seen}; {clearest.components.seeds} seeds would show {_could(found)}."]
+    return [*sentences, f"{seen}. With {clearest.components.seeds} seeds, {_could(found)}."]
 
 
 def _could(found: Mapping[str, Difference]) -> str:
-    """`differences of about 2.0 to 4.9 points`: what such runs show in four studies of five."""
+    """`only differences above 2.0 to 4.9 points can be detected`: in four studies of five."""
     sizes = [one.smallest_detectable for one in found.values() if one.smallest_detectable]
     if not sizes:
-        return "no difference of any size"
+        return "no difference of any size can be detected"
     low, high = f"{min(sizes):.1f}", f"{max(sizes):.1f}"
     if low == high:
-        return f"differences of about {low} points"
-    return f"differences of about {low} to {high} points, by the arm"
+        return f"only differences above {low} points can be detected"
+    return f"only differences above {low} to {high} points (depending on the arm) can be detected"
 
 
 def _runs(difference: Difference, unit: str) -> str:
@@ -305,7 +307,7 @@ def _one_seed(pair: str, difference: Difference, unit: str) -> str:
     """One seed shows nothing, whatever its interval."""
     points, interval = measured(difference.points, difference.low, difference.high)
     return (
-        f"Not shown: {pair}: {points} points, one seed. "
-        f"Other {unit} could move this run to {interval}; "
-        "what another seed would give is not known. Run at least 3."
+        f"No clear difference: {pair}: {points} points, one seed. "
+        f"With other {unit} this run could give {interval}; "
+        "other seeds are not covered. Run at least 3."
     )

@@ -97,12 +97,12 @@ def chance(difference: Difference, unit: str) -> str:
     more = difference.more
     assert more is not None
     if more.units is not None:
-        needed = f"at least {_two_digits(more.units):,} are needed"
+        needed = f"at least {_two_digits(more.units):,} can"
         if more.units > _MOST_UNITS:
-            needed = f"more than {_MOST_UNITS:,} are needed"
+            needed = f"more than {_MOST_UNITS:,} can"
         return (
-            f"{_IF} no number of seeds would show it on "
-            f"{difference.components.units:,} {unit}: {needed}."
+            f"More seeds will not help: {difference.components.units:,} {unit} cannot show a "
+            f"difference as large as the one seen, {needed}."
         )
     tried = (
         f"{more.tried} more {'seed shows' if more.tried == 1 else 'seeds show'} it with a chance"

@@ -26,12 +26,12 @@ _LABEL = 24
 """Characters of an arm's name beside a figure before it is broken."""
 
 GROUPS = {
-    "shown better": ("var(--better)", 1),
-    "shown worse": ("var(--worse)", 1),
+    "better": ("var(--better)", 1),
+    "worse": ("var(--worse)", 1),
     sentences.WITHIN: ("var(--same)", 1),
     **dict.fromkeys(sentences.MIXED, ("var(--accent)", 0)),
-    "shown": ("var(--accent)", 1),
-    "not shown": (INK, 0),
+    "interaction": ("var(--accent)", 1),
+    "no clear difference": (INK, 0),
     "identical": (SOFT, 0),
 }
 """Verdict by its colour, and whether its marker is filled."""
@@ -60,7 +60,9 @@ def difference_figure(table: ResultTable) -> Figure:
     traces = [_seed_marks(rows, places)] if any(row.difference_per_seed for row in rows) else []
     for group in GROUPS:
         members = [
-            row for row in rows if (row.outcome if row.outcome in GROUPS else "not shown") == group
+            row
+            for row in rows
+            if (row.outcome if row.outcome in GROUPS else "no clear difference") == group
         ]
         if members:
             traces.append(_intervals(members, places, table, group))

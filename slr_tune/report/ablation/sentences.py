@@ -19,7 +19,7 @@ from slr_tune.statistics.verdict import Outcome
 from slr_tune.text import counted, duration, metric_text, metric_title, points
 from slr_tune.text import signed as signed_number
 
-BETTER, WORSE, SAME = "shown better", "shown worse", "identical"
+BETTER, WORSE, SAME = "better", "worse", "identical"
 WITHIN = str(Outcome.SAME)
 MIXED = (str(Outcome.BETTER_WHERE_IT_TRAINS), str(Outcome.WORSE_WHERE_IT_TRAINS))
 
@@ -71,7 +71,7 @@ def mark(row: ArmRow, table: ResultTable) -> str:
         return "\u25bc" if falls else "\u25b2"
     if row.outcome in MIXED:
         return "\u25d0"
-    return {SAME: "=", WITHIN: "\u2248", "shown": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
+    return {SAME: "=", WITHIN: "\u2248", "interaction": "\u25cf", "": ""}.get(row.outcome, "\u25cb")
 
 
 def outcome_text(row: ArmRow, table: ResultTable) -> str:
@@ -181,8 +181,8 @@ def method(table: ResultTable) -> list[str]:
         )
     paragraphs.append(
         "A difference is shown where its interval leaves out zero and its p-value, corrected by "
-        "Holm's method for the number of comparisons, is below 0.05. Not shown does not mean "
-        "equal: the column 'smallest shown' says what such runs show in four studies "
+        "Holm's method for the number of comparisons, is below 0.05. No clear difference does not "
+        "mean equal: the column 'smallest shown' says what such runs show in four studies "
         "of five."
     )
     if table.margin is not None:
@@ -279,10 +279,10 @@ def others_text(others: Mapping[str, float | None], table: ResultTable) -> str:
 def _outlives(row: ArmRow, other: ArmRow) -> str:
     shown, still = is_shown(row), is_shown(other)
     if shown and still:
-        return "Still shown." if row.outcome == other.outcome else "Shown the other way round."
+        return "Still clear." if row.outcome == other.outcome else "The other way round."
     if shown:
-        return "No longer shown."
-    return "Shown only then." if still else "Not shown either way."
+        return "No longer clear."
+    return "A clear difference only then." if still else "No clear difference either way."
 
 
 def _whole(row: ArmRow, table: ResultTable) -> str:

@@ -275,6 +275,6 @@ def _smallest(row: ArmRow, table: ResultTable) -> str:
 
 
 def _more(row: ArmRow) -> str:
-    if row.outcome not in ("not shown", "inconclusive"):
+    if row.outcome not in ("no clear difference", "inconclusive"):
         return ""
     return "-" if row.more_seeds is None else str(max(row.more_seeds, 1))

@@ -85,13 +85,13 @@ def test_an_effect_at_all_levels_is_shown_where_no_single_cell_shows_it() -> Non
     counts = draw(rates(second=-0.015), seeds=3, utterances=120, seed=1)
     cells = ErrorRuns(counts).table(role=MAIN, baseline="a0 b0", title="")
     tables = crossing_tables(ErrorRuns(counts), CROSSING)
-    assert not any("shown better" in row.outcome for row in cells.rows)
-    assert tables[1].row("b1").outcome == "shown better"
-    assert all(row.outcome == "not shown" for row in tables[0].rows[1:])
+    assert not any("better" in row.outcome for row in cells.rows)
+    assert tables[1].row("b1").outcome == "better"
+    assert all(row.outcome == "no clear difference" for row in tables[0].rows[1:])
     verdict = crossing_verdict(tables)
-    assert verdict.startswith("second, over 3 levels of first: Shown better: b1 against b0")
-    assert "first, over 2 levels of second: Not shown" in verdict
-    assert verdict.endswith("depends on the level of the other.")
+    assert verdict.startswith("second, over 3 levels of first: Better: b1 against b0")
+    assert "first, over 2 levels of second: No clear" in verdict
+    assert verdict.endswith("does not clearly depend on the other.")
 
 
 def test_an_interaction_is_the_effect_together_less_the_effects_apart() -> None:
@@ -109,7 +109,7 @@ def test_an_interaction_is_the_effect_together_less_the_effects_apart() -> None:
 
     by_hand = errors("a2 b1") - errors("a0 b1") - (errors("a2 b0") - errors("a0 b0"))
     assert table.row("a2 with b1").difference == pytest.approx(100 * by_hand / words)
-    assert [row.outcome for row in table.rows] == ["not shown", "shown"]
+    assert [row.outcome for row in table.rows] == ["no clear interaction", "interaction"]
     assert table.verdict == "The effects depend on each other, shown for: a2 with b1."
 
 
@@ -117,7 +117,7 @@ def test_one_seed_shows_nothing() -> None:
     """However large the interaction: another seed may have none."""
     counts = draw(rates(second=-0.1, together=0.3), seeds=1)
     for table in crossing_tables(ErrorRuns(counts), CROSSING):
-        assert all(not row.outcome.startswith("shown") for row in table.rows)
+        assert all(row.outcome not in ("better", "worse") for row in table.rows)
 
 
 def test_a_level_that_lacks_a_cell_is_compared_over_what_all_have() -> None:
@@ -140,6 +140,6 @@ def test_runs_that_tell_a_number_are_crossed_too() -> None:
     first, second, inter = crossing_tables(MetricRuns(values, "score", False), CROSSING)
     assert (first.role, second.role, inter.role) == (MAIN_EFFECT, MAIN_EFFECT, INTERACTION)
     assert second.row("b1").difference == pytest.approx(0.6, abs=0.03)
-    assert second.row("b1").outcome == "shown better"
+    assert second.row("b1").outcome == "better"
     assert inter.row("a2 with b1").difference == pytest.approx(0.3, abs=0.05)
-    assert inter.row("a2 with b1").outcome == "shown"
+    assert inter.row("a2 with b1").outcome == "interaction"

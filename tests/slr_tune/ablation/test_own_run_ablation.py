@@ -28,12 +28,12 @@ def test_paired_t_by_hand() -> None:
     assert arm.difference == 2.0 and arm.difference_per_seed == (1.0, 2.0, 3.0)
     assert arm.low == pytest.approx(2 - 4.3027 / 3**0.5, abs=1e-4)
     assert arm.p_value == pytest.approx(0.0742, abs=1e-4) == arm.holm_p
-    assert arm.outcome == "not shown" and same.outcome == "identical"
+    assert arm.outcome == "no clear difference" and same.outcome == "identical"
     assert arm.substitutions is None and table.utterances is None
     assert "seeds alone" in table.limits[0]
 
 
-@pytest.mark.parametrize(("minimize", "outcome"), [(True, "shown worse"), (False, "shown better")])
+@pytest.mark.parametrize(("minimize", "outcome"), [(True, "worse"), (False, "better")])
 def test_larger_is_worse_or_better_as_the_objective_says(minimize: bool, outcome: str) -> None:
     """The wrong sign would recommend the worse setting."""
     values = {"base": [1.0, 1.1, 0.9], "arm": [3.0, 3.2, 2.8]}
@@ -53,9 +53,11 @@ def test_equal_differences_are_no_proof(arm: list[float]) -> None:
     values = {"base": [7.0, 5.0] if arm[0] == 8.0 else [6.0, 4.0], "arm": arm}
     table = metric_table(values, "errors", minimize=True)
     row = table.row("arm")
-    assert (row.difference, row.outcome) == (pytest.approx(1.0), "not shown")
+    assert (row.difference, row.outcome) == (pytest.approx(1.0), "no clear difference")
     assert (row.low, row.high, row.p_value, row.holm_p) == (None, None, None, None)
-    assert row.sentence.startswith("Not shown: arm against base: +1 in errors in each of 2 seeds.")
+    assert row.sentence.startswith(
+        "No clear difference: arm against base: +1 in errors in each of 2 seeds."
+    )
     assert table.verdict == row.sentence
 
 

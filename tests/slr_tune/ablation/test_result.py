@@ -31,7 +31,14 @@ def example() -> AblationResult:
     """Two arms, one seed, every kind of field in use."""
     rows = (
         ArmRow("a [1]", (25.0,), 25.0, 20.0, 5.0, 0.0),
-        ArmRow("b", (30.0,), 30.0, difference=5.0, mapsswe_p=(None,), sentence="Not shown: b."),
+        ArmRow(
+            "b",
+            (30.0,),
+            30.0,
+            difference=5.0,
+            mapsswe_p=(None,),
+            sentence="No clear difference: b.",
+        ),
     )
     table = ResultTable(
         MAIN, "b against a", "dev", "a [1]", rows, "Not shown.", 1, 2, 20, None, 100, ("One seed.",)

@@ -43,7 +43,7 @@ def test_not_shown() -> None:
     verdict = judge("constant 3", "step 4 -> 3", difference(), family=2)
     assert verdict.outcome is Outcome.NOT_SHOWN
     assert verdict.sentence == (
-        "Not shown: constant 3 against step 4 -> 3: -0.8 points [-2.9, +1.2], 3 seeds. "
+        "No clear difference: constant 3 against step 4 -> 3: -0.8 points [-2.9, +1.2], 3 seeds. "
         "If the true difference is as large as the one seen, 9 more seeds show it with a chance "
         "of 81 %."
     )
@@ -69,12 +69,12 @@ def test_shown_better_and_worse() -> None:
     """Which way is better depends on the sign alone: WER falls."""
     better = difference(points=-3.0, low=-4.5, high=-1.5, holm_p=0.0123)
     assert judge("a", "b", better, family=2) == Verdict(
-        Outcome.BETTER, "Shown better: a against b: -3.0 points [-4.5, -1.5], 3 seeds, "
+        Outcome.BETTER, "Better: a against b: -3.0 points [-4.5, -1.5], 3 seeds, "
         "Holm p = 0.012.",
     )  # fmt: skip
     worse = difference(points=3.0, low=1.5, high=4.5, holm_p=0.0004, seeds=5)
     assert judge("a", "b", worse, family=1) == Verdict(
-        Outcome.WORSE, "Shown worse: a against b: +3.0 points [+1.5, +4.5], 5 seeds, p < 0.001."
+        Outcome.WORSE, "Worse: a against b: +3.0 points [+1.5, +4.5], 5 seeds, p < 0.001."
     )
 
 
@@ -84,8 +84,8 @@ def test_shown_alone_but_not_in_the_family() -> None:
     verdict = judge("a", "b", found, family=4)
     assert verdict.outcome is Outcome.NOT_SHOWN
     assert verdict.sentence == (
-        "Not shown: a against b: -3.0 points [-5.9, -0.1], 3 seeds. Its own interval leaves out "
-        "zero, but among 4 comparisons chance does that too often (Holm p = 0.160). "
+        "No clear difference: a against b: -3.0 points [-5.9, -0.1], 3 seeds. Its own interval "
+        "leaves out zero, but among 4 comparisons chance does that too often (Holm p = 0.160). "
         "If the true difference is as large as the one seen, 9 more seeds show it with a chance "
         "of 81 %."
     )
@@ -97,8 +97,8 @@ def test_one_seed_shows_nothing() -> None:
     verdict = judge("a", "b", found, family=1)
     assert verdict.outcome is Outcome.ONE_SEED
     assert verdict.sentence == (
-        "Not shown: a against b: -9.0 points, one seed. Other utterances could move this run to "
-        "[-11.0, -7.0]; what another seed would give is not known. Run at least 3."
+        "No clear difference: a against b: -9.0 points, one seed. With other utterances this run "
+        "could give [-11.0, -7.0]; other seeds are not covered. Run at least 3."
     )
 
 
@@ -116,14 +116,12 @@ def test_identical_arms() -> None:
 def test_seeds_cannot_make_up_for_utterances() -> None:
     """Then it must say so, with a number that does not look exact."""
     assert sentence(difference(more=MoreRuns(None, 4119))).endswith(
-        "as the one seen, no number of seeds would show it on 150 utterances: at least 4,200 are "
-        "needed."
+        "More seeds will not help: 150 utterances cannot show a difference as large as the one "
+        "seen, at least 4,200 can."
     )
-    assert sentence(difference(more=MoreRuns(None, 10**9))).endswith(
-        "more than 100,000 are needed."
-    )
+    assert sentence(difference(more=MoreRuns(None, 10**9))).endswith("more than 100,000 can.")
     signers = difference(3, 9, more=MoreRuns(None, 14))
-    assert sentence(signers, unit="signers").endswith("on 9 signers: at least 14 are needed.")
+    assert sentence(signers, unit="signers").endswith("as the one seen, at least 14 can.")
     assert "3 seeds, 9 signers." in sentence(signers, unit="signers")
 
 
@@ -150,7 +148,7 @@ def test_the_same_within_a_margin() -> None:
     )
     both = replace(same, points=-1.0, low=-1.5, high=-0.5, holm_p=0.004)
     assert judge("a", "b", both, family=1).sentence == (
-        "Shown better: a against b: -1.0 points [-1.5, -0.5], 3 seeds, p = 0.004, and the same "
+        "Better: a against b: -1.0 points [-1.5, -0.5], 3 seeds, p = 0.004, and the same "
         "within 2 points."
     )
     verdicts = {"a": judge("a", "b", same, family=2), "c": judge("c", "b", open_, family=2)}
@@ -236,12 +234,12 @@ def test_overall_counts_every_arm_once() -> None:
         "cosine": Verdict(Outcome.BETTER, ""),
     }
     assert overall("step 4 -> 3", found) == (
-        "Shown better than step 4 -> 3: cosine. Shown worse: constant 1. "
-        "Not shown to differ: the other 2 arms. The same errors as step 4 -> 3: step."
+        "Better than step 4 -> 3: cosine. Worse: constant 1. "
+        "No clear difference: the other 2 arms. The same errors as step 4 -> 3: step."
     )
     del found["cosine"], found["linear"]
     assert overall("step 4 -> 3", found) == (
-        "Shown worse than step 4 -> 3: constant 1. Not shown to differ: constant 3. "
+        "Worse than step 4 -> 3: constant 1. No clear difference: constant 3. "
         "The same errors as step 4 -> 3: step."
     )
 
@@ -254,7 +252,7 @@ def test_overall_gives_the_largest_shown_differences_first() -> None:
     }
     shown = {name: replace(verdict, outcome=Outcome.BETTER) for name, verdict in shown.items()}
     assert overall("b", shown) == (
-        "Shown better than b: x (-6.0 points [-7.0, -5.0]); y (-5.0 points [-6.0, -4.0]); "
+        "Better than b: x (-6.0 points [-7.0, -5.0]); y (-5.0 points [-6.0, -4.0]); "
         "z (-4.0 points [-5.0, -3.0]); and 2 more."
     )
 
@@ -268,21 +266,24 @@ def test_overall_of_nothing_says_what_could_have_been_shown() -> None:
         ),
     }
     assert overall("b", found) == (
-        "Not shown: that any of 2 arms differs from b. The clearest difference is that of c, "
-        "+1.0 points [-2.9, +1.2]; 3 seeds would show differences of about 2.2 to 3.0 points, "
-        "by the arm."
+        "No clear difference between b and any of 2 arms. The clearest difference is c, "
+        "+1.0 points [-2.9, +1.2]. With 3 seeds, only differences above 2.2 to 3.0 points "
+        "(depending on the arm) can be detected."
     )
     found["d"] = judge(
         "d", "b", difference(points=-3.0, low=-5.9, high=-0.1, p_value=0.04), family=3
     )
-    assert "that of d, -3.0 points [-5.9, -0.1], which is not enough among 3 comparisons; " in (
+    assert "is d, -3.0 points [-5.9, -0.1], which is not enough among 3 comparisons. " in (
         overall("b", found)
     )
     one = {"a": judge("a", "b", difference(1, more=None), family=1)}
     assert overall("b", one) == (
-        "Not shown: that a differs from b. One seed says nothing about other seeds: run at least 3."
+        "No clear difference between b and a. One seed says nothing about other seeds: run at "
+        "least 3."
     )
     alone = overall("b", {"a": found["a"]})
-    assert alone.endswith("[-2.9, +1.2]; 3 seeds would show differences of about 2.2 points.")
+    assert alone.endswith(
+        "[-2.9, +1.2]. With 3 seeds, only differences above 2.2 points can be detected."
+    )
     bare = {"a": Verdict(Outcome.NOT_SHOWN, "")}
-    assert overall("b", bare) == "Not shown: that a differs from b."
+    assert overall("b", bare) == "No clear difference between b and a."

@@ -17,7 +17,7 @@ ACCURACY = replace(
 )
 
 
-def row(outcome: str = "not shown", **fields: Any) -> ArmRow:
+def row(outcome: str = "no clear difference", **fields: Any) -> ArmRow:
     given: dict[str, Any] = {"difference": -0.8, "low": -2.9, "high": 1.2, "outcome": outcome}
     return ArmRow("a", (1.0, 2.0), 1.5, **(given | fields))
 
@@ -35,17 +35,17 @@ def test_differences_are_written_as_in_the_verdicts() -> None:
 @pytest.mark.parametrize(
     ("outcome", "minimize", "sign"),
     [
-        ("shown better", True, "\u25bc"),
-        ("shown worse", True, "\u25b2"),
-        ("shown better", False, "\u25b2"),
-        ("shown worse", False, "\u25bc"),
-        ("not shown", True, "\u25cb"),
+        ("better", True, "\u25bc"),
+        ("worse", True, "\u25b2"),
+        ("better", False, "\u25b2"),
+        ("worse", False, "\u25bc"),
+        ("no clear difference", True, "\u25cb"),
         ("inconclusive", True, "\u25cb"),
         ("the same within the margin", True, "\u2248"),
         ("better where it trains, collapses more often", True, "\u25d0"),
-        ("not shown, one seed", True, "\u25cb"),
+        ("no clear difference, one seed", True, "\u25cb"),
         ("identical", True, "="),
-        ("shown", True, "\u25cf"),
+        ("interaction", True, "\u25cf"),
         ("", True, ""),
     ],
 )
@@ -96,12 +96,12 @@ def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
     assert len(lines) == 5
     first = table.row("constant 1")
     assert lines[0].startswith(f"constant 1: +{first.difference:.1f} points [")
-    assert lines[0].endswith("No longer shown.")
-    base = replace(WER, rows=(ArmRow("b", (1.0,), 1.0), row("shown better")))
+    assert lines[0].endswith("No longer clear.")
+    base = replace(WER, rows=(ArmRow("b", (1.0,), 1.0), row("better")))
     cases = {
-        "shown better": "Still shown.",
-        "shown worse": "Shown the other way round.",
-        "not shown": "No longer shown.",
+        "better": "Still clear.",
+        "worse": "The other way round.",
+        "no clear difference": "No longer clear.",
     }
     for outcome, said in cases.items():
         other = replace(base, rows=(base.rows[0], row(outcome)))
@@ -109,7 +109,11 @@ def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
             f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {said}"
         ]
         back = sentences.retune_sentences(replace(base, rows=(base.rows[0], row())), other)
-        expected = "Not shown either way." if outcome == "not shown" else "Shown only then."
+        expected = (
+            "No clear difference either way."
+            if outcome == "no clear difference"
+            else "A clear difference only then."
+        )
         assert back[0].endswith(expected)
 
 
