@@ -68,19 +68,19 @@ def run(folder: Path, *, trials: int, strategy: str) -> list[Mark]:
     from slr_tune.study.store import StudyStore
 
     marks: list[Mark] = []
-    begin = StudyStore.start_trial
+    begin = StudyStore.choose
 
     def marked(self: StudyStore, *arguments: object) -> object:
         marks.append(now())
         return begin(self, *arguments)  # type: ignore[arg-type]
 
-    StudyStore.start_trial = marked  # type: ignore[method-assign, assignment]
+    StudyStore.choose = marked  # type: ignore[method-assign, assignment]
     spec = toy_spec(
         folder, trials=trials, max_epochs=3, search=f"{{strategy: {strategy}}}", audit=0.0
     )
     with Progress() as progress:
         outcome = run_search(spec, RunOptions(), progress)
-    StudyStore.start_trial = begin  # type: ignore[method-assign]
+    StudyStore.choose = begin  # type: ignore[method-assign]
     assert outcome.started >= trials and not outcome.interrupted
     return [*marks, now()]
 

@@ -231,7 +231,7 @@ def inherited(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return {**config, "decoding": kept}
 
 
-_LATER_DEFAULTS = (
+LATER_DEFAULTS = (
     ("teacher_cache_bits", 16),
     ("teacher_top_k", None),
     ("tf32", True),
@@ -336,7 +336,7 @@ class RunConfig(Settings):
             plain.pop("decoding", None)
         if self.scoring == "plain":
             plain.pop("scoring", None)
-        for name, default in _LATER_DEFAULTS:
+        for name, default in LATER_DEFAULTS:
             if plain.get(name, ...) == default:
                 del plain[name]
         return plain

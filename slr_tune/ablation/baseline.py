@@ -22,11 +22,11 @@ from slr_tune.space.yaml_tree import kind_of
 from slr_tune.study.record import record_of
 from slr_tune.study.view import StudyView, load_study
 from slr_tune.training.kinds import DECODING_GROUP
-from trainables.config import inherited
+from trainables.config import LATER_DEFAULTS, inherited
 from trainables.registry import config_class, is_recogniser
 
 _LEFT_OUT = frozenset(
-    {DECODING_GROUP, "early_stopping", "scoring", "teacher_cache_bits", "teacher_top_k"}
+    {DECODING_GROUP, "early_stopping", "scoring", *(name for name, _ in LATER_DEFAULTS)}
 )
 """Settings that a stored configuration lacks where they have their default."""
 

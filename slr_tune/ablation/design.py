@@ -299,7 +299,7 @@ def _notes(
     if options.path:
         notes.append(
             "The order of the steps was chosen on the runs that measure it, so a single step "
-            "flatters a little; the whole way does not."
+            "is slightly optimistic; the whole way is not."
         )
     if retune is not None:
         count = _choices(arms, retune, options.retuned_values)

@@ -262,7 +262,7 @@ def _notes(plan: SequentialPlan, got: Mapping[str, int], arms: int) -> tuple[str
     return (
         "Seeds were added until decided, with looks planned before the first one at "
         f"{', '.join(map(str, plan.looks))} seeds; p and intervals are corrected for them. An "
-        "early stop flatters an effect.",
+        "early stop makes an effect look larger.",
         f"{counted(made, 'run')} were made. A fixed design of {most} seeds would have cost "
         f"{arms * most}, one of {looks.fixed} seeds, which shows one true effect about as often, "
         f"{arms * looks.fixed}.",

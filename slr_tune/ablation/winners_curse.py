@@ -1,4 +1,4 @@
-"""What fresh seeds say of a search's figure: the winner's curse."""
+"""What new seeds say of a search's figure: the winner's curse."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.text import signed
 
 _ONE = 1.0
-"""A flattery, in points, whose chance to be seen is told."""
+"""An optimism, in points, whose chance to be seen is told."""
 _POWER = 0.8
 
 
 @dataclass(frozen=True)
 class Curse:
-    """By how much a search flattered its trial.
+    """By how much the figure of a search was optimistic.
 
     Attributes:
-        points: Mean WER of the fresh seeds on dev less what the search claimed; above 0 the
+        points: Mean WER of the new seeds on dev less what the search claimed; above 0 the
             search was lucky.
         low: Lower end of the 95 % interval over the seeds; None with one seed.
         high: Upper end.
@@ -42,7 +42,7 @@ class Curse:
 def winners_curse(entry: ConfirmedTrial) -> Curse | None:
     """What the search's figure has to be corrected by; None where that is not known.
 
-    Claim and fresh seeds are of the same dev sentences, so the interval is over the seeds alone:
+    Claim and new seeds are of the same dev sentences, so the interval is over the seeds alone:
     the claim is a number, not a sample.
     """
     if entry.claimed is None:
@@ -72,15 +72,15 @@ def curse_line(entry: ConfirmedTrial) -> str:
 
     said = (
         f"{title} the search claimed {entry.said(entry.claimed)}, {seeds} "
-        f"fresh {plural} give {entry.said(entry.mean('dev'))}: {change(curse.points)}{unit}"
+        f"new {plural} give {entry.said(entry.mean('dev'))}: {change(curse.points)}{unit}"
     )
     if curse.low is None or curse.high is None:
         return f"{said}. One seed says nothing of its spread."
     interval = f"[{change(curse.low)}, {change(curse.high)}]"
-    verdict = f"no flattery shown{_power(curse, seeds)}"
+    verdict = f"no optimism shown{_power(curse, seeds)}"
     worse, better = curse.low > 0, curse.high < 0
     if worse if entry.minimize else better:
-        verdict = "the search flattered it"
+        verdict = "the search was optimistic"
     elif better if entry.minimize else worse:
         verdict = "the search was unlucky with it"
     return f"{said} {interval}: {verdict}."
@@ -109,7 +109,7 @@ def _power(curse: Curse, seeds: int) -> str:
 
 
 def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
-    """By how much the best is better than the baseline, both on fresh seeds, with a 95 % interval.
+    """By how much the best is better than the baseline, both on new seeds, with a 95 % interval.
 
     Source: Probst et al. 2019, JMLR 20(53), for the name; Welch 1947 for the interval.
     """
@@ -118,12 +118,12 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
     if baseline is None or best is None:
         confirm = command_line("confirm", options={"--study": study})
         return (
-            "Tunability, the best against the baseline on fresh seeds of both, is not known: the "
-            f"search's own difference flatters. {confirm} measures it."
+            "Tunability, the best against the baseline on new seeds of both, is not known: the "
+            f"search's own difference is optimistic. {confirm} measures it."
         )
     one, other = (list(row.wer["dev"]) for row in (baseline, best))
     gain = statistics.mean(one) - statistics.mean(other)
-    said = f"Tunability: on fresh seeds the best is {signed_points(gain, 2)} points better than the"
+    said = f"Tunability: on new seeds the best is {signed_points(gain, 2)} points better than the"
     if min(len(one), len(other)) < 2:
         return f"{said} baseline; one seed says nothing of its spread."
     found = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)

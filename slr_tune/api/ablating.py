@@ -105,7 +105,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What fresh seeds said of the best trials and of the baseline.
+    """What new seeds said of the best trials and of the baseline.
 
     Attributes:
         entries: A retrained configuration each, the baseline first; their class is private.
@@ -261,7 +261,7 @@ def confirm(
     storage: str | None = None,
     progress: bool = True,
 ) -> Confirmation:
-    """Retrains the best trials of a search and its baseline on fresh seeds: the honest figure.
+    """Retrains the best trials of a search and its baseline on new seeds: an unbiased figure.
 
     Args:
         study: A study or its name; None for the one written last.

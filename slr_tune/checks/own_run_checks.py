@@ -129,7 +129,7 @@ def _known_options(script: ScriptSpec) -> list[ScriptOption]:
 
 
 def seed(own: OwnRunCheck) -> Finding:
-    """The seed reaches the script, so that fresh seeds are fresh."""
+    """The seed reaches the script, so that new seeds are new."""
     script = _script(own.inputs)
     if script.uses_seed:
         return "PASS", "the seed is passed on", ""

@@ -118,6 +118,6 @@ def _print(found: Tuning, greedy_wer: float, seconds: float) -> None:
     print_table(table)
     click.echo(
         f"\n{len(found.tried)} settings in {seconds:.1f} s. Greedy: {greedy_wer:.2f}.\n"
-        f"Dev chose these settings, so {found.best.decoded.wer:.2f} flatters them. Chosen on one "
+        f"Dev chose these settings, so {found.best.decoded.wer:.2f} is optimistic. Chosen on one "
         f"half of dev and measured on the other: {found.held_out_wer:.2f}."
     )

@@ -170,5 +170,5 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     text = f"**Best so far**: {metric_text(best['value'], metric)} (trial {best['number']}"
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {metric_text(baseline['value'], metric)}"
-    text += "). It was chosen by its own figure and flatters"
+    text += "). It is optimistic, because it was chosen by that figure"
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."

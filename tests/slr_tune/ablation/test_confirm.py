@@ -1,4 +1,4 @@
-"""The winner's curse: what the search claimed, what fresh seeds give, and what of it is luck."""
+"""The winner's curse: what the search claimed, what new seeds give, and what of it is luck."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def entry(*wer: float, claimed: float = 11.0) -> ConfirmedTrial:
 
 
 def test_of_a_metric_that_is_to_grow_less_is_bad_luck_for_the_claim() -> None:
-    # Broken if an accuracy that fell on fresh seeds were called a gain.
+    # Broken if an accuracy that fell on new seeds were called a gain.
     found = ConfirmedTrial(
         7, "best", 0.9, {"dev": (0.80, 0.81, 0.79)}, None, measure="val_acc", minimize=False
     )
     assert curse_line(found) == (
-        "Winner's curse, trial 7: the search claimed 0.9, 3 fresh seeds give 0.8: -0.1 in val_acc "
-        "[-0.125, -0.0752]: the search flattered it."
+        "Winner's curse, trial 7: the search claimed 0.9, 3 new seeds give 0.8: -0.1 in val_acc "
+        "[-0.125, -0.0752]: the search was optimistic."
     )
 
 
@@ -58,10 +58,10 @@ def test_interval_is_a_t_interval_over_the_seeds() -> None:
         # The power from 200,000 draws of three seeds whose mean is 1 and deviation 1: 17.8 %.
         (
             (12.0, 13.0, 14.0),
-            "+2.00 points [-0.48, +4.48]: no flattery shown (a true one of 1.00 points would be "
+            "+2.00 points [-0.48, +4.48]: no optimism shown (a true one of 1.00 points would be "
             "seen in 18 %, one of 3.29 in 80 %).",
         ),
-        ((13.0, 13.1, 12.9), "+2.00 points [+1.75, +2.25]: the search flattered it."),
+        ((13.0, 13.1, 12.9), "+2.00 points [+1.75, +2.25]: the search was optimistic."),
         ((9.0, 9.1, 8.9), "-2.00 points [-2.25, -1.75]: the search was unlucky with it."),
         ((13.0,), "+2.00 points. One seed says nothing of its spread."),
     ],
@@ -74,7 +74,7 @@ def test_the_line_says_no_more_than_was_shown(wer: tuple[float, ...], end: str) 
 
 
 def test_tunability_is_the_best_against_the_baseline_on_fresh_seeds_of_both() -> None:
-    """The search's own difference flatters the best; that of three seeds each is +3 +- 2.27."""
+    """The search's own difference is optimistic; that of three seeds each is +3 +- 2.27."""
     best, baseline = (
         entry(12.0, 13.0, 14.0),
         ConfirmedTrial(0, "baseline", 9.0, {"dev": (15, 16, 17)}),
@@ -90,7 +90,7 @@ LOSS = "objective.metric=val/loss"
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("overrides", [[], [LOSS]])
 def test_the_claim_is_a_wer_whatever_the_search_was_after(overrides: list[str]) -> None:
-    """Fresh seeds are told in WER; a loss less a WER would be called flattery of many points."""
+    """New seeds are told in WER; a loss less a WER would be called optimism of many points."""
     view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=overrides)
     assert _choose(view, 1) == {0: ("baseline", 40.0), 1: ("best", 30.0)}
 
@@ -136,11 +136,11 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     capsys.readouterr()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3"]) == 0
     said = capsys.readouterr().out
-    assert said.count("Winner's curse, trial") >= 1 and "3 fresh seeds give" in said
+    assert said.count("Winner's curse, trial") >= 1 and "3 new seeds give" in said
     assert "against baseline" in said and not log.exists()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3", "--test"]) == 0
     told = capsys.readouterr()
-    assert "for the 1st time" in told.err and "test, fresh seeds" in told.out
+    assert "for the 1st time" in told.err and "test, new seeds" in told.out
     assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
 
 

@@ -57,7 +57,7 @@ def test_a_search_an_ablation_and_what_goes_with_them(
     assert list(result.table.index)[0] == result.result.main.baseline
     assert set(result.verdicts) == set(result.table.index[1:])
     assert result.table["difference"].isna().tolist() == [True, *[False] * len(result.verdicts)]
-    assert len(result.runs) == len(result.table) and (result.folder / "report.html").is_file()
+    assert len(result.runs) == 3 * len(result.table) and (result.folder / "report.html").is_file()
     assert len(result.plot().data)
     assert capfd.readouterr().out == ""
 

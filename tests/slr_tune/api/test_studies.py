@@ -163,7 +163,8 @@ def test_figures_are_those_of_the_report(study: slr_tune.Study) -> None:
     # A second drawing would some day show something else than the report.
     for name, title in FIGURES.items():
         figure = json.loads(getattr(study.plot, name)().to_json())
-        drawn = next(part for part in study.page.parts if part.title == title).figures
+        drawn = next(part for part in study.page.parts if part.title == title and part.figures)
+        drawn = drawn.figures
         traces = [trace for one in drawn for trace in one.traces]
         assert [t["name"] for t in figure["data"]] == [t["name"] for t in traces], name
         told = [t.get("hovertemplate") for t in plain(traces)]

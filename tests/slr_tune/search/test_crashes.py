@@ -74,7 +74,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
 def test_second_driver_is_refused(tmp_path: Path) -> None:
     """Two drivers on one study: the second says who the first is, and changes nothing."""
     journal = tmp_path / "journal"
-    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 400})
     first = Command("run", space)
     assert first.wait_for_lines(journal, 1)
     code, output = Command("run", space).end()

@@ -85,7 +85,7 @@ def test_killed_with_paused_trials_about_and_then_more_trials(tmp_path: Path) ->
     stored = sum(len(trial.intermediate_values) for trial in killed.trials)
     trained = len(journal.read_text().splitlines())
     code, output = Command("run", space, "--trials", "13").end()
-    assert code == 0 and "paused at a rung" in output, output
+    assert code == 0 and "Paused at a rung" in output, output
     view = load_study("toy")
     assert {t.state for t in view.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
     check_decisions(view)

@@ -43,7 +43,7 @@ def test_searched_confirmed_ablated_reported(
     assert facts["command"][1].endswith(".py") and facts["ended_with"] == "exit code 0"
     assert (studies / name / "trials" / "0" / "output.log").stat().st_size
     assert slr_tune(["confirm", "--seeds", "3"]) == 0, capsys.readouterr().err
-    assert "fresh seeds" in capsys.readouterr().out
+    assert "new seeds" in capsys.readouterr().out
     factor = FACTORS[name]
     assert slr_tune(["ablate", "--factor", factor, "--seeds", "3"]) == 0, capsys.readouterr().err
     result = read_result(studies / name / "ablations" / factor)
@@ -57,7 +57,7 @@ def test_searched_confirmed_ablated_reported(
         assert "what it recognised itself in 30 utterances of dev" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0
     page = (studies / name / "report.md").read_text()
-    assert ".py" in page and "On fresh seeds" in page and "script:" not in page
+    assert ".py" in page and "On new seeds" in page and "script:" not in page
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")

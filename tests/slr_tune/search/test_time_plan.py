@@ -89,7 +89,9 @@ def test_promotion_that_cannot_be_finished_gives_way(make: Make) -> None:
     assert first is not None and first.number == other.number  # what was begun comes first
     later.store.park(first)
     assert later.promotions is not None
-    found = later.promotions.next_trial(started=False)
+    key = later.promotions.choose(started=False)
+    assert key is not None
+    found = later.store.start(key)
     assert found is not None and found.number == top
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from slr_tune.errors import SpecError
 from slr_tune.space import StudySpec, load_spec, with_level
+from trainables.config import LATER_DEFAULTS
 from trainables.registry import config_class
 
 WriteFile = Callable[..., Path]
@@ -40,8 +41,7 @@ LEFT_OUT = {
     "decoding",
     "early_stopping",
     "scoring",
-    "teacher_cache_bits",
-    "teacher_top_k",
+    *(name for name, _ in LATER_DEFAULTS),
 }
 """In no stored configuration where nobody set them: greedy decoding has no settings, and studies of
 before early stopping could watch another metric must stay the same."""

@@ -50,7 +50,7 @@ def listening() -> dict[str, IPv4Address | IPv6Address]:
 def test_ray_listens_on_loopback_only() -> None:
     import ray
 
-    assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
+    assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
     ours = {inode for pid in family(os.getpid()) for inode in sockets(pid)}
     places = [address for inode, address in listening().items() if inode in ours]
     assert len(places) >= 4  # the driver, the two raylets' ports, the global store

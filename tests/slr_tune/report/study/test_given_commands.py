@@ -82,7 +82,7 @@ def test_each_is_taken_in_any_folder(
             name, *words = shlex.split(command)[1:]
             if name == "confirm":  # it has no dry run
                 known = cli.get_command(click.Context(cli), name)
-                assert known is not None and known.make_context(name, words).params["study"]
+                assert known is not None and known.make_context(name, words).params["study_option"]
                 continue
             assert slr_tune([name, *words, *["--dry-run"] * (name in DRY)]) == 0, (
                 capsys.readouterr()

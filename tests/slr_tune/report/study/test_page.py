@@ -74,8 +74,8 @@ def test_everything_that_a_study_has() -> None:
     ]
 
 
-def test_verdict_says_what_won_and_that_it_flatters() -> None:
-    """The sentence that people quote; with fresh seeds it gives the honest figure instead."""
+def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
+    """The sentence that people quote; with new seeds it gives the honest figure instead."""
     view = tell_study(SOME)
     said = verdict(collect(view))
     assert said.startswith("Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's ")
@@ -91,13 +91,13 @@ def test_verdict_says_what_won_and_that_it_flatters() -> None:
     assert "Optimistic" not in page
     # Two seeds: t(1) at 97.5 % is 12.706, the standard error 1.
     assert (
-        "the search claimed 19.00, 2 fresh seeds give 22.00: +3.00 points [-9.71, +15.71]: "
-        "no flattery shown (a true one of "
+        "the search claimed 19.00, 2 new seeds give 22.00: +3.00 points [-9.71, +15.71]: "
+        "no optimism shown (a true one of "
     ) in page
 
 
 def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
-    """Fresh seeds and patience are told in dev WER: a loss among them would be taken for one."""
+    """New seeds and patience are told in dev WER: a loss among them would be taken for one."""
     view = tell_study(SOME, overrides=["objective.metric=val/loss"])
     rows = [
         {"trial": 0, "name": "baseline", "claimed": 30.0, "wer": {"dev": [31.0, 33.0]}},
@@ -108,7 +108,7 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     said = verdict(facts)
     assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
     assert "On 2 new seeds its dev WER came to 22.00" in said
-    assert "the search claimed 19.00, 2 fresh seeds give 22.00" in render_html(study_page(facts))
+    assert "the search claimed 19.00, 2 new seeds give 22.00" in render_html(study_page(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
 
 
@@ -146,7 +146,7 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
 
 
 def test_a_run_of_ones_own_is_told_to_be_confirmed(tmp_path: Path) -> None:
-    """`confirm` compares its metric over fresh seeds, or what it told that it recognised."""
+    """`confirm` compares its metric over new seeds, or what it told that it recognised."""
     store = open_store(toy_spec(tmp_path), open_storage())
     live = store.start_trial(RandomSampler(seed=0))
     store.add_row(live, {"epoch": 1, "seconds": 1.0, "val/wer": 50.0})
