@@ -220,8 +220,14 @@ def commands_page() -> str:
             command, parent=root, info_name=name, terminal_width=100, max_content_width=100
         )
         context.help_option_names = ["-h", "--help"]
-        parts.append(f"\n## slr-tune {name}\n\n```text\n{command.get_help(context).rstrip()}\n```")
+        parts.append(f"\n## slr-tune {name}\n\n```text\n{_help(command, context)}\n```")
     return "\n".join(parts) + "\n"
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    """The help without the line of `--help`, which every command has."""
+    lines = command.get_help(context).rstrip().splitlines()
+    return "\n".join(line for line in lines if not re.match(r"  (-h, )?--help ", line))
 
 
 def python_page() -> str:

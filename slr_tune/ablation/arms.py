@@ -113,7 +113,7 @@ def _add(arms: list[Arm], arm: Arm) -> None:
 
 
 def control_arms(baseline: Config, *, trainable: str) -> list[Arm]:
-    """Arms that a doubter asks for: is it the teacher, or just longer training or smoothing?
+    """Control arms for a reviewer: is it the teacher, or just longer training or smoothing?
 
     Raises:
         SlrTuneError: The run has no teacher, or the baseline no soft targets.

@@ -179,7 +179,7 @@ def ablate(
         baseline: "best", "space", or a file; None for the space's, else the best trial.
         space: Search-space file or name of a shipped one; None for the stored study's.
         factorial: Cross two factors: every level with every other.
-        controls: Add the arms that a doubter asks for.
+        controls: Add the control arms that a reviewer asks for.
         path: Walk from the baseline to the best trial; takes no factors.
         retune: Setting that each arm may tune for itself; None for none.
         budget: Values that each arm may try with `retune` (3), or what `until_decided` may spend

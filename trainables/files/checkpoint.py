@@ -15,6 +15,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -177,11 +178,15 @@ class CheckpointFolder:
 
         A damaged file is moved aside, and the best epoch's is taken instead: going on from an
         earlier epoch gives the same run. So is one that belongs to another trial. One that merely
-        cannot be read now stays where it is.
+        cannot be read now stays where it is. Half a file of a writer that was killed is removed:
+        nobody else writes here.
 
         Raises:
             CheckpointUnreadable: The disk or the system refuses to read one that is there.
         """
+        with suppress(OSError):  # it can stay where the system has no room to look
+            for partial in self._folder.glob(".*.partial"):
+                partial.unlink()
         for path in (self.latest, self.best):
             if not os.path.lexists(path):
                 continue

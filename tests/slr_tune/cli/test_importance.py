@@ -27,7 +27,9 @@ def test_prints_the_table_and_writes_page_and_figures(
     assert code == 0 and "'generated', the most recent one" in told
     assert "learning_rate matters most" in out and "90 % band" in out
     assert "Gaussian process at epoch 24" in out and "no effect seen" in out
-    assert "to gain" in out and "baseline (trial 0)" in out and "the six largest pairs" in out
+    assert (
+        "to gain" in out and "baseline (trial 0)" in out and "The six largest interactions" in out
+    )
     assert "the best lie in" in out and "loss_weights.alpha" in out
     folder = study_folder("generated") / "importance"
     for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):

@@ -319,3 +319,18 @@ def test_a_checkpoint_that_says_nothing(tmp_path: Path, adopted: bool) -> None:
     mine = Origin("a" * 32, "fox", 3, "configuration", adopted=adopted)
     found = CheckpointFolder(tmp_path, origin=mine).load_latest()
     assert found == ({"epoch": 5} if adopted else None)
+
+
+def test_half_a_file_of_a_killed_writer_is_removed(tmp_path: Path) -> None:
+    """Who takes a run up again clears away what the worker before was killed in."""
+    folder = CheckpointFolder(tmp_path)
+    folder.save({"epoch": 1}, epoch=1, improved=True)
+    if (child := os.fork()) == 0:  # killed in the middle of a write, as by kill -9
+        with checkpoint.partial_file(folder.latest) as partial:
+            partial.write_bytes(b"half")
+            os._exit(9)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.glob(".*.partial"))) == 1
+    state = folder.load_latest()
+    assert state is not None and state["epoch"] == 1
+    assert not list(tmp_path.glob(".*.partial"))

@@ -240,7 +240,7 @@ def test_one_seed_and_a_baseline_alone_have_a_report(tmp_path: Path) -> None:
     counts = draw({STEP: 0.1, "constant 1": 0.2}, seeds=1)
     write_report(result([table(counts, MAIN, STEP)], {MAIN: (counts, None)}), tmp_path / "one")
     text = (tmp_path / "one" / "report.md").read_text()
-    assert "one seed. Other utterances could move this run to" in text
+    assert "one seed. With other utterances this run could give" in text
     assert "no clear difference, one seed" in text
     alone = draw({STEP: 0.1})
     paths = write_report(result([table(alone, MAIN, STEP)], {MAIN: (alone, None)}), tmp_path / "b")
