@@ -34,7 +34,6 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
-from drawn_truths import drawn_truth  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
 from simulated_search import MAX_EPOCHS, RUNGS, SEARCHES, simulate  # noqa: E402
 from truths import TRUTHS, Truth  # noqa: E402
@@ -75,6 +74,13 @@ class Score:
     found: tuple[bool, ...]
 
 
+def _drawn(seed: int) -> Truth:
+    """A truth drawn by chance, whose module needs this one."""
+    from drawn_truths import drawn_truth
+
+    return drawn_truth(seed)
+
+
 def _of_curves(folder: Path) -> Any:
     """Truths from tables of learning curves, whose module needs this one."""
     from curve_tables import table_truths
@@ -111,7 +117,7 @@ def main() -> None:
         for name in names:
             for seed in seeds:
                 for (evaluator, size), score in readings(
-                    drawn_truth(seed) if arguments.drawn else truths[name],
+                    _drawn(seed) if arguments.drawn else truths[name],
                     search,
                     seed,
                     arguments.trials,

@@ -81,7 +81,7 @@ def test_a_study_is_one_family_if_asked(result: AblationResult) -> None:
     assert apart.startswith("2 ablations of this study were made, with 10 comparisons in all.")
     together = family_note(earlier, [0.5] * 5, together=True)
     assert "one error budget" in together
-    shown = next(row for _, row in earlier.rows if row.outcome.startswith("shown"))
+    shown = next(row for _, row in earlier.rows if row.outcome in ("better", "worse"))
     weak = [(n, replace(row, p_value=0.009) if row is shown else row) for n, row in earlier.rows]
     lost = family_note(Earlier(earlier.names, tuple(weak)), [0.5] * 5, together=True)
     assert f"not within this budget: {first.name}: {shown.name}" in lost
