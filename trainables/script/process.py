@@ -18,6 +18,8 @@ from typing import Any
 from trainables.errors import ConfigError
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_TELL_SECONDS = 0.5
+"""Between a script's end and what the supervisor tells of it."""
 _SPARE_SECONDS = 10.0
 """On top of what a script gets to end: to find what it left behind."""
 
@@ -121,6 +123,20 @@ class ScriptProcess:
             self._close_pipes()
         return self._end
 
+    def peak(self) -> int:
+        """Most memory of it so far, bytes; 0 where that is not known.
+
+        The system says nothing more of one that has ended: then the supervisor does, at once.
+        """
+        if self._end is None and self.pid is not None and self._supervisor is not None:
+            found = _peak_of(self.pid)
+            if found or not Path("/proc/self/status").exists():
+                return found
+            assert self._supervisor.stdout is not None
+            select.select([self._supervisor.stdout], [], [], _TELL_SECONDS)
+        ended = self.end()
+        return 0 if ended is None else ended.peak
+
     def stop(self) -> ProcessEnd | None:
         """Ends it: SIGTERM to its process group, then SIGKILL. None where it was never started."""
         if self._supervisor is None or self._end is not None:
@@ -171,7 +187,7 @@ class ScriptProcess:
                     pipe.close()
 
 
-def peak_of(pid: int) -> int:
+def _peak_of(pid: int) -> int:
     """Most memory that a process had so far, bytes; 0 where the system does not say."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():

@@ -22,7 +22,7 @@ from trainables.script.config_file import write_config
 from trainables.script.epochs import EpochTable
 from trainables.script.metrics import OUR_LINE, declared_columns, sources_of
 from trainables.script.predictions import Prediction, read_ctm, read_jsonl
-from trainables.script.process import ProcessEnd, ScriptProcess, last_lines, peak_of
+from trainables.script.process import ProcessEnd, ScriptProcess, last_lines
 from trainables.script.source import Source
 from trainables.script.spec import ScriptSpec
 
@@ -160,7 +160,7 @@ class ScriptRun:
     def facts(self) -> dict[str, Any]:
         """The command, the environment, the code's commit, how often it was started."""
         if self._process is not None and self._process.pid is not None:
-            peak = peak_of(self._process.pid)
+            peak = self._process.peak()
             self._facts["peak_memory_bytes"] = max(peak, self._facts.get("peak_memory_bytes", 0))
         return {**self._facts, "starts": list(self._starts)}
 

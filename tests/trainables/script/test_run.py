@@ -77,7 +77,7 @@ def test_what_the_script_got_is_written_down(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "output"
     assert facts["command"][-2:] == ["--config", f"{folder}/config.yaml"]
     assert facts["environment"]["SLR_TUNE_SEED"] == "7" and facts["git_commit"]
-    assert facts["peak_memory_bytes"] >= 0  # a short script may end between two looks
+    assert facts["peak_memory_bytes"] > 2**20
     text = (folder / "config.yaml").read_text()
     assert "seed: 7" in text and "epochs: 9" in text and "batch_size: 24" in text
 
