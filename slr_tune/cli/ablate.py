@@ -15,10 +15,12 @@ from slr_tune.cli.options import (
     command_named,
     echo_json,
     json_option,
+    runs_option,
     runtime_env_option,
     ship_option,
     storage_option,
     tell,
+    test_option,
 )
 from slr_tune.cli.printing import print_page
 from slr_tune.cli.study_choice import ablated
@@ -116,17 +118,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Train every run from scratch instead of sharing common epochs.",
 )
-@click.option(
-    "--test",
-    "with_test",
-    is_flag=True,
-    help="Also evaluate on the test split; this is logged in the study.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Runs that train at the same time. [default: from the study]",
-)
+@test_option
+@runs_option
 @address_option
 @ship_option
 @runtime_env_option

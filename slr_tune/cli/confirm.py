@@ -13,11 +13,13 @@ from slr_tune.cli.options import (
     command_named,
     echo_json,
     json_option,
+    runs_option,
     runtime_env_option,
     ship_option,
     storage_option,
     takes_study,
     tell,
+    test_option,
 )
 from slr_tune.cli.printing import print_table
 from slr_tune.text import counted
@@ -43,17 +45,8 @@ if TYPE_CHECKING:
 @click.option(
     "--seeds", type=SeedCount(), default=SEEDS, show_default=True, help="Seeds per configuration."
 )
-@click.option(
-    "--test",
-    "with_test",
-    is_flag=True,
-    help="Also evaluate on the test split; this is logged in the study.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Runs that train at the same time. [default: from the study]",
-)
+@test_option
+@runs_option
 @address_option
 @ship_option
 @runtime_env_option

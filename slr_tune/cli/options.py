@@ -32,6 +32,17 @@ space_argument = click.argument("space", type=SpaceFile())
 address_option = click.option(
     "--address", metavar="RAY", help="Address of a running Ray cluster. [default: this machine]"
 )
+test_option = click.option(
+    "--test",
+    "with_test",
+    is_flag=True,
+    help="Also evaluate on the test split; this is logged in the study.",
+)
+runs_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Runs that train at the same time. [default: from the study]",
+)
 ship_option = click.option(
     "--ship", is_flag=True, help="Send slr-tune and your own code to the nodes of the cluster."
 )

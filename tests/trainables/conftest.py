@@ -1,6 +1,6 @@
 """A data set and settings small enough to train on in milliseconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,17 @@ def make_run(libras: Dataset, tmp_path: Path) -> MakeRun:
         teacher: Path | None = None,
         data: Dataset | None = None,
         cache: Path | None = None,
+        data_shares: Sequence[tuple[int, float]] = (),
         **settings: Any,
     ) -> Any:
         cls: Any = run_class(name)
         config = cls.config_class(**{**SMALL, **settings})
         inputs = RunInputs(
-            data=data or libras, seed=seed, teacher=teacher, cache=cache or tmp_path / "cache"
+            data=data or libras,
+            seed=seed,
+            teacher=teacher,
+            cache=cache or tmp_path / "cache",
+            data_shares=tuple(data_shares),
         )
         return cls(config, inputs)
 

@@ -119,19 +119,28 @@ class Optimisation:
         Returns:
             Norm of the gradient before clipping. Where it is not finite nothing is changed.
         """
-        scaler = self.precision.scaler
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate(position)
-        scaler.unscale_(self._optimiser)
-        limit = self._config.clip_norm or float("inf")
+        scaler = self._prepared(position)
         try:
-            norm = float(nn.utils.clip_grad_norm_(self._parameters, limit))
+            norm = float(self._clip())
             if norm < float("inf") or self.precision.scaled:
                 scaler.step(self._optimiser)
         finally:
             scaler.update()  # Without it no step could follow one that ran out of memory.
         self._optimiser.zero_grad(set_to_none=True)
         return norm
+
+    def _prepared(self, position: float) -> torch.amp.GradScaler:
+        """The scaler, once the rate is that of the position and the gradients are in their unit."""
+        scaler = self.precision.scaler
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.learning_rate(position)
+        scaler.unscale_(self._optimiser)
+        return scaler
+
+    def _clip(self) -> Tensor:
+        """Clips the gradient; its norm before that, ()."""
+        limit = self._config.clip_norm or float("inf")
+        return nn.utils.clip_grad_norm_(self._parameters, limit)
 
     def step_deferred(self, position: float, bad: Tensor) -> Tensor:
         """The same, without waiting for the norm: it is returned where it was computed.
@@ -141,13 +150,9 @@ class Optimisation:
             bad: float32 (), 1 where the run has left the numbers and nothing is to be changed any
                 more; set to 1 here where the norm is not finite, unless the scaler expects that.
         """
-        scaler = self.precision.scaler
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.learning_rate(position)
-        scaler.unscale_(self._optimiser)
-        limit = self._config.clip_norm or float("inf")
+        scaler = self._prepared(position)
         try:
-            norm = nn.utils.clip_grad_norm_(self._parameters, limit)
+            norm = self._clip()
             if not self.precision.scaled:
                 torch.maximum(bad, (~norm.isfinite()).to(bad), out=bad)
                 # What the scaler tells a fused optimiser, which then changes nothing.

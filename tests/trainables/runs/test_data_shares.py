@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trainables.config import StudentConfig
 from trainables.data import Dataset, prepare
 from trainables.files.curve import COLUMNS, DATA_SHARE
-from trainables.protocol import RunInputs
-from trainables.registry import run_class
 from trainables.runs.training_set import TrainingSet
 
-SMALL: dict[str, Any] = {
-    "layers": 1,
-    "hidden": 6,
-    "projection": 6,
-    "subsampling": 2,
-    "batch_size": 4,
-    "max_epochs": 4,
-    "device": "cpu",
-    "dropout": 0.3,
-}
 SHARES = ((1, 0.25), (2, 0.5), (4, 1.0))
 
 
-def build(data: Dataset, cache: Path, name: str = "student", **inputs: Any) -> Any:
-    cls: Any = run_class(name)
-    given = {"data": data, "seed": 3, "teacher": None, "cache": cache, "data_shares": SHARES}
-    return cls(cls.config_class(**SMALL), RunInputs(**{**given, **inputs}))
+@pytest.fixture
+def build(make_run: Callable[..., Any]) -> Callable[..., Any]:
+    """Builds a run that sees more data from epoch to epoch; all of one test share a cache."""
+    return partial(make_run, seed=3, data_shares=SHARES)
 
 
-def test_smaller_share_lies_inside_the_larger(libras: Dataset) -> None:
+def test_smaller_share_lies_inside_the_larger(libras: Dataset, build: Callable[..., Any]) -> None:
     """And is the one that `data: {subset: 0.25}` takes: 5, 9 and all of 18 utterances."""
-    training_set = TrainingSet(libras.train, StudentConfig(**SMALL), SHARES)
+    training_set = TrainingSet(libras.train, build().config, SHARES)
     seen = [set(training_set.seen(epoch).tolist()) for epoch in range(1, 5)]
     assert [len(each) for each in seen] == [5, 9, 18, 18]
     assert seen[0] < seen[1] < seen[2]
@@ -49,29 +37,28 @@ def test_smaller_share_lies_inside_the_larger(libras: Dataset) -> None:
 
 
 def test_rows_tell_the_share_and_others_have_no_such_column(
-    libras: Dataset, tmp_path: Path
+    build: Callable[..., Any],
 ) -> None:
     """A row tells what its epoch was trained on; runs outside of a search stay as they were."""
-    run = build(libras, tmp_path)
+    run = build()
     assert [run.run_epoch()[DATA_SHARE] for _ in range(4)] == [0.25, 0.5, 1.0, 1.0]
-    plain = build(libras, tmp_path, data_shares=())
+    plain = build(data_shares=())
     assert set(plain.run_epoch()) == set(COLUMNS)
 
 
 @pytest.mark.parametrize("name", ["student", "distill"])
 def test_promoted_run_goes_on_with_the_same_bits(
     name: str,
-    libras: Dataset,
+    build: Callable[..., Any],
     teacher_file: Path,
-    tmp_path: Path,
     assert_same_bits: Callable[..., None],
 ) -> None:
     """Taken up from its checkpoint, with more data from then on, as without a stop."""
     teacher = teacher_file if name == "distill" else None
-    straight = build(libras, tmp_path, name, teacher=teacher)
-    first = build(libras, tmp_path, name, teacher=teacher)
+    straight = build(name, teacher=teacher)
+    first = build(name, teacher=teacher)
     first.run_epoch()
-    second = build(libras, tmp_path, name, teacher=teacher)
+    second = build(name, teacher=teacher)
     second.load_state_dict(first.state_dict())
     for _ in range(3):
         straight.run_epoch()
@@ -81,11 +68,11 @@ def test_promoted_run_goes_on_with_the_same_bits(
 
 
 def test_all_shares_index_into_one_cache(
-    libras: Dataset, teacher_file: Path, tmp_path: Path
+    build: Callable[..., Any], teacher_file: Path, tmp_path: Path
 ) -> None:
     """The teacher answers once for all utterances, whatever an epoch sees."""
-    run = build(libras, tmp_path, "distill", teacher=teacher_file)
+    run = build("distill", teacher=teacher_file)
     run.run_epoch()
-    build(libras, tmp_path, "distill", teacher=teacher_file, data_shares=()).run_epoch()
-    assert len(list((tmp_path / "teacher-outputs").glob("*/index.json"))) == 1
-    assert not list((tmp_path / "teacher-outputs").glob("*/progress"))
+    build("distill", teacher=teacher_file, data_shares=()).run_epoch()
+    assert len(list((tmp_path / "cache" / "teacher-outputs").glob("*/index.json"))) == 1
+    assert not list((tmp_path / "cache" / "teacher-outputs").glob("*/progress"))
