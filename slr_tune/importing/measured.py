@@ -22,7 +22,6 @@ from trainables.files.curve import COLUMNS
 
 _ANY_METRIC = ("value", "objective", "bestvalue", "score", "metric")
 _EPOCHS = ("epochsrun", "epochs", "epoch", "trainingiteration", "lastepoch", "numepochs", "nepochs")
-_PLANNED = ("maxepochs", "numepochs", "nepochs")
 _SECONDS = ("seconds", "runtime", "durationseconds", "timetotals", "trainingtime")
 _FRACTION = 2.0
 """A WER in percent of which all are below this is one in fractions."""

@@ -10,7 +10,6 @@ TEACHERS = "teachers"
 SEEDS = "seeds"
 BOTH = "a seed's luck on single utterances"
 UTTERANCES = "utterances"
-SIGNERS = "signers"
 
 
 def variance_shares(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slr_tune.space import StudySpec
 from slr_tune.study.quota import planned_epochs
 from slr_tune.study.rungs import budget_rungs, is_audited
-from slr_tune.study.segments import cost_between, segments_of, study_segments, trials_in_segments
+from slr_tune.study.segments import study_segments, trials_in_segments
 
 
 def forecast_epochs(spec: StudySpec) -> int | None:
@@ -45,22 +45,10 @@ def forecast_cost(spec: StudySpec) -> float | None:
 
 def audit_epochs(spec: StudySpec) -> int:
     """Epochs that the audit adds at most to a search whose trials pause at their rungs."""
-    first = budget_rungs(spec.budget)[:1]
-    return _audited(spec) * (spec.budget.max_epochs - first[0]) if first else 0
-
-
-def audit_cost(spec: StudySpec) -> float:
-    """The same in epochs over all training utterances."""
     first, budget = budget_rungs(spec.budget)[:1], spec.budget
-    each = cost_between(segments_of(budget), first[0], budget.max_epochs) if first else 0.0
-    return _audited(spec) * each
-
-
-def _audited(spec: StudySpec) -> int:
-    """Trials that the audit takes at most."""
-    budget = spec.budget
-    if spec.search.scheduler != "promotion" or budget.trials is None:
+    if not first or spec.search.scheduler != "promotion" or budget.trials is None:
         return 0
     exempt = 1 if spec.baseline is not None else 0
     numbers = range(exempt, budget.trials)
-    return sum(is_audited(number, seed=spec.seed, share=budget.audit) for number in numbers)
+    audited = sum(is_audited(number, seed=spec.seed, share=budget.audit) for number in numbers)
+    return audited * (budget.max_epochs - first[0])
