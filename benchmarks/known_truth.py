@@ -27,13 +27,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import numpy as np  # noqa: E402
 import optuna  # noqa: E402
+from curve_tables import table_truths  # noqa: E402
+from drawn_truths import drawn_truth  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
 from simulated_search import MAX_EPOCHS, RUNGS, SEARCHES, simulate  # noqa: E402
 from truths import TRUTHS, Truth  # noqa: E402
@@ -74,20 +75,6 @@ class Score:
     found: tuple[bool, ...]
 
 
-def _drawn(seed: int) -> Truth:
-    """A truth drawn by chance, whose module needs this one."""
-    from drawn_truths import drawn_truth
-
-    return drawn_truth(seed)
-
-
-def _of_curves(folder: Path) -> Any:
-    """Truths from tables of learning curves, whose module needs this one."""
-    from curve_tables import table_truths
-
-    return table_truths(folder)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -103,7 +90,7 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="print every study's reading")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    truths = TRUTHS if arguments.curves is None else _of_curves(arguments.curves)
+    truths = TRUTHS if arguments.curves is None else table_truths(arguments.curves)
     names = ["drawn"] if arguments.drawn else arguments.truths or list(truths)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     began = time.perf_counter()
@@ -117,7 +104,7 @@ def main() -> None:
         for name in names:
             for seed in seeds:
                 for (evaluator, size), score in readings(
-                    _drawn(seed) if arguments.drawn else truths[name],
+                    drawn_truth(seed) if arguments.drawn else truths[name],
                     search,
                     seed,
                     arguments.trials,

@@ -21,7 +21,7 @@ from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import Resources, StudySpec
-from slr_tune.study.folders import cache_root, studies_in, study_folder, trial_folder
+from slr_tune.study.folders import cache_root, studies_in, study_folder, study_in, trial_folder
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.outage import WAIT_SECONDS
@@ -139,7 +139,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
     with (
         opened_storage(options.storage, create=True) as storage,
         storage_errors(url),
-        studies_in(remote_place(spec.study, storage)),
+        study_in(spec.study, remote_place(spec.study, storage)),
         presence_of(storage, study_folder(spec.study), progress.message) as presence,
         StudyLock(storage.engine, spec.study, tell=progress.message) as lock,
         locked_folder(study_folder(spec.study)),

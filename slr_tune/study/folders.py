@@ -64,6 +64,17 @@ def studies_in(url: str | None) -> Iterator[None]:
         _chosen.remove(url)
 
 
+@contextmanager
+def study_in(study: str, url: str | None) -> Iterator[None]:
+    """Has one study in its remote place for the time of a block; None for the usual folder.
+
+    What an earlier study of that name, in another database, left noted is forgotten.
+    """
+    with studies_in(url):
+        found_elsewhere(study, None if url is None else local_root(url) / study)
+        yield
+
+
 def local_root(url: str) -> Path:
     """The local folder that stands for a remote place; nobody else can look into it.
 

@@ -153,6 +153,8 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
         StudyError: It is not this project's.
         StorageError: The database does not answer.
     """
+    if name is not None:
+        found_elsewhere(name, None)  # of a study of that name in another database
     with storage_errors(storage_url(storage)):
         with opened_storage(storage) as database:
             known = {driver.study: driver for driver in drivers(database.engine)}

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from known_truth import true_wer, truth_space
 from simulated_search import MAX_EPOCHS
+from space_truth import true_wer, truth_space
 
 from slr_tune.importance.parameter_columns import unit_of
 from slr_tune.space import ChoiceParameter, FloatParameter, IntParameter, SimplexParameter, Space

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from known_truth import TRUTH, importance_of, stock_shares, truth_trials
 from optuna.trial import TrialState
+from space_truth import TRUTH, importance_of, stock_shares, truth_trials
 
 SEEDS = (0, 2, 5)
 TRIALS = 400

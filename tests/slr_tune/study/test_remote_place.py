@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import pytest
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.errors import SpecError, StorageUnusable, StudyError
+from slr_tune.errors import SpecError, StorageMissing, StorageUnusable, StudyError
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.editing import delete
-from slr_tune.study.folders import remote_studies, studies_in, studies_root, study_folder
+from slr_tune.study.folders import remote_studies, studies_in, studies_root, study_folder, study_in
 from slr_tune.study.remote_files import cache_bytes, remote_place
 from slr_tune.study.storage import open_storage, storage_url
 from slr_tune.study.store import open_store
@@ -114,3 +115,21 @@ def test_a_size_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SLR_TUNE_CACHE_GB", given)
     with pytest.raises(Exception, match="SLR_TUNE_CACHE_GB"):
         cache_bytes()
+
+
+def test_a_study_of_the_same_name_elsewhere_is_another(
+    tmp_path: Path, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process may read a remote study and then run a local one: their files must not meet."""
+    first = os.environ["SLR_TUNE_STORAGE"]
+    with studies_in(spec.studies):
+        open_store(spec, open_storage())
+    assert load_study("toy").folder.is_relative_to(tmp_path / "cache")
+    monkeypatch.setenv("SLR_TUNE_STORAGE", f"sqlite:///{tmp_path}/other.db")
+    with pytest.raises(StorageMissing):
+        load_study("toy")  # there is none yet, as before a first ablation
+    assert study_folder("toy") == studies_root() / "toy"
+    monkeypatch.setenv("SLR_TUNE_STORAGE", first)
+    load_study("toy")
+    with study_in("toy", None):
+        assert study_folder("toy") == studies_root() / "toy"
