@@ -58,12 +58,21 @@ def database(studies: Path, empty_database: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ray_two_cores() -> Iterator[None]:
+def ray_session_of_all() -> Iterator[None]:
     """The one Ray session of the test run."""
     from slr_tune.training.session import ray_session
 
     with ray_session(address=None, cpus=2):
         yield
+
+
+@pytest.fixture
+def ray_two_cores(ray_session_of_all: None) -> Iterator[None]:
+    """The one Ray session; a test that leaves one of its cores taken fails here, not the next."""
+    from ray_cores import wait_for_free_cores
+
+    yield
+    wait_for_free_cores()
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag
 from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.nodes import Nodes
 from slr_tune.training.pool import RayPool
-from slr_tune.training.ray_private import limit_pending_trials
+from slr_tune.training.ray_private import groups_removed_whole, limit_pending_trials
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.shipping import Shipping
@@ -349,7 +349,8 @@ class _Run:
         barrier.mkdir(parents=True)
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
-            with scratch_folder() as scratch, ray_log(self.store.folder / "ray.log"):
+            log = ray_log(self.store.folder / "ray.log")
+            with scratch_folder() as scratch, log, groups_removed_whole():
                 self._tuner(recorder, nodes, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
             if not self._ends():  # a signal to all processes ends Ray's too

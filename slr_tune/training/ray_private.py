@@ -19,6 +19,9 @@
 - `print_to_stdstream` of `ray._private.worker`, which writes what Ray says of dead workers to
   standard output, into what a script reads.
 - `GcsClient` of `ray._raylet`, which says that a token is wrong; `ray.init` would end the process.
+- `remove_placement_group` as `ray.air.execution.resources.placement_group` sees it: Ray 2.60 loses
+  the cores of a group that is removed in the milliseconds in which it is created. Tune asks for a
+  group and takes that back at once where a worker is there for the trial already.
 - `~/.ray/auth_token`, Ray's token: were it elsewhere, all users of the machine could read it.
 
 A test looks for each of them in the Ray that is installed.
@@ -70,6 +73,9 @@ _GCS, _RAYLET = "gcs_server", "raylet"
 """Programs of a session whose end would end the driver."""
 _REGISTERED_SECONDS = 0.1
 _SHUTDOWN_SECONDS = 5.0
+_CREATED_SECONDS = 5.0
+_WAITS_FOR_ROOM = {"NO_RESOURCES", "INFEASIBLE"}
+"""What Ray says of a placement group that it is not about to create."""
 SESSION_FOLDER = "_temp_dir"
 """Argument of `ray.init`: the folder of the session's logs and sockets."""
 
@@ -227,6 +233,36 @@ def kill_worker(trial: Any) -> None:
     actor = trial.temporary_state.ray_actor
     if actor is not None:
         ray.kill(actor)
+
+
+@contextmanager
+def groups_removed_whole() -> Iterator[None]:
+    """Has Tune remove no placement group that Ray is about to create, for the time of a block."""
+    import ray
+    from ray.air.execution.resources import placement_group as module
+
+    usual: Any = ray.util.remove_placement_group
+
+    def remove(group: Any) -> None:
+        end = time.monotonic() + _CREATED_SECONDS
+        while _being_created(group) and time.monotonic() < end:
+            time.sleep(0.001)
+        usual(group)
+
+    ray.util.remove_placement_group = module.remove_placement_group = remove
+    try:
+        yield
+    finally:
+        ray.util.remove_placement_group = module.remove_placement_group = usual
+
+
+def _being_created(group: Any) -> bool:
+    from ray.util import placement_group_table
+
+    known = placement_group_table(group)
+    if known.get("state") not in ("PENDING", "PREPARED"):
+        return False
+    return known.get("stats", {}).get("scheduling_state") not in _WAITS_FOR_ROOM
 
 
 def let_go(controller: Any, trial: Any, action: str) -> None:

@@ -85,7 +85,8 @@ def test_it_is_told_once_what_to_change_and_then_works(
     endings: Counter[str | None] = Counter()
     for trial in trials:
         record = record_of(trial)
-        assert record is not None and record.epochs in (3, 6, 9) and record.parameters == 2
+        assert record is not None
+        assert record.epochs in (3, 6, 9) and record.parameters == 2, record.error
         rows = CurveFile(studies / "elsewhere" / "trials" / str(trial.number) / "curve.csv").rows()
         assert [row["epoch"] for row in rows] == list(range(1, record.epochs + 1))
         values = {

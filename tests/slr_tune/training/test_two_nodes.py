@@ -20,6 +20,7 @@ from second_node import SecondNode, possible, second_node
 from toy_space import write_toy_space
 
 from slr_tune.space import Resources
+from slr_tune.study.record import record_of
 from slr_tune.study.view import load_study
 from slr_tune.training.node_checks import NodeNeeds, node_needs
 from slr_tune.training.nodes import Nodes
@@ -37,7 +38,7 @@ TORCH = Path(torch.version.__file__)
 
 
 @pytest.fixture(scope="module")
-def node(ray_two_cores: None) -> Iterator[SecondNode]:
+def node(ray_session_of_all: None) -> Iterator[SecondNode]:
     """The one second node of these tests."""
     with second_node() as started:
         yield started
@@ -202,7 +203,8 @@ def test_a_node_joins_a_search_and_is_killed_in_it(node: SecondNode, tmp_path: P
     for line in ("has joined", "3 trainings", "lost its node", "has left", "2 trainings"):
         assert line in output, output
     trials = load_study("toy").trials
-    assert not {trial.state for trial in trials} & {TrialState.FAIL, TrialState.RUNNING}
+    ended = [trial for trial in trials if trial.state in (TrialState.FAIL, TrialState.RUNNING)]
+    assert not ended, [(trial.state, record_of(trial)) for trial in ended]
     epochs = [*there, *file.read_text().splitlines()]
     assert len(epochs) - len(set(epochs)) <= 1, "one was in the air"
 
