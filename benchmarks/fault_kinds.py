@@ -258,7 +258,8 @@ def nobody_there(scene: Scene) -> None:
     scene.faults += 2
     scene.refused("run", space, "--storage", "sqlit:///x.db")
     scene.refused("list", "--storage", f"sqlite:///{scene.folder}/none.db")
-    odd = f"sqlite:///{scene.folder}/a%20b ? 100%.db"
+    scene.refused("list", "--storage", f"sqlite:///{scene.folder}/a ? 100%.db")
+    odd = f"sqlite:///{scene.folder}/a%2520b %3F 100%25.db"
     scene.until_done("run", space, "--storage", odd)
     scene.judge(trials=2, storage=odd)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from postgresql_server import Server
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A second node that is killed is missed after 3 s, not after 15; one that is slow has its 10 s.
+os.environ.setdefault("RAY_health_check_period_ms", "1000")
+os.environ.setdefault("RAY_health_check_failure_threshold", "3")
 # Ray's workers, and the command in a process of its own, import this checkout and the toy run.
 HERE = Path(__file__).parent
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "support"), str(HERE.parent)])

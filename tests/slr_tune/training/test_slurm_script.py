@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from own_process import descendants
 from toy_space import write_toy_space
 
 from slr_tune.study.view import load_study
@@ -53,7 +54,7 @@ def job(space: Path, log: Path, *, nodes: int, stop_after: Path | None = None) -
     with log.open("a") as output:
         process = subprocess.Popen(
             ["bash", SCRIPT, space],
-            env={**os.environ, "SLURM_JOB_NUM_NODES": str(nodes)},
+            env={**os.environ, "SLURM_JOB_NUM_NODES": str(nodes), "JOB": str(log)},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -64,14 +65,19 @@ def job(space: Path, log: Path, *, nodes: int, stop_after: Path | None = None) -
                     process.send_signal(signal.SIGTERM)
                     break
                 time.sleep(0.05)
-            family = descendants(process.pid)
             return process.wait(timeout=900)
         finally:  # Slurm ends what a job leaves behind
-            for pid in {*family, *descendants(process.pid), process.pid}:
-                try:
+            for pid in started_with(f"JOB={log}"):
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+
+
+def started_with(variable: str) -> Iterator[int]:
+    """Processes in whose environment that was set, whoever is their parent by now."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                yield int(folder.name)
 
 
 @pytest.mark.usefixtures("database")
