@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    storage_option,
+)
 from slr_tune.cli.study_choice import one_study
 
 
@@ -42,4 +46,4 @@ def command(
         view.trial(trial)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         add_note(database, study, printable(text.strip()), trial=trial)
-    click.echo(f"Noted on {f'trial {trial} of ' if trial is not None else ''}study {study!r}.")
+    echo(f"Noted on {f'trial {trial} of ' if trial is not None else ''}study {study!r}.")

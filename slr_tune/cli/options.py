@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,6 +16,7 @@ import click
 
 from slr_tune.cli.completion import SpaceFile, offer
 from slr_tune.cli.study_choice import one_study
+from slr_tune.wrapping import fitted
 
 if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
@@ -65,6 +68,10 @@ class GuessingCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise click.UsageError(self._guess(error), ctx) from error
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Help, no line of it longer than the terminal is wide."""
+        return fitted(super().get_help(ctx), sys.stdout)
 
     def _guess(self, error: click.NoSuchOption) -> str:
         name = error.option_name.lstrip("-").replace("-", "_")
@@ -145,9 +152,29 @@ def set_option(text: str) -> Decorator:
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
 
 
+TYPED = "slr_tune.typed"
+"""Key of a click context: the arguments of the whole command."""
+
+
+def typed_command() -> str:
+    """The command as it was typed, quoted for a shell: what resumes it."""
+    words = click.get_current_context().meta.get(TYPED, [])
+    return shlex.join(["slr-tune", *map(str, words)])
+
+
+def tell_interrupted() -> None:
+    """That a command was asked to end, and what resumes it."""
+    tell(f"Interrupted; all finished work is stored.\nTo resume:\n  {typed_command()}")
+
+
 def tell(text: str) -> None:
     """A line on stderr: what is being done, while stdout has what was asked for."""
-    click.echo(text, err=True)
+    click.echo(fitted(text, sys.stderr), err=True)
+
+
+def echo(text: str) -> None:
+    """Text on stdout; at a terminal, no line is longer than it is wide."""
+    click.echo(fitted(text, sys.stdout))
 
 
 def echo_study(view: StudyView, *, named: bool) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from slr_tune.cli.options import echo
+
 if TYPE_CHECKING:
     from slr_tune.report.page import Page, Table
 
@@ -19,7 +21,7 @@ def print_page(page: Page, *, lead: str = "") -> None:
 
     click.echo(lead, nl=False)
     for item in render_terminal(page):
-        click.echo(item) if isinstance(item, str) else print_table(item)
+        echo(item) if isinstance(item, str) else print_table(item)
 
 
 def print_table(table: Table, *, wide: bool = False, more: str = "a wider terminal") -> None:
@@ -40,4 +42,4 @@ def print_table(table: Table, *, wide: bool = False, more: str = "a wider termin
     fitting, dropped = fit(table, console.width)
     console.print(rich_table(fitting))
     if dropped:
-        click.echo(f"Not enough room for: {', '.join(dropped)}. To see them: {more}.")
+        echo(f"Not enough room for: {', '.join(dropped)}. To see them: {more}.")

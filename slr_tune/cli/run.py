@@ -13,6 +13,7 @@ from slr_tune.cli.options import (
     Seconds,
     address_option,
     command_named,
+    echo,
     echo_json,
     json_option,
     runtime_env_option,
@@ -21,6 +22,7 @@ from slr_tune.cli.options import (
     space_argument,
     storage_option,
     tell,
+    tell_interrupted,
 )
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ def command(
             echo_json({**_plan(spec), "estimate": figures, "history": earlier})
         else:
             indented = text.replace("\n", "\n  ")
-            click.echo("\n".join([_plan_text(spec), f"estimate: {indented}", *earlier]))
+            echo("\n".join([_plan_text(spec), f"estimate: {indented}", *earlier]))
         return 0
     from slr_tune.api.running import run_options
 
@@ -277,12 +279,12 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
-        click.echo(summary_text(view, teacher_wer=wer))
+        echo(summary_text(view, teacher_wer=wer))
     if outcome.time_is_up:
         _tell_time(spec, found.view)
         return 0
     if outcome.stop is not None:
-        tell("Interrupted. The same command goes on where it stopped.")
+        tell_interrupted()
         return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED
 
