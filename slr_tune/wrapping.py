@@ -13,6 +13,8 @@ from typing import TextIO
 _COMMAND = re.compile(r"(?:cd \S+ && )?(?:[A-Z_]+=\S+ )*slr-tune [^.;]*(?:[.;]\S[^.;]*)*$")
 """A command to paste: up to the end of its line, which no full stop ends."""
 _LABEL = re.compile(r"(?<=: )(?=(?:cd \S+ && )?(?:[A-Z_]+=\S+ )*slr-tune \S)")
+_EXAMPLE = re.compile(r" {2,}(slr-tune \S+(?: \S+)*) {2,}(\S.*)")
+"""A command, and what it does."""
 _BULLET = re.compile(r"\s*(?:[-*]|\[[^\]]*\]) ")
 _MARGIN = "    "
 
@@ -65,6 +67,11 @@ def _wrap_line(line: str, width: int) -> Iterator[str]:
         yield line
         return
     indent = line[: len(line) - len(line.lstrip())]
+    example = _EXAMPLE.fullmatch(line)
+    if example is not None:
+        yield from _wrap_line(f"{indent}{example[1]}", width)
+        yield from _wrap_line(f"{indent}{_MARGIN}{example[2]}", width)
+        return
     if len(indent) >= 2 and _COMMAND.fullmatch(line.strip()):
         yield from _wrap_command(line.strip(), indent, width)
         return
@@ -73,16 +80,24 @@ def _wrap_line(line: str, width: int) -> Iterator[str]:
         yield from _wrap_line(line[: label.start()].rstrip(), width)
         yield from _wrap_line(f"{indent}  {line[label.start() :]}", width)
         return
+    longest = max(map(text_width, line.split()))
+    if len(indent) + longest > width:
+        indent = " " * max(0, min(len(indent), width - longest))
     bullet = _BULLET.match(line)
     hanging = " " * min(len(bullet[0]) if bullet else len(indent), width // 2)
     yield from textwrap.wrap(
-        line.strip() if bullet is None else line,
+        line if bullet else line.strip(),
         width,
-        initial_indent=indent if bullet is None else "",
+        initial_indent="" if bullet else indent,
         subsequent_indent=hanging,
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _parted(piece: str) -> list[str]:
+    """An option and its value, each by itself."""
+    return piece.split(" ", 1) if piece.startswith("-") else [piece]
 
 
 def _wrap_command(command: str, indent: str, width: int) -> Iterator[str]:
@@ -101,12 +116,18 @@ def _wrap_command(command: str, indent: str, width: int) -> Iterator[str]:
             pieces[-1] += f" {word}"
         else:
             pieces.append(word)
+    inner = indent + _MARGIN[: max(0, width // 10)]
+    pieces = [
+        part
+        for piece in pieces
+        for part in ([piece] if text_width(f"{inner}{piece} \\") <= width else _parted(piece))
+    ]
     lines = [indent]
     for piece in pieces:
         empty = not lines[-1].strip()
         if empty or text_width(f"{lines[-1]} {piece} \\") <= width:
             lines[-1] += piece if empty else f" {piece}"
         else:
-            lines.append(indent + _MARGIN[: max(0, width // 10)] + piece)
+            lines.append(inner + piece)
     yield from (f"{line} \\" for line in lines[:-1])
     yield lines[-1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 import importlib
 import io
-import shutil
 import sys
 from keyword import iskeyword
 from typing import Any
 
 import click
 
-from slr_tune.cli.options import TYPED, examples
+from slr_tune.cli.options import TYPED, examples, help_text
 from slr_tune.training.interrupt import Terminated, end_like_ctrl_c
 from slr_tune.training.ray_private import prepare_environment
 from slr_tune.wrapping import fitted
@@ -84,7 +83,7 @@ class LazyGroup(click.Group):
 
     def get_help(self, ctx: click.Context) -> str:
         """Help, no line of it longer than the terminal is wide."""
-        return fitted(super().get_help(ctx), sys.stdout)
+        return help_text(self, ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -138,9 +137,7 @@ def run(arguments: list[str] | None = None) -> int:
         # A name with an umlaut where the locale has none, or half a character, is shown escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        result: Any = cli.main(
-            args=arguments, prog_name="slr-tune", standalone_mode=False, **_help_width()
-        )
+        result: Any = cli.main(args=arguments, prog_name="slr-tune", standalone_mode=False)
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
@@ -165,12 +162,6 @@ def run(arguments: list[str] | None = None) -> int:
         _complain(f"slr-tune: {_memory_error(error)}")
         return EXIT_RUN_FAILED
     return result if isinstance(result, int) else 0
-
-
-def _help_width() -> dict[str, Any]:
-    """The width of a narrow terminal: below 50 columns click would not look at it."""
-    columns = shutil.get_terminal_size().columns
-    return {"terminal_width": columns} if sys.stdout.isatty() and columns < 52 else {}
 
 
 def _complain(text: str) -> None:

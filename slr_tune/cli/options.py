@@ -6,8 +6,9 @@ import json
 import math
 import re
 import shlex
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,27 @@ runtime_env_option = click.option(
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+class NarrowFormatter(click.HelpFormatter):
+    """Help on a terminal of few columns: of them, the names of options take a third at most."""
+
+    def write_dl(
+        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Writes names and what they mean."""
+        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
+
+
+def help_text(command: click.Command, ctx: click.Context) -> str:
+    """A command's help; at a terminal, no line is longer than it is wide."""
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or columns >= 80:
+        formatter = ctx.make_formatter()
+    else:
+        formatter = NarrowFormatter(width=max(20, columns - 1))
+    command.format_help(ctx, formatter)
+    return fitted(formatter.getvalue().rstrip("\n"), sys.stdout)
+
+
 class GuessingCommand(click.Command):
     """A command that says how a setting is given where somebody typed it as an option."""
 
@@ -71,7 +93,7 @@ class GuessingCommand(click.Command):
 
     def get_help(self, ctx: click.Context) -> str:
         """Help, no line of it longer than the terminal is wide."""
-        return fitted(super().get_help(ctx), sys.stdout)
+        return help_text(self, ctx)
 
     def _guess(self, error: click.NoSuchOption) -> str:
         name = error.option_name.lstrip("-").replace("-", "_")

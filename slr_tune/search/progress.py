@@ -132,9 +132,9 @@ class Progress:
         """Puts the picture into its place."""
         self._last = standing, remaining
         self._fit_to_resized()
-        self._update(refresh=True)
+        self._compose(refresh=True)
 
-    def _update(self, *, refresh: bool) -> None:
+    def _compose(self, *, refresh: bool) -> None:
         """Makes the picture for the terminal as it is now; rich draws it, at once or next time."""
         if self._live is None or self._last is None:
             return
@@ -165,7 +165,7 @@ class Progress:
         )
         # Erases to the end of the screen, and goes to where rich takes the last line to be.
         self._console.file.write("\x1b[J" + "\n" * (len(lines) - 1))
-        self._update(refresh=False)
+        self._compose(refresh=False)
 
     def _say_news(
         self, spec: StudySpec, trials: Sequence[FrozenTrial], standing: SearchStanding
