@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slr_tune.cli.completion import SpaceFile
 from slr_tune.cli.options import (
     command_named,
     echo,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.argument("sources", nargs=-1, required=True, metavar="RUNS...")
 @click.option(
     "--space",
-    type=click.Path(path_type=Path),
+    type=SpaceFile(),
     help="Search space for the study; the study is created if it does not exist.",
 )
 @click.option(

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from slr_tune.cli.options import TYPED, examples, help_text
+from slr_tune.cli.guessing import help_text, unknown_command
+from slr_tune.cli.options import TYPED, examples
 from slr_tune.training.interrupt import Terminated, end_like_ctrl_c
 from slr_tune.training.ray_private import prepare_environment
 from slr_tune.wrapping import fitted
@@ -88,13 +89,9 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Names the nearest command for a misspelt one."""
-        from difflib import get_close_matches
-
+        """Says what was meant by a command that does not exist."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            advice = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"there is no command {args[0]!r}.{advice}", ctx)
+            raise click.UsageError(unknown_command(args[0], COMMANDS), ctx)
         return super().resolve_command(ctx, args)
 
 

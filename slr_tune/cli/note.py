@@ -31,7 +31,7 @@ def command(
     from slr_tune.errors import SlrTuneError
     from slr_tune.study.notes import add_note
     from slr_tune.study.storage import opened_storage, storage_errors, storage_url
-    from slr_tune.study.view import load_study
+    from slr_tune.study.view import list_studies, load_study
     from slr_tune.text import printable
 
     if len(words) > 2:
@@ -40,6 +40,8 @@ def command(
     study = one_study(first[0] if first else None, study)
     if not text.strip():
         raise SlrTuneError("the note is empty")
+    if not first and study is None and text in {line.name for line in list_studies(storage)}:
+        raise click.UsageError(f"{text!r} is a study. Add the text: slr-tune note {text} 'TEXT'")
     view = load_study(study, storage)
     study = view.spec.study
     if trial is not None:

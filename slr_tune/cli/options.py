@@ -6,9 +6,8 @@ import json
 import math
 import re
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.completion import SpaceFile, offer
+from slr_tune.cli.guessing import GuessingCommand
 from slr_tune.cli.study_choice import one_study
 from slr_tune.wrapping import fitted
 
@@ -60,51 +60,6 @@ runtime_env_option = click.option(
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class NarrowFormatter(click.HelpFormatter):
-    """Help on a terminal of few columns: of them, the names of options take a third at most."""
-
-    def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
-    ) -> None:
-        """Writes names and what they mean."""
-        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
-
-
-def help_text(command: click.Command, ctx: click.Context) -> str:
-    """A command's help; at a terminal, no line is longer than it is wide."""
-    columns = shutil.get_terminal_size().columns
-    if not sys.stdout.isatty() or columns >= 80:
-        formatter = ctx.make_formatter()
-    else:
-        formatter = NarrowFormatter(width=max(20, columns - 1))
-    command.format_help(ctx, formatter)
-    return fitted(formatter.getvalue().rstrip("\n"), sys.stdout)
-
-
-class GuessingCommand(click.Command):
-    """A command that says how a setting is given where somebody typed it as an option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the arguments; an unknown option that is a setting is answered with `--set`."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            raise click.UsageError(self._guess(error), ctx) from error
-
-    def get_help(self, ctx: click.Context) -> str:
-        """Help, no line of it longer than the terminal is wide."""
-        return help_text(self, ctx)
-
-    def _guess(self, error: click.NoSuchOption) -> str:
-        name = error.option_name.lstrip("-").replace("-", "_")
-        takes_settings = any(param.name == "overrides" for param in self.params)
-        if not takes_settings or not name:
-            return error.format_message()
-        from slr_tune.space.short_names import set_advice
-
-        return set_advice(name, flat=self.name != "run") or error.format_message()
-
-
 def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], click.Command]:
     """A command whose help ends with worked examples.
 
@@ -115,6 +70,7 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
 
     def named(function: Callable[..., Any]) -> click.Command:
         made = click.command(name=name, epilog=examples(*lines), cls=GuessingCommand)(function)
+        made.example = lines[0].partition("  ")[0] if lines else ""
         return offer(made)
 
     return named
@@ -162,6 +118,8 @@ def takes_study(text: str = "", *, required: bool = False) -> Decorator:
         @click.option("--study", "study_option", metavar="STUDY", help=f"{text} {default}".strip())
         @wraps(function)
         def with_study(study: str | None, study_option: str | None, **given: Any) -> Any:
+            if study is not None and "=" in study and "overrides" in given:
+                raise click.UsageError(f"{study!r} is no study. Give a setting with --set {study}")
             return function(study=one_study(study, study_option, required=required), **given)
 
         return with_study

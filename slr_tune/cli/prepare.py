@@ -77,6 +77,8 @@ def command(
 def _section(
     data: str, features: str | None, subset: str | None, exclude: Sequence[str]
 ) -> Mapping[str, Any]:
+    from slr_tune.errors import Problem, SpecError
+    from slr_tune.space.shipped import find_space, shipped_file
     from trainables.data.config import as_written
 
     path = Path(data).expanduser()
@@ -86,7 +88,15 @@ def _section(
         return as_written(section | {key: value for key, value in given.items() if value})
     if features or subset or exclude:
         raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
-    return {"name": "libras"} if data == "libras" else _section_of_file(path)
+    if data == "libras":
+        return {"name": "libras"}
+    if not path.exists() and shipped_file(data) is None:
+        hint = (
+            "DATA is a search-space file, the name of a shipped space, the word libras, or a "
+            "folder laid out like PHOENIX-2014."
+        )
+        raise SpecError([Problem(str(path), "no such file or folder", hint)])
+    return _section_of_file(find_space(path))
 
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:

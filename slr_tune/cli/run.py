@@ -141,7 +141,9 @@ def command(
     if dry_run:
         from slr_tune.checks.verify import told_estimate
         from slr_tune.importing.history import history_lines
+        from slr_tune.study.storage import check_storage
 
+        check_storage(storage)
         earlier = history_lines(spec, history, storage)
         text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
         if as_json:

@@ -17,6 +17,7 @@ from slr_tune.cli.options import (
     tell,
 )
 from slr_tune.cli.printing import print_table
+from slr_tune.errors import StudyMissing
 from slr_tune.text import metric_text, setting_cell
 
 if TYPE_CHECKING:
@@ -43,7 +44,14 @@ def command(
     """Show a study: its trials, best first."""
     from slr_tune.api.studies import load
 
-    view = load(study, storage=storage).view
+    try:
+        view = load(study, storage=storage).view
+    except StudyMissing as error:
+        if study is None or not study.isdecimal():
+            raise
+        raise StudyMissing(
+            f"there is no study {study!r}", hint=f"For trial {study}: slr-tune show --trial {study}"
+        ) from error
     if study is None:
         tell(f"Study {view.spec.study!r}, the most recent one.")
     if trial is not None:

@@ -102,7 +102,7 @@ def _counts(standing: SearchStanding) -> list[str]:
 
 def _times(remaining: Remaining) -> list[str]:
     found = []
-    if remaining.seconds is not None:
+    if remaining.seconds:
         found.append(f"about {duration(remaining.seconds)} left")
     if remaining.limit is not None and remaining.left is not None:
         left = max(0.0, remaining.left)

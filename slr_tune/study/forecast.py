@@ -176,8 +176,9 @@ class _Flow:
                 continue
             places = (self._arrived[place] + arriving) // eta
             entrants = max(0.0, places - self._passed[place])
-            hopeless = sorted(self._paused[place])[int(entrants) :]
-            spared += sum(self._is_audited(number) for _, number in hopeless)
+            for rank, (_, number) in enumerate(sorted(self._paused[place])):
+                chance = 1.0 if rank >= entrants else 1 - 1 / eta
+                spared += chance * self._is_audited(number)
         return found
 
     def _is_audited(self, number: int) -> bool:
