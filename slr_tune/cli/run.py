@@ -209,9 +209,21 @@ def _plan(spec: StudySpec) -> dict[str, Any]:
         "epochs_planned": planned,
         "epochs_of_audit": audit_epochs(spec),
         "epochs_at_most": None if budget.trials is None else budget.trials * budget.max_epochs,
-        "parameters": list(spec.space.names),
+        "parameters": _searched(spec),
         "baseline_config": spec.baseline_config(),
     }
+
+
+def _searched(spec: StudySpec) -> list[str]:
+    """What is searched, by the names of the space file and not by the sampler's."""
+    flat = spec.space.names
+    return list(
+        dict.fromkeys(
+            ".".join(one.path)
+            for one in spec.space.parameters
+            if any(name == one.name or name.startswith(f"{one.name}.") for name in flat)
+        )
+    )
 
 
 def _plan_text(spec: StudySpec) -> str:

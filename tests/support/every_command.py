@@ -41,13 +41,13 @@ baseline: {{learning_rate: 5.0e-3}}
 """
 
 
-def calls(round_number: int) -> Mapping[str, list[list[str]]]:
+def calls(turn: int) -> Mapping[str, list[list[str]]]:
     """Arguments of each command, in the order in which they are given.
 
     Args:
-        round_number: From 0: what is made or removed is another thing each time.
+        turn: From 0: what is made or removed is another thing each time.
     """
-    run, again = "run", str(round_number)
+    run, again = "run", str(turn)
     return {
         "train": [["student", *TINY, "--data", DATA, "--out", run]],
         "list": [[]],
@@ -63,9 +63,9 @@ def calls(round_number: int) -> Mapping[str, list[list[str]]]:
         "confirm": [["--top", "2"]],
         "note": [["a longer note on what this study is about and on whose data it was run"]],
         "enqueue": [["--set", f"dropout=0.3{again}"]],
-        "stop": [[]],
+        "stop": [["--trial", str(24 + turn)]],  # the one that was just enqueued
         "export": [["--csv", "--out", f"trials{again}.csv"]],
-        "import": [[f"trials{again}.csv", "--space", "distill.yaml", "--study", "other",
+        "import": [["trials0.csv", "--space", "distill.yaml", "--study", "other",
                     "--dry-run"]],
         "clean": [["--dry-run"], ["generated", "--what", "checkpoints", "--dry-run"]],
         "init": [[], ["student", "--out", f"student{again}.yaml"]],
@@ -82,12 +82,33 @@ def calls(round_number: int) -> Mapping[str, list[list[str]]]:
         "score": [[*SCORED], [*SCORED, "--alignment"]],
         "move": [["generated", "--to", f"sqlite:///moved{again}.db"],
                  ["generated", "--storage", f"sqlite:///moved{again}.db", "--to", STUDIES]],
-        "delete": [["generated", "--trial", str(1 + round_number), "--yes", "--yes"]],
+        "delete": [["generated", "--trial", str(1 + turn), "--yes", "--yes"]],
         "dashboard": [],
     }  # fmt: skip
 
 
 STUDIES = "sqlite:///studies/slr-tune.db"
+
+
+OFTEN_READ = ("show", "list", "importance")
+"""Commands whose JSON other tests read."""
+
+
+def with_json(given: Mapping[str, list[list[str]]]) -> list[list[str]]:
+    """Each command that has `--json`, once more with it."""
+    import click
+
+    from slr_tune.cli.main import cli
+
+    found = []
+    for name, several in given.items():
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        if name in OFTEN_READ or not any(param.name == "as_json" for param in command.params):
+            continue
+        each = several if name in ("run", "ablate") else several[:1]
+        found += [[name, *arguments, "--json"] for arguments in each]
+    return found
 
 
 def resize(columns: int) -> None:
@@ -148,8 +169,12 @@ def main(folder: Path, widths: list[int]) -> None:
 
     for number, columns in enumerate(widths):
         resize(columns)
-        given = calls(number)
+        given = calls(2 * number)
         lines = [[name, *arguments] for name, several in given.items() for arguments in several]
+        if number == 0:
+            lines += with_json(calls(1))
+            # It goes back, and later commands find it.
+            lines += [["move", "generated", "--storage", "sqlite:///moved1.db", "--to", STUDIES]]
         lines += [[name, more] for name in COMMANDS for more in ("--help", "--no-such-option")]
         for line in [*lines, [], ["no-such-command"]]:
             print(f"{MARK}{json.dumps([columns, shlex.join(line)])}", flush=True)
