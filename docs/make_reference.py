@@ -41,6 +41,7 @@ _UNITS = {
     "grace_epochs": "epochs", "checkpoint_every": "epochs", "min_delta": "WER points",
     "batch_size": "utterances", "accumulation": "batches", "truncate_frames": "frames",
     "subsampling": "frames", "gloss_bonus": "nats per gloss", "trial_timeout": "seconds",
+    "node_timeout": "seconds",
     "disk": "bytes, or such as 20GB", "hours": "hours", "trials": "trials",
     "teacher_cache_bits": "bits", "teacher_top_k": "classes", "cpus_per_trial": "cores",
     "gpus_per_trial": "GPUs", "workers": "trials at a time", "train": "sentences",

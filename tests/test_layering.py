@@ -20,6 +20,7 @@ LAYERS = (
     "trainables",
     "slr_tune.errors",
     "slr_tune.text",
+    "slr_tune.wrapping",
     "slr_tune.statistics",
     "slr_tune.space",
     "slr_tune.study",

@@ -92,7 +92,7 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
     known = known_factors(config, spec.trainable)
     name = full_name(name, known)
     if name not in known:
-        raise SlrTuneError(f"there is no factor {name!r}", hint=_nearest_first(name, known))
+        raise SlrTuneError(f"there is no factor {name!r}", hint=_factor_hint(name, known))
     listed = {full_name(key, known): levels for key, levels in spec.factors.items()}
     given = name in listed
     levels = listed[name] if given else _possible(name, config, spec)
@@ -135,6 +135,17 @@ def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:
     if not is_recogniser(trainable):
         return names
     return [*names, DECODING_GROUP, *decoding_settings()]
+
+
+def _factor_hint(name: str, known: Sequence[str]) -> str:
+    """What was meant: two factors in one word, a level beside its factor, or a misspelt one."""
+    parts = [full_name(part.strip(), known) for part in name.split(",")]
+    if len(parts) > 1 and all(part in known for part in parts):
+        return f"One option for each: {' '.join(f'--factor {part}' for part in parts)}"
+    key = full_name(name.partition("=")[0], known)
+    if "=" in name and key in known:
+        return f"Give the name alone: --factor {key}. Its levels stand under factors in the space."
+    return _nearest_first(name, known)
 
 
 def _nearest_first(name: str, known: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from slr_tune.api.studies import Study, load
 from slr_tune.errors import SlrTuneError
 from slr_tune.space.shipped import find_space
 from slr_tune.study.confirmed import ConfirmedTrial
-from slr_tune.training.interrupt import Interrupted, StopRequest, Talk, interrupt_flag
+from slr_tune.training.interrupt import Interrupted, Talk, interrupt_flag
 from slr_tune.training.ray_private import prepare_environment
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def conduct(design: Design, tell: Callable[[str], None]) -> tuple[Ablation, list
         try:
             found = Ablation(*run_ablation(design, Talk(tell, asked.is_set)))
         except Interrupted:
-            raise _stopped(asked, tell) from None
+            raise Stopped(asked.number) from None
     tell("Writing the report")
     return found, found.report()
 
@@ -316,14 +316,9 @@ def confirmed(
             shipping=shipping,
         )
     if entries is None:
-        raise _stopped(asked, tell)
+        raise Stopped(asked.number)
     file = write_confirmed(study.folder, [confirm_row(entry) for entry in entries])
     return Confirmation(tuple(entries), file)
-
-
-def _stopped(asked: StopRequest, tell: Callable[[str], None]) -> Stopped:
-    tell("Interrupted. What was trained is kept; the same command goes on.")
-    return Stopped(asked.number)
 
 
 def _name(study: Study | str | None) -> str | None:
@@ -339,4 +334,8 @@ def _teller(show: bool) -> Iterator[Callable[[str], None]]:
     from slr_tune.api.progress import progress_for
 
     with progress_for(show) as progress:
-        yield progress.message
+        try:
+            yield progress.message
+        except Stopped:
+            progress.message("Interrupted; all finished work is stored. The same call resumes.")
+            raise

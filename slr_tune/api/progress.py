@@ -7,13 +7,15 @@ import io
 import sys
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 
+from slr_tune.search.picture import Remaining, picture
 from slr_tune.search.progress import Progress
+from slr_tune.search.standing import SearchStanding
 
 _LINES = 12
 """Messages that stay below a cell."""
-_WIDTH = 110
+_WIDTH, _HEIGHT = 110, 40
 
 
 def progress_for(show: bool) -> Progress:
@@ -71,11 +73,10 @@ class NotebookProgress(Progress):
         self._lines = [*self._lines, text][-_LINES:]
         self._update()
 
-    def draw(self, standing: Group) -> None:
+    def draw(self, standing: SearchStanding, remaining: Remaining) -> None:
         """Redraws what runs now."""
-        console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
-        console.print(standing)
-        self._standing = console.export_text()
+        lines = picture(standing, remaining, width=_WIDTH, height=_HEIGHT, confirmed=self.confirmed)
+        self._standing = "\n".join(lines)
         self._update()
 
     def _update(self) -> None:

@@ -13,6 +13,7 @@ from slr_tune.cli.completion import SpaceOrStudy
 from slr_tune.cli.options import (
     address_option,
     command_named,
+    echo,
     echo_json,
     json_option,
     runs_option,
@@ -20,6 +21,7 @@ from slr_tune.cli.options import (
     ship_option,
     storage_option,
     tell,
+    tell_interrupted,
     test_option,
 )
 from slr_tune.cli.printing import print_page
@@ -189,7 +191,7 @@ def command(
         from slr_tune.ablation.dry_run import dry_run, dry_text
 
         plan = dry_run(design)
-        echo_json(asdict(plan)) if as_json else click.echo(dry_text(plan, design))
+        echo_json(asdict(plan)) if as_json else echo(dry_text(plan, design))
         return 0
     return _ablate(design, as_json=as_json)
 
@@ -202,6 +204,7 @@ def _ablate(design: Design, *, as_json: bool) -> int:
     try:
         found, paths = conduct(design, tell)
     except Stopped as stopped:
+        tell_interrupted()
         return stopped.exit_code
     result, folder = found.result, found.folder
     if as_json:
@@ -209,5 +212,5 @@ def _ablate(design: Design, *, as_json: bool) -> int:
         echo_json({**asdict(result), "folder": str(folder), "files": [str(path) for path in files]})
     else:
         print_page(ablation_page(result))
-        click.echo(f"Report: {paths[0]}")
+        echo(f"Report: {paths[0]}")
     return 0

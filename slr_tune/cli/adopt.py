@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    tell,
+)
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -136,8 +142,8 @@ def command(
         return
     for line in told["lines"]:
         tell(f"  {line}")
-    click.echo(told["said"])
-    click.echo(f"Use it: {told['use']}")
+    echo(told["said"])
+    echo(f"Use it: {told['use']}")
 
 
 def _adopt_model(

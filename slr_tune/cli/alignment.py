@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 
 from slr_tune.text import counted
@@ -19,12 +21,13 @@ def alignment_text(name: str, edits: Sequence[Edit]) -> str:
     A long one is broken into blocks that a terminal can hold.
     """
     counts = count_errors(edits)
+    room = min(_LINE, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _LINE
     lines = [f"{name}: {counted(counts.errors, 'error')} in {counted(counts.words, 'word')}"]
     rows = list(_ROWS)
     for edit in edits:
         cells = (edit.reference or _NO_WORD, edit.hypothesis or _NO_WORD, _MARKS[edit.operation])
         width = max(map(len, cells))
-        if len(rows[0]) > len(_ROWS[0]) and len(rows[0]) + 1 + width > _LINE:
+        if len(rows[0]) > len(_ROWS[0]) and len(rows[0]) + 1 + width > room:
             lines += rows
             rows = list(_ROWS)
         rows = [f"{row} {cell:<{width}}" for row, cell in zip(rows, cells, strict=True)]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, looks_only, storage_option, takes_study
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    looks_only,
+    storage_option,
+    takes_study,
+    tell,
+)
 
 
 @command_named("best", "slr-tune best > best.yaml", "slr-tune best libras-distill --format json")
@@ -28,10 +35,7 @@ def command(study: str | None, form: str, storage: str | None) -> None:
 
     stored = load(study, storage=storage)
     best, metric = stored.best, stored.metric
-    click.echo(
-        f"Study {stored.name!r}, trial {best.number}: {metric} {metric_text(best.value, metric)}",
-        err=True,
-    )
+    tell(f"Study {stored.name!r}, trial {best.number}: {metric} {metric_text(best.value, metric)}")
     if form == "json":
         echo_json(best.config, versioned=False)  # a file for `slr-tune train --config`
     else:

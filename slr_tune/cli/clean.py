@@ -8,6 +8,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     storage_option,
@@ -114,7 +115,7 @@ def _print(found: list[Leftover]) -> None:
     from slr_tune.text import size_text
 
     if not found:
-        click.echo("Nothing to remove.")
+        echo("Nothing to remove.")
         return
     root = studies_root()
     rows = [
@@ -125,7 +126,7 @@ def _print(found: list[Leftover]) -> None:
     for kind in KINDS:
         sizes = [item.size for item in found if item.kind == kind]
         if sizes:
-            click.echo(f"{kind}: {size_text(sum(sizes))}; {KINDS[kind]}")
+            echo(f"{kind}: {size_text(sum(sizes))}; {KINDS[kind]}")
 
 
 def _as_json(item: Leftover, *, removed: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from slr_tune.cli.checkpoint_options import (
     options_as,
 )
 from slr_tune.cli.options import command_named, echo_json, json_option, storage_option, tell
+from slr_tune.cli.printing import print_page
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def command(
 
     A system is a checkpoint, the folder of a run, or a study (its best trial). Each is evaluated on
     the dev split of its own data (with --test also on test), greedily and by beam search. Prints a
-    Markdown table.
+    table; into a file or a pipe, in Markdown.
     """
     if latex + as_csv + as_json > 1:
         raise SlrTuneError("--latex, --csv and --json exclude each other")
@@ -162,4 +164,7 @@ def _echo_tables(found: SystemComparison, *, latex: bool) -> None:
     from slr_tune.report.page.markdown import render_markdown
 
     page = comparison_page(found)
-    click.echo(render_latex(page) if latex else render_markdown(page, head=()), nl=False)
+    if sys.stdout.isatty() and not latex:
+        print_page(page)
+    else:
+        click.echo(render_latex(page) if latex else render_markdown(page, head=()), nl=False)

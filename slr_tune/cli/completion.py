@@ -22,10 +22,24 @@ class SpaceFile(click.ParamType[Path]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The file that is meant."""
+        """The file that is meant.
+
+        Raises:
+            SpecError: There is none.
+            click.UsageError: The name is a study's.
+        """
+        from slr_tune.errors import SpecError
         from slr_tune.space.shipped import find_space
 
-        return find_space(value)
+        try:
+            return find_space(value)
+        except SpecError:
+            resume = _resume_command(str(value))
+            if resume is None:
+                raise
+            raise click.UsageError(
+                f"{value!r} is a study, not a search-space file. To resume it:\n  {resume}", ctx
+            ) from None
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -35,6 +49,16 @@ class SpaceFile(click.ParamType[Path]):
 
         names = [CompletionItem(n, help="shipped") for n in shipped_names() if _fits(n, incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _resume_command(name: str) -> str | None:
+    """What resumes a study of that name, as its folder tells it; None without such a study."""
+    from slr_tune.study.folders import study_folder
+    from slr_tune.study.manifest import FILE, last_run
+
+    if not name or Path(name).name != name or not (study_folder(name) / FILE).is_file():
+        return None
+    return last_run(study_folder(name)).command(name)
 
 
 class SpaceOrStudy(click.ParamType[str]):

@@ -11,6 +11,7 @@ from slr_tune.cli.ablation_options import SEEDS, SeedCount
 from slr_tune.cli.options import (
     address_option,
     command_named,
+    echo,
     echo_json,
     json_option,
     runs_option,
@@ -19,6 +20,7 @@ from slr_tune.cli.options import (
     storage_option,
     takes_study,
     tell,
+    tell_interrupted,
     test_option,
 )
 from slr_tune.cli.printing import print_table
@@ -89,6 +91,7 @@ def command(
             shipping=shipping,
         )
     except Stopped as stopped:
+        tell_interrupted()
         return stopped.exit_code
     tell(f"wrote {found.file}")
     if as_json:
@@ -123,12 +126,12 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
     spread = "mean ± standard deviation of" if count > 1 else "of"
     measure = entries[0].measure
     unit = "WER in percent" if measure == "WER" else measure
-    click.echo(f"{unit}; {spread} {counted(count, 'seed')}.")
+    echo(f"{unit}; {spread} {counted(count, 'seed')}.")
     for entry in entries:
         if entry.name != "baseline":  # which the search did not choose
-            click.echo(curse_line(entry))
+            echo(curse_line(entry))
     for entry in entries[1:]:
         for split, sentence in entry.verdicts.items():
-            click.echo(f"On {split}: {sentence}")
+            echo(f"On {split}: {sentence}")
     if len(entries) > 1:
-        click.echo(tunability_line(entries, study))
+        echo(tunability_line(entries, study))

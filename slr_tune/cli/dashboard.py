@@ -6,7 +6,12 @@ import warnings
 
 import click
 
-from slr_tune.cli.options import command_named, looks_only, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    looks_only,
+    storage_option,
+    tell,
+)
 
 
 @command_named("dashboard", "slr-tune dashboard", "slr-tune dashboard --port 9000")
@@ -35,7 +40,7 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
             raise SlrTuneError(
                 warning, hint="Leave --host out and forward the port over SSH, or add --insecure."
             )
-        click.echo(f"Warning: {warning}; whoever can, reads every study.", err=True)
+        tell(f"Warning: {warning}; whoever can, reads every study.")
     # Optuna's own plots warn of small studies at every look.
     warnings.filterwarnings("ignore", module=r"optuna\b")
     with opened_storage(storage) as database:

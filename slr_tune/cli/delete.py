@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option, takes_study
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    storage_option,
+    takes_study,
+    tell,
+)
 
 _MIB = 2**20
 
@@ -39,17 +45,17 @@ def command(study: str, trial: int | None, yes: int, storage: str | None) -> Non
         )
     found = deletion_of(view, trial)
     trials = f"{counted(found.trials, 'trial')} and " if trial is None else ""
-    click.echo(f"Delete {what}: {trials}{found.size / _MIB:.1f} MiB in {view.folder}.", err=True)
+    tell(f"Delete {what}: {trials}{found.size / _MIB:.1f} MiB in {view.folder}.")
     for question in ("Delete it?", f"There is no way back. Really delete {what}?")[yes:]:
         _ask(question)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         delete(database, view, trial)
-    click.echo(f"Deleted {what}.")
+    echo(f"Deleted {what}.")
 
 
 def _ask(question: str) -> None:
     try:
         click.confirm(question, abort=True, err=True)
     except click.Abort:
-        click.echo("Nothing was deleted. Without a terminal, give --yes twice.", err=True)
+        tell("Nothing was deleted. Without a terminal, give --yes twice.")
         raise

@@ -9,6 +9,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     set_option,
@@ -67,7 +68,7 @@ def command(
     if as_json:
         echo_json({"study": name, "number": number, "values": values, "running": view.running})
         return
-    click.echo(f"Trial {number} of study {name!r} waits: {json.dumps(values)}")
+    echo(f"Trial {number} of study {name!r} waits: {json.dumps(values)}")
     if view.running:
         tell("The search that is running takes it next.")
     else:

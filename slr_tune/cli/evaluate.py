@@ -14,7 +14,13 @@ from slr_tune.cli.checkpoint_options import (
     log_opening,
     options_as,
 )
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    storage_option,
+)
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -91,13 +97,13 @@ def command(
         facts |= {"utterances": len(utterances), "model_seconds_per_utterance": model_seconds}
         echo_json({**facts, "systems": rows, **_listed(mistakes, utterances, most=most)})
         return 0
-    click.echo(
+    echo(
         f"{named.path}\n{stored.parameters:,} parameters, epoch {stored.epoch}; {dataset.name} "
         f"{split}, {len(utterances)} utterances; "
         f"model {1000 * model_seconds:.1f} ms per utterance\n"
     )
     _print_systems(rows)
-    click.echo(f"\nIntervals cover new {drawn_units(utterances.signers)}, not new training seeds.")
+    echo(f"\nIntervals cover new {drawn_units(utterances.signers)}, not new training seeds.")
     _print_mistakes(systems[-1].name, mistakes, utterances, most=most)
     return 0
 
@@ -185,12 +191,12 @@ def _print_systems(rows: list[dict[str, Any]]) -> None:
 def _print_mistakes(name: str, mistakes: Mistakes, split: Split, *, most: int) -> None:
     from slr_tune.cli.alignment import alignment_text
 
-    click.echo(f"\nMost frequent errors of {name}:")
+    echo(f"\nMost frequent errors of {name}:")
     for heading, items in (
         ("substitutions", [f"{a} for {b} ({times})" for b, a, times in mistakes.confusions[:5]]),
         ("deletions", [f"{gloss} ({times})" for gloss, times in mistakes.deleted[:5]]),
         ("insertions", [f"{gloss} ({times})" for gloss, times in mistakes.inserted[:5]]),
     ):
-        click.echo(f"  {heading:<9} {', '.join(items) or 'none'}")
+        echo(f"  {heading:<9} {', '.join(items) or 'none'}")
     for number, edits in mistakes.worst[:most]:
         click.echo("\n" + alignment_text(split.ids[number], edits))

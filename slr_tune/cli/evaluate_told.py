@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slr_tune.cli.options import echo_json
+from slr_tune.cli.options import (
+    echo,
+    echo_json,
+)
 from slr_tune.errors import SlrTuneError
 
 if TYPE_CHECKING:
@@ -44,12 +47,12 @@ def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int 
     if as_json:
         echo_json({"run": named.name, "split": split, "utterances": len(told), **asdict(wer)})
         return 0
-    click.echo(f"{named.name}: what it recognised itself in {len(told)} utterances of {split}")
-    click.echo(
+    echo(f"{named.name}: what it recognised itself in {len(told)} utterances of {split}")
+    echo(
         f"WER % [95 %]: {wer.text()}; {wer.substitutions} substitutions, {wer.deletions} "
         f"deletions, {wer.insertions} insertions of {wer.words} words"
     )
-    click.echo(f"The interval is of other {drawn_units(signers)}.")
+    echo(f"The interval is of other {drawn_units(signers)}.")
     spoken = [one.reference for one in told]
     mistakes = find_mistakes([one.hypothesis for one in told], spoken, most=max(most, 1))
     for number, edits in mistakes.worst[:most]:

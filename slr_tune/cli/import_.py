@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from slr_tune.cli.completion import SpaceFile
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     set_option,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.argument("sources", nargs=-1, required=True, metavar="RUNS...")
 @click.option(
     "--space",
-    type=click.Path(path_type=Path),
+    type=SpaceFile(),
     help="Search space for the study; the study is created if it does not exist.",
 )
 @click.option(
@@ -131,7 +133,7 @@ def command(
     if not as_json:
         for plan in plans:
             for line in [plan.summary(), *plan_lines(plan)]:
-                click.echo(line) if dry_run else tell(line)
+                echo(line) if dry_run else tell(line)
     if not dry_run:
         for plan in plans:
             plan.check()
@@ -183,11 +185,11 @@ def _say(spec: StudySpec, done: list[Imported]) -> None:
     known = sum(one.known for one in done)
     span = f" ({new[0]} to {new[-1]})" if len(new) > 1 else ""
     had = f"; {counted(known, 'trial')} of before stay" if known else ""
-    click.echo(f"Imported {counted(len(new), 'trial')} into study {spec.study!r}{span}{had}.")
+    echo(f"Imported {counted(len(new), 'trial')} into study {spec.study!r}{span}{had}.")
     for one in done:
         for name, reason in one.refused:
-            click.echo(f"  {name} is refused: {reason}")
-    click.echo(f"See them: {command_line('show', spec.study)}")
+            echo(f"  {name} is refused: {reason}")
+    echo(f"See them: {command_line('show', spec.study)}")
 
 
 def _as_json(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import click
-
-from slr_tune.cli.options import command_named, echo_json, json_option, looks_only, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo_json,
+    json_option,
+    looks_only,
+    storage_option,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 from slr_tune.text import number, points
 
@@ -25,7 +30,7 @@ def command(storage: str | None, as_json: bool) -> None:
         echo_json([asdict(study) for study in studies])
         return
     if not studies:
-        click.echo("No study yet. slr-tune run distill makes one.", err=True)
+        tell("No study yet. slr-tune run distill makes one.")
         return
     foreign = ("foreign",) if any(study.foreign for study in studies) else ()
     imported = ("imported",) if any(study.imported for study in studies) else ()

@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
-from slr_tune.cli.options import examples
+from slr_tune.cli.guessing import help_text, unknown_command
+from slr_tune.cli.options import TYPED, examples
 from slr_tune.training.interrupt import Terminated, end_like_ctrl_c
 from slr_tune.training.ray_private import prepare_environment
+from slr_tune.wrapping import fitted
 from trainables.errors import TrainablesError
 from trainables.files.full_disk import full_disk_number
 
@@ -70,21 +72,26 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remembers what was typed: `typed_command` says how to go on."""
+        ctx.meta[TYPED] = list(args)
+        return super().parse_args(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def get_help(self, ctx: click.Context) -> str:
+        """Help, no line of it longer than the terminal is wide."""
+        return help_text(self, ctx)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Names the nearest command for a misspelt one."""
-        from difflib import get_close_matches
-
+        """Says what was meant by a command that does not exist."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            advice = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"there is no command {args[0]!r}.{advice}", ctx)
+            raise click.UsageError(unknown_command(args[0], COMMANDS), ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -129,10 +136,12 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result: Any = cli.main(args=arguments, prog_name="slr-tune", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        _complain(shown.getvalue().rstrip("\n"))
         return error.exit_code
     except TrainablesError as error:
-        click.echo(f"slr-tune: {error}", err=True)
+        _complain(f"slr-tune: {error}")
         return EXIT_RUN_FAILED if full_disk_number(error) else error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         ended = error.__cause__ if isinstance(error, click.Abort) else error
@@ -142,14 +151,18 @@ def run(arguments: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"slr-tune: {place}{error.strerror or error}", err=True)
+        _complain(f"slr-tune: {place}{error.strerror or error}")
         return EXIT_RUN_FAILED
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        click.echo(f"slr-tune: {_memory_error(error)}", err=True)
+        _complain(f"slr-tune: {_memory_error(error)}")
         return EXIT_RUN_FAILED
     return result if isinstance(result, int) else 0
+
+
+def _complain(text: str) -> None:
+    click.echo(fitted(text, sys.stderr), err=True)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -6,6 +6,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     looks_only,
@@ -49,7 +50,7 @@ def command(study: str, target: str, storage: str | None, as_json: bool) -> None
     if as_json:
         echo_json({**asdict(moved), "storage": place})
         return
-    click.echo(
+    echo(
         f"Moved study {moved.study!r} to {place}. Compared on both sides and the same: "
         f"{moved.trials} trials with numbers, states, times, parameters and values, "
         f"{moved.intermediate_values} values of epochs, {moved.attributes} attributes."

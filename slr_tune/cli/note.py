@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
-from slr_tune.cli.options import command_named, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    storage_option,
+)
 from slr_tune.cli.study_choice import one_study
 
 
@@ -27,7 +31,7 @@ def command(
     from slr_tune.errors import SlrTuneError
     from slr_tune.study.notes import add_note
     from slr_tune.study.storage import opened_storage, storage_errors, storage_url
-    from slr_tune.study.view import load_study
+    from slr_tune.study.view import list_studies, load_study
     from slr_tune.text import printable
 
     if len(words) > 2:
@@ -36,10 +40,12 @@ def command(
     study = one_study(first[0] if first else None, study)
     if not text.strip():
         raise SlrTuneError("the note is empty")
+    if not first and study is None and text in {line.name for line in list_studies(storage)}:
+        raise click.UsageError(f"{text!r} is a study. Add the text: slr-tune note {text} 'TEXT'")
     view = load_study(study, storage)
     study = view.spec.study
     if trial is not None:
         view.trial(trial)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         add_note(database, study, printable(text.strip()), trial=trial)
-    click.echo(f"Noted on {f'trial {trial} of ' if trial is not None else ''}study {study!r}.")
+    echo(f"Noted on {f'trial {trial} of ' if trial is not None else ''}study {study!r}.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slr_tune.cli.completion import SpaceFile, offer
+from slr_tune.cli.guessing import GuessingCommand
 from slr_tune.cli.study_choice import one_study
+from slr_tune.wrapping import fitted
 
 if TYPE_CHECKING:
     from slr_tune.study.view import StudyView
@@ -56,26 +60,6 @@ runtime_env_option = click.option(
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class GuessingCommand(click.Command):
-    """A command that says how a setting is given where somebody typed it as an option."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the arguments; an unknown option that is a setting is answered with `--set`."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            raise click.UsageError(self._guess(error), ctx) from error
-
-    def _guess(self, error: click.NoSuchOption) -> str:
-        name = error.option_name.lstrip("-").replace("-", "_")
-        takes_settings = any(param.name == "overrides" for param in self.params)
-        if not takes_settings or not name:
-            return error.format_message()
-        from slr_tune.space.short_names import set_advice
-
-        return set_advice(name, flat=self.name != "run") or error.format_message()
-
-
 def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], click.Command]:
     """A command whose help ends with worked examples.
 
@@ -86,6 +70,7 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
 
     def named(function: Callable[..., Any]) -> click.Command:
         made = click.command(name=name, epilog=examples(*lines), cls=GuessingCommand)(function)
+        made.example = lines[0].partition("  ")[0] if lines else ""
         return offer(made)
 
     return named
@@ -133,6 +118,8 @@ def takes_study(text: str = "", *, required: bool = False) -> Decorator:
         @click.option("--study", "study_option", metavar="STUDY", help=f"{text} {default}".strip())
         @wraps(function)
         def with_study(study: str | None, study_option: str | None, **given: Any) -> Any:
+            if study is not None and "=" in study and "overrides" in given:
+                raise click.UsageError(f"{study!r} is no study. Give a setting with --set {study}")
             return function(study=one_study(study, study_option, required=required), **given)
 
         return with_study
@@ -145,9 +132,29 @@ def set_option(text: str) -> Decorator:
     return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=text)
 
 
+TYPED = "slr_tune.typed"
+"""Key of a click context: the arguments of the whole command."""
+
+
+def typed_command() -> str:
+    """The command as it was typed, quoted for a shell: what resumes it."""
+    words = click.get_current_context().meta.get(TYPED, [])
+    return shlex.join(["slr-tune", *map(str, words)])
+
+
+def tell_interrupted() -> None:
+    """That a command was asked to end, and what resumes it."""
+    tell(f"Interrupted; all finished work is stored.\nTo resume:\n  {typed_command()}")
+
+
 def tell(text: str) -> None:
     """A line on stderr: what is being done, while stdout has what was asked for."""
-    click.echo(text, err=True)
+    click.echo(fitted(text, sys.stderr), err=True)
+
+
+def echo(text: str) -> None:
+    """Text on stdout; at a terminal, no line is longer than it is wide."""
+    click.echo(fitted(text, sys.stdout))
 
 
 def echo_study(view: StudyView, *, named: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     set_option,
@@ -57,7 +58,7 @@ def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: A
     if as_json:
         echo_json({"learnt": found.learnt, **asdict(found)})
     else:
-        click.echo(_text(found))
+        echo(_text(found))
     return 0 if found.learnt else _EXIT_NOT_LEARNT
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    tell,
+)
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -61,7 +67,7 @@ def command(
     with _progress_bar() as update:
         dataset = prepare(section, cache_root(), progress=update)
     for warning in dataset.warnings:
-        click.echo(f"Warning: {warning}.", err=True)
+        tell(f"Warning: {warning}.")
     if as_json:
         echo_json(_as_json(dataset))
     else:
@@ -71,6 +77,8 @@ def command(
 def _section(
     data: str, features: str | None, subset: str | None, exclude: Sequence[str]
 ) -> Mapping[str, Any]:
+    from slr_tune.errors import Problem, SpecError
+    from slr_tune.space.shipped import find_space, shipped_file
     from trainables.data.config import as_written
 
     path = Path(data).expanduser()
@@ -80,7 +88,15 @@ def _section(
         return as_written(section | {key: value for key, value in given.items() if value})
     if features or subset or exclude:
         raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
-    return {"name": "libras"} if data == "libras" else _section_of_file(path)
+    if data == "libras":
+        return {"name": "libras"}
+    if not path.exists() and shipped_file(data) is None:
+        hint = (
+            "DATA is a search-space file, the name of a shipped space, the word libras, or a "
+            "folder laid out like PHOENIX-2014."
+        )
+        raise SpecError([Problem(str(path), "no such file or folder", hint)])
+    return _section_of_file(find_space(path))
 
 
 def _section_of_file(path: Path) -> Mapping[str, Any]:
@@ -103,7 +119,7 @@ def _only(root: Path) -> str:
 
     names = feature_names(root)
     if len(names) == 1:
-        click.echo(f"Features {names[0]}, the only ones there.", err=True)
+        tell(f"Features {names[0]}, the only ones there.")
         return names[0]
     found = f"has {', '.join(names)}: choose one with --features" if names else "has no folder"
     raise click.UsageError(f"{root / 'features'} {found}")
@@ -141,12 +157,12 @@ def _print(dataset: Dataset) -> None:
     print_table(Table(heads + more, rows))
     for split in dataset.statistics:
         if split.unknown:
-            click.echo(_unknown(split))
-    click.echo(
+            echo(_unknown(split))
+    echo(
         f"{len(dataset.vocabulary) - 1:,} glosses to recognise, "
         f"{dataset.feature_size:,} features a frame"
     )
-    click.echo(f"{dataset.name} {dataset.hash} in {dataset.folder}")
+    echo(f"{dataset.name} {dataset.hash} in {dataset.folder}")
 
 
 def _unknown(split: SplitStatistics) -> str:

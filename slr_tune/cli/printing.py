@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
+from slr_tune.cli.options import echo
 
 if TYPE_CHECKING:
     from slr_tune.report.page import Page, Table
@@ -17,9 +17,9 @@ def print_page(page: Page, *, lead: str = "") -> None:
     """Prints what a page has for a terminal, `lead` before its verdict."""
     from slr_tune.report.page.terminal import render_terminal
 
-    click.echo(lead, nl=False)
     for item in render_terminal(page):
-        click.echo(item) if isinstance(item, str) else print_table(item)
+        echo(f"{lead}{item}") if isinstance(item, str) else print_table(item)
+        lead = ""
 
 
 def print_table(table: Table, *, wide: bool = False, more: str = "a wider terminal") -> None:
@@ -40,4 +40,4 @@ def print_table(table: Table, *, wide: bool = False, more: str = "a wider termin
     fitting, dropped = fit(table, console.width)
     console.print(rich_table(fitting))
     if dropped:
-        click.echo(f"Not enough room for: {', '.join(dropped)}. To see them: {more}.")
+        echo(f"Not enough room for: {', '.join(dropped)}. To see them: {more}.")

@@ -13,6 +13,7 @@ from slr_tune.cli.options import (
     Seconds,
     address_option,
     command_named,
+    echo,
     echo_json,
     json_option,
     runtime_env_option,
@@ -21,6 +22,7 @@ from slr_tune.cli.options import (
     space_argument,
     storage_option,
     tell,
+    tell_interrupted,
 )
 
 if TYPE_CHECKING:
@@ -139,14 +141,16 @@ def command(
     if dry_run:
         from slr_tune.checks.verify import told_estimate
         from slr_tune.importing.history import history_lines
+        from slr_tune.study.storage import check_storage
 
+        check_storage(storage)
         earlier = history_lines(spec, history, storage)
         text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
         if as_json:
             echo_json({**_plan(spec), "estimate": figures, "history": earlier})
         else:
             indented = text.replace("\n", "\n  ")
-            click.echo("\n".join([_plan_text(spec), f"estimate: {indented}", *earlier]))
+            echo("\n".join([_plan_text(spec), f"estimate: {indented}", *earlier]))
         return 0
     from slr_tune.api.running import run_options
 
@@ -205,9 +209,21 @@ def _plan(spec: StudySpec) -> dict[str, Any]:
         "epochs_planned": planned,
         "epochs_of_audit": audit_epochs(spec),
         "epochs_at_most": None if budget.trials is None else budget.trials * budget.max_epochs,
-        "parameters": list(spec.space.names),
+        "parameters": _searched(spec),
         "baseline_config": spec.baseline_config(),
     }
+
+
+def _searched(spec: StudySpec) -> list[str]:
+    """What is searched, by the names of the space file and not by the sampler's."""
+    flat = spec.space.names
+    return list(
+        dict.fromkeys(
+            ".".join(one.path)
+            for one in spec.space.parameters
+            if any(name == one.name or name.startswith(f"{one.name}.") for name in flat)
+        )
+    )
 
 
 def _plan_text(spec: StudySpec) -> str:
@@ -277,12 +293,12 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:
         wer = None if outcome.teacher is None else outcome.teacher.wer
-        click.echo(summary_text(view, teacher_wer=wer))
+        echo(summary_text(view, teacher_wer=wer))
     if outcome.time_is_up:
         _tell_time(spec, found.view)
         return 0
     if outcome.stop is not None:
-        tell("Interrupted. The same command goes on where it stopped.")
+        tell_interrupted()
         return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED
 

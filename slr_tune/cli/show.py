@@ -8,6 +8,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     looks_only,
@@ -16,6 +17,7 @@ from slr_tune.cli.options import (
     tell,
 )
 from slr_tune.cli.printing import print_table
+from slr_tune.errors import StudyMissing
 from slr_tune.text import metric_text, setting_cell
 
 if TYPE_CHECKING:
@@ -42,7 +44,14 @@ def command(
     """Show a study: its trials, best first."""
     from slr_tune.api.studies import load
 
-    view = load(study, storage=storage).view
+    try:
+        view = load(study, storage=storage).view
+    except StudyMissing as error:
+        if study is None or not study.isdecimal():
+            raise
+        raise StudyMissing(
+            f"there is no study {study!r}", hint=f"For trial {study}: slr-tune show --trial {study}"
+        ) from error
     if study is None:
         tell(f"Study {view.spec.study!r}, the most recent one.")
     if trial is not None:
@@ -69,16 +78,16 @@ def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None
         notes = {"notes": view.notes}
         echo_json({**json_summary(view), "running": view.running, **notes, "rows": rows})
         return
-    click.echo(summary_text(view))
+    echo(summary_text(view))
     if view.spec.budget.fidelity is not None:
         from slr_tune.importance.fidelity import fidelity_rungs, fidelity_text
 
-        click.echo(fidelity_text(fidelity_rungs(view.spec, view.run_here)))
+        echo(fidelity_text(fidelity_rungs(view.spec, view.run_here)))
     more = budget_value(view)
     if more is not None:
-        click.echo(budget_text(view, more))
+        echo(budget_text(view, more))
     if view.running and view.driver is not None:
-        click.echo(f"Running: {view.driver.description}.")
+        echo(f"Running: {view.driver.description}.")
     sign = 1 if view.minimizes else -1
     best = sorted(view.trials, key=lambda t: (not t.values, sign * t.values[0] if t.values else 0))
     rows = [trial_row(trial) for trial in (*best[:top], *view.foreign[:top])]
@@ -108,10 +117,10 @@ def _show_study(view: StudyView, top: int, *, wide: bool, as_json: bool) -> None
     ]
     print_table(Table(heads, cells), wide=wide, more="--wide")
     if len(best) > top:
-        click.echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
+        echo(f"{len(best) - top} more trials: --top {len(best)} shows all.")
     for key, written in view.notes.items():
         for text in written:
-            click.echo(f"note{f' on trial {key}' if key else ''}: {text}")
+            echo(f"note{f' on trial {key}' if key else ''}: {text}")
 
 
 def _ending(row: dict[str, Any]) -> str:
@@ -142,6 +151,6 @@ def _show_trial(view: StudyView, number: int, *, as_json: bool) -> None:
         value = metric_text(point.get(metric, float("nan")), metric)
         click.echo(f"epoch {point['epoch']:3d}  {metric} {value}")
     for text in view.notes.get(str(number), ()):
-        click.echo(f"note: {text}")
+        echo(f"note: {text}")
     if error:
-        click.echo(f"error:\n{error}")
+        echo(f"error:\n{error}")

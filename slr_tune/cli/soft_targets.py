@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.checkpoint_options import ChosenCheckpoint, checkpoint_options, log_opening
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    storage_option,
+)
 
 _MIB = 2**20
 
@@ -82,7 +88,7 @@ def command(
         echo_json({**facts, **sizes, "kept_mass": written.mass})
         return 0
     kept = "" if top_k is None else f", {100 * written.mass:.2f} % of the mass in the top {top_k}"
-    click.echo(
+    echo(
         f"{written.utterances} utterances of {split}, {written.frames:,} frames, "
         f"{written.size / _MIB:.1f} MiB in {out}, softened at {temperature:g}{kept}"
     )

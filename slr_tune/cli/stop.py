@@ -6,6 +6,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     storage_option,
@@ -49,4 +50,4 @@ def command(study: str | None, trial: int | None, storage: str | None, as_json: 
     if as_json:
         echo_json({"study": name, "trial": trial, "stopped": True})
     else:
-        click.echo(said)
+        echo(said)

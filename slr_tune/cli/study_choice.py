@@ -64,6 +64,15 @@ def _stored(list_studies: Callable[[str | None], Iterable[Any]], storage: str | 
         return set()  # there is no database yet
 
 
+def _is_setting(name: str) -> bool:
+    """Whether a built-in run has a setting of that name: there is no study to ask yet."""
+    from slr_tune.space.short_names import SHORT_NAMES
+    from trainables.registry import BUILT_IN_NAMES, config_class
+
+    full = SHORT_NAMES.get(name, name).partition(".")[0]
+    return any(full in config_class(run).model_fields for run in BUILT_IN_NAMES)
+
+
 def _is_factor(name: str, study: str | None, storage: str | None) -> bool:
     """Whether the study that would be ablated has a factor of that name."""
     from slr_tune.ablation.baseline import find_baseline, find_study
@@ -74,5 +83,5 @@ def _is_factor(name: str, study: str | None, storage: str | None) -> bool:
         spec, view = find_study(None, study, storage)
         known = known_factors(find_baseline(None, spec, view).config, spec.trainable)
     except SlrTuneError:
-        return False
+        return _is_setting(name)
     return full_name(name, known) in known

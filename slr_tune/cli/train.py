@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from slr_tune.cli.options import command_named, echo_json, json_option, set_option, tell
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    set_option,
+    tell,
+    tell_interrupted,
+)
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
@@ -102,9 +110,9 @@ def command(
     run = _build(settings, resume)
     stop = _drive(run, folder, timeout)
     summary = _summary(run, folder)
-    echo_json(summary) if as_json else click.echo(_summary_text(summary))
+    echo_json(summary) if as_json else echo(_summary_text(summary))
     if stop is not None:
-        tell("Interrupted. The same command goes on where it stopped.")
+        tell_interrupted()
         return stop.exit_code
     return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 

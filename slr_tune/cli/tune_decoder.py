@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from slr_tune.cli.checkpoint_options import (
     ChosenCheckpoint,
     DecoderOptions,
@@ -14,7 +12,13 @@ from slr_tune.cli.checkpoint_options import (
     lm_options,
     options_as,
 )
-from slr_tune.cli.options import command_named, echo_json, json_option, storage_option
+from slr_tune.cli.options import (
+    command_named,
+    echo,
+    echo_json,
+    json_option,
+    storage_option,
+)
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
@@ -57,9 +61,9 @@ def command(chosen: ChosenCheckpoint, decoder: DecoderOptions, as_json: bool) ->
             }
         )
         return 0
-    click.echo(f"{named.path}\n{dataset.name} dev, {len(dataset.dev)} utterances\n")
+    echo(f"{named.path}\n{dataset.name} dev, {len(dataset.dev)} utterances\n")
     _print(found, plain.wer, seconds)
-    click.echo("\n" + _evaluate_command(named, found.best.settings, chosen, decoder))
+    echo("\n" + _evaluate_command(named, found.best.settings, chosen, decoder))
     return 0
 
 
@@ -116,7 +120,7 @@ def _print(found: Tuning, greedy_wer: float, seconds: float) -> None:
         )
     table = Table(numbers("beam", "LM weight", "gloss bonus", "dev WER", "utterances/s"), rows)
     print_table(table)
-    click.echo(
+    echo(
         f"\n{len(found.tried)} settings in {seconds:.1f} s. Greedy: {greedy_wer:.2f}.\n"
         f"Dev chose these settings, so {found.best.decoded.wer:.2f} is optimistic. Chosen on one "
         f"half of dev and measured on the other: {found.held_out_wer:.2f}."

@@ -10,6 +10,7 @@ import click
 
 from slr_tune.cli.options import (
     command_named,
+    echo,
     echo_json,
     json_option,
     set_option,
@@ -50,7 +51,7 @@ def command(
         echo_json({"space": str(space), "study": spec.study, "failed": failed, "checks": rows})
     else:
         for check in checks:
-            click.echo(str(check))
+            echo(str(check))
         said = f"{failed} of {len(checks)} checks failed."
-        click.echo(said if failed else f"{len(checks)} checks, none failed.")
+        echo(said if failed else f"{len(checks)} checks, none failed.")
     return _EXIT_FAILED if failed else 0

@@ -133,8 +133,11 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
                 hint="Name a trial that this study ran with --trial, slr-tune confirm trains it "
                 "anew, or slr-tune adopt takes its checkpoint.",
             )
+        ran = record is not None and record.epochs
+        why = "its checkpoint was removed" if ran else "it ended before its first epoch"
         raise CheckpointError(
-            f"trial {trial} of study {name!r} has no checkpoint: it ended before its first epoch"
+            f"trial {trial} of study {name!r} has no checkpoint: {why}",
+            hint="Without --trial, the best trial is taken.",
         )
     return Named(path, f"{name}/{trial}", study=name, trial=trial)
 

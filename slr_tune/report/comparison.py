@@ -9,13 +9,13 @@ from typing import Any
 
 from slr_tune.ablation.naming import beam_text
 from slr_tune.comparison.measure import DECODERS, MeasuredSystem, SystemComparison
-from slr_tune.report.page import LATEX, MARKDOWN, Page, Part, Table, numbers, texts
+from slr_tune.report.page import LATEX, MARKDOWN, TERMINAL, Page, Part, Table, numbers, texts
 from slr_tune.statistics import Difference, p_text
 from slr_tune.study.summary import flat
 from slr_tune.text import duration
 
 _MIB = 2**20
-_FORMATS = MARKDOWN + LATEX
+_FORMATS = MARKDOWN + LATEX + TERMINAL
 
 
 def comparison_page(found: SystemComparison) -> Page:
@@ -31,9 +31,15 @@ def _systems_table(found: SystemComparison) -> Table:
     times = [f"{name}, ms" for name in DECODERS]
     split, decoder = _last_cell(found)
     better = f"better than {found.measured[0].system.name}, {split} {decoder}"
-    heads = numbers("parameters", "size, MiB", *times, "training", "epochs", *wers, better)
+    heads = [
+        *texts("system", essential=True),
+        *numbers("parameters", "size, MiB", *times, "training", "epochs", *wers[:-1]),
+        *numbers(wers[-1], essential=True),
+        *numbers(better),
+        *texts("winner"),
+    ]
     rows = [_system_cells(entry, found) for entry in found.measured]
-    return Table([*texts("system"), *heads, *texts("winner")], rows, _what(found))
+    return Table(heads, rows, _what(found))
 
 
 def _last_cell(found: SystemComparison) -> tuple[str, str]:
@@ -78,8 +84,14 @@ def _differences_table(found: SystemComparison) -> Table:
         "Differences in points of WER, paired, with 95 % intervals of these weights over "
         f"{drawn}.{holm} {' '.join(found.limits)}"
     )
-    heads = numbers(f"WER minus {first}", "p", "p, Holm", "p, MAPSSWE")
-    return Table([*texts("system", "split", "decoder"), *heads], rows, caption.strip())
+    heads = [
+        *texts("system", essential=True),
+        *texts("split"),
+        *texts("decoder", essential=True),
+        *numbers(f"WER minus {first}", essential=True),
+        *numbers("p", "p, Holm", "p, MAPSSWE"),
+    ]
+    return Table(heads, rows, caption.strip())
 
 
 def _difference_cells(difference: Difference) -> list[str]:

@@ -59,6 +59,12 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial; None while all workers are busy; FINISHED when no trial is left."""
+        # Where no trial runs, Tune asks for one again and again, and does nothing else meanwhile.
+        if not self._recorder.store.live:
+            if self._recorder.asked_to_end:
+                return Searcher.FINISHED
+            if self._recorder.guarded(self._nodes.watch, False):
+                self._recorder.resize(self._nodes.workers)
         live = self._recorder.guarded(self._recorder.next_trial, None)
         if live is None:
             # A trial whose worker dies comes back into the queue, so wait for those in the air.

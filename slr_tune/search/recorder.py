@@ -241,6 +241,11 @@ class Recorder:
         """Whether no trial is left to start; one whose worker dies comes back into the queue."""
         return (self._drained and not self._attempts.waiting) or self.failure is not None
 
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether somebody asked to end, or the time is up."""
+        return self._stopped()
+
     def report(self, number: int, report: Report) -> bool:
         """Stores what a worker sent.
 

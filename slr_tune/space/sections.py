@@ -139,6 +139,8 @@ class Resources:
             measures one trial and chooses how many share a card; else one where there is one.
         trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
             the study's median epoch, at least ten minutes.
+        node_timeout: Seconds to wait for a node of the cluster to join where none is left; then
+            the command ends, and the same one resumes.
         trackers: Programs that get a copy of every trial.
     """
 
@@ -147,6 +149,7 @@ class Resources:
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0)] | Literal["auto"] = 0
     trial_timeout: Annotated[float, Field(gt=0)] | None = None
+    node_timeout: Annotated[float, Field(gt=0)] = 600.0
     trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = ()
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slr_tune.errors import Problem, SlrTuneError, SpecError, nearest_or_all
+from slr_tune.errors import Problem, SlrTuneError, SpecError, did_you_mean, nearest_or_all
 from slr_tune.space.yaml_reader import nearest_file
 
 _PACKAGE = Path(__file__).parent.parent
@@ -49,8 +49,10 @@ def find_space(space: str | Path) -> Path:
         return path
     shipped = shipped_file(path.as_posix())
     if shipped is None and not path.is_dir():
-        names = ", ".join(shipped_names())
-        hint = f"{nearest_file(path)} Shipped spaces go by their names: {names}.".strip()
+        known = shipped_names()
+        near = did_you_mean(path.stem, known)
+        names = near or f"Shipped spaces go by their names: {', '.join(known)}."
+        hint = f"{nearest_file(path)} {names}".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])
     return shipped or path
 

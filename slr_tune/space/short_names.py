@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 
 from slr_tune.errors import nearest_or_all
@@ -56,6 +57,8 @@ def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
         Such as "Did you mean fixed.dropout, space.dropout or baseline.dropout?".
     """
     full = SHORT_NAMES.get(name, name)
+    if places := _sections_with(full):
+        return f"Did you mean {' or '.join(places)}?"
     held = {place: _keys(root.child(place)) for place in _PLACES}
     settings = set().union(*held.values())
     if short_names_hold(root):
@@ -69,18 +72,46 @@ def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
     return f"Did you mean {', '.join(first)}{' or ' if first else ''}{last}?"
 
 
-def set_advice(name: str, *, flat: bool) -> str:
+def set_advice(name: str, *, flat: bool, value: str = "VALUE") -> str:
     """How a setting is given that somebody typed as an option; empty where it is no setting.
 
     Args:
-        name: The option without its dashes.
+        name: The option without its dashes, or the setting's name.
         flat: Whether settings stand in no section, as for a single training.
+        value: That it is to have.
     """
     full = SHORT_NAMES.get(name, name)
+    if not flat and (places := _sections_with(full)):
+        return f"Give a setting with --set: --set {places[0]}={value}"
     if not any(full in config_class(run).model_fields for run in BUILT_IN_NAMES):
         return ""
     key = full if flat else f"fixed.{full}"
-    return f"No such option '--{name}'. Give a setting with --set: --set {key}=VALUE"
+    return f"Give a setting with --set: --set {key}={value}"
+
+
+_OTHER_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("epochs", "epoch", "num_epochs", "n_epochs"), "max_epochs"),
+    **dict.fromkeys(("n_trials", "num_trials"), "trials"),
+    **dict.fromkeys(("gpu", "gpus"), "gpus_per_trial"),
+    **dict.fromkeys(("cpu", "cpus"), "cpus_per_trial"),
+    "timeout": "trial_timeout",
+    "eta": "reduction_factor",
+}
+"""What people call a field of a section."""
+
+
+def _sections_with(name: str) -> list[str]:
+    """Where a name stands in a section that does not hold settings: `budget.trials`."""
+    from slr_tune.space.sections import Budget, ObjectiveSpec, Resources
+
+    name = _OTHER_WORDS.get(name, name)
+    sections = {"budget": Budget, "resources": Resources, "objective": ObjectiveSpec}
+    found = [f"{key}.{name}" for key, cls in sections.items() if name in _fields_of(cls)]
+    return [*found, "search.strategy"] if name in ("strategy", "sampler") else found
+
+
+def _fields_of(section: type) -> set[str]:
+    return {field.name for field in fields(section)}
 
 
 def _keys(node: Node | None) -> set[str]:

@@ -29,7 +29,12 @@ def read_fixed(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -
         twice = _given_elsewhere(path, parsed)
         if twice and path not in refused:
             at, said = fixed.node.place_of(path, of_key=True), f"is given as {twice} too"
-            fixed.refuse(said, "Remove one of the two.", path=path, at=at)
+            hint = "Remove one of the two."
+            name = twice.removeprefix("space.")
+            if not at.line and name in {one.name for one in parsed.space.parameters}:
+                more = f" --set baseline.{name}=VALUE" if root.child("baseline") else ""
+                hint += f" To search it no more: --set '{twice}={{fixed: VALUE}}'{more}"
+            fixed.refuse(said, hint, path=path, at=at)
             refused.add(path)
     return without(plain, refused)
 
@@ -40,6 +45,8 @@ def _given_elsewhere(path: KeyPath, parsed: ParsedSpace) -> str:
     for parameter in parsed.space.parameters:
         if parameter.path == path[: len(parameter.path)]:
             return f"space.{parameter.name}"
+        if path == parameter.path[: len(path)]:  # a value for a whole group that is searched
+            return f"space.{'.'.join(path)}"
     return ""
 
 

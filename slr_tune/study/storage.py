@@ -188,6 +188,16 @@ def _way_out(cause: BaseException, text: str) -> str:
     return "Start the database, or name another with --storage; then give the same command again."
 
 
+def check_storage(url: str | None) -> None:
+    """Refuses what is no database URL, before anything is opened.
+
+    Raises:
+        StorageUnusable: It is none.
+    """
+    if url is not None:
+        _parse(url)
+
+
 def _parse(text: str) -> URL:
     try:
         url = make_url(text)

@@ -66,6 +66,7 @@ class Nodes:
         self._named: set[str] = set()
         self._gone: set[str] = set()
         self._counted: set[str] = set()
+        self._alone_since: float | None = None
         if needs is None:
             self._workers = _possible(resources, _alive().values())
             return
@@ -116,6 +117,9 @@ class Nodes:
 
         Args:
             now: Whether to look in any case.
+
+        Raises:
+            RunFailed: None was left for `resources.node_timeout`.
         """
         if self._needs is None or (time.monotonic() < self._next_look and not now):
             return False
@@ -129,12 +133,34 @@ class Nodes:
             self._ask(joined, self._needs)
         self._take_answers(0.0)
         good = {node.id for node in self._good()}
-        if good == self._counted:
-            return False
-        self._counted = good
-        self._workers = _count(self.resources, self._good())
-        self._tell(f"{counted(self._workers, 'training')} at a time from now on")
-        return True
+        changed = good != self._counted
+        if changed:
+            self._counted = good
+            self._workers = _count(self.resources, self._good())
+            if self._workers:
+                self._tell(f"{counted(self._workers, 'training')} at a time from now on")
+        self._check_left()
+        return changed
+
+    def _check_left(self) -> None:
+        """Says once that no node is left; ends the wait for one after its time.
+
+        Raises:
+            RunFailed: The time is up.
+        """
+        if self._workers:
+            self._alone_since = None
+            return
+        limit = self.resources.node_timeout
+        if self._alone_since is None:
+            self._alone_since = time.monotonic()
+            self._tell(f"No node is left to train on: waiting {duration(limit)} for one to join")
+        elif time.monotonic() - self._alone_since >= limit:
+            raise RunFailed(
+                f"no node that can train has joined the Ray cluster within {duration(limit)}",
+                hint="All finished work is stored. Start a node, then give the same command again; "
+                "resources.node_timeout says how many seconds to wait.",
+            )
 
     def has_left(self) -> bool:
         """Whether one that trained has left within the last minute: its workers died with it.

@@ -17,7 +17,8 @@ _GAP = 2
 
 def render_terminal(page: Page) -> Iterator[str | Table]:
     """The verdict, then what the page has for a terminal; an empty string is an empty line."""
-    yield page.verdict
+    if page.verdict:
+        yield page.verdict
     for part in page.parts_in("terminal"):
         yield from _part(part)
 

@@ -185,7 +185,7 @@ def test_stopped_then_killed_then_started_again_repeats_no_stage(
     first = Command("ablate", *arguments)
     assert first.wait_until(stages_done(1)), first.end()
     code, output = first.end(signal.SIGINT)
-    assert code == 130 and "the same command goes on" in output, output
+    assert code == 130 and "To resume:\n  slr-tune ablate " in output, output
     assert "Traceback" not in output and not (stages.parent / "dropout").exists()
     second = Command("ablate", *arguments)
     assert second.wait_until(stages_done(len(list(stages.glob("*/done.json"))) + 2))

@@ -102,12 +102,64 @@ def test_ablate_takes_a_study_a_file_or_says_what_is_a_factor(database: Path, ca
         (["train", "student", "--learning-rate", "0.1"], "--set learning_rate=VALUE"),
         (["train", "student", "--sed", "1"], "Did you mean"),
         (["show", "--trails", "3"], "--trial"),
+        (["run", SPACE, "--epochs", "3"], "Did you mean '--max-epochs'?"),
+        (["run", SPACE, "--seeds", "3"], "slr-tune confirm and slr-tune ablate train with several"),
+        (["confirm", "--seed", "3"], "'--seeds' is how many new seeds each configuration gets"),
+        (["ablate", "--seed", "3"], "'--seeds' is how many new seeds each configuration gets"),
+        (["train", "student", "--epochs", "3"], "--set max_epochs=VALUE"),
+        (["run", SPACE, "--gpus", "1"], "--set resources.gpus_per_trial=VALUE"),
+        (["run", SPACE, "--name", "x"], "Did you mean '--study'?"),
+        (["run", SPACE, "--resume"], "The same command resumes by itself"),
+        (["run", SPACE, "lr=0.1"], "--set fixed.learning_rate=0.1"),
+        (["run", SPACE, "--set", "batch_size", "8"], "A setting is one word: --set batch_size=8"),
+        (["run", SPACE, "--set", "epochs=5"], "Did you mean budget.max_epochs?"),
+        (["run", SPACE, "--set", "max_epochs=5"], "Did you mean budget.max_epochs?"),
+        (["run", SPACE, "--set", "trials=5"], "Did you mean budget.trials?"),
+        (["run", SPACE, "--set", "gpus=1"], "Did you mean resources.gpus_per_trial?"),
+        (["run", SPACE, "--set", "fixed.lr=0.1"],
+         "--set 'space.learning_rate={fixed: VALUE}' --set baseline.learning_rate=VALUE"),
+        (["run", SPACE, "--set", "fixed.temperature=4"], "is given as space.temperature too"),
+        (["run", SPACE, "--storage", "mydb", "--dry-run"], "is not a database URL"),
+        (["run", "distil"], "Did you mean distill?"),
+        (["run"], "For example: slr-tune run search_spaces/distill.yaml"),
+        (["train"], "For example: slr-tune train teacher"),
+        (["resume"], "give its slr-tune run command again"),
+        (["tune", "distill"], "Did you mean 'run'?"),
+        (["status"], "Did you mean 'show'?"),
+        (["help", "run"], "Try: slr-tune --help"),
+        (["ablate", "temperature"], "Try: slr-tune ablate --factor temperature"),
+        (["enqueue", "dropout=0.3"], "Give a setting with --set dropout=0.3"),
+        (["show", "3"], "there is no database"),
+        (["show", "mine", "3"], "Did you mean --trial 3?"),
+        (["best", "--trial", "3"], "slr-tune show --trial NUMBER"),
+        (["dashboard", "8080"], "Did you mean --port 8080?"),
+        (["prepare", "phoenix"], "a folder laid out like PHOENIX-2014"),
+        (["import", "runs.csv", "--space", "distil"], "Did you mean distill?"),
     ],
 )  # fmt: skip
 def test_guesses(call: Call, arguments: list[object], answer: str) -> None:
     """Bad input ends with exit code 2 and with what was meant."""
     code, _, error = call(*arguments)
     assert code == 2 and answer in error
+
+
+def test_guesses_that_need_a_study(database: Path, studies: Path, call: Call) -> None:
+    """A trial that was typed for a study, a note without its text, factors in one word."""
+    generate_study(4, curves=False)
+    (studies / "generated").mkdir(exist_ok=True)
+    (studies / "generated" / "study.yaml").write_text(
+        "runs: [{space_file: SPACE, options: {--trials: 4}}]\n"
+    )
+    for arguments, answer in (
+        (["show", "3"], "For trial 3: slr-tune show --trial 3"),
+        (["note", "generated"], "Add the text: slr-tune note generated 'TEXT'"),
+        (["ablate", "--factor", "T,lr"], "--factor temperature --factor learning_rate"),
+        (["ablate", "generated", "--factor", "T", "lr"], "One option for each: --factor lr"),
+        (["ablate", "--factor", "lr=0.1"], "Give the name alone: --factor learning_rate"),
+        (["run", "generated"], "slr-tune run SPACE --study generated --trials 4"),
+    ):
+        code, _, error = call(*arguments)
+        assert code == 2 and answer in error, error
 
 
 def test_short_names_hold_wherever_a_setting_is_typed(database: Path, call: Call) -> None:

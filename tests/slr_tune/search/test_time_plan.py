@@ -10,8 +10,9 @@ import pytest
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.search.progress import _standing
+from slr_tune.search.picture import Remaining, picture
 from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.standing import standing_of
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.record import record_of
@@ -121,5 +122,8 @@ def test_time_left_is_shown(make: Make) -> None:
     """Beside what is done; no number of trials where none was asked for."""
     recorder, now = make()
     train(recorder, now)
-    lines = _standing(recorder.store, recorder.store.own_trials, None, HOUR - now[0])
-    assert lines[:2] == ["trials 1: 1 paused", "epochs 1, 60 min of 60 min left"]
+    standing = standing_of(recorder.store, recorder.store.own_trials)
+    now[0] = HOUR / 4
+    lines = picture(standing, Remaining(None, HOUR, HOUR - now[0]), width=80, height=24)
+    assert lines[0].endswith("░  25 %")  # without a number of trials the bar is of the time
+    assert lines[1] == "1 epoch, 0 trials ended, 1 paused, 45 min of its 60 min left"

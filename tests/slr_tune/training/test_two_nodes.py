@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -179,6 +180,36 @@ def test_code_is_shipped_where_there_is_none(node: SecondNode, tmp_path: Path) -
     assert trained, output
     assert code == 143 and "left out" not in output, output
     assert not {t.state for t in load_study("toy").trials} & {TrialState.FAIL}
+
+
+def test_a_search_whose_last_node_is_gone(node: SecondNode, tmp_path: Path, studies: Path) -> None:
+    """It says that it waits, and ends after its time with what resumes it; not never.
+
+    The driver and the second node share a studies folder that the first one does not see.
+    """
+    journal = tmp_path / "journal"
+    fixed = {"journal": journal, "milliseconds": 20}
+    space = write_toy_space(tmp_path, trials=400, workers="auto", fixed=fixed)
+    text = space.read_text().replace("workers: auto", "workers: auto, node_timeout: 1")
+    space.write_text(text)
+    studies.mkdir()
+    address = ray.get_runtime_context().gcs_address
+    with node.hidden(studies):
+        driver = ["nsenter", "-m", "-t", str(node.process.pid), sys.executable, "-m"]
+        driver += ["slr_tune.cli.main", "run", str(space), "--no-verify", "--address", address]
+        with subprocess.Popen(
+            driver, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            while process.poll() is None and not node.read(journal):
+                select.select([], [], [], 0.02)
+            node.kill()
+            output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, output
+    assert "has left; its trainings go to others" in output
+    assert output.count("No node is left to train on: waiting 1 s for one to join") == 1
+    assert "has joined the Ray cluster within 1 s" in output
+    assert "give the same command again" in output and "Traceback" not in output
+    assert list(studies.iterdir()) == []  # the first node had no part in it
 
 
 @pytest.mark.usefixtures("database")
