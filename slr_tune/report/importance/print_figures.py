@@ -14,12 +14,22 @@ from slr_tune.report.importance.figures import (
     BAR,
     PART,
     bar_label,
+    drawn_bars,
+    is_seen,
     marginal_limits,
-    ordered_bars,
+    open_text,
     rung_shares,
 )
 from slr_tune.report.page.figures import PALETTE
-from slr_tune.report.print_style import LINES, MARKERS, name_rows, new_figure, save, title_axis
+from slr_tune.report.print_style import (
+    LINES,
+    MARKERS,
+    name_rows,
+    new_figure,
+    note,
+    save,
+    title_axis,
+)
 from slr_tune.text import metric_title
 
 if TYPE_CHECKING:
@@ -34,7 +44,7 @@ def print_bars(found: StudyImportance, folder: Path) -> list[Path]:
     Returns:
         `importance.png` and `importance.pdf`.
     """
-    rows = ordered_bars(found)[::-1]
+    rows = drawn_bars(found)[::-1]
     several = len(found.over_rungs) > 1
     ratios, width = ((1.25, 1), 10.5) if several else ((1,), 7.0)
     size = (width, 1.1 + 0.27 * len(rows))
@@ -70,6 +80,13 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
 
 def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for place, bar in enumerate(rows):
+        if not bar.group and not is_seen(bar):
+            axis.barh(
+                place, 100 * bar.high, height=0.5, color="#dfeaf3", edgecolor="#9db4c8", lw=0.6
+            )
+            look = {"fontsize": 7, "va": "center", "color": "#5b6470"}
+            note(axis, open_text(bar), (100 * bar.high, place), (3, 0), **look)
+            continue
         axis.barh(
             place,
             100 * bar.share,
@@ -82,10 +99,13 @@ def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for label, bar in zip(axis.get_yticklabels(), rows, strict=True):
         if bar.group:
             label.set(color="#5b6470", fontsize=7)
-    axis.set_xlim(0, 102)
+    axis.set_xlim(0, 112)
+    axis.set_xticks(range(0, 101, 20))
     title = f"{found.study}: {found.main.trials} trials, epoch {found.main.epoch}"
-    share = f"share of importance, %, with 90 % band ({found.evaluator})"
-    title_axis(axis, title, x=share, legend=False)
+    open_ones = [bar for bar in rows if not is_seen(bar) and not bar.group]
+    if len(open_ones) == len(rows):
+        title = f"{found.main.trials} trials cannot say which matters: shares may be this large"
+    title_axis(axis, title, x="share of the differences, %", legend=False)
 
 
 def _rungs(axis: Axes, found: StudyImportance) -> None:

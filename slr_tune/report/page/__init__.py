@@ -25,17 +25,19 @@ class TableColumn:
         numeric: Whether it holds numbers, which are set to the right.
         secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
         essential: Whether a narrow terminal keeps it whole, and drops other columns for it.
+        pinned: Whether it stays in view at the right edge of a page while the others scroll.
     """
 
     heading: str
     numeric: bool = False
     secondary: bool = False
     essential: bool = False
+    pinned: bool = False
 
 
-def texts(*headings: str, essential: bool = False) -> list[TableColumn]:
+def texts(*headings: str, essential: bool = False, pinned: bool = False) -> list[TableColumn]:
     """Columns of text."""
-    return [TableColumn(heading, essential=essential) for heading in headings]
+    return [TableColumn(heading, essential=essential, pinned=pinned) for heading in headings]
 
 
 def numbers(*headings: str, secondary: bool = False, essential: bool = False) -> list[TableColumn]:
@@ -190,6 +192,7 @@ class Answer:
         question: What a reader asks, such as "Is it real?".
         text: The answer, one or two sentences.
         value: The figure that it is about, shown large; may be empty.
+        lines: What it lists, a short line each, such as changed settings.
         command: What to type, with a button that copies it; may be empty.
         elsewhere: The same for any folder, which is what is copied; empty for the same.
     """
@@ -199,6 +202,7 @@ class Answer:
     value: str = ""
     command: str = ""
     elsewhere: str = ""
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,7 @@ class Page:
         parts: In order.
         answers: What stands on the first screen below the verdict.
         chart: The one figure beside the answers.
+        beside: A second, smaller figure beside the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
     """
 
@@ -221,6 +226,7 @@ class Page:
     parts: Sequence[Part]
     answers: Sequence[Answer] = ()
     chart: Figure | None = None
+    beside: Figure | None = None
     lead: str = ""
 
     def parts_in(self, form: str) -> list[Part]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from slr_tune.report.page import (
+    Answer,
     Block,
     Bullets,
     Code,
@@ -26,6 +28,7 @@ from slr_tune.report.page import (
 from slr_tune.report.page.figures import plain
 
 _HERE = Path(__file__).parent
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _GRID = "display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr))"
 """Figures side by side where there is room, below each other where there is none."""
 
@@ -37,17 +40,18 @@ def render_html(page: Page) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_read("page.html"))
     parts = [(part, blocks_html(part)) for part in page.parts_in("html")]
-    chart = Markup("") if page.chart is None else _figure(page.chart)
+    chart = _joined(_figure(figure) for figure in (page.chart, page.beside) if figure)
     has_figures = bool(chart) or any("<figure" in body for _, body in parts)
     scripts = [_read("reader.js")]
     scripts += [_plotly(), _read("page.js")] if has_figures else []
     return template.render(
         title=typeset(page.title),
         subtitle=typeset(page.subtitle),
-        verdict=typeset(page.lead or page.verdict),
+        verdict=_running(page.lead or page.verdict),
         parts=[(part, body, part.anchor or f"part-{n}") for n, (part, body) in enumerate(parts)],
-        answers=[(a, typeset(a.text), _command(a.command, a.elsewhere)) for a in page.answers],
+        answers=[(a, _answer(a)) for a in page.answers],
         chart=chart,
+        two_charts=page.beside is not None,
         style=Markup(_read("page.css")),
         policy=_policy(scripts),
         scripts=[Markup(script) for script in scripts],
@@ -91,22 +95,37 @@ def block_html(block: Block) -> Markup:
             opening = Markup("<details><summary>{}</summary>\n{}\n</details>")
             return opening.format(block.title, blocks_html(block))
         case _:
-            return Markup("<p>{}</p>").format(typeset(block)) if block else Markup("")
+            return Markup("<p>{}</p>").format(_running(block)) if block else Markup("")
+
+
+def _running(text: str) -> Markup:
+    """A sentence, in which no line ends inside an option such as `--study`."""
+    return Markup(_OPTION.sub(r'<span class="whole">\1</span>', str(escape(typeset(text)))))
+
+
+def _answer(answer: Answer) -> Markup:
+    """Figure, text, lines and command of an answer."""
+    value = Markup('<span class="value">{}</span> ').format(typeset(answer.value))
+    lines = Markup("").join(Markup("<li>{}</li>").format(typeset(one)) for one in answer.lines)
+    listed = Markup('<ul class="lines">{}</ul>').format(lines) if lines else Markup("")
+    command = _command(answer.command, answer.elsewhere)
+    return (value if answer.value else Markup("")) + _running(answer.text) + listed + command
 
 
 def _item(item: tuple[str, str]) -> Markup:
     text, command = item
-    return Markup("<li>{}{}</li>").format(typeset(text), _command(command))
+    return Markup("<li>{}{}</li>").format(_running(text), _command(command))
 
 
 def _command(command: str, elsewhere: str = "") -> Markup:
-    """A command that scrolls where it is too long, with a button that copies it."""
+    """A command whose lines end between its words only, with a button that copies it."""
     if not command:
         return Markup("")
+    words = Markup(" ").join(Markup("<span>{}</span>").format(w) for w in command.split(" "))
     return Markup(
         '<div class="command"><code tabindex="0" title="{0}">{1}</code>'
         '<button type="button" data-command="{0}">Copy</button></div>'
-    ).format(elsewhere or command, command)
+    ).format(elsewhere or command, words)
 
 
 def _figure(figure: Figure) -> Markup:
@@ -129,7 +148,7 @@ def _table(table: Table) -> Markup:
     """A table that scrolls sideways by itself where the screen is narrow."""
     parts = [Markup('<div class="table"><table>')]
     if table.caption:
-        parts.append(Markup("<caption><span>{}</span></caption>").format(typeset(table.caption)))
+        parts.append(Markup("<caption><span>{}</span></caption>").format(_running(table.caption)))
     heads = (_cell("th", column.heading, column) for column in table.columns)
     parts.append(Markup("<thead><tr>{}</tr></thead><tbody>").format(Markup("").join(heads)))
     for number, row in enumerate(table.rows):
@@ -141,6 +160,7 @@ def _table(table: Table) -> Markup:
 
 def _cell(tag: str, text: str, column: TableColumn) -> Markup:
     kinds = ["number"] * column.numeric + ["secondary"] * column.secondary
+    kinds += ["pinned"] * column.pinned
     kind = Markup(' class="{}"').format(" ".join(kinds)) if kinds else ""
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, typeset(text))
 

@@ -26,6 +26,7 @@
     if (window.innerWidth < 600) {
       result.font = Object.assign({}, result.font, {size: 11});
       result.margin = Object.assign({}, result.margin, {l: 45, r: 5, t: 10, b: 35});
+      result.legend = Object.assign({}, result.legend, {font: {size: 10}});
     }
     for (const key of Object.keys(result)) {
       if (/^[xy]axis\d*$/.test(key)) {
