@@ -111,7 +111,7 @@ def bars_figure(found: StudyImportance) -> Figure:
     layout = {
         "barmode": "overlay",
         "xaxis": axis(
-            f"share of the differences, % ({found.evaluator})",
+            "share of the differences, %",
             range=[0, 108],
             tickvals=[*range(0, 101, 20)],
         ),

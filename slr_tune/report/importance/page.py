@@ -54,7 +54,7 @@ def importance_page(found: StudyImportance) -> Page:
 
 
 def illustrated_parts(found: StudyImportance, *, bars: bool = True) -> list[Part]:
-    """The parts with figures, which a report takes in as well; with the `bars` where it has none."""
+    """The parts with figures, which a report takes in as well; with `bars` where it has none."""
     title, notes = "Which parameters matter", Bullets(sentences.notes(found))
     if not found.main.units:
         return [Part(title, [notes], formats=HTML)]

@@ -54,12 +54,14 @@ class Table:
         rows: Cells, as many in each row as there are columns.
         caption: What it shows, a sentence; may be empty.
         emphasis: Numbers of rows that stand out, such as the baseline's.
+        links: Address to which a row's first cell leads on a page, by the row's number.
     """
 
     columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     emphasis: frozenset[int] = frozenset()
+    links: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Checks the rows' lengths.
@@ -218,6 +220,7 @@ class Page:
         chart: The one figure beside the answers.
         beside: A second, smaller figure beside the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
+        links: Where else to go from a page that a server gives, each a text and an address.
     """
 
     title: str
@@ -228,6 +231,7 @@ class Page:
     chart: Figure | None = None
     beside: Figure | None = None
     lead: str = ""
+    links: Sequence[tuple[str, str]] = ()
 
     def parts_in(self, form: str) -> list[Part]:
         """The parts that a format has."""

@@ -52,6 +52,7 @@ def render_html(page: Page) -> str:
         answers=[(a, _answer(a)) for a in page.answers],
         chart=chart,
         two_charts=page.beside is not None,
+        links=page.links,
         style=Markup(_read("page.css")),
         policy=_policy(scripts),
         scripts=[Markup(script) for script in scripts],
@@ -153,16 +154,19 @@ def _table(table: Table) -> Markup:
     parts.append(Markup("<thead><tr>{}</tr></thead><tbody>").format(Markup("").join(heads)))
     for number, row in enumerate(table.rows):
         opening = '<tr class="emphasis">' if number in table.emphasis else "<tr>"
-        cells = [_cell("td", cell, column) for cell, column in zip(row, table.columns, strict=True)]
+        linked = [table.links.get(number, ""), *[""] * len(row)]
+        cells = [_cell("td", *one) for one in zip(row, table.columns, linked, strict=False)]
         parts.append(Markup(opening) + Markup("").join(cells) + Markup("</tr>"))
     return _joined([*parts, Markup("</tbody></table></div>")])
 
 
-def _cell(tag: str, text: str, column: TableColumn) -> Markup:
+def _cell(tag: str, text: str, column: TableColumn, address: str = "") -> Markup:
     kinds = ["number"] * column.numeric + ["secondary"] * column.secondary
     kinds += ["pinned"] * column.pinned
     kind = Markup(' class="{}"').format(" ".join(kinds)) if kinds else ""
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, typeset(text))
+    inner = Markup('<a href="{}">{}</a>') if address else Markup("{1}")
+    content = inner.format(address, typeset(text))
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, content)
 
 
 def _joined(parts: Iterable[Markup]) -> Markup:

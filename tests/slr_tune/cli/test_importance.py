@@ -40,8 +40,8 @@ def test_prints_the_table_and_writes_page_and_figures(
         assert opened.errors == [] and opened.outside_requests == [] and opened.sideways <= 0
         drawn = opened.evaluate("return document.querySelectorAll('.plot .main-svg').length")
         assert drawn > 10
-        figure = opened.evaluate("return document.querySelector('.plot').textContent")
-        assert "Gaussian process" in figure
+        about = opened.evaluate("return document.querySelector('.subtitle').textContent")
+        assert "Gaussian process" in about
 
 
 def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) -> None:
