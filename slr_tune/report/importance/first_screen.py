@@ -59,6 +59,10 @@ def _how_sure(found: StudyImportance) -> str:
         chance = f"It is first in {100 * main.chance_of_first:.0f} % of the draws of the model"
         return f"{chance}; the 90 % band of its share is {band}."
     widest = max(100 * bar.high for bar in main.units if bar.measured)
+    seen = [bar for bar in main.units if bar.measured and bar.seen]
+    if seen:
+        bands = ", ".join(f"{b.name} {100 * b.low:.0f} to {100 * b.high:.0f} %" for b in seen)
+        return f"The 90 % bands: {bands}. Another may have up to {widest:.0f} %."
     return f"Not sure at all: a share may lie anywhere between 0 and {widest:.0f} %."
 
 

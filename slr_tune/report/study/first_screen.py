@@ -21,7 +21,7 @@ _OPTIMISM = "2 to 3 points"
 _FEW_SEEDS = 10
 """More seeds that it is worth to train for a gain that is not shown."""
 _INTERVAL = re.compile(r"\[([-+.\d]+), ([-+.\d]+)\]")
-_P = re.compile(r"p (?:= [.\d]+|< [.\d]+\d)")
+_P = re.compile(r"p [=<] \d+\.\d+")
 _MORE = re.compile(r"(\d+) more seeds? shows? it")
 """Figures in a verdict of `slr-tune confirm`, which is stored as a sentence."""
 
@@ -85,7 +85,11 @@ def _winner(study: StudyData) -> Answer:
     ]
     more = len(names) - len(lines)
     lines += [f"and {more} more, see the table below"] if more else []
-    return Answer(question, f"Trial {best.number}{stopped}. From baseline to winner:", lines=lines)
+    row = confirmed_best(study)
+    who = f"Trial {best.number}{stopped}. From baseline to winner:"
+    if row is not None and row.verdicts.get("dev") and not _is_better(row.verdicts["dev"]):
+        who = f"Nothing for sure. Best in the search: trial {best.number}. From baseline to it:"
+    return Answer(question, who, lines=lines)
 
 
 def _how_much(study: StudyData) -> Answer:
@@ -113,8 +117,8 @@ def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
     change = row.mean("dev") - baseline.mean("dev")
     better = (change < 0) == row.minimize
     size = f"{row.said(abs(change))}{points} {'better' if better else 'worse'}"
-    if not _is_better(row.verdicts.get("dev", "")):
-        size += ", or none"
+    if row.verdicts.get("dev", "").startswith(("No clear", "Inconclusive", "Identical")):
+        size = "None shown"
     pair = f"{row.mean_text('dev')}{percent}, baseline {baseline.mean_text('dev')}{percent}"
     return Answer(question, f"{seeds}: {pair}.", size)
 
