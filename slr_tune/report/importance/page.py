@@ -103,7 +103,9 @@ def _local(found: StudyImportance) -> Part | None:
         "One parameter changed and all others kept as they are in the trial: to the left what the "
         "best place of its range would gain, to the right what the worst would lose."
     )
-    drawn = figures.local_figure(found)
+    drawn: Block = "No effect is clear yet, so it is not drawn: each band holds nothing at all."
+    if any(map(figures.is_seen, found.main.units)):
+        drawn = figures.local_figure(found)
     return Part(
         "Around the best trial and the baseline",
         [lead, drawn, sentences.local_table(found)],

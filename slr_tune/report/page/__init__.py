@@ -91,6 +91,7 @@ class Figure:
         layout: plotly's layout; colours of text and grid are the page's.
         height: Pixels.
         wide: Pixels that it needs; on a narrower screen it scrolls. 0 where it adapts.
+        least: Pixels of height that it needs on a phone's first screen.
     """
 
     traces: Sequence[Mapping[str, Any]]
@@ -98,6 +99,7 @@ class Figure:
     layout: Mapping[str, Any] = field(default_factory=dict)
     height: int = 320
     wide: int = 0
+    least: int = 225
 
 
 @dataclass(frozen=True)

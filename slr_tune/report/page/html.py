@@ -28,6 +28,8 @@ from slr_tune.report.page import (
 from slr_tune.report.page.figures import plain
 
 _HERE = Path(__file__).parent
+_WIDE = 9
+"""Columns above which a table scrolls anyway, so that its cells need not be broken."""
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _GRID = "display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr))"
 """Figures side by side where there is room, below each other where there is none."""
@@ -135,10 +137,12 @@ def _figure(figure: Figure) -> Markup:
     # NaN is no JSON; "</script>" or "<!--" in a label must not end the element or open a comment.
     text = json.dumps(plain(spec), ensure_ascii=False).replace("<", "\\u003c")
     html = Markup(
-        '<figure role="img" aria-label="{}" style="min-height:{}px">'
+        '<figure role="img" aria-label="{}" style="min-height:{}px; --least:{}px">'
         '<div class="plot" style="height:{}px"></div>'
         '<script type="application/json">{}</script></figure>'
-    ).format(typeset(figure.description), figure.height, int(figure.height), Markup(text))
+    ).format(
+        typeset(figure.description), figure.height, figure.least, int(figure.height), Markup(text)
+    )
     if not figure.wide:
         return html
     frame = Markup('<div class="table"><div style="min-width:{}px">{}</div></div>')
@@ -147,7 +151,8 @@ def _figure(figure: Figure) -> Markup:
 
 def _table(table: Table) -> Markup:
     """A table that scrolls sideways by itself where the screen is narrow."""
-    parts = [Markup('<div class="table"><table>')]
+    wide = Markup(' class="wide"') if len(table.columns) > _WIDE else Markup("")
+    parts = [Markup('<div class="table"><table{}>').format(wide)]
     if table.caption:
         parts.append(Markup("<caption><span>{}</span></caption>").format(_running(table.caption)))
     heads = (_cell("th", column.heading, column) for column in table.columns)

@@ -26,7 +26,8 @@
     if (window.innerWidth < 600) {
       result.font = Object.assign({}, result.font, {size: 11});
       // The corners of a triangle have their names outside of it.
-      const slim = result.ternary ? {} : {l: 45, r: 5, t: 10, b: 35};
+      const top = layout.title ? result.margin.t : 10;
+      const slim = result.ternary ? {} : {l: 45, r: 5, t: top, b: 35};
       result.margin = Object.assign({}, result.margin, slim);
       result.legend = Object.assign({}, result.legend, {font: {size: 10}});
     }
