@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
+from slr_tune.errors import SlrTuneError
 from slr_tune.report.page import HTML, Answer, Figure, Page, Part, Table, numbers, texts
 from slr_tune.report.page.figures import axis, scatter, series_style
 from slr_tune.report.style import BASELINE, LEGEND, plotted, value_axis
@@ -38,14 +40,14 @@ def start_page(database: RDBStorage) -> Page:
     """The page; the study that was written last comes first."""
     lines = study_lines(database)
     known = {driver.study: driver for driver in drivers(database.engine)}
-    views = [
-        read_study(database, line.name, known.get(line.name))
-        for line in [line for line in lines if line.ours][:_READ]
-    ]
+    views = []
+    for line in [line for line in lines if line.ours][:_READ]:
+        # A study of another version, or deleted since, keeps its row.
+        with suppress(SlrTuneError, KeyError):
+            views.append(read_study(database, line.name, known.get(line.name)))
     ids = {line.name: database.get_study_id_from_name(line.name) for line in lines}
-    verdict = f"{len(lines)} studies. {_stands(views[0])}" if views else "No study yet."
-    if len(lines) == 1 and views:
-        verdict = _stands(views[0])
+    many = f"{len(lines)} studies. " if len(lines) > 1 else ""
+    verdict = f"{many}{_stands(views[0])}" if views else many or "No study yet."
     return Page(
         title="slr-tune studies",
         subtitle="Reading only: a study is written by the run that searches it.",
@@ -69,7 +71,8 @@ def _stands(view: StudyView) -> str:
 
 def _answers(views: Sequence[StudyView]) -> list[Answer]:
     if not views:
-        return [Answer("What next?", "Start a search:", command="slr-tune run distill")]
+        start = Answer("What next?", "Start a search:", command="slr-tune run distill")
+        return [start]
     view = views[0]
     best, baseline = view.best(), baseline_trial(view)
     answers = []
