@@ -61,7 +61,9 @@ def _answers(found: Diagnosis) -> list[Answer]:
     """What is wrong, how far the run got, and what to change."""
     cause = found.causes[0] if found.causes else None
     checked = f"{len(found.diagnostics)} diagnostics" if found.diagnostics else "its curve"
-    wrong = "Nothing was found." if cause is None else f"{_name(cause)}. {cause.text}"
+    others = ", ".join(one.name for one in found.causes[1:])
+    wrong = "Nothing was found." if cause is None else f"{_name(cause)}."
+    wrong += f" Also likely: {others}." if others else ""
     answers = [Answer("What is wrong?", wrong), *_how_far(found)]
     bad = [item.name for item in found.diagnostics if item.bad]
     flags = [flag.name for flag in found.flags]

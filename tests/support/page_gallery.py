@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,9 +137,9 @@ if __name__ == "__main__":
 
     target = Path(sys.argv[1]).absolute()
     target.mkdir(parents=True, exist_ok=True)
-    os.environ["SLR_TUNE_STUDIES"] = str(target / "studies")
-    pages = write_pages(target)
-    with start_browser() as browser:
+    with tempfile.TemporaryDirectory() as studies, start_browser() as browser:
+        os.environ["SLR_TUNE_STUDIES"] = studies
+        pages = write_pages(target)
         for page_name, path in pages.items():
             for width, height in SCREENS:
                 for dark in (False, True):
