@@ -123,7 +123,8 @@ def reading_only(
             refresh(int(found[1]))
         reply = own(path) if method in ("GET", "HEAD") else None
         if reply is not None:
-            return _own(start_response, reply)
+            content = _own(start_response, reply)
+            return content if method == "GET" else []
         if path.startswith("/dashboard"):
             return with_style(dashboard, environ, _guarded(start_response))
         return dashboard(environ, _guarded(start_response))

@@ -112,7 +112,7 @@ def title_axis(axis: Axes, title: str, *, x: str = "", y: str = "", legend: bool
     if y:
         axis.set_ylabel(y)
     if entries:
-        axis.legend(
+        drawn = axis.legend(
             fontsize=7,
             frameon=False,
             ncols=_LEGEND_COLUMNS,
@@ -121,8 +121,11 @@ def title_axis(axis: Axes, title: str, *, x: str = "", y: str = "", legend: bool
             borderpad=0.1,
             borderaxespad=0.2,
             labelspacing=0.25,
-            columnspacing=1.2,
+            columnspacing=0.9,
+            handlelength=1.6,
+            handletextpad=0.5,
         )
+        drawn.set_in_layout(False)  # a long entry must not push the panel together
 
 
 def note(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reader_reports import READER_STUDIES, reader_study
 from report_studies import Told, tell_study
 
 from slr_tune.report.study.first_screen import answers, headline
@@ -79,3 +80,10 @@ def test_where_the_baseline_is_best_there_is_nothing_to_confirm() -> None:
     assert won.text.startswith("The baseline:") and much.value == "30.00 %"
     assert real.text.startswith("There is no gain to check")
     assert following.text.startswith("Keep the baseline.")
+
+
+@pytest.mark.parametrize("name", READER_STUDIES)
+def test_the_reports_for_a_reader_answer_the_four_questions(name: str) -> None:
+    """`python tests/support/reader_reports.py` photographs them, with more trials."""
+    asked = [answer.question for answer in answers(reader_study(name, trials=8))]
+    assert asked == ["What won?", "By how much?", "Is it real?", "What next?"]
