@@ -18,6 +18,7 @@ DOCUMENTS = (
     "python.md",
     "import-and-adopt.md",
     "cluster.md",
+    "thesis-table.md",
 )
 COMMANDS = [
     pytest.param(command, id=f"{name}-{number}")

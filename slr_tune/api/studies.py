@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -269,6 +269,22 @@ class Study:
     def summary(self) -> str:
         """What the search found, in words."""
         return summary_text(self.view)
+
+    def figures(
+        self, folder: Path | None = None, *, widths: Sequence[float] | None = None
+    ) -> list[Path]:
+        """Writes the figures for a thesis, as `slr-tune figures` does.
+
+        Args:
+            folder: Where; None for `figures` in the study's folder.
+            widths: Of the figures, cm; None for a column's 8.5 and a page's 17.4.
+
+        Returns:
+            The files, PNG and PDF.
+        """
+        from slr_tune.report.figures_for_print import WIDTHS, write_figures
+
+        return write_figures(self.data, folder or self.folder / "figures", widths or WIDTHS)
 
     def report(self) -> list[Path]:
         """Writes the report into the study's folder, as `slr-tune report`.

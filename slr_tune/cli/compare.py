@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     "slr-tune compare libras-teacher libras-student libras-distill",
     "slr-tune compare baseline=student/checkpoints/checkpoint_best.pt distilled=libras-distill",
     "slr-tune compare libras-student libras-distill --tune-beam --test --latex > table.tex",
+    "slr-tune compare libras-student libras-distill --html comparison.html",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="[NAME=]CHECKPOINT_OR_STUDY...")
 @click.option(
@@ -45,6 +47,11 @@ if TYPE_CHECKING:
     help="Tune the beam search of each system on dev first, like tune-decoder.",
 )
 @click.option("--latex", is_flag=True, help="Print LaTeX.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write an HTML page with a chart to this file.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one row per system.")
 @json_option
 @storage_option
@@ -58,6 +65,7 @@ def command(
     as_csv: bool,
     as_json: bool,
     storage: str | None,
+    html: Path | None,
 ) -> int:
     """Compare trained systems with the first one: parameters, size, speed, cost and WER.
 
@@ -78,7 +86,18 @@ def command(
         click.echo(csv_text(found), nl=False)
     else:
         _echo_tables(found, latex=latex)
+    if html is not None:
+        _write_page(found, html)
     return 0
+
+
+def _write_page(found: SystemComparison, path: Path) -> None:
+    from slr_tune.report.comparison_page import comparison_report
+    from slr_tune.report.page.html import render_html
+    from trainables.files.atomic import replace_file
+
+    replace_file(path, render_html(comparison_report(found)).encode("utf-8", "backslashreplace"))
+    tell(f"wrote {path}")
 
 
 def _check_nothing_set(decoder: DecoderOptions) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
     "delete": "Delete a trial, or a whole study.",
     "adopt": "Convert another program's checkpoint or logits.",
     "report": "Write an HTML report of a study.",
+    "figures": "Write a study's figures for a thesis.",
     "importance": "Rank parameters by importance.",
     "dashboard": "Browse the studies in a web browser.",
     "confirm": "Retrain the best trials on new seeds: an unbiased figure.",

@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slr_tune.dashboard.artifacts import FileArtifacts, study_artifacts, trial_artifacts
 from slr_tune.dashboard.notes import study_note, trial_notes
 from slr_tune.dashboard.optuna_dashboard_private import PLOTS, note_attributes, objective_attributes
 from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
+from slr_tune.dashboard.start_page import trials_of
 from slr_tune.study.lock import drivers
 from slr_tune.study.record import ATTRIBUTE, epochs_run
 from slr_tune.study.view import StudyView, read_study
@@ -41,6 +42,7 @@ class Freshness:
         self._storage = storage
         self._artifacts = artifacts
         self._made: dict[int, _Made] = {}
+        self._reports: dict[int, bytes] = {}
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="slr-tune-dashboard")
 
@@ -54,6 +56,13 @@ class Freshness:
             work = made.work
         if work is not None:
             wait([work], timeout=_PATIENCE_SECONDS)
+
+    def report(self, study_id: int) -> bytes | None:
+        """The report of a study as it stands; empty while it is made, None where it has none."""
+        if not self._is_ours(study_id):
+            return None
+        self.refresh(study_id)
+        return self._reports.get(study_id, b"")
 
     def close(self) -> None:
         """Drops what has not begun."""
@@ -91,26 +100,44 @@ class Freshness:
         plots = {key: value for key, value in stored.items() if key.startswith(PLOTS)}
         self._storage.add(study_id, {**plots, **told})
         self._storage.add_to_trials(trial_artifacts(self._artifacts, view.folder, view.trials))
-        self._storage.add(study_id, {**_plots(view), **told})
+        self._storage.add(study_id, {**self._drawn(view, study_id), **told})
         made.state = state
+
+    def _drawn(self, view: StudyView, study_id: int) -> dict[str, str]:
+        """Plots and report, or none where a study that has just begun has too little for one."""
+        from slr_tune.dashboard.plots import study_plots
+        from slr_tune.report.page.html import render_html
+        from slr_tune.report.study.page import study_page
+        from slr_tune.report.study.study_data import collect
+
+        try:
+            data = collect(view)
+            links = [("All studies", "/"), ("Its trials in Optuna Dashboard", trials_of(study_id))]
+            page = replace(study_page(data), links=links)
+            self._reports[study_id] = render_html(page).encode("utf-8", "replace")
+            return study_plots(data)
+        except Exception:
+            _log.exception("study %s: its plots could not be made", view.spec.study)
+            self._reports[study_id] = _FAILED
+            return {}
+
+    def _is_ours(self, study_id: int) -> bool:
+        try:
+            return ATTRIBUTE in self._storage.database.get_study_user_attrs(study_id)
+        except KeyError:  # no such study
+            return False
 
     def _view(self, study_id: int) -> StudyView | None:
         """The study as other commands see it; None for one that this project did not make."""
         database = self._storage.database
-        if ATTRIBUTE not in database.get_study_user_attrs(study_id):
+        if not self._is_ours(study_id):
             return None
         name = database.get_study_name_from_id(study_id)
         driver = next((one for one in drivers(database.engine) if one.study == name), None)
         return read_study(database, name, driver)
 
 
-def _plots(view: StudyView) -> dict[str, str]:
-    """Plots, or none where a study that has just begun has too little for one."""
-    from slr_tune.dashboard.plots import study_plots
-    from slr_tune.report.study.study_data import collect
-
-    try:
-        return study_plots(collect(view))
-    except Exception:
-        _log.exception("study %s: its plots could not be made", view.spec.study)
-        return {}
+_FAILED = (
+    b'<!doctype html><meta charset="utf-8"><title>slr-tune</title><p>The report could not be made: '
+    b'the dashboard\'s terminal says why. <a href="/dashboard">Optuna Dashboard</a>'
+)

@@ -80,10 +80,11 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     none = f"No report yet: `{command}` writes one."
     lines.append(f"**Read on**: {shown}." if links else none)
     lines.append(
-        "Names of parameters are those of the search-space file. The plot *Hyperparameter "
-        "Importance* is Optuna's, over finished trials only; *Importance from all trials* is "
-        "this project's. This dashboard only reads the study; a note that you type is kept in the "
-        f"study's folder, in `{FILE}`."
+        "Names of parameters are those of the search-space file, and values are rounded. The plot "
+        "*Hyperparameter Importance* is Optuna's, over finished trials only, and can mislead; "
+        "*Importance from all trials* is this project's. [All studies](/). This dashboard only "
+        "reads the study; a note that you type is kept in the study's folder, in "
+        f"`{FILE}`."
     )
     return "\n\n".join(line for line in lines if line)
 

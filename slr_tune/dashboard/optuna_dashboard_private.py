@@ -3,6 +3,8 @@
 - The names of the system attributes in which it looks for notes, plots, artifacts and the names of
   objectives. Its public functions would write them into the study, which is only read here. Under
   other names it would show none of them.
+- Names of elements of its page: of the buttons that would change a study, which are hidden, and of
+  the panel of its importance, which gets a line. With others they would be shown as they are.
 - The addresses of its web server that are let through or listened to. With others a note could not
   be typed, and what is shown of a study would grow old.
 
@@ -18,6 +20,26 @@ from typing import Any
 
 STUDY_PATH = re.compile(r"/api/studies/(\d+)/?")
 NOTE_PATH = re.compile(r"/api/studies/\d+/(\d+/)?note/?")
+
+IMPORTANCE_PANEL = "#graph-hyperparameter-importances"
+REFUSED_BUTTONS = (
+    '[data-testid="AddBoxIcon"]',
+    '[aria-label="rename study"]',
+    '[aria-label="delete study"]',
+    '[aria-label="delete artifact"]',
+    '[data-testid="UploadFileIcon"]',
+)
+"""What stands on, or in, the buttons that only a writing dashboard can obey."""
+STYLE_PATH = "/slr-tune.css"
+STYLE = f"""
+button:has({REFUSED_BUTTONS[0]}), {", ".join(REFUSED_BUTTONS[1:4])},
+.MuiCard-root:has(> button {REFUSED_BUTTONS[4]}) {{ display: none !important; }}
+{IMPORTANCE_PANEL}::before {{
+  content: "Of finished trials only, which can mislead. See the importance from all trials.";
+  display: block; font-size: 14px; margin: 4px 0;
+}}
+"""
+"""Style sheet that is added to the page of Optuna Dashboard."""
 
 PLOTS = "dashboard:plot_data:"
 _NOTE = re.compile(r"dashboard:(\d+:)?note_(?:ver|str:\d+)")

@@ -18,13 +18,15 @@ from optuna_dashboard import wsgi
 
 from slr_tune.dashboard.artifacts import FileArtifacts
 from slr_tune.dashboard.freshness import Freshness
-from slr_tune.dashboard.optuna_dashboard_private import NOTE_PATH, STUDY_PATH
+from slr_tune.dashboard.optuna_dashboard_private import NOTE_PATH, STUDY_PATH, STYLE_PATH
+from slr_tune.dashboard.own_pages import OwnPages, Reply
 from slr_tune.dashboard.read_only_storage import ReadOnlyStorage
 from slr_tune.errors import RunFailed
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Hosts that only this machine reaches."""
 
+_SAFE = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer")]
 _HEADERS = [
     (
         "Content-Security-Policy",
@@ -32,8 +34,7 @@ _HEADERS = [
         "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
+    *_SAFE,
 ]
 """What a browser may do with the dashboard: run its own scripts, and ask nobody else."""
 
@@ -73,7 +74,9 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
     freshness = Freshness(overlay, artifacts)
     dashboard: Application = wsgi(overlay, artifact_store=artifacts)
     hosts = (*LOOPBACK, host) if host in LOOPBACK else None
-    server = _listen(host, port, reading_only(dashboard, freshness.refresh, hosts=hosts))
+    pages = OwnPages(storage, freshness.report)
+    application = reading_only(dashboard, freshness.refresh, hosts=hosts, own=pages.answer)
+    server = _listen(host, port, application)
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -82,7 +85,7 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
     signal.signal(signal.SIGTERM, stop)
     with server:
         shown = f"[{host}]" if ":" in host else host
-        announce(f"Optuna Dashboard at http://{shown}:{server.server_port}/  (Ctrl-C ends it)")
+        announce(f"The dashboard at http://{shown}:{server.server_port}/  (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -92,7 +95,11 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
 
 
 def reading_only(
-    dashboard: Application, refresh: Callable[[int], None], *, hosts: tuple[str, ...] | None = None
+    dashboard: Application,
+    refresh: Callable[[int], None],
+    *,
+    hosts: tuple[str, ...] | None = None,
+    own: Callable[[str], Reply | None] = lambda path: None,
 ) -> Application:
     """The dashboard without what would change a study.
 
@@ -101,6 +108,7 @@ def reading_only(
         refresh: Called with a study's key before it is answered for.
         hosts: Names under which a browser may ask; None for any. A page from elsewhere that
             points its own name at this machine is refused by it.
+        own: Replies for the addresses that are this project's, None for the others.
     """
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -113,9 +121,46 @@ def reading_only(
         found = STUDY_PATH.fullmatch(path)
         if found:
             refresh(int(found[1]))
+        reply = own(path) if method in ("GET", "HEAD") else None
+        if reply is not None:
+            content = _own(start_response, reply)
+            return content if method == "GET" else []
+        if path.startswith("/dashboard"):
+            return with_style(dashboard, environ, _guarded(start_response))
         return dashboard(environ, _guarded(start_response))
 
     return application
+
+
+def _own(start_response: Callable[..., Any], reply: Reply) -> Iterable[bytes]:
+    """A page of this project, whose own policy says what may run in it; or a redirection."""
+    status, about, content = reply
+    key = "Location" if status.startswith("302") else "Content-Type"
+    policy = ("Content-Security-Policy", "frame-ancestors 'none'")
+    length = ("Content-Length", str(len(content)))
+    start_response(status, [(key, about), length, ("Cache-Control", "no-store"), policy, *_SAFE])
+    return [content]
+
+
+def with_style(
+    dashboard: Application, environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Optuna Dashboard's page with the style sheet that hides what it would refuse."""
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+    # An answer that was not changed, or is packed, could not be added to.
+    left_out = ("HTTP_ACCEPT_ENCODING", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH")
+    plain = {key: value for key, value in environ.items() if key not in left_out}
+    answer = dashboard(plain, lambda status, headers, *more: begun.append((status, headers)))
+    try:
+        content = b"".join(answer)
+    finally:
+        getattr(answer, "close", lambda: None)()
+    link = f'<link rel="stylesheet" href="{STYLE_PATH}"></head>'.encode()
+    content = content.replace(b"</head>", link, 1)
+    status, headers = begun[0]
+    kept = [(key, value) for key, value in headers if key.lower() != "content-length"]
+    start_response(status, [*kept, ("Content-Length", str(len(content)))])
+    return [content]
 
 
 def _guarded(start_response: Callable[..., Any]) -> Callable[..., Any]:

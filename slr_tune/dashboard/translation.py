@@ -22,7 +22,9 @@ from slr_tune.importance.parameter_columns import Variable, columns_of
 from slr_tune.space import Space
 from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run, is_foreign, record_of
 
-_DIGITS = 6
+_DIGITS = 4
+_VALUE_DIGITS = 5
+"""Significant digits of parameters and of values: 16 of them say nothing more."""
 
 
 class Translation:
@@ -49,6 +51,10 @@ class Translation:
         shown.params = params
         shown.distributions = {name: self._distributions[name] for name in params}
         shown.user_attrs = _attributes(trial)
+        shown.values = None if trial.values is None else [_short(value) for value in trial.values]
+        shown.intermediate_values = {
+            step: _short(value) for step, value in trial.intermediate_values.items()
+        }
         if is_foreign(trial):
             # Optuna's pages would call it the best; its own value stands among the attributes.
             shown.state, shown.values = TrialState.FAIL, None
@@ -72,6 +78,10 @@ def _shown(column: Variable, row: int, distribution: BaseDistribution) -> str | 
         return int(value)
     # Digits that nobody reads would fill the tables; the trial's note has them all.
     return min(max(float(f"{value:.{_DIGITS}g}"), column.low), column.high)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{_VALUE_DIGITS}g}")
 
 
 def _attributes(trial: FrozenTrial) -> dict[str, Any]:

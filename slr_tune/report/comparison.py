@@ -20,36 +20,40 @@ _FORMATS = MARKDOWN + LATEX + TERMINAL
 
 def comparison_page(found: SystemComparison) -> Page:
     """The two tables, without a heading: they stand in a thesis or a message."""
-    tables = {"systems": _systems_table(found), "differences": _differences_table(found)}
-    parts = [Part("", [table], anchor=name, formats=_FORMATS) for name, table in tables.items()]
-    return Page("", "", "", parts)
+    tables = comparison_tables(found).items()
+    return Page("", "", "", [Part("", [t], anchor=name, formats=_FORMATS) for name, t in tables])
+
+
+def comparison_tables(found: SystemComparison) -> dict[str, Table]:
+    """The systems, and their differences to the first."""
+    return {"systems": _systems_table(found), "differences": _differences_table(found)}
 
 
 def _systems_table(found: SystemComparison) -> Table:
     """A row a system: size, speed, cost and WER."""
     wers = [f"{split} WER, {name}" for split in found.splits for name in DECODERS]
     times = [f"{name}, ms" for name in DECODERS]
-    split, decoder = _last_cell(found)
+    split, decoder = last_cell(found)
     better = f"better than {found.measured[0].system.name}, {split} {decoder}"
     heads = [
         *texts("system", essential=True),
         *numbers("parameters", "size, MiB", *times, "training", "epochs", *wers[:-1]),
         *numbers(wers[-1], essential=True),
         *numbers(better),
-        *texts("winner"),
+        *texts("winner", pinned=True),
     ]
     rows = [_system_cells(entry, found) for entry in found.measured]
     return Table(heads, rows, _what(found))
 
 
-def _last_cell(found: SystemComparison) -> tuple[str, str]:
+def last_cell(found: SystemComparison) -> tuple[str, str]:
     """Split and decoder by which improvement and winner are told: test by beam where there is."""
     return found.splits[-1], DECODERS[-1]
 
 
 def _improvement(entry: MeasuredSystem, found: SystemComparison) -> float:
     """WER points below the first system's; above 0 is better."""
-    cell = _last_cell(found)
+    cell = last_cell(found)
     return found.measured[0].wer[cell].percent - entry.wer[cell].percent
 
 
@@ -64,7 +68,7 @@ def _improvement_text(entry: MeasuredSystem, found: SystemComparison) -> str:
     first = found.measured[0]
     if entry is first:
         return ""
-    points, whole = _improvement(entry, found), first.wer[_last_cell(found)].percent
+    points, whole = _improvement(entry, found), first.wer[last_cell(found)].percent
     return f"{points:+.2f}" + (f" ({100 * points / whole:+.1f} %)" if whole else "")
 
 

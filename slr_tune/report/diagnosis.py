@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from slr_tune.diagnosis.diagnosis import Diagnosis
 from slr_tune.report.page import (
     HTML,
     TERMINAL,
+    Answer,
     Block,
     Bullets,
     Code,
@@ -21,15 +23,15 @@ from slr_tune.report.page import (
     texts,
 )
 from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
+from slr_tune.report.style import LEGEND
 
 _MARKS = {"ok": "[ OK ]", "bad": "[BAD ]", "unknown": "[ -- ]"}
-_LINES = (
-    ("train/loss_components/hard_ctc_loss", "CTC loss on train", "solid", "y"),
-    ("train/loss", "training loss", "dot", "y"),
-    ("val/loss", "CTC loss on dev", "dash", "y"),
-    ("val/wer", "dev WER, %", "solid", "y2"),
-    ("val/blank_rate", "blank rate on dev, %", "dot", "y2"),
+_LOSSES = (
+    ("train/loss_components/hard_ctc_loss", "CTC loss on train", "solid"),
+    ("train/loss", "training loss", "dot"),
+    ("val/loss", "CTC loss on dev", "dash"),
 )
+_RATES = (("val/wer", "dev WER", "solid"), ("val/blank_rate", "blank rate on dev", "dot"))
 _NO_CHECKPOINT = "No checkpoint of a built-in run; judged by the curve alone."
 
 
@@ -49,7 +51,37 @@ def diagnosis_page(found: Diagnosis) -> Page:
         subtitle=f"{len(found.rows)} epochs; dev and train only, test is left alone",
         verdict=found.verdict,
         parts=[*_parts(found), *_for_terminal(found)],
+        answers=_answers(found),
+        chart=_curve(found, _RATES, "%") if found.rows else None,
+        beside=_curve(found, _LOSSES, "loss, nats") if found.rows else None,
     )
+
+
+def _answers(found: Diagnosis) -> list[Answer]:
+    """What is wrong, how far the run got, and what to change."""
+    cause = found.causes[0] if found.causes else None
+    checked = f"{len(found.diagnostics)} diagnostics" if found.diagnostics else "its curve"
+    others = ", ".join(one.name for one in found.causes[1:])
+    wrong = "Nothing was found." if cause is None else f"{_name(cause)}."
+    wrong += f" Also likely: {others}." if others else ""
+    answers = [Answer("What is wrong?", wrong), *_how_far(found)]
+    bad = [item.name for item in found.diagnostics if item.bad]
+    flags = [flag.name for flag in found.flags]
+    signs = f"Signs: {', '.join([*bad, *flags])}." if bad or flags else "No sign of trouble."
+    answers.append(Answer("How is that known?", f"From {checked}. {signs}"))
+    if cause is not None:
+        answers.append(Answer("What next?", cause.advice, command=found.command))
+    return answers
+
+
+def _how_far(found: Diagnosis) -> list[Answer]:
+    wers = {int(row["epoch"]): float(row.get("val/wer", math.nan)) for row in found.rows}
+    known = {epoch: wer for epoch, wer in wers.items() if wer == wer}
+    if not known:
+        return []
+    best = min(known, key=lambda epoch: known[epoch])
+    text = f"dev WER, at epoch {best} of {max(wers)}."
+    return [Answer("How far did it get?", text, f"{known[best]:.2f} %")]
 
 
 def _parts(found: Diagnosis) -> Iterator[Part]:
@@ -62,7 +94,7 @@ def _parts(found: Diagnosis) -> Iterator[Part]:
     yield Part("Six diagnostics", table, formats=HTML)
     if found.rows:
         flags = [Bullets(_flags(found))] if found.flags else ["No red flag."]
-        yield Part("The curve", [*flags, _curve(found), *found.notes], formats=HTML)
+        yield Part("The curve", [*flags, *found.notes], formats=HTML)
 
 
 def _for_terminal(found: Diagnosis) -> Iterator[Part]:
@@ -113,22 +145,23 @@ def _table(found: Diagnosis) -> Table:
     return Table(texts("diagnostic", "verdict", "found", "should be"), rows, emphasis=bad)
 
 
-def _curve(found: Diagnosis) -> Figure:
+def _curve(found: Diagnosis, columns: Sequence[tuple[str, str, str]], title: str) -> Figure:
+    """Columns of the curve over the epochs, on one axis."""
     epochs = [int(row["epoch"]) for row in found.rows]
     traces: list[Trace] = []
-    for number, (column, label, dash, side) in enumerate(_LINES):
+    for number, (column, label, dash) in enumerate(columns):
         scale = 100.0 if column == "val/blank_rate" else 1.0
         values = [scale * float(row.get(column, float("nan"))) for row in found.rows]
         unknown = all(value != value for value in values)
         if unknown or any(values == trace["y"] for trace in traces):  # CTC may be the whole loss
             continue
         line = {"color": PALETTE[number], "dash": dash}
-        traces.append(scatter(label, epochs, values, "lines", hover=None, line=line, yaxis=side))
+        traces.append(scatter(label, epochs, values, "lines", hover=None, line=line))
     layout = {
-        "xaxis": axis("epoch"),
-        "yaxis": axis("loss, nats"),
-        "yaxis2": axis("%", overlaying="y", side="right", showgrid=False),
-        "legend": {"orientation": "h", "y": -0.25},
+        "xaxis": axis("epoch", rangemode="tozero"),
+        "yaxis": axis(title, rangemode="tozero"),
+        "legend": LEGEND,
+        "showlegend": True,
     }
-    description = f"Losses, dev WER and blank rate of {found.name} over its epochs."
-    return Figure(traces, description, layout, height=360)
+    said = f"{' and '.join(label for _, label, _ in columns)} of {found.name} over its epochs."
+    return Figure(traces, said, layout, height=400)

@@ -13,12 +13,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as PrintedFigure
 
+_LEGEND_COLUMNS = 2
+_LEGEND_LINE = 10.0
+"""Height of a line of a legend, points."""
+
 LINES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (6, 2, 1, 2)))
 MARKERS = ("o", "s", "D", "^", "P", "X", "*", "v")
 """A line differs from the others in these too, so that a figure is readable without colour."""
 
 DARK, GREY = "#1b1f24", "#8A929C"
 """Colours of what matters most and least, on white."""
+
+COLUMN, FULL = 8.5, 17.4
+"""Widths of a figure, cm: of a column, and of a page of two columns."""
+
+_CM = 1 / 2.54
+_NARROW = 12.0
+"""Width, cm, below which panels stand below each other."""
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -33,7 +44,7 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
-    "savefig.dpi": 140,
+    "savefig.dpi": 300,
     "pdf.fonttype": 42,
     # A file made twice from the same study has the same bytes.
     "svg.hashsalt": "slr-tune",
@@ -64,15 +75,57 @@ def new_figure(
     return figure, list(axes.flat)
 
 
+def new_panels(
+    count: int, *, width: float, height: float, ratios: Sequence[float] = (), **options: Any
+) -> tuple[PrintedFigure, list[Axes]]:
+    """Panels side by side, or below each other in a column.
+
+    Args:
+        count: Of panels.
+        width: Of the figure, cm.
+        height: Of a panel, cm.
+        ratios: Of the panels' widths where they stand side by side; empty for the same.
+        options: Of matplotlib's `Figure.subplots`.
+    """
+    narrow = width < _NARROW
+    rows, columns = (count, 1) if narrow else (1, count)
+    size = (width * _CM, height * rows * _CM)
+    shares = {"width_ratios": ratios} if ratios and not narrow else {}
+    return new_figure(rows, columns, size=size, **shares, **options)
+
+
+def figure_name(name: str, width: float) -> str:
+    """Of a figure's files: `search`, and `search-85mm` where the width is not a page's.
+
+    In millimetres, as LaTeX takes what follows a dot for the kind of file.
+    """
+    return name if width == FULL else f"{name}-{10 * width:.0f}mm"
+
+
 def title_axis(axis: Axes, title: str, *, x: str = "", y: str = "", legend: bool = True) -> None:
-    """A panel's title at the left, its axes' titles, and a legend without a frame."""
-    axis.set_title(title, fontsize=9, loc="left")
+    """A panel's title at the left, its axes' titles, and a legend between title and panel."""
+    entries = len(axis.get_legend_handles_labels()[1]) if legend else 0
+    lines = -(-entries // _LEGEND_COLUMNS)
+    axis.set_title(title, fontsize=9, loc="left", pad=6 + _LEGEND_LINE * lines)
     if x:
         axis.set_xlabel(x)
     if y:
         axis.set_ylabel(y)
-    if legend:
-        axis.legend(fontsize=7, frameon=False)
+    if entries:
+        drawn = axis.legend(
+            fontsize=7,
+            frameon=False,
+            ncols=_LEGEND_COLUMNS,
+            loc="lower left",
+            bbox_to_anchor=(-0.02, 1.0),
+            borderpad=0.1,
+            borderaxespad=0.2,
+            labelspacing=0.25,
+            columnspacing=0.9,
+            handlelength=1.6,
+            handletextpad=0.5,
+        )
+        drawn.set_in_layout(False)  # a long entry must not push the panel together
 
 
 def note(

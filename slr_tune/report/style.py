@@ -86,6 +86,18 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
     return _logarithmic(_round_numbers(min(values), max(values), (1, 3)))
 
 
+def round_ticks(low: float, high: float, *, log: bool = False) -> list[float]:
+    """At most about six round numbers between two ends; in powers of ten on a log scale."""
+    if log:
+        return [tick for tick in _round_numbers(low, high, (1, 3)) if low <= tick <= high]
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = next(power * one for one in (1, 2, 5, 10) if power * one * 6 >= high - low)
+    places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    return [float(f"{place * step:.6g}") for place in places]
+
+
 def _logarithmic(ticks: list[float]) -> dict[str, Any]:
     return {"type": "log", "tickvals": ticks, "ticktext": [number(tick) for tick in ticks]}
 

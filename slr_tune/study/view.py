@@ -233,23 +233,27 @@ def list_studies(storage: str | None = None) -> list[StudyLine]:
     """
     with storage_errors(storage_url(storage)):
         with opened_storage(storage) as database:
-            known = drivers(database.engine)
-            counts = count_studies(database.engine)
-        order = {driver.study: place for place, driver in enumerate(known)}
-        running = {driver.study for driver in known if driver.alive}
-        lines = [
-            StudyLine(
-                one.name,
-                one.states,
-                one.best,
-                one.last_written,
-                one.name in running,
-                ATTRIBUTE in one.attributes,
-                one.foreign,
-                one.imported,
-            )
-            for one in counts
-        ]
+            return study_lines(database)
+
+
+def study_lines(database: RDBStorage) -> list[StudyLine]:
+    """All studies of an opened database, the one written last first."""
+    known = drivers(database.engine)
+    order = {driver.study: place for place, driver in enumerate(known)}
+    running = {driver.study for driver in known if driver.alive}
+    lines = [
+        StudyLine(
+            one.name,
+            one.states,
+            one.best,
+            one.last_written,
+            one.name in running,
+            ATTRIBUTE in one.attributes,
+            one.foreign,
+            one.imported,
+        )
+        for one in count_studies(database.engine)
+    ]
     return sorted(lines, key=lambda line: (order.get(line.name, len(order)), line.name))
 
 

@@ -82,7 +82,9 @@ def difference_figure(table: ResultTable) -> Figure:
     }
     said = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
     about = f"Differences to {table.baseline} with 95 % intervals: {said}."
-    return Figure(traces, about, layout, rows_height(names))
+    height = rows_height(names)
+    least = max(225, 70 + sum(6 + 13 * (1 + wrapped(name).count("<br>")) for name in names))
+    return Figure(traces, about, layout, height, least=least)
 
 
 def _text(row: ArmRow, table: ResultTable) -> str:
@@ -163,7 +165,7 @@ def interaction_figure(result: AblationResult) -> Figure | None:
     layout = {
         "xaxis": panel_axis(names[0], type="category"),
         "yaxis": axis(f"mean {sentences.measure_name(result.main)}"),
-        "legend": {"orientation": "h", "y": -0.3, "title": {"text": f"{names[1]}: "}},
+        "legend": {**ROW_LEGEND, "title": {"text": f"{names[1]}: "}},
         "showlegend": True,
     }
     said = f"Mean by {names[0]}, a line for each {names[1]}; parallel lines: no interaction."

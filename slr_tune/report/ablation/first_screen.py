@@ -26,10 +26,15 @@ def answers(result: AblationResult) -> list[Answer]:
     difference, interval, *_ = sentences.difference_texts(row, result.main)
     unit = " points" if sentences.is_wer(result.main) else f" in {result.main.measure}"
     against = f"{row.name} against {result.main.baseline}"
+    if row in shown:
+        end = "better" if row.outcome in _BETTER else "worse"
+        difference = f"{difference.lstrip('+-')}{unit} {end}"
+    else:
+        difference += unit
     what = "The largest real difference" if shown else "The largest difference"
     size = f"{against}, 95 % interval {interval}." if interval else f"{against}."
     return [
-        Answer(f"{what}:", size, f"{difference}{unit}"),
+        Answer(f"{what}:", size, difference),
         Answer("Is it real?", _real(row, shown, rows)),
         Answer("What next?", *_next(result, rows)),
     ]

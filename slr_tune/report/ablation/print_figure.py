@@ -8,7 +8,7 @@ from pathlib import Path
 from slr_tune.ablation.result import ResultTable
 from slr_tune.report.ablation import sentences
 from slr_tune.report.ablation.figures import axis_title, interval_of
-from slr_tune.report.print_style import DARK, name_rows, new_figure, save
+from slr_tune.report.print_style import DARK, FULL, figure_name, name_rows, new_panels, save
 
 NAME = "differences"
 _COLOURS = {
@@ -21,8 +21,16 @@ _MARKERS = {"\u25bc": "v", "\u25b2": "^", "=": "|", "\u2248": "s", "\u25d0": "D"
 _SEEDS = "#7a828c"
 
 
-def print_differences(table: ResultTable, folder: Path) -> list[Path]:
+def print_differences(
+    table: ResultTable, folder: Path, width: float = FULL, name: str = NAME
+) -> list[Path]:
     """Differences with their intervals; filled triangles were shown, open circles were not.
+
+    Args:
+        table: The family.
+        folder: Is made where it does not exist.
+        width: Of the figure, cm.
+        name: Of the files, without their ending.
 
     Returns:
         `differences.png` and `differences.pdf`; none where there is nothing to compare.
@@ -30,7 +38,7 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
     rows = sentences.compared(table)
     if not rows:
         return []
-    figure, (axis,) = new_figure(1, 1, size=(5.8, 0.95 + 0.3 * len(rows)))
+    figure, (axis,) = new_panels(1, width=width, height=2.4 + 0.76 * len(rows))
     for place, row in enumerate(reversed(rows)):
         center, low, high = interval_of(row)
         sign, colour = sentences.mark(row, table), _COLOURS.get(row.outcome, DARK)
@@ -57,6 +65,8 @@ def print_differences(table: ResultTable, folder: Path) -> list[Path]:
     axis.axvline(0.0, color=DARK, linewidth=0.9, zorder=1)
     for end in [] if table.margin is None else [-table.margin, table.margin]:
         axis.axvline(end, color=_SEEDS, linewidth=0.8, linestyle=":", zorder=1)
-    name_rows(axis, [textwrap.fill(row.name, 34, break_long_words=False) for row in rows[::-1]])
+    letters = 34 if width > 12 else 18
+    labels = [textwrap.fill(row.name, letters, break_long_words=False) for row in rows[::-1]]
+    name_rows(axis, labels)
     axis.set_xlabel(f"{axis_title(table)}\n(against {table.baseline}, on {table.split})")
-    return save(figure, folder, NAME)
+    return save(figure, folder, figure_name(name, width))

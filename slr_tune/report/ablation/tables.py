@@ -29,8 +29,10 @@ def comparison_table(
     seeds = seeds if per_seed and means else ()
     mean = "mean, %" if sentences.is_wer(table) else "mean"
     heads = texts("arm") + _seed_columns(seeds)
-    heads += numbers(*[mean] * means, "difference", _interval_heading(table))
-    heads += numbers(_p_heading(table), secondary=True) + texts("verdict")
+    heads += numbers(*[mean] * means, secondary=True)
+    heads += numbers("difference", _interval_heading(table))
+    heads += numbers(_p_heading(table), secondary=True)
+    heads += texts("verdict", pinned=True)
     rows = [
         (
             row.name,

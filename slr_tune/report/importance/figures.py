@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import Bar
@@ -12,6 +15,7 @@ from slr_tune.report.page import Figure
 from slr_tune.report.page.figures import (
     INK,
     PALETTE,
+    SOFT,
     axis,
     band,
     bars,
@@ -21,11 +25,13 @@ from slr_tune.report.page.figures import (
     scatter,
     series_style,
 )
-from slr_tune.report.style import SCALE, log_axis
+from slr_tune.report.style import LEGEND, SCALE, log_axis, round_ticks
 from slr_tune.text import in_percent, metric_title, number
 
 BAR = PALETTE[0]
 PART = PALETTE[5]
+OPEN = "rgba(0,114,178,0.14)"
+"""Of what may be as large as that, or nothing."""
 
 
 def ordered_bars(found: StudyImportance) -> list[Bar]:
@@ -36,12 +42,32 @@ def ordered_bars(found: StudyImportance) -> list[Bar]:
     return rows
 
 
+def is_seen(bar: Bar) -> bool:
+    """Whether the trials show an effect; other evaluators than the default cannot tell."""
+    return bar.measured and bar.seen is not False
+
+
+def drawn_bars(found: StudyImportance) -> list[Bar]:
+    """The bars of a picture: units with an effect and their parts, then those that are still open.
+
+    Of an open unit only the band says something, so its parts are left to the tables. Nothing is
+    drawn of a unit that acts too late.
+    """
+    units = {bar.name: bar for bar in found.main.units}
+    shown = [bar for bar in ordered_bars(found) if is_seen(units[bar.group or bar.name])]
+    still_open = [bar for bar in found.main.units if bar.measured and not is_seen(bar)]
+    return shown + sorted(still_open, key=lambda bar: -bar.high)
+
+
+def open_text(bar: Bar) -> str:
+    """What is known of an open unit: `at most 42 %`."""
+    return f"at most {100 * bar.high:.0f} %"
+
+
 def bar_label(bar: Bar) -> str:
     """A bar's name in a figure: a part is marked, and without its group's name."""
     if not bar.group:
-        weak = "  (no effect seen)" if bar.seen is False else "  (unstable)" * bar.unstable
-        weak = weak if bar.measured else "  (acts too late to say)"
-        return bar.name + weak
+        return bar.name + "  (unstable)" * bar.unstable
     return f"\u00b7 {bar.name.removeprefix(bar.group + '.')}"
 
 
@@ -54,45 +80,70 @@ def rung_shares(found: StudyImportance, unit: str) -> list[float]:
 
 
 def bars_figure(found: StudyImportance) -> Figure:
-    """Share of each unit with its interval; parts of a group below it, lighter."""
-    rows = ordered_bars(found)[::-1]
+    """Share of each unit: a bar with its interval, or only how large it may be.
+
+    Where no effect is seen, a bar would be the middle of what is not known.
+    """
+    rows = drawn_bars(found)[::-1]
     traces = []
-    style = {"color": INK, "thickness": 1.2, "width": 3}
     for name, colour, width, is_part in (
-        ("unit", BAR, 0.72, False),
-        ("part of it", PART, 0.5, True),
+        ("share, with its 90 % band", BAR, 0.72, False),
+        ("part of a group", PART, 0.5, True),
     ):
-        members = [bar for bar in rows if bool(bar.group) == is_part]
-        if not members:
-            continue
-        shares, lows, highs = (
-            [100 * end for end in ends]
-            for ends in zip(*((bar.share, bar.low, bar.high) for bar in members), strict=True)
-        )
+        members = [b for b in rows if bool(b.group) == is_part and (is_part or is_seen(b))]
+        if members:
+            traces.append(_share_bars(name, members, rows, colour, width))
+    still_open = [bar for bar in rows if not bar.group and not is_seen(bar)]
+    if still_open:
         trace = bars(
-            name,
-            "%{customdata[0]}: %{x:.0f} %<br>%{customdata[1]} trials",
-            y=[rows.index(bar) for bar in members],
-            x=shares,
-            width=width,
-            marker={"color": colour},
-            error_x=error_bars(shares, lows, highs, **style),
-            customdata=[[bar.name, bar.trials] for bar in members],
+            "no clear effect yet: how large it may be",
+            "%{customdata}",
+            y=[rows.index(bar) for bar in still_open],
+            x=[100 * bar.high for bar in still_open],
+            width=0.5,
+            marker={"color": OPEN, "line": {"color": SOFT, "width": 1}},
+            text=[open_text(bar) for bar in still_open],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[f"{bar.name}: {open_text(bar)}, or nothing" for bar in still_open],
         )
         traces.append(trace)
     layout = {
         "barmode": "overlay",
-        "xaxis": axis(f"share, % ({found.evaluator})", range=[0, 102]),
-        "yaxis": rows_axis([bar_label(bar) for bar in rows]),
+        "xaxis": axis(
+            "share of the differences, %",
+            range=[0, 108],
+            tickvals=[*range(0, 101, 20)],
+        ),
+        "yaxis": rows_axis(
+            [bar_label(bar) for bar in rows], range=[-0.6, len(rows) - 0.4], zeroline=False
+        ),
         "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
-        "legend": {"orientation": "h", "y": -0.15 - 1.2 / max(6, len(rows))},
+        "legend": LEGEND,
+        "showlegend": True,
     }
-    first = found.main.units[0]
-    said = (
-        f"Bars: importance by {found.evaluator} at epoch {found.main.epoch}; the largest is "
-        f"{first.name} with {100 * first.share:.0f} %."
+    said = f"Bars: importance by {found.evaluator} at epoch {found.main.epoch}."
+    return Figure(traces, said, layout, height=120 + 26 * len(rows))
+
+
+def _share_bars(
+    name: str, members: Sequence[Bar], rows: Sequence[Bar], colour: str, width: float
+) -> dict[str, Any]:
+    shares, lows, highs = (
+        [100 * end for end in ends]
+        for ends in zip(*((bar.share, bar.low, bar.high) for bar in members), strict=True)
     )
-    return Figure(traces, said, layout, height=90 + 26 * len(rows))
+    style = {"color": INK, "thickness": 1.2, "width": 3}
+    return bars(
+        name,
+        "%{customdata[0]}: %{x:.0f} %<br>%{customdata[1]} trials",
+        y=[rows.index(bar) for bar in members],
+        x=shares,
+        width=width,
+        marker={"color": colour},
+        error_x=error_bars(shares, lows, highs, **style),
+        customdata=[[bar.name, bar.trials] for bar in members],
+    )
 
 
 def rungs_figure(found: StudyImportance) -> Figure:
@@ -151,10 +202,14 @@ def marginal_limits(found: StudyImportance) -> tuple[float, float]:
 
 def pair_figure(pair: Pair, metric: str) -> Figure:
     """Expected value over two parameters, all others averaged over the space."""
+    (across, horizontal), (up, vertical) = (
+        _map_axis(pair.one, pair.one_at, pair.one_labels),
+        _map_axis(pair.other, pair.other_at, pair.other_labels),
+    )
     trace = {
         "type": "heatmap",
-        "x": list(pair.one_labels) or [number(value) for value in pair.one_at],
-        "y": list(pair.other_labels) or [number(value) for value in pair.other_at],
+        "x": across,
+        "y": up,
         "z": [list(column) for column in zip(*pair.values, strict=True)],
         "colorscale": SCALE,
         "colorbar": {"title": {"text": metric_title(metric), "side": "right"}, "thickness": 12},
@@ -162,12 +217,26 @@ def pair_figure(pair: Pair, metric: str) -> Figure:
         "hovertemplate": f"{pair.one} %{{x}}<br>{pair.other} %{{y}}<br>%{{z:.4~g}}<extra></extra>",
     }
     layout = {
-        "xaxis": axis(pair.one, type="category", showgrid=False),
-        "yaxis": axis(pair.other, type="category", showgrid=False),
+        "xaxis": horizontal,
+        "yaxis": vertical,
         "margin": {"l": 60, "r": 10, "t": 10, "b": 45},
     }
     said = f"Map of expected {metric} over {pair.one} and {pair.other}."
     return Figure([trace], said, layout, height=320)
+
+
+def _map_axis(
+    name: str, at: Sequence[float], labels: Sequence[str]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Places and axis of one side of a map: cells side by side, ticks at round numbers."""
+    if labels:
+        return list(labels), axis(name, type="category", showgrid=False)
+    cells = np.arange(len(at), dtype=float)
+    scale = np.log if at[0] > 0 and at[-1] > 30 * at[0] else np.asarray
+    ticks = round_ticks(at[0], at[-1], log=scale is np.log)
+    places = np.interp(scale(ticks), scale(at), cells)
+    marks = {"tickvals": list(places), "ticktext": [number(tick) for tick in ticks]}
+    return list(cells), axis(name, showgrid=False, zeroline=False, **marks)
 
 
 def local_figure(found: StudyImportance) -> Figure:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from slr_tune.importance import StudyImportance
 from slr_tune.importance.analysis import DEFAULT
 from slr_tune.report.importance import figures, sentences
+from slr_tune.report.importance.first_screen import answers, headline
 from slr_tune.report.importance.print_figures import print_bars, print_marginals
 from slr_tune.report.page import HTML, MARKDOWN, TERMINAL, Block, Bullets, Page, Panels, Part
 from slr_tune.report.page.files import write_page
@@ -31,7 +33,9 @@ def importance_page(found: StudyImportance) -> Page:
     state = "; the study is running, this is its state so far" if found.running else ""
     elsewhere = f"; {found.imported} of the study's trials were imported" * bool(found.imported)
     verdict = sentences.verdict(found)
-    parts = [*illustrated_parts(found), _summary(found)]
+    first, *others = illustrated_parts(found, bars=False)
+    illustrated = [first, *(replace(part, folded=True) for part in others)]
+    parts = [*illustrated, _summary(found)]
     parts.append(Part("", [n for n in sentences.notes(found) if n != verdict], formats=TERMINAL))
     if found.main.units:
         lines: list[Block] = [block for table in _tables(found) for block in ("", table)]
@@ -43,15 +47,19 @@ def importance_page(found: StudyImportance) -> Page:
         f"{found.main.trials} trials{elsewhere}{state}",
         verdict=verdict,
         parts=parts,
+        answers=answers(found),
+        lead=headline(found),
+        chart=figures.bars_figure(found) if found.main.units else None,
     )
 
 
-def illustrated_parts(found: StudyImportance) -> list[Part]:
-    """The parts with figures, which a report takes in as well."""
+def illustrated_parts(found: StudyImportance, *, bars: bool = True) -> list[Part]:
+    """The parts with figures, which a report takes in as well; with `bars` where it has none."""
     title, notes = "Which parameters matter", Bullets(sentences.notes(found))
     if not found.main.units:
         return [Part(title, [notes], formats=HTML)]
-    first: list[Block] = [notes, figures.bars_figure(found), *sentences.method(found)]
+    drawn = [figures.bars_figure(found)] if bars else []
+    first: list[Block] = [notes, *drawn, *sentences.method(found)]
     parts = [Part(title, first, formats=HTML)]
     if len(found.over_rungs) > 1:
         lead = "Early epochs show what makes a run start well, late ones what makes it end well."
@@ -95,7 +103,9 @@ def _local(found: StudyImportance) -> Part | None:
         "One parameter changed and all others kept as they are in the trial: to the left what the "
         "best place of its range would gain, to the right what the worst would lose."
     )
-    drawn = figures.local_figure(found)
+    drawn: Block = "No effect is clear yet, so it is not drawn: each band holds nothing at all."
+    if any(map(figures.is_seen, found.main.units)):
+        drawn = figures.local_figure(found)
     return Part(
         "Around the best trial and the baseline",
         [lead, drawn, sentences.local_table(found)],

@@ -14,47 +14,62 @@ from slr_tune.report.importance.figures import (
     BAR,
     PART,
     bar_label,
+    drawn_bars,
+    is_seen,
     marginal_limits,
-    ordered_bars,
+    open_text,
     rung_shares,
 )
 from slr_tune.report.page.figures import PALETTE
-from slr_tune.report.print_style import LINES, MARKERS, name_rows, new_figure, save, title_axis
+from slr_tune.report.print_style import (
+    FULL,
+    LINES,
+    MARKERS,
+    figure_name,
+    name_rows,
+    new_figure,
+    new_panels,
+    note,
+    save,
+    title_axis,
+)
 from slr_tune.text import metric_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLUMNS = 4
+_PANEL = 4.2
+"""Width of a panel of the marginal effects, cm, about."""
 
 
-def print_bars(found: StudyImportance, folder: Path) -> list[Path]:
+def print_bars(found: StudyImportance, folder: Path, width: float = FULL) -> list[Path]:
     """Bars with intervals, and the units over the rungs where there are several.
 
     Returns:
         `importance.png` and `importance.pdf`.
     """
-    rows = ordered_bars(found)[::-1]
-    several = len(found.over_rungs) > 1
-    ratios, width = ((1.25, 1), 10.5) if several else ((1,), 7.0)
-    size = (width, 1.1 + 0.27 * len(rows))
-    figure, axes = new_figure(1, len(ratios), size=size, width_ratios=ratios)
+    rows = drawn_bars(found)[::-1]
+    several = len(found.over_rungs) > 1 and any(map(is_seen, found.main.units))
+    height = 2.8 + 0.6 * max(len(rows), 5)
+    ratios = (1.25, 1) if several else ()
+    figure, axes = new_panels(1 + several, width=width, height=height, ratios=ratios)
     _bars(axes[0], found, rows)
     if several:
         _rungs(axes[1], found)
-    return save(figure, folder, "importance")
+    return save(figure, folder, figure_name("importance", width))
 
 
-def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
+def print_marginals(found: StudyImportance, folder: Path, width: float = FULL) -> list[Path]:
     """Marginal effects as small panels on one vertical scale.
 
     Returns:
         `marginals.png` and `marginals.pdf`.
     """
     count = len(found.marginals)
-    columns = min(_COLUMNS, count)
+    columns = min(max(2, round(width / _PANEL)), count)
     lines = -(-count // columns)
-    figure, axes = new_figure(lines, columns, size=(2.6 * columns, 1.9 * lines), sharey=True)
+    size = (width / 2.54, 1.5 * lines + 0.3)
+    figure, axes = new_figure(lines, columns, size=size, sharey=True)
     limits = marginal_limits(found)
     for axis in axes[count:]:
         axis.set_visible(False)
@@ -63,13 +78,20 @@ def print_marginals(found: StudyImportance, folder: Path) -> list[Path]:
         axis.set_ylim(*limits)
     for axis in axes[:count:columns]:
         axis.set_ylabel(metric_title(found.metric))
-    title = "Value expected, all else averaged over the space that was searched; 90 % band"
+    title = "Value expected, all else averaged; 90 % band"
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-    return save(figure, folder, "marginals")
+    return save(figure, folder, figure_name("marginals", width))
 
 
 def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for place, bar in enumerate(rows):
+        if not bar.group and not is_seen(bar):
+            axis.barh(
+                place, 100 * bar.high, height=0.5, color="#dfeaf3", edgecolor="#9db4c8", lw=0.6
+            )
+            look = {"fontsize": 7, "va": "center", "color": "#5b6470"}
+            note(axis, open_text(bar), (100 * bar.high, place), (3, 0), **look)
+            continue
         axis.barh(
             place,
             100 * bar.share,
@@ -82,10 +104,13 @@ def _bars(axis: Axes, found: StudyImportance, rows: list[Bar]) -> None:
     for label, bar in zip(axis.get_yticklabels(), rows, strict=True):
         if bar.group:
             label.set(color="#5b6470", fontsize=7)
-    axis.set_xlim(0, 102)
+    axis.set_xlim(0, 112)
+    axis.set_xticks(range(0, 101, 20))
     title = f"{found.study}: {found.main.trials} trials, epoch {found.main.epoch}"
-    share = f"share of importance, %, with 90 % band ({found.evaluator})"
-    title_axis(axis, title, x=share, legend=False)
+    open_ones = [bar for bar in rows if not is_seen(bar) and not bar.group]
+    if len(open_ones) == len(rows):
+        title = f"{found.main.trials} trials cannot say which matters"
+    title_axis(axis, title, x="share of the differences, %", legend=False)
 
 
 def _rungs(axis: Axes, found: StudyImportance) -> None:
@@ -117,4 +142,6 @@ def _marginal(axis: Axes, marginal: Marginal) -> None:
         axis.plot(marginal.at, marginal.mean, color=BAR)
         if marginal.log:
             axis.set_xscale("log")
+        else:
+            axis.locator_params(axis="x", nbins=4, steps=(1, 2, 5, 10))
     axis.set_xlabel(marginal.name)

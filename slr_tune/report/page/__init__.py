@@ -25,17 +25,19 @@ class TableColumn:
         numeric: Whether it holds numbers, which are set to the right.
         secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
         essential: Whether a narrow terminal keeps it whole, and drops other columns for it.
+        pinned: Whether it stays in view at the right edge of a page while the others scroll.
     """
 
     heading: str
     numeric: bool = False
     secondary: bool = False
     essential: bool = False
+    pinned: bool = False
 
 
-def texts(*headings: str, essential: bool = False) -> list[TableColumn]:
+def texts(*headings: str, essential: bool = False, pinned: bool = False) -> list[TableColumn]:
     """Columns of text."""
-    return [TableColumn(heading, essential=essential) for heading in headings]
+    return [TableColumn(heading, essential=essential, pinned=pinned) for heading in headings]
 
 
 def numbers(*headings: str, secondary: bool = False, essential: bool = False) -> list[TableColumn]:
@@ -52,12 +54,14 @@ class Table:
         rows: Cells, as many in each row as there are columns.
         caption: What it shows, a sentence; may be empty.
         emphasis: Numbers of rows that stand out, such as the baseline's.
+        links: Address to which a row's first cell leads on a page, by the row's number.
     """
 
     columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     emphasis: frozenset[int] = frozenset()
+    links: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Checks the rows' lengths.
@@ -87,6 +91,7 @@ class Figure:
         layout: plotly's layout; colours of text and grid are the page's.
         height: Pixels.
         wide: Pixels that it needs; on a narrower screen it scrolls. 0 where it adapts.
+        least: Pixels of height that it needs on a phone's first screen.
     """
 
     traces: Sequence[Mapping[str, Any]]
@@ -94,6 +99,7 @@ class Figure:
     layout: Mapping[str, Any] = field(default_factory=dict)
     height: int = 320
     wide: int = 0
+    least: int = 225
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,7 @@ class Answer:
         question: What a reader asks, such as "Is it real?".
         text: The answer, one or two sentences.
         value: The figure that it is about, shown large; may be empty.
+        lines: What it lists, a short line each, such as changed settings.
         command: What to type, with a button that copies it; may be empty.
         elsewhere: The same for any folder, which is what is copied; empty for the same.
     """
@@ -199,6 +206,7 @@ class Answer:
     value: str = ""
     command: str = ""
     elsewhere: str = ""
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -212,7 +220,9 @@ class Page:
         parts: In order.
         answers: What stands on the first screen below the verdict.
         chart: The one figure beside the answers.
+        beside: A second, smaller figure beside the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
+        links: Where else to go from a page that a server gives, each a text and an address.
     """
 
     title: str
@@ -221,7 +231,9 @@ class Page:
     parts: Sequence[Part]
     answers: Sequence[Answer] = ()
     chart: Figure | None = None
+    beside: Figure | None = None
     lead: str = ""
+    links: Sequence[tuple[str, str]] = ()
 
     def parts_in(self, form: str) -> list[Part]:
         """The parts that a format has."""

@@ -34,7 +34,8 @@ def scatter(
         hover: What is said under the pointer; empty for nothing, None for plotly's own.
         rest: Other keys of the trace.
     """
-    trace = {"type": "scatter", "mode": mode, "x": x, "y": y, **({"name": name} if name else {})}
+    told = {"name": name} if name else {"showlegend": False}
+    trace = {"type": "scatter", "mode": mode, "x": x, "y": y, **told}
     if hover is not None:
         trace |= {"hovertemplate": f"{hover}<extra></extra>"} if hover else {"hoverinfo": "skip"}
     return trace | rest

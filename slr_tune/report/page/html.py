@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from slr_tune.report.page import (
+    Answer,
     Block,
     Bullets,
     Code,
@@ -26,6 +28,9 @@ from slr_tune.report.page import (
 from slr_tune.report.page.figures import plain
 
 _HERE = Path(__file__).parent
+_WIDE = 9
+"""Columns above which a table scrolls anyway, so that its cells need not be broken."""
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
 _GRID = "display:grid;gap:0 1rem;grid-template-columns:repeat(auto-fit,minmax(min(300px,100%),1fr))"
 """Figures side by side where there is room, below each other where there is none."""
 
@@ -37,17 +42,19 @@ def render_html(page: Page) -> str:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_read("page.html"))
     parts = [(part, blocks_html(part)) for part in page.parts_in("html")]
-    chart = Markup("") if page.chart is None else _figure(page.chart)
+    chart = _joined(_figure(figure) for figure in (page.chart, page.beside) if figure)
     has_figures = bool(chart) or any("<figure" in body for _, body in parts)
     scripts = [_read("reader.js")]
     scripts += [_plotly(), _read("page.js")] if has_figures else []
     return template.render(
         title=typeset(page.title),
         subtitle=typeset(page.subtitle),
-        verdict=typeset(page.lead or page.verdict),
+        verdict=_running(page.lead or page.verdict),
         parts=[(part, body, part.anchor or f"part-{n}") for n, (part, body) in enumerate(parts)],
-        answers=[(a, typeset(a.text), _command(a.command, a.elsewhere)) for a in page.answers],
+        answers=[(a, _answer(a)) for a in page.answers],
         chart=chart,
+        two_charts=page.beside is not None,
+        links=page.links,
         style=Markup(_read("page.css")),
         policy=_policy(scripts),
         scripts=[Markup(script) for script in scripts],
@@ -91,22 +98,37 @@ def block_html(block: Block) -> Markup:
             opening = Markup("<details><summary>{}</summary>\n{}\n</details>")
             return opening.format(block.title, blocks_html(block))
         case _:
-            return Markup("<p>{}</p>").format(typeset(block)) if block else Markup("")
+            return Markup("<p>{}</p>").format(_running(block)) if block else Markup("")
+
+
+def _running(text: str) -> Markup:
+    """A sentence, in which no line ends inside an option such as `--study`."""
+    return Markup(_OPTION.sub(r'<span class="whole">\1</span>', str(escape(typeset(text)))))
+
+
+def _answer(answer: Answer) -> Markup:
+    """Figure, text, lines and command of an answer."""
+    value = Markup('<span class="value">{}</span> ').format(typeset(answer.value))
+    lines = Markup("").join(Markup("<li>{}</li>").format(typeset(one)) for one in answer.lines)
+    listed = Markup('<ul class="lines">{}</ul>').format(lines) if lines else Markup("")
+    command = _command(answer.command, answer.elsewhere)
+    return (value if answer.value else Markup("")) + _running(answer.text) + listed + command
 
 
 def _item(item: tuple[str, str]) -> Markup:
     text, command = item
-    return Markup("<li>{}{}</li>").format(typeset(text), _command(command))
+    return Markup("<li>{}{}</li>").format(_running(text), _command(command))
 
 
 def _command(command: str, elsewhere: str = "") -> Markup:
-    """A command that scrolls where it is too long, with a button that copies it."""
+    """A command whose lines end between its words only, with a button that copies it."""
     if not command:
         return Markup("")
+    words = Markup(" ").join(Markup("<span>{}</span>").format(w) for w in command.split(" "))
     return Markup(
         '<div class="command"><code tabindex="0" title="{0}">{1}</code>'
         '<button type="button" data-command="{0}">Copy</button></div>'
-    ).format(elsewhere or command, command)
+    ).format(elsewhere or command, words)
 
 
 def _figure(figure: Figure) -> Markup:
@@ -115,10 +137,12 @@ def _figure(figure: Figure) -> Markup:
     # NaN is no JSON; "</script>" or "<!--" in a label must not end the element or open a comment.
     text = json.dumps(plain(spec), ensure_ascii=False).replace("<", "\\u003c")
     html = Markup(
-        '<figure role="img" aria-label="{}" style="min-height:{}px">'
+        '<figure role="img" aria-label="{}" style="min-height:{}px; --least:{}px">'
         '<div class="plot" style="height:{}px"></div>'
         '<script type="application/json">{}</script></figure>'
-    ).format(typeset(figure.description), figure.height, int(figure.height), Markup(text))
+    ).format(
+        typeset(figure.description), figure.height, figure.least, int(figure.height), Markup(text)
+    )
     if not figure.wide:
         return html
     frame = Markup('<div class="table"><div style="min-width:{}px">{}</div></div>')
@@ -127,22 +151,27 @@ def _figure(figure: Figure) -> Markup:
 
 def _table(table: Table) -> Markup:
     """A table that scrolls sideways by itself where the screen is narrow."""
-    parts = [Markup('<div class="table"><table>')]
+    wide = Markup(' class="wide"') if len(table.columns) > _WIDE else Markup("")
+    parts = [Markup('<div class="table"><table{}>').format(wide)]
     if table.caption:
-        parts.append(Markup("<caption><span>{}</span></caption>").format(typeset(table.caption)))
+        parts.append(Markup("<caption><span>{}</span></caption>").format(_running(table.caption)))
     heads = (_cell("th", column.heading, column) for column in table.columns)
     parts.append(Markup("<thead><tr>{}</tr></thead><tbody>").format(Markup("").join(heads)))
     for number, row in enumerate(table.rows):
         opening = '<tr class="emphasis">' if number in table.emphasis else "<tr>"
-        cells = [_cell("td", cell, column) for cell, column in zip(row, table.columns, strict=True)]
+        linked = [table.links.get(number, ""), *[""] * len(row)]
+        cells = [_cell("td", *one) for one in zip(row, table.columns, linked, strict=False)]
         parts.append(Markup(opening) + Markup("").join(cells) + Markup("</tr>"))
     return _joined([*parts, Markup("</tbody></table></div>")])
 
 
-def _cell(tag: str, text: str, column: TableColumn) -> Markup:
+def _cell(tag: str, text: str, column: TableColumn, address: str = "") -> Markup:
     kinds = ["number"] * column.numeric + ["secondary"] * column.secondary
+    kinds += ["pinned"] * column.pinned
     kind = Markup(' class="{}"').format(" ".join(kinds)) if kinds else ""
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, typeset(text))
+    inner = Markup('<a href="{}">{}</a>') if address else Markup("{1}")
+    content = inner.format(address, typeset(text))
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), kind, content)
 
 
 def _joined(parts: Iterable[Markup]) -> Markup:

@@ -25,7 +25,11 @@
     }, painted(layout));
     if (window.innerWidth < 600) {
       result.font = Object.assign({}, result.font, {size: 11});
-      result.margin = Object.assign({}, result.margin, {l: 45, r: 5, t: 10, b: 35});
+      // The corners of a triangle have their names outside of it.
+      const top = layout.title ? result.margin.t : 10;
+      const slim = result.ternary ? {} : {l: 45, r: 5, t: top, b: 35};
+      result.margin = Object.assign({}, result.margin, slim);
+      result.legend = Object.assign({}, result.legend, {font: {size: 10}});
     }
     for (const key of Object.keys(result)) {
       if (/^[xy]axis\d*$/.test(key)) {

@@ -8,9 +8,9 @@
   }
   window.addEventListener("hashchange", unfold);
   unfold();
-  // On a phone the contents are a drop-down.
+  // On a narrow screen the contents are a drop-down.
   const contents = document.querySelector("nav details");
-  const narrow = window.matchMedia("(max-width: 1439px)");
+  const narrow = window.matchMedia("(max-width: 999px)");
   function fold() { if (contents) contents.open = !narrow.matches; }
   narrow.addEventListener("change", fold);
   fold();

@@ -44,8 +44,9 @@ def _figure(study: StudyData, found: BudgetValue) -> Figure:
         ),
         scatter("this search", [found.trials], [found.found], "markers", marker=dot),
     ]
+    ticks = [n * 10**power for power in range(7) for n in (1, 2, 5) if n * 10**power <= at[-1]]
     layout = {
-        "xaxis": axis("trials", type="log", tickvals=at, ticktext=[str(n) for n in at]),
+        "xaxis": axis("trials", type="log", tickvals=ticks, ticktext=list(map(str, ticks))),
         "yaxis": axis(metric_title(study.metric)),
         "legend": LEGEND,
     }

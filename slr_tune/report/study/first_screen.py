@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import re
+
 from slr_tune.report.page import Answer
-from slr_tune.report.study.next_steps import next_steps
-from slr_tune.report.study.overview import confirmed_best
+from slr_tune.report.study.next_steps import has_not_learnt, next_steps
+from slr_tune.report.study.overview import confirmed_best, verdict
 from slr_tune.report.study.study_data import StudyData
-from slr_tune.study.commands import from_any_folder
+from slr_tune.study.commands import command_line, from_any_folder
+from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.summary import by_difference, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, setting_cell
 
 _MOST_SETTINGS = 4
 """Settings that are named; of more the others are counted."""
+_OPTIMISM = "2 to 3 points"
+"""By how much the best of a search was better than new seeds: docs/advice.md measures it."""
+_FEW_SEEDS = 10
+"""More seeds that it is worth to train for a gain that is not shown."""
+_INTERVAL = re.compile(r"\[([-+.\d]+), ([-+.\d]+)\]")
+_P = re.compile(r"p [=<] \d+\.\d+")
+_MORE = re.compile(r"(\d+) more seeds? shows? it")
+"""Figures in a verdict of `slr-tune confirm`, which is stored as a sentence."""
+
+
+def headline(study: StudyData) -> str:
+    """The one sentence on top, which the answers explain: of new seeds where there are some."""
+    best, row = study.best, confirmed_best(study)
+    found = "" if row is None else row.verdicts.get("dev", "")
+    if best is None or row is None or not found or best is study.baseline:
+        return verdict(study, whole=False)
+    seeds = f"{len(row.wer['dev'])} new seeds"
+    if _is_better(found):
+        return f"Trial {best.number} is better than the baseline, on {seeds} of both."
+    if found.startswith("Worse"):
+        return f"Trial {best.number} won the search, but is worse than the baseline on {seeds}."
+    return f"No gain is shown: on {seeds}, trial {best.number} may be no better than the baseline."
 
 
 def answers(study: StudyData) -> list[Answer]:
@@ -20,83 +45,146 @@ def answers(study: StudyData) -> list[Answer]:
     best = study.best
     if best is None or best.value is None:
         return _next(study)
+    if has_not_learnt(study):
+        return _not_learnt(study)
+    return [_winner(study), _how_much(study), Answer("Is it real?", _real(study)), *_next(study)]
+
+
+def _not_learnt(study: StudyData) -> list[Answer]:
+    """A number with two decimals would pass for a result."""
+    real = "Still at the start: these trials predicted mostly blanks, and their loss still fell."
     return [
-        Answer("What won?", _winner(study)),
-        _how_much(study),
-        Answer("Is it real?", _real(study)),
+        Answer("What won?", "Nothing: no trial has begun to recognise glosses."),
+        Answer("By how much?", "Differences between such trials say nothing."),
+        Answer("Is it real?", real),
         *_next(study),
     ]
 
 
-def _winner(study: StudyData) -> str:
+def _winner(study: StudyData) -> Answer:
     """The best trial, and what is different from the baseline."""
-    best, baseline = study.best, study.baseline
+    question, best, baseline = "What won?", study.best, study.baseline
     assert best is not None
     if best is baseline:
-        return "The baseline: no trial was better."
+        return Answer(
+            question, f"The baseline: none of the {len(study.trials) - 1} others beat it."
+        )
     stopped = "" if best.complete else f", stopped at epoch {best.epochs}"
     if baseline is None:
-        return f"Trial {best.number}{stopped}."
+        return Answer(question, f"Trial {best.number}{stopped}.")
     won, given = (
         searched_values(study.view, trial_row(study.view.trial(trial.number)))
         for trial in (best, baseline)
     )
     names = [name for name in by_difference(study.view, won) if won[name] != given.get(name)]
-    told = [
-        f"{name} {setting_cell(won[name])}"
-        + (f" (baseline {setting_cell(given[name])})" if name in given else "")
+    lines = [
+        f"{name}: {setting_cell(given[name])} -> {setting_cell(won[name])}"
+        if name in given
+        else f"{name}: {setting_cell(won[name])}"
         for name in names[:_MOST_SETTINGS]
     ]
-    more = len(names) - len(told)
-    rest = f", and {more} more" if more else ""
-    return f"Trial {best.number}{stopped}: {', '.join(told)}{rest}."
+    more = len(names) - len(lines)
+    lines += [f"and {more} more, see the table below"] if more else []
+    row = confirmed_best(study)
+    who = f"Trial {best.number}{stopped}. From baseline to winner:"
+    if row is not None and row.verdicts.get("dev") and not _is_better(row.verdicts["dev"]):
+        who = f"Nothing for sure. Best in the search: trial {best.number}. From baseline to it:"
+    return Answer(question, who, lines=lines)
 
 
 def _how_much(study: StudyData) -> Answer:
-    """The figure: of new seeds where there are some, else the search's own."""
-    best, row, baseline = study.best, confirmed_best(study), study.baseline
+    """The gain over the baseline: of new seeds where there are some, else the search's own."""
+    best, baseline, row = study.best, study.baseline, confirmed_best(study)
     assert best is not None and best.value is not None
-    unit = " points" if in_percent(study.metric) else ""
-    question = "By how much?"
     if row is not None:
-        count = len(row.wer["dev"])
-        seeds = f"{row.measure} on dev, mean of {count} new seed{'s' * (count > 1)}"
-        first = study.confirmed[0]
-        if baseline is None or first.trial != baseline.number or first is row:
-            return Answer(question, f"{seeds}.", row.mean_text("dev"))
-        return Answer(
-            question, f"{seeds}; baseline {first.mean_text('dev')}.", row.mean_text("dev")
-        )
-    percent = in_percent(study.metric)
-    name = metric_title(study.metric).removesuffix(", %")
-    value = f"{study.said(best.value)}{' %' * percent}"
-    text = f"{name} of one seed"
-    if baseline is not None and best is not baseline and study.gain is not None:
-        text += f", {study.said(study.gain)}{unit} better than the baseline"
-        text += f" ({study.said(baseline.value)})"
-    return Answer(question, f"{text}.", value)
+        return _on_new_seeds(study, row)
+    question, title = "By how much?", metric_title(study.metric).removesuffix(", %")
+    percent = " %" * in_percent(study.metric)
+    value = f"{study.said(best.value)}{percent}"
+    if baseline is None or best is baseline or study.gain is None:
+        return Answer(question, f"{title}, one seed.", value)
+    size = f"{study.said(study.gain)}{' points' * in_percent(study.metric)} better"
+    text = f"{title} {value}, baseline {study.said(baseline.value)}{percent}; one seed each."
+    return Answer(question, text, size)
+
+
+def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
+    question, count, baseline = "By how much?", len(row.wer["dev"]), study.confirmed[0]
+    percent, points = (" %", " points") if row.measure == "WER" else ("", "")
+    seeds = f"{row.measure} on dev, mean of {count} new seed{'s' * (count > 1)}"
+    if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
+        return Answer(question, f"{seeds}.", f"{row.mean_text('dev')}{percent}")
+    change = row.mean("dev") - baseline.mean("dev")
+    better = (change < 0) == row.minimize
+    size = f"{row.said(abs(change))}{points} {'better' if better else 'worse'}"
+    if row.verdicts.get("dev", "").startswith(("No clear", "Inconclusive", "Identical")):
+        size = "None shown"
+    pair = f"{row.mean_text('dev')}{percent}, baseline {baseline.mean_text('dev')}{percent}"
+    return Answer(question, f"{seeds}: {pair}.", size)
 
 
 def _real(study: StudyData) -> str:
     best, row = study.best, confirmed_best(study)
     assert best is not None
     if row is not None:
-        found = row.verdicts.get("dev")
-        return found or "Only its mean is known: the baseline has no new seeds to compare with."
-    if any(step.rule == "blank phase" for step in next_steps(study)):
-        return "No: the best trials had not begun to learn; they still predicted mostly blanks."
+        return _real_on_new_seeds(row)
     if best is study.baseline:
-        return "Nothing was found that would have to be checked."
+        return "There is no gain to check: one seed of the baseline was the best of all."
+    size = f" (in simulated searches by {_OPTIMISM})" * in_percent(study.metric)
     return (
-        f"Not known yet. The figure is optimistic: one seed, picked as the best of "
-        f"{len(study.trials)} trials. New seeds are usually worse."
+        f"Not known yet. It is one seed, picked as the best of {len(study.trials)} trials, so it "
+        f"looks better than it is{size}."
     )
+
+
+def _real_on_new_seeds(row: ConfirmedTrial) -> str:
+    """Yes or no, with the interval that says so; else the verdict as it is stored."""
+    found = row.verdicts.get("dev", "")
+    if not found:
+        return "Only its mean is known: the baseline has no new seeds to compare with."
+    interval, p_value = _INTERVAL.search(found), _P.search(found)
+    shown = found.startswith(("Better:", "Worse:"))
+    if interval is None or not (shown or found.startswith("No clear difference")):
+        return found
+    unit = " points" * (row.measure == "WER")
+    told = f"the 95 % interval of the difference, {interval[1]} to {interval[2]}{unit},"
+    if not shown:
+        return f"Not shown: {told} includes zero. Chance alone could explain it."
+    answer = "Yes" if _is_better(found) else "No, it is worse"
+    p_text = f" ({p_value[0]})" if p_value else ""
+    return f"{answer}: {told} leaves out zero{p_text}."
+
+
+def _is_better(sentence: str) -> bool:
+    return sentence.startswith("Better")
 
 
 def _next(study: StudyData) -> list[Answer]:
     steps = next_steps(study)
-    if not steps:
+    nothing_won = study.best is not None and study.best is study.baseline
+    if steps and not (nothing_won and steps[0].rule == "confirm"):
+        text, command = steps[0].text, steps[0].command
+    elif study.best is not None and study.baseline is not None:
+        text, command = _after_all(study, nothing_won=nothing_won)
+    else:
         return []
-    text, command = steps[0].text, steps[0].command
     elsewhere = from_any_folder(command, study.view.storage) if command else ""
     return [Answer("What next?", text, command=command, elsewhere=elsewhere)]
+
+
+def _after_all(study: StudyData, *, nothing_won: bool) -> tuple[str, str]:
+    """What there is to do where no rule asks for anything more pressing."""
+    row, name = confirmed_best(study), study.view.spec.study
+    found = "" if row is None else row.verdicts.get("dev", "")
+    if _is_better(found):
+        options = {"--study": name, "--path": True}
+        return "Find out which of the changes brings it:", command_line("ablate", options=options)
+    more = _MORE.search(found)
+    if row is not None and more is not None and int(more[1]) <= _FEW_SEEDS:
+        seeds = len(row.wer["dev"]) + int(more[1])
+        line = command_line("confirm", options={"--study": name, "--seeds": seeds})
+        return f"Train {more[1]} more seeds: as large as it looks, they would mostly show it.", line
+    trials = 2 * len(study.trials)
+    lead = "Keep the baseline" if nothing_won or row is not None else "Search further"
+    text = f"{lead}. More trials in the same study may still find something, such as {trials}:"
+    return text, study.last_run.command(name, {"--trials": trials})

@@ -41,6 +41,20 @@ def curves_part(study: StudyData) -> Part | None:
     return Part("Learning curves", [text, note, _curves(study, drawn)], formats=HTML)
 
 
+def best_curve_figure(study: StudyData) -> Figure | None:
+    """The best trial's curve beside the baseline's, for the first screen; None without one."""
+    if study.best is None or not curve_of(study.best):
+        return None
+    traces = _special(study, 2)
+    values = [y for trace in traces for y in trace["y"]]
+    layout = {
+        "xaxis": axis("epoch", rangemode="tozero"),
+        "yaxis": value_axis(study.metric, values),
+        "legend": LEGEND,
+    }
+    return Figure(traces, "Lines: the best trial over its epochs, and the baseline.", layout, 440)
+
+
 def curve_of(trial: TrialData) -> tuple[float, ...]:
     """The metric by epoch; the best so far where the curve's file is gone."""
     if trial.curve:
@@ -106,7 +120,7 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     }
     best = study.said(steps[-1][1]) if steps else "none"
     said = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
-    return Figure(traces, said, layout, height=400)
+    return Figure(traces, said, layout, height=440)
 
 
 def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
@@ -115,15 +129,7 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
         members = [trial for trial in drawn if trial.ending == key]
         if members:
             traces.append(_bundle(members, key, 0.5 if len(drawn) >= 60 and key == "asha" else 1.0))
-    special = [(study.best, "best", INK, "solid")]
-    if study.baseline is not study.best:
-        special.insert(0, (study.baseline, "baseline", BASELINE, "dash"))
-    for trial, name, colour, dash in special:
-        if trial is None or not curve_of(trial):
-            continue
-        line = {"color": colour, "width": 3, "dash": dash}
-        hover, label = f"{name}, epoch %{{x}}: %{{y:.4~g}}", f"{name} (trial {trial.number})"
-        traces.append(scatter(label, *_points(trial), "lines", hover=hover, line=line))
+    traces += _special(study, 3)
     top = {"yref": "paper", "y": 1, "xanchor": "left", "yanchor": "top", "showarrow": False}
     font = {"size": 11, "color": SOFT}
     length = study.view.spec.budget.max_epochs
@@ -138,6 +144,21 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     }
     said = f"Lines: {metric_title(study.metric)} of {len(drawn)} trials over epochs."
     return Figure(traces, said, layout, height=430)
+
+
+def _special(study: StudyData, width: float) -> list[Trace]:
+    """The curves of the baseline and of the best trial."""
+    traces = []
+    chosen = [(study.best, "best", INK, "solid")]
+    if study.baseline is not study.best:
+        chosen.insert(0, (study.baseline, "baseline", BASELINE, "dash"))
+    for trial, name, colour, dash in chosen:
+        if trial is None or not curve_of(trial):
+            continue
+        line = {"color": colour, "width": width, "dash": dash}
+        hover, label = f"{name}, epoch %{{x}}: %{{y:.4~g}}", f"{name} (trial {trial.number})"
+        traces.append(scatter(label, *_points(trial), "lines", hover=hover, line=line))
+    return traces
 
 
 def _points(trial: TrialData) -> tuple[list[int], list[float]]:

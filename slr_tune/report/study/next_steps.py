@@ -47,6 +47,11 @@ def next_steps(study: StudyData) -> list[Advice]:
     return [advice for rule in rules for advice in rule(study)]
 
 
+def has_not_learnt(study: StudyData) -> bool:
+    """Whether the best trials still predicted mostly blanks: their order then says nothing."""
+    return bool(_blank_phase(study))
+
+
 def _go_on(study: StudyData) -> list[Advice]:
     """Trials that wait for a driver."""
     if study.view.running:

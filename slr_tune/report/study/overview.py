@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from slr_tune.ablation.winners_curse import curse_line
 from slr_tune.report.page import TERMINAL, WRITTEN, Bullets, Part, Table, numbers, texts
-from slr_tune.report.study.next_steps import next_steps
+from slr_tune.report.study.next_steps import has_not_learnt, next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
@@ -27,6 +27,11 @@ def verdict(study: StudyData, *, whole: bool = True) -> str:
         return (
             f"No trial has run to its end; of the stopped ones trial {best.number} was best, "
             f"{_with_unit(study, best.value)} at epoch {best.epochs}."
+        )
+    if has_not_learnt(study):
+        return (
+            f"No trial has begun to learn: the best of {len(study.trials)} is at "
+            f"{_with_unit(study, best.value)}."
         )
     claim = f"Trial {best.number} won: {_with_unit(study, best.value)}"
     unit = " points" if in_percent(study.metric) else ""

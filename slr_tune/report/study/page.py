@@ -12,8 +12,8 @@ from slr_tune.report.page.files import write_page
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.budget import budget_part
 from slr_tune.report.study.cost import cost_part
-from slr_tune.report.study.first_screen import answers
-from slr_tune.report.study.history import curves_part, history_part
+from slr_tune.report.study.first_screen import answers, headline
+from slr_tune.report.study.history import best_curve_figure, curves_part, history_part
 from slr_tune.report.study.overview import overview_parts, subtitle, trials_part, verdict
 from slr_tune.report.study.parameters import parallel_part, slices_part
 from slr_tune.report.study.patience import patience_part
@@ -72,8 +72,9 @@ def study_page(study: StudyData) -> Page:
         verdict=verdict(study),
         parts=[_folded(part) for part in parts if part],
         answers=answers(study),
-        lead=verdict(study, whole=False),
+        lead=headline(study),
         chart=None if history is None else history.figures[0],
+        beside=best_curve_figure(study),
     )
 
 

@@ -95,7 +95,7 @@ def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, fl
         "margin": {"l": 5, "r": 5, "t": 5, "b": 30},
     }
     said = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
-    hover, wide = "trial %{customdata}", 92 * len(columns)
+    hover, wide = "trial %{customdata}", 80 * len(columns)
     traces = highlighted(study, lines, hover=hover, faint=0.45, strong=2.2)
     return Figure(traces, said, layout, height=440, wide=wide)
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slr_tune.report.page.figures import PALETTE
-from slr_tune.report.print_style import DARK, GREY, new_figure, note, ring, save, title_axis
+from slr_tune.report.print_style import (
+    DARK,
+    FULL,
+    GREY,
+    figure_name,
+    new_panels,
+    note,
+    ring,
+    save,
+    title_axis,
+)
 from slr_tune.report.study.history import curve_of, running_best
 from slr_tune.report.study.patience import kinks, told_patience
 from slr_tune.report.study.sampling import shown
@@ -36,30 +46,30 @@ _LINES = {
 _MOST = 240
 
 
-def print_figures(study: StudyData, folder: Path) -> list[Path]:
-    """Writes those figures that the study has something for.
+def print_figures(study: StudyData, folder: Path, width: float = FULL) -> list[Path]:
+    """Writes those figures that the study has something for, so many centimetres wide.
 
     Returns:
         `search`, `weights` and `patience`, each as PNG and PDF.
     """
     paths: list[Path] = []
     if any(curve_of(trial) for trial in study.trials):
-        figure, axes = new_figure(1, 2, size=(8.6, 3.3))
+        figure, axes = new_panels(2, width=width, height=6.6)
         _history(axes[0], study)
         _curves(axes[1], study)
-        paths += save(figure, folder, "search")
-    paths += _weights(study, folder)
+        paths += save(figure, folder, figure_name("search", width))
+    paths += _weights(study, folder, width)
     patience = told_patience(study)
     if patience is not None:
-        figure, axes = new_figure(1, 1, size=(4.8, 3.4))
+        figure, axes = new_panels(1, width=min(width, 12.0), height=7.0)
         _patience(axes[0], patience)
-        paths += save(figure, folder, "patience")
+        paths += save(figure, folder, figure_name("patience", width))
     return paths
 
 
 def _history(axis: Axes, study: StudyData) -> None:
     drawn = shown(study, [trial for trial in study.trials if trial.best_so_far], 3000)
-    size = 26 if len(drawn) < 300 else 6
+    size = 20 if len(drawn) < 300 else 5
     for _, ending, members in by_ending(drawn):
         at = [trial.number for trial in members]
         values = [trial.best_so_far[max(trial.best_so_far)] for trial in members]
@@ -80,11 +90,11 @@ def _curves(axis: Axes, study: StudyData) -> None:
         members = [trial for trial in drawn if trial.ending == key]
         for place, trial in enumerate(members):
             label = f"{ENDINGS[key].label} ({len(members)})" if place == 0 else None
-            _curve(axis, trial, ENDINGS[key].colour, style, 1.0, label)
+            _curve(axis, trial, ENDINGS[key].colour, style, 0.8, label)
     if study.baseline is not None and study.baseline is not study.best:
-        _curve(axis, study.baseline, BASELINE, "--", 2.2, "baseline")
+        _curve(axis, study.baseline, BASELINE, "--", 1.7, "baseline")
     if study.best is not None:
-        _curve(axis, study.best, DARK, "-", 2.2, f"best (trial {study.best.number})")
+        _curve(axis, study.best, DARK, "-", 1.7, f"best (trial {study.best.number})")
     for epoch in study.rungs:
         axis.axvline(epoch, color=GREY, linewidth=0.7, linestyle=":")
         look = {"xycoords": ("data", "axes fraction"), "fontsize": 6.5, "color": "#5b6470"}
@@ -111,18 +121,18 @@ def _curve(
     axis.plot(at, curve, color=colour, linestyle=style, linewidth=width, label=label)
 
 
-def _weights(study: StudyData, folder: Path) -> list[Path]:
+def _weights(study: StudyData, folder: Path, width: float) -> list[Path]:
     """The simplex, and beside it the temperatures where there are some."""
     able = [p for p in simplex_parameters(study) if weighted(study, p)]
     if not able:
         return []
     curves = schedules(study)
-    columns, width = (2, 8.6) if curves else (1, 4.4)
-    figure, axes = new_figure(1, columns, size=(width, 3.5))
+    alone = min(width, 11.0)
+    figure, axes = new_panels(1 + bool(curves), width=width if curves else alone, height=7.4)
     _triangle(figure, axes[0], study, able[0])
     if curves:
         _temperatures(axes[1], study, curves)
-    return save(figure, folder, "weights")
+    return save(figure, folder, figure_name("weights", width))
 
 
 def _triangle(
@@ -152,7 +162,7 @@ def _triangle(
         cmap=SCALE.lower() if study.view.minimizes else f"{SCALE.lower()}_r",
         vmin=low,
         vmax=high,
-        s=48 if len(ordered) < 300 else 10,
+        s=34 if len(ordered) < 300 else 8,
         edgecolors="#5b6470",
         linewidths=0.5,
         zorder=3,
@@ -163,7 +173,7 @@ def _triangle(
     ):
         if trial is not None and trial.number in places:
             x, y = places[trial.number]
-            ring(axis, x, y, 150, colour, linewidths=2, marker=marker, label=name)
+            ring(axis, x, y, 110, colour, linewidths=1.6, marker=marker, label=name)
     sides = ("center", "right", "left")
     for (x, y), name, side in zip(corners, parameter.weights, sides, strict=True):
         note(axis, f"{name} = 1", (x, y), (0, -11 if y == 0 else 5), ha=side, fontsize=8)
@@ -171,20 +181,21 @@ def _triangle(
     bar.set_label(f"{metric_title(study.metric)}, epoch {study.matched_epoch}", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_linewidth(0.5)
-    title_axis(axis, f"The blend of {', '.join(parameter.weights)}", legend=False)
-    axis.legend(fontsize=7, frameon=False, loc="upper left", markerscale=0.55)
+    axis.set_title(f"The blend of {', '.join(parameter.weights)}", fontsize=9, loc="left", pad=14)
+    look: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 2}
+    axis.legend(fontsize=7, frameon=False, markerscale=0.55, **look)
 
 
 def _temperatures(axis: Axes, study: StudyData, curves: dict[int, list[float]]) -> None:
     leaders = {trial.number for trial in study.leaders if trial is not study.baseline}
     best = f"the best {len(study.leaders)}"
-    strong = {"label": best, "color": PALETTE[0], "linewidth": 2.0, "zorder": 3}
+    strong = {"label": best, "color": PALETTE[0], "linewidth": 1.4, "zorder": 3}
     weak = {"label": "other trials", "color": GREY, "linewidth": 0.7, "alpha": 0.5, "zorder": 2}
     lines: list[tuple[TrialData | None, dict[str, Any]]] = [
         (trial, strong if trial.number in leaders else weak)
         for trial in shown(study, [t for t in study.trials if t.number in curves], 150)
     ]
-    top = {"linewidth": 2.4, "zorder": 4}
+    top = {"linewidth": 1.8, "zorder": 4}
     lines.append((study.baseline, {"label": "baseline", "color": BASELINE, "ls": "--", **top}))
     lines.append((study.best, {"label": "best", "color": DARK, **top}))
     seen: set[str] = set()
@@ -204,11 +215,15 @@ def _patience(axis: Axes, found: Patience) -> None:
     axis.plot(*single, color=GREY, lw=0.7, alpha=0.6)
     spent, wers = found.mean_epochs[shown_at], found.mean_wers[shown_at]
     axis.plot(spent, wers, color=PALETTE[0], marker="o", label="mean, by patience")
+    apart, last = 0.05 * (max(spent) - min(spent)), -math.inf
     for index, x, y in zip(shown_at, spent, wers, strict=True):
-        note(axis, str(index + 1), (x, y), (3, 3), fontsize=7)
+        if x - last >= apart:  # others would stand on each other
+            note(axis, str(index + 1), (x, y), (3, 3), fontsize=7)
+            last = x
     if found.recommended is not None:
         x, y = (mean[found.recommended - 1] for mean in (found.mean_epochs, found.mean_wers))
         name = f"recommended: {found.recommended}"
         ring(axis, x, y, 130, DARK, linewidths=1.8, label=name)
+    axis.locator_params(axis="both", nbins=6, steps=(1, 2, 5, 10))
     title = f"Patience, over {len(found.runs)} trials"
     title_axis(axis, title, x="epochs spent", y=metric_title("val/wer"))

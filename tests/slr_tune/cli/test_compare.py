@@ -72,14 +72,18 @@ def test_beam_agrees_with_evaluate(trained: Path, pair: list[str], call: Call) -
         }
 
 
-def test_markdown_latex_and_csv_say_the_same(pair: list[str], call: Call) -> None:
+def test_markdown_latex_csv_and_page_say_the_same(
+    trained: Path, pair: list[str], call: Call
+) -> None:
     # Broken if a thesis showed another figure than the screen.
     options = ["--lm", "none"]
     row = json.loads(call("compare", *pair, *options, "--json")[1])["systems"][1]
     figure = f"{row['dev']['greedy']['percent']:.2f}"
-    markdown = call("compare", *pair, *options)[1]
+    page = trained / "comparison.html"
+    markdown = call("compare", *pair, *options, "--html", page)[1]
     assert f"| small | {row['parameters']:,} |" in markdown and figure in markdown
     assert "WER minus teacher" in markdown and "test" not in markdown
+    assert figure in page.read_text() and "By how much?" in page.read_text()
     latex = call("compare", *pair, *options, "--latex")[1]
     assert r"\toprule" in latex and rf"small & {row['parameters']:,} &" in latex
     assert figure in latex and latex.count(r"\begin{tabular}") == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from browser import Browser
 from generated_study import generate_study
+from printed_figures import brings_its_fonts, pdf_width
 
 from slr_tune.importance import study_importance
 from slr_tune.study.folders import study_folder
@@ -34,14 +35,17 @@ def test_prints_the_table_and_writes_page_and_figures(
     folder = study_folder("generated") / "importance"
     for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):
         assert (folder / name).stat().st_size > 5_000 and str(folder / name) in told
+    for name in ("importance.pdf", "marginals.pdf"):
+        assert pdf_width(folder / name) == pytest.approx(17.4, abs=0.01)
+        assert brings_its_fonts(folder / name)
     page = folder / "importance.html"
     for width, dark in ((1280, False), (390, True)):
         opened = browser.open(page, width=width, dark=dark)
         assert opened.errors == [] and opened.outside_requests == [] and opened.sideways <= 0
         drawn = opened.evaluate("return document.querySelectorAll('.plot .main-svg').length")
         assert drawn > 10
-        figure = opened.evaluate("return document.querySelector('.plot').textContent")
-        assert "Gaussian process" in figure
+        about = opened.evaluate("return document.querySelector('.subtitle').textContent")
+        assert "Gaussian process" in about
 
 
 def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) -> None:

@@ -16,6 +16,7 @@ import pytest
 from browser import Browser, Page
 from toy_space import toy_spec
 
+from slr_tune.dashboard.optuna_dashboard_private import IMPORTANCE_PANEL, REFUSED_BUTTONS
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.storage import open_storage
 from slr_tune.study.store import LiveTrial, StudyStore, open_store
@@ -27,6 +28,10 @@ return [...document.querySelectorAll(".js-plotly-plot")].flatMap(p => p.data || 
 _PLOTS = """
 return [...document.querySelectorAll("[id^='user-defined-plot:']")]
     .filter(p => p.querySelector(".main-svg")).map(p => p.id.split(":")[1]);
+"""
+_HIDDEN = """
+const found = arguments[0].map(one => document.querySelector(one));
+return found.every(one => one && getComputedStyle(one).display === "none");
 """
 _SECONDS = 90.0
 
@@ -104,7 +109,10 @@ def test_trials_states_and_curves_are_on_the_page_while_a_search_runs(
             word in opened.evaluate("return document.body.innerText") for word in words
         )
 
+    assert seen(page("/"), has("toy", "is running"))
+    assert seen(page("/studies/1"), has("toy: report of the search", "All studies"))
     assert seen(page("/dashboard"), has("toy"))
+    assert seen(page("/dashboard"), lambda opened: opened.evaluate(_HIDDEN, REFUSED_BUTTONS[1:3]))
     assert seen(page("/dashboard/studies/1/note"), has("Running", "Baseline", "toy_runs:ToyRun"))
     assert seen(page("/dashboard/studies/1/trials?numbers=0"), has("2 Trials", "Running", "level"))
     curve = lambda opened: opened.evaluate(_CURVE, "trial #0")  # noqa: E731
@@ -123,6 +131,11 @@ def test_trials_states_and_curves_are_on_the_page_while_a_search_runs(
         driver.finish(live, "asha")
     plots = seen(page("/dashboard/studies/1"), lambda opened: opened.evaluate(_PLOTS))
     assert "importance-from-all-trials" in plots
+    told = "return getComputedStyle(document.querySelector(arguments[0]), '::before').content"
+    assert seen(
+        page("/dashboard/studies/1"),
+        lambda opened: "can mislead" in opened.evaluate(told, IMPORTANCE_PANEL),
+    )
     # A service manager ends it so, and a shell's background process ignores Ctrl-C.
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0

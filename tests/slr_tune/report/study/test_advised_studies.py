@@ -10,6 +10,7 @@ from advice_contradictions import contradictions
 from advised_studies import SCENARIOS, spec_of, study_of
 
 from slr_tune.importance.effects import EdgeReading
+from slr_tune.report.study.first_screen import answers, headline
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.study_data import StudyData, collect
 
@@ -42,6 +43,16 @@ def test_an_optimum_outside_is_widened_to() -> None:
 def test_no_two_pieces_contradict_each_other(scenario: str, search: str) -> None:
     """The benchmark counts the same over hundreds of studies."""
     assert contradictions(searched(scenario, search)) == []
+
+
+def test_a_search_that_never_learnt_tells_no_winner() -> None:
+    """Two decimals of a WER of 98.83 would pass for a result, and 0.00 points for a gain."""
+    study = searched("blank", "tpe-asha")
+    assert headline(study).startswith("No trial has begun to learn: the best of 60 is at dev WER 9")
+    won, much, real, following = answers(study)
+    assert won.text == "Nothing: no trial has begun to recognise glosses."
+    assert not much.value and "predicted mostly blanks" in real.text
+    assert "--max-epochs" in following.command
 
 
 def test_rates_that_diverge_are_not_widened_to() -> None:
