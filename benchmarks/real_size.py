@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="do not remove the folder")
     arguments = parser.parse_args()
     if arguments.folder.exists():
-        parser.error(f"{arguments.folder} is there already")
+        parser.error(f"{arguments.folder} already exists")
     try:
         chosen = {"utterances": arguments.utterances, "epochs": arguments.epochs}
         print(table(measure(arguments.folder, scale=arguments.scale, **chosen)))

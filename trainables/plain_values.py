@@ -24,7 +24,7 @@ def number_or_none(value: Any) -> float | None:
         return None
     try:
         return float(_unwrapped(value))
-    except Exception:  # what a library raises for what is no number is its own affair
+    except Exception:  # what a library raises for what is not a number is its own affair
         return None
 
 

@@ -346,7 +346,7 @@ def _bring_checkpoints(remote: RemoteFolder, folder: Path, done: int) -> bool:
         raise CheckpointUnreadable(
             f"the checkpoints of {folder} are at {remote.url}, which does not answer: "
             f"{first_line(error)}",
-            hint="Nothing is lost. Give the same command again when it does.",
+            hint="Nothing is lost. Run the same command again when it does.",
         ) from error
     return True
 

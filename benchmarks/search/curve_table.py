@@ -60,7 +60,7 @@ class Training(NamedTuple):
         row: Of the table.
         values: (R,) best value so far.
         end: Epoch after which it ends by itself.
-        failed: Whether by a value that is no number.
+        failed: Whether by a value that is not a number.
     """
 
     row: int
@@ -79,7 +79,7 @@ class CurveTable:
         configs: Of each configuration its parameters, those that do not apply left out.
         values: (N, R) best value so far, smaller is better; inf while there was none.
         ends: (N,) epoch after which a training ends by itself.
-        failed: (N,) bool: whether it ends by a value that is no number.
+        failed: (N,) bool: whether it ends by a value that is not a number.
         grace: Epochs of the first rung.
         expert: What an expert would run first.
     """
@@ -219,7 +219,7 @@ class CurveTable:
 
 
 def best_so_far(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `CurveTable` holds of raw curves (N, R), a value that is no number ending a training.
+    """What `CurveTable` holds of raw curves (N, R), a value that is not a number ending a training.
 
     Returns:
         Values, ends and failed.

@@ -180,7 +180,7 @@ def train_one(job: Training) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | None:
-    """Six digits, None for what is no number."""
+    """Six digits, None for what is not a number."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 

@@ -48,6 +48,6 @@ def read_budget(text: str) -> Budget:
         if not unit and number >= 2:
             return Budget(values=int(number))
     raise ValueError(
-        f"{text!r} is no budget: give runs or time with --until-decided (40runs, 6h, 90min), "
+        f"{text!r} is not a budget: give runs or time with --until-decided (40runs, 6h, 90min), "
         "values from 2 with --retune (3)"
     )

@@ -39,8 +39,8 @@ Key = TypeVar("Key")
 
 
 _SEEDS_ALONE = (
-    "The run tells no errors of single utterances, so the intervals come from the seeds alone "
-    "(paired t): they say what other seeds would give on the same data, not what other data would."
+    "The run reports no errors per utterance, so the intervals come from the seeds alone (paired "
+    "t): they cover other seeds on the same data, not other data."
 )
 
 

@@ -75,7 +75,7 @@ def confirm(
     measure = measure_of(spec.trainable, spec.objective.metric, minimize=minimize)
     if with_test and not measure.scored:
         raise StudyError(
-            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} reports no errors on a test split",
             hint="Leave out --test.",
         )
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)

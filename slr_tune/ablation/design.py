@@ -236,7 +236,7 @@ def _check_options(options: AblationOptions) -> None:
         (
             changed,
             f"--retune {tuned}: it would change the levels of the factor {''.join(changed[:1])}",
-            "Retune a setting that is no part of a factor.",
+            "Retune a setting that is not part of a factor.",
         ),
     )
     for wrong, message, hint in faults:
@@ -261,7 +261,7 @@ def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     objective = spec.objective
     if with_test and not is_recogniser(spec.trainable):
         raise SlrTuneError(
-            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} reports no errors on a test split",
             hint="Leave out --test.",
         )
     minimize = objective.direction == "minimize"

@@ -234,7 +234,7 @@ def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[Ablati
         return
     if data is None or not design.measure.scored:
         raise SlrTuneError(
-            f"--margin is in points of WER, and the run {design.spec.trainable} tells no errors",
+            f"--margin is in points of WER, and the run {design.spec.trainable} reports no errors",
             hint="Leave out --margin.",
         )
     signers = set(data.dev.signers or ())

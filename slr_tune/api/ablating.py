@@ -322,7 +322,7 @@ def confirmed(
 
 
 def _stopped(asked: StopRequest, tell: Callable[[str], None]) -> Stopped:
-    tell("Interrupted. What was trained is kept; the same command goes on.")
+    tell("Interrupted. What was trained is kept. Run the same command again to resume.")
     return Stopped(asked.number)
 
 

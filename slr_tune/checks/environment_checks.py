@@ -97,7 +97,7 @@ def storage(inputs: CheckInputs) -> Finding:
         return "PASS", f"{url}; study {name!r} is new", ""
     lines = difference(view.spec.identity(), inputs.spec.identity())
     if lines:
-        text = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
+        text = f"study {name!r} already exists, of another space: {'; '.join(lines[:3])}"
         return "FAIL", text, "Give the study another name: --study NAME, or study: in the file."
     return "PASS", f"{url}; study {name!r} has {len(view.trials)} trials already", ""
 

@@ -170,7 +170,7 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
     """The same for a person: the whole, then a line for each part."""
     trials = counted(found.trials, "trial")
     lines = [
-        f"{duration(found.epoch_seconds)} an epoch of the baseline; {trials} on "
+        f"{duration(found.epoch_seconds)} per epoch of the baseline; {trials} on "
         f"{counted(found.workers, 'worker')}: about {duration(found.seconds)} in all, "
         f"{duration(found.most_seconds)} at most; disk {size_text(found.size)} at most"
     ]
@@ -307,5 +307,5 @@ def _caches(inputs: CheckInputs) -> Iterator[EstimatePart]:
         return
     frames = int((-(-inputs.data.dev.lengths // int(inputs.config["subsampling"]))).sum())
     size = 2 * frames * len(inputs.data.vocabulary) * _BYTES_OF_SCORES
-    note = "scores on dev of teacher and reference student; the prepared data are there already"
+    note = "scores on dev of teacher and reference student; the prepared data already exist"
     yield EstimatePart("caches", None, None, size, note)

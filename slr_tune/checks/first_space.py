@@ -111,7 +111,9 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
     notes: list[str] = []
     found = _tried(draft, seconds, notes) if seconds else ScriptFigures({}, None, False, None, None)
     if found.metric is None:
-        notes.append("metrics: the expression is a guess; mend it until slr-tune verify finds it")
+        notes.append(
+            "metrics: the expression is a guess; change it until slr-tune verify finds the metric"
+        )
     if "{seed}" not in " ".join([*draft.arguments, *draft.set.values()]):
         notes.append("no option for the seed was found; environment: {SEED: '{seed}'} is a way")
     return FirstSpace(draft.title, _text(draft, found, given), tuple(notes))

@@ -111,7 +111,7 @@ def forward(inputs: CheckInputs) -> Finding:
         teacher = FrozenTeacher(inputs.teacher.path, device=run.device, half=False)
         answer = teacher(batch.features, batch.lengths, [*range(len(teacher.hidden_sizes))])
         if not bool(torch.isfinite(answer.logits).all()):
-            return "FAIL", "the teacher's logits are not finite", "Train it anew."
+            return "FAIL", "the teacher's logits are not finite", "Train it again."
         states = counted(len(answer.hidden), "hidden state")
         found += f"; teacher {list(answer.logits.shape)}, {states}"
     return "PASS", found, ""

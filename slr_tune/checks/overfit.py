@@ -157,7 +157,7 @@ def _obstacles(run: CtcRun, few: Dataset) -> list[str]:
     """What may stand in the way, the surest first."""
     found = [*_of_the_data(few.train)]
     if run.ended_by == "nan":
-        return [*found, "the loss left the numbers: lower --learning-rate, or set clip_norm"]
+        return [*found, "the loss became NaN or infinite: lower --learning-rate, or set clip_norm"]
     model = run.model.to("cpu")
     for item in diagnostics(model, few, decode=greedy):
         if item.bad and item.name in (LOG_PROBS, GRADIENTS):

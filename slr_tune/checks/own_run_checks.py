@@ -101,7 +101,7 @@ def options(own: OwnRunCheck) -> Finding:
     names = sorted({option.flag for option in known} | {o.off for o in known if o.off})
     unknown = [flag for flag in given if flag not in names and flag.replace("_", "-") not in names]
     if unknown:
-        return "FAIL", f"{unknown[0]} is no option of it", nearest_or_all(unknown[0], names)
+        return "FAIL", f"it has no option {unknown[0]}", nearest_or_all(unknown[0], names)
     left = [option.flag for option in known if option.flag not in given]
     found = f"{counted(len(given), 'option')} given, all known to it"
     return "PASS", found + (f"; left as they are: {', '.join(left)}" if left else ""), ""
@@ -150,7 +150,7 @@ def first_epoch(own: OwnRunCheck) -> Finding:
         script = script_of(inputs.spec.trainable)
         missing = [n for n in declared_columns(script, metric) if n not in columns | {"epoch"}]
         if missing:
-            return "NOTE", f"{text}; never found: {', '.join(missing)}", "Mend the expression."
+            return "NOTE", f"{text}; never found: {', '.join(missing)}", "Fix the expression."
         text += _code(tried.facts[-1])
     unread = tried.facts[-1].get("settings_not_read")
     if unread and not all(map(math.isnan, values)):
@@ -176,15 +176,15 @@ def state(own: OwnRunCheck) -> Finding:
     if tried.own_size:
         text += f", {size_text(tried.own_size)} in its own folder"
     if len(tried.rows) < _EPOCHS:
-        return "NOTE", f"{text}; it ended with its first epoch, so nothing could go on", ""
+        return "NOTE", f"{text}; it ended with its first epoch, so there was nothing to resume", ""
     starts = tried.facts[-1].get("starts", [])
     if starts and starts[-1].startswith("begins anew"):
-        remedy = "Add resume, with the arguments that make the script go on from its file."
+        remedy = "Add resume, with the arguments that make the script resume from its file."
         said = f"{text}; cut off, it {starts[-1]}: its epochs are trained again"
         return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
     if tried.notice is not None and "begins anew" in tried.notice:
         return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
-    return "PASS", f"{text}; stopped after epoch 1, it went on with epoch 2", ""
+    return "PASS", f"{text}; stopped after epoch 1, it resumed with epoch 2", ""
 
 
 def cost(own: OwnRunCheck) -> Finding:
@@ -196,7 +196,7 @@ def cost(own: OwnRunCheck) -> Finding:
     spec = replace(spec, budget=replace(spec.budget, trials=max(1, trials)))
     epochs, side = expected_epochs(spec, workers), max(1, min(workers, trials))
     size = (tried.own_size + 2 * tried.size) * trials
-    text = f"{duration(each)} an epoch; {counted(trials, 'trial')} on "
+    text = f"{duration(each)} per epoch; {counted(trials, 'trial')} on "
     text += f"{counted(workers, 'worker')}: about {duration(each * epochs.likely / side)} in all, "
     text += f"{duration(each * epochs.most / side)} at most; disk about {size_text(size)}"
     return "PASS", text, ""
@@ -236,7 +236,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
                 facts.append(run.facts())
     except (TrainablesError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         mine = isinstance(error, TrainablesError)
-        said = f"it cannot go on: {error if mine else f'{type(error).__name__}: {error}'}"
+        said = f"it cannot resume: {error if mine else f'{type(error).__name__}: {error}'}"
         failure = TrainablesError(said, hint="See load_state_dict, or resume.")
     peak = max(int(f.get("peak_memory_bytes") or 0) for f in facts)
     if not is_script(inputs.spec.trainable):
@@ -269,7 +269,7 @@ def _built(inputs: CheckInputs, folder: Path) -> CheckedRun:
 
 def _script(inputs: CheckInputs) -> ScriptSpec:
     if not is_script(inputs.spec.trainable):
-        raise Unavailable("it is no script")
+        raise Unavailable("it is not a script")
     return script_of(inputs.spec.trainable)
 
 

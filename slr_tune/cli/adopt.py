@@ -172,7 +172,7 @@ def _adopt_model(
     path = folder / "checkpoints" / "checkpoint_best.pt"
     if path.exists():
         raise SlrTuneError(
-            f"{path} is there already", hint="Delete it, or name another folder with --out."
+            f"{path} already exists", hint="Delete it, or name another folder with --out."
         )
     weights = read_foreign_weights(file, key)
     foreign = ForeignModel(role, read_config(config), claimed=claimed, **told)
@@ -232,7 +232,7 @@ def _adopt_logits(
         raise SlrTuneError("logits need --data: whether they are of these utterances is looked at")
     if (folder / "train.json").exists():
         raise SlrTuneError(
-            f"{folder} holds targets already", hint="Delete it, or name another with --out."
+            f"{folder} already holds soft targets", hint="Delete it, or name another with --out."
         )
     adopted = adopt_logits(
         read_foreign_logits(file),

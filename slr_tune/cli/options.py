@@ -115,7 +115,7 @@ class Seconds(click.ParamType[float]):
         """Seconds."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
         if found is None:
-            self.fail(f"{value!r} is no time; such as 90s, 30m or 2h", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 90s, 30m or 2h", param, ctx)
         return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 

@@ -144,7 +144,7 @@ def _print(dataset: Dataset) -> None:
             click.echo(_unknown(split))
     click.echo(
         f"{len(dataset.vocabulary) - 1:,} glosses to recognise, "
-        f"{dataset.feature_size:,} features a frame"
+        f"{dataset.feature_size:,} features per frame"
     )
     click.echo(f"{dataset.name} {dataset.hash} in {dataset.folder}")
 

@@ -245,14 +245,15 @@ def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
     rungs, share = ", ".join(map(str, plan["rungs"])), f"1/{spec.budget.reduction_factor}"
     planned, audit = plan["epochs_planned"], plan["epochs_of_audit"]
     if not rungs:
-        return "none is stopped before its end"
+        return "no trial is stopped early"
     if spec.search.scheduler == "stopping":
-        return f"ASHA stops trials at epochs {rungs} and lets the best {share} go on"
+        return f"ASHA stops trials at epochs {rungs} and lets the best {share} continue"
     if planned is None:
-        return f"they pause at epochs {rungs}, and the best {share} go on"
+        return f"they pause at epochs {rungs}, and the best {share} continue"
     more = f", and at most {audit} of the pruning audit" if audit else ""
     return (
-        f"they pause at epochs {rungs}, and the best {share} go on: {planned} epochs in all{more}"
+        f"they pause at epochs {rungs}, and the best {share} continue: {planned} epochs in "
+        f"all{more}"
     )
 
 
@@ -282,7 +283,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         _tell_time(spec, found.view)
         return 0
     if outcome.stop is not None:
-        tell("Interrupted. The same command goes on where it stopped.")
+        tell("Interrupted. Run the same command again to resume.")
         return outcome.stop.exit_code
     return 0 if view.best() is not None else EXIT_RUN_FAILED
 

@@ -104,7 +104,7 @@ def command(
     summary = _summary(run, folder)
     echo_json(summary) if as_json else click.echo(_summary_text(summary))
     if stop is not None:
-        tell("Interrupted. The same command goes on where it stopped.")
+        tell("Interrupted. Run the same command again to resume.")
         return stop.exit_code
     return EXIT_RUN_FAILED if run.ended_by == "nan" else 0
 
@@ -154,7 +154,7 @@ def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | No
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             watch.brought()
             if told == 0 and run.epoch > 1:
-                tell(f"Going on after epoch {run.epoch - 1} of {folder}")
+                tell(f"Resuming after epoch {run.epoch - 1} of {folder}")
             told += 1
             tell(_line(row, run.config.max_epochs))
             if asked.is_set():
@@ -218,7 +218,7 @@ def _summary_text(summary: Mapping[str, Any]) -> str:
         f"checkpoint {summary['checkpoint']}" if summary["checkpoint"] else "",
     ]
     if summary["ended_by"] == "nan":
-        lines.append("The loss left the numbers. Lower learning_rate, or set clip_norm.")
+        lines.append("The loss became NaN or infinite. Lower learning_rate, or set clip_norm.")
     return "\n".join(line for line in lines if line)
 
 

@@ -69,7 +69,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         f"{_state(view, facts)} Searches `{run_title(spec.trainable)}` on "
         f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
-        f"epochs a trial{_rungs_text(spec)}; strategy `{spec.search.strategy}`.",
+        f"epochs per trial{_rungs_text(spec)}; strategy `{spec.search.strategy}`.",
         _result(view, facts),
         *filter(None, [imported_text(view), foreign_text(view)]),
     ]

@@ -147,5 +147,5 @@ def _listen(host: str, port: int, application: Application) -> WSGIServer:
         ) from error
     except UnicodeError as error:
         raise RunFailed(
-            f"{host!r} is no host name", hint="Leave --host out to listen on this machine only."
+            f"{host!r} is not a host name", hint="Leave --host out to listen on this machine only."
         ) from error

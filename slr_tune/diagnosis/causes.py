@@ -124,7 +124,7 @@ def _diverged(evidence: Evidence) -> Cause | None:
     seen = flag.text if flag else scores.found if scores else "a gradient is not finite"
     down = slower(evidence) if evidence.epoch > 1 else much_slower(evidence)
     steps = down, at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
-    return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
+    return Cause("diverged", f"The training diverged: {seen}.", *remedy(*steps))
 
 
 def _blank_phase(evidence: Evidence) -> Cause | None:
@@ -272,7 +272,9 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
         return None
     lines = [line for line in evidence.error.strip().splitlines() if line] or ["no text"]
     last = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return Cause("error", f"The run ended by {evidence.ended_by}: {last}.", "Mend what it says.")
+    return Cause(
+        "error", f"The run ended by {evidence.ended_by}: {last}.", "Fix what the message says."
+    )
 
 
 def _out_of_memory(evidence: Evidence) -> Cause:

@@ -120,7 +120,7 @@ def examine(run: FoundRun, *, data: str | None) -> Diagnosis:
     )
     epoch = int(run.state.get("epoch", 0))
     if found and rows and epoch != rows[-1]["epoch"]:
-        text = f"The diagnostics are of the checkpoint, epoch {epoch}; the curve goes on."
+        text = f"The diagnostics describe the checkpoint of epoch {epoch}; the curve is longer."
         diagnosis = dataclasses.replace(diagnosis, notes=(text, *diagnosis.notes))
     if not diagnosis.causes or run.trainable not in BUILT_IN_NAMES:
         return diagnosis

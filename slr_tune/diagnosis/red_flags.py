@@ -112,7 +112,7 @@ def _not_a_number(rows: Sequence[Row]) -> RedFlag | None:
         if all(column in row and math.isnan(_value(row, column)) for column in both):
             bad.append("train/loss")
         if bad:
-            text = f"{bad[0]} is no finite number at epoch {int(row['epoch'])}"
+            text = f"{bad[0]} is NaN or infinite at epoch {int(row['epoch'])}"
             return RedFlag(NOT_A_NUMBER, int(row["epoch"]), text)
     return None
 

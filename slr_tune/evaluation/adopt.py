@@ -227,7 +227,7 @@ def _feature_size(foreign: ForeignModel, data: Dataset | None) -> int:
     told = next((flat[name] for name in _FEATURE_NAMES if name in flat), None)
     if not isinstance(told, int) or told < 1:
         raise SlrTuneError(
-            "nothing says how many features a frame has",
+            "the number of features per frame is not known",
             hint="Name the data with --data, or put input_size into the config.",
         )
     return told

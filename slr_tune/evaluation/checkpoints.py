@@ -130,8 +130,8 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
             raise CheckpointError(
                 f"trial {trial} of study {name!r} was imported from {record.imported}: its weights "
                 "are not here",
-                hint="Name a trial that this study ran with --trial, slr-tune confirm trains it "
-                "anew, or slr-tune adopt takes its checkpoint.",
+                hint="Choose a trial that this study ran with --trial, retrain it with slr-tune "
+                "confirm, or slr-tune adopt takes its checkpoint.",
             )
         raise CheckpointError(
             f"trial {trial} of study {name!r} has no checkpoint: it ended before its first epoch"

@@ -125,8 +125,8 @@ def _candidate(epoch: int, later: Floats) -> Candidate:
 def _reason(best: Candidate, candidates: Sequence[Candidate]) -> str:
     if all(c.correlation is None for c in candidates):
         return (
-            f"{best.trials} trials reached it; fewer than {_FEW} ran to their end, too few to tell "
-            "which epoch foretells the last one best"
+            f"{best.trials} trials reached it; fewer than {_FEW} ran to their end, too few to "
+            f"know which epoch predicts the last one best"
         )
     parts = [
         f"epoch {c.epoch}: {c.trials} trials x {(c.correlation or 0.0):.2f}\u00b2 = "

@@ -96,7 +96,7 @@ def _placed(parameter: Parameter, given: Any) -> Any:
     if isinstance(parameter, ChoiceParameter):
         found = next((one for one in parameter.options if _equal(one, given)), MISSING)
         if found is MISSING:
-            raise Misfit(f"{name} {show(given)} is no option")
+            raise Misfit(f"{name} {show(given)} is not one of the options")
         return found
     if isinstance(parameter, SimplexParameter):
         return _weights(parameter, name, given)
@@ -106,7 +106,7 @@ def _placed(parameter: Parameter, given: Any) -> Any:
 
 def _number(parameter: FloatParameter | IntParameter, name: str, given: Any) -> Any:
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        raise Misfit(f"{name} {show(given)} is no number")
+        raise Misfit(f"{name} {show(given)} is not a number")
     low, high, value = float(parameter.low), float(parameter.high), float(given)
     if parameter.log and value <= 0:
         raise Misfit(f"{name} is outside the space")

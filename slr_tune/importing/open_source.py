@@ -78,7 +78,7 @@ def _read_file(path: Path) -> Source:
         return read_jsonl(path)
     if "tfevents" in path.name:
         return read_event_folders(path.parent)
-    raise SlrTuneError(f"{path} is no file of runs that is known", hint=f"It may be {KINDS}.")
+    raise SlrTuneError(f"{path} is not a known file of runs", hint=f"It may be {KINDS}.")
 
 
 def _is_journal(head: bytes) -> bool:

@@ -67,7 +67,7 @@ def _parsed(text: str) -> URL:
         return make_url(text)
     except (ArgumentError, ValueError) as error:
         raise SlrTuneError(
-            f"{text.rpartition('@')[2]!r} is no database URL",
+            f"{text.rpartition('@')[2]!r} is not a database URL",
             hint="Such as sqlite:///old.db#STUDY or postgresql://user@host/database#STUDY.",
         ) from error
 
@@ -203,4 +203,6 @@ def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(JournalFileBackend(str(path)))
     except (ValueError, KeyError, TypeError) as error:
-        raise SlrTuneError(f"{path} is no database and no journal of Optuna: {error}") from error
+        raise SlrTuneError(
+            f"{path} is neither a database nor an Optuna journal: {error}"
+        ) from error

@@ -109,7 +109,7 @@ def _json(path: Path, text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise SlrTuneError(f"{path} is no JSON: {error}") from error
+        raise SlrTuneError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise SlrTuneError(f"{path} must be a mapping")
     return content

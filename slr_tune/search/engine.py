@@ -158,7 +158,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
             store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
-                f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
+                f"Study {spec.study!r} had no finished epoch; it starts over with the changed space"
             )
         if store.files is not None:
             store.files.check()
@@ -355,7 +355,7 @@ class _Run:
             if not self._ends():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
                     f"Ray Tune stopped: {first_line(error)}",
-                    hint="Give the same command again; it goes on where it stopped.",
+                    hint="Run the same command again to resume.",
                 )
         finally:
             shutil.rmtree(barrier, ignore_errors=True)
@@ -444,8 +444,8 @@ class _Run:
             parked = recorder.sweep()
             if not self.store.stored(seconds=_LAST_SECONDS):
                 self.progress.message(
-                    "The database is away: the next start finds the trials in the air, and goes on "
-                    "with them from their checkpoints"
+                    "The database is unreachable: the next start resumes the unfinished trials "
+                    "from their checkpoints"
                 )
             self.progress.tick(force=True)
             return parked

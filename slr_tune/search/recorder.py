@@ -261,7 +261,7 @@ class Recorder:
             self._enter(live, _not_ended(report))  # the epochs before it are sound
             raise RunFailed(
                 f"{run_title(self.store.spec.trainable)}: {report.error}",
-                hint="Nothing is charged to a trial: mend the run and give the same command again.",
+                hint="No trial is charged with it: fix the run, then run the same command again.",
             )
         if report.ended_by in ("error", "oom") and self._stopped():
             report = _not_ended(report)  # a signal to all processes ended what the run needs
@@ -405,13 +405,13 @@ class Recorder:
         busy = self._attempts.busy(self.store.live)
         if busy:
             self.workers, self._attempts.in_a_row = busy, 0
-            logger.warning("going on with %d trials at a time", busy)
+            logger.warning("continuing with %d trials at a time", busy)
             return
         raise RunFailed(
             f"{LIMIT} runs in a row got nowhere, the last (trial {number}) with: "
             f"{_last_word(error)}",
             hint="No trial is charged with it; they wait. Free the memory or the GPU, take fewer "
-            "--workers, or mount the missing folder; then give the same command again.",
+            "--workers, or mount the missing folder; then run the same command again.",
         )
 
     def sweep(self) -> list[int]:
@@ -439,7 +439,7 @@ class Recorder:
             raise StudyLocked(
                 f"study {self.store.spec.study!r} was taken over by another driver, because this "
                 "one gave no sign of life for a minute",
-                hint="The other one goes on with it; see slr-tune list.",
+                hint="The other driver continues it; see slr-tune list.",
             )
 
     def _check_presence(self, live: LiveTrial) -> None:

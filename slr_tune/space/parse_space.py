@@ -158,7 +158,7 @@ class ParsedSpace:
 def _refuse_without_kind(section: FileSection) -> None:
     for key, entry in section.node.entries.items():
         if hint := _nearest_kind(key):
-            section.refuse(f"{key_text(key)} is no kind of parameter", hint, at=entry.place)
+            section.refuse(f"{key_text(key)} is not a kind of parameter", hint, at=entry.place)
             return
     keys = ", ".join(map(key_text, section.node.entries))
     hint = f"Known: {', '.join(KINDS)}."

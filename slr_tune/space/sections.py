@@ -50,7 +50,7 @@ def _bytes(size: object) -> object:
         return size
     found = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if found is None or not float(found[1]):
-        raise ValueError(f"{show(size)} is no size such as 20GB or 500MB")
+        raise ValueError(f"{show(size)} is not a size such as 20GB or 500MB")
     return round(float(found[1]) * (1024 if found[3] else 1000) ** ("kMGT".index(found[2]) + 1))
 
 
@@ -219,7 +219,7 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
     objective: ObjectiveSpec | None = root.read("objective", ObjectiveSpec, default=ObjectiveSpec())
     columns = COLUMNS[1:]  # all but the epoch
     if objective and trainable in BUILT_IN_NAMES and objective.metric not in columns:
-        said = f"{show(objective.metric)} is no column of the curve"
+        said = f"{show(objective.metric)} is not a column of the curve"
         hint = nearest_or_all(objective.metric, columns)
         root.refuse(said, hint, path=("objective", "metric"))
     if objective and trainable not in BUILT_IN_NAMES and objective.scoring != "plain":

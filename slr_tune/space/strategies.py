@@ -225,7 +225,7 @@ def read_search(root: FileSection) -> SearchSpec | None:
         return None
     if not isinstance(name, str) or name not in STRATEGIES:
         hint = nearest_or_all(str(name), names)
-        search.refuse(f"{show(name)} is no strategy", hint, path=("strategy",))
+        search.refuse(f"{show(name)} is not a strategy", hint, path=("strategy",))
         return None
     kind, scheduler = STRATEGIES[name]
     settings = _settings(search, kind, skip=("strategy",), owner=name)
@@ -253,7 +253,7 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
         return None
     scheduler = "stopping" if scheduled is None else scheduled.value
     if scheduler not in _SCHEDULERS:
-        said = f"{show(scheduler)} is no scheduler"
+        said = f"{show(scheduler)} is not a scheduler"
         section.refuse(said, nearest_or_all(str(scheduler), _SCHEDULERS), path=("scheduler",))
         return None
     skip = ("sampler", "scheduler")
@@ -273,7 +273,7 @@ def _settings(
         del plain[key]
         hint = nearest_or_all(str(key), names) if names else "It has none; remove it."
         at = section.node.entries[key].place
-        section.refuse(f"is no setting of {owner}", hint, path=(key_text(key),), at=at)
+        section.refuse(f"is not a setting of {owner}", hint, path=(key_text(key),), at=at)
         good = False
     if faults := validation.faults_of(kind, plain):
         section.refuse_faults(faults)

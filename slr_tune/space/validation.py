@@ -46,7 +46,7 @@ class Fault:
 def faults_of(kind: Any, plain: Any) -> list[Fault]:
     """Everything that a type refuses in a plain value.
 
-    Scalars are checked strictly: "3" is no number, 3.0 no whole number and "no" no truth value,
+    Scalars are checked strictly: "3" is not a number, 3.0 no whole number and "no" no truth value,
     whatever the model would make of them. Lists may stand for tuples and sets.
 
     Args:

@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> Node:
     """Reads a file.
 
     Raises:
-        SpecError: It cannot be read, is no YAML, or uses what is refused; all problems listed.
+        SpecError: It cannot be read, is not YAML, or uses what is refused; all problems listed.
     """
     node, problems = parse_yaml(read_text(path), str(path))
     if node is None or problems:
@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
     """The text of a file.
 
     Raises:
-        SpecError: There is no such file, or it is no UTF-8 text.
+        SpecError: There is no such file, or it is not UTF-8 text.
     """
     try:
         content = path.read_bytes()
@@ -78,7 +78,7 @@ def read_text(path: Path) -> str:
         before = content[: error.start]
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         where = f"{path}:{before.count(bytes([10])) + 1}:{column}"
-        problem = Problem(where, "this is no UTF-8 text", "Save the file as UTF-8.")
+        problem = Problem(where, "this is not UTF-8 text", "Save the file as UTF-8.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problem = Problem(str(path), f"cannot be read: {reason}")

@@ -209,7 +209,7 @@ class StudyLock:
             raise StudyLocked(
                 f"study {self._study!r} was taken over by another driver, because this one gave no "
                 "sign of life for a minute",
-                hint="The other one goes on with it; see slr-tune list.",
+                hint="The other driver continues it; see slr-tune list.",
             )
         self._beaten = time.monotonic()
 
@@ -260,8 +260,8 @@ def _check_spelling(folder: Path) -> None:
     if folder.name not in names:
         other = next((name for name in names if name.lower() == folder.name.lower()), "another")
         raise StudyLocked(
-            f"the disk takes {folder.name!r} for {other!r}, the folder of a study that is there "
-            "already: it does not tell upper from lower case",
+            f"the disk takes {folder.name!r} for {other!r}, the folder of a study that already "
+            f"exists: it does not tell upper from lower case",
             hint="Choose another name with --study.",
         )
 

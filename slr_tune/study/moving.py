@@ -134,7 +134,7 @@ def _compare(name: str, source: RDBStorage, target: RDBStorage) -> Moved:
             where = f"the number of trials, {len(theirs)} for {len(ours)}"
         raise RunFailed(
             f"the copy of study {name!r} differs in {where}; the study stays where it is",
-            hint="Give the same command again.",
+            hint="Run the same command again.",
         )
     trials = read_trials(source.engine, keys[0])
     attributes = sum(len(trial.user_attrs) + len(trial.system_attrs) for trial in trials)

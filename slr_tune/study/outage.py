@@ -104,14 +104,14 @@ class Outage:
                 raise self.error
             raise StorageError(
                 f"the database gave no answer for {duration(away)}",
-                hint="Start it, then give the same command again; it goes on where it stopped.",
+                hint="Start it, then run the same command again to resume.",
             )
         if not self._told and (error is not None or away >= UNHEARD_SECONDS):
             self._told = True
             said = "it does not answer" if self.error is None else _first_line(self.error)
             self._tell(
-                f"The database is away ({said}); trials go on training, what they report is kept, "
-                f"and the search waits up to {duration(self._limit)} for it"
+                f"The database is unreachable ({said}); trials keep training, their reports are "
+                f"kept, and the search waits up to {duration(self._limit)} for it"
             )
 
     def over(self) -> None:

@@ -256,7 +256,7 @@ class Nodes:
             verb = "cannot train" if len(nodes) == 1 else "can train"
             raise RunFailed(
                 f"{count} of the Ray cluster {verb}: {'; '.join(nodes[0].lacks)}",
-                hint="docs/cluster.md says what every node needs. Mend it, or leave --address out "
+                hint="docs/cluster.md lists what every node needs. Fix it, or leave --address out "
                 "to use this machine alone.",
             )
 

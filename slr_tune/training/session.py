@@ -152,8 +152,8 @@ def _start(folder: Path, cpus: int) -> None:
     assert error is not None
     raise RunFailed(
         f"Ray does not start on this machine: {first_line(error)}",
-        hint="It may be short of processor time, memory or shared memory (/dev/shm); the same "
-        "command tries again.",
+        hint="It may be short of processor time, memory or shared memory (/dev/shm); run the "
+        "same command again to retry.",
     ) from error
 
 

@@ -214,7 +214,7 @@ def _check_predictions(run: CheckedRun, stage: Stage) -> None:
     if not predictions_file(stage.folder, best).exists():
         raise ConfigError(
             f"{stage.longest.name}: the run told no predictions of its best epoch, {best}",
-            hint="Mend predictions, or take it out of the run: its metric is compared then.",
+            hint="Fix predictions, or remove it from the run: then its metric is compared.",
         )
 
 

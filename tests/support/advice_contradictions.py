@@ -54,7 +54,7 @@ def _of_patience(study: StudyData, steps: list[Advice]) -> list[str]:
         return []
     rules = {step.rule for step in steps}
     found = [f"patience and {rule}" for rule in ("longer", "blank phase") if rule in rules]
-    wider = any("patience goes on getting better at the upper" in step.text for step in steps)
+    wider = any("patience keeps improving at the upper" in step.text for step in steps)
     return found + ["patience smaller and wider"] * wider
 
 

@@ -50,7 +50,7 @@ def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:
     assert journal.read_text().split() == ["0", "1", "closed"]
     second = built("forgetful", journal=str(journal))
     second.load(state)
-    assert second.notice is not None and "begins anew after epoch 2" in second.notice
+    assert second.notice is not None and "starts from scratch after epoch 2" in second.notice
     assert second.catch_up() and not second.catch_up()
     assert curve(second, 3) == [1 / 3, 1 / 4, 1 / 5]
     second.close()

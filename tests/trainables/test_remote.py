@@ -218,7 +218,7 @@ def test_urls_that_are_refused(url: str, words: str) -> None:
 
 
 def test_a_place_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(RemoteUnusable, match="is no place for files"):
+    with pytest.raises(RemoteUnusable, match="is not a place for files"):
         RemoteFolder("nowhere://a/b", tmp_path).check()
     (tmp_path / "file").write_text("")
     with pytest.raises(RemoteError, match="does not take or give"):

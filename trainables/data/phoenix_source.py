@@ -207,7 +207,9 @@ def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
         words = words[1:]
     bad = [word for word in words if len(word.split()) > 1 or word == BLANK_NAME]
     twice = [word for word, times in Counter(words).items() if times > 1]
-    problems += [f"data.vocabulary: {path}: {word!r} is no single gloss" for word in bad[:_SHOWN]]
+    problems += [
+        f"data.vocabulary: {path}: {word!r} is not a single gloss" for word in bad[:_SHOWN]
+    ]
     problems += [f"data.vocabulary: {path}: {word} stands there twice" for word in twice[:_SHOWN]]
     if not words:
         problems.append(f"data.vocabulary: {path} holds no gloss")
@@ -260,7 +262,7 @@ def _told(what: str, names: list[str]) -> list[str]:
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:
     """Names the utterances whose features are not as wide as those of most."""
     return [
-        f"{where}: has {width} features a frame, must have {usual} like {times} others"
+        f"{where}: has {width} features per frame, must have {usual} like {times} others"
         for usual, times in Counter(width for _, width in widths).most_common(1)
         for where, width in widths
         if width != usual

@@ -88,7 +88,7 @@ def confident_decode(log_probs: Scores, lengths: Lengths, *, threshold: float) -
         Classes 1..C-1 of each utterance, N lists.
 
     Raises:
-        ConfigError: The threshold is above 0 or is no number.
+        ConfigError: The threshold is above 0 or is not a number.
         ValueError: Shapes do not fit or a length is out of range.
     """
     if not threshold <= 0.0:

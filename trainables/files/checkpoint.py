@@ -110,8 +110,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             if pause is None or error.errno in (errno.EACCES, errno.EPERM):
                 raise CheckpointUnreadable(
                     f"checkpoint {path} cannot be read now: {error.strerror or error}",
-                    hint="The file may be sound. Mend what keeps it from being read, then give "
-                    "the same command again.",
+                    hint="The file may be sound. Fix what keeps it from being read, then run the "
+                    "same command again.",
                 ) from error
             _pause(pause)
     version = content.get("format_version") if isinstance(content, dict) else None

@@ -44,7 +44,7 @@ def foreign_checkpoint(path: Path, content: Any = None) -> CheckpointError | Non
     if kind is None:
         return None
     hint = f"{_ADOPT} {_NEEDED}" if any(word in kind for word in _ADOPTED) else _NEEDED
-    return CheckpointError(f"{path} is no checkpoint of slr-tune, but {kind}", hint=hint)
+    return CheckpointError(f"{path} is not a slr-tune checkpoint but {kind}", hint=hint)
 
 
 def foreign_objects(path: Path) -> CheckpointError:
@@ -55,7 +55,7 @@ def foreign_objects(path: Path) -> CheckpointError:
         names = []
     if names and all(name.startswith("numpy.") for name in names):
         return CheckpointError(
-            f"{path} is no checkpoint of slr-tune, but a torch file of another program with numpy "
+            f"{path} is not a slr-tune checkpoint but a torch file of another program with numpy "
             "values in it",
             hint=f"{_ADOPT} Or save numbers as float(x) and arrays as tensors. {_NEEDED}",
         )

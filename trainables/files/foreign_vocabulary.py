@@ -51,8 +51,8 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
             found = tuple(" ".join(line) for line in lines) or None
     if found is None:
         raise CheckpointError(
-            f"vocabulary {path} is no list of glosses",
-            hint="A JSON list, a JSON mapping of glosses to numbers, or a gloss a line.",
+            f"vocabulary {path} is not a list of glosses",
+            hint="A JSON list, a JSON mapping of glosses to numbers, or one gloss per line.",
         )
     return found
 

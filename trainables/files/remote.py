@@ -60,7 +60,7 @@ def check_url(url: str) -> str:
     """
     if not is_url(url):
         raise ValueError(
-            f"{url!r} is no URL such as s3://bucket/folder, gs://bucket/folder or file:///folder"
+            f"{url!r} is not a URL such as s3://bucket/folder, gs://bucket/folder or file:///folder"
         )
     if "@" in url.split("://", 1)[1].split("/")[0] or "secret_key" in url:
         raise ValueError(
@@ -102,7 +102,7 @@ class RemoteFolder:
             system, path = FileSystem.from_uri(self.url)
         except (ValueError, TypeError) as error:
             raise RemoteUnusable(
-                f"{self.url} is no place for files: {first_line(error)}",
+                f"{self.url} is not a place for files: {first_line(error)}",
                 hint="Such as s3://bucket/folder?region=eu-central-1, gs://bucket/folder or "
                 "file:///folder.",
             ) from error
@@ -325,7 +325,7 @@ def remote_errors(url: str) -> Iterator[None]:
         raise RemoteError(
             f"{url} does not take or give files: {first_line(error)}",
             hint="Look at the address, the network and the credentials (AWS_ACCESS_KEY_ID, "
-            "GOOGLE_APPLICATION_CREDENTIALS); then give the same command again.",
+            "GOOGLE_APPLICATION_CREDENTIALS); then run the same command again.",
         ) from error
 
 

@@ -261,7 +261,7 @@ class CtcRun:
         return retry_with_less(attempt, use_less)
 
     def _row(self, trained: dict[str, float] | None) -> dict[str, float]:
-        """The next epoch's row; NaN where a value does not apply or is no number.
+        """The next epoch's row; NaN where a value does not apply or is not a number.
 
         Args:
             trained: Columns of the training; None where it left the numbers.
@@ -344,5 +344,5 @@ class CtcRun:
             if theirs != wanted:
                 raise CheckpointError(
                     f"{name}: the checkpoint has {theirs}, this run {wanted}",
-                    hint="Only a run of the same model and data can go on from it.",
+                    hint="Only a run of the same model and data can resume from it.",
                 )

@@ -186,5 +186,5 @@ def _seconds(place: str, field: str) -> float:
     except ValueError:
         seconds = math.nan
     if math.isnan(seconds):
-        raise DataError(f"{place}: {field!r} is no number of seconds")
+        raise DataError(f"{place}: {field!r} is not a number of seconds")
     return seconds

@@ -63,7 +63,7 @@ def read_json(source: SourceFile) -> dict[str, Glosses] | list[Glosses]:
     """Glosses of each id of a JSON or JSON-lines file; a list where it names none.
 
     Raises:
-        DataError: It is no JSON, holds something else than ids and glosses, or has an id twice.
+        DataError: It is not JSON, holds something else than ids and glosses, or has an id twice.
     """
     if not isinstance(content := parse_json(source), list):
         content = [content]
@@ -73,7 +73,7 @@ def read_json(source: SourceFile) -> dict[str, Glosses] | list[Glosses]:
     for number, item in enumerate(content, 1):
         place = f"{source}: record {number}" if len(content) > 1 else str(source)
         if not isinstance(item, _Pairs):
-            raise DataError(f"{place}: is no record of an id and its glosses", hint=_RECORD)
+            raise DataError(f"{place}: is not a record of an id and its glosses", hint=_RECORD)
         for utterance, value in _named(place, item):
             add_once(found, place, normalised(str(utterance)).strip(), value)
     return found
@@ -132,7 +132,7 @@ def _is_text(value: Any) -> bool:
 
 def _glosses(place: str, value: Any) -> Glosses:
     if not _is_text(value):
-        raise DataError(f"{place}: {_shown(value)} is no text of glosses", hint=_RECORD)
+        raise DataError(f"{place}: {_shown(value)} is not text with glosses", hint=_RECORD)
     if isinstance(value, str):
         return tuple(normalised(value).split())
     spaced = [word for word in value if len(word.split()) != 1]

@@ -99,7 +99,7 @@ class OutputLines(_Lines):
 
 
 class JsonLines(_Lines):
-    """An object a line; groups in it are joined by a slash, what is no number is left out."""
+    """An object a line; groups in it are joined by a slash, what is not a number is left out."""
 
     def new_records(self, *, ended: bool) -> Iterator[Record]:
         """A record a line that holds a number."""

@@ -195,9 +195,9 @@ class ScriptRun:
         more = None if anew or not self._epoch else resume_arguments(self.script, self._filling)
         goes_on = more is not None
         if goes_on:
-            said = f"goes on after epoch {self._epoch} with {' '.join(more or [])}"
+            said = f"resumes after epoch {self._epoch} with {' '.join(more or [])}"
         else:
-            said = f"begins anew after epoch {self._epoch}" if self._epoch else "begins"
+            said = f"starts from scratch after epoch {self._epoch}" if self._epoch else "begins"
             said += self._why_anew(anew) if self._epoch else ""
             _move_aside(self._folder)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -217,10 +217,10 @@ class ScriptRun:
 
     def _why_anew(self, failed: bool) -> str:
         if self.script.resume is None:
-            return ", as its trainable section has no resume"
+            return ", because its trainable section has no resume"
         if failed:
-            return ", as it could not go on from its file"
-        return ", as the file that resume names is not there"
+            return ", because it could not resume from its file"
+        return ", because the file that resume names does not exist"
 
     def _read_from(self, *, goes_on: bool) -> None:
         """Opens the sources, where the last start was left or at what comes now."""

@@ -194,7 +194,7 @@ def _folder(path: Path) -> ForeignLogits:
     files = {one.stem: one for one in sorted(path.rglob("*.np[zy]"))}
     if not files:
         raise DataError(
-            f"{path} holds no .npz and no .npy files", hint="A file an utterance: ID.npz."
+            f"{path} holds no .npz and no .npy files", hint="One file per utterance: ID.npz."
         )
 
     def of(name: str) -> Logits:
@@ -227,7 +227,9 @@ def _opened(path: Path) -> tuple[dict[str, Callable[[], NDArray[Any]]], list[str
             return {key: _reader(file.get_tensor, key) for key in file.keys()}, told  # noqa: SIM118
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is a single array", hint="Save an .npz with an array an id.")
+            raise DataError(
+                f"{path} is a single array", hint="Save an .npz file with one array per id."
+            )
         return {key: _reader(archive.__getitem__, key) for key in archive.files}, None
     except (OSError, ValueError, SafetensorError, EOFError) as error:
         raise DataError(f"{path} cannot be read as .npz or safetensors: {error}") from error

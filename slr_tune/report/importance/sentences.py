@@ -113,7 +113,7 @@ def method(found: StudyImportance) -> tuple[str, ...]:
         return (
             "A Gaussian process of single effects and pairs over configuration and epoch, fitted "
             f"to {main.trials} trials at every rung that they reached, stopped ones too, and read "
-            f"at epoch {main.epoch}, which {main.reached} reached. It foretells "
+            f"at epoch {main.epoch}, which {main.reached} reached. It predicts "
             f"{100 * max(0.0, explained):.0f} % of the variance at the first rung of trials that "
             "it has not seen. A share is of the variance over the whole space that was searched: "
             "what a parameter does alone and half of what it does in pairs. Points are the "

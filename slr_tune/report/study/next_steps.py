@@ -55,7 +55,7 @@ def _go_on(study: StudyData) -> list[Advice]:
     waiting = sum(trial.ending == "running" for trial in study.trials)
     if not waiting:
         return []
-    text = f"{waiting} trials are not finished and nobody works on them: go on with them."
+    text = f"{waiting} trials are unfinished and no driver is running: resume the search."
     return [Advice("unfinished", text, study.last_run.command(study.view.spec.study))]
 
 
@@ -124,7 +124,7 @@ def _edges(study: StudyData) -> list[Advice]:
         return []
     unit = " points" if in_percent(study.metric) else ""
     texts = [
-        f"{edge.parameter.name} goes on getting better at the {'upper' if edge.upper else 'lower'} "
+        f"{edge.parameter.name} keeps improving at the {'upper' if edge.upper else 'lower'} "
         f"edge of its range ({number(float(edge.parameter.low))} to "
         f"{number(float(edge.parameter.high))}) around the best trial, by {study.said(edge.gain)}"
         f"{unit}: widen it to {number(edge.wider)}."

@@ -38,7 +38,7 @@ def _against(study: StudyData) -> str:
         return "the runs were cut short"
     wider = (edge for edge in edges(study) if edge.upper)
     if any(edge.parameter.path[-1] == "patience" for edge in wider):
-        return "around the best trial a longer one goes on getting better"
+        return "around the best trial a longer patience keeps improving the result"
     return ""
 
 

@@ -155,7 +155,9 @@ def _rungs_text(first: RungSummary) -> str:
     )
     found = first.foretold
     if found is None:
-        return f"{text} Too few ran on to tell whether epoch {first.epoch} foretells the end."
+        return (
+            f"{text} Too few trials continued to know whether epoch {first.epoch} predicts the end."
+        )
     return (
         f"{text} {_foretells(found)}: of all trials the rank correlation is about "
         f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], worked out from the "
@@ -169,8 +171,8 @@ def _foretells(found: Foretold) -> str:
     if found.high < WEAK_RANK:
         return "The order there says little of the last one"
     if found.low > WEAK_RANK:
-        return "The order there foretells the last one"
-    return "Whether the order there foretells the last one is not settled"
+        return "The order there predicts the last one"
+    return "It is not clear whether the order there predicts the last one"
 
 
 def _panel(study: StudyData, row: RungSummary) -> Figure | None:

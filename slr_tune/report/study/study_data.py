@@ -34,7 +34,7 @@ class TrialData:
         reason: How it ended: a reason of the record, "running", "waiting" or "paused".
         value: Best value of a trial that ended by itself or by ASHA; None for others.
         best_so_far: Best value by epoch, as ASHA saw it.
-        curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
+        curve: The metric of each epoch, as far as its file is there; NaN where it is not a number.
         wers: The dev WER of each epoch likewise, whatever the metric is.
         record: Its record; that of one that never began has no configuration.
         seconds: Of training.

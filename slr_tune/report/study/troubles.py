@@ -13,7 +13,7 @@ _MOST_ROWS = 200
 _MOST_NUMBERS = 8
 
 MEANINGS = {
-    "nan": "the loss or a value left the numbers",
+    "nan": "the loss or a value became NaN or infinite",
     "oom": "out of memory, even after the batch was halved",
     "error": "the run raised an error",
     "timeout": "it brought no epoch in time",

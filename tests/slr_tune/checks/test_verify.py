@@ -222,7 +222,7 @@ def test_a_users_own_run_is_checked_as_far_as_it_can_be(tmp_path: Path) -> None:
     assert not [check for check in checks if check.failed]
     assert not {"architectures", "forward pass", "loss", "memory"} & set(found)
     assert found["first epoch"].found.startswith("val/wer ")
-    assert "stopped after epoch 1, it went on with epoch 2" in found["resume"].found
+    assert "stopped after epoch 1, it resumed with epoch 2" in found["resume"].found
     assert "an epoch; 8 trials" in found["cost"].found
     assert found["options"].status == found["seed"].status == "SKIP"  # they are a script's
     assert found["modules"].found.startswith("toy_runs.ToyRun")

@@ -146,7 +146,7 @@ def test_its_wer_is_measured_and_the_claim_compared(
     assert stored.wer == told["wer"] and stored.vocabulary == student.vocabulary
     for name, tensor in student.model.state_dict().items():
         assert torch.equal(stored.model.state_dict()[name], tensor)
-    assert adopt(call, foreign, "--out", tmp_path / "a")[0] == 2  # it is there already
+    assert adopt(call, foreign, "--out", tmp_path / "a")[0] == 2  # it already exists
 
 
 def test_an_unknown_order_of_glosses_is_refused(

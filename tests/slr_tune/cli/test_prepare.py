@@ -30,7 +30,7 @@ def test_libras_table(capsys: pytest.CaptureFixture[str], studies: Path) -> None
     assert words(out)[1][:2] == ["train", "600"]
     assert words(out)[2][:2] == ["dev", "150"]
     assert words(out)[3][:2] == ["test", "200"]
-    assert "15 glosses to recognise, 6 features a frame" in out
+    assert "15 glosses to recognise, 6 features per frame" in out
     assert str(studies / ".cache" / "data") in out
     assert err == ""
 

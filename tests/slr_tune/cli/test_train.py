@@ -191,7 +191,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert 2 <= done < 400
     assert "The same command goes on" in first and "Traceback" not in first
     second = interrupted(folder, after=f"epoch {done + 1:>3}/400")
-    assert f"Going on after epoch {done}" in second
+    assert f"Resuming after epoch {done}" in second
     epochs = [line.split(",")[0] for line in (folder / "curve.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(1, len(epochs) + 1)]
     assert len(epochs) > done

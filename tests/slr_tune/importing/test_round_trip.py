@@ -209,8 +209,8 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
         ("{}/other.db#swep", "Did you mean sweep"),
         ("{}/other.db", "has 2 studies: second, sweep"),
         ("{}/nothing.csv", "there is no file or folder"),
-        ("{}/text.txt", "is no file of runs that is known"),
-        ("{}/broken.json", "is no JSON"),
+        ("{}/text.txt", "is not a known file of runs"),
+        ("{}/broken.json", "is not JSON"),
         ("{}", "holds no runs that are known"),
     ],
 )

@@ -227,12 +227,15 @@ def test_fractions_with_their_factor(tmp_path: Path) -> None:
     [
         ({"dropout": 0.52}, {"dropout": 0.5}),
         ({"dropout": 0.6}, "dropout is outside the space"),
-        ({"dropout": "a lot"}, 'dropout "a lot" is no number'),
+        ({"dropout": "a lot"}, 'dropout "a lot" is not a number'),
         ({"kd_blank": "Drop"}, {"kd_blank": "drop"}),
         ({"patience": 12.0}, {"patience": 12}),
-        ({"patience": None}, "patience null is no number"),
+        ({"patience": None}, "patience null is not a number"),
         ({"loss_weights": {"alpha": 0.7, "beta": 0.3}}, "loss_weights.gamma is not told"),
-        ({"temperature": {"schedule": "ramp"}}, 'temperature.schedule "ramp" is no option'),
+        (
+            {"temperature": {"schedule": "ramp"}},
+            'temperature.schedule "ramp" is not one of the options',
+        ),
         ({"temperature": {"schedule": "linear", "start": 4}}, "temperature.end is not told"),
         ({"batch_size": "16"}, {}),
         ({"batch_size": 24}, "batch_size is 24, the space fixes 16"),

@@ -123,7 +123,7 @@ MISTAKES = [
     (
         "metric: val/wer",
         "metric: val/wre",
-        '5:21: objective.metric: "val/wre" is no column of the curve\n  Did you mean val/wer?',
+        '5:21: objective.metric: "val/wre" is not a column of the curve\n  Did you mean val/wer?',
     ),
     (
         "direction: minimize",
@@ -229,7 +229,7 @@ MISTAKES = [
     (
         "float: [0.0, 0.5]",
         "flaot: [0.0, 0.5]",
-        "12:13: space.dropout: flaot is no kind of parameter\n  Did you mean float?",
+        "12:13: space.dropout: flaot is not a kind of parameter\n  Did you mean float?",
     ),
     (
         "{float: [0.0, 0.5]}",

@@ -54,12 +54,12 @@ def test_remembered_and_told_when_it_differs(write: WriteFile) -> None:
 # (what is added to the good file, which has 33 lines; everything that is said of it)
 MISTAKES = [
     ("search: prior-asha", '34:9: search: must be a mapping, not "prior-asha"'),
-    ("search: {strategy: prior-ahsa}", '34:20: search.strategy: "prior-ahsa" is no strategy'),
-    ("search: {strategy: random, points: 3}", "34:28: search.points: is no setting of random"),
+    ("search: {strategy: prior-ahsa}", '34:20: search.strategy: "prior-ahsa" is not a strategy'),
+    ("search: {strategy: random, points: 3}", "34:28: search.points: is not a setting of random"),
     ("search: {strategy: grid, points: 1}", "34:34: search.points: must be at least 2, not 1"),
     (
         "search: {strategy: prior-asha, candidate: 10}",
-        "34:32: search.candidate: is no setting of prior-asha\n  Did you mean candidates?",
+        "34:32: search.candidate: is not a setting of prior-asha\n  Did you mean candidates?",
     ),
     (
         "search: {strategy: prior-asha, uniform_share: 2}",
@@ -73,7 +73,7 @@ MISTAKES = [
     ),
     (
         "search: {optuna: {sampler: GPSampler, scheduler: asha}}",
-        '34:50: search.optuna.scheduler: "asha" is no scheduler',
+        '34:50: search.optuna.scheduler: "asha" is not a scheduler',
     ),
     (
         "search: {optuna: {sampler: GPSampler}, points: 3}",
@@ -130,7 +130,7 @@ def test_disk_limit(text: str, size: int, write: WriteFile) -> None:
 
 @pytest.mark.parametrize("text", ["20 gigs", "0GB", "-1", "true"])
 def test_wrong_disk_limit(text: str, write: WriteFile) -> None:
-    with pytest.raises(SpecError, match=r"budget\.disk: .* is no size such as 20GB or 500MB"):
+    with pytest.raises(SpecError, match=r"budget\.disk: .* is not a size such as 20GB or 500MB"):
         read(write, f"budget.disk={text}")
 
 

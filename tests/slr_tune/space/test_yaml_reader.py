@@ -129,7 +129,7 @@ def test_bytes_that_are_no_utf8_have_a_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("f.yaml").write_bytes(content)
-    with pytest.raises(SpecError, match=f"^{where}: this is no UTF-8 text"):
+    with pytest.raises(SpecError, match=f"^{where}: this is not UTF-8 text"):
         read_yaml(Path("f.yaml"))
 
 

@@ -215,7 +215,7 @@ def test_p_values_keep_their_side_of_the_level() -> None:
 
 
 def test_zero_has_no_sign() -> None:
-    """Minus zero is no number of points."""
+    """Minus zero is not a number of points."""
     assert [signed_points(value) for value in (-0.04, 0.0, 0.25, -2.0)] == [
         "0.0",
         "0.0",

@@ -101,7 +101,7 @@ def test_cut_off_and_begun_again(
 
 
 def test_what_is_refused(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A study that runs, one that is there already, the same database, no such study."""
+    """A study that runs, one that already exists, the same database, no such study."""
     other = f"sqlite:///{tmp_path / 'other.db'}"
     move = ["move", "generated", "--storage", study, "--to"]
     with StudyLock(open_storage(study).engine, "generated"):

@@ -97,7 +97,7 @@ def test_maximizing_turns_the_order_round_and_no_value_is_the_worst() -> None:
 def test_wrong_places_are_refused() -> None:
     """A wrong epoch must not silently open a rung, nor a promotion be counted twice."""
     quota = Quota((3,), 3)
-    with pytest.raises(ValueError, match="epoch 4 is no rung"):
+    with pytest.raises(ValueError, match="epoch 4 is not a rung"):
         quota.arrive(0, 4, 1.0)
     with pytest.raises(ValueError, match="trial 0 does not wait at epoch 3"):
         quota.promote(Promotion(0, 3))

@@ -61,7 +61,7 @@ def test_equal_values_do_not_stop_each_other() -> None:
 
 def test_no_rung_at_this_epoch() -> None:
     """A wrong epoch must not silently open a new rung."""
-    with pytest.raises(ValueError, match="epoch 4 is no rung"):
+    with pytest.raises(ValueError, match="epoch 4 is not a rung"):
         Rungs((3, 9), 3).decide(4, 1.0)
 
 

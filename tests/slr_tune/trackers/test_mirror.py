@@ -87,7 +87,7 @@ def test_each_epoch_is_sent_once_and_a_resumed_trial_goes_on(
         store.add_row(live, row(2, 70.0))
         store.park(live)
     name = "run of trial-0"
-    values = {"seconds": 0.5, "val/wer": 80.0}  # what is no number is left out
+    values = {"seconds": 0.5, "val/wer": 80.0}  # what is not a number is left out
     first = [("begin", "trial-0", None), ("log", name, 1, values)]
     assert notebook.told[:2] == first
     assert [told[2] for told in notebook.told if told[0] == "log"] == [1, 2]

@@ -108,7 +108,7 @@ def test_packages_and_own_run_are_shipped() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pip: [torch", "is no YAML"),
+        ("pip: [torch", "is not YAML"),
         ("- pip", "holds no mapping"),
         (None, "No such file or directory"),
     ],

@@ -115,7 +115,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["nowhere", "10.0.0.1:port", "127.0.0.1:99999"])
 def test_no_address(address: str) -> None:
     """It is told what an address looks like."""
-    with pytest.raises(RunFailed, match="is no address of a Ray cluster"):
+    with pytest.raises(RunFailed, match="is not the address of a Ray cluster"):
         check_cluster(address)
 
 

@@ -115,7 +115,7 @@ def missing(layout: Layout) -> str:
 def wrong_width(layout: Layout) -> str:
     # The first one: most others must win over whoever comes first.
     resave(layout, "train", 0, np.zeros((30, 6), dtype=np.float32))
-    return f"train/{layout.clips['train'][0].id}: has 6 features a frame, must have 5"
+    return f"train/{layout.clips['train'][0].id}: has 6 features per frame, must have 5"
 
 
 def unreadable(layout: Layout) -> str:

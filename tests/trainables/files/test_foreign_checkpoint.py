@@ -63,7 +63,7 @@ def test_a_sound_file_of_another_program_is_called_so(tmp_path: Path, kind: str)
     with pytest.raises(CheckpointError) as refusal:
         load_checkpoint(path)
     told = str(refusal.value)
-    assert said in told and "is no checkpoint of slr-tune, but" in told
+    assert said in told and "is not a slr-tune checkpoint but" in told
     assert "format_version (1), model (the state_dict), config" in told
     assert "damaged" not in told and "run code" not in told
 

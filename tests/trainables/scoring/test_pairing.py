@@ -89,7 +89,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
             "ref.stm",
             "hyp.ctm:2: expected 5 or 6 fields, found 4",
         ),
-        ("hyp.ctm", "u1 1 zero 1 A\n", "ref.stm", "hyp.ctm:1: 'zero' is no number of seconds"),
+        ("hyp.ctm", "u1 1 zero 1 A\n", "ref.stm", "hyp.ctm:1: 'zero' is not a number of seconds"),
         ("hyp.ctm", "u1 1 * * <ALT_BEGIN>\n", "ref.stm", "hyp.ctm:1: alternatives"),
         ("hyp.ctm", "u1 1 0 1 A\nu1 2 0 1 A\n", "ref.csv", "has several channels of one"),
         ("hyp.ctm", ";; nothing\n", "ref.stm", "hyp.ctm: the file has no line but comments"),
@@ -100,7 +100,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
         ("hyp.csv", b"u1,\xc4\n", "ref.csv", "hyp.csv: not UTF-8 text (byte 3)"),
         ("ref.stm", "u1 1 s 0\n", "ref.csv", "ref.stm:1: expected 5 fields or more, found 4"),
         ("ref.stm", "u1 1 s 0 1 { A / B }\n", "ref.csv", "ref.stm:1: alternatives"),
-        ("ref.stm", "u1 1 s 0 end A\n", "ref.csv", "ref.stm:1: 'end' is no number of seconds"),
+        ("ref.stm", "u1 1 s 0 end A\n", "ref.csv", "ref.stm:1: 'end' is not a number of seconds"),
     ],
 )
 def test_bad_input_gives_one_message_with_its_place(

@@ -44,7 +44,7 @@ def test_a_csv_file_is_added_to_or_written_anew(tmp_path: Path) -> None:
 
 
 def test_json_lines_with_groups(tmp_path: Path) -> None:
-    """Groups are joined by a slash; a line that is no JSON is passed over."""
+    """Groups are joined by a slash; a line that is not JSON is passed over."""
     path = tmp_path / "m.jsonl"
     path.write_text('{"epoch": 0, "val": {"wer": 31.5, "best": true}, "tag": "a"}\nINFO\n[1]\n')
     assert told(JsonLines(path)) == [(0, {"val/wer": 31.5})]

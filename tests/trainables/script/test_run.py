@@ -96,8 +96,9 @@ def test_without_resume_it_begins_anew_and_says_so(tmp_path: Path) -> None:
         while second.catch_up():
             pass
         assert values(second, "loss") == [pytest.approx(1 / 3), 0.25]
-        assert second.notice == "s.py begins anew after epoch 2, as its trainable section has no " \
-            "resume"  # fmt: skip
+        assert second.notice == (
+            "s.py starts from scratch after epoch 2, because its trainable section has no resume"
+        )
     assert (tmp_path / "run" / "output.1" / "old").exists()
     assert not (tmp_path / "run" / "output" / "old").exists()
 

@@ -145,7 +145,7 @@ def test_best_at_the_edge_of_its_range() -> None:
     """A learning rate of 1e-3 to 3e-2, best at the top, to be widened to 5e-2."""
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
     (text,) = said(with_edge(facts, "learning_rate", True), "edge")
-    assert text.startswith("learning_rate goes on getting better at the upper edge of its range")
+    assert text.startswith("learning_rate keeps improving at the upper edge of its range")
     assert "by 1.00 points: widen it to 0.05." in text
     assert text.endswith(
         "--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]' --from told"
