@@ -107,7 +107,7 @@ class CheckedRun:
 
     @property
     def diverged(self) -> bool:
-        """Whether the run left the numbers: its state is of no use."""
+        """Whether the run diverged: its state is of no use."""
         return getattr(self._run, "ended_by", None) == "nan"
 
     @property

@@ -177,7 +177,7 @@ def _import(module_name: str, name: str) -> Any:
     except (Exception, SystemExit) as error:  # a user's module may fail in any way, or be a script
         raise ConfigError(
             f"trainable {name}: importing {module_name} failed: {type(error).__name__}: {error}",
-            hint="The module must be installed or lie in the current folder.",
+            hint="The module must be installed or be in the current folder.",
         ) from error
 
 

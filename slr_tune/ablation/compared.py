@@ -107,8 +107,9 @@ class MetricRuns:
         for name, numbers in self.values.items():
             if not all(map(math.isfinite, numbers)):
                 raise RunFailed(
-                    f"{name}: a run never had a finite {self.metric}, so it cannot be compared",
-                    hint="Leave the level out, or give one that trains.",
+                    f"{name}: a run never reported a finite {self.metric}, so it cannot be "
+                    f"compared",
+                    hint="Remove this level, or choose one that trains.",
                 )
         differences = judged or metric_family(self.alone(baseline), others=self.others)
         verdicts = {

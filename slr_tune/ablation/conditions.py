@@ -42,7 +42,7 @@ def conditions(
         lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
     elif measure.predicted:
         lines["Measured"] = (
-            f"WER of what the run itself recognised in its best epoch by {measure.metric}"
+            f"WER of the run's own predictions in its best epoch by {measure.metric}"
         )
     else:
         best = "lowest" if measure.minimize else "highest"

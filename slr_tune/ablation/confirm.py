@@ -68,7 +68,7 @@ def confirm(
 
     Raises:
         StudyError: The study has no finished trial, or its runs tell no errors.
-        StudyLocked: An ablation of this study is at work.
+        StudyLocked: An ablation of this study is running.
     """
     spec = view.spec
     minimize = view.minimizes
@@ -164,7 +164,7 @@ def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
     if not complete:
         raise StudyError(
             f"study {view.spec.study!r} has no trial that ran to its end",
-            hint="slr-tune show tells how its trials ended.",
+            hint="slr-tune show lists how its trials ended.",
         )
     sign = 1 if view.minimizes else -1
     complete.sort(key=lambda trial: sign * trial.values[0])

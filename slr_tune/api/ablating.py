@@ -93,7 +93,7 @@ class Ablation:
         from slr_tune.report.ablation.figures import difference_figure
 
         if not sentences.compared(self.result.main):
-            raise SlrTuneError("the ablation has no arm beside its baseline", hint=self.verdict)
+            raise SlrTuneError("the ablation has no arm besides its baseline", hint=self.verdict)
         return as_plotly(difference_figure(self.result.main), self.result.title)
 
     def report(self) -> list[Path]:

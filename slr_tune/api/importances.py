@@ -81,7 +81,7 @@ class Importances:
 
         if not self.found.main.units:
             raise SlrTuneError(
-                f"study {self.found.study!r} has too few trials for a figure of importance",
+                f"study {self.found.study!r} has too few trials to estimate importance",
                 hint=" ".join(self.warnings),
             )
         title = f"{self.found.study}: {self.evaluator} at epoch {self.epoch}"
@@ -124,7 +124,7 @@ def _check_epoch(epoch: int | None, view: StudyView) -> None:
     if not reached:
         raise SlrTuneError(
             f"study {study!r} has no trial with an epoch yet",
-            hint="slr-tune show tells how its trials ended.",
+            hint="slr-tune show lists how its trials ended.",
         )
     if epoch is not None and not 1 <= epoch <= max(reached):
         raise SlrTuneError(

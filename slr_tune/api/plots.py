@@ -79,7 +79,7 @@ class StudyPlots:
         names = [parameter.name for parameter in simplex_parameters(self.data)]
         if name is not None and name not in names:
             raise SlrTuneError(
-                f"study {self.name!r} searches no three weights {name!r}",
+                f"study {self.name!r} does not search three weights named {name!r}",
                 hint=f"It has: {', '.join(names) or 'none'}.",
             )
         parts = simplex_parts(self.data, name)

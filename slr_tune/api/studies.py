@@ -226,7 +226,7 @@ class Study:
         if trial is None or record_of(trial) is None:
             raise StudyError(
                 f"study {self.name!r} has no finished trial yet",
-                hint="slr-tune show tells how its trials ended.",
+                hint="slr-tune show lists how its trials ended.",
             )
         return self._trial(trial)
 

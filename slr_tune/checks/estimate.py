@@ -157,12 +157,12 @@ def _trials_part(
 def _epochs_note(epochs: ExpectedEpochs, *, tied: float, most: float) -> str:
     """How the epochs of the trials were counted, with the seconds of the other two cases."""
     if epochs.known:
-        note = f"{epochs.likely:.0f} epochs, fewer where trials end by themselves"
+        note = f"{epochs.likely:.0f} epochs, fewer if trials end early"
         audit = epochs.most - epochs.likely
         return f"{note}; the pruning audit adds at most {audit:.0f}" if audit else note
-    note = f"{epochs.likely:.0f} epochs by ASHA's expectation where trials differ; "
-    note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
-    note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
+    note = f"{epochs.likely:.0f} epochs if trials differ (ASHA's expectation); "
+    note += f"{epochs.tied:.0f} ({duration(tied)}) if all tie at the first rung, as at 100 % WER "
+    note += f"before the first glosses, because ASHA does not stop ties; {epochs.most} "
     return note + f"({duration(most)}) at most"
 
 
@@ -185,7 +185,10 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
 def _fit_text(budget: Budget, trials: int) -> str:
     """How many trials fit into the hours."""
     asked = "" if budget.trials is None else f" of the {budget.trials:,} asked for"
-    said = f"time: {duration(3600 * (budget.hours or 0))} hold about {counted(trials, 'trial')}"
+    said = (
+        f"time: {duration(3600 * (budget.hours or 0))} is enough for about "
+        f"{counted(trials, 'trial')}"
+    )
     return f"{said}{asked}, with all that comes before them and the pruning audit"
 
 
@@ -203,7 +206,7 @@ def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:
     for name, arm in untrained(inputs.spec, inputs.data).items():
         parameters, _ = model_parameters(arm.config, inputs.data)
         size = _kept(arm.config, int(arm.config["max_epochs"])) * parameters * _BYTES * _OF_STATE
-        note = f"{arm.config['max_epochs']} epochs, fewer where its patience ends it"
+        note = f"{arm.config['max_epochs']} epochs, fewer if its patience ends it"
         yield EstimatePart(name, None, None, size, note), arm
 
 

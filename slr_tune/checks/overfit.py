@@ -85,8 +85,7 @@ def overfit(
     with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
         if not inputs.built_in:
             raise SlrTuneError(
-                "overfit knows the inside of built-in runs only, not of "
-                f"{run_title(spec.trainable)}",
+                f"overfit works on built-in runs only, not on {run_title(spec.trainable)}",
                 hint="Give your run a few utterances of its data and see whether it learns them.",
             )
         few = _few(inputs, utterances)
@@ -172,7 +171,8 @@ def _of_the_data(train: Split) -> list[str]:
             found.append(f"utterance {name} holds NaN or infinite features")
         elif len(item) > 1 and (item == item[0]).all():
             found.append(
-                f"utterance {name}: all its frames are alike, so nothing tells its glosses"
+                f"utterance {name}: all its frames are identical, so its glosses cannot be "
+                f"recognised"
             )
     for one in range(len(train)):
         for other in range(one):
@@ -190,7 +190,9 @@ def _of_the_curve(run: CtcRun) -> list[str]:
     before = rows[-max(2, len(rows) // 10)]["train/loss"]
     last = rows[-1]["train/loss"]
     if last < (1 - _STILL_FALLING) * before:
-        return [f"the loss still falls, from {before:.2f} to {last:.2f}: give it more --epochs"]
+        return [
+            f"the loss is still falling, from {before:.2f} to {last:.2f}: give it more --epochs"
+        ]
     if last < rows[0]["train/loss"] / 10:
         return [f"the loss stands at {last:.2f}: a larger hidden, or another --learning-rate"]
     return [

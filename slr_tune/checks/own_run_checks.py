@@ -96,7 +96,7 @@ def options(own: OwnRunCheck) -> Finding:
     words = arguments(script, filling)
     known = _known_options(script)
     if not known:
-        return "NOTE", "its --help shows no options that could be compared", ""
+        return "NOTE", "its --help shows no options to compare with", ""
     given = [w.partition("=")[0] for w in words[1:] if w.startswith("--")]
     names = sorted({option.flag for option in known} | {o.off for o in known if o.off})
     unknown = [flag for flag in given if flag not in names and flag.replace("_", "-") not in names]
@@ -104,7 +104,7 @@ def options(own: OwnRunCheck) -> Finding:
         return "FAIL", f"it has no option {unknown[0]}", nearest_or_all(unknown[0], names)
     left = [option.flag for option in known if option.flag not in given]
     found = f"{counted(len(given), 'option')} given, all known to it"
-    return "PASS", found + (f"; left as they are: {', '.join(left)}" if left else ""), ""
+    return "PASS", found + (f"; kept at their defaults: {', '.join(left)}" if left else ""), ""
 
 
 def _known_options(script: ScriptSpec) -> list[ScriptOption]:
@@ -134,7 +134,7 @@ def seed(own: OwnRunCheck) -> Finding:
     if script.uses_seed:
         return "PASS", "the seed is passed on", ""
     remedy = "Pass it on: --seed {seed} in the command, or environment: {SEED: '{seed}'}."
-    text = "{seed} stands nowhere: confirm and ablate would compare runs whose seeds are alike, or "
+    text = "{seed} is not used: confirm and ablate would compare runs with the same seed, or an "
     return "NOTE", f"{text}unknown; SLR_TUNE_SEED is set for a script that reads it", remedy
 
 
@@ -154,14 +154,14 @@ def first_epoch(own: OwnRunCheck) -> Finding:
         text += _code(tried.facts[-1])
     unread = tried.facts[-1].get("settings_not_read")
     if unread and not all(map(math.isnan, values)):
-        said = f"{text}; settings that it never looked at: {', '.join(unread)}"
-        return "NOTE", said, "They change nothing: look at how the function reads its settings."
+        said = f"{text}; settings that it never reads: {', '.join(unread)}"
+        return "NOTE", said, "They have no effect: check how the function reads its settings."
     if all(map(math.isnan, values)):
         others = sorted(columns - {metric})
         remedy = nearest_or_all(metric, others) if others else "See docs/own-run.md."
         return "FAIL", f"{metric} was not found in {counted(len(values), 'epoch')}: {text}", remedy
     if math.isnan(values[0]):
-        return "NOTE", f"{text}; {metric} came with epoch 2 only", ""
+        return "NOTE", f"{text}; {metric} appeared only with epoch 2", ""
     if tried.predictions is not None:
         text += f"; {counted(tried.predictions, 'utterance')} recognised"
     return "PASS", text, ""
@@ -180,7 +180,7 @@ def state(own: OwnRunCheck) -> Finding:
     starts = tried.facts[-1].get("starts", [])
     if starts and starts[-1].startswith("begins anew"):
         remedy = "Add resume, with the arguments that make the script resume from its file."
-        said = f"{text}; cut off, it {starts[-1]}: its epochs are trained again"
+        said = f"{text}; after an interruption it {starts[-1]}: its epochs are trained again"
         return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
     if tried.notice is not None and "begins anew" in tried.notice:
         return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
@@ -276,5 +276,5 @@ def _script(inputs: CheckInputs) -> ScriptSpec:
 def _code(facts: Mapping[str, Any]) -> str:
     commit = facts.get("git_commit")
     if commit is None:
-        return "; its code is in no git repository, so no commit is recorded"
+        return "; its code is not in a git repository, so no commit is recorded"
     return f"; commit {commit[:10]}" + (" with changes" if facts.get("git_dirty") else "")

@@ -73,7 +73,7 @@ class CheckInputs:
             Unavailable: The run is a custom one.
         """
         if not self.built_in:
-            raise Unavailable(f"the inside of {run_title(self.spec.trainable)} is not known here")
+            raise Unavailable(f"the inside of {run_title(self.spec.trainable)} is not known")
 
     @cached_property
     def data(self) -> Dataset:
@@ -153,7 +153,7 @@ class CheckInputs:
         if self.teacher_file is None:
             raise Unavailable("the space names no teacher")
         if self.taught_by_files:
-            raise Unavailable("of the teacher there are only its soft targets")
+            raise Unavailable("only the teacher's soft targets are available")
         return load_model(self.teacher_file)
 
     @cached_property

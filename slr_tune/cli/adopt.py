@@ -107,8 +107,8 @@ def command(
     glosses = None if vocabulary is None else read_vocabulary(vocabulary)
     if data is None and not unmeasured:
         raise SlrTuneError(
-            "--data is missing: its dev WER is measured at once",
-            hint="Name the data that it was trained on; --unmeasured does without.",
+            "--data is missing: it is needed to measure the dev WER",
+            hint="Give the data that it was trained on, or --unmeasured.",
         )
     dataset = None if data is None else prepare(read_data(data), cache_root())
     folder = out or studies_root() / "adopted" / file.stem
@@ -184,8 +184,9 @@ def _adopt_model(
             if refused := claim_refused(wer, claimed, tolerance):
                 raise CheckpointError(
                     f"{file}: {refused}",
-                    hint="Nothing is adopted. Are data, order of the glosses and normalisation of "
-                    "the features the same? --tolerance allows more.",
+                    hint="Nothing was adopted. Check that the data, the order of the glosses and "
+                    "the normalisation of the features are the same. --tolerance accepts a "
+                    "larger difference.",
                 )
             adopted = measured(adopted, wer)
         begun.replace(path)
@@ -229,7 +230,7 @@ def _adopt_logits(
     if role != "teacher":
         raise SlrTuneError("logits can only be a teacher: there is no model to train on")
     if data is None:
-        raise SlrTuneError("logits need --data: whether they are of these utterances is looked at")
+        raise SlrTuneError("logits need --data, to check that they belong to these utterances")
     if (folder / "train.json").exists():
         raise SlrTuneError(
             f"{folder} already holds soft targets", hint="Delete it, or name another with --out."
@@ -247,8 +248,8 @@ def _adopt_logits(
         (folder / "train.json").unlink()
         for part in folder.glob("train-*.safetensors"):
             part.unlink()
-        raise CheckpointError(f"{file}: {refused}", hint="Nothing is adopted.")
-    dev = "no answers for dev" if adopted.wer is None else f"dev WER {adopted.wer:.2f}"
+        raise CheckpointError(f"{file}: {refused}", hint="Nothing was adopted.")
+    dev = "no logits for dev" if adopted.wer is None else f"dev WER {adopted.wer:.2f}"
     return {
         "folder": str(folder),
         "utterances": adopted.utterances,

@@ -35,7 +35,7 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
             raise SlrTuneError(
                 warning, hint="Leave --host out and forward the port over SSH, or add --insecure."
             )
-        click.echo(f"Warning: {warning}; whoever can, reads every study.", err=True)
+        click.echo(f"Warning: {warning}; anybody who reaches it can read every study.", err=True)
     # Optuna's own plots warn of small studies at every look.
     warnings.filterwarnings("ignore", module=r"optuna\b")
     with opened_storage(storage) as database:

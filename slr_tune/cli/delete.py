@@ -35,12 +35,12 @@ def command(study: str, trial: int | None, yes: int, storage: str | None) -> Non
     if view.running and view.driver is not None:
         raise StudyError(
             f"study {study!r} is being run by {view.driver.description}",
-            hint=f"slr-tune stop {study} ends that.",
+            hint=f"slr-tune stop {study} stops it.",
         )
     found = deletion_of(view, trial)
     trials = f"{counted(found.trials, 'trial')} and " if trial is None else ""
     click.echo(f"Delete {what}: {trials}{found.size / _MIB:.1f} MiB in {view.folder}.", err=True)
-    for question in ("Delete it?", f"There is no way back. Really delete {what}?")[yes:]:
+    for question in ("Delete it?", f"This cannot be undone. Really delete {what}?")[yes:]:
         _ask(question)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         delete(database, view, trial)

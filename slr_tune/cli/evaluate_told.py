@@ -38,18 +38,18 @@ def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int 
     if told is None:
         return None
     if split != "dev":
-        raise SlrTuneError(f"{named.name} told what it recognised in dev, not in {split}")
+        raise SlrTuneError(f"{named.name} stored its predictions for dev, not for {split}")
     signers = signers_of(told)
     wer = wer_with_interval(told_counts(told), signers)
     if as_json:
         echo_json({"run": named.name, "split": split, "utterances": len(told), **asdict(wer)})
         return 0
-    click.echo(f"{named.name}: what it recognised itself in {len(told)} utterances of {split}")
+    click.echo(f"{named.name}: its own predictions for {len(told)} utterances of {split}")
     click.echo(
         f"WER % [95 %]: {wer.text()}; {wer.substitutions} substitutions, {wer.deletions} "
         f"deletions, {wer.insertions} insertions of {wer.words} words"
     )
-    click.echo(f"The interval is of other {drawn_units(signers)}.")
+    click.echo(f"The interval covers other {drawn_units(signers)}.")
     spoken = [one.reference for one in told]
     mistakes = find_mistakes([one.hypothesis for one in told], spoken, most=max(most, 1))
     for number, edits in mistakes.worst[:most]:

@@ -25,7 +25,7 @@ def command(storage: str | None, as_json: bool) -> None:
         echo_json([asdict(study) for study in studies])
         return
     if not studies:
-        click.echo("No study yet. slr-tune run distill makes one.", err=True)
+        click.echo("No study yet. Create one with slr-tune run distill.", err=True)
         return
     foreign = ("foreign",) if any(study.foreign for study in studies) else ()
     imported = ("imported",) if any(study.imported for study in studies) else ()

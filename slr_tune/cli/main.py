@@ -167,8 +167,8 @@ def _memory_error(error: Exception) -> str:
     if "out of memory" not in told.lower():
         told = f"out of memory: {told}".removesuffix(": ")
     return (
-        f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; of a "
-        "distillation on a GPU, teacher_fp16 halves the teacher."
+        f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; in a "
+        f"distillation on a GPU, teacher_fp16 halves the teacher's memory."
     )
 
 

@@ -39,7 +39,7 @@ _EXIT_NOT_LEARNT = 1
 @click.option(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True
 )
-@set_option("Change the file: --set fixed.subsampling=1.")
+@set_option("Override a value of SPACE, such as --set fixed.subsampling=1.")
 @json_option
 def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train the model of SPACE on a few utterances until it gets every gloss right.

@@ -79,7 +79,7 @@ def _section(
         given = {"subset": subset, "exclude": list(exclude)}
         return as_written(section | {key: value for key, value in given.items() if value})
     if features or subset or exclude:
-        raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
+        raise click.UsageError("--features, --subset and --exclude apply only to a folder of data")
     return {"name": "libras"} if data == "libras" else _section_of_file(path)
 
 
@@ -153,7 +153,7 @@ def _unknown(split: SplitStatistics) -> str:
     often = sorted(split.unknown_glosses.items(), key=lambda pair: -pair[1])
     shown = ", ".join(f"{gloss} ({count})" for gloss, count in often[:_SHOWN_GLOSSES])
     more = f" and {len(often) - _SHOWN_GLOSSES} more" if len(often) > _SHOWN_GLOSSES else ""
-    return f"unknown in {split.name}, each an error in scoring: {shown}{more}"
+    return f"unknown in {split.name}, each counted as an error: {shown}{more}"
 
 
 def _as_json(dataset: Dataset) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         )
         failed = sum(trial.state.name == "FAIL" for trial in view.run_here)
         if failed:
-            tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
+            tell(f"{counted(failed, 'trial')} failed; to retry: --retry-failed")
     if as_json:
         echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:

@@ -45,7 +45,9 @@ def command(study: str | None, trial: int | None, storage: str | None, as_json: 
             driver = ask_to_stop(database.engine, name)
             if driver is None:
                 raise StudyError(f"study {name!r} is not running", hint="slr-tune list says which.")
-            said = f"Asked {driver.description}, to stop study {name!r}; it stores what is done."
+            said = (
+                f"Asked {driver.description}, to stop study {name!r}; it saves its state and ends."
+            )
     if as_json:
         echo_json({"study": name, "trial": trial, "stopped": True})
     else:

@@ -129,7 +129,7 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     run = cast("CtcRun", built)
     if resume is not None:
         run.load_weights(resume)
-        tell(f"Weights taken from {resume}")
+        tell(f"Weights loaded from {resume}")
     facts = run.facts()
     if settings.teacher is not None:
         wer = facts["teacher_wer"]

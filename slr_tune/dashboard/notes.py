@@ -82,7 +82,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
     lines.append(
         "Names of parameters are those of the search-space file. The plot *Hyperparameter "
         "Importance* is Optuna's, over finished trials only; *Importance from all trials* is "
-        "this project's. This dashboard only reads the study; a note that you type is kept in the "
+        "this project's. This dashboard only shows the study; a note that you type is kept in the "
         f"study's folder, in `{FILE}`."
     )
     return "\n\n".join(line for line in lines if line)
@@ -170,5 +170,5 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     text = f"**Best so far**: {metric_text(best['value'], metric)} (trial {best['number']}"
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {metric_text(baseline['value'], metric)}"
-    text += "). It is optimistic, because it was chosen by that figure"
+    text += "). It is optimistic, because it was selected on that figure"
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."

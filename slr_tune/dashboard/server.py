@@ -37,7 +37,7 @@ _HEADERS = [
 ]
 """What a browser may do with the dashboard: run its own scripts, and ask nobody else."""
 
-_REASON = "This dashboard only reads: a study is written by the run that searches it."
+_REASON = "This dashboard is read-only: only the search writes its study."
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -82,7 +82,7 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
     signal.signal(signal.SIGTERM, stop)
     with server:
         shown = f"[{host}]" if ":" in host else host
-        announce(f"Optuna Dashboard at http://{shown}:{server.server_port}/  (Ctrl-C ends it)")
+        announce(f"Optuna Dashboard at http://{shown}:{server.server_port}/  (Ctrl-C stops it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -134,7 +134,7 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
     if run.checkpoint is None:
         return [], None
     if not all(bool(torch.isfinite(value).all()) for value in state.get("model", {}).values()):
-        text = "the checkpoint holds weights that are not finite"
+        text = "the checkpoint contains weights that are not finite"
         return [Diagnostic(LOG_PROBS, "bad", text, "all finite")], None
     if "vocabulary" not in state:
         return [], None

@@ -220,7 +220,7 @@ def _early_plateau(rows: Sequence[Row], length: int) -> RedFlag | None:
         return None
     reached = next(row for row in known if row["val/wer"] < best["val/wer"] + _LEAST_GAIN)
     text = f"the best dev WER is {best['val/wer']:.1f}, and the last {window} epochs have not "
-    return RedFlag(EARLY_PLATEAU, int(reached["epoch"]), f"{text}brought it down by a point")
+    return RedFlag(EARLY_PLATEAU, int(reached["epoch"]), f"{text}lowered it by a point")
 
 
 def _flat_loss(rows: Sequence[Row], length: int) -> RedFlag | None:

@@ -108,12 +108,12 @@ def adopt_model(
             f"{weights.path} holds no vocabulary", hint="Name it with --vocabulary FILE, or --data."
         )
     if vocabulary is None:
-        lines.append("no vocabulary is told: the order of the data's is assumed")
+        lines.append("no vocabulary was given: the order of the data's vocabulary is assumed")
         if foreign.claimed is None:
             raise CheckpointError(
-                f"nothing says which output of {weights.path} is which gloss",
-                hint="Name --vocabulary FILE; or give --claimed WER, which shows whether the "
-                "order of the data's glosses is the right one.",
+                f"it is not known which output of {weights.path} is which gloss",
+                hint="Give --vocabulary FILE, or --claimed WER to check whether the order of the "
+                "data's glosses is right.",
             )
         vocabulary = known
     assert vocabulary is not None
@@ -124,9 +124,9 @@ def adopt_model(
     glosses, order = class_order(vocabulary, known, classes=classes, blank=foreign.blank)
     state = _state(found, weights.weights, order)
     model.load_state_dict(state)
-    lines += found.lines or ("all weights have our names",)
+    lines += found.lines or ("all weights have the expected names",)
     if order != tuple(range(classes)):
-        lines.append(f"{classes} outputs brought into the order of our vocabulary")
+        lines.append(f"{classes} outputs reordered to match the vocabulary of the data")
     content = {
         "model": state,
         "config": config_class(foreign.role)
@@ -175,7 +175,7 @@ def claim_refused(wer: float, claimed: float | None, tolerance: float) -> str:
         return ""
     return (
         f"its dev WER is {wer:.2f}, claimed were {claimed:.2f}: {abs(wer - claimed):.2f} points "
-        f"apart, {tolerance:g} are allowed"
+        f"apart, at most {tolerance:g} are allowed"
     )
 
 
@@ -187,20 +187,20 @@ def _config(foreign: ForeignModel, data: Dataset | None) -> tuple[RunConfig, int
     lines = [f"{theirs} -> {ours}" for theirs, ours in matched.taken.items() if theirs != ours]
     if missing := [name for name in _SIZES if name not in values]:
         raise SlrTuneError(
-            f"--config does not tell {', '.join(missing)}",
+            f"--config does not give {', '.join(missing)}",
             hint=f"It has: {', '.join(foreign.settings) or 'nothing'}. "
-            "--map THEIRS=OURS says what a name means.",
+            "--map THEIRS=OURS maps a name.",
         )
     for name, usual in (("architecture", "bilstm"), ("subsampling", 1)):
         if name not in values:
             values[name] = usual
-            lines.append(f"{name} is not told: {usual}")
+            lines.append(f"{name} is not given: {usual}")
     shaping = {name: values[name] for name in ("architecture", "subsampling", *_SIZES)}
     plain = nested((tuple(name.split(".")), value) for name, value in values.items())
     if faults_of(RunConfig, plain):
         # What does not shape the weights need not be in our terms: their optimiser's words.
         plain = shaping
-        lines.append("settings of the training are left out: they are not in our terms")
+        lines.append("training settings are ignored: other programs define them differently")
     if faults := faults_of(RunConfig, plain):
         told = "; ".join(f"{'.'.join(f.path)} {f.message}" for f in faults)
         raise SlrTuneError(f"--config: {told}")

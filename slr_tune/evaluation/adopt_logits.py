@@ -71,7 +71,7 @@ def adopt_logits(
         raise CheckpointError(
             f"in the order of the data's glosses {logits.path} has a greedy WER of {train_wer:.1f} "
             "on train: another order is likely",
-            hint="Name the order of its outputs with --vocabulary FILE.",
+            hint="Give the order of its outputs with --vocabulary FILE.",
         )
     has_dev = set(data.dev.ids) <= set(logits.ids)
     wer = _wer(logits, data, data.dev, order) if has_dev else None

@@ -72,8 +72,8 @@ def fidelity_text(rungs: Sequence[FidelityRung]) -> str:
     text = f"Rank correlation of low rungs with the end on all data: {each}."
     if any(rung.is_low for rung in rungs):
         text += (
-            f" Warning: below {LOW_RANK} the part of the data is a poor guide to all of it. "
-            "Take a larger share (fidelity: {subset: 0.5}), or leave fidelity out."
+            f" Warning: below {LOW_RANK} the subset is a poor guide to the full data. Use a "
+            f"larger share (fidelity: {{subset: 0.5}}), or remove fidelity."
         )
     return text
 

@@ -92,7 +92,7 @@ def _placed(parameter: Parameter, given: Any) -> Any:
             return parameter.value
         raise Misfit(f"{name} is {show(given)}, the space fixes {show(parameter.value)}")
     if given is MISSING:
-        raise Misfit(f"{name} is not told")
+        raise Misfit(f"{name} is missing")
     if isinstance(parameter, ChoiceParameter):
         found = next((one for one in parameter.options if _equal(one, given)), MISSING)
         if found is MISSING:
@@ -126,7 +126,7 @@ def _weights(parameter: SimplexParameter, name: str, given: Any) -> dict[str, fl
     for key in parameter.weights:
         weight = given.get(key) if isinstance(given, Mapping) else None
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise Misfit(f"{name}.{key} is not told")
+            raise Misfit(f"{name}.{key} is missing")
         found[key] = float(weight)
     total = math.fsum(found.values())
     if min(found.values()) < 0 or not abs(total - 1) <= WEIGHTS_NEAR:

@@ -124,7 +124,7 @@ class Measures:
             names = ", ".join([*columns, *fields][:12]) or "none"
             raise SlrTuneError(
                 f"the runs of {source.place} have no {name!r}",
-                hint=f"Say which of their columns it is: --metric NAME. They have: {names}.",
+                hint=f"Choose one of their columns with --metric NAME. They have: {names}.",
             )
         at = (int(row["epoch"]) for run in source.runs for row in run.curve if column in row)
         steps = StepCount.of(at, spec.budget.max_epochs, steps_per_epoch)
@@ -257,7 +257,7 @@ class Measures:
             raise SlrTuneError(
                 f"{self.spec.objective.metric} is counted in percent, and the runs of "
                 f"{source.place} have at most {max(found):g}: that looks like a fraction",
-                hint="--scale 100 takes them as fractions, --scale 1 as percent.",
+                hint="Use --scale 100 if they are fractions, --scale 1 if they are percent.",
             )
 
     def _with_longest(self, runs: Sequence[EarlierRun]) -> Measures:
@@ -272,7 +272,7 @@ class Measures:
         if longest is not None and longest < most:
             notes.append(
                 f"the longest run has {counted(longest, 'epoch')}, a trial here has {most}: such "
-                "runs are kept as cut short, which the sampler ranks after whole ones"
+                f"runs are imported as stopped early, which the sampler ranks after complete ones"
             )
         if longest is not None and longest > most:
             notes.append(f"of runs with more than {most} epochs the first {most} are taken")

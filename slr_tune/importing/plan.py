@@ -110,8 +110,8 @@ class ImportPlan:
             raise StudyError(
                 f"none of the {counted(len(self.source.runs), 'run')} of {self.source.place} fits "
                 f"the space of study {self.spec.study!r}:\n  {reasons or 'it has none'}",
-                hint="--map THEIRS=OURS names a setting, --assume KEY=VALUE says what the runs had "
-                "and do not tell, --ignore NAME takes runs in which it differs.",
+                hint="--map THEIRS=OURS maps a name, --assume KEY=VALUE supplies a setting that "
+                "the runs do not record, --ignore NAME accepts runs in which it differs.",
             )
 
     def reasons(self) -> list[tuple[str, int]]:

@@ -44,8 +44,8 @@ def read_ray_folder(folder: Path) -> Source:
     notes = []
     if stopped:
         notes.append(
-            f"{stopped} trials have fewer iterations than the longest, {longest}: Ray does not say "
-            "who ended them, they are taken as stopped early"
+            f"{stopped} trials have fewer iterations than the longest, {longest}: Ray does not "
+            f"record why they ended, so they are imported as stopped early"
         )
     return Source("Ray Tune results", str(folder), tuple(runs), tuple(notes))
 

@@ -54,7 +54,7 @@ def take_in(store: StudyStore, plan: ImportPlan) -> Imported:
     """
     if plan.source.study_id == store.id:
         raise StudyError(
-            f"study {plan.source.place!r} cannot take in its own trials",
+            f"study {plan.source.place!r} cannot import its own trials",
             hint="Give the new search another name with --study.",
         )
     known = {_identity(trial): trial.number for trial in store.trials if _is_imported(trial)}

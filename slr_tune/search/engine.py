@@ -203,7 +203,7 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
     if not asked.is_set():
         asked.number = signal.SIGTERM
         asked.set()
-        progress.message("Stopping, as slr-tune stop asks: storing what is done")
+        progress.message("Stopping (slr-tune stop): saving the state")
 
 
 def _is_over(store: StudyStore) -> bool:
@@ -332,8 +332,8 @@ class _Run:
             gpus = 1 / count
             busy = "" if use.busy is None else f", busy {use.busy:.0%} of the time"
             self.progress.message(
-                f"gpus_per_trial: {gpus:g}, as one trial takes {use.peak_bytes / 2**20:,.0f} of "
-                f"{use.total_bytes / 2**20:,.0f} MiB{busy}"
+                f"gpus_per_trial: {gpus:g}, because one trial uses {use.peak_bytes / 2**20:,.0f} "
+                f"of {use.total_bytes / 2**20:,.0f} MiB{busy}"
             )
         return replace(given, gpus_per_trial=gpus)
 

@@ -353,7 +353,7 @@ class Recorder:
         if live is None or self._stopped():
             return
         self._attempts.forget(number)
-        logger.warning("trial %d lost its node and goes to another", number)
+        logger.warning("trial %d lost its node and moves to another", number)
         self.store.park(live)
         self._drained = False
 
@@ -376,7 +376,7 @@ class Recorder:
             live = self.store.live.get(number)
             self._attempts.forget(number)
             if live is not None:
-                logger.warning("trial %d brought no epoch in time and is given up", number)
+                logger.warning("trial %d finished no epoch in time and is given up", number)
                 limit = duration(self._attempts.limit() or 0.0)
                 self.store.finish(live, "timeout", error=f"no epoch within {limit}")
         return numbers
@@ -408,7 +408,7 @@ class Recorder:
             logger.warning("continuing with %d trials at a time", busy)
             return
         raise RunFailed(
-            f"{LIMIT} runs in a row got nowhere, the last (trial {number}) with: "
+            f"{LIMIT} runs in a row made no progress, the last (trial {number}) with: "
             f"{_last_word(error)}",
             hint="No trial is charged with it; they wait. Free the memory or the GPU, take fewer "
             "--workers, or mount the missing folder; then run the same command again.",

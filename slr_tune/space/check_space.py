@@ -161,6 +161,6 @@ class SpaceCheck:
             if faults := self._faults_at(params):
                 at = f"{'.'.join(faults[0].path)}: " if faults[0].path else ""
                 values = show(self.space.suggest(Point(params)))
-                said = f"{at}{faults[0].message}; refused are {values}"
+                said = f"{at}{faults[0].message}; refused values: {values}"
                 self.root.refuse(said, "Narrow one of the ranges.", path=("space",))
                 return

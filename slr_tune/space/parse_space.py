@@ -118,7 +118,7 @@ class ParsedSpace:
         for key, beside in section.node.entries.items():
             if key not in known:
                 hint = did_you_mean(str(key), known[1:]) or "Remove it."
-                said, path = f"is not known beside {kind}", (key_text(key),)
+                said, path = f"is not an option of {kind}", (key_text(key),)
                 section.refuse(said, hint, path=path, at=beside.place)
         given = _READERS[kind](kind, section, value)
         if given is None:
@@ -139,7 +139,7 @@ class ParsedSpace:
         if node is None or parameter.kind == "fixed":
             return parameter
         if said := parameter.misfit(node.plain()):
-            section.refuse(said, "A prior lies in the range.", path=("prior",), at=node)
+            section.refuse(said, "The prior must be in the range.", path=("prior",), at=node)
             return parameter
         return replace(parameter, prior=node.plain())
 
@@ -246,7 +246,7 @@ def _range_misfit(kind: str, given: dict[str, Any], log: bool) -> tuple[str, str
     if step is None:
         return "", ""
     if (high - low) / step > _MOST_STEPS:
-        return f"step={step} makes more than a thousand million steps", "Drop step."
+        return f"step={step} makes more than 1,000,000,000 steps", "Drop step."
     # In decimals, as Optuna has it.
     first, last, size = (Decimal(str(value)) for value in (low, high, step))
     if rest := (last - first) % size:

@@ -188,7 +188,7 @@ class FileSection:
     def refuse_key(
         self, model: type[BaseModel], path: KeyPath, names: Sequence[str], *, at: SourcePlace
     ) -> None:
-        """Notes a key that is none of a model's names."""
+        """Notes a key that is not one of a model's names."""
         said = f"is not a setting of {validation.owner(model, path)}"
         self.refuse(said, nearest_or_all(path[-1], names), path=path, at=at)
 

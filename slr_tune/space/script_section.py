@@ -129,7 +129,7 @@ def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> 
     """Something tells the metric: expressions can be read and name what they find."""
     told = script.metrics
     if not any((told.stdout, told.jsonl, told.csv, told.tensorboard)):
-        section.refuse("names no place where figures are read", _EXAMPLE, path=("metrics",))
+        section.refuse("does not say where metrics are read", _EXAMPLE, path=("metrics",))
     groups: dict[str, str] = {}
     for text in listed(told.stdout):
         try:
@@ -138,7 +138,7 @@ def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> 
             section.refuse(f"{text!r}: {error}", path=("metrics", "stdout"))
             return
         if not found:
-            said = f"{text!r} names nothing that it finds"
+            said = f"{text!r} has no named group"
             section.refuse(said, _EXAMPLE, path=("metrics", "stdout"))
         groups |= found
     alone = told.stdout and not (told.jsonl or told.csv or told.tensorboard)
@@ -180,7 +180,7 @@ def _read_config(section: FileSection, script: ScriptSpec) -> ConfigTemplate | N
     if config is None:
         return None
     if Path(config.file).suffix not in ENDINGS:
-        said = f"{config.file} ends with none of {', '.join(ENDINGS)}"
+        said = f"{config.file} must end with one of {', '.join(ENDINGS)}"
         section.refuse(said, path=("config", "file"))
     if "{folder}" not in config.file:
         said = f"{config.file} would be the same file for every trial"

@@ -35,8 +35,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def _study_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{show(name)} cannot name a folder everywhere: take letters, digits, '.', '_' and "
-            "'-', at most 100 of them, a letter or digit first"
+            f"{show(name)} cannot be the name of a folder everywhere: use letters, digits, '.', "
+            f"'_' and '-', at most 100 of them, a letter or digit first"
         )
     return name
 
@@ -248,7 +248,7 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
     given = root.child("budget")
     if given is not None and isinstance(given.node.value, dict):
         if given.child("trials") is None and given.child("hours") is None:
-            hint = "Say how many trials, as trials: 24, or how long, as hours: 10."
+            hint = "Give a number of trials, such as trials: 24, or a time, such as hours: 10."
             root.refuse("is missing", hint, path=("budget", "trials"), at=given.node)
     if budget and budget.grace_epochs > budget.max_epochs:
         said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
@@ -285,7 +285,7 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
         return None
     if trainable in BUILT_IN_NAMES and trainable != NEEDS_TEACHER:
         hint = f"Remove it, or use trainable: {NEEDS_TEACHER}."
-        teacher.refuse(f"{trainable} learns from no teacher", hint)
+        teacher.refuse(f"{trainable} has no teacher", hint)
         return None
     if not isinstance(teacher.node.value, dict):
         teacher.refuse(f"must be {_EXAMPLE}, not {kind_of(teacher.node)}")
@@ -302,7 +302,7 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
         return _trained_teacher(teacher)
     if settings := teacher.node.entry("settings"):
         hint = "Remove it: this teacher is trained already."
-        teacher.refuse("goes only with train", hint, path=("settings",), at=settings.place)
+        teacher.refuse("is allowed only with train", hint, path=("settings",), at=settings.place)
     return _stored_teacher(teacher, kinds[0], root.node.child("study"))
 
 

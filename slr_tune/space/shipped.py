@@ -50,7 +50,7 @@ def find_space(space: str | Path) -> Path:
     shipped = shipped_file(path.as_posix())
     if shipped is None and not path.is_dir():
         names = ", ".join(shipped_names())
-        hint = f"{nearest_file(path)} Shipped spaces go by their names: {names}.".strip()
+        hint = f"{nearest_file(path)} The shipped spaces are: {names}.".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])
     return shipped or path
 

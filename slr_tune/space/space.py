@@ -54,7 +54,7 @@ class Space:
         """Nests the values that a study's parameters stand for; other names are ignored.
 
         Raises:
-            SpecError: A parameter that applies is missing, or is none of its options.
+            SpecError: A parameter that applies is missing, or is not one of its options.
         """
 
         def read(parameter: Parameter) -> Any:

@@ -237,8 +237,10 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
     good = True
     for key, entry in search.node.entries.items():
         if key != "optuna" and not (key == "strategy" and entry.node.value == "optuna"):
-            hint = "Remove it: what is set of an Optuna sampler stands under optuna."
-            search.refuse("does not go with optuna", hint, path=(key_text(key),), at=entry.place)
+            hint = "Remove it: settings of an Optuna sampler belong under optuna."
+            search.refuse(
+                "cannot be combined with optuna", hint, path=(key_text(key),), at=entry.place
+            )
             good = False
     section = search.child("optuna")
     if section is None or not isinstance(section.node.value, dict):
@@ -248,7 +250,11 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
     node, scheduled = section.node.child("sampler"), section.node.child("scheduler")
     name = None if node is None else node.value
     if not isinstance(name, str) or name not in OPTUNA_SAMPLERS:
-        said = "is missing" if node is None else f"{show(name)} is none of Optuna's samplers here"
+        said = (
+            "is missing"
+            if node is None
+            else f"{show(name)} is not one of the supported Optuna samplers"
+        )
         section.refuse(said, nearest_or_all(str(name), [*OPTUNA_SAMPLERS]), path=("sampler",))
         return None
     scheduler = "stopping" if scheduled is None else scheduled.value
@@ -290,7 +296,7 @@ def read_prior(root: FileSection, *, believed: bool) -> PriorSpec | None:
     """
     prior: PriorSpec | None = root.read("prior", PriorSpec, default=PriorSpec())
     if prior is not None and root.child("prior") is not None and not believed:
-        said = "there is neither a baseline nor a parameter with a prior to believe in"
+        said = "there is neither a baseline nor a parameter with a prior"
         hint = "Add a baseline, or a prior to a parameter: {float: [0.0, 0.5], prior: 0.2}."
         root.refuse(said, hint, path=("prior",))
     return prior

@@ -28,7 +28,7 @@ def read_fixed(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -
     for path in leaves(plain):
         twice = _given_elsewhere(path, parsed)
         if twice and path not in refused:
-            at, said = fixed.node.place_of(path, of_key=True), f"is given as {twice} too"
+            at, said = fixed.node.place_of(path, of_key=True), f"is also given as {twice}"
             fixed.refuse(said, "Remove one of the two.", path=path, at=at)
             refused.add(path)
     return without(plain, refused)

@@ -40,7 +40,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _SYNTAX_HINTS = (
     ("'\\t'", "YAML takes spaces only: replace the tab."),
     ("mapping values are not allowed", "Check the indentation; a text with `: ` needs quotes."),
-    ("could not find expected ':'", "Check the line above: a key needs `: ` behind it."),
+    ("could not find expected ':'", "Check the line above: a key needs `: ` after it."),
     ("expected <block end>", "Check the indentation of this line against the lines above."),
     ("expected ',' or", "Check brackets and commas from the opening bracket on."),
     ("while scanning a quoted", "A quotation mark is not closed."),

@@ -83,5 +83,5 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
     return (
         f"{found.trials} trials gave {metric_text(found.found, metric)}; {half.trials} would have "
         f"given {said(half)} in random order{came}; {twice.trials} would be expected to give "
-        f"{said(twice)}. Bands hold 90 %."
+        f"{said(twice)}. Bands cover 90 %."
     )

@@ -51,7 +51,7 @@ def enqueue(storage: RDBStorage, view: StudyView, values: Mapping[str, Any]) -> 
             raise StudyError(
                 f"trial {trial.number} of study {spec.study!r} has these values already; it is "
                 f"{state}",
-                hint="The same seed would give the same run: slr-tune confirm takes fresh ones.",
+                hint="The same seed would give the same run: slr-tune confirm uses new seeds.",
             )
     study.enqueue_trial(params)
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))

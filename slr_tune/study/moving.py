@@ -30,7 +30,7 @@ class Moved:
     Attributes:
         study: The study's name.
         trials: Number of trials; their numbers, states, times, values and parameters are the same.
-        intermediate_values: Number of values of epochs, the same to the last bit.
+        intermediate_values: Number of values per epoch, the same to the last bit.
         attributes: Number of attributes of the study and of its trials.
     """
 

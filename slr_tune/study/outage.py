@@ -103,7 +103,7 @@ class Outage:
             if self.error is not None:
                 raise self.error
             raise StorageError(
-                f"the database gave no answer for {duration(away)}",
+                f"the database did not answer for {duration(away)}",
                 hint="Start it, then run the same command again to resume.",
             )
         if not self._told and (error is not None or away >= UNHEARD_SECONDS):

@@ -64,7 +64,7 @@ def storage_url(url: str | None = None) -> str:
         return chosen
     if (remote := remote_studies()) is not None:
         raise StorageUnusable(
-            f"the studies are in {remote}, where no database can be",
+            f"the studies are in {remote}, which cannot hold a database",
             hint="Name one: --storage postgresql://user@host/database, or a file on this machine's "
             "disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE).",
         )
@@ -267,7 +267,7 @@ def check_disk(path: Path) -> None:
         return
     raise StorageUnusable(
         f"the database {path} is on {mount.kind}, mounted at {mount.folder}: SQLite's locks and "
-        "its log do not hold on a network file system, and a search could damage it",
+        f"its log do not work on a network file system, and a search could damage it",
         hint="Name a database server, --storage postgresql://user@host/database, or a file on a "
         "local disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE). Checkpoints "
         "and curves may stay. A study that already exists: slr-tune move NAME --to URL.",

@@ -98,7 +98,7 @@ class StudyView:
 
     @property
     def running(self) -> bool:
-        """Whether a driver is at work on it."""
+        """Whether a driver is running on it."""
         return self.driver is not None and self.driver.alive
 
     def trial(self, number: int) -> FrozenTrial:
@@ -209,7 +209,7 @@ class StudyLine:
             made, of all.
         best: Best value of one of them that is finished, None without.
         last_written: When a trial last began or ended, local time.
-        running: Whether a driver is at work on it.
+        running: Whether a driver is running on it.
         ours: Whether slr-tune made it.
         foreign: Number of trials that another tool added or ended.
         imported: Number of trials that were run elsewhere; `trials` counts them too.
@@ -258,7 +258,9 @@ def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
         # A database may be older than its drivers' table: then the study that was made last.
         latest = [candidate for candidate in by_time if candidate in names] or names[-1:]
         if not latest:
-            raise StudyMissing("there is no study yet", hint="slr-tune run distill makes one.")
+            raise StudyMissing(
+                "there is no study yet", hint="Create one with slr-tune run distill."
+            )
         return latest[0]
     if name in names:
         return name

@@ -164,7 +164,7 @@ class _Copy:
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._tell(
-                f"Tracker {self._name} did not take everything in time; the next start of the "
+                f"Tracker {self._name} did not accept everything in time; the next start of the "
                 "search sends the rest"
             )
 
@@ -176,7 +176,7 @@ class _Copy:
         except Exception as error:  # any library, any server: the search is not their business
             self._failed = True
             self._tell(
-                f"Tracker {self._name} failed and is left out from here: "
+                f"Tracker {self._name} failed and is disabled: "
                 f"{type(error).__name__}: {first_line(error)}"
             )
 
@@ -213,5 +213,5 @@ def _read(path: Path) -> dict[str, dict[int, TrackedRun]]:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SlrTuneError(
             f"{path} cannot be read: {first_line(error)}",
-            hint="Without it, all trials would be sent again: remove it to have that.",
+            hint="Remove it to send all trials again.",
         ) from error

@@ -60,8 +60,8 @@ def _check_token(address: str) -> None:
         check_token(address)
     except AuthenticationError as error:
         raise RunFailed(
-            f"the Ray cluster at {address} refuses our token",
-            hint="Give the cluster's own token in the variable RAY_AUTH_TOKEN, or put it into "
+            f"the Ray cluster at {address} rejects the token",
+            hint="Put the cluster's token into the variable RAY_AUTH_TOKEN, or put it into "
             f"{token_file()}.",
         ) from error
 

@@ -153,7 +153,7 @@ class Nodes:
         del self.asked[node.id]
         if not node.lacks:
             self._left_at = time.monotonic()
-            self._tell(f"Node {node.name} has left; its trainings go to others")
+            self._tell(f"Node {node.name} has left; its runs continue on other nodes")
 
     def close(self) -> None:
         """Removes what lies in the shared folders."""

@@ -268,7 +268,7 @@ def check_same_utterances(one: tuple[str, Spoken], other: tuple[str, Spoken]) ->
     differ = sorted(spoken.keys() ^ theirs.keys())
     differ += sorted(k for k in spoken.keys() & theirs.keys() if spoken[k] != theirs[k])
     raise RunFailed(
-        f"{first} and {name} were scored on other utterances: {len(spoken)} and {len(theirs)}, "
+        f"{first} and {name} were scored on different utterances: {len(spoken)} and {len(theirs)}, "
         f"and they differ in {differ[0]!r}",
-        hint="Every run must tell of the same utterances of dev, with the same references.",
+        hint="Every run must report the same utterances of dev, with the same references.",
     )

@@ -169,7 +169,7 @@ class ArmRun:
         return weights_file(self.folder or Path(), self.best_epoch or 0)
 
     def check_weights(self) -> None:
-        """Refuses a run that left the numbers before an epoch was done.
+        """Refuses a run that diverged before an epoch was done.
 
         Raises:
             ConfigError: It did.

@@ -213,7 +213,7 @@ def _check_predictions(run: CheckedRun, stage: Stage) -> None:
     _store_predictions(run, stage)
     if not predictions_file(stage.folder, best).exists():
         raise ConfigError(
-            f"{stage.longest.name}: the run told no predictions of its best epoch, {best}",
+            f"{stage.longest.name}: the run reported no predictions for its best epoch, {best}",
             hint="Fix predictions, or remove it from the run: then its metric is compared.",
         )
 

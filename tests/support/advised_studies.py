@@ -47,7 +47,7 @@ class Scenario:
         matters: Units of more than half a point.
         right: Rules that are right to fire, each with what it may name; "" for any.
         noise: Standard deviation of the seed, points.
-        diverges: (configuration) -> chance to leave the numbers in the first three epochs.
+        diverges: (configuration) -> chance to diverge in the first three epochs.
         late: Share of the runs that get 4 points better only after 60 % of the epochs.
         blank: Whether nothing is recognised within the usual number of epochs.
     """

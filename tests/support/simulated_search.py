@@ -29,7 +29,7 @@ AUDIT = 0.05
 Curve = Callable[[Mapping[str, Any], int], Sequence[float]]
 """(the study's parameters, trial's number) -> value after each epoch, until it ends by itself.
 
-A last value that is not a number is a run that left the numbers there: the trial fails.
+A last value that is not a number is a run that diverged there: the trial fails.
 """
 
 

@@ -64,7 +64,7 @@ def prepare(
     except OSError as error:
         raise DataError(
             f"{error.filename or store}: {error.strerror or error}",
-            hint=f"The data is packed into {store}, which must be writable and have room.",
+            hint=f"The data is packed into {store}, which must be writable and have free space.",
         ) from error
 
 
@@ -76,7 +76,7 @@ def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
         return None
     except DataError as error:
         if warn:
-            _log.warning("%s; it is made again", error.message)
+            _log.warning("%s; it is rebuilt", error.message)
         return None
 
 

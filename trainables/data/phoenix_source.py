@@ -164,8 +164,8 @@ class PhoenixSource:
         if folder.is_dir() or not utterances:
             return utterances
         problems.append(
-            f"{split}: {folder} is not a folder; the features of all {len(utterances)} utterances "
-            f"are missing, from {utterances[0].id} on"
+            f"{split}: {folder} is not a folder; the features of all {len(utterances)} "
+            f"utterances are missing, starting with {utterances[0].id}"
         )
         return []
 
@@ -210,7 +210,7 @@ def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
     problems += [
         f"data.vocabulary: {path}: {word!r} is not a single gloss" for word in bad[:_SHOWN]
     ]
-    problems += [f"data.vocabulary: {path}: {word} stands there twice" for word in twice[:_SHOWN]]
+    problems += [f"data.vocabulary: {path}: {word} is listed twice" for word in twice[:_SHOWN]]
     if not words:
         problems.append(f"data.vocabulary: {path} holds no gloss")
     return words

@@ -110,7 +110,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             if pause is None or error.errno in (errno.EACCES, errno.EPERM):
                 raise CheckpointUnreadable(
                     f"checkpoint {path} cannot be read now: {error.strerror or error}",
-                    hint="The file may be sound. Fix what keeps it from being read, then run the "
+                    hint="The file may be intact. Fix what keeps it from being read, then run the "
                     "same command again.",
                 ) from error
             _pause(pause)
@@ -209,7 +209,9 @@ class CheckpointFolder:
             return True
         wrong = other_than(Origin.from_json(stored), self._origin)
         if wrong is not None:
-            _log.warning("%s is not of this trial; moved to %s", path, move_aside(path, wrong).name)
+            _log.warning(
+                "%s does not belong to this trial; moved to %s", path, move_aside(path, wrong).name
+            )
         return wrong is None
 
     def _say_origin(self, origin: Origin) -> None:

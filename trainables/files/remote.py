@@ -323,8 +323,8 @@ def remote_errors(url: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RemoteError(
-            f"{url} does not take or give files: {first_line(error)}",
-            hint="Look at the address, the network and the credentials (AWS_ACCESS_KEY_ID, "
+            f"{url} cannot be read or written: {first_line(error)}",
+            hint="Check the address, the network and the credentials (AWS_ACCESS_KEY_ID, "
             "GOOGLE_APPLICATION_CREDENTIALS); then run the same command again.",
         ) from error
 

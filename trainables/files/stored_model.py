@@ -68,7 +68,7 @@ def load_model(path: Path) -> StoredModel:
     missing = [key for key in _NEEDED if key not in state]
     if missing:
         raise CheckpointError(
-            f"checkpoint {path} holds no recogniser: it lacks {', '.join(missing)}",
+            f"checkpoint {path} contains no recogniser: it lacks {', '.join(missing)}",
             hint="Take a checkpoint of a teacher, student or distill run.",
         )
     config = _config(path, state["config"])

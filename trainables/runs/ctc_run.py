@@ -212,7 +212,7 @@ class CtcRun:
         return self._loss.learned or nn.Identity()
 
     def _train(self) -> dict[str, float] | None:
-        """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
+        """Trains the next epoch, None where it diverged; leaves rows and counters alone."""
         epoch, every = self.epoch + 1, self.config.train_wer_every
         trainer = Trainer(
             model=self.model,
@@ -264,7 +264,7 @@ class CtcRun:
         """The next epoch's row; NaN where a value does not apply or is not a number.
 
         Args:
-            trained: Columns of the training; None where it left the numbers.
+            trained: Columns of the training; None where it diverged.
         """
         epoch, best = self.epoch + 1, self.best_wer
         row = dict.fromkeys(COLUMNS, math.nan)

@@ -73,7 +73,7 @@ class Trainer:
             where it is not counted.
 
         Raises:
-            NotFinite: The loss or the gradient left the numbers.
+            NotFinite: The loss or the gradient became NaN or infinite.
         """
         self.model.train()
         totals = _Totals(self, recognises=self.recognises)

@@ -83,7 +83,7 @@ def _held(folder: Path) -> Iterator[None]:
             stack.enter_context(folder_lock(folder))
         except FolderHeld as error:
             raise ConfigError(
-                f"another command trains into {folder}: {error}",
+                f"another command is training into {folder}: {error}",
                 hint="Wait for it, stop it, or choose another folder.",
             ) from error
         except OSError as error:

@@ -118,8 +118,8 @@ def _paired(files: tuple[SourceFile, SourceFile], hyp: Format, ref: Format) -> l
     with_ids, without = files if isinstance(hypotheses, dict) else files[::-1]
     raise DataError(
         f"{with_ids} names its utterances, but {without} does not",
-        hint="Give both as plain text, line against line, or both with ids; --format says what a "
-        "file is where that was not seen.",
+        hint="Give both as plain text, line against line, or both with ids; use --format if a "
+        "format was not recognised.",
     )
 
 

@@ -39,7 +39,7 @@ def read_table(source: SourceFile) -> dict[str, Glosses]:
     """Glosses of each id of a CSV or TSV file.
 
     Raises:
-        DataError: A row has another number of fields than the first, or an id stands twice; with
+        DataError: A row has another number of fields than the first, or an id occurs twice; with
             the line.
     """
     key, text, width = 0, 1, 2

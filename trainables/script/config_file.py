@@ -25,7 +25,7 @@ def read_template(path: Path) -> dict[str, Any]:
         ConfigError: It is not there, no YAML or JSON, or no mapping.
     """
     if path.suffix not in ENDINGS:
-        raise ConfigError(f"{path} ends with none of {', '.join(ENDINGS)}")
+        raise ConfigError(f"{path} must end with one of {', '.join(ENDINGS)}")
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)

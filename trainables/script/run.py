@@ -322,7 +322,7 @@ class ScriptRun:
         text = f"{self.script.title} ended with {ended.text} {after}; its last lines:\n{lines}"
         no_memory = ended.code in (-9, 137) or any(word in lines for word in _NO_MEMORY)
         raise (ScriptOutOfMemory if no_memory else ScriptFailed)(
-            text, hint=f"All it said is in {self._log}"
+            text, hint=f"Its whole output is in {self._log}"
         )
 
     def _refuse(self) -> None:
@@ -334,7 +334,7 @@ class ScriptRun:
         lines = "\n".join(f"    {line}" for line in last_lines(self._log, 8))
         raise RunRefused(
             [
-                f"{self.script.title} ended with exit code 0, and no epoch was found in "
+                f"{self.script.title} ended with exit code 0, but no epoch was found in "
                 f"{'; '.join(places)}. Its last lines:\n{lines}"
             ]
         )

@@ -54,7 +54,7 @@ def read_foreign_logits(path: Path) -> ForeignLogits:
     (N,) and `ids` (N,), which a safetensors file has as JSON in its metadata.
 
     Raises:
-        DataError: It is none of these, or shapes do not fit.
+        DataError: It is not one of these, or shapes do not fit.
     """
     if path.is_dir():
         return _folder(path)
@@ -74,7 +74,7 @@ def read_foreign_logits(path: Path) -> ForeignLogits:
         raise DataError(
             f"{path}: {stacked} is {whole.shape}, lengths {ends.shape}, ids {len(ids)}: "
             "they must be (N, T, C), (N,) and (N,)",
-            hint="An array with time first is turned round: logits.transpose(0, 1).",
+            hint="If time comes first, transpose it: logits.transpose(0, 1).",
         )
     if ends.min() < 1 or ends.max() > whole.shape[1]:
         raise DataError(f"{path}: lengths must be in 1..{whole.shape[1]}")
@@ -93,7 +93,7 @@ def subsampling_of(logits: ForeignLogits, split: Split, subsampling: int | None)
     missing = [name for name in split.ids if name not in set(logits.ids)]
     if missing:
         raise DataError(
-            f"{logits.path} has no answers for {len(missing)} of {len(split)} utterances of "
+            f"{logits.path} has no outputs for {len(missing)} of {len(split)} utterances of "
             f"{split.name}: {', '.join(missing[:3])}",
             hint="Ids must be those of the corpus file; slr-tune prepare lists the data.",
         )
@@ -106,7 +106,7 @@ def subsampling_of(logits: ForeignLogits, split: Split, subsampling: int | None)
     if able:
         raise DataError(
             f"{logits.path}: the lengths would fit a subsampling of {', '.join(map(str, able))}",
-            hint="Say which: --subsampling NUMBER.",
+            hint="Choose one: --subsampling NUMBER.",
         )
     wrong = next(n for n in split.ids if found[n] != frames[n])
     raise DataError(

@@ -93,8 +93,8 @@ class SoftTargets:
             return
         if config.augmentation.active or config.truncate_frames is not None:
             raise ConfigError(
-                f"{where}: they are of the whole, unchanged utterances, and augmentation or "
-                "truncate_frames changes those",
+                f"{where}: they were computed on whole, unchanged utterances, which augmentation "
+                f"or truncate_frames changes",
                 hint="Switch it off, or use the teacher itself.",
             )
         schedule, softened = config.temperature, self.temperature
@@ -125,7 +125,8 @@ class SoftTargets:
         ours = data.part_of or data.hash
         if self._index["data_hash"] != ours:
             raise ConfigError(
-                f"{where}: they are of data {self._index['data_hash']}, this run has {ours}",
+                f"{where}: they were made from data {self._index['data_hash']}, this run has "
+                f"{ours}",
                 hint="Write them again from this data.",
             )
         self._ids = data.train.ids

@@ -166,7 +166,7 @@ def interaction_figure(result: AblationResult) -> Figure | None:
         "legend": {"orientation": "h", "y": -0.3, "title": {"text": f"{names[1]}: "}},
         "showlegend": True,
     }
-    said = f"Mean by {names[0]}, a line for each {names[1]}; parallel lines: no interaction."
+    said = f"Mean by {names[0]}, one line per {names[1]}; parallel lines mean no interaction."
     return Figure(traces, said, layout, height=340 + 12 * len(cells))
 
 

@@ -40,7 +40,7 @@ def bar_label(bar: Bar) -> str:
     """A bar's name in a figure: a part is marked, and without its group's name."""
     if not bar.group:
         weak = "  (no effect seen)" if bar.seen is False else "  (unstable)" * bar.unstable
-        weak = weak if bar.measured else "  (acts too late to say)"
+        weak = weak if bar.measured else "  (acts too late to estimate)"
         return bar.name + weak
     return f"\u00b7 {bar.name.removeprefix(bar.group + '.')}"
 

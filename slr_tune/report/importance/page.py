@@ -72,9 +72,9 @@ def _marginals(found: StudyImportance) -> Part | None:
     limits = figures.marginal_limits(found)
     panels = [figures.marginal_figure(one, found.metric, limits) for one in found.marginals]
     lead = (
-        "Value expected over each parameter, all else averaged over the space that was searched; "
-        "the band holds 90 %. One vertical scale, so that a flat line is a parameter without "
-        "effect of its own."
+        "Expected value for each parameter, averaged over all others; the band covers 90 %. All "
+        "figures share one vertical scale, so a flat line is a parameter without an effect of "
+        "its own."
     )
     return Part("Marginal effects", [lead, Panels(panels)], formats=HTML)
 
@@ -92,8 +92,8 @@ def _local(found: StudyImportance) -> Part | None:
     if not found.local:
         return None
     lead = (
-        "One parameter changed and all others kept as they are in the trial: to the left what the "
-        "best place of its range would gain, to the right what the worst would lose."
+        "One parameter changes, all others stay as in the trial. Left: what the best place of "
+        "its range would gain; right: what the worst would lose."
     )
     drawn = figures.local_figure(found)
     return Part(

@@ -85,7 +85,7 @@ def least_gain(study: StudyData, wer_points: float) -> float:
 
 
 def diverged_rates(study: StudyData) -> tuple[list[float], list[float]]:
-    """Learning rates of the trials that left the numbers, and of all others that trained."""
+    """Learning rates of the trials that diverged, and of all others that trained."""
     name = "learning_rate"
     having = [trial for trial in study.trials if name in trial.record.config]
     bad = [float(t.record.config[name]) for t in having if t.reason == "nan"]
@@ -117,7 +117,7 @@ def _edge(study: StudyData, parameter: Number, reading: EdgeReading) -> Edge | N
         return None
     name, upper = ".".join(parameter.path), reading.upper
     if upper and name == "learning_rate" and are_higher(*diverged_rates(study)):
-        return None  # beyond it runs leave the numbers
+        return None  # beyond it runs diverge
     ceiling = Acting(study.view.spec).ceilings.get(name, math.inf)
     if upper and float(parameter.high) >= ceiling:
         return None  # beyond it nothing changes any more

@@ -86,7 +86,7 @@ def _real(study: StudyData) -> str:
     if any(step.rule == "blank phase" for step in next_steps(study)):
         return "No: the best trials had not begun to learn; they still predicted mostly blanks."
     if best is study.baseline:
-        return "Nothing was found that would have to be checked."
+        return "There is no improvement to check."
     return (
         f"Not known yet. The figure is optimistic: one seed, picked as the best of "
         f"{len(study.trials)} trials. New seeds are usually worse."

@@ -34,7 +34,7 @@ def curves_part(study: StudyData) -> Part | None:
         return None
     drawn = shown(study, able, _MOST_CURVES)
     text = (
-        "Each line is a trial. A good search stops the lines that stay high, and early; a line "
+        "Each line is a trial. A good search stops lines that stay high early; a line "
         "that is still falling at its last epoch was cut short."
     )
     note = thinning_note(drawn, able)
@@ -68,8 +68,8 @@ def _history_text(study: StudyData) -> str:
     few = {0: "it is the newest", 1: "the one after it was not better"}
     tail = few.get(since, f"none of the {since} after it was better")
     return (
-        f"The best value was found in trial {last}; {tail}. A stopped trial stands at its best "
-        "value until then, which is of an earlier epoch and not comparable with a finished one's."
+        f"The best value was found in trial {last}; {tail}. A stopped trial is shown at the best "
+        f"value before it was stopped; do not compare it with finished trials."
     )
 
 

@@ -31,10 +31,10 @@ def parallel_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_LINES)
     text = (
         f"Each line is a trial, each axis a parameter over the range that was searched; the last "
-        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Blue are "
-        f"the best {len(study.leaders)}. They crowd where the search looked most, so neither a "
-        "narrow nor a wide bundle says whether a parameter matters: importance does. Below an axis "
-        "run the trials without it."
+        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. The best are "
+        f"blue: {len(study.leaders)}. They are dense where the search looked most, so the width "
+        f"of a bundle does not show whether a parameter matters; importance does. Trials without "
+        f"a parameter run below its axis."
     )
     note, figure = thinning_note(drawn, able), _parallel(study, drawn, values)
     return Part("All parameters together", [text, note, figure], formats=HTML)
@@ -49,7 +49,7 @@ def slices_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_DOTS)
     text = (
         f"Value at epoch {epoch} of each trial over one parameter at a time, by how the trial "
-        f"ended later. All figures have one vertical scale. {_legend(drawn)}"
+        f"ended later. All figures share one vertical scale. {_legend(drawn)}"
     )
     vertical = _vertical(study, [values[trial.number] for trial in able])
     panels = [_slice(drawn, values, variable, vertical) for variable in study.variables]

@@ -53,13 +53,13 @@ def patience_text(found: Patience, *, against: str = "") -> list[str]:
     how = (
         f"What each patience would have given, read off the curves of {count} trials that ran "
         "until their own patience, or the last epoch, ended them. Training does not depend on "
-        "patience, so nothing here is guessed; trials that ASHA stopped are left out."
+        "patience, so this is exact; trials that ASHA stopped are left out."
     )
     last = found.values[-1]
     if count < LEAST_TO_RECOMMEND:
         return [
-            f"{count} trials tell, too few to recommend a patience: at least {LEAST_TO_RECOMMEND} "
-            "are needed, for a late gain is rare and costs much.",
+            f"{count} usable trials are too few to recommend a patience: at least "
+            f"{LEAST_TO_RECOMMEND} are needed, because late gains are rare but large.",
             how,
         ]
     if against:

@@ -111,9 +111,9 @@ def rungs_part(study: StudyData) -> Part | None:
             for row in rows
         ],
         "Rank correlations are Spearman's, in brackets the trials behind them: those that reached "
-        "both places. ASHA let only good ones get there, so a low figure proves nothing; the text "
+        "both places. ASHA lets only good ones get there, so a low value proves nothing; the text "
         "above takes that into account. "
-        "The baseline cannot be stopped; spared are the trials of the pruning audit.",
+        "The baseline cannot be stopped; the pruning audit spares trials.",
     )
     panels = Panels([panel for row in rows if (panel := _panel(study, row))])
     said = _rungs_text(rows[0])
@@ -150,7 +150,7 @@ def _said(rank: float | None, count: int) -> str:
 
 def _rungs_text(first: RungSummary) -> str:
     text = (
-        f"{first.entered} trials came to the first rung, at epoch {first.epoch}; "
+        f"{first.entered} trials reached the first rung, at epoch {first.epoch}; "
         f"{first.stopped} ended there."
     )
     found = first.foretold
@@ -160,7 +160,7 @@ def _rungs_text(first: RungSummary) -> str:
         )
     return (
         f"{text} {_foretells(found)}: of all trials the rank correlation is about "
-        f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], worked out from the "
+        f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], estimated from the "
         f"{first.end_count} that ran to their end, corrected for every rung that they passed. A "
         "random order would have 0."
     )
@@ -169,7 +169,7 @@ def _rungs_text(first: RungSummary) -> str:
 def _foretells(found: Foretold) -> str:
     """In words, where the interval allows them."""
     if found.high < WEAK_RANK:
-        return "The order there says little of the last one"
+        return "The order there says little about the last one"
     if found.low > WEAK_RANK:
         return "The order there predicts the last one"
     return "It is not clear whether the order there predicts the last one"

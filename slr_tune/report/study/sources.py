@@ -90,7 +90,7 @@ def _text(rows: Sequence[SourceSummary]) -> str:
         found = ""
     else:
         better = "better" if prior.rank < anywhere.rank else "no better"
-        found = f" In the median they came out {better} at the first rung than uniform ones."
+        found = f" At the first rung their median was {better} than that of uniform ones."
     return (
         f"{first} trials near the baseline in the first third of the search, {last} in the last."
         f"{found}"

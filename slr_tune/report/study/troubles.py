@@ -16,9 +16,9 @@ MEANINGS = {
     "nan": "the loss or a value became NaN or infinite",
     "oom": "out of memory, even after the batch was halved",
     "error": "the run raised an error",
-    "timeout": "it brought no epoch in time",
-    "killed": "its worker died again and again",
-    "aborted": "ended by hand, or never begun",
+    "timeout": "no epoch finished in time",
+    "killed": "its worker died repeatedly",
+    "aborted": "stopped by the user, or never started",
 }
 
 
@@ -75,8 +75,8 @@ def flags_part(study: StudyData) -> Part | None:
     )
     flagged = [trial for trial in read if trial.flags]
     text = (
-        f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial that "
-        "was stopped or failed that is as it should be; in one of the best it is a reason to look."
+        f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial "
+        f"that was stopped or failed this is expected; in one of the best it needs a look."
     )
     leaders = {trial.number for trial in study.leaders}
     worth = [trial for trial in flagged if trial.number in leaders or trial.complete]

@@ -63,7 +63,7 @@ def test_interval_is_a_t_interval_over_the_seeds() -> None:
         ),
         ((13.0, 13.1, 12.9), "+2.00 points [+1.75, +2.25]: the search was optimistic."),
         ((9.0, 9.1, 8.9), "-2.00 points [-2.25, -1.75]: the search was unlucky with it."),
-        ((13.0,), "+2.00 points. One seed says nothing of its spread."),
+        ((13.0,), "+2.00 points. One seed says nothing about the spread."),
     ],
 )
 def test_the_line_says_no_more_than_was_shown(wer: tuple[float, ...], end: str) -> None:
@@ -102,12 +102,13 @@ def test_a_claim_that_is_not_known_is_not_told() -> None:
     assert _choose(view, 1)[1] == ("best", None)
     unknown = ConfirmedTrial(1, "best", None, {"dev": (31.0, 33.0)}, 1)
     assert curse_line(unknown) == (
-        "Winner's curse, trial 1: not known, the curve of its search is gone."
+        "Winner's curse, trial 1: not known, because its curve from the search is missing."
     )
     row = json.loads(json.dumps(confirm_row(unknown), allow_nan=False))
     write_confirmed(view.folder, [row])
     assert read_confirmed(view.folder)[0].claimed is None
-    assert "not known, the curve of its search is gone" in render_html(study_page(collect(view)))
+    page = render_html(study_page(collect(view)))
+    assert "not known, because its curve from the search is missing" in page
 
 
 SPACE = """

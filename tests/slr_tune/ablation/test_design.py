@@ -105,10 +105,10 @@ def test_an_unknown_factor_lists_the_known_ones_nearest_first(space: Space) -> N
     ("changes", "said"),
     [
         ({}, "nothing to ablate"),
-        ({"factors": ["dropout"], "path": True}, "--path walks by itself"),
+        ({"factors": ["dropout"], "path": True}, "--path takes no factors"),
         ({"factors": ["dropout"], "factorial": True}, "--factorial crosses two"),
         ({"path": True, "retune": "lr"}, "--retune needs a --factor"),
-        ({"factors": ["dropout"], "retune": "kd_blank"}, "not a setting with a number"),
+        ({"factors": ["dropout"], "retune": "kd_blank"}, "not a numeric setting"),
         ({"factors": ["dropout"], "baseline": "nowhere.yaml"}, "there is no such file"),
         ({"factors": ["dropout"], "baseline": "best"}, "no finished trial"),
         ({"path": True}, "no finished trial"),
@@ -229,7 +229,7 @@ def test_the_command_names_the_database_but_for_its_password(space: Space, datab
         ({"factors": ["lr", "learning_rate"], "factorial": True}, "is given twice"),
         ({"factors": ["decoding", "beam"], "factorial": True}, "change the same setting"),
         ({"factors": ["temperature.start", "temperature"], "factorial": True}, "the same setting"),
-        ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value around 0"),
+        ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value to try near 0"),
     ],
 )
 def test_two_names_of_one_setting_are_refused(

@@ -80,5 +80,5 @@ def test_a_run_without_a_teacher_is_refused(space: Callable[..., Path]) -> None:
     """There is nothing to cross; a checkpoint cannot be trained again either."""
     with pytest.raises(SlrTuneError, match="the run student has no teacher"):
         make_design(space(trainable="student"), factors=["dropout"], teachers=3)
-    with pytest.raises(SlrTuneError, match="two teachers tell as little"):
+    with pytest.raises(SlrTuneError, match="two teachers are too few"):
         make_design(space(), factors=["dropout"], teachers=2)

@@ -39,7 +39,7 @@ def test_dry_run_says_what_fits(
     assert run(command) == 0
     said = capsys.readouterr().out
     assert "as many trials as 30 min allow, of at most 6 epochs" in said
-    assert "time: 30 min hold about" in said
+    assert "time: 30 min is enough for about" in said
     assert run([*command, "--set", "budget.fidelity=subset", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["trials"], plan["hours"], plan["epochs_at_most"]) == (None, 0.5, None)

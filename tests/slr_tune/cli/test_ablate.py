@@ -100,7 +100,7 @@ def test_a_student_and_the_measured_path(tmp_path: Path, studies: Path, call: Ca
     assert sorted(step.parameter for step in result.steps) == ["dropout", "learning_rate"]
     whole = forward.rows[-1].mean - forward.rows[0].mean
     assert sum(step.gain for step in result.steps) == pytest.approx(whole)
-    assert result.steps[0].others, "the step that was not taken is not told"
+    assert result.steps[0].others, "the step that was not taken is missing"
     assert back.rows[0].mean == pytest.approx(forward.rows[-1].mean)
 
 
@@ -143,14 +143,14 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
         (("--factor", "dropout", "--baseline", "nowhere.yaml"), "no such file"),
         (("--factor", "dropout", "--seeds", "0"), "--seeds"),
         (("--factor", "dropout", "--seeds", "2"), "2 is too few"),
-        (("--factor", "dropout", "--budget", "6x"), "no budget"),
+        (("--factor", "dropout", "--budget", "6x"), "not a budget"),
         (("--factor", "dropout", "--budget", "6h"), "no meaning without --until-decided"),
         (("--factor", "dropout", "--until-decided", "--budget", "3"), "runs or time"),
         (("--factor", "dropout", "--until-decided", "--budget", "5runs"), "the first look needs"),
-        (("--factor", "dropout", "--until-decided", "--test"), "does not go with --test"),
-        (("--path", "--until-decided"), "does not go with --path"),
-        (("--path", "--teachers", "3"), "does not go with --path"),
-        (("--factor", "dropout", "--margin", "-1"), "a margin is above 0"),
+        (("--factor", "dropout", "--until-decided", "--test"), "cannot be combined with --test"),
+        (("--path", "--until-decided"), "cannot be combined with --path"),
+        (("--path", "--teachers", "3"), "cannot be combined with --path"),
+        (("--factor", "dropout", "--margin", "-1"), "a margin must be above 0"),
         ((), "nothing to ablate"),
     ],
 )
@@ -185,7 +185,7 @@ def test_stopped_then_killed_then_started_again_repeats_no_stage(
     first = Command("ablate", *arguments)
     assert first.wait_until(stages_done(1)), first.end()
     code, output = first.end(signal.SIGINT)
-    assert code == 130 and "the same command goes on" in output, output
+    assert code == 130 and "the same command again to resume" in output, output
     assert "Traceback" not in output and not (stages.parent / "dropout").exists()
     second = Command("ablate", *arguments)
     assert second.wait_until(stages_done(len(list(stages.glob("*/done.json"))) + 2))

@@ -155,7 +155,7 @@ def test_an_unknown_order_of_glosses_is_refused(
     model, settings, _ = foreign
     words = ("adopt", model, "--config", settings, "--as", "teacher", "--data", DATA)
     code, _, err = call(*words)
-    assert code == 2 and "nothing says which output" in err
+    assert code == 2 and "it is not known which output" in err
     code, _, err = call(*words, "--claimed", student.wer)
     assert code == 2 and "points apart" in err
     assert not (tmp_path / "studies" / "adopted").exists() or not [
@@ -332,5 +332,5 @@ def test_logits_of_other_utterances_or_glosses_are_refused(
     assert code == 2 and f"utterance {first} has" in err
     del found[first]
     code, _, err = call("adopt", write_each(tmp_path / "c", found), *words)
-    assert code == 2 and f"no answers for 1 of 60 utterances of train: {first}" in err
+    assert code == 2 and f"no outputs for 1 of 60 utterances of train: {first}" in err
     assert not (tmp_path / "t" / "train.json").exists()

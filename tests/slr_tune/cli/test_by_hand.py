@@ -134,7 +134,7 @@ def test_a_search_that_is_asked_stores_and_ends(
     finally:
         done.set()
         asking.join()
-    assert "as slr-tune stop asks" in capsys.readouterr().err
+    assert "Stopping (slr-tune stop)" in capsys.readouterr().err
     view = load_study("toy")
     assert not view.running and len(view.trials) < 500
     assert {trial.state.name for trial in view.trials} <= {"WAITING", "PRUNED", "COMPLETE"}

@@ -150,7 +150,7 @@ def test_other_glosses_are_refused(trained: Path, pair: list[str], call: Call) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{0}"], "needs two systems at least"),
+        (["{0}"], "needs at least two systems"),
         (["{0}", "{0}"], "two systems are called 'teacher'"),
         (["{0}", "nowhere/checkpoint_best.pt"], "does not exist"),
         (["{0}", "=x"], "nothing before or after the ="),

@@ -73,4 +73,4 @@ def test_a_file_comes_before_a_shipped_space(empty: Path) -> None:
 def test_a_space_that_is_not_there(empty: Path, call: Call) -> None:
     code, _, err = call("run", "destill.yaml")
     assert code == 2 and "destill.yaml: no such file" in err
-    assert "Shipped spaces go by their names: distill, self_distill" in err
+    assert "The shipped spaces are: distill, self_distill" in err

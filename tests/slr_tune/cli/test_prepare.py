@@ -54,7 +54,7 @@ def test_phoenix_folder(layout: Layout, capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert words(out)[2][0] == "dev"
     assert words(out)[2][-1] == "3"
-    assert "unknown in dev, each an error in scoring: SCHNEE (2), EIS (1)" in out
+    assert "unknown in dev, each counted as an error: SCHNEE (2), EIS (1)" in out
     assert err == "Features i3d, the only ones there.\n"
 
 
@@ -131,7 +131,7 @@ def options_of_a_folder(layout: Layout) -> list[str]:
         (no_such_file, ["nothing.yaml", "no such file"]),
         (wrong_setting, ["space.yaml:3:3", "data.sed", "Did you mean seed?"]),
         (no_data, ["has no section data"]),
-        (options_of_a_folder, ["go with a folder of data only"]),
+        (options_of_a_folder, ["apply only to a folder of data"]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

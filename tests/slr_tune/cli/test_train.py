@@ -57,7 +57,7 @@ def test_teacher_then_distillation_then_fine_tuning(capsys: Any, tmp_path: Path)
     assert student["teacher_wer"] is not None
     tuned = ["student", *SMALL, *one, "--set", "learning_rate=1e-4"]
     code, out, err = train(*tuned, "--resume", student["checkpoint"], capsys=capsys)
-    assert code == 0 and "Weights taken from" in err
+    assert code == 0 and "Weights loaded from" in err
     assert json.loads(out)["folder"] != student["folder"]
 
 
@@ -70,7 +70,7 @@ def test_fine_tuning_has_the_settings_of_its_start(capsys: Any, tmp_path: Path) 
     changed = {"learning_rate": 5e-5, "max_epochs": 2}
     options = [part for key, value in changed.items() for part in ("--set", f"{key}={value}")]
     code, out, err = train(*again, *options, capsys=capsys)
-    assert code == 0 and "Weights taken from" in err
+    assert code == 0 and "Weights loaded from" in err
     assert json.loads(out)["config"] == start["config"] | changed
 
 
@@ -112,7 +112,7 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
         f"{file}:1:9: layers: must be at least 1",
         f"{file}:2:7: seed: must be a whole number",
         f"{file}:3:7: data.name: 'libra' is not a known data set",
-        f"{file}:4:10: teacher: a student learns from no teacher",
+        f"{file}:4:10: teacher: a student has no teacher",
         "--set dropout=2: dropout: must be below 1",
     ):
         assert expected in err
@@ -189,7 +189,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     first = interrupted(folder, after="epoch   2/400")
     done = (folder / "curve.csv").read_text().count("\n") - 1
     assert 2 <= done < 400
-    assert "The same command goes on" in first and "Traceback" not in first
+    assert "Run the same command again to resume" in first and "Traceback" not in first
     second = interrupted(folder, after=f"epoch {done + 1:>3}/400")
     assert f"Resuming after epoch {done}" in second
     epochs = [line.split(",")[0] for line in (folder / "curve.csv").read_text().splitlines()[1:]]

@@ -37,7 +37,7 @@ def test_a_failure_is_told_with_its_remedy_and_exit_code_2(tmp_path: Path, call:
     code, out, _ = call("verify", space)
     assert code == 2
     assert "[FAIL] teacher checkpoint" in out and "\n       -> " in out
-    assert "[SKIP] forward pass: left out: teacher checkpoint has failed" in out
+    assert "[SKIP] forward pass: not run: teacher checkpoint failed" in out
     assert "1 of 12 checks failed" in out
 
 

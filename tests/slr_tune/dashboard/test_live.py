@@ -1,4 +1,4 @@
-"""The command in a real browser while a driver is at work on the study."""
+"""The command in a real browser while a driver is running on the study."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
         ("{}/nothing.csv", "there is no file or folder"),
         ("{}/text.txt", "is not a known file of runs"),
         ("{}/broken.json", "is not JSON"),
-        ("{}", "holds no runs that are known"),
+        ("{}", "contains no known kind of run"),
     ],
 )
 def test_places_that_hold_no_runs_are_told(tmp_path: Path, place: str, error: str) -> None:

@@ -53,7 +53,7 @@ def test_the_sampler_learns_and_asha_the_budget_and_a_retry_leave_them_out(
     assert [trial.number for trial in store.own_trials] == [0]
     assert rungs_of(store).replay(()) == [] and not rungs_of(store)._values
     (again,) = take_history(store, [str(runs)], None)
-    assert "0 trials added. 41 were there already." in again
+    assert "0 trials added. 41 were already in the study." in again
     assert reopen_failed("toy", storage) == ()
     levels = []
     for number in range(12):
@@ -149,7 +149,7 @@ def test_other_names_are_told_and_near_ones_only_proposed(
     assert slr_tune(["import", str(path), "--space", space, "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "config/Level -> level" in said and "with (nearest: width), gpu" in said
-    assert "width is not told" in said and "0 of 1 run fit" in said
+    assert "width is missing" in said and "0 of 1 run fit" in said
     assert slr_tune(["import", str(path), "--space", space]) == 2
     assert "none of the 1 run " in capsys.readouterr().err
     assert slr_tune(["import", str(path), "--space", space, "--map", "wth=width"]) == 2
@@ -169,7 +169,7 @@ def test_a_study_does_not_take_in_itself(
 ) -> None:
     tell_study([Told([50.0] * 9)])
     assert slr_tune(["import", "told", "--study", "told"]) == 2
-    assert "cannot take in its own trials" in capsys.readouterr().err
+    assert "cannot import its own trials" in capsys.readouterr().err
     assert len(load_study("told").trials) == 1
 
 
@@ -231,12 +231,12 @@ def test_fractions_with_their_factor(tmp_path: Path) -> None:
         ({"kd_blank": "Drop"}, {"kd_blank": "drop"}),
         ({"patience": 12.0}, {"patience": 12}),
         ({"patience": None}, "patience null is not a number"),
-        ({"loss_weights": {"alpha": 0.7, "beta": 0.3}}, "loss_weights.gamma is not told"),
+        ({"loss_weights": {"alpha": 0.7, "beta": 0.3}}, "loss_weights.gamma is missing"),
         (
             {"temperature": {"schedule": "ramp"}},
             'temperature.schedule "ramp" is not one of the options',
         ),
-        ({"temperature": {"schedule": "linear", "start": 4}}, "temperature.end is not told"),
+        ({"temperature": {"schedule": "linear", "start": 4}}, "temperature.end is missing"),
         ({"batch_size": "16"}, {}),
         ({"batch_size": 24}, "batch_size is 24, the space fixes 16"),
     ],

@@ -74,7 +74,7 @@ def test_a_web_hook_gets_json(
     announce_end("http://127.0.0.1:1/nobody", fields, told.append)
     announce_end("there-is-no-such-program {study}", fields, told.append)
     announce_end("false", fields, told.append)
-    assert len(told) == 4 and all(line.startswith("--on-end did not work: ") for line in told)
+    assert len(told) == 4 and all(line.startswith("--on-end failed: ") for line in told)
 
 
 @pytest.mark.parametrize("wrong", ["", "echo {bset}", "echo 'open", "echo {", "echo {0}"])

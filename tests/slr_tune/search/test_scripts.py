@@ -54,7 +54,7 @@ def test_searched_confirmed_ablated_reported(
     if name == "click":
         capsys.readouterr()
         assert slr_tune(["evaluate", name, "--worst", "1"]) == 0
-        assert "what it recognised itself in 30 utterances of dev" in capsys.readouterr().out
+        assert "its own predictions for 30 utterances of dev" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0
     page = (studies / name / "report.md").read_text()
     assert ".py" in page and "On new seeds" in page and "script:" not in page
@@ -77,7 +77,7 @@ def test_a_search_that_is_killed_goes_on(tmp_path: Path, studies: Path) -> None:
     curve = view.curve(0)
     assert [row["epoch"] for row in curve] == [*range(1, 10)]
     text = log.read_text()
-    assert "[slr-tune] goes on after epoch" in text and "Resumed from epoch" in text
+    assert "[slr-tune] resumes after epoch" in text and "Resumed from epoch" in text
     told = [line for line in text.splitlines() if "Val WER" in line and "Best" not in line]
     assert 9 <= len(told) <= 11 and before >= 3  # at most what was in the air is trained twice
     by_epoch = {int(line.split()[1].split("/")[0]): line for line in told}

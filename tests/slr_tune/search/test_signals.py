@@ -34,7 +34,7 @@ CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 def check_end(code: int, output: str, wanted: int) -> None:
     assert code == wanted, output
     assert "Traceback" not in output and "*** SIG" not in output, output
-    assert "the same command goes on" in output.lower(), output
+    assert "the same command again to resume" in output.lower(), output
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")

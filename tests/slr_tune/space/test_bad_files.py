@@ -37,8 +37,8 @@ MISTAKES = [
     (
         "study: example",
         "study: ../example",
-        "1:8: study: \"../example\" cannot name a folder everywhere: take letters, digits, '.', "
-        "'_' and '-', at most 100 of them, a letter or digit first",
+        '1:8: study: "../example" cannot be the name of a folder everywhere: use letters, '
+        "digits, '.', '_' and '-', at most 100 of them, a letter or digit first",
     ),
     (
         "budget: {trials: 24,",
@@ -57,7 +57,7 @@ MISTAKES = [
         "trainable: no_such_package:Run",
         "2:12: trainable: trainable no_such_package:Run: importing no_such_package failed: "
         "ModuleNotFoundError: No module named 'no_such_package'\n"
-        "  The module must be installed or lie in the current folder.",
+        "  The module must be installed or be in the current folder.",
     ),
     ("seed: 7", "seed: -1", "33:7: seed: must be at least 0, not -1"),
     (
@@ -110,7 +110,7 @@ MISTAKES = [
         "{train: teacher, settings: {hidden: 64}}",
         "{study: example, settings: {hidden: 64}}",
         "4:18: teacher.study: example is the study that the teacher is for\n"
-        "4:27: teacher.settings: goes only with train\n"
+        "4:27: teacher.settings: is allowed only with train\n"
         "  Remove it: this teacher is trained already.",
     ),
     (
@@ -175,12 +175,12 @@ MISTAKES = [
     (
         "batch_size: 16",
         "max_epochs: 16",
-        "9:3: fixed.max_epochs: is given as budget.max_epochs too\n  Remove one of the two.",
+        "9:3: fixed.max_epochs: is also given as budget.max_epochs\n  Remove one of the two.",
     ),
     (
         "batch_size: 16",
         "dropout: 0.1",
-        "9:3: fixed.dropout: is given as space.dropout too\n  Remove one of the two.",
+        "9:3: fixed.dropout: is also given as space.dropout\n  Remove one of the two.",
     ),
     (
         "batch_size: 16",
@@ -251,7 +251,7 @@ MISTAKES = [
     (
         "log: true",
         "lgo: true",
-        "13:40: space.learning_rate.lgo: is not known beside float\n  Did you mean log?",
+        "13:40: space.learning_rate.lgo: is not an option of float\n  Did you mean log?",
     ),
     (
         "log: true",
@@ -327,7 +327,7 @@ MISTAKES = [
     (
         "float: [0.0, 0.5]",
         "float: [0.0, 0.5], step: 1e-20",
-        "12:12: space.dropout: step=1e-20 makes more than a thousand million steps\n  Drop step.",
+        "12:12: space.dropout: step=1e-20 makes more than 1,000,000,000 steps\n  Drop step.",
     ),
     # baseline and factors
     (

@@ -95,7 +95,7 @@ def test_wrong_overrides_are_named(override: str, said: str, write: WriteFile) -
     ("options", "said"),
     [
         ({"trials": 0}, "--trials 0: budget.trials: must be at least 1, not 0"),
-        ({"study": "a/b"}, '--study a/b: study: "a/b" cannot name a folder'),
+        ({"study": "a/b"}, '--study a/b: study: "a/b" cannot be the name of a folder'),
         ({"workers": 0}, "--workers 0: resources.workers: must be at least 1"),
         ({"seed": -1}, "--seed -1: seed: must be at least 0"),
     ],

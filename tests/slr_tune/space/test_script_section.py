@@ -44,7 +44,7 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
         (sys.executable, "pyhton", "there is no program 'pyhton' in PATH"),
         ("  metrics:", "  metric:", "4:3: trainable.metric: is not known\n  Did you mean metrics?"),
         ("stdout:", "stdot:", "trainable.metrics.stdot: is not known\n  Did you mean stdout?"),
-        ("(?P<val_wer>.*)", "(.*)", "names nothing that it finds"),
+        ("(?P<val_wer>.*)", "(.*)", "has no named group"),
         ("(?P<val_wer>.*)", "(?P<val_wer>", "missing ), unterminated subpattern"),
         ("(?P<val_wer>.*)", "(?P<val_were>.*)", "no group is called val_wer, which is the "
          "objective's metric\n  Did you mean val_were?"),

@@ -209,12 +209,12 @@ temperature:
         ),
         (
             {"dropout": 0.1, "temperature": {"schedule": "cosine"}},
-            ['temperature.schedule: "cosine" is none of "constant", "linear"|'],
+            ['temperature.schedule: "cosine" is not one of "constant", "linear"|'],
         ),
         (
             {"dropout": 0.1, "temperature": {"schedule": ["linear"], "end": 1}},
             [
-                'temperature.schedule: ["linear"] is none of "constant", "linear"|',
+                'temperature.schedule: ["linear"] is not one of "constant", "linear"|',
                 'temperature.end: applies only where temperature.schedule is "linear"|'
                 "Leave it out.",
             ],

@@ -152,7 +152,7 @@ def test_a_users_own_run_needs_no_data(write: WriteFile, own_run: str) -> None:
         ),
         (
             "space: {low: {int: [1, 3]}, high: {int: [2, 9]}}",
-            "4:8: space: low=3 is above high=2; refused are",
+            "4:8: space: low=3 is above high=2; refused values:",
         ),
         (
             "fixed: {deep: 'yes'}\nspace: {rate: {float: [0.1, 0.9]}}",

@@ -68,7 +68,7 @@ MISTAKES = [
     ("search: {strategy: optuna}", "34:20: search: needs the sampler's name"),
     (
         "search: {optuna: {sampler: GPSample}}",
-        '34:28: search.optuna.sampler: "GPSample" is none of Optuna\'s samplers here\n'
+        '34:28: search.optuna.sampler: "GPSample" is not one of the supported Optuna samplers\n'
         "  Did you mean GPSampler?",
     ),
     (
@@ -77,7 +77,7 @@ MISTAKES = [
     ),
     (
         "search: {optuna: {sampler: GPSampler}, points: 3}",
-        "34:40: search.points: does not go with optuna",
+        "34:40: search.points: cannot be combined with optuna",
     ),
     ("prior: {confidence: strong}", "34:21: prior.confidence: must be "),
     ("prior: {trust: high}", "34:9: prior.trust: "),

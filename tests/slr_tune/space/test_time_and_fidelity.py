@@ -24,8 +24,8 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
     [
         (
             "{max_epochs: 24}",
-            "6:9: budget.trials: is missing\n  Say how many trials, as trials: 24, or how long, "
-            "as hours: 10.",
+            "6:9: budget.trials: is missing\n  Give a number of trials, such as trials: 24, or a "
+            "time, such as hours: 10.",
         ),
         ("{hours: 0, max_epochs: 24}", "6:17: budget.hours: must be above 0, not 0"),
         (

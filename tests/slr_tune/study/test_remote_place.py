@@ -34,7 +34,11 @@ def spec(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Stu
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [("/a/folder", "is no URL"), ("s3://me:secret@bucket/a", "key or a password"), ("3", "no URL")],
+    [
+        ("/a/folder", "is not a URL"),
+        ("s3://me:secret@bucket/a", "key or a password"),
+        ("3", "not a URL"),
+    ],
 )
 def test_what_is_no_place_is_refused_with_its_line(tmp_path: Path, place: str, words: str) -> None:
     path = write_toy_space(tmp_path)
@@ -55,7 +59,7 @@ def test_a_database_has_to_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SLR_TUNE_STUDIES", f"file://{tmp_path}/far")
-    with pytest.raises(StorageUnusable, match="where no database can be") as caught:
+    with pytest.raises(StorageUnusable, match="which cannot hold a database") as caught:
         storage_url()
     assert "--storage postgresql://" in caught.value.hint
     assert slr_tune(["run", str(write_toy_space(tmp_path))]) == 2

@@ -152,7 +152,7 @@ def test_a_slow_tracker_does_not_hold_the_search(
         store.add_row(live, row(1, 50.0))
         mirror.tick(force=True)  # would wait here
     notebook.held.set()
-    assert len(told) == 1 and "did not take everything in time" in told[0]
+    assert len(told) == 1 and "did not accept everything in time" in told[0]
 
 
 def test_without_trackers_nothing_is_written(spec: StudySpec, storage: RDBStorage) -> None:

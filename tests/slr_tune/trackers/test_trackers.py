@@ -92,6 +92,6 @@ def test_wandb_without_an_account_is_told_before_the_search(
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     spec = load_spec(write_toy_space(tmp_path), overrides=["resources.trackers=[wandb]"])
-    with pytest.raises(SlrTuneError, match="knows no account"):
+    with pytest.raises(SlrTuneError, match="has no account"):
         with open_mirror(open_store(spec, storage), pytest.fail):
             pass

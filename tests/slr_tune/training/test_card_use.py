@@ -74,7 +74,7 @@ def test_a_search_takes_what_was_measured(
     assert (resources.gpus_per_trial, resources.workers) == (expected, 3)
     if expected == 0.25:
         assert told[-1] == (
-            "gpus_per_trial: 0.25, as one trial takes 4,096 of 81,920 MiB, busy 25% of the time"
+            "gpus_per_trial: 0.25, because one trial uses 4,096 of 81,920 MiB, busy 25% of the time"
         )
 
 

@@ -215,7 +215,9 @@ def not_utf8_of_test(layout: Layout) -> str:
 
 def no_folder(layout: Layout) -> str:
     shutil.rmtree(layout.npz("dev", 0).parent)
-    return f"the features of all 3 utterances are missing, from {layout.clips['dev'][0].id} on"
+    return (
+        f"the features of all 3 utterances are missing, starting with {layout.clips['dev'][0].id}"
+    )
 
 
 DEFECTS = (nan, inf, missing, wrong_width, unreadable, objects, all_too_long, duplicate)
@@ -374,7 +376,7 @@ def test_named_utterances_are_left_out(layout: Layout, cache: Path) -> None:
     assert warning == (
         f"2 utterances left out, as data.exclude says: train/{names[0]}; dev/{names[1]}"
     )
-    with pytest.raises(DataError, match="data.exclude: 'nobody' is in no corpus file"):
+    with pytest.raises(DataError, match="data.exclude: 'nobody' is not in any corpus file"):
         prepare({**section, "exclude": [*names, "nobody"]}, cache)
 
 

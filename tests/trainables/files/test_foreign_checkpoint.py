@@ -42,7 +42,10 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "tensor": (lambda path: torch.save(torch.ones(2), path), "with a single tensor"),
     "list": (lambda path: torch.save([1, 2], path), "with a list"),
     "old": (lambda path: old(STATE, path), "a state_dict alone: 0.weight"),
-    "old with numpy": (lambda path: old({"wer": np.float64(51.2)}, path), "format of before 1.6"),
+    "old with numpy": (
+        lambda path: old({"wer": np.float64(51.2)}, path),
+        "format from before version 1.6",
+    ),
     "numpy scalar": (
         lambda path: torch.save({"model": STATE, "best_wer": np.float64(51.2)}, path),
         "of another program with numpy values in it",

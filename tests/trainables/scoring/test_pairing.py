@@ -80,7 +80,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
         ("hyp.csv", "u1,A\nu2,D\nu3,E\n", "ref.csv", "hyp.csv: no reference in "),
         ("hyp.ctm", "u3 1 0 1 A\n", "ref.stm", "for u3 (channel 1)"),
         ("hyp.csv", "u1,A\nu2\n", "ref.csv", "hyp.csv:2: expected 2 fields, found 1"),
-        ("hyp.csv", "u1,A\nu1,B\n", "ref.csv", "hyp.csv:2: the id 'u1' stands twice"),
+        ("hyp.csv", "u1,A\nu1,B\n", "ref.csv", "hyp.csv:2: the id 'u1' occurs twice"),
         ("hyp.csv", "id,words\nu1,A\n", "ref.csv", "hyp.csv:1: no column of glosses"),
         ("hyp.csv", 'u1,"A\nu2,B\n', "ref.csv", "hyp.csv:2: no CSV: unexpected end of data"),
         (
@@ -92,7 +92,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
         ("hyp.ctm", "u1 1 zero 1 A\n", "ref.stm", "hyp.ctm:1: 'zero' is not a number of seconds"),
         ("hyp.ctm", "u1 1 * * <ALT_BEGIN>\n", "ref.stm", "hyp.ctm:1: alternatives"),
         ("hyp.ctm", "u1 1 0 1 A\nu1 2 0 1 A\n", "ref.csv", "has several channels of one"),
-        ("hyp.ctm", ";; nothing\n", "ref.stm", "hyp.ctm: the file has no line but comments"),
+        ("hyp.ctm", ";; nothing\n", "ref.stm", "hyp.ctm: the file contains only comments"),
         ("hyp.ctm", "", "ref.stm", "hyp.ctm: the file is empty"),
         ("hyp.txt", "", "ref.txt", "hyp.txt: the file is empty"),
         ("hyp.txt", "A\n", "ref.txt", "ref.txt differ in their number of lines: 1 and 2"),

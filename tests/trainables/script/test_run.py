@@ -54,7 +54,7 @@ def test_cut_off_it_goes_on_where_it_was(tmp_path: Path, name: str) -> None:
     with closing(script_run(spec, tmp_path / "cut")) as second:
         second.load(state)
         rest = values(second, metric)
-        assert second.facts()["starts"][-1].startswith("goes on after epoch 3")
+        assert second.facts()["starts"][-1].startswith("resumes after epoch 3")
     assert len(whole) == 9
     for one, other in zip(begun + rest, whole, strict=True):
         assert one == other or (math.isnan(one) and math.isnan(other))
@@ -124,7 +124,7 @@ def test_a_script_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
     spec = script(tmp_path, PREEMPTED, TWO_LINES, "  resume: --go-on {folder}/last\n")
     with closing(script_run(spec, tmp_path / "run")) as run:
         assert values(run, "val/wer") == [10, 5, pytest.approx(10 / 3), 2.5]
-        assert run.notice is not None and "SIGKILL; it goes on after epoch 2" in run.notice
+        assert run.notice is not None and "SIGKILL; it resumes after epoch 2" in run.notice
 
 
 def test_an_error_is_told_with_its_last_lines(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_targets_of_other_data_are_refused(
 ) -> None:
     # Broken if a student learnt about one utterance from the answers for another.
     other = prepare({"name": "libras", "seed": 3, "train": 30, "dev": 6, "test": 1}, tmp_path)
-    with pytest.raises(ConfigError, match=f"of data {libras.hash}, this run has {other.hash}"):
+    with pytest.raises(ConfigError, match=f"from data {libras.hash}, this run has {other.hash}"):
         make_run("distill", teacher=targets, data=other, **AT_FOUR)
 
 

@@ -51,7 +51,7 @@ def said(facts: StudyData, rule: str) -> list[str]:
 def test_unfinished_trials_are_gone_on_with() -> None:
     """A search that was cut off looks finished otherwise."""
     facts = facts_of([Told(FLAT), Told([50.0], "running")])
-    assert said(facts, "unfinished")[0].startswith("1 trials are not finished")
+    assert said(facts, "unfinished")[0].startswith("1 unfinished trial and")
     assert not said(facts, "running")
 
 
@@ -78,14 +78,14 @@ def test_failures_by_a_high_learning_rate() -> None:
     assert said(with_edge(facts, "dropout", True), "edge")
     assert not said(with_edge(facts, "learning_rate", True), "edge")
     few = replace(facts, trials=facts.trials[:9])
-    assert "are not seen to be higher" in said(few, "failures")[0]
+    assert "were not clearly higher" in said(few, "failures")[0]
 
 
 def test_failures_by_an_error_give_its_word_and_few_are_no_matter() -> None:
     """One in fifty is bad luck."""
     error = "Traceback (most recent call last):\n  File x\nValueError: no such thing"
     facts = facts_of([Told([], "error", error=error), Told([], "error", error=error)])
-    assert "the first said: ValueError: no such thing." in said(facts, "failures")[0]
+    assert "the first error: ValueError: no such thing." in said(facts, "failures")[0]
     many = [replace(trial, reason="max_epochs") for trial in facts.trials] * 10
     assert not said(replace(facts, trials=tuple([*many, facts.trials[0]])), "failures")
 
@@ -169,7 +169,7 @@ def test_two_edges_are_widened_in_one_new_study() -> None:
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
     both = with_edge(with_edge(facts, "learning_rate", True), "patience", False)
     (text,) = said(both, "edge")
-    assert "learning_rate goes on" in text and "patience goes on" in text
+    assert "learning_rate keeps improving" in text and "patience goes on" in text
     assert text.count("--study told-wider") == 1 and text.count("--set") == 2
 
 
@@ -200,7 +200,7 @@ def test_edge_of_a_parameter_under_a_choice() -> None:
     hot = {"temperature.schedule": "cosine", "temperature.cosine.start": 7.9}
     facts = facts_of([Told(FLAT), Told(curve(10.0), params=hot)])
     (text,) = said(with_edge(facts, "temperature.cosine.start", True), "edge")
-    assert "temperature.cosine.start goes on" in text or "temperature.start goes on" in text
+    assert "temperature.cosine.start keeps improving" in text or "temperature.start goes on" in text
     assert "--set 'space.temperature.schedule.choice.cosine.start.float=[2, 9]'" in text
 
 
@@ -213,14 +213,14 @@ def test_where_nothing_has_left_the_blank_phase_only_longer_runs_are_asked_for()
     best = trials[facts.best.number] if facts.best else None
     (step,) = next_steps(replace(facts, trials=trials, best=best, baseline=trials[0]))
     assert step.rule == "blank phase"
-    assert "give them 27 epochs" in step.text and "--max-epochs 27" in step.command
+    assert "train 27 epochs" in step.text and "--max-epochs 27" in step.command
 
 
 def test_runs_that_were_cut_short() -> None:
     """Still falling at the last epoch: more epochs. Best long before: none."""
     falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
     (text,) = said(facts_of(falling), "longer")
-    assert "Give them 14 epochs." in text and text.endswith("--study told-longer --max-epochs 14")
+    assert "Train 14 epochs." in text and text.endswith("--study told-longer --max-epochs 14")
 
 
 def test_runs_that_fall_by_no_more_than_noise_are_long_enough() -> None:
@@ -249,7 +249,7 @@ def test_a_good_rung_whose_survivors_are_in_disorder() -> None:
     first = rung_summaries(facts)[0]
     assert first.end_rank is not None and first.end_rank < 0.3
     part = rungs_part(facts)
-    assert part is not None and "is not settled" in part.text[0]
+    assert part is not None and "It is not clear" in part.text[0]
 
 
 def bar(name: str, share: float, most: float, *, seen: bool) -> Bar:

@@ -35,7 +35,7 @@ def test_each_source_with_its_trials(view: StudyView) -> None:
     assert rows["perturbed good trial"].thirds == (0, 0, 2)
     assert rows["perturbed good trial"].rank == pytest.approx(0.5 / 8)
     part = sources_part(collect(view))
-    assert part is not None and "came out no better at the first rung" in str(part.blocks[0])
+    assert part is not None and "their median was no better than" in str(part.blocks[0])
 
 
 def test_show_says_where_a_trial_came_from(
