@@ -216,7 +216,7 @@ def test_a_student_of_a_live_teacher_gets_all_of_it() -> None:
 def test_the_documented_table_names_the_cause_of_each_flag(flag: str) -> None:
     # Broken if a reader of the docs did the opposite of what the command says.
     page = Path(__file__).parents[3] / "docs" / "diagnosis.md"
-    table = page.read_text().split("| cause | told by | remedy |")[1].split("\n\n")[0]
+    table = page.read_text().split("| cause | recognised by | remedy |")[1].split("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     told_by = {row[0]: row[1] for row in rows}
     named = [cause for cause, signs in told_by.items() if re.search(rf"\b{flag}\b", signs)]
