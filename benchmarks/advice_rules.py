@@ -96,7 +96,7 @@ def blank_phase(case: Case) -> Verdict:
 
 def ablate(case: Case) -> Verdict:
     """Right where it names one that matters."""
-    named = _text(case, "ablate").removeprefix("Whether ").partition(" ")[0]
+    named = _text(case, "ablate").partition("whether ")[2].partition(" ")[0]
     fired = "" if not named else "right" if named in case.scenario.matters else "wrong"
     return bool(case.scenario.matters), fired
 

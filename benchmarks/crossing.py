@@ -209,8 +209,8 @@ def errors_of_utterances(studies: int, seed: int) -> None:
             row.low <= true <= row.high,
             row.outcome == "better",
             alone.row("a0 b1").outcome == "better",
-            any(other.outcome.startswith("shown") for other in first.rows),
-            any(other.outcome == "shown" for other in inter.rows),
+            any(other.outcome in ("better", "worse") for other in first.rows),
+            any(other.outcome == "interaction" for other in inter.rows),
         )
         for name, happened in zip(counted, said, strict=True):
             counted[name] += bool(happened)

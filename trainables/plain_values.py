@@ -68,7 +68,7 @@ def _plain(value: Any, where: str, problems: list[str], depth: int) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     if depth > 20:
-        problems.append(f"{where[:80]}... is nested too deep, or holds itself")
+        problems.append(f"{where[:80]}... is nested too deep, or contains itself")
         return None
     if isinstance(value, Mapping):
         wrong = [key for key in value if not isinstance(key, str)]

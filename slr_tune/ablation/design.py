@@ -217,7 +217,7 @@ def _check_options(options: AblationOptions) -> None:
             "nothing to ablate",
             "Give --factor temperature, for example, or --path.",
         ),
-        (twice, f"--factor {''.join(twice[:1])} is given twice", "Leave out one of the two."),
+        (twice, f"--factor {''.join(twice[:1])} appears twice", "Leave out one of the two."),
         (
             factorial and len(names) != 2,
             f"--factorial crosses two factors, not {len(names)}",

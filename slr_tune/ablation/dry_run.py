@@ -122,7 +122,7 @@ def dry_text(plan: DryRun, design: Design) -> str:
         lines.append(f"Parameters that differ: {', '.join(plan.arms[1:]) or 'none'}")
     share = plan.epochs_run / plan.epochs_asked if plan.epochs_asked else 1.0
     lines.append(
-        f"{plan.epochs_asked} epochs asked for in {plan.runs} runs, at most {plan.epochs_run} "
+        f"{plan.epochs_asked} epochs requested in {plan.runs} runs, at most {plan.epochs_run} "
         f"to be trained ({share:.0%})"
     )
     if plan.seconds is not None:

@@ -36,7 +36,7 @@ def data(inputs: CheckInputs) -> Finding:
     train, dev = found.train, found.dev
     for split in (train, dev):
         if bad := not_finite(split):
-            text = f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
+            text = f"{len(bad)} utterances of {split.name} contain NaN or infinite features, "
             remedy = "slr-tune prepare lists them; extract their features again."
             return "FAIL", f"{text}first {bad[0]}", remedy
     shared = sorted(set(train.ids) & set(dev.ids))

@@ -105,7 +105,7 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
     if not draft.ranges:
         raise SlrTuneError(
             f"{given}: no option has a name and a default from which a range can be derived",
-            hint="Write the space by hand: docs/own-run.md. Where the settings are in a file, give "
+            hint="Write the space by hand: docs/own-run.md. If the settings are in a file, give "
             f"it: --from '{given} --config FILE'.",
         )
     notes: list[str] = []

@@ -168,7 +168,7 @@ def _of_the_data(train: Split) -> list[str]:
     found, frames = [], [train.frames(index) for index in range(len(train))]
     for name, item in zip(train.ids, frames, strict=True):
         if not np.isfinite(item).all():
-            found.append(f"utterance {name} holds NaN or infinite features")
+            found.append(f"utterance {name} contains NaN or infinite features")
         elif len(item) > 1 and (item == item[0]).all():
             found.append(
                 f"utterance {name}: all its frames are identical, so its glosses cannot be "
@@ -194,8 +194,8 @@ def _of_the_curve(run: CtcRun) -> list[str]:
             f"the loss is still falling, from {before:.2f} to {last:.2f}: give it more --epochs"
         ]
     if last < rows[0]["train/loss"] / 10:
-        return [f"the loss stands at {last:.2f}: a larger hidden, or another --learning-rate"]
+        return [f"the loss is stuck at {last:.2f}: a larger hidden, or another --learning-rate"]
     return [
-        f"the loss stands at {last:.2f}, from {rows[0]['train/loss']:.2f} at the start: try "
+        f"the loss is stuck at {last:.2f}, from {rows[0]['train/loss']:.2f} at the start: try "
         "another --learning-rate, then look at the model"
     ]

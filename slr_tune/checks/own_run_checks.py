@@ -178,11 +178,11 @@ def state(own: OwnRunCheck) -> Finding:
     if len(tried.rows) < _EPOCHS:
         return "NOTE", f"{text}; it ended with its first epoch, so there was nothing to resume", ""
     starts = tried.facts[-1].get("starts", [])
-    if starts and starts[-1].startswith("begins anew"):
+    if starts and starts[-1].startswith("starts from scratch"):
         remedy = "Add resume, with the arguments that make the script resume from its file."
         said = f"{text}; after an interruption it {starts[-1]}: its epochs are trained again"
         return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
-    if tried.notice is not None and "begins anew" in tried.notice:
+    if tried.notice is not None and "starts from scratch" in tried.notice:
         return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
     return "PASS", f"{text}; stopped after epoch 1, it resumed with epoch 2", ""
 

@@ -17,7 +17,7 @@ _MIB = 2**20
 )
 @takes_study(required=True)
 @click.option("--trial", type=click.IntRange(min=0), help="Delete only this trial and its files.")
-@click.option("--yes", count=True, help="Answer one question with yes; give it twice for both.")
+@click.option("--yes", count=True, help="Answer one question with yes; use it twice for both.")
 @storage_option
 def command(study: str, trial: int | None, yes: int, storage: str | None) -> None:
     """Delete STUDY with its folder, or one of its trials. Trial numbers are not reused.

@@ -24,7 +24,7 @@ COMMANDS = {
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
     "import": "Import earlier results into a study.",
-    "enqueue": "Add a configuration to a study by hand.",
+    "enqueue": "Add a configuration to a study.",
     "stop": "End a search, or one of its trials.",
     "note": "Attach a note to a study or a trial.",
     "export": "Export the trials of a study to a file.",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="YAML file with the run's settings; it may also hold data:, teacher: and seed:.",
+    help="YAML file with the run's settings; it may also contain data:, teacher: and seed:.",
 )
 @set_option("Override a setting, such as --set dropout=0.3 or --set augmentation.noise=0.1.")
 @click.option(

@@ -176,7 +176,7 @@ def _loss_gap(rows: Sequence[Row]) -> RedFlag | None:
     if not streak:
         return None
     last = streak[-1]
-    text = f"the dev loss {last['val/loss']:.2f} lies {_gap(last):.2f} above the training loss "
+    text = f"the dev loss {last['val/loss']:.2f} is {_gap(last):.2f} above the training loss "
     text += f"{training_ctc(last):.2f} at epoch {int(last['epoch'])}"
     return RedFlag(LOSS_GAP, int(streak[0]["epoch"]), text)
 

@@ -105,7 +105,8 @@ def adopt_model(
     vocabulary = foreign.vocabulary or stored_vocabulary(weights.beside)
     if vocabulary is None and known is None:
         raise CheckpointError(
-            f"{weights.path} holds no vocabulary", hint="Name it with --vocabulary FILE, or --data."
+            f"{weights.path} contains no vocabulary",
+            hint="Name it with --vocabulary FILE, or --data.",
         )
     if vocabulary is None:
         lines.append("no vocabulary was given: the order of the data's vocabulary is assumed")

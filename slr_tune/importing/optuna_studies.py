@@ -92,7 +92,7 @@ def _untouched(url: URL) -> Iterator[str]:
         engine = sa.create_engine(url)
         try:
             if not sa.inspect(engine).has_table("studies"):
-                raise StudyError(f"{shown_url(url)} holds no studies of Optuna")
+                raise StudyError(f"{shown_url(url)} contains no Optuna studies")
         finally:
             engine.dispose()
         yield url.render_as_string(hide_password=False)

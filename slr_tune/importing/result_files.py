@@ -61,7 +61,7 @@ def _runs(path: Path, name: str) -> list[EarlierRun]:
         raise SlrTuneError(f"{path} is not JSON: {error}") from error
     each = content if isinstance(content, list) else [content]
     if not each or not all(isinstance(one, Mapping) for one in each):
-        raise SlrTuneError(f"{path} must hold a run, or a list of runs, each a mapping")
+        raise SlrTuneError(f"{path} must contain a run or a list of runs, each a mapping")
     beside = settings_beside(path.parent)
     runs = []
     for number, one in enumerate(each):

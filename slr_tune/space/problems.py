@@ -146,7 +146,7 @@ class FileSection:
         distinct: list[Node] = []
         for item in self.node.items:
             if any(same(item.plain(), other.plain()) for other in distinct):
-                said = f"the {noun} {show(item.plain())} is given twice"
+                said = f"the {noun} {show(item.plain())} appears twice"
                 self.refuse(said, "Remove one of the two.", at=item)
             else:
                 distinct.append(item)

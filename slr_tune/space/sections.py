@@ -253,8 +253,8 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
     if budget and budget.grace_epochs > budget.max_epochs:
         said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
         hint = (
-            f"For example --set budget.grace_epochs={budget.max_epochs}; "
-            "where the two are equal, no trial is pruned."
+            f"For example --set budget.grace_epochs={budget.max_epochs}; if the two are equal, "
+            f"no trial is pruned."
         )
         root.refuse(said, hint, path=("budget", "grace_epochs"))
     elif budget and budget.fidelity is not None:

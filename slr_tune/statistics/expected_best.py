@@ -60,7 +60,7 @@ def expected_best(
     if len(told) < LEAST_TRIALS or not np.isfinite(told).all():
         raise ValueError(f"{len(told)} values, at least {LEAST_TRIALS} finite ones are needed")
     if any(count < 1 or count > 2 * len(told) for count in counts):
-        raise ValueError(f"numbers of trials must lie in 1..{2 * len(told)}, not {list(counts)}")
+        raise ValueError(f"numbers of trials must be in 1..{2 * len(told)}, not {list(counts)}")
     drawn = _redrawn(told, np.random.default_rng(seed))
     found = []
     for count in counts:

@@ -30,7 +30,7 @@ KINDS: dict[Kind, str] = {
     "data": "packed data that no study here uses; it can be packed again",
     "teacher-outputs": "outputs of teachers that no study here uses; they can be computed again",
     "scores": "outputs of checkpoints on a split; they can be computed again",
-    "aside": "folders of trials that were moved aside, since they belong to another study",
+    "aside": "folders of trials that were moved aside because they belong to another study",
     "stages": "stages of ablations that are done; more seeds or arms train them again",
     "checkpoints": "checkpoints of trials that were pruned or failed",
 }

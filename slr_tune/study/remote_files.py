@@ -60,9 +60,8 @@ def remote_place(study: str, storage: RDBStorage) -> str | None:
         return asked
     place = stored.get(KEY, "the studies folder")
     raise StudyError(
-        f"study {study!r} keeps its files in {place}, and {asked} is asked for",
-        hint="Take studies (or SLR_TUNE_STUDIES) back to what it was, or choose another name with "
-        "--study.",
+        f"study {study!r} keeps its files in {place}, but {asked} is requested",
+        hint="Change studies (or SLR_TUNE_STUDIES) back, or choose another name with --study.",
     )
 
 

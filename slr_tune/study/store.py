@@ -506,7 +506,7 @@ def open_store(
     if stored is None:
         if study.get_trials(deepcopy=False):
             raise StudyError(
-                f"study {spec.study!r} holds trials that slr-tune did not make",
+                f"study {spec.study!r} contains trials that slr-tune did not create",
                 hint="Choose another name with --study.",
             )
         stored = {"schema": SCHEMA, "identity": spec.identity()}

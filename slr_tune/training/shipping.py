@@ -92,7 +92,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise SlrTuneError(f"--runtime-env {file} is not YAML: {said}") from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise SlrTuneError(
-            f"--runtime-env {file} holds no mapping",
+            f"--runtime-env {file} contains no mapping",
             hint="Write one key of Ray's runtime_env per line, such as pip: [torch==2.8.0].",
         )
     return found

@@ -56,7 +56,7 @@ class PhoenixSource:
         if not self._root.is_dir():
             raise DataError(
                 f"data.root: {self._root} is not a folder",
-                hint="Give the folder that holds annotations/ and features/.",
+                hint="Give the folder that contains annotations/ and features/.",
             )
         if not self._features.is_dir():
             known = ", ".join(feature_names(self._root)) or "none"
@@ -212,7 +212,7 @@ def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
     ]
     problems += [f"data.vocabulary: {path}: {word} is listed twice" for word in twice[:_SHOWN]]
     if not words:
-        problems.append(f"data.vocabulary: {path} holds no gloss")
+        problems.append(f"data.vocabulary: {path} contains no gloss")
     return words
 
 

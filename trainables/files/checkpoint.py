@@ -84,7 +84,7 @@ def prove_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         keys = ", ".join(map(repr, unloadable_keys(state)))
         raise CheckpointError(
             f"the state was stored and cannot be loaded again: {keys or error.message}",
-            hint="A state may hold tensors, numbers, strings, None, dicts, lists and tuples.",
+            hint="A state may contain tensors, numbers, strings, None, dicts, lists and tuples.",
         ) from error
 
 

@@ -62,7 +62,7 @@ def foreign_objects(path: Path) -> CheckpointError:
     shown = ", ".join(names[:_SHOWN])
     of = f" ({shown})" if shown else ""
     return CheckpointError(
-        f"checkpoint {path} is refused: it holds more than tensors and plain values{of}, "
+        f"checkpoint {path} is refused: it contains more than tensors and plain values{of}, "
         "and loading it could run code",
         hint="Only load checkpoints that slr-tune wrote. Of a whole model that another program "
         f"saved, save model.state_dict() in that program. {_NEEDED}",

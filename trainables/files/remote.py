@@ -64,7 +64,7 @@ def check_url(url: str) -> str:
         )
     if "@" in url.split("://", 1)[1].split("/")[0] or "secret_key" in url:
         raise ValueError(
-            "it holds a key or a password, which would be stored with the study: give them by "
+            "it contains a key or a password, which would be stored with the study: pass them in "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS"
         )
     place, mark, options = url.partition("?")

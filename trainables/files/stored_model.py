@@ -85,7 +85,7 @@ def load_model(path: Path) -> StoredModel:
         ) from None
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise CheckpointError(
-            f"checkpoint {path} holds weights that are not finite",
+            f"checkpoint {path} contains weights that are not finite",
             hint="Its training diverged; take an earlier checkpoint.",
         )
     best_wer = state["best_wer"]

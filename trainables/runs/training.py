@@ -163,7 +163,7 @@ def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:
     ]
     if differences:
         raise ConfigError(
-            f"{folder} holds another run:\n  " + "\n  ".join(differences),
+            f"{folder} contains another run:\n  " + "\n  ".join(differences),
             hint="Choose another folder, or delete this one to start again.",
         )
 

@@ -211,8 +211,8 @@ def _refuse_ids_at_the_end(reference: SourceFile, hyp: _Words, ref: _Words) -> N
         if _shared(hyp.last, ref.last) >= _ENOUGH:
             raise DataError(
                 f"the last words of {reference} look like ids ({_first(ref.last)})",
-                hint="Put them first (--format kaldi) or in brackets, as trn has them; or say "
-                "--format text where they are glosses.",
+                hint="Put them first (--format kaldi) or in brackets, as trn has them; or use "
+                "--format text if they are glosses.",
             )
 
 

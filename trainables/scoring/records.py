@@ -179,7 +179,9 @@ def _text_column(place: str, heading: Sequence[str]) -> int:
         return columns[0]
     if columns:
         said = " and ".join(names[column] for column in columns)
-        raise DataError(f"{place}: {said} may both hold the glosses", hint="Leave one of them out.")
+        raise DataError(
+            f"{place}: {said} may both contain the glosses", hint="Leave one of them out."
+        )
     raise DataError(
         f"{place}: no column of glosses in the heading {list(heading)}",
         hint="Name it " + ", ".join(TEXT_NAMES[:-1]) + f" or {TEXT_NAMES[-1]}.",

@@ -309,7 +309,7 @@ class ScriptRun:
                 self._refuse()
             return False
         self._deaths += 1
-        resumed = bool(self._starts) and self._starts[-1].startswith("goes on")
+        resumed = bool(self._starts) and self._starts[-1].startswith("resumes")
         if ended.code in _PREEMPTED and self._deaths < 2:
             self._start()
             self.notice = f"{self.script.title}: {ended.text}; it {self._starts[-1]}"

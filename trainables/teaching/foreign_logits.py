@@ -67,7 +67,7 @@ def read_foreign_logits(path: Path) -> ForeignLogits:
     if lengths is None or ids is None:
         raise DataError(
             f"{path} has {stacked!r} without {'lengths' if lengths is None else 'ids'}",
-            hint="A padded array (N, T, C) needs lengths (N,) and ids (N,) beside it.",
+            hint="A padded array (N, T, C) needs lengths (N,) and ids (N,) next to it.",
         )
     whole, ends = arrays[stacked](), np.asarray(arrays[lengths]()).astype(np.int64)
     if whole.ndim != 3 or len(ends) != len(ids) or whole.shape[0] != len(ids):
@@ -110,7 +110,7 @@ def subsampling_of(logits: ForeignLogits, split: Split, subsampling: int | None)
         )
     wrong = next(n for n in split.ids if found[n] != frames[n])
     raise DataError(
-        f"{logits.path}: utterance {wrong} has {frames[wrong]} frames and {found[wrong]} answers; "
+        f"{logits.path}: utterance {wrong} has {frames[wrong]} frames and {found[wrong]} outputs; "
         "no subsampling of 1, 2 or 4 gives the lengths of all",
         hint="A student's frames could not be compared with them one by one.",
     )
@@ -180,7 +180,7 @@ def _each(path: Path, arrays: Mapping[str, Callable[[], NDArray[Any]]]) -> Forei
             continue
         names[base if base and last in _ARRAYS else key] = key
     if not names:
-        raise DataError(f"{path} holds no arrays")
+        raise DataError(f"{path} contains no arrays")
 
     def of(name: str) -> Logits:
         scores = arrays[names[name]]()
@@ -194,7 +194,7 @@ def _folder(path: Path) -> ForeignLogits:
     files = {one.stem: one for one in sorted(path.rglob("*.np[zy]"))}
     if not files:
         raise DataError(
-            f"{path} holds no .npz and no .npy files", hint="One file per utterance: ID.npz."
+            f"{path} contains no .npz or .npy files", hint="One file per utterance: ID.npz."
         )
 
     def of(name: str) -> Logits:
@@ -206,7 +206,7 @@ def _folder(path: Path) -> ForeignLogits:
         length = next((arrays[key]() for key in _LENGTHS if key in arrays), None)
         keys = [key for key in keys if key not in _LENGTHS]
         if len(keys) != 1:
-            raise DataError(f"{file} holds {', '.join(arrays)}: which are the logits?")
+            raise DataError(f"{file} contains {', '.join(arrays)}: which are the logits?")
         scores = arrays[keys[0]]()
         return _checked(file, name, scores if length is None else scores[: int(length)])
 

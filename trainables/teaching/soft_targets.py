@@ -85,8 +85,8 @@ class SoftTargets:
         where = f"soft targets in {self.folder}"
         if config.loss_weights.gamma > 0:
             raise ConfigError(
-                f"{where}: loss_weights.gamma is {config.loss_weights.gamma:g}, but they hold no "
-                "hidden states to match",
+                f"{where}: loss_weights.gamma is {config.loss_weights.gamma:g}, but they contain "
+                f"no hidden states to match",
                 hint="Set gamma to 0, or use the teacher itself.",
             )
         if config.loss_weights.alpha == 0:

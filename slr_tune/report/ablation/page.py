@@ -241,7 +241,7 @@ def _for_terminal(result: AblationResult) -> Iterator[Part]:
     yield Part("", ["", *said] if said else [], formats=TERMINAL)
     receipt = result.receipt
     cost = (
-        f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "
+        f"{receipt.epochs_run} epochs trained of {receipt.epochs_asked} requested "
         f"({receipt.share:.0%}), {receipt.epochs_now} of them now."
     )
     yield Part("", ["", cost], formats=TERMINAL)

@@ -220,7 +220,7 @@ def cost_text(receipt: Receipt) -> str:
     """What was asked for and what it took, a sentence or two."""
     asked = (
         f"{counted(receipt.runs, 'run')} of {counted(receipt.epochs_asked, 'epoch')} in all "
-        f"{'was' if receipt.runs == 1 else 'were'} asked for"
+        f"{'was' if receipt.runs == 1 else 'were'} requested"
     )
     if receipt.epochs_run == receipt.epochs_asked:
         return f"{asked}; all were trained, in {duration(receipt.seconds)} of training."

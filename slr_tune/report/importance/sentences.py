@@ -130,7 +130,7 @@ def method(found: StudyImportance) -> tuple[str, ...]:
         f"Trials are compared at epoch {main.epoch}, each by its best value until then, "
         f"including stopped ones. Why this epoch: {found.choice.reason}.",
         f"{how} Intervals are 90 %, from {main.resamples} bootstrap resamples of the trials; a "
-        "unit is called unstable where it changes places with its neighbour in more than one "
+        f"unit is called unstable if it changes places with its neighbour in more than one "
         "resample in five.",
     )
 
@@ -236,7 +236,7 @@ def local_table(found: StudyImportance) -> Table:
         columns,
         rows,
         f"One parameter changed and all others kept, {unit}, with 90 % bands: what the best place "
-        "of its range would gain, and what the worst would lose. Empty where it does not apply.",
+        "of its range would gain, and what the worst would lose. Empty if it does not apply.",
     )
 
 

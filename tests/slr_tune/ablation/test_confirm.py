@@ -165,7 +165,7 @@ def test_what_an_ablation_saw_is_not_confirmed_as_if_fresh(
     assert {stage.id for stage in result.receipt.stages}.isdisjoint(confirmed)
     assert result.receipt.epochs_now == result.receipt.epochs_run
     said = capsys.readouterr().out
-    assert f"{result.receipt.epochs_run} epochs trained for" in said
+    assert f"{result.receipt.epochs_run} epochs trained of" in said
     entries = read_confirmed(studies / "tiny")
     done = len(list(stages.glob("*/done.json")))
     assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0

@@ -225,8 +225,8 @@ def test_the_command_names_the_database_but_for_its_password(space: Space, datab
     [
         ({"factors": ["lr"], "retune": "learning_rate"}, "levels of the factor learning_rate"),
         ({"factors": ["temperature"], "retune": "temperature.start"}, "the factor temperature"),
-        ({"factors": ["lr", "learning_rate"]}, "--factor learning_rate is given twice"),
-        ({"factors": ["lr", "learning_rate"], "factorial": True}, "is given twice"),
+        ({"factors": ["lr", "learning_rate"]}, "--factor learning_rate appears twice"),
+        ({"factors": ["lr", "learning_rate"], "factorial": True}, "appears twice"),
         ({"factors": ["decoding", "beam"], "factorial": True}, "change the same setting"),
         ({"factors": ["temperature.start", "temperature"], "factorial": True}, "the same setting"),
         ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value to try near 0"),

@@ -83,7 +83,7 @@ def test_features_that_are_no_numbers(
     monkeypatch.setattr(CheckInputs, "data", with_train(data, train))
     found = overfit(spec, utterances=2, epochs=4)
     assert not found.learnt and found.epochs == 1
-    assert found.obstacles[0] == "utterance train-00000 holds NaN or infinite features"
+    assert found.obstacles[0] == "utterance train-00000 contains NaN or infinite features"
     assert "NaN or infinite" in found.obstacles[1]
 
 

@@ -226,7 +226,7 @@ def test_a_users_own_run_is_checked_as_far_as_it_can_be(tmp_path: Path) -> None:
     assert "per epoch; 8 trials" in found["cost"].found
     assert found["options"].status == found["seed"].status == "SKIP"  # they are a script's
     assert found["modules"].found.startswith("toy_runs.ToyRun")
-    assert found["data"].found == "left out: the space names no data"
+    assert found["data"].found == "left out: the space has no data"
     assert "not known" in found["disk"].found
 
 

@@ -130,7 +130,7 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
     space = write_space(tmp_path, "distill")
     given = ("ablate", space, "--factor", "temperature", "--dry-run")
     code, out, _ = call(*given)
-    assert code == 0 and "epochs asked for in 30 runs" in out and "constant 4" in out
+    assert code == 0 and "epochs requested in 30 runs" in out and "constant 4" in out
     plan = json.loads(call(*given, "--json")[1])
     assert plan["epochs_asked"] == 6 * 6 * 5 > plan["epochs_run"]
     assert not (studies / "tiny" / "ablations").exists()

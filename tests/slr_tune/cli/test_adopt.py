@@ -228,7 +228,7 @@ class Evil:
     [
         ({"model": Evil()}, "loading it could run code"),
         ([1, 2], "holds a list"),
-        ({"epoch": 3}, "holds no state dict"),
+        ({"epoch": 3}, "contains no state dict"),
         ({"model": {"w": layer(1)}, "ema": {"w": layer(1)}}, "holds 2 state dicts: model, ema"),
         ({"model": {"w": layer(1)}}, "it is not certain which weight is which"),
     ],

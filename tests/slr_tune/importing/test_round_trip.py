@@ -205,7 +205,7 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
     ("place", "error"),
     [
         ("sqlite:///{}/none.db", "there is no database"),
-        ("{}/empty.db", "holds no studies of Optuna"),
+        ("{}/empty.db", "contains no Optuna studies"),
         ("{}/other.db#swep", "Did you mean sweep"),
         ("{}/other.db", "has 2 studies: second, sweep"),
         ("{}/nothing.csv", "there is no file or folder"),

@@ -147,7 +147,7 @@ MISTAKES = [
         "grace_epochs: 3",
         "grace_epochs: 25",
         "6:52: budget.grace_epochs: 25 must not be above max_epochs, 24\n"
-        "  For example --set budget.grace_epochs=24; where the two are equal, no trial is pruned.",
+        "  For example --set budget.grace_epochs=24; if the two are equal, no trial is pruned.",
     ),
     (
         "grace_epochs: 3",
@@ -294,7 +294,7 @@ MISTAKES = [
     (
         "choice: [keep, drop]",
         "choice: [keep, keep]",
-        '15:29: space.kd_blank: the option "keep" is given twice\n  Remove one of the two.',
+        '15:29: space.kd_blank: the option "keep" appears twice\n  Remove one of the two.',
     ),
     (
         "simplex: [alpha, beta, gamma]",
@@ -366,7 +366,7 @@ MISTAKES = [
     (
         "patience: [4, 8]",
         "patience: [4, 4]",
-        "30:17: factors.patience: the level 4 is given twice\n  Remove one of the two.",
+        "30:17: factors.patience: the level 4 appears twice\n  Remove one of the two.",
     ),
     (
         "patience: [4, 8]",

@@ -109,7 +109,7 @@ def test_packages_and_own_run_are_shipped() -> None:
     ("text", "message"),
     [
         ("pip: [torch", "is not YAML"),
-        ("- pip", "holds no mapping"),
+        ("- pip", "contains no mapping"),
         (None, "No such file or directory"),
     ],
 )

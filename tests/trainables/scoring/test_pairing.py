@@ -127,5 +127,5 @@ def test_what_cannot_be_read_is_named_before_its_format(files: Path) -> None:
 def test_references_without_a_gloss_are_refused(files: Path) -> None:
     # Broken if a WER of nothing were 0, or a division by zero.
     (files / "ref.txt").write_text("\n\n")
-    with pytest.raises(DataError, match="no reference holds a gloss"):
+    with pytest.raises(DataError, match="no reference contains a gloss"):
         score(pairs(files, "hyp.txt", "ref.txt"), like_sclite=False)
