@@ -30,7 +30,7 @@ def test_the_sentence_gives_what_was_half_and_twice() -> None:
     assert "(the first 6 gave 31.00); 24 would be expected to give" in text
     page = study_page(collect(view))
     assert "What more trials would give" in render_html(page)
-    assert "Tunability, the best against the baseline" in render_markdown(page)
+    assert "Tunability (the best against the baseline" in render_markdown(page)
 
 
 @pytest.mark.usefixtures("database")

@@ -161,5 +161,5 @@ def test_names_that_a_disk_does_not_tell_apart(
     with locked_folder(studies / "fox"):
         pass
     monkeypatch.setattr(os, "listdir", lambda path: ["fox", "slr-tune.db"])
-    with pytest.raises(StudyLocked, match="'Fox' for 'fox'"), locked_folder(studies / "Fox"):
+    with pytest.raises(StudyLocked, match="'Fox' would be 'fox'"), locked_folder(studies / "Fox"):
         pass

@@ -81,11 +81,11 @@ def test_cost_in_a_sentence() -> None:
     """Singular and plural, and all of it where nothing was shared."""
     shared = Receipt(432, 300, 0, 18, 812.0, (), ())
     assert sentences.cost_text(shared) == (
-        "18 runs of 432 epochs in all were asked for; 300 epochs were trained, 69 % of them, in "
+        "18 runs of 432 epochs in all were requested; 300 epochs were trained, 69 % of them, in "
         "14 min of training."
     )
     assert sentences.cost_text(Receipt(1, 1, 1, 1, 3.0, (), ())) == (
-        "1 run of 1 epoch in all was asked for; all were trained, in 3 s of training."
+        "1 run of 1 epoch in all was requested; all were trained, in 3 s of training."
     )
 
 

@@ -200,7 +200,10 @@ def test_edge_of_a_parameter_under_a_choice() -> None:
     hot = {"temperature.schedule": "cosine", "temperature.cosine.start": 7.9}
     facts = facts_of([Told(FLAT), Told(curve(10.0), params=hot)])
     (text,) = said(with_edge(facts, "temperature.cosine.start", True), "edge")
-    assert "temperature.cosine.start keeps improving" in text or "temperature.start keeps improving" in text
+    assert (
+        "temperature.cosine.start keeps improving" in text
+        or "temperature.start keeps improving" in text
+    )
     assert "--set 'space.temperature.schedule.choice.cosine.start.float=[2, 9]'" in text
 
 
