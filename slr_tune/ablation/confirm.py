@@ -67,7 +67,7 @@ def confirm(
         The baseline first where the space has one, then the best in order; None when stopped.
 
     Raises:
-        StudyError: The study has no finished trial, or its runs tell no errors.
+        StudyError: The study has no finished trial, or its runs report no errors.
         StudyLocked: An ablation of this study is running.
     """
     spec = view.spec

@@ -18,14 +18,14 @@ from trainables.errors import TrainablesError
 from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
-    "init": "Write a search space to begin with.",
+    "init": "Write a search space to start from.",
     "run": "Search a space, or resume a search.",
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
     "import": "Import earlier results into a study.",
     "enqueue": "Add a configuration to a study.",
-    "stop": "End a search, or one of its trials.",
+    "stop": "Stop a search, or one of its trials.",
     "note": "Attach a note to a study or a trial.",
     "export": "Export the trials of a study to a file.",
     "move": "Move a study to another database.",

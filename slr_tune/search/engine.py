@@ -123,7 +123,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
-            not answer, a run that cannot go on. What was finished is stored.
+            not answer, a run that cannot continue. Finished work is stored.
     """
     with studies_in(spec.studies):
         return _run_search(spec, options, progress)

@@ -82,13 +82,13 @@ _FORBID = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True)
 class ObjectiveSpec:
-    """What a search makes better.
+    """What a search optimises.
 
     Attributes:
         metric: Column of the curve, such as "val/wer".
         direction: Which way is better.
-        scoring: What WERs are counted on: glosses as they are, or "phoenix", after the cleaning of
-            PHOENIX-2014's official evaluation.
+        scoring: Text on which WERs are counted: glosses as they are, or "phoenix", after the
+            cleaning of PHOENIX-2014's official evaluation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -102,19 +102,18 @@ class Budget:
     """How much a search may spend.
 
     Attributes:
-        trials: Trials in the study at the end, the baseline among them; None for as many as the
-            hours allow.
+        trials: Total number of trials, including the baseline; None for as many as the hours allow.
         max_epochs: Epochs of a trial that nothing stops.
         grace_epochs: Epochs that every trial gets before it may be pruned: the first rung.
-        reduction_factor: Of so many trials at a rung one goes on, and each rung is so many times
-            as late as the one before.
-        audit: Share of the trials that run on where they would be pruned, to show what pruning
+        reduction_factor: One in so many trials at a rung continues, and each rung is so many times
+            later than the one before.
+        audit: Share of the trials that continue instead of being pruned, to show what pruning
             costs.
         disk: Bytes that the checkpoints of all trials may take together; "20GB" in a file, None
             for no limit.
-        hours: Hours by the clock that the study may take, all its runs together; None for no limit.
+        hours: Hours that the study may take, all its runs together; None for no limit.
         fidelity: Share of the training utterances that trials see until the first rung; it doubles
-            from rung to rung, and what goes on after the last one sees all. None: always all.
+            from rung to rung, and after the last rung trials see all. None: always all.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -130,14 +129,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Resources:
-    """What runs side by side.
+    """What runs at the same time.
 
     Attributes:
-        workers: Trials at a time; "auto" for as many as the machine holds.
+        workers: Trials at a time; "auto" for as many as fit on the machine.
         cpus_per_trial: CPU cores of a trial.
         gpus_per_trial: GPUs of a trial, 0 for none; a fraction shares one. "auto": a search
-            measures one trial and chooses how many share a card; else one where there is one.
-        trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
+            measures one trial and chooses how many share a card; otherwise one if there is one.
+        trial_timeout: Seconds within which a trial has to finish its next epoch; None for 20 times
             the study's median epoch, at least ten minutes.
         trackers: Programs that get a copy of every trial.
     """

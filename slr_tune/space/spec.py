@@ -59,7 +59,7 @@ class StudySpec:
         teacher: Where the teacher comes from, None where there is none.
         objective: What to make better.
         budget: How much to spend.
-        resources: What runs side by side.
+        resources: What runs at the same time.
         fixed: Every setting that a trial does not bring, the trainable's defaults included; not
             `max_epochs`, which the budget has.
         space: What is searched.

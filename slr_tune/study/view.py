@@ -129,7 +129,7 @@ class StudyView:
         return own_trial_folder(self.folder / "trials", number, self.id)
 
     def best(self) -> FrozenTrial | None:
-        """The best trial that ended by itself; a pruned one while there is no other. None without.
+        """The best trial that ended by itself, or a pruned one if there is no other. None without.
 
         A pruned trial's value is of an earlier epoch than the others', so it is not compared.
         """
@@ -145,7 +145,7 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
     """Reads a study.
 
     Args:
-        name: Its name; None for the study that was written last.
+        name: Its name; None for the most recent study.
         storage: Database URL, None for the default.
 
     Raises:

@@ -91,13 +91,13 @@ class _Spec(_Strict):
 
 
 class LibrasSpec(_Spec):
-    """Sentences made of the bundled Libras recordings.
+    """Sentences built from the bundled Libras recordings.
 
     Attributes:
         seed: Everything random in the data comes from it: which recordings go to which split,
             the grammar and the sentences.
         train: Sentences to train on.
-        dev: Sentences to choose by.
+        dev: Sentences to make choices on.
         test: Sentences to look at once, at the end.
         subset: Share of the training sentences to use, or `{train: SHARE, dev: SHARE}`.
     """
@@ -125,19 +125,19 @@ class LibrasSpec(_Spec):
 
 
 class PhoenixSpec(_Spec):
-    """Features laid out like RWTH-PHOENIX-2014.
+    """Features in the layout of RWTH-PHOENIX-2014.
 
     Attributes:
-        root: Folder that holds `annotations/` and `features/`; `~` is expanded and a relative
+        root: Folder that contains `annotations/` and `features/`; `~` is expanded and a relative
             path starts at the working directory.
         features: Name of the folder in `features/` to read.
         subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
-            `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
-            A share, or `{train: SHARE, dev: SHARE}`, is of multisigner.
-        exclude: Ids of utterances to leave out, of whichever split.
-        standardise: Whether each feature is brought to mean 0 and variance 1, as they are on
-            train, so that noise and learning rates mean the same for all. See `as_written`.
-        vocabulary: File of the glosses to recognise, one a line; None takes those of train.
+            `train.SI5.corpus.csv`; likewise for dev and test. Results of the two are not
+            comparable. A share, or `{train: SHARE, dev: SHARE}`, is of multisigner.
+        exclude: Ids of utterances to leave out of any split.
+        standardise: Whether each feature is normalised to mean 0 and variance 1 with the statistics
+            of train, so that noise and learning rates mean the same for all. See `as_written`.
+        vocabulary: File of the glosses to recognise, one per line; None takes those of train.
     """
 
     name: Literal["phoenix"] = "phoenix"

@@ -59,7 +59,7 @@ def illustrated_parts(found: StudyImportance) -> list[Part]:
         parts.append(Part("Importance over the rungs", [lead, over], formats=HTML))
     parts += [part for part in (_marginals(found), _pairs(found), _local(found)) if part]
     region = [sentences.region_table(found)]
-    parts.append(Part("Where the best trials lie", region, formats=HTML))
+    parts.append(Part("Where the best trials are", region, formats=HTML))
     tables = [sentences.share_table(found)]
     tables += [sentences.effect_table(found)] if found.marginals else []
     parts.append(Part("The figures as tables", tables, folded=True, formats=HTML))

@@ -48,7 +48,7 @@ def too_few(found: StudyImportance) -> str:
 
 
 def notes(found: StudyImportance) -> list[str]:
-    """What a reader must know before believing it."""
+    """Caveats, one sentence each."""
     main = found.main
     if not main.units:
         return [too_few(found)]
@@ -183,13 +183,13 @@ def _seen(bar: Bar) -> str:
 
 
 def region_table(found: StudyImportance) -> Table:
-    """Where the best trials lie."""
+    """Where the best trials are."""
     rows = [
         (r.name, _where(r), r.best if isinstance(r.best, str) else number(r.best))
         for r in found.regions
     ]
     return Table(
-        texts("parameter", "the best lie in") + numbers("best trial"),
+        texts("parameter", "best values in") + numbers("best trial"),
         rows,
         f"Of {best_said(len(found.best))}: the middle 80 % of their values, or all if there are "
         f"fewer than ten.",
