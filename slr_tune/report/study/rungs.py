@@ -96,7 +96,7 @@ def rungs_part(study: StudyData) -> Part | None:
         return None
     waiting = any(row.waiting for row in rows)
     heads = numbers("rung, epoch", "entered", "stopped", *(["waiting"] if waiting else []))
-    heads += numbers("spared", "went on", "best there")
+    heads += numbers("spared", "continued", "best there")
     table = Table(
         heads + numbers("rank corr., next rung", "rank corr., end"),
         [

@@ -57,7 +57,7 @@ def sources_part(study: StudyData) -> Part | None:
         return None
     heads = texts("from") + numbers(
         "trials", "chosen by the model", "first third", "second", "last",
-        "went on", "median place, first rung", "best",
+        "continued", "median place, first rung", "best",
     )  # fmt: skip
     cells = [
         (
