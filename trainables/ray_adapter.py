@@ -31,7 +31,7 @@ from trainables.files.origin import Origin
 from trainables.files.remote import RemoteFolder
 from trainables.files.uploads import Uploads
 from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
-from trainables.script.told_file import FILE, write_told
+from trainables.script.stored_predictions import FILE, write_predictions
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
@@ -253,7 +253,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             self._notice = error.message
             return
         if told is not None:
-            write_told(folder, told)
+            write_predictions(folder, told)
 
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         if run.ended_by is not None:

@@ -35,7 +35,7 @@ from slr_tune.training.runs import (
 )
 from slr_tune.training.shipping import Shipping
 from trainables.registry import is_recogniser, run_title, tells_predictions
-from trainables.script.told_file import told_wer
+from trainables.script.stored_predictions import prediction_wer
 
 
 def confirm(
@@ -189,7 +189,7 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
     if not is_recogniser(trainable):
         if not tells_predictions(trainable):
             return float(trial.values[0])
-        return told_wer(view.own_folder(trial.number))
+        return prediction_wer(view.own_folder(trial.number))
     if view.spec.objective.metric == "val/wer":
         return float(trial.values[0])
     rows = view.curve(trial.number)

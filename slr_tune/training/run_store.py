@@ -41,7 +41,7 @@ from trainables.files.atomic import replace_file
 from trainables.registry import UNTAUGHT
 from trainables.scoring.cleaning import cleaned
 from trainables.script.predictions import read_jsonl
-from trainables.script.told_file import signers_of, told_counts
+from trainables.script.stored_predictions import prediction_counts, signers_of
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -149,7 +149,7 @@ class RunStore:
             RunFailed: Two runs of one's own told of other utterances.
         """
         if self.measure.predicted:
-            return self._told_counts(runs)
+            return self._prediction_counts(runs)
         jobs = [CountJob.of_run(run, split) for run in runs]
         self._count([job for job in jobs if job is not None])
         result: dict[str, list[NDArray[np.int64]]] = {}
@@ -158,7 +158,7 @@ class RunStore:
             result.setdefault(run.arm.name, []).append(counts)
         return result
 
-    def _told_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
+    def _prediction_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
         """Errors in what runs of one's own told, utterance by utterance in one order."""
         result: dict[str, list[NDArray[np.int64]]] = {}
         first: tuple[str, Spoken] | None = None
@@ -169,7 +169,7 @@ class RunStore:
             spoken = {one.id: one.reference for one in told}
             first = first or (run.name, spoken)
             check_same_utterances(first, (run.name, spoken))
-            result.setdefault(run.arm.name, []).append(told_counts(told))
+            result.setdefault(run.arm.name, []).append(prediction_counts(told))
             self._signers = signers_of(told)
         return result
 

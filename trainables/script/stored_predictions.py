@@ -14,12 +14,12 @@ from trainables.script.predictions import Prediction, read_jsonl, to_jsonl
 FILE = "predictions.jsonl"
 
 
-def write_told(folder: Path, told: list[Prediction]) -> None:
+def write_predictions(folder: Path, told: list[Prediction]) -> None:
     """Stores it; an earlier epoch's is replaced."""
     replace_file(folder / FILE, to_jsonl(told).encode())
 
 
-def read_told(folder: Path) -> list[Prediction] | None:
+def read_predictions(folder: Path) -> list[Prediction] | None:
     """Reads it; None where nothing is there that can be read."""
     try:
         return read_jsonl(folder / FILE)
@@ -27,19 +27,19 @@ def read_told(folder: Path) -> list[Prediction] | None:
         return None
 
 
-def told_counts(told: list[Prediction]) -> NDArray[np.int64]:
+def prediction_counts(told: list[Prediction]) -> NDArray[np.int64]:
     """Errors of each utterance, int64 (N, 4): substitutions, deletions, insertions, words."""
     from trainables.scoring.wer import utterance_errors
 
     return utterance_errors([one.hypothesis for one in told], [one.reference for one in told])
 
 
-def told_wer(folder: Path) -> float | None:
+def prediction_wer(folder: Path) -> float | None:
     """WER in percent of what is stored; None where nothing is there."""
-    told = read_told(folder)
+    told = read_predictions(folder)
     if told is None:
         return None
-    counts = told_counts(told)
+    counts = prediction_counts(told)
     return float(100 * counts[:, :3].sum() / counts[:, 3].sum())
 
 

@@ -32,15 +32,15 @@ def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int 
     from slr_tune.cli.alignment import alignment_text
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units, wer_with_interval
-    from trainables.script.told_file import read_told, signers_of, told_counts
+    from trainables.script.stored_predictions import prediction_counts, read_predictions, signers_of
 
-    told = read_told(named.run_folder)
+    told = read_predictions(named.run_folder)
     if told is None:
         return None
     if split != "dev":
         raise SlrTuneError(f"{named.name} stored its predictions for dev, not for {split}")
     signers = signers_of(told)
-    wer = wer_with_interval(told_counts(told), signers)
+    wer = wer_with_interval(prediction_counts(told), signers)
     if as_json:
         echo_json({"run": named.name, "split": split, "utterances": len(told), **asdict(wer)})
         return 0
