@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
 
 
-def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
+def evaluate_predictions(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
     """Prints the WER of a trial that told its predictions.
 
     Args:
