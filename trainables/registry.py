@@ -115,7 +115,7 @@ def is_recogniser(name: str) -> bool:
 
 
 @cache
-def tells_predictions(name: str) -> bool:
+def reports_predictions(name: str) -> bool:
     """Whether a run of one's own tells what it recognised in each utterance.
 
     Raises:

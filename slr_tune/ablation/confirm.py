@@ -34,7 +34,7 @@ from slr_tune.training.runs import (
     measure_of,
 )
 from slr_tune.training.shipping import Shipping
-from trainables.registry import is_recogniser, run_title, tells_predictions
+from trainables.registry import is_recogniser, reports_predictions, run_title
 from trainables.script.stored_predictions import prediction_wer
 
 
@@ -187,7 +187,7 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
     """
     trainable = view.spec.trainable
     if not is_recogniser(trainable):
-        if not tells_predictions(trainable):
+        if not reports_predictions(trainable):
             return float(trial.values[0])
         return prediction_wer(view.own_folder(trial.number))
     if view.spec.objective.metric == "val/wer":

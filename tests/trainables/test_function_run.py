@@ -13,7 +13,7 @@ from trainables.building import build_run
 from trainables.checked_run import CheckedRun, RunRefused
 from trainables.errors import ConfigError
 from trainables.protocol import RunInputs
-from trainables.registry import tells_predictions
+from trainables.registry import reports_predictions
 
 
 def built(name: str, metric: str = "loss", **config: Any) -> CheckedRun:
@@ -72,7 +72,7 @@ def test_its_own_early_stopping_ends_it() -> None:
     assert len(curve(run, 5)) == 3 and run.ended_by == "patience"
     told = run.predictions()
     assert told is not None and [one.id for one in told] == ["a", "b"]
-    assert tells_predictions("plain_functions:early")
+    assert reports_predictions("plain_functions:early")
 
 
 def test_one_that_never_reports_is_refused() -> None:
