@@ -66,7 +66,7 @@ class StudyView:
     folder: Path
     id: str | None = None
     foreign: tuple[FrozenTrial, ...] = ()
-    told_recogniser: bool | None = None
+    stored_recogniser: bool | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     storage: str | None = None
     files: RemoteFolder | None = None
@@ -87,9 +87,9 @@ class StudyView:
 
         The study says so: who looks at it runs no code of it.
         """
-        if self.told_recogniser is None:
+        if self.stored_recogniser is None:
             return self.spec.trainable in BUILT_IN_NAMES
-        return self.told_recogniser
+        return self.stored_recogniser
 
     @property
     def minimizes(self) -> bool:
