@@ -21,7 +21,7 @@ _PROBE_BYTES = 256 * 1024
 
 
 @contextmanager
-def full_disk_told(path: Path) -> Iterator[None]:
+def full_disk_reported(path: Path) -> Iterator[None]:
     """Turns what a writer raises on a full disk into the system's own error for it.
 
     To be left before what was written is removed, for that makes room again.
