@@ -24,7 +24,7 @@ from advised_studies import (
 
 from slr_tune.importance.matched_epoch import rank_correlation
 from slr_tune.report.study.next_steps import Advice, next_steps
-from slr_tune.report.study.patience import told_patience
+from slr_tune.report.study.patience import study_patience
 from slr_tune.report.study.rungs import rung_summaries
 from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.study.patience import TOLERANCE
@@ -118,7 +118,7 @@ def patience(case: Case) -> Verdict:
 
 def patience_cost(case: Case) -> tuple[float, float] | None:
     """Mean points that fresh runs lose by a recommended patience, and the epochs that it saves."""
-    found, length = told_patience(case.study), case.view.spec.budget.max_epochs
+    found, length = study_patience(case.study), case.view.spec.budget.max_epochs
     if found is None or found.recommended is None:
         return None
     configs = {trial.number: trial.record.config for trial in case.study.trials}

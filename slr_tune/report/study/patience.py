@@ -18,14 +18,14 @@ _MOST_RUNS = 40
 
 def patience_part(study: StudyData) -> Part | None:
     """None where too few runs tell, or the runs have no patience."""
-    found = told_patience(study)
+    found = study_patience(study)
     if found is None:
         return None
     text = patience_text(found, against=_against(study))
     return Part("Patience", [*text, _figure(found), _table(found)], formats=WRITTEN)
 
 
-def told_patience(study: StudyData) -> Patience | None:
+def study_patience(study: StudyData) -> Patience | None:
     """What each patience would have given; none is recommended where other advice is against it."""
     found = study.patience
     return replace(found, recommended=None) if found and _against(study) else found

@@ -11,7 +11,7 @@ import numpy as np
 from slr_tune.report.page.figures import PALETTE
 from slr_tune.report.print_style import DARK, GREY, new_figure, note, ring, save, title_axis
 from slr_tune.report.study.history import curve_of, running_best
-from slr_tune.report.study.patience import kinks, told_patience
+from slr_tune.report.study.patience import kinks, study_patience
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
@@ -49,7 +49,7 @@ def print_figures(study: StudyData, folder: Path) -> list[Path]:
         _curves(axes[1], study)
         paths += save(figure, folder, "search")
     paths += _weights(study, folder)
-    patience = told_patience(study)
+    patience = study_patience(study)
     if patience is not None:
         figure, axes = new_figure(1, 1, size=(4.8, 3.4))
         _patience(axes[0], patience)

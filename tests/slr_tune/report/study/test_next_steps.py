@@ -17,7 +17,7 @@ from slr_tune.importance.analysis import Bar
 from slr_tune.importance.effects import EdgeReading
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.overview import verdict
-from slr_tune.report.study.patience import patience_part, told_patience
+from slr_tune.report.study.patience import patience_part, study_patience
 from slr_tune.report.study.rungs import rung_summaries, rungs_part
 from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.space import difference, load_spec
@@ -285,7 +285,7 @@ def test_no_smaller_patience_beside_longer_runs() -> None:
     assert said(facts, "longer")
     found = Patience((1, 2), (0,), np.ones((2, 1)), np.ones((2, 1)), 1)
     facts = replace(facts, patience=found)
-    told = told_patience(facts)
+    told = study_patience(facts)
     assert told is not None and told.recommended is None
     part = patience_part(replace(facts, patience=replace(found, runs=tuple(range(30)))))
     assert part is not None and part.text[0].endswith("recommended: the runs were cut short.")
@@ -295,7 +295,7 @@ def test_a_smaller_patience_beside_other_advice() -> None:
     """A range to be widened upwards is the one that speaks against it."""
     found = Patience((1, 2), (0,), np.ones((2, 1)), np.ones((2, 1)), 1)
     calm = replace(facts_of([Told(FLAT), Told(curve(20.0))], max_epochs=30), patience=found)
-    assert told_patience(calm) is found
-    assert told_patience(with_edge(calm, "patience", False)) is found
-    wider = told_patience(with_edge(calm, "patience", True))
+    assert study_patience(calm) is found
+    assert study_patience(with_edge(calm, "patience", False)) is found
+    wider = study_patience(with_edge(calm, "patience", True))
     assert wider is not None and wider.recommended is None
