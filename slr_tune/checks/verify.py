@@ -92,7 +92,7 @@ def quick_check(spec: StudySpec, *, storage: str | None, cluster: bool = False) 
     return f"Checked: {', '.join(passed)}"
 
 
-def told_estimate(spec: StudySpec, *, storage: str | None, cluster: bool) -> tuple[str, Any]:
+def estimate_report(spec: StudySpec, *, storage: str | None, cluster: bool) -> tuple[str, Any]:
     """The estimate of `verify`, for a dry run: in words, and for a script.
 
     Returns:

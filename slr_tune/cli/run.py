@@ -137,11 +137,11 @@ def command(
         seed=seed,
     )
     if dry_run:
-        from slr_tune.checks.verify import told_estimate
+        from slr_tune.checks.verify import estimate_report
         from slr_tune.importing.history import history_lines
 
         earlier = history_lines(spec, history, storage)
-        text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
+        text, figures = estimate_report(spec, storage=storage, cluster=address is not None)
         if as_json:
             echo_json({**_plan(spec), "estimate": figures, "history": earlier})
         else:

@@ -16,7 +16,7 @@ from small_runs import small_spec
 from slr_tune.checks.estimate import disk_parts, estimate
 from slr_tune.checks.expected_epochs import _played, expected_epochs
 from slr_tune.checks.shared_inputs import CheckInputs
-from slr_tune.checks.verify import told_estimate, verify
+from slr_tune.checks.verify import estimate_report, verify
 from slr_tune.cli.main import run
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.rungs import Rungs, budget_rungs
@@ -121,7 +121,7 @@ def test_verify_and_the_dry_run_tell_the_same_estimate(
     # Broken if a night were planned by one figure and checked by another.
     spec = taught()
     (cost,) = [check for check in verify(spec, storage=None) if check.name == "cost"]
-    text, figures = told_estimate(spec, storage=None, cluster=False)
+    text, figures = estimate_report(spec, storage=None, cluster=False)
     assert figures is not None
     assert _without_times(text) == _without_times(cost.found)
     assert run(["run", str(spec.path), "--dry-run"]) == 0
