@@ -7,7 +7,7 @@ from slr_tune.importance.analysis import DEFAULT, MIN_TRIALS, Bar, top_count
 from slr_tune.importance.effects import LocalEffect, Pair, Region
 from slr_tune.report.importance.figures import ordered_bars
 from slr_tune.report.page import Table, TableColumn, numbers, texts
-from slr_tune.study.best_trials import best_said
+from slr_tune.study.best_trials import best_trials_text
 from slr_tune.study.commands import command_line
 from slr_tune.text import in_percent, metric_text, number
 
@@ -191,7 +191,7 @@ def region_table(found: StudyImportance) -> Table:
     return Table(
         texts("parameter", "best values in") + numbers("best trial"),
         rows,
-        f"Of {best_said(len(found.best))}: the middle 80 % of their values, or all if there are "
+        f"Of {best_trials_text(len(found.best))}: the middle 80 % of their values, or all if there are "
         f"fewer than ten.",
     )
 
