@@ -197,7 +197,7 @@ class Driver:
         last = epoch >= self.recorder.store.spec.budget.max_epochs
         told = Report([row], ended_by="max_epochs" if last else None, facts={"parameters": 7})
         ended = self.recorder.report(number, told)
-        if self.recorder.may_tell():
+        if self.recorder.may_report():
             self.answer(number, ended)
         else:
             self.held.append((number, ended))

@@ -276,7 +276,7 @@ class Recorder:
             self._attempts.forget(number)
             return True
 
-    def may_tell(self) -> bool:
+    def may_report(self) -> bool:
         """Whether the worker of the last report may hear what was decided: once it is stored.
 
         Where decisions come thick and fast they wait for each other, and share a transaction.

@@ -83,7 +83,7 @@ def run(
         if not rest(turn):
             held[number] = ended
             continue
-        if not recorder.may_tell():
+        if not recorder.may_report():
             settle(store)
         if ended:
             busy.remove(number)
