@@ -88,13 +88,13 @@ def show(records: Sequence[Record]) -> None:
         cost, saved = np.mean(costs, axis=0)
         print(f"\npatience: costs {cost:+.2f} points, saves {saved:.0%} of the epochs")
     print(f"figure of the best: flatters by {mean([r['flattered'] for r in records])} points")
-    foretold = [record["foretold"] for record in records if record["foretold"]]
-    if foretold:
-        said, true, held = np.array(foretold, dtype=float).T
+    end_correlation = [record["foretold"] for record in records if record["foretold"]]
+    if end_correlation:
+        said, true, held = np.array(end_correlation, dtype=float).T
         print(
             f"correlation of the first rung with the end: said {said.mean():.2f}, true "
             f"{true.mean():.2f}, mean error {np.abs(said - true).mean():.2f}, interval holds "
-            f"{100 * held.mean():.0f} % ({len(foretold)} studies)"
+            f"{100 * held.mean():.0f} % ({len(end_correlation)} studies)"
         )
     wrong_ones = [text for record in records for text in record["contradicting"]]
     print(f"contradicting itself: {sum(bool(r['contradicting']) for r in records)} studies")

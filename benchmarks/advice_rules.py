@@ -187,7 +187,7 @@ def dropped(case: Case) -> dict[str, float]:
 def foretelling(case: Case) -> tuple[float, float, bool] | None:
     """Of the first rung: what the report says, what all trials would show, whether it is held."""
     rows = rung_summaries(case.study)
-    found = rows[0].foretold if rows else None
+    found = rows[0].end_correlation if rows else None
     if found is None:
         return None
     early, ends = [], []

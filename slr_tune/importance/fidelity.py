@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from slr_tune.importance.matched_epoch import Foretold, foretold, values_at
+from slr_tune.importance.matched_epoch import EndCorrelation, end_correlation, values_at
 from slr_tune.space import StudySpec
 from slr_tune.study.segments import study_segments
 from slr_tune.text import counted
@@ -33,7 +33,7 @@ class FidelityRung:
     epoch: int
     share: float
     full: int
-    found: Foretold | None
+    found: EndCorrelation | None
 
     @property
     def is_low(self) -> bool:
@@ -60,7 +60,7 @@ def fidelity_rungs(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[Fidel
         if segment.share < 1:
             rows = table[:, place:]
             full = int(np.isfinite(rows[:, [0, -1]]).all(axis=1).sum())
-            found.append(FidelityRung(segment.end, segment.share, full, foretold(rows)))
+            found.append(FidelityRung(segment.end, segment.share, full, end_correlation(rows)))
     return found
 
 

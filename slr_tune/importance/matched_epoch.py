@@ -58,7 +58,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Foretold:
+class EndCorrelation:
     """How well the order at an epoch foretells that at the end, over all trials.
 
     Attributes:
@@ -186,7 +186,7 @@ def all_trials_correlation(table: Floats) -> float | None:
     return 6 / math.pi * math.asin(r / 2)
 
 
-def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
+def end_correlation(table: Floats, *, seed: int = 0) -> EndCorrelation | None:
     """`all_trials_correlation` with its interval, from resamples of the trials.
 
     Args:
@@ -207,10 +207,10 @@ def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
         is not None
     ]
     if len(drawn) < _RESAMPLES // 2 or not np.ptp(drawn):
-        return Foretold(found, -1.0, 1.0)
+        return EndCorrelation(found, -1.0, 1.0)
     middle, *ends = np.arctanh(np.clip([found, *np.quantile(drawn, [0.05, 0.95])], -_SURE, _SURE))
     low, high = (float(np.tanh(middle + _WIDENED * (end - middle))) for end in ends)
-    return Foretold(found, min(low, found), max(high, found))
+    return EndCorrelation(found, min(low, found), max(high, found))
 
 
 def _without_extremes(values: Floats) -> Floats:

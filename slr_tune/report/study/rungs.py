@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from slr_tune.importance.fidelity import fidelity_rungs, fidelity_text
-from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
+from slr_tune.importance.matched_epoch import EndCorrelation, end_correlation, rank_correlation
 from slr_tune.report.page import WRITTEN, Figure, Panels, Part, Table, numbers
 from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
@@ -52,7 +52,7 @@ class RungSummary:
     next_count: int
     end_rank: float | None
     end_count: int
-    foretold: Foretold | None
+    end_correlation: EndCorrelation | None
 
     @property
     def went_on(self) -> int:
@@ -83,7 +83,7 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
                 ),
                 *_rank(values, later),
                 *_rank(values, ends),
-                _foretold([*columns[place:], ends]),
+                _end_correlation([*columns[place:], ends]),
             )
         )
     return found
@@ -138,10 +138,10 @@ def _rank(one: dict[int, float], other: dict[int, float]) -> tuple[float | None,
     return rank_correlation(first, second), len(both)
 
 
-def _foretold(columns: Sequence[dict[int, float]]) -> Foretold | None:
+def _end_correlation(columns: Sequence[dict[int, float]]) -> EndCorrelation | None:
     """Of the values at a rung, at each later one and at the end."""
     rows = [[column.get(number, math.nan) for column in columns] for number in columns[0]]
-    return foretold(np.array(rows)) if rows else None
+    return end_correlation(np.array(rows)) if rows else None
 
 
 def _said(rank: float | None, count: int) -> str:
@@ -153,20 +153,20 @@ def _rungs_text(first: RungSummary) -> str:
         f"{first.entered} trials reached the first rung, at epoch {first.epoch}; "
         f"{first.stopped} ended there."
     )
-    found = first.foretold
+    found = first.end_correlation
     if found is None:
         return (
             f"{text} Too few trials continued to know whether epoch {first.epoch} predicts the end."
         )
     return (
-        f"{text} {_foretells(found)}: of all trials the rank correlation is about "
+        f"{text} {_prediction_text(found)}: of all trials the rank correlation is about "
         f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], estimated from the "
         f"{first.end_count} that ran to their end, corrected for every rung that they passed. A "
         "random order would have 0."
     )
 
 
-def _foretells(found: Foretold) -> str:
+def _prediction_text(found: EndCorrelation) -> str:
     """In words, where the interval allows them."""
     if found.high < WEAK_RANK:
         return "The order there says little about the last one"

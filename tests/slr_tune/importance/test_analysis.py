@@ -14,7 +14,7 @@ from slr_tune.importance.effects import best_region
 from slr_tune.importance.matched_epoch import (
     all_trials_correlation,
     choose_epoch,
-    foretold,
+    end_correlation,
     rank_correlation,
     values_at,
 )
@@ -92,14 +92,16 @@ def test_correlations_are_corrected_for_every_rung(late: float) -> None:
 
 def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
     """A few survivors settle nothing; none at all say nothing."""
-    told = [(foretold(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))]
+    told = [
+        (end_correlation(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))
+    ]
     held = [one is not None and one.low <= whole <= one.high for one, whole in told]
     assert sum(held) >= 8
     table, _ = staged(60, 2, 0.6)
-    few = foretold(table)
+    few = end_correlation(table)
     assert few is not None and few.high - few.low > 0.5
-    assert foretold(table[:12]) is None
-    none = foretold(np.column_stack([np.ones(12), np.arange(12.0)]))
+    assert end_correlation(table[:12]) is None
+    none = end_correlation(np.column_stack([np.ones(12), np.arange(12.0)]))
     assert none is not None and (none.low, none.high) == (-1.0, 1.0)
 
 

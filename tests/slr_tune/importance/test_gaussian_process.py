@@ -119,6 +119,6 @@ def test_a_trial_left_out_is_foretold_as_by_a_model_without_it() -> None:
         mine = model.rows.trial == trial
         whole = model.solve(model.theta).covariance
         others = np.linalg.solve(whole[np.ix_(~mine, ~mine)], model.rows.values[~mine])
-        foretold = whole[np.ix_(mine, ~mine)] @ others
-        assert residuals[mine] == pytest.approx(model.rows.values[mine] - foretold, abs=1e-6)
+        end_correlation = whole[np.ix_(mine, ~mine)] @ others
+        assert residuals[mine] == pytest.approx(model.rows.values[mine] - end_correlation, abs=1e-6)
         assert (deviations[mine] > 0).all()
