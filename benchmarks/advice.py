@@ -43,8 +43,8 @@ from advice_rules import (  # noqa: E402
     dropped,
     flattered,
     followed,
-    foretelling,
     patience_cost,
+    predicting,
 )
 from advised_studies import SCENARIOS  # noqa: E402
 from simulated_search import SEARCHES  # noqa: E402
@@ -62,7 +62,7 @@ def judged(case: Case, *, old: bool, follow: bool) -> Record:
         "gains": {rule: gain for rule, gain in gains.items() if gain is not None},
         "patience": patience_cost(case),
         "flattered": flattered(case),
-        "foretold": foretelling(case),
+        "predicted": predicting(case),
         "contradicting": contradictions(case.study),
     }
 
@@ -88,7 +88,7 @@ def show(records: Sequence[Record]) -> None:
         cost, saved = np.mean(costs, axis=0)
         print(f"\npatience: costs {cost:+.2f} points, saves {saved:.0%} of the epochs")
     print(f"figure of the best: flatters by {mean([r['flattered'] for r in records])} points")
-    end_correlation = [record["foretold"] for record in records if record["foretold"]]
+    end_correlation = [record["predicted"] for record in records if record["predicted"]]
     if end_correlation:
         said, true, held = np.array(end_correlation, dtype=float).T
         print(

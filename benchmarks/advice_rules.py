@@ -184,7 +184,7 @@ def dropped(case: Case) -> dict[str, float]:
     return found
 
 
-def foretelling(case: Case) -> tuple[float, float, bool] | None:
+def predicting(case: Case) -> tuple[float, float, bool] | None:
     """Of the first rung: what the report says, what all trials would show, whether it is held."""
     rows = rung_summaries(case.study)
     found = rows[0].end_correlation if rows else None

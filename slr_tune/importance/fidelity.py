@@ -1,4 +1,4 @@
-"""What rungs that train on a part of the data foretell of the order on all of it."""
+"""What rungs that train on a part of the data predict of the order on all of it."""
 
 from __future__ import annotations
 

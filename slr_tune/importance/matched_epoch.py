@@ -32,7 +32,7 @@ class Candidate:
         epoch: From 1.
         trials: Trials that have a value there.
         correlation: Rank correlation of the value there with the last one that all trials would
-            show, see `foretold`. None where too few ran to their end.
+            show, see `end_correlation`. None where too few ran to their end.
         information: `trials` x `correlation`^2, in trials run to their end.
     """
 
@@ -59,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class EndCorrelation:
-    """How well the order at an epoch foretells that at the end, over all trials.
+    """How well the order at an epoch predicts that at the end, over all trials.
 
     Attributes:
         correlation: Estimate of the rank correlation.

@@ -54,7 +54,7 @@ class StudyView:
         id: Made once with the study; None of one that an older version made.
         foreign: Trials that another tool added or ended. Nothing that is counted, compared or
             drawn looks at them.
-        told_recogniser: What the study says of `recogniser`; None of an older version's.
+        stored_recogniser: What the study records about `recogniser`; None of an older version's.
         notes: What people wrote of the study (key "") and of its trials (their numbers).
         storage: URL of the database that was named; None for the one of the studies' folder.
         files: The remote place of its files; None of files that are in `folder` alone.

@@ -35,7 +35,7 @@ def test_two_trials_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert told.count("max_epochs") == 2 and "type float32" in told
 
 
-def test_the_student_has_the_size_that_is_told() -> None:
+def test_the_student_has_the_size_that_is_reported() -> None:
     with torch.device("meta"):
         config = DistillConfig(**REAL.student)
         model = build_model(config, input_size=REAL.features, classes=REAL.classes)

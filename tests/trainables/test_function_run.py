@@ -40,7 +40,7 @@ def test_a_state_that_is_reported_makes_it_go_on_exactly() -> None:
     assert begun + curve(second, 3) == whole and second.ended_by == "max_epochs"
 
 
-def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:
+def test_without_a_state_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """Its rows of before are not told twice, and it is ended where it stands."""
     journal = tmp_path / "journal"
     first = built("forgetful", journal=str(journal))

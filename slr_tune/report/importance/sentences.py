@@ -191,8 +191,8 @@ def region_table(found: StudyImportance) -> Table:
     return Table(
         texts("parameter", "best values in") + numbers("best trial"),
         rows,
-        f"Of {best_trials_text(len(found.best))}: the middle 80 % of their values, or all if there are "
-        f"fewer than ten.",
+        f"Of {best_trials_text(len(found.best))}: the middle 80 % of their values, or all if there "
+        "are fewer than ten.",
     )
 
 

@@ -39,7 +39,7 @@ class RungSummary:
         next_count: How many those are.
         end_rank: The same with the last value, of trials that ended by themselves.
         end_count: How many those are.
-        foretold: What `end_rank` would be over all trials; None with too few.
+        end_correlation: What `end_rank` would be over all trials; None with too few.
     """
 
     epoch: int

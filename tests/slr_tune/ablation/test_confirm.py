@@ -96,7 +96,7 @@ def test_the_claim_is_a_wer_whatever_the_search_was_after(overrides: list[str]) 
 
 
 @pytest.mark.usefixtures("database")
-def test_a_claim_that_is_not_known_is_not_told() -> None:
+def test_a_claim_that_is_not_known_is_not_reported() -> None:
     """The curve's file is gone, and with it the WER of a search that was after the loss."""
     view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=[LOSS], files=False)
     assert _choose(view, 1)[1] == ("best", None)
@@ -183,7 +183,7 @@ def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Pa
     assert not list(studies.rglob("test_openings.log"))
 
 
-def test_a_look_that_was_stopped_goes_on_under_its_line(tmp_path: Path) -> None:
+def test_a_look_that_was_stopped_resumes_under_its_line(tmp_path: Path) -> None:
     """Nobody saw its figures; what was trained is measured as it is, not trained again."""
     counts = {"best": [np.ones((1, 4), dtype=np.int64)]}
     asked = []

@@ -58,7 +58,7 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     assert len(log.read_text().splitlines()) == 2
 
 
-def test_a_look_that_was_cut_off_goes_on_only_for_the_same_reason(tmp_path: Path) -> None:
+def test_a_look_that_was_cut_off_resumes_only_for_the_same_reason(tmp_path: Path) -> None:
     """Other seeds are other figures: another look."""
     mark = tmp_path / "ablation" / ".mark"
     assert log_test_opening(tmp_path, "3 seeds", mark=mark) == 1

@@ -40,7 +40,7 @@ def plan_of(arms: list[Arm], most: int = 5, margin: float | None = None) -> Sequ
     return SequentialPlan.of(arms, range(1000, 1000 + most), margin, None)
 
 
-def test_arms_are_dropped_and_the_cost_is_said(make_store: MakeStore, arms: list[Arm]) -> None:
+def test_arms_are_dropped_and_the_cost_is_reported(make_store: MakeStore, arms: list[Arm]) -> None:
     """An arm that is decided or hopeless gets no further seed; the baseline goes on with others."""
     store = make_store()
     found = decide(store, arms, plan_of(arms))
@@ -104,7 +104,7 @@ decide(store, arms, SequentialPlan.of(arms, told["seeds"], None, None))
 """
 
 
-def test_a_killed_call_goes_on_with_the_same_decisions(
+def test_a_killed_call_resumes_with_the_same_decisions(
     make_store: MakeStore, arms: list[Arm], tmp_path: Path, libras: object
 ) -> None:
     """kill -9 in the middle: finished stages stay, and the end is that of an undisturbed call."""

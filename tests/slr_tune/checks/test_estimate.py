@@ -81,7 +81,7 @@ def test_epochs_of_the_quota_are_known(taught: Taught) -> None:
     assert expected_epochs(tied, 1).most == 7 * tied.budget.max_epochs
 
 
-def test_all_parts_of_a_distillation_are_told(tmp_path: Path) -> None:
+def test_all_parts_of_a_distillation_are_reported(tmp_path: Path) -> None:
     # Broken if the estimate left out what is trained before the first trial, or the teacher's pass.
     spec = small_spec(tmp_path, trainable="distill", teacher="{train: teacher}")
     with closing(CheckInputs(spec, storage=None, device=None)) as inputs:

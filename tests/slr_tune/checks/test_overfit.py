@@ -100,7 +100,7 @@ def test_utterances_too_short_for_ctc(
 
 
 @pytest.mark.usefixtures("database")
-def test_a_users_own_run_is_told_that_it_is_not_known(tmp_path: Path) -> None:
+def test_a_users_own_run_is_reported_that_it_is_not_known(tmp_path: Path) -> None:
     # Broken if an own run ended in a traceback.
     with pytest.raises(SlrTuneError, match="not on toy_runs:ToyRun"):
         overfit(toy_spec(tmp_path))

@@ -162,7 +162,7 @@ def test_bad_input_is_one_message(
     assert (code, out) == (2, "") and said in err and "Traceback" not in err
 
 
-def test_without_any_study_the_way_out_is_said(call: Call) -> None:
+def test_without_any_study_the_way_out_is_reported(call: Call) -> None:
     """The first thing that somebody may type."""
     code, _, err = call("ablate", "--factor", "dropout")
     assert code == 2 and "no study" in err

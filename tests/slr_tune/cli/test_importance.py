@@ -60,7 +60,7 @@ def test_json_names_evaluator_epoch_and_intervals(database: Path, call: Call) ->
     assert all(Path(path).is_file() for path in found["files"])
 
 
-def test_too_few_trials_are_told_and_still_leave_a_page(database: Path, call: Call) -> None:
+def test_too_few_trials_are_reported_and_still_leave_a_page(database: Path, call: Call) -> None:
     """The first look comes after the first trials."""
     generate_study(6, curves=False)
     code, out, _ = call("importance")

@@ -145,7 +145,7 @@ def test_bad_input_ends_with_2_and_a_message(
     assert all(text in err for text in said), err
 
 
-def test_what_is_left_out_is_said(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_out_is_reported(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     """The official set has such a video: packed without it, and nobody is left in doubt."""
     first, second = layout.clips["train"][0].id, layout.clips["train"][1].id
     np.savez(layout.npz("train", 0), features=np.zeros((2, 5), dtype=np.float32))

@@ -183,7 +183,7 @@ def test_another_run_in_the_folder_is_refused(capsys: Any, tmp_path: Path) -> No
     assert code == 2 and "seed: 0 in the folder, 5 now" in err
 
 
-def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
     # Exit code 130 tells a script that the run is unfinished; nothing finished may be lost.
     folder = tmp_path / "run"
     first = interrupted(folder, after="epoch   2/400")

@@ -246,7 +246,7 @@ def test_no_two_remedies_of_one_diagnosis_contradict_each_other(config: dict[str
         assert not ("drop less out" in advice and "drop half out" in advice), signs
 
 
-def test_a_run_in_the_blank_phase_is_told_to_train_longer_and_nothing_else() -> None:
+def test_a_run_in_the_blank_phase_is_reported_to_train_longer_and_nothing_else() -> None:
     # Broken if blanks at the start were treated as a fault that other settings mend.
     bad = [Diagnostic(name, "bad", "seen", "", value=0.0) for name in (ENTROPY, BLANKS)]
     flags = [RedFlag(red_flags.BLANK_PHASE, 6, "seen")]

@@ -48,8 +48,8 @@ def test_values_at_an_epoch_keep_stopped_trials_apart_from_those_that_never_came
     )
 
 
-def test_the_epoch_with_the_most_information_is_chosen_and_said() -> None:
-    """40 trials that foretell the end well beat 12 that are the end; noise at epoch 1 does not."""
+def test_the_epoch_with_the_most_information_is_chosen_and_reported() -> None:
+    """40 trials that predict the end well beat 12 that are the end; noise at epoch 1 does not."""
     rng = np.random.default_rng(0)
     ends = rng.normal(30, 10, 40)
     trials = []
@@ -81,7 +81,7 @@ def staged(count: int, seed: int, late: float) -> tuple[np.ndarray, float]:
 
 @pytest.mark.parametrize("late", [-0.4, 0.0, 0.6])
 def test_correlations_are_corrected_for_every_rung(late: float) -> None:
-    """Corrected for the first rung alone, an order that foretells nothing looked like one."""
+    """Corrected for the first rung alone, an order that predicts nothing looked like one."""
     table, whole = staged(20_000, 1, late)
     kept = np.isfinite(table[:, 2])
     assert abs(rank_correlation(table[kept, 0], table[kept, 2]) - whole) > 0.1

@@ -214,7 +214,7 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
         ("{}", "contains no known kind of run"),
     ],
 )
-def test_places_that_hold_no_runs_are_told(tmp_path: Path, place: str, error: str) -> None:
+def test_places_that_hold_no_runs_are_reported(tmp_path: Path, place: str, error: str) -> None:
     import sqlite3
 
     storage = open_storage(f"sqlite:///{tmp_path}/other.db", create=True)

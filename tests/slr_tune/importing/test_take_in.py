@@ -140,7 +140,7 @@ def test_a_wider_range_takes_all_and_a_narrower_one_says_what_it_leaves(
         plan(*changed[1:])
 
 
-def test_other_names_are_told_and_near_ones_only_proposed(
+def test_other_names_are_reported_and_near_ones_only_proposed(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "runs.csv"
@@ -256,7 +256,7 @@ def test_a_point_is_moved_a_little_or_refused(given: Any, placed: Any) -> None:
             assert found[name] == value and type(found[name]) is type(value)
 
 
-def test_a_kill_between_two_runs_is_mended_by_the_same_command(
+def test_a_kill_between_two_runs_is_repaired_by_the_same_command(
     database: Path, tmp_path: Path
 ) -> None:
     """A trial without its curve file, as a kill leaves it, gets the file; none comes twice."""

@@ -68,7 +68,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_it_is_told_once_what_to_change_and_then_works(
+def test_it_is_reported_once_what_to_change_and_then_works(
     here: Path, studies: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is charged to a trial meanwhile, and the same command goes on."""

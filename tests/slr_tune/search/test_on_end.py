@@ -85,7 +85,7 @@ def test_what_could_not_be_filled_in_is_refused_first(wrong: str) -> None:
     check_on_end("notify-send {study} {best} '{{}}'")
 
 
-def test_a_search_that_fails_is_told(
+def test_a_search_that_fails_is_reported(
     tmp_path: Path, studies: Path, server: tuple[str, list[tuple[str, Any]]]
 ) -> None:
     address, got = server

@@ -240,7 +240,7 @@ def test_torn_line_of_the_curve(make: Make, studies: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 3])
-def test_trial_that_goes_on_from_an_earlier_epoch(make: Make, studies: Path, kept: int) -> None:
+def test_trial_that_continues_from_an_earlier_epoch(make: Make, studies: Path, kept: int) -> None:
     """A damaged checkpoint costs epochs; the curve must have each once, its seconds too."""
     rows = [row(epoch, 60.0 - epoch) for epoch in range(1, 6)]
     first = make()

@@ -61,7 +61,7 @@ def test_searched_confirmed_ablated_reported(
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
-def test_a_search_that_is_killed_goes_on(tmp_path: Path, studies: Path) -> None:
+def test_a_search_that_is_killed_resumes(tmp_path: Path, studies: Path) -> None:
     """SIGKILL of the command in mid-training: the script goes with it, and is gone on with."""
     space = script_space(tmp_path, "teacher", trials=2)
     space.write_text(space.read_text().replace("pause: 0.0", "pause: 0.25"))

@@ -409,7 +409,7 @@ def test_the_good_file_is_good(good: str, write: WriteFile) -> None:
     load_spec(write(good))
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(
     good: str, write: WriteFile
 ) -> None:
     """One run, one list: nobody wants to start a program ten times."""
@@ -441,7 +441,7 @@ def test_a_space_that_searches_nothing(good: str, write: WriteFile) -> None:
     assert said.startswith("space.yaml:11:8: space: has nothing to search")
 
 
-def test_the_errors_of_the_reference_are_what_is_said() -> None:
+def test_the_errors_of_the_reference_are_what_is_reported() -> None:
     """The page shows a list of problems; a user compares it with the one on the screen."""
     page = (ROOT / "docs" / "search-space.md").read_text()
     block = page.split("the exit code is 2.")[1].split("```")[1].strip()

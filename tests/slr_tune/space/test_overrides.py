@@ -127,7 +127,7 @@ def test_a_key_with_dots_is_written_in_quotes(override: str) -> None:
     assert root.plain() == {"a": {"enc.0.drop": {"high": 5}, "k=v": 7}, "größe": 3}
 
 
-def test_a_key_with_dots_without_quotes_is_told_how(write: WriteFile) -> None:
+def test_a_key_with_dots_without_quotes_is_reported_how(write: WriteFile) -> None:
     """Else it made `enc: {0: {drop: ...}}`, and the error spoke of that."""
     problems = ProblemList()
     tree, _ = parse_yaml("{a: {enc.0.drop: {high: 1}}}", "file")

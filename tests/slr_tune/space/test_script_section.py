@@ -57,7 +57,7 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
         ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, told: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
     assert told in said(tmp_path, old, new)
 

@@ -225,7 +225,7 @@ temperature:
         ),
     ],
 )
-def test_misfits_are_all_told(values: dict[str, Any], said: list[str]) -> None:
+def test_misfits_are_all_reported(values: dict[str, Any], said: list[str]) -> None:
     assert misfits(TEMPERATURE, values) == said
 
 

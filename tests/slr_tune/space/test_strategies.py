@@ -39,7 +39,7 @@ def test_default_and_what_is_named(write: WriteFile) -> None:
     }  # fmt: skip
 
 
-def test_remembered_and_told_when_it_differs(write: WriteFile) -> None:
+def test_remembered_and_reported_when_it_differs(write: WriteFile) -> None:
     """The identity gives it back; a study of before has the one strategy that there was."""
     spec = read(write, "search={strategy: grid, points: 5}", "prior.confidence=low")
     stored = json.loads(json.dumps(spec.identity()))
@@ -85,7 +85,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "said"), MISTAKES)
-def test_mistakes_are_told_at_their_places(
+def test_mistakes_are_reported_at_their_places(
     line: str, said: str, write: WriteFile, good: str
 ) -> None:
     """A misspelt strategy must not run a night with another."""

@@ -40,7 +40,7 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
         ),
     ],
 )
-def test_mistakes_are_told_with_their_place(
+def test_mistakes_are_reported_with_their_place(
     write: WriteFile, good: str, budget: str, said: str
 ) -> None:
     """A budget without an end, and one whose fidelity would change nothing."""

@@ -155,7 +155,7 @@ def test_the_same_within_a_margin() -> None:
     assert overall("b", verdicts) == "The same as b within 2 points: a. Inconclusive: c."
 
 
-def test_collapsed_runs_are_said_and_withhold_a_better() -> None:
+def test_collapsed_runs_are_reported_and_withhold_a_better() -> None:
     """An arm that wins where it trains and loses by collapsing is not simply better."""
     gone = Collapses(2, 0, 5, 0.444)
     better = difference(

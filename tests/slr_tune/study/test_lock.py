@@ -118,7 +118,9 @@ def test_killed_driver_of_another_machine_is_waited_out(
     engine.dispose()
 
 
-def test_driver_that_lost_its_lock_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_driver_that_lost_its_lock_is_reported(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A laptop that slept through a takeover must not write into the other's study."""
     monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.01)
     with StudyLock(engine, "s") as lock:

@@ -157,7 +157,7 @@ curves = st.lists(
 
 
 @given(curves, st.integers(1, 5), st.integers(0, 99))
-def test_a_search_costs_what_was_planned_and_is_told_again_by_its_entries(
+def test_a_search_costs_what_was_planned_and_is_reported_again_by_its_entries(
     values: list[list[float]], workers: int, seed: int
 ) -> None:
     """The forecast and a driver that starts again both rest on this, ties or not."""
@@ -190,7 +190,7 @@ def test_the_hopeless_are_never_promoted(values: list[list[float]], seed: int, m
     assert not promoted & hopeless
 
 
-def test_a_promotion_that_the_values_do_not_allow_is_told() -> None:
+def test_a_promotion_that_the_values_do_not_allow_is_reported() -> None:
     """A value that was changed in the database must not pass for what decided."""
     quota = Quota((1,), 3)
     entries = [(trial, quota.arrive(trial, 1, float(trial))) for trial in range(3)]

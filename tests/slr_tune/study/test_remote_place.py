@@ -70,7 +70,9 @@ def test_a_database_has_to_be_named(
     assert "SLR_TUNE_STUDIES" in said and "secret" not in said.replace("a key or", "")
 
 
-def test_who_reads_is_told_by_the_database(tmp_path: Path, spec: StudySpec, cache: Path) -> None:
+def test_who_reads_is_reported_by_the_database(
+    tmp_path: Path, spec: StudySpec, cache: Path
+) -> None:
     with studies_in(spec.studies):
         store = open_store(spec, open_storage())
         assert store.files is not None and store.files.local == study_folder("toy")
@@ -88,7 +90,7 @@ def test_who_reads_is_told_by_the_database(tmp_path: Path, spec: StudySpec, cach
     assert not Path(place).exists()
 
 
-def test_a_place_that_does_not_answer_is_said(
+def test_a_place_that_does_not_answer_is_reported(
     tmp_path: Path, spec: StudySpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What the database knows is shown all the same."""

@@ -74,7 +74,7 @@ def started(store: StudyStore) -> LiveTrial:
     return store.start_trial(tpe(seed=0, number=len(store.trials)))
 
 
-def test_each_epoch_is_sent_once_and_a_resumed_trial_goes_on(
+def test_each_epoch_is_sent_once_and_a_resumed_trial_resumes(
     spec: StudySpec, storage: RDBStorage, notebook: Notebook
 ) -> None:
     # Without the file, a search that was stopped would begin its runs again in the tracker.

@@ -82,7 +82,7 @@ def test_wandb_writes_runs_offline(
     wandb.teardown()
 
 
-def test_wandb_without_an_account_is_told_before_the_search(
+def test_wandb_without_an_account_is_reported_before_the_search(
     tmp_path: Path, storage: RDBStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It would ask for a key in the middle of the night.

@@ -60,7 +60,7 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(counting.gpus_here() > 0, reason="there is a GPU")
 @pytest.mark.usefixtures("database")
-def test_a_missing_gpu_is_told_by_all_before_ray_starts(
+def test_a_missing_gpu_is_reported_by_all_before_ray_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Broken if verify passed what run refuses, or run started Ray and made a study first.

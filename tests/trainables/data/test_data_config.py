@@ -47,7 +47,7 @@ def test_a_wrong_section_says_what_and_how_to_mend_it(section: object, said: str
     assert said in str(error.value)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """Mending one problem to meet the next is what the design forbids."""
     spec, problems = check_data_spec({"name": "libras", "train": 0, "dev": "x", "tset": 3})
     assert spec is None

@@ -247,7 +247,7 @@ def test_every_defect_names_its_place(
     assert not list((cache / "data").glob("[0-9a-f]*"))
 
 
-def test_all_defects_are_told_at_once(layout: Layout, cache: Path) -> None:
+def test_all_defects_are_reported_at_once(layout: Layout, cache: Path) -> None:
     """Packing takes minutes; one problem a time would take days."""
     expected = [
         defect(layout)

@@ -111,7 +111,7 @@ def test_a_cache_that_cannot_be_written(
         opened(stored, libras, tmp_path / "file")
 
 
-def test_full_disk_is_told(
+def test_full_disk_is_reported(
     stored: StoredModel, libras: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Written through a map of the file, it would end the process with SIGBUS and without a word.

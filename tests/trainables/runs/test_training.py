@@ -122,7 +122,7 @@ def test_settings_that_change_no_result_may_change(make_run: Any, tmp_path: Path
     assert len(list(train(make_run(checkpoint_every=1), tmp_path))) == 3
 
 
-def test_folder_that_cannot_be_written_is_told_before_training(
+def test_folder_that_cannot_be_written_is_reported_before_training(
     make_run: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")

@@ -65,7 +65,7 @@ def test_a_row_waits_for_what_is_declared() -> None:
     assert table.take() == {"wer": 3, "loss": 5}
 
 
-def test_a_source_that_was_not_told_yet_is_waited_for() -> None:
+def test_a_source_that_was_not_reported_yet_is_waited_for() -> None:
     """The output may be at epoch 3 when TensorBoard's file is flushed with epoch 1."""
     table = EpochTable(2, metric="wer", declared=frozenset(), max_epochs=9)
     for label in (1, 2, 3):

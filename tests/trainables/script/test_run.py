@@ -41,7 +41,7 @@ def script(folder: Path, code: str, metrics: str, more: str = "") -> StudySpec:
 
 
 @pytest.mark.parametrize("name", ["teacher", "distill", "click"])
-def test_cut_off_it_goes_on_where_it_was(tmp_path: Path, name: str) -> None:
+def test_cut_off_it_resumes_where_it_was(tmp_path: Path, name: str) -> None:
     """No epoch is lost, told twice, or told as another: stdout, TensorBoard, CSV from epoch 0."""
     spec = script_spec(tmp_path, name)
     metric = spec.objective.metric
@@ -82,7 +82,7 @@ def test_what_the_script_got_is_written_down(tmp_path: Path) -> None:
     assert "seed: 7" in text and "epochs: 9" in text and "batch_size: 24" in text
 
 
-def test_without_resume_it_begins_anew_and_says_so(tmp_path: Path) -> None:
+def test_without_resume_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """What is stored stays as it is; the epochs before are trained again and not told."""
     code = "import sys\nfor e in range(4): print('epoch', e, 'loss', 1 / (e + 1))\n"
     metrics = "{stdout: 'epoch (?P<epoch>.) loss (?P<loss>.*)'}\nobjective: {metric: loss}"
@@ -127,7 +127,7 @@ def test_a_script_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
         assert run.notice is not None and "SIGKILL; it resumes after epoch 2" in run.notice
 
 
-def test_an_error_is_told_with_its_last_lines(tmp_path: Path) -> None:
+def test_an_error_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     """Exit code and the end of the traceback are what the user needs, in the study."""
     spec = script_spec(tmp_path, "teacher")
     with closing(script_run(spec, tmp_path / "run", crash_at=2)) as run:
@@ -147,7 +147,7 @@ def test_an_error_is_told_with_its_last_lines(tmp_path: Path) -> None:
     ],
     ids=["of a GPU", "by the kernel"],
 )
-def test_want_of_memory_is_told_from_other_errors(tmp_path: Path, code: str) -> None:
+def test_want_of_memory_is_reported_from_other_errors(tmp_path: Path, code: str) -> None:
     """It is not the configuration's fault alone: the search tries it again elsewhere."""
     spec = script(tmp_path, code, "{jsonl: '{folder}/m.jsonl'}")
     with closing(script_run(spec, tmp_path / "run")) as run:

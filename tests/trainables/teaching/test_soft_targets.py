@@ -165,7 +165,7 @@ def test_a_student_of_the_glosses_alone_reads_nothing(make_run: Any, targets: Pa
     assert math.isfinite(run.run_epoch()["train/loss"])
 
 
-def test_damaged_and_missing_files_are_told(
+def test_damaged_and_missing_files_are_reported(
     make_run: Any, libras: Dataset, targets: Path, tmp_path: Path
 ) -> None:
     # Broken if half a copy ended in a traceback after an hour.

@@ -161,13 +161,13 @@ def test_two_processes_at_once_compute_it_once(
     assert told[0][1] == told[1][1] != "0.0"
 
 
-def test_unwritable_cache_is_told(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
     (tmp_path / "teacher-outputs").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot be stored"):
         open_outputs(live, key=("a",), cache=tmp_path)
 
 
-def test_full_disk_is_told(
+def test_full_disk_is_reported(
     live: LiveOutputs, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Written through a map of the file, it would end the process with SIGBUS and without a word.

@@ -48,7 +48,7 @@ def said(facts: StudyData, rule: str) -> list[str]:
     ]
 
 
-def test_unfinished_trials_are_gone_on_with() -> None:
+def test_unfinished_trials_are_resumed() -> None:
     """A search that was cut off looks finished otherwise."""
     facts = facts_of([Told(FLAT), Told([50.0], "running")])
     assert said(facts, "unfinished")[0].startswith("1 unfinished trial and")

@@ -96,7 +96,7 @@ def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
     ) in page
 
 
-def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
+def test_a_search_after_the_loss_shows_both_in_their_units() -> None:
     """New seeds and patience are told in dev WER: a loss among them would be taken for one."""
     view = tell_study(SOME, overrides=["objective.metric=val/loss"])
     rows = [
@@ -145,7 +145,7 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
     assert {row[1] for row in rows} == {"0.9", "0.901", "0.902", "0.903", "0.904", "0.905"}
 
 
-def test_a_run_of_ones_own_is_told_to_be_confirmed(tmp_path: Path) -> None:
+def test_a_run_of_ones_own_is_reported_to_be_confirmed(tmp_path: Path) -> None:
     """`confirm` compares its metric over new seeds, or what it told that it recognised."""
     store = open_store(toy_spec(tmp_path), open_storage())
     live = store.start_trial(RandomSampler(seed=0))

@@ -22,7 +22,7 @@ def test_interval_of_a_share(count: int, data: st.DataObject) -> None:
     )
 
 
-def test_no_trial_tells_nothing() -> None:
+def test_no_trial_shows_nothing() -> None:
     """A rate without observations could be anything."""
     assert wilson(0, 0) == (0.0, 1.0)
 
