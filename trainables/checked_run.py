@@ -202,11 +202,11 @@ class CheckedRun:
         Raises:
             DataError: It tells what is none.
         """
-        told = getattr(self._run, "predictions", None)
-        if not callable(told):
+        method = getattr(self._run, "predictions", None)
+        if not callable(method):
             return None
         with ending_process("predictions()"):
-            given = told()
+            given = method()
         return None if given is None else predictions_from(given, what="predictions() of the run")
 
     def close(self) -> None:

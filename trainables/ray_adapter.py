@@ -248,12 +248,12 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         if at_end and (folder / FILE).exists():
             return
         try:
-            told = run.predictions()
+            recognised = run.predictions()
         except TrainablesError as error:
             self._notice = error.message
             return
-        if told is not None:
-            write_predictions(folder, told)
+        if recognised is not None:
+            write_predictions(folder, recognised)
 
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         if run.ended_by is not None:

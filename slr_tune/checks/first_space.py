@@ -300,8 +300,11 @@ def _text(draft: _Draft, found: ScriptFigures, given: str) -> str:
     if draft.resume is not None:
         lines.append(_resume_line(draft, found))
     if draft.config is not None:
-        told = {"file": f"{{folder}}/config{draft.config.suffix}", "template": str(draft.config)}
-        lines += ["  config:", *(f"    {key}: {_quoted(value)}" for key, value in told.items())]
+        settings = {
+            "file": f"{{folder}}/config{draft.config.suffix}",
+            "template": str(draft.config),
+        }
+        lines += ["  config:", *(f"    {key}: {_quoted(value)}" for key, value in settings.items())]
         if draft.set:
             flow = ", ".join(f"{key}: '{value}'" for key, value in draft.set.items())
             lines.append(f"    set: {{{flow}}}")

@@ -144,8 +144,8 @@ def first_epoch(own: OwnRunCheck) -> Finding:
     metric = inputs.spec.objective.metric
     values = [row[metric] for row in tried.rows]
     columns = {name for row in tried.rows for name in row} - {"epoch", "seconds"}
-    told = ", ".join(f"{n} {number(tried.rows[0].get(n, math.nan))}" for n in sorted(columns))
-    text = f"{told}; {duration(tried.seconds)}, at most {size_text(tried.peak)} of memory"
+    reported = ", ".join(f"{n} {number(tried.rows[0].get(n, math.nan))}" for n in sorted(columns))
+    text = f"{reported}; {duration(tried.seconds)}, at most {size_text(tried.peak)} of memory"
     if is_script(inputs.spec.trainable):
         script = script_of(inputs.spec.trainable)
         missing = [n for n in declared_columns(script, metric) if n not in columns | {"epoch"}]
@@ -217,7 +217,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
             raise RunRefused(["it ended before its first epoch"])
         stored = run.state()
         places.save(stored, epoch=1, improved=run.improved)
-        told = run.predictions()
+        reported = run.predictions()
         facts = [run.facts()]
         ended = run.ended_by
     rows, failure, notice = [first], None, None
@@ -232,7 +232,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
                 second = run.run_epoch()
                 notice = run.notice
                 rows += [] if second is None else [second]
-                told = run.predictions() or told
+                reported = run.predictions() or reported
                 facts.append(run.facts())
     except (TrainablesError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         mine = isinstance(error, TrainablesError)
@@ -243,7 +243,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
         peak = max(peak, peak_bytes())
     own = sum(path.stat().st_size for path in (folder / "output").rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in (folder / "checkpoints").glob("*latest*"))
-    count = None if told is None else len(told)
+    count = None if reported is None else len(reported)
     return TriedRun(tuple(rows), tuple(facts), peak, size, own, count, notice, failure)
 
 

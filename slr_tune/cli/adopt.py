@@ -113,11 +113,11 @@ def command(
     dataset = None if data is None else prepare(read_data(data), cache_root())
     folder = out or studies_root() / "adopted" / file.stem
     if config is None and (file.is_dir() or file.suffix in _LOGITS):
-        told = _adopt_logits(
+        result = _adopt_logits(
             file, folder, dataset, role, glosses, blank, claimed, tolerance, subsampling
         )
     else:
-        told = _adopt_model(
+        result = _adopt_model(
             file,
             folder,
             dataset,
@@ -132,12 +132,12 @@ def command(
             modules=parse_names(matches),
         )
     if as_json:
-        echo_json(told)
+        echo_json(result)
         return
-    for line in told["lines"]:
+    for line in result["lines"]:
         tell(f"  {line}")
-    click.echo(told["said"])
-    click.echo(f"Use it: {told['use']}")
+    click.echo(result["said"])
+    click.echo(f"Use it: {result['use']}")
 
 
 def _adopt_model(
@@ -150,7 +150,7 @@ def _adopt_model(
     key: str | None,
     claimed: float | None,
     tolerance: float,
-    **told: Any,
+    **result: Any,
 ) -> dict[str, Any]:
     from slr_tune.errors import SlrTuneError
     from slr_tune.evaluation.adopt import (
@@ -175,7 +175,7 @@ def _adopt_model(
             f"{path} already exists", hint="Delete it, or name another folder with --out."
         )
     weights = read_foreign_weights(file, key)
-    foreign = ForeignModel(role, read_config(config), claimed=claimed, **told)
+    foreign = ForeignModel(role, read_config(config), claimed=claimed, **result)
     begun = path.with_name("checkpoint_unmeasured.pt")
     try:
         adopted = adopt_model(weights, foreign, data, begun)

@@ -71,9 +71,9 @@ def command(
     from slr_tune.statistics.wer_interval import drawn_units
 
     if (
-        told := evaluate_predictions(chosen.named(), split, most=most, as_json=as_json)
+        result := evaluate_predictions(chosen.named(), split, most=most, as_json=as_json)
     ) is not None:
-        return told
+        return result
     named, stored, dataset = chosen.opened()
     beam, name = _beam(stored, dataset, decoder)
     # All that can be refused has been: what is logged is a look.

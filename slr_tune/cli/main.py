@@ -163,11 +163,11 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _memory_error(error: Exception) -> str:
     """What was said first, and the way out."""
-    told = str(error).partition("\n")[0]
-    if "out of memory" not in told.lower():
-        told = f"out of memory: {told}".removesuffix(": ")
+    message = str(error).partition("\n")[0]
+    if "out of memory" not in message.lower():
+        message = f"out of memory: {message}".removesuffix(": ")
     return (
-        f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; in a "
+        f"{message}\n  Free some memory, set truncate_frames, or take a smaller model; in a "
         f"distillation on a GPU, teacher_fp16 halves the teacher's memory."
     )
 

@@ -63,8 +63,8 @@ def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: A
 
 def _tell_epoch(row: dict[str, float]) -> None:
     if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
-        told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
-        tell(told)
+        line = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
+        tell(line)
 
 
 def _text(found: Overfit) -> str:

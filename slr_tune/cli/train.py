@@ -149,17 +149,17 @@ def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | No
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
-    told = 0
+    printed = 0
     with interrupt_flag(tell) as asked, HangWatch(folder, timeout) as watch:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             watch.brought()
-            if told == 0 and run.epoch > 1:
+            if printed == 0 and run.epoch > 1:
                 tell(f"Resuming after epoch {run.epoch - 1} of {folder}")
-            told += 1
+            printed += 1
             tell(_line(row, run.config.max_epochs))
             if asked.is_set():
                 return asked if run.ended_by is None else None
-    if told == 0:
+    if printed == 0:
         tell(f"The run in {folder} has ended already; nothing to do.")
     return None
 

@@ -80,7 +80,7 @@ class Freshness:
         state = (states, values, view.running, tuple(links))
         if state == made.state:
             return
-        told = {
+        attributes = {
             **shown,
             **trial_notes(view),
             **note_attributes(study_note(view, links)),
@@ -89,9 +89,9 @@ class Freshness:
         # The plots take longest; until they are there the ones before stand.
         stored = self._storage.get_study_system_attrs(study_id)
         plots = {key: value for key, value in stored.items() if key.startswith(PLOTS)}
-        self._storage.add(study_id, {**plots, **told})
+        self._storage.add(study_id, {**plots, **attributes})
         self._storage.add_to_trials(trial_artifacts(self._artifacts, view.folder, view.trials))
-        self._storage.add(study_id, {**_plots(view), **told})
+        self._storage.add(study_id, {**_plots(view), **attributes})
         made.state = state
 
     def _view(self, study_id: int) -> StudyView | None:

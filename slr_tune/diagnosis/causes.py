@@ -169,14 +169,14 @@ def _decoder(evidence: Evidence) -> Cause | None:
 
 def _collapsed(evidence: Evidence) -> Cause | None:
     found, flag = evidence.bad(BLANKS), evidence.flag(ALL_BLANK)
-    told = found.found if found else flag.text if flag else None
-    if told is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
+    reason = found.found if found else flag.text if flag else None
+    if reason is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
     return Cause(
         "collapsed to blanks",
-        f"The model predicts almost only blanks: {told}.",
+        f"The model predicts almost only blanks: {reason}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 

@@ -203,8 +203,8 @@ def _config(foreign: ForeignModel, data: Dataset | None) -> tuple[RunConfig, int
         plain = shaping
         lines.append("training settings are ignored: other programs define them differently")
     if faults := faults_of(RunConfig, plain):
-        told = "; ".join(f"{'.'.join(f.path)} {f.message}" for f in faults)
-        raise SlrTuneError(f"--config: {told}")
+        fault_text = "; ".join(f"{'.'.join(f.path)} {f.message}" for f in faults)
+        raise SlrTuneError(f"--config: {fault_text}")
     return RunConfig.model_validate(plain), _feature_size(foreign, data), lines
 
 
@@ -225,13 +225,13 @@ def _feature_size(foreign: ForeignModel, data: Dataset | None) -> int:
     if data is not None:
         return data.feature_size
     flat = {name.rpartition(".")[2]: value for name, value in foreign.settings.items()}
-    told = next((flat[name] for name in _FEATURE_NAMES if name in flat), None)
-    if not isinstance(told, int) or told < 1:
+    given = next((flat[name] for name in _FEATURE_NAMES if name in flat), None)
+    if not isinstance(given, int) or given < 1:
         raise SlrTuneError(
             "the number of features per frame is not known",
             hint="Name the data with --data, or put input_size into the config.",
         )
-    return told
+    return given
 
 
 def _outputs(weights: Mapping[str, Tensor], glosses: int) -> int:
@@ -257,6 +257,6 @@ def _state(
 
 
 def _epoch(beside: Mapping[str, Any]) -> int:
-    told = beside.get("epoch", 0)
-    whole = isinstance(told, int | float) and math.isfinite(told) and told >= 0
-    return int(told) if whole else 0
+    given = beside.get("epoch", 0)
+    whole = isinstance(given, int | float) and math.isfinite(given) and given >= 0
+    return int(given) if whole else 0

@@ -64,8 +64,8 @@ def adopt_logits(
     split = data.train
     found = subsampling_of(logits, split, subsampling)
     classes = logits.of(split.ids[0]).shape[1]
-    told = vocabulary or data.vocabulary
-    _, order = class_order(told, data.vocabulary, classes=classes, blank=blank)
+    names = vocabulary or data.vocabulary
+    _, order = class_order(names, data.vocabulary, classes=classes, blank=blank)
     train_wer = _wer(logits, data, split, order)
     if vocabulary is None and train_wer > BELIEVABLE:
         raise CheckpointError(

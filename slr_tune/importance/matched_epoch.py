@@ -174,9 +174,9 @@ def all_trials_correlation(table: Floats) -> float | None:
         if count < max(_FEW, place + 3):
             return None
         known = np.column_stack([np.ones(count), scores[rows, :place]])
-        told = scores[rows, place]
-        weights = np.linalg.lstsq(known, told, rcond=None)[0]
-        rest = float(((told - known @ weights) ** 2).sum()) / (count - place - 1)
+        observed = scores[rows, place]
+        weights = np.linalg.lstsq(known, observed, rcond=None)[0]
+        rest = float(((observed - known @ weights) ** 2).sum()) / (count - place - 1)
         shared = spread @ weights[1:]
         own = float(weights[1:] @ shared) + rest
         spread = np.block([[spread, shared[:, None]], [shared[None, :], np.array([[own]])]])

@@ -168,6 +168,6 @@ def _wer(entry: MeasuredSystem, split: str, decoder: str) -> dict[str, Any]:
     difference = entry.differences.get((split, decoder))
     if difference is not None:
         names = ("points", "low", "high", "p_value", "holm_p")
-        told = {name: getattr(difference, name) for name in names}
-        row["minus_first"] = {**told, "mapsswe_p": difference.mapsswe[0].p_value}
+        figures = {name: getattr(difference, name) for name in names}
+        row["minus_first"] = {**figures, "mapsswe_p": difference.mapsswe[0].p_value}
     return row

@@ -31,7 +31,7 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._store: StudyStore | None = None
-        self._told: set[int] = set()
+        self._printed: set[int] = set()
         self._next_draw = 0.0
         self._start = time.monotonic()
         self._cost_before = 0.0
@@ -64,7 +64,7 @@ class Progress:
         """
         self._store, self._clock = store, clock
         trials = store.own_trials
-        self._told = {trial.number for trial in trials if trial.state.is_finished()}
+        self._printed = {trial.number for trial in trials if trial.state.is_finished()}
         self._paused = {trial.number: epochs_run(trial) for trial in trials if is_paused(trial)}
         self._cost_before = _cost(store.spec, trials)
         self._start = time.monotonic()
@@ -77,9 +77,9 @@ class Progress:
         self._next_draw = now + _DRAW_SECONDS
         trials = self._store.own_trials
         for trial in trials:
-            if trial.state.is_finished() and trial.number not in self._told:
-                self._told.add(trial.number)
-                self.message(_trial_line(self._store.spec, trial, len(self._told)))
+            if trial.state.is_finished() and trial.number not in self._printed:
+                self._printed.add(trial.number)
+                self.message(_trial_line(self._store.spec, trial, len(self._printed)))
             elif is_paused(trial) and self._paused.get(trial.number) != epochs_run(trial):
                 self._paused[trial.number] = epochs_run(trial)
                 self.message(_paused_line(self._store.spec, trial))

@@ -450,12 +450,12 @@ class Recorder:
 
     def _note_facts(self, live: LiveTrial, report: Report) -> None:
         facts = dict(report.facts or {})
-        told: dict[str, Any] = {
+        changes: dict[str, Any] = {
             key: facts.pop(key) for key in ("parameters", "peak_memory_bytes") if key in facts
         }
         if report.checkpoint is not None:
-            told["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
-        live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
+            changes["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
+        live.record = replace(live.record, facts={**live.record.facts, **facts}, **changes)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """Whether a trial leaves its worker; what nobody needs any more goes from the disk."""

@@ -127,11 +127,11 @@ def _working_folder(script: ScriptSpec) -> Path | None:
 
 def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> None:
     """Something tells the metric: expressions can be read and name what they find."""
-    told = script.metrics
-    if not any((told.stdout, told.jsonl, told.csv, told.tensorboard)):
+    sources = script.metrics
+    if not any((sources.stdout, sources.jsonl, sources.csv, sources.tensorboard)):
         section.refuse("does not say where metrics are read", _EXAMPLE, path=("metrics",))
     groups: dict[str, str] = {}
-    for text in listed(told.stdout):
+    for text in listed(sources.stdout):
         try:
             found = group_columns([text], metric)
         except re.error as error:
@@ -141,7 +141,7 @@ def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> 
             said = f"{text!r} has no named group"
             section.refuse(said, _EXAMPLE, path=("metrics", "stdout"))
         groups |= found
-    alone = told.stdout and not (told.jsonl or told.csv or told.tensorboard)
+    alone = sources.stdout and not (sources.jsonl or sources.csv or sources.tensorboard)
     if alone and groups and metric not in groups.values():
         as_group = re.sub(r"\W", "_", metric)
         said = f"no group is called {as_group}, which is the objective's metric"

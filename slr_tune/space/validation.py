@@ -55,11 +55,11 @@ def faults_of(kind: Any, plain: Any) -> list[Fault]:
     """
     text, adapter = json.dumps(plain), TypeAdapter(kind)
     errors = _errors(adapter, text, strict=False)
-    told = {error["loc"] for error in errors}
+    reported = {error["loc"] for error in errors}
     errors += [
         error
         for error in _errors(adapter, text, strict=True)
-        if error["type"] in _COERCED and error["loc"] not in told
+        if error["type"] in _COERCED and error["loc"] not in reported
     ]
     return _merged(_fault(details, plain) for details in errors)
 

@@ -43,18 +43,18 @@ def budget_value(view: StudyView) -> BudgetValue | None:
     """
     sign = 1.0 if view.minimizes else -1.0
     baseline = baseline_trial(view)
-    told = [
+    finished = [
         (sign * trial.values[0], trial.state)
         for trial in view.trials
         if trial is not baseline and trial.values and math.isfinite(trial.values[0])
     ]
-    values, count = [value for value, _ in told], len(told)
-    ended = [value for value, state in told if state == TrialState.COMPLETE]
+    values, count = [value for value, _ in finished], len(finished)
+    ended = [value for value, state in finished if state == TrialState.COMPLETE]
     if count < LEAST_TRIALS or not ended:
         return None
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
-    early = [v for v, state in told[: count // 2] if state == TrialState.COMPLETE]
+    early = [v for v, state in finished[: count // 2] if state == TrialState.COMPLETE]
     return BudgetValue(
         count,
         tuple(_signed(one, sign) for one in curve),

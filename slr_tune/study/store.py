@@ -421,8 +421,8 @@ class StudyStore:
             metric, epochs = self.spec.objective.metric, live.record.epochs
             none = f"no finite {metric} in {counted(epochs, 'epoch')}"
             state, reason, error = TrialState.FAIL, "error", error or none
-        told = None if error is None else printable(error)
-        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=told)
+        stored_text = None if error is None else printable(error)
+        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=stored_text)
         # Where somebody ended it by hand, in the dashboard for instance, their word stands.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)
@@ -453,8 +453,8 @@ class StudyStore:
         record = replace(record, ended_by="asha", best_epoch=_best_epoch(values))
         with suppress(UpdateFinishedTrialError):
             self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
-            told = [values[max(values)]] if values else None
-            self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, told)
+            stored_text = [values[max(values)]] if values else None
+            self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, stored_text)
 
     def forget_checkpoint(self, number: int) -> None:
         """Notes that a trial's checkpoint is deleted; the record of a finished one is frozen."""
@@ -526,16 +526,16 @@ def open_store(
                 "--study, or undo the change.",
             )
     of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
-    told = {
+    stored_text = {
         "id": uuid.uuid4().hex,
         **stored,
         "latest": spec.latest(),
         "recogniser": is_recogniser(spec.trainable),
     }
     if (place := remote_place(spec.study, storage)) is not None:
-        told[KEY] = place
-    if stored != told:
-        study.set_user_attr(ATTRIBUTE, told)
+        stored_text[KEY] = place
+    if stored != stored_text:
+        study.set_user_attr(ATTRIBUTE, stored_text)
     store = StudyStore(study, cached, spec, storage)
     store.data_hash, store.tell = data_hash, tell or logger.warning
     store.folder.mkdir(parents=True, exist_ok=True)

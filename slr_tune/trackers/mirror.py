@@ -63,14 +63,14 @@ class Mirror:
         for trial in self._store.own_trials:
             if trial.number in self._over or record_of(trial) is None:
                 continue
-            told = self._told(trial)
-            rows = CurveFile(told.folder / "curve.csv").rows()
+            tracked = self._tracked(trial)
+            rows = CurveFile(tracked.folder / "curve.csv").rows()
             for copy in self._copies:
-                copy.send(told, rows)
+                copy.send(tracked, rows)
             if trial.state.is_finished():
                 self._over.add(trial.number)
 
-    def _told(self, trial: FrozenTrial) -> TrackedTrial:
+    def _tracked(self, trial: FrozenTrial) -> TrackedTrial:
         record = record_of(trial)
         assert record is not None  # `tick` leaves out those without
         over = trial.state.is_finished()

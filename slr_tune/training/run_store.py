@@ -80,7 +80,7 @@ class RunStore:
     label: Callable[[ArmRun], str] | None = None
     runs: list[ArmRun] = field(default_factory=list, init=False)
     trained: int = field(default=0, init=False)
-    _told: dict[str, int] = field(default_factory=dict, init=False)
+    _printed: dict[str, int] = field(default_factory=dict, init=False)
     _signers: list[str] | None = field(default=None, init=False)
 
     def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
@@ -165,12 +165,12 @@ class RunStore:
         for run in runs:
             run.check_weights()
             assert run.folder is not None and run.best_epoch is not None
-            told = read_jsonl(predictions_file(run.folder, run.best_epoch))
-            spoken = {one.id: one.reference for one in told}
+            predictions = read_jsonl(predictions_file(run.folder, run.best_epoch))
+            spoken = {one.id: one.reference for one in predictions}
             first = first or (run.name, spoken)
             check_same_utterances(first, (run.name, spoken))
-            result.setdefault(run.arm.name, []).append(prediction_counts(told))
-            self._signers = signers_of(told)
+            result.setdefault(run.arm.name, []).append(prediction_counts(predictions))
+            self._signers = signers_of(predictions)
         return result
 
     def signers(self, split: str) -> Sequence[str] | None:
@@ -206,8 +206,8 @@ class RunStore:
         if self.label is None or not isinstance(job, Stage):
             return
         epoch, value = job.progress()
-        if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
-            self._told[job.id] = epoch
+        if value is not None and epoch >= self._printed.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
+            self._printed[job.id] = epoch
             name, length = self.label(job.longest), job.longest.max_epochs
             metric = self.measure.metric
             said = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"

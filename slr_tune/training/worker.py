@@ -195,10 +195,10 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
 
 def _store_predictions(run: CheckedRun, stage: Stage) -> None:
     """What the run recognises after its best epoch so far, if it can tell now."""
-    told = run.predictions()
+    recognised = run.predictions()
     best = best_epoch(run.rows, stage.longest.measure)
-    if told is not None and best is not None:
-        replace_file(predictions_file(stage.folder, best), to_jsonl(told).encode())
+    if recognised is not None and best is not None:
+        replace_file(predictions_file(stage.folder, best), to_jsonl(recognised).encode())
 
 
 def _check_predictions(run: CheckedRun, stage: Stage) -> None:

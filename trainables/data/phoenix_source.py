@@ -133,12 +133,12 @@ class PhoenixSource:
                 spec=self._spec.model_dump(),
                 warnings=(
                     *subset_warnings(corpora, self._spec.corpus),
-                    *_told("left out, as data.exclude says", excluded),
-                    *_told(
+                    *_notes("left out, as data.exclude says", excluded),
+                    *_notes(
                         "too short for CTC, left out of training",
                         [line for line in short if line.startswith("train/")],
                     ),
-                    *_told(
+                    *_notes(
                         "too short for CTC, so that not all glosses can be recognised",
                         [line for line in short if not line.startswith("train/")],
                     ),
@@ -249,7 +249,7 @@ def _mostly_too_short(short: list[str], utterances: int) -> list[str]:
     ]
 
 
-def _told(what: str, names: list[str]) -> list[str]:
+def _notes(what: str, names: list[str]) -> list[str]:
     """One warning for all of a kind, the first of them by name."""
     if not names:
         return []

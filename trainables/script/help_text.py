@@ -135,10 +135,10 @@ def _option(head: str, said: str) -> ScriptOption | None:
     if choices and not set((choices[1] or choices[2]).lower().split("|")) <= set(_KINDS):
         texts = re.split(r"[,|]", choices[1] or choices[2])
         options = tuple(_value(text) for text in texts)
-    told = re.search(r"type: (?:<class ')?([\w.\[\]]+)", said)
+    kind_match = re.search(r"type: (?:<class ')?([\w.\[\]]+)", said)
     kind = _KINDS.get(rest.strip("<>[]").lower(), "")
-    if told:
-        kind = next((_KINDS[k] for k in _KINDS if k in told[1].lower()), "text")
+    if kind_match:
+        kind = next((_KINDS[k] for k in _KINDS if k in kind_match[1].lower()), "text")
     default = _default(said)
     if off or not rest:
         return ScriptOption(flag[2:], flag, default, (), "switch", off)

@@ -180,14 +180,14 @@ def sources_of(
     def place(text: str) -> Path:
         return working_folder / Path(filling.text(text)).expanduser()
 
-    told = script.metrics
-    found: list[Source] = [JsonLines(place(path)) for path in listed(told.jsonl)]
-    found += [CsvRows(place(path)) for path in listed(told.csv)]
-    if folders := listed(told.tensorboard):
+    config = script.metrics
+    found: list[Source] = [JsonLines(place(path)) for path in listed(config.jsonl)]
+    found += [CsvRows(place(path)) for path in listed(config.csv)]
+    if folders := listed(config.tensorboard):
         from trainables.script.event_files import EventFolder
 
         found += [EventFolder(place(folder), metric) for folder in folders]
-    if expressions := listed(told.stdout):
+    if expressions := listed(config.stdout):
         found.append(OutputLines(output, expressions, metric))
     return found
 

@@ -65,7 +65,7 @@ class ScriptProcess:
     pid: int | None = None
     _supervisor: subprocess.Popen[bytes] | None = None
     _end: ProcessEnd | None = None
-    _told: list[dict[str, Any]] = field(default_factory=list)
+    _messages: list[dict[str, Any]] = field(default_factory=list)
     _rest: bytes = b""
     _watcher: int | None = None
 
@@ -106,7 +106,7 @@ class ScriptProcess:
         if self._end is not None or self._supervisor is None:
             return self._end
         gone = self._read()
-        for said in self._told:
+        for said in self._messages:
             if "refused" in said:
                 raise ConfigError(
                     f"the command cannot be started: {said['refused']}",
@@ -169,7 +169,7 @@ class ScriptProcess:
         *lines, self._rest = (self._rest + (content or b"")).split(b"\n")
         for line in lines:
             said = json.loads(line)
-            self._told.append(said)
+            self._messages.append(said)
             self.pid = said.get("pid", self.pid)
             self._watcher = said.get("supervisor", self._watcher)
         return content == b""

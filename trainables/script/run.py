@@ -328,9 +328,9 @@ class ScriptRun:
     def _refuse(self) -> None:
         from trainables.checked_run import RunRefused
 
-        told = self.script.metrics
+        sources = self.script.metrics
         places = [f"{k} {v}" for k in ("stdout", "jsonl", "csv", "tensorboard")
-                  if (v := getattr(told, k))]  # fmt: skip
+                  if (v := getattr(sources, k))]  # fmt: skip
         lines = "\n".join(f"    {line}" for line in last_lines(self._log, 8))
         raise RunRefused(
             [

@@ -58,12 +58,12 @@ def read_foreign_logits(path: Path) -> ForeignLogits:
     """
     if path.is_dir():
         return _folder(path)
-    arrays, told = _opened(path)
+    arrays, given_ids = _opened(path)
     stacked = next((name for name in _ARRAYS if name in arrays), None)
     if stacked is None:
         return _each(path, arrays)
     lengths = next((name for name in _LENGTHS if name in arrays), None)
-    ids = told or next(([*map(str, arrays[n]())] for n in _IDS if n in arrays), None)
+    ids = given_ids or next(([*map(str, arrays[n]())] for n in _IDS if n in arrays), None)
     if lengths is None or ids is None:
         raise DataError(
             f"{path} has {stacked!r} without {'lengths' if lengths is None else 'ids'}",
@@ -223,8 +223,8 @@ def _opened(path: Path) -> tuple[dict[str, Callable[[], NDArray[Any]]], list[str
         if path.suffix == ".safetensors":
             file: Any = safe_open(path, framework="numpy")
             ids = (file.metadata() or {}).get("ids")
-            told = None if ids is None else [str(one) for one in json.loads(ids)]
-            return {key: _reader(file.get_tensor, key) for key in file.keys()}, told  # noqa: SIM118
+            given_ids = None if ids is None else [str(one) for one in json.loads(ids)]
+            return {key: _reader(file.get_tensor, key) for key in file.keys()}, given_ids  # noqa: SIM118
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise DataError(

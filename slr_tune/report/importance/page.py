@@ -83,9 +83,9 @@ def _pairs(found: StudyImportance) -> Part | None:
     if not found.pairs:
         return None
     maps = [figures.pair_figure(p, found.metric) for p in sentences.shown_pairs(found)]
-    told = sentences.interaction_text(found)
+    text = sentences.interaction_text(found)
     table = sentences.pair_table(found)
-    return Part("What acts together", [told, Panels(maps), table], formats=HTML)
+    return Part("What acts together", [text, Panels(maps), table], formats=HTML)
 
 
 def _local(found: StudyImportance) -> Part | None:

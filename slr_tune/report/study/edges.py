@@ -64,8 +64,8 @@ def edges(study: StudyData) -> list[Edge]:
     if found is None or found.main.trials < LEAST_TRIALS:
         return []
     by_name = study.view.spec.space.by_name
-    told = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
-    numbers = [(by_name.get(edge.name), edge) for edge in told]
+    large = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
+    numbers = [(by_name.get(edge.name), edge) for edge in large]
     return [
         edge
         for parameter, reading in numbers

@@ -42,14 +42,14 @@ def _winner(study: StudyData) -> str:
         for trial in (best, baseline)
     )
     names = [name for name in by_difference(study.view, won) if won[name] != given.get(name)]
-    told = [
+    changes = [
         f"{name} {setting_cell(won[name])}"
         + (f" (baseline {setting_cell(given[name])})" if name in given else "")
         for name in names[:_MOST_SETTINGS]
     ]
-    more = len(names) - len(told)
+    more = len(names) - len(changes)
     rest = f", and {more} more" if more else ""
-    return f"Trial {best.number}{stopped}: {', '.join(told)}{rest}."
+    return f"Trial {best.number}{stopped}: {', '.join(changes)}{rest}."
 
 
 def _how_much(study: StudyData) -> Answer:

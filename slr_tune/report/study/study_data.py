@@ -208,11 +208,11 @@ def _trial(view: StudyView, trial: FrozenTrial, row: int) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
     rows = _rows(view, trial.number)
-    told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
+    has_value = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
     return TrialData(
         trial.number,
         ended_by(trial),
-        trial.values[0] if told else None,
+        trial.values[0] if has_value else None,
         trial.intermediate_values,
         tuple(float(row.get(metric, math.nan)) for row in rows),
         tuple(float(row.get("val/wer", math.nan)) for row in rows),
