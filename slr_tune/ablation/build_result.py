@@ -115,17 +115,17 @@ def _with_teachers(table: ResultTable, design: Design, teachers: Sequence[Teache
     """Says of how many teachers a table of a distillation speaks."""
     if not teachers or table.split != "dev":
         return table
-    said = (
+    message = (
         "One teacher: the intervals hold for this teacher only. A teacher trained with another "
         "seed may give other differences; --teachers 3 runs every arm with three teachers."
     )
     if design.teachers > 1:
         wers = ", ".join(points(teacher.wer) for teacher in teachers)
-        said = (
+        message = (
             f"{design.teachers} teachers, trained with other seeds (dev WER {wers}): means over "
             f"each teacher's seeds are compared, so the intervals cover other teachers too."
         )
-    return replace(table, limits=(*table.limits, said))
+    return replace(table, limits=(*table.limits, message))
 
 
 def _arms(runs: Sequence[ArmRun]) -> list[Arm]:

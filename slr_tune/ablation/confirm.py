@@ -116,7 +116,11 @@ def confirm(
             claimed,
             {split: table.row(name).per_seed for split, table in tables.items()},
             None if (count := parameters[name]) is None else int(count),
-            {split: said for split, table in tables.items() if (said := table.row(name).sentence)},
+            {
+                split: message
+                for split, table in tables.items()
+                if (message := table.row(name).sentence)
+            },
             measure="WER" if measure.counted else measure.metric,
             minimize=measure.minimize or measure.counted,
         )

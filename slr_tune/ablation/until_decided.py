@@ -54,8 +54,8 @@ class SequentialPlan:
     ) -> SequentialPlan:
         """The plan for some arms and at most so many seeds."""
         hashes = {arm.name: _hash(arm) for arm in arms}
-        said = None if budget is None else str(budget)
-        return cls(LookPlan.up_to(len(seeds)).looks, tuple(seeds), hashes, margin, said)
+        message = None if budget is None else str(budget)
+        return cls(LookPlan.up_to(len(seeds)).looks, tuple(seeds), hashes, margin, message)
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,10 @@ class Study:
         """Name, trials, and the best."""
         trials = counted(len(self.view.trials), "trial")
         best, metric = self.view.best(), self.metric
-        said = "none finished"
+        message = "none finished"
         if best is not None:
-            said = f"best {metric} {metric_text(best.values[0], metric)} (trial {best.number})"
-        return f"<Study {self.name!r}: {trials}, {said}>"
+            message = f"best {metric} {metric_text(best.values[0], metric)} (trial {best.number})"
+        return f"<Study {self.name!r}: {trials}, {message}>"
 
     @property
     def name(self) -> str:

@@ -185,11 +185,11 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
 def _fit_text(budget: Budget, trials: int) -> str:
     """How many trials fit into the hours."""
     asked = "" if budget.trials is None else f" of the {budget.trials:,} asked for"
-    said = (
+    message = (
         f"time: {duration(3600 * (budget.hours or 0))} is enough for about "
         f"{counted(trials, 'trial')}"
     )
-    return f"{said}{asked}, with all that comes before them and the pruning audit"
+    return f"{message}{asked}, with all that comes before them and the pruning audit"
 
 
 def disk_parts(inputs: CheckInputs) -> list[EstimatePart]:
@@ -213,7 +213,7 @@ def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:
 @contextmanager
 def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
     """Computes with as many threads as Ray gives a trial: it tells them by this variable."""
-    threads, said = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    threads, message = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     of_trial = max(1, int(inputs.spec.resources.cpus_per_trial))
     torch.set_num_threads(of_trial)
     os.environ["OMP_NUM_THREADS"] = str(of_trial)
@@ -222,7 +222,7 @@ def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         del os.environ["OMP_NUM_THREADS"]
-        os.environ |= {} if said is None else {"OMP_NUM_THREADS": said}
+        os.environ |= {} if message is None else {"OMP_NUM_THREADS": message}
 
 
 def _timed(inputs: CheckInputs, part: EstimatePart, arm: Arm) -> EstimatePart:

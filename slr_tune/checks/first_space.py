@@ -261,8 +261,8 @@ def _tried(draft: _Draft, seconds: float, notes: list[str]) -> ScriptFigures:
                 f"the script was stopped after {seconds:g} s; what it had written by then was used"
             )
         elif ended.code:
-            said = (last_lines(log, 1) or ["nothing"])[0]
-            notes.append(f"a run of two epochs ended with {ended.text}: {said}")
+            message = (last_lines(log, 1) or ["nothing"])[0]
+            notes.append(f"a run of two epochs ended with {ended.text}: {message}")
         return figures_in(filling.folder, log)
 
 

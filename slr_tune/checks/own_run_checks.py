@@ -154,8 +154,8 @@ def first_epoch(own: OwnRunCheck) -> Finding:
         text += _code(tried.facts[-1])
     unread = tried.facts[-1].get("settings_not_read")
     if unread and not all(map(math.isnan, values)):
-        said = f"{text}; settings that it never reads: {', '.join(unread)}"
-        return "NOTE", said, "They have no effect: check how the function reads its settings."
+        message = f"{text}; settings that it never reads: {', '.join(unread)}"
+        return "NOTE", message, "They have no effect: check how the function reads its settings."
     if all(map(math.isnan, values)):
         others = sorted(columns - {metric})
         remedy = nearest_or_all(metric, others) if others else "See docs/own-run.md."
@@ -180,8 +180,8 @@ def state(own: OwnRunCheck) -> Finding:
     starts = tried.facts[-1].get("starts", [])
     if starts and starts[-1].startswith("starts from scratch"):
         remedy = "Add resume, with the arguments that make the script resume from its file."
-        said = f"{text}; after an interruption it {starts[-1]}: its epochs are trained again"
-        return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
+        sentence = f"{text}; after an interruption it {starts[-1]}: its epochs are trained again"
+        return "NOTE", sentence, remedy if "no resume" in starts[-1] else "See its output.log."
     if tried.notice is not None and "starts from scratch" in tried.notice:
         return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
     return "PASS", f"{text}; stopped after epoch 1, it resumed with epoch 2", ""
@@ -236,8 +236,8 @@ def try_run(inputs: CheckInputs) -> TriedRun:
                 facts.append(run.facts())
     except (TrainablesError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         mine = isinstance(error, TrainablesError)
-        said = f"it cannot resume: {error if mine else f'{type(error).__name__}: {error}'}"
-        failure = TrainablesError(said, hint="See load_state_dict, or resume.")
+        message = f"it cannot resume: {error if mine else f'{type(error).__name__}: {error}'}"
+        failure = TrainablesError(message, hint="See load_state_dict, or resume.")
     peak = max(int(f.get("peak_memory_bytes") or 0) for f in facts)
     if not is_script(inputs.spec.trainable):
         peak = max(peak, peak_bytes())

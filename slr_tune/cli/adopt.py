@@ -136,7 +136,7 @@ def command(
         return
     for line in result["lines"]:
         tell(f"  {line}")
-    click.echo(result["said"])
+    click.echo(result["summary"])
     click.echo(f"Use it: {result['use']}")
 
 
@@ -205,7 +205,7 @@ def _adopt_model(
         "wer": adopted.wer,
         "claimed": claimed,
         "lines": list(adopted.lines),
-        "said": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. {path}",
+        "summary": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. {path}",
         "use": use,
     }
 
@@ -259,7 +259,7 @@ def _adopt_logits(
         "train_wer": adopted.train_wer,
         "claimed": claimed,
         "lines": [f"subsampling {adopted.subsampling}, found from the lengths"],
-        "said": f"Adopted {file} as teacher: {adopted.utterances} utterances, {adopted.frames:,} "
+        "summary": f"Adopted {file} as teacher: {adopted.utterances} utterances, {adopted.frames:,} "
         f"frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
         "use": f"teacher: {{soft_targets: {folder}}}, with any temperature",
     }

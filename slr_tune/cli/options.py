@@ -152,9 +152,9 @@ def tell(text: str) -> None:
 
 def echo_study(view: StudyView, *, named: bool) -> None:
     """Which study it is about; `named` is whether the user has named it."""
-    said = "" if named else ", the most recent one"
+    message = "" if named else ", the most recent one"
     running = " is still running; this is its state so far" if view.running else ""
-    tell(f"Study {view.spec.study!r}{said}{running}.")
+    tell(f"Study {view.spec.study!r}{message}{running}.")
 
 
 def examples(*lines: str) -> str:

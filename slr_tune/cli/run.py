@@ -237,8 +237,8 @@ def _trials_text(spec: StudySpec) -> str:
     limit = duration(3600 * (budget.hours or 0))
     if budget.trials is None:
         return f"as many trials as {limit} allow,"
-    said = counted(budget.trials, "trial")
-    return said if budget.hours is None else f"{said} in {limit} at most,"
+    message = counted(budget.trials, "trial")
+    return message if budget.hours is None else f"{message} in {limit} at most,"
 
 
 def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:

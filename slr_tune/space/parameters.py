@@ -141,9 +141,9 @@ class _NumberParameter(Parameter):
 
     def misfit(self, value: Any) -> str:
         """Type, bounds, step."""
-        said = _number_misfit(value, self.low, self.high, whole=self.kind == "int")
-        if said or self.step is None:
-            return said
+        message = _number_misfit(value, self.low, self.high, whole=self.kind == "int")
+        if message or self.step is None:
+            return message
         steps = (value - self.low) / self.step
         if abs(steps - round(steps)) < STEP_TOLERANCE:
             return ""

@@ -189,8 +189,8 @@ def read_trainable(
     except TrainablesError as error:
         root.refuse(error.message, error.hint, path=(key,))
     except Exception as error:  # a user's class may fail in any way
-        said = f"{name}: its default settings cannot be written as JSON: {error}"
-        root.refuse(said, path=(key,))
+        text = f"{name}: its default settings cannot be written as JSON: {error}"
+        root.refuse(text, path=(key,))
     return name, None
 
 
@@ -199,9 +199,9 @@ def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
     data = root.child("data")
     if data is None:
         if trainable in BUILT_IN_NAMES:
-            said = f"is missing; {trainable} needs data"
+            text = f"is missing; {trainable} needs data"
             hint = "Add for example data: {name: libras}."
-            root.refuse(said, hint, path=("data",), at=root.node)
+            root.refuse(text, hint, path=("data",), at=root.node)
         return {}
     if not isinstance(data.node.value, dict):
         return {}
@@ -218,12 +218,12 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
     objective: ObjectiveSpec | None = root.read("objective", ObjectiveSpec, default=ObjectiveSpec())
     columns = COLUMNS[1:]  # all but the epoch
     if objective and trainable in BUILT_IN_NAMES and objective.metric not in columns:
-        said = f"{show(objective.metric)} is not a column of the curve"
+        message = f"{show(objective.metric)} is not a column of the curve"
         hint = nearest_or_all(objective.metric, columns)
-        root.refuse(said, hint, path=("objective", "metric"))
+        root.refuse(message, hint, path=("objective", "metric"))
     if objective and trainable not in BUILT_IN_NAMES and objective.scoring != "plain":
-        said = f"{trainable} counts its own errors; scoring is for built-in runs"
-        root.refuse(said, "Remove it.", path=("objective", "scoring"))
+        message = f"{trainable} counts its own errors; scoring is for built-in runs"
+        root.refuse(message, "Remove it.", path=("objective", "scoring"))
     return objective
 
 
@@ -250,12 +250,12 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
             hint = "Give a number of trials, such as trials: 24, or a time, such as hours: 10."
             root.refuse("is missing", hint, path=("budget", "trials"), at=given.node)
     if budget and budget.grace_epochs > budget.max_epochs:
-        said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
+        message = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
         hint = (
             f"For example --set budget.grace_epochs={budget.max_epochs}; if the two are equal, "
             f"no trial is pruned."
         )
-        root.refuse(said, hint, path=("budget", "grace_epochs"))
+        root.refuse(message, hint, path=("budget", "grace_epochs"))
     elif budget and budget.fidelity is not None:
         _check_fidelity(root, budget, trainable)
     return budget
@@ -263,14 +263,14 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
 
 def _check_fidelity(root: FileSection, budget: Budget, trainable: str | None) -> None:
     """Part of the data is for low rungs, of runs whose data are known."""
-    path, said, hint = ("budget", "fidelity"), "", "Remove it."
+    path, message, hint = ("budget", "fidelity"), "", "Remove it."
     if trainable not in BUILT_IN_NAMES:
-        said = f"{trainable} reads its own data; fidelity is for built-in runs"
+        message = f"{trainable} reads its own data; fidelity is for built-in runs"
     elif budget.grace_epochs == budget.max_epochs:
-        said = "there is no rung below max_epochs, so every epoch would see all data"
+        message = "there is no rung below max_epochs, so every epoch would see all data"
         hint = "Lower budget.grace_epochs, or remove fidelity."
-    if said:
-        root.refuse(said, hint, path=path)
+    if message:
+        root.refuse(message, hint, path=path)
 
 
 def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None:
@@ -278,9 +278,9 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
     teacher = root.child("teacher")
     if teacher is None:
         if trainable == NEEDS_TEACHER:
-            said = f"is missing; {trainable} needs one"
+            message = f"is missing; {trainable} needs one"
             hint = "Add for example teacher: {train: teacher}."
-            root.refuse(said, hint, path=("teacher",), at=root.node)
+            root.refuse(message, hint, path=("teacher",), at=root.node)
         return None
     if trainable in BUILT_IN_NAMES and trainable != NEEDS_TEACHER:
         hint = f"Remove it, or use trainable: {NEEDS_TEACHER}."
@@ -330,15 +330,15 @@ def _stored_teacher(
     name: str | None = teacher.read(kind, StudyName if kind == "study" else Text)
     if name is None:
         return None
-    path, said, hint = Path(name).expanduser(), "", ""
+    path, message, hint = Path(name).expanduser(), "", ""
     if kind == "study" and study is not None and study.value == name:
-        said = f"{name} is the study that the teacher is for"
+        message = f"{name} is the study that the teacher is for"
     elif kind == "checkpoint" and not path.is_file():
-        said = f"there is no file {name}"
+        message = f"there is no file {name}"
         hint = f"A relative path starts at the working directory, {Path.cwd()}."
     elif kind == "soft_targets" and not (path / "train.json").is_file():
-        said = f"there are no soft targets of train in {name}"
+        message = f"there are no soft targets of train in {name}"
         hint = f"slr-tune soft-targets CHECKPOINT --temperature 4 --out {name} writes them."
-    if said:
-        teacher.refuse(said, hint, path=(kind,))
+    if message:
+        teacher.refuse(message, hint, path=(kind,))
     return TeacherSpec(kind, name, {})

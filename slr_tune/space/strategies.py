@@ -165,13 +165,13 @@ class SearchSpec:
         strategy: One of `STRATEGIES`, or "optuna".
         settings: Every setting of the strategy; of "optuna" the sampler's name too.
         scheduler: Who decides which trials train on.
-        said: Whether the file names the strategy.
+        explicit: Whether the file names the strategy.
     """
 
     strategy: str
     settings: dict[str, Any]
     scheduler: SchedulerName
-    said: bool = field(default=True, compare=False)
+    explicit: bool = field(default=True, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As an identity has it."""
@@ -194,10 +194,10 @@ class PriorSpec:
     confidence: Confidence = "medium"
 
 
-def named_strategy(name: str, *, said: bool = True) -> SearchSpec:
+def named_strategy(name: str, *, explicit: bool = True) -> SearchSpec:
     """A strategy with its default settings."""
     kind, scheduler = STRATEGIES[name]
-    return SearchSpec(name, dataclasses.asdict(kind()), scheduler, said)
+    return SearchSpec(name, dataclasses.asdict(kind()), scheduler, explicit)
 
 
 def search_of(identity: Mapping[str, Any]) -> SearchSpec:
@@ -210,7 +210,7 @@ def read_search(root: FileSection) -> SearchSpec | None:
     """The strategy of a file, the default where it names none; None where one is wrong."""
     search = root.child("search")
     if search is None:
-        return named_strategy(DEFAULT, said=False)
+        return named_strategy(DEFAULT, explicit=False)
     if not isinstance(search.node.value, dict):
         search.refuse(f"must be a mapping, not {kind_of(search.node)}", _HINT)
         return None
@@ -220,8 +220,8 @@ def read_search(root: FileSection) -> SearchSpec | None:
     node = search.node.child("strategy")
     name = DEFAULT if node is None else node.value
     if name == "optuna":
-        said = "needs the sampler's name"
-        search.refuse(said, "For example search: {optuna: {sampler: GPSampler}}.", at=node)
+        message = "needs the sampler's name"
+        search.refuse(message, "For example search: {optuna: {sampler: GPSampler}}.", at=node)
         return None
     if not isinstance(name, str) or name not in STRATEGIES:
         hint = nearest_or_all(str(name), names)
@@ -250,17 +250,17 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
     node, scheduled = section.node.child("sampler"), section.node.child("scheduler")
     name = None if node is None else node.value
     if not isinstance(name, str) or name not in OPTUNA_SAMPLERS:
-        said = (
+        message = (
             "is missing"
             if node is None
             else f"{show(name)} is not one of the supported Optuna samplers"
         )
-        section.refuse(said, nearest_or_all(str(name), [*OPTUNA_SAMPLERS]), path=("sampler",))
+        section.refuse(message, nearest_or_all(str(name), [*OPTUNA_SAMPLERS]), path=("sampler",))
         return None
     scheduler = "stopping" if scheduled is None else scheduled.value
     if scheduler not in _SCHEDULERS:
-        said = f"{show(scheduler)} is not a scheduler"
-        section.refuse(said, nearest_or_all(str(scheduler), _SCHEDULERS), path=("scheduler",))
+        message = f"{show(scheduler)} is not a scheduler"
+        section.refuse(message, nearest_or_all(str(scheduler), _SCHEDULERS), path=("scheduler",))
         return None
     skip = ("sampler", "scheduler")
     settings = _settings(section, OPTUNA_SAMPLERS[name], skip=skip, owner=name)
@@ -296,7 +296,7 @@ def read_prior(root: FileSection, *, believed: bool) -> PriorSpec | None:
     """
     prior: PriorSpec | None = root.read("prior", PriorSpec, default=PriorSpec())
     if prior is not None and root.child("prior") is not None and not believed:
-        said = "there is neither a baseline nor a parameter with a prior"
+        message = "there is neither a baseline nor a parameter with a prior"
         hint = "Add a baseline, or a prior to a parameter: {float: [0.0, 0.5], prior: 0.2}."
-        root.refuse(said, hint, path=("prior",))
+        root.refuse(message, hint, path=("prior",))
     return prior

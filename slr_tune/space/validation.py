@@ -216,8 +216,8 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     if kind in _RULES:
         limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
         return Fault(path, _RULES[kind].format(**limits), details["input"])
-    said = details["msg"].replace("Input should be", "must be")
-    return Fault(path, said[:1].lower() + said[1:], details["input"])
+    message = details["msg"].replace("Input should be", "must be")
+    return Fault(path, message[:1].lower() + message[1:], details["input"])
 
 
 def _path(details: ErrorDetails, plain: Any) -> KeyPath:

@@ -182,9 +182,9 @@ class _Builder:
             start = error.context_mark
             begun = f" (begun at {start.line + 1}:{start.column + 1})" if start else ""
             context = f"{error.context}{begun}" if error.context else ""
-            said = ", ".join(part for part in (context, error.problem) if part)
-            hint = next((hint for part, hint in _SYNTAX_HINTS if part in said), "")
-            self._note(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
+            message = ", ".join(part for part in (context, error.problem) if part)
+            hint = next((hint for part, hint in _SYNTAX_HINTS if part in message), "")
+            self._note(self._place(mark) if mark else self._start(), f"not YAML: {message}", hint)
         except (ValueError, OverflowError) as error:
             # PyYAML's own conversions, such as the character of "\UFFFFFFFF".
             place = self._place(loader.get_mark()) if loader else self._start()
@@ -239,8 +239,8 @@ class _Builder:
                 self._note(key.place, "<<: merge keys are refused", "Write the keys out.")
             elif key.value in entries:
                 first = entries[key.value].place
-                said = f"{key_text(key.value)}: given a second time, first on line {first.line}"
-                self._note(key.place, said, "Remove one of the two.")
+                message = f"{key_text(key.value)}: given a second time, first on line {first.line}"
+                self._note(key.place, message, "Remove one of the two.")
             else:
                 entries[key.value] = MappingEntry(key.place, value)
         loader.get_event()

@@ -72,7 +72,7 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
     """The sentence: what these gave, what half of them would have, and what twice as many would."""
     metric = view.spec.objective.metric
 
-    def said(one: ExpectedBest) -> str:
+    def best_text(one: ExpectedBest) -> str:
         low, high = metric_text(one.low, metric), metric_text(one.high, metric)
         return f"{metric_text(one.value, metric)} [{low}, {high}]"
 
@@ -82,6 +82,6 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
         came = f" (the first {half.trials} gave {metric_text(found.first_half, metric)})"
     return (
         f"{found.trials} trials gave {metric_text(found.found, metric)}; {half.trials} would have "
-        f"given {said(half)} in random order{came}; {twice.trials} would be expected to give "
-        f"{said(twice)}. Bands cover 90 %."
+        f"given {best_text(half)} in random order{came}; {twice.trials} would be expected to give "
+        f"{best_text(twice)}. Bands cover 90 %."
     )

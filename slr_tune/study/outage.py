@@ -108,9 +108,9 @@ class Outage:
             )
         if not self._reported and (error is not None or away >= UNHEARD_SECONDS):
             self._reported = True
-            said = "it does not answer" if self.error is None else _first_line(self.error)
+            message = "it does not answer" if self.error is None else _first_line(self.error)
             self._tell(
-                f"The database is unreachable ({said}); trials keep training, their reports are "
+                f"The database is unreachable ({message}); trials keep training, their reports are "
                 f"kept, and the search waits up to {duration(self._limit)} for it"
             )
 

@@ -195,14 +195,14 @@ def _parse(text: str) -> URL:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        said = str(error)
+        message = str(error)
         if isinstance(error, ValueError):
             # It quotes what it took for the port, which may be the end of a password.
-            said = "its port is not a number; in a password write @ : / as %40 %3A %2F"
+            message = "its port is not a number; in a password write @ : / as %40 %3A %2F"
         # The password is left out of a text of which only its writer knows where that is.
         shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
         raise StorageUnusable(
-            f"storage {shown!r} is not a database URL: {said}",
+            f"storage {shown!r} is not a database URL: {message}",
             hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
         ) from error
     return _sqlite_file(url, text) if url.get_backend_name() == "sqlite" else url

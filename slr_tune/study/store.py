@@ -262,13 +262,13 @@ class StudyStore:
             try:
                 values = self.spec.space.suggest(trial)
                 stored = self.storage.get_trial(trial_key(trial))
-                said = self._source(stored) or (None if source is None else source())
+                message = self._source(stored) or (None if source is None else source())
             except BaseException:
                 if self._buffer is not None:
                     self._buffer.discard(trial_key(trial))
                 raise
             config = self.spec.config_for(values)
-            record = TrialRecord(config=config, seed=self.spec.seed, source=said)
+            record = TrialRecord(config=config, seed=self.spec.seed, source=message)
         return self._attempt(stored, record)
 
     def start(self, key: int) -> LiveTrial | None:
@@ -548,7 +548,7 @@ def open_store(
 
 def _with_its_strategy(spec: StudySpec, identity: Mapping[str, Any]) -> StudySpec:
     """The spec with the strategy that the study was made with, where its file names none."""
-    return spec if spec.search.said else replace(spec, search=search_of(identity))
+    return spec if spec.search.explicit else replace(spec, search=search_of(identity))
 
 
 def _whole(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,8 +183,8 @@ class RunStore:
     def count_given(self, model: StoredModel, scoring: Scoring) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
         context = self.context(ArmRun(Arm("given", {}, "teacher"), 0))
-        said = "" if scoring == "plain" else f" {scoring}"
-        key = hashlib.sha256(f"{context} {model.content_hash}{said}".encode()).hexdigest()[:24]
+        message = "" if scoring == "plain" else f" {scoring}"
+        key = hashlib.sha256(f"{context} {model.content_hash}{message}".encode()).hexdigest()[:24]
         job = CountJob(model.path, self.folder / f"given-{key}.npy", scoring=scoring)
         self._count([job])
         return load_counts(job.file)
@@ -210,8 +210,8 @@ class RunStore:
             self._printed[job.id] = epoch
             name, length = self.label(job.longest), job.longest.max_epochs
             metric = self.measure.metric
-            said = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
-            self.talk.tell(f"{name}: epoch {epoch} of {length}, {said}")
+            message = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
+            self.talk.tell(f"{name}: epoch {epoch} of {length}, {message}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
         missing = {job.file: job for job in jobs if not job.file.exists()}.values()

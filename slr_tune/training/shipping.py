@@ -88,8 +88,8 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SlrTuneError(f"--runtime-env {file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise SlrTuneError(f"--runtime-env {file} is not YAML: {said}") from error
+        message = " ".join(str(error).split())
+        raise SlrTuneError(f"--runtime-env {file} is not YAML: {message}") from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise SlrTuneError(
             f"--runtime-env {file} contains no mapping",

@@ -60,8 +60,8 @@ class _Spec(_Strict):
     @property
     def part(self) -> tuple[Shares, Counts]:
         """What of train and dev is used: shares, and at most so many. Of dev all unless said."""
-        said, most = self.shares, self.max_utterances
-        shares = said if isinstance(said, Shares) else Shares(train=said)
+        message, most = self.shares, self.max_utterances
+        shares = message if isinstance(message, Shares) else Shares(train=message)
         return shares, most if isinstance(most, Counts) else Counts(train=most)
 
     @property
@@ -180,8 +180,8 @@ def _one_or_each(value: Any, model: type[Shares | Counts], rule: str) -> Any:
     try:
         found = model.model_validate({str(key): item for key, item in each.items()})
     except ValidationError as error:
-        said = f"{rule}, or {{train: .., dev: ..}} with one for each"
-        raise PydanticCustomError("part", "should be {rule}", {"rule": said}) from error
+        message = f"{rule}, or {{train: .., dev: ..}} with one for each"
+        raise PydanticCustomError("part", "should be {rule}", {"rule": message}) from error
     return found if isinstance(value, Mapping) else value
 
 

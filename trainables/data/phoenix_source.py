@@ -99,9 +99,9 @@ class PhoenixSource:
                     frames = self._frames(split, utterance, problems)
                     if frames is not None:
                         widths.append((f"{split}/{utterance.id}", frames.shape[1]))
-                        said = _too_short(split, utterance, frames)
-                        short += said
-                        if not problems and not (said and split == "train"):
+                        message = _too_short(split, utterance, frames)
+                        short += message
+                        if not problems and not (message and split == "train"):
                             writer.add(
                                 utterance.id, frames, utterance.glosses, signer=utterance.signer
                             )

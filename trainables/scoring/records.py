@@ -178,9 +178,9 @@ def _text_column(place: str, heading: Sequence[str]) -> int:
     if len(columns) == 1:
         return columns[0]
     if columns:
-        said = " and ".join(names[column] for column in columns)
+        message = " and ".join(names[column] for column in columns)
         raise DataError(
-            f"{place}: {said} may both contain the glosses", hint="Leave one of them out."
+            f"{place}: {message} may both contain the glosses", hint="Leave one of them out."
         )
     raise DataError(
         f"{place}: no column of glosses in the heading {list(heading)}",

@@ -195,20 +195,20 @@ class ScriptRun:
         more = None if anew or not self._epoch else resume_arguments(self.script, self._filling)
         goes_on = more is not None
         if goes_on:
-            said = f"resumes after epoch {self._epoch} with {' '.join(more or [])}"
+            message = f"resumes after epoch {self._epoch} with {' '.join(more or [])}"
         else:
-            said = f"starts from scratch after epoch {self._epoch}" if self._epoch else "begins"
-            said += self._why_anew(anew) if self._epoch else ""
+            message = f"starts from scratch after epoch {self._epoch}" if self._epoch else "begins"
+            message += self._why_anew(anew) if self._epoch else ""
             _move_aside(self._folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.script.config is not None:
             write_config(self.script.config, self._filling)
         command = [*arguments(self.script, self._filling), *(more or [])]
-        self._starts.append(said)
+        self._starts.append(message)
         if self._epoch:
-            self.notice = f"{self.script.title} {said}"
+            self.notice = f"{self.script.title} {message}"
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(f"{OUR_LINE} {said}: {' '.join(command)}\n")
+            log.write(f"{OUR_LINE} {message}: {' '.join(command)}\n")
         self._read_from(goes_on=goes_on)
         given = environment(self.script, self._filling)
         self._note_start(command, given)

@@ -80,8 +80,8 @@ def difference_figure(table: ResultTable) -> Figure:
         "margin": {"l": 10, "r": 12, "t": 28, "b": 42},
         "legend": ROW_LEGEND,
     }
-    said = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
-    about = f"Differences to {table.baseline} with 95 % intervals: {said}."
+    message = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
+    about = f"Differences to {table.baseline} with 95 % intervals: {message}."
     return Figure(traces, about, layout, rows_height(names))
 
 
@@ -166,8 +166,8 @@ def interaction_figure(result: AblationResult) -> Figure | None:
         "legend": {"orientation": "h", "y": -0.3, "title": {"text": f"{names[1]}: "}},
         "showlegend": True,
     }
-    said = f"Mean by {names[0]}, one line per {names[1]}; parallel lines mean no interaction."
-    return Figure(traces, said, layout, height=340 + 12 * len(cells))
+    message = f"Mean by {names[0]}, one line per {names[1]}; parallel lines mean no interaction."
+    return Figure(traces, message, layout, height=340 + 12 * len(cells))
 
 
 def rows_height(names: Sequence[str]) -> int:

@@ -26,9 +26,9 @@ def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
 
 
 def _answer(answer: Answer) -> str:
-    said = " ".join(filter(None, (answer.value, answer.text)))
+    message = " ".join(filter(None, (answer.value, answer.text)))
     typed = f"\n\n      {answer.elsewhere or answer.command}\n" if answer.command else ""
-    return f"- {answer.question} {said}{typed}"
+    return f"- {answer.question} {message}{typed}"
 
 
 def _part(part: Part, mark: str) -> str:

@@ -138,8 +138,8 @@ def audit_part(study: StudyData) -> Part | None:
             (
                 str(trial.number),
                 str(trial.record.spared_at),
-                study.said(trial.best_so_far.get(trial.record.spared_at or 0)),
-                study.said(trial.value) if trial.complete else f"({trial.reason})",
+                study.value_text(trial.best_so_far.get(trial.record.spared_at or 0)),
+                study.value_text(trial.value) if trial.complete else f"({trial.reason})",
                 _judged(found, trial),
             )
             for trial in found.spared[:50]

@@ -69,11 +69,11 @@ def _how_much(study: StudyData) -> Answer:
         )
     percent = in_percent(study.metric)
     name = metric_title(study.metric).removesuffix(", %")
-    value = f"{study.said(best.value)}{' %' * percent}"
+    value = f"{study.value_text(best.value)}{' %' * percent}"
     text = f"{name} of one seed"
     if baseline is not None and best is not baseline and study.gain is not None:
-        text += f", {study.said(study.gain)}{unit} better than the baseline"
-        text += f" ({study.said(baseline.value)})"
+        text += f", {study.value_text(study.gain)}{unit} better than the baseline"
+        text += f" ({study.value_text(baseline.value)})"
     return Answer(question, f"{text}.", value)
 
 

@@ -104,9 +104,9 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
         "yaxis": value_axis(study.metric, [y for trace in traces for y in trace["y"]]),
         "legend": LEGEND,
     }
-    best = study.said(steps[-1][1]) if steps else "none"
-    said = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
-    return Figure(traces, said, layout, height=400)
+    best = study.value_text(steps[-1][1]) if steps else "none"
+    message = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
+    return Figure(traces, message, layout, height=400)
 
 
 def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
@@ -136,8 +136,8 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
             {"x": epoch, "text": f"rung {epoch}", "font": font, **top} for epoch in study.rungs
         ],
     }
-    said = f"Lines: {metric_title(study.metric)} of {len(drawn)} trials over epochs."
-    return Figure(traces, said, layout, height=430)
+    message = f"Lines: {metric_title(study.metric)} of {len(drawn)} trials over epochs."
+    return Figure(traces, message, layout, height=430)
 
 
 def _points(trial: TrialData) -> tuple[list[int], list[float]]:

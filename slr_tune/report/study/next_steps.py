@@ -111,8 +111,8 @@ def _confirm(study: StudyData) -> list[Advice]:
     if best.number in {row.trial for row in study.confirmed}:
         return []
     text = (
-        f"Retrain the winner with new seeds before you quote {study.said(best.value)}: it was "
-        "selected on that very number."
+        f"Retrain the winner with new seeds before you quote {study.value_text(best.value)}: it "
+        "was selected on that very number."
     )
     return [Advice("confirm", text, _command(study, "confirm"))]
 
@@ -126,8 +126,8 @@ def _edges(study: StudyData) -> list[Advice]:
     texts = [
         f"{edge.parameter.name} keeps improving at the {'upper' if edge.upper else 'lower'} "
         f"edge of its range ({number(float(edge.parameter.low))} to "
-        f"{number(float(edge.parameter.high))}) around the best trial, by {study.said(edge.gain)}"
-        f"{unit}: widen it to {number(edge.wider)}."
+        f"{number(float(edge.parameter.high))}) around the best trial, by "
+        f"{study.value_text(edge.gain)}{unit}: widen it to {number(edge.wider)}."
         for edge in found
     ]
     wider = {"--set": [edge.setting for edge in found], "--from": study.view.spec.study}
@@ -148,8 +148,8 @@ def _longer(study: StudyData) -> list[Advice]:
     wanted = math.ceil(1.5 * length)
     text = (
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there, "
-        f"and still gained {study.said(statistics.mean(late))} in their last quarter on average: "
-        f"they were cut short. Train {wanted} epochs."
+        f"and still gained {study.value_text(statistics.mean(late))} in their last quarter on "
+        f"average: they were cut short. Train {wanted} epochs."
     )
     return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 

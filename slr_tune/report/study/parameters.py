@@ -66,8 +66,8 @@ def _legend(drawn: Sequence[TrialData]) -> str:
         "cross": "plus signs",
         "square": "squares",
     }
-    said = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
-    text = ", ".join(said)
+    message = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
+    text = ", ".join(message)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -94,10 +94,10 @@ def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, fl
         "legend": {"orientation": "h", "y": -0.02},
         "margin": {"l": 5, "r": 5, "t": 5, "b": 30},
     }
-    said = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
+    message = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
     hover, wide = "trial %{customdata}", 92 * len(columns)
     traces = highlighted(study, lines, hover=hover, faint=0.45, strong=2.2)
-    return Figure(traces, said, layout, height=440, wide=wide)
+    return Figure(traces, message, layout, height=440, wide=wide)
 
 
 def _axis_labels(study: StudyData, low: float, high: float) -> list[dict[str, Any]]:
@@ -192,5 +192,5 @@ def _slice(
         "showlegend": False,
         "margin": {"l": 55, "r": 10, "t": 10, "b": 45},
     }
-    said = f"Points: {vertical['title']['text']} over {variable.name}."
-    return Figure(traces, said, layout, height=230)
+    message = f"Points: {vertical['title']['text']} over {variable.name}."
+    return Figure(traces, message, layout, height=230)

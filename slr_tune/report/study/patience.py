@@ -116,8 +116,8 @@ def _figure(found: Patience) -> Figure:
         traces.append(scatter(name, x, y, "markers", marker=ring))
     vertical = axis(metric_title("val/wer"))
     layout = {"xaxis": axis("epochs spent"), "yaxis": vertical, "legend": LEGEND}
-    said = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
-    return Figure(traces, said, layout, height=380)
+    message = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
+    return Figure(traces, message, layout, height=380)
 
 
 def _table(found: Patience) -> Table:

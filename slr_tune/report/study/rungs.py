@@ -104,7 +104,7 @@ def rungs_part(study: StudyData) -> Part | None:
                 *map(str, (row.epoch, row.entered, row.stopped)),
                 *([str(row.waiting)] if waiting else []),
                 *map(str, (row.spared, row.went_on)),
-                study.said(row.best),
+                study.value_text(row.best),
                 _said(row.next_rank, row.next_count),
                 _said(row.end_rank, row.end_count),
             )
@@ -116,9 +116,9 @@ def rungs_part(study: StudyData) -> Part | None:
         "The baseline cannot be stopped; the pruning audit spares trials.",
     )
     panels = Panels([panel for row in rows if (panel := _panel(study, row))])
-    said = _rungs_text(rows[0])
+    message = _rungs_text(rows[0])
     fidelity = fidelity_text(fidelity_rungs(study.view.spec, study.view.run_here))
-    texts = [said, fidelity] if fidelity else [said]
+    texts = [message, fidelity] if fidelity else [message]
     return Part("What ASHA did", [*texts, panels, table], formats=WRITTEN)
 
 
@@ -199,8 +199,8 @@ def _panel(study: StudyData, row: RungSummary) -> Figure | None:
         "yaxis": axis(f"{unit}, at the end"),
         "legend": LEGEND,
     }
-    said = f"Points: value at epoch {row.epoch} against the last, {len(able)} trials."
-    return Figure(traces, said, layout, height=330)
+    message = f"Points: value at epoch {row.epoch} against the last, {len(able)} trials."
+    return Figure(traces, message, layout, height=330)
 
 
 def _dots(name: str, members: Sequence[TrialData], epoch: int, colour: str, symbol: str) -> Trace:

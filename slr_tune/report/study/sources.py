@@ -64,7 +64,7 @@ def sources_part(study: StudyData) -> Part | None:
             row.name,
             *map(str, (row.trials, row.chosen, *row.thirds, row.went_on)),
             "-" if row.rank is None else f"{100 * row.rank:.0f} %",
-            study.said(row.best),
+            study.value_text(row.best),
         )
         for row in rows
     ]

@@ -138,7 +138,7 @@ class StudyData:
         done = [trial for trial in self.trials if trial.complete]
         return sorted(done, key=lambda trial: (self.sign * (trial.value or 0.0), trial.number))
 
-    def said(self, value: float | None) -> str:
+    def value_text(self, value: float | None) -> str:
         """A value of the metric as it is written."""
         return metric_text(value, self.metric)
 

@@ -34,16 +34,16 @@ def failures_part(study: StudyData) -> Part | None:
     command = command_line("show", study.view.spec.study, options={"--trial": "N"})
     heads = texts("reason") + numbers("trials") + texts("which") + numbers("after epochs")
     table = Table(
-        heads + texts("what was said"),
+        heads + texts("error"),
         [
             (
                 reason,
                 f"{len(members):,}",
                 trial_numbers(members),
                 span(min(t.epochs for t in members), max(t.epochs for t in members)),
-                said or MEANINGS.get(reason, ""),
+                message or MEANINGS.get(reason, ""),
             )
-            for (reason, said), members in ordered[:_MOST_ROWS]
+            for (reason, message), members in ordered[:_MOST_ROWS]
         ],
         f"{command} has the whole error.",
     )
@@ -106,8 +106,10 @@ def last_word(error: str | None) -> str:
 
 def trial_numbers(members: list[TrialData]) -> str:
     """Trials' numbers, a few of many."""
-    said = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
-    return said + (f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else "")
+    message = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
+    return message + (
+        f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else ""
+    )
 
 
 def _example(name: str, members: list[TrialData]) -> str:

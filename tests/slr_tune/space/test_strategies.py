@@ -27,9 +27,9 @@ def test_default_and_what_is_named(write: WriteFile) -> None:
     """Nobody has to name a strategy; a stored spec has every setting of it."""
     spec = load_spec(write())
     assert (spec.search.strategy, spec.search.scheduler) == ("prior-asha", "promotion")
-    assert not spec.search.said and spec.prior.confidence == "medium"
+    assert not spec.search.explicit and spec.prior.confidence == "medium"
     spec = read(write, "search={strategy: tpe-asha, multivariate: true}", "prior.confidence=high")
-    assert spec.search.said and spec.search.settings["multivariate"] is True
+    assert spec.search.explicit and spec.search.settings["multivariate"] is True
     assert spec.search.settings["n_startup_trials"] == 10
     assert spec.prior.confidence == "high"
     spec = read(write, "search={optuna: {sampler: GPSampler, n_startup_trials: 4}}")
@@ -148,4 +148,4 @@ def test_every_strategy_is_described() -> None:
         assert f"| `{name}` |" in text
         assert all(f"`{field.name}`" in text for field in dataclasses.fields(kind))
     assert all(f"`{name}`" in text for name in OPTUNA_SAMPLERS)
-    assert SearchSpec.__dataclass_fields__["said"].compare is False
+    assert SearchSpec.__dataclass_fields__["explicit"].compare is False
