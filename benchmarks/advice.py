@@ -90,10 +90,10 @@ def show(records: Sequence[Record]) -> None:
     print(f"figure of the best: flatters by {mean([r['flattered'] for r in records])} points")
     end_correlation = [record["predicted"] for record in records if record["predicted"]]
     if end_correlation:
-        said, true, held = np.array(end_correlation, dtype=float).T
+        message, true, held = np.array(end_correlation, dtype=float).T
         print(
-            f"correlation of the first rung with the end: said {said.mean():.2f}, true "
-            f"{true.mean():.2f}, mean error {np.abs(said - true).mean():.2f}, interval holds "
+            f"correlation of the first rung with the end: estimated {message.mean():.2f}, true "
+            f"{true.mean():.2f}, mean error {np.abs(message - true).mean():.2f}, interval holds "
             f"{100 * held.mean():.0f} % ({len(end_correlation)} studies)"
         )
     wrong_ones = [text for record in records for text in record["contradicting"]]

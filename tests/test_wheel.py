@@ -73,8 +73,13 @@ def test_it_holds_spaces_data_and_types(wheel: Path) -> None:
     assert {f"{data}/movement_libras.csv", f"{data}/README.md"} <= names  # with its attribution
     assert top.split() == ["slr_tune", "trainables"]
     assert not any(name.startswith(("tests", "benchmarks", "search_spaces")) for name in names)
-    for said in ("Requires-Python: >=3.11", "Python :: 3.14", "Typing :: Typed", "Project-URL: "):
-        assert said in meta
+    for message in (
+        "Requires-Python: >=3.11",
+        "Python :: 3.14",
+        "Typing :: Typed",
+        "Project-URL: ",
+    ):
+        assert message in meta
     assert "and `trainables`" in meta  # that there are two packages is said
 
 

@@ -205,7 +205,8 @@ def _adopt_model(
         "wer": adopted.wer,
         "claimed": claimed,
         "lines": list(adopted.lines),
-        "summary": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. {path}",
+        "summary": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. "
+        f"{path}",
         "use": use,
     }
 
@@ -259,7 +260,7 @@ def _adopt_logits(
         "train_wer": adopted.train_wer,
         "claimed": claimed,
         "lines": [f"subsampling {adopted.subsampling}, found from the lengths"],
-        "summary": f"Adopted {file} as teacher: {adopted.utterances} utterances, {adopted.frames:,} "
-        f"frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
+        "summary": f"Adopted {file} as teacher: {adopted.utterances} utterances, "
+        f"{adopted.frames:,} frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
         "use": f"teacher: {{soft_targets: {folder}}}, with any temperature",
     }

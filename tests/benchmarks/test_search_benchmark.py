@@ -175,6 +175,6 @@ def test_the_report_names_every_strategy() -> None:
         for prior in ("good", "bad")
         for seed in range(3)
     }
-    said = report(results, ours="prior-asha", others=["random"], tables=["t"], workers=4,
+    message = report(results, ours="prior-asha", others=["random"], tables=["t"], workers=4,
                   budgets=(8, 20))  # fmt: skip
-    assert said.count("-0.200 [-0.200, -0.200]") == 4
+    assert message.count("-0.200 [-0.200, -0.200]") == 4

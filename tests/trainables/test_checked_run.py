@@ -90,7 +90,7 @@ def test_a_row_that_is_no_dict_is_named(row: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "value", "at"),
+    ("message", "value", "at"),
     [
         (lambda e: e - 1, "0", 1),
         (lambda e: 3 * e, "3", 1),
@@ -103,9 +103,9 @@ def test_a_row_that_is_no_dict_is_named(row: Any) -> None:
     ],
     ids=["from zero", "jumps", "falls", "repeats", "jumps later", "nan", "none", "half"],
 )
-def test_rows_count_from_one(said: Callable[[int], Any], value: str, at: int) -> None:
+def test_rows_count_from_one(message: Callable[[int], Any], value: str, at: int) -> None:
     """Taken as they are, the curve loses its first row and the best is of another epoch."""
-    text = refusal(lambda epoch: {"epoch": said(epoch), "m": 1.0})
+    text = refusal(lambda epoch: {"epoch": message(epoch), "m": 1.0})
     assert text.startswith(f"row {at} says epoch {value}") and "1, 2, 3" in text
 
 

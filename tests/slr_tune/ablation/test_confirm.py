@@ -136,9 +136,9 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     assert slr_tune(["run", str(tmp_path / "tiny.yaml")]) == 0
     capsys.readouterr()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("Winner's curse, trial") >= 1 and "3 new seeds give" in said
-    assert "against baseline" in said and not log.exists()
+    message = capsys.readouterr().out
+    assert message.count("Winner's curse, trial") >= 1 and "3 new seeds give" in message
+    assert "against baseline" in message and not log.exists()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3", "--test"]) == 0
     told = capsys.readouterr()
     assert "for the 1st time" in told.err and "test, new seeds" in told.out
@@ -164,8 +164,8 @@ def test_what_an_ablation_saw_is_not_confirmed_as_if_fresh(
     result = read_result(studies / "tiny" / "ablations" / "dropout")
     assert {stage.id for stage in result.receipt.stages}.isdisjoint(confirmed)
     assert result.receipt.epochs_now == result.receipt.epochs_run
-    said = capsys.readouterr().out
-    assert f"{result.receipt.epochs_run} epochs trained of" in said
+    message = capsys.readouterr().out
+    assert f"{result.receipt.epochs_run} epochs trained of" in message
     entries = read_confirmed(studies / "tiny")
     done = len(list(stages.glob("*/done.json")))
     assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0

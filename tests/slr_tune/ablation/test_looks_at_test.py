@@ -70,8 +70,9 @@ def test_a_look_that_was_cut_off_resumes_only_for_the_same_reason(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("times", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+    ("times", "message"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
 )
-def test_the_line_counts(times: int, said: str) -> None:
+def test_the_line_counts(times: int, message: str) -> None:
     """A person reads it."""
-    assert f"for the {said} time" in opening_line(times)
+    assert f"for the {message} time" in opening_line(times)

@@ -64,7 +64,7 @@ def test_the_budget_ends_it(make_store: MakeStore, arms: list[Arm]) -> None:
     found = decide(make_store(), arms, plan_of(arms), limit=1e-6)
     assert set(found.seeds.values()) == {3} and "budget" in found.notes[-1]
     ended = [one.stopped for one in found.judged.values()]
-    assert any("when the budget ended after 3 seeds" in said for said in ended)
+    assert any("when the budget ended after 3 seeds" in message for message in ended)
 
 
 def test_the_plan_is_kept(tmp_path: Path, arms: list[Arm]) -> None:

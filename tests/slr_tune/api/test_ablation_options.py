@@ -108,8 +108,8 @@ def test_what_the_command_line_refuses_is_refused_here(asked: Asked) -> None:
         "family='all' must be": lambda: slr_tune.ablate(factors=["dropout"], family="all"),  # type: ignore[arg-type]
         "is not a budget": lambda: slr_tune.ablate(factors=["dropout"], budget="much"),
     }
-    for said, call in wrong.items():
-        with pytest.raises(slr_tune.SlrTuneError, match=said) as caught:
+    for message, call in wrong.items():
+        with pytest.raises(slr_tune.SlrTuneError, match=message) as caught:
             call()
         assert caught.value.hint
     assert not asked

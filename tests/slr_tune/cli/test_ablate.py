@@ -137,7 +137,7 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--factor", "temprature"), "nearest first: temperature"),
         (("--factor", "dropout", "--baseline", "nowhere.yaml"), "no such file"),
@@ -155,11 +155,11 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
     ],
 )
 def test_bad_input_is_one_message(
-    tmp_path: Path, call: Call, arguments: tuple[str, ...], said: str
+    tmp_path: Path, call: Call, arguments: tuple[str, ...], message: str
 ) -> None:
     """Exit code 2, nothing on stdout, no traceback."""
     code, out, err = call("ablate", write_space(tmp_path, "distill"), *arguments)
-    assert (code, out) == (2, "") and said in err and "Traceback" not in err
+    assert (code, out) == (2, "") and message in err and "Traceback" not in err
 
 
 def test_without_any_study_the_way_out_is_reported(call: Call) -> None:

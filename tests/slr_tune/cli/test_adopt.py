@@ -197,17 +197,17 @@ def test_a_part_in_front_is_left_out_and_layers_counted_from_1_keep_their_order(
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (("a", "b", "c"), "a, b, c may be any of first, blocks.0, blocks.1"),
         (("a", "enc.0", "enc.1", "enc.2"), "theirs a, enc.0, enc.1, enc.2"),
         (("enc.0", "enc.1", "enc.2"), "may be any of"),
     ],
 )
-def test_what_is_not_certain_is_refused(names: tuple[str, ...], said: str) -> None:
+def test_what_is_not_certain_is_refused(names: tuple[str, ...], message: str) -> None:
     with pytest.raises(Exception, match="it is not certain which weight is which") as refused:
         match_weights(OURS, theirs(*names))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_persons_word_settles_it() -> None:
@@ -224,7 +224,7 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"model": Evil()}, "loading it could run code"),
         ([1, 2], "holds a list"),
@@ -239,14 +239,14 @@ def test_other_files_are_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     content: Any,
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save(content, tmp_path / "m.pth")
     (tmp_path / "v.json").write_text(json.dumps({"A": 1, "B": 2}))
     words = ("--config", config, "--as", "teacher", "--unmeasured")
     code, _, err = call("adopt", tmp_path / "m.pth", *words, "--vocabulary", tmp_path / "v.json")
-    assert code == 2 and said in err
+    assert code == 2 and message in err
     assert not Path("evil").exists()
 
 

@@ -41,8 +41,8 @@ def test_enqueue_is_what_the_next_trial_runs(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     view = tell_study(TRIALS)
-    said = json.loads(out(capsys, "enqueue", "told", "--set", "dropout=0.33", "--json"))
-    assert said["number"] == 3
+    message = json.loads(out(capsys, "enqueue", "told", "--set", "dropout=0.33", "--json"))
+    assert message["number"] == 3
     group = "temperature={schedule: linear, start: 5, end: 2}"
     out(capsys, "enqueue", "told", "--like", "1", "--set", group)
     store = open_store(view.spec, open_storage())
@@ -211,8 +211,8 @@ def test_notes_stand_in_show_report_and_export(
     tell_study(TRIALS)
     out(capsys, "note", "told", "dev set of März")
     out(capsys, "note", "told", "spikes at epoch 3", "--trial", "1")
-    said = out(capsys, "show", "told")
-    assert "note: dev set of März" in said and "note on trial 1: spikes at epoch 3" in said
+    message = out(capsys, "show", "told")
+    assert "note: dev set of März" in message and "note on trial 1: spikes at epoch 3" in message
     assert json.loads(out(capsys, "show", "told", "--json"))["notes"]["1"] == ["spikes at epoch 3"]
     out(capsys, "report", "--study", "told")
     assert "Trial 1: spikes at epoch 3" in (studies / "told" / "report.md").read_text()

@@ -123,7 +123,7 @@ def options_of_a_folder(layout: Layout) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arrange", "said"),
+    ("arrange", "message"),
     [
         (broken_features, ["2 problems", "NaN at frame 1, feature 2", "is missing"]),
         (no_features, ["features has no folder"]),
@@ -136,13 +136,13 @@ def options_of_a_folder(layout: Layout) -> list[str]:
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_bad_input_ends_with_2_and_a_message(
-    layout: Layout, arrange: object, said: list[str], capsys: pytest.CaptureFixture[str]
+    layout: Layout, arrange: object, message: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No traceback for what a user can cause, and nothing on stdout that a script could take."""
     assert run(["prepare", *arrange(layout)]) == 2  # type: ignore[operator]
     out, err = capsys.readouterr()
     assert out == ""
-    assert all(text in err for text in said), err
+    assert all(text in err for text in message), err
 
 
 def test_what_is_left_out_is_reported(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:

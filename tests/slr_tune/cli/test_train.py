@@ -120,7 +120,7 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["student", "--set", "hiden=3"], "Did you mean hidden?"),
         (["student", "--set", "hidden"], "key=value"),
@@ -133,9 +133,9 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
         (["studnet"], "'teacher', 'student', 'distill'"),
     ],
 )
-def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], said: str) -> None:
+def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], message: str) -> None:
     code, out, err = train(*arguments, capsys=capsys)
-    assert code == 2 and said in err and out == "" and "Traceback" not in err
+    assert code == 2 and message in err and out == "" and "Traceback" not in err
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def test_every_view_marks_them(
     rows = {row["number"]: row for row in shown["rows"]}
     assert rows[1]["imported"] == "told, trial 0" and rows[2]["ended_by"] == "asha"
     assert slr_tune(["show", "new"]) == 0
-    said = capsys.readouterr().out
-    assert "3 of them were imported (1, 2, 3)" in said and "max_epochs, imported" in said
+    message = capsys.readouterr().out
+    assert "3 of them were imported (1, 2, 3)" in message and "max_epochs, imported" in message
     assert slr_tune(["list", "--json"]) == 0
     listed = {line["name"]: line for line in json.loads(capsys.readouterr().out)}
     assert (listed["new"]["imported"], listed["told"]["imported"]) == (3, 0)
@@ -147,9 +147,9 @@ def test_other_names_are_reported_and_near_ones_only_proposed(
     path.write_text("config/Level,with,val_wer,gpu\n0.5,1,30,A100\n")
     space = str(write_toy_space(tmp_path))
     assert slr_tune(["import", str(path), "--space", space, "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert "config/Level -> level" in said and "with (nearest: width), gpu" in said
-    assert "width is missing" in said and "0 of 1 run fit" in said
+    message = capsys.readouterr().out
+    assert "config/Level -> level" in message and "with (nearest: width), gpu" in message
+    assert "width is missing" in message and "0 of 1 run fit" in message
     assert slr_tune(["import", str(path), "--space", space]) == 2
     assert "none of the 1 run " in capsys.readouterr().err
     assert slr_tune(["import", str(path), "--space", space, "--map", "wth=width"]) == 2

@@ -74,9 +74,9 @@ def test_it_is_reported_once_what_to_change_and_then_works(
     """Nothing is charged to a trial meanwhile, and the same command goes on."""
     space = write(here, "loop_a", mended=False)
     assert slr_tune(["run", str(space)]) == 1
-    said = capfd.readouterr().err
-    assert said.count("the run needs 2 changes:") == 1 and "Traceback" not in said
-    assert "row 1 says epoch 0" in said and "state['seen'] is a set" in said
+    message = capfd.readouterr().err
+    assert message.count("the run needs 2 changes:") == 1 and "Traceback" not in message
+    assert "row 1 says epoch 0" in message and "state['seen'] is a set" in message
     assert not any(trial.state.is_finished() for trial in load_study("elsewhere").trials)
     sys.modules.pop("loop_a")
     write(here, "loop_a", mended=True)

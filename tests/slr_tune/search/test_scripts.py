@@ -92,8 +92,8 @@ def test_init_writes_a_space_that_verify_accepts(
     """From `--help` and two epochs alone: ranges, metric, resume, configuration file."""
     monkeypatch.chdir(tmp_path)
     assert slr_tune(["init", "--from", f"{sys.executable} {SCRIPTS}/{name}.py"]) == 0
-    said = capsys.readouterr().err
-    assert "Note:" not in said
+    message = capsys.readouterr().err
+    assert "Note:" not in message
     assert slr_tune(["verify", f"{name}.yaml"]) == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     for check in ("options", "seed", "first epoch", "resume", "cost"):

@@ -400,8 +400,8 @@ def test_each_mistake_has_its_message(
 ) -> None:
     """A wrong or missing message leaves the author searching; a second one is noise."""
     assert good.count(old) >= 1
-    said = complaints(write(good.replace(old, new, 1)))
-    assert said == re.sub(r"(?m)^(\d+:\d+:)", r"space.yaml:\1", expected)
+    message = complaints(write(good.replace(old, new, 1)))
+    assert message == re.sub(r"(?m)^(\d+:\d+:)", r"space.yaml:\1", expected)
 
 
 def test_the_good_file_is_good(good: str, write: WriteFile) -> None:
@@ -437,8 +437,8 @@ def test_a_file_that_is_no_mapping(text: str, write: WriteFile) -> None:
 def test_a_space_that_searches_nothing(good: str, write: WriteFile) -> None:
     """24 trials of one and the same run."""
     at, to = good.index("space:"), good.index("seed:")
-    said = complaints(write(good[:at] + "space: {dropout: {fixed: 0.2}}\n" + good[to:]))
-    assert said.startswith("space.yaml:11:8: space: has nothing to search")
+    message = complaints(write(good[:at] + "space: {dropout: {fixed: 0.2}}\n" + good[to:]))
+    assert message.startswith("space.yaml:11:8: space: has nothing to search")
 
 
 def test_the_errors_of_the_reference_are_what_is_reported() -> None:
@@ -461,8 +461,8 @@ def test_the_errors_of_the_reference_are_what_is_reported() -> None:
 
 
 def test_an_empty_mapping_lists_what_a_file_needs(write: WriteFile) -> None:
-    said = complaints(write("{}\n"))
-    assert [line.split(": ")[1] for line in said.splitlines()] == [
+    message = complaints(write("{}\n"))
+    assert [line.split(": ")[1] for line in message.splitlines()] == [
         "study",
         "trainable",
         "budget",

@@ -114,7 +114,7 @@ def test_changing_a_spec_does_not_change_what_was_stored(write: WriteFile) -> No
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"schema": 99}, "reads studies of schema 1, not 99\n  Use the version"),
         ({"schema": None}, "reads studies of schema 1, not None"),
@@ -125,8 +125,8 @@ def test_changing_a_spec_does_not_change_what_was_stored(write: WriteFile) -> No
     ],
 )
 def test_a_damaged_or_foreign_record_is_refused(
-    change: dict[str, Any], said: str, write: WriteFile
+    change: dict[str, Any], message: str, write: WriteFile
 ) -> None:
     """A database outlives versions; a traceback would say nothing."""
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=message):
         StudySpec.from_identity(stored(load_spec(write())) | change)

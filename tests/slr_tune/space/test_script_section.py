@@ -23,7 +23,7 @@ space:
 """
 
 
-def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
+def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
     """What is refused of a file that was changed in one place."""
     assert old in text
     path = folder / "s.yaml"
@@ -59,14 +59,16 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
 )  # fmt: skip
 def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, told: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
-    assert told in said(tmp_path, old, new)
+    assert told in error_text(tmp_path, old, new)
 
 
 def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:
     """A misspelt key would be written into the file, and the script would not look at it."""
     space = script_space(tmp_path, "distill").read_text()
-    assert "is not a setting of model" in said(tmp_path, "{dropout: {float", "{drop: {float", space)
-    assert "training.epoch is not in" in said(
+    assert "is not a setting of model" in error_text(
+        tmp_path, "{dropout: {float", "{drop: {float", space
+    )
+    assert "training.epoch is not in" in error_text(
         tmp_path, "training.epochs:", "training.epoch:", space
     )
 

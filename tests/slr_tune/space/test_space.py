@@ -190,7 +190,7 @@ temperature:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (
             {"temperature": {"schedule": "constant", "start": 9}},
@@ -225,8 +225,8 @@ temperature:
         ),
     ],
 )
-def test_misfits_are_all_reported(values: dict[str, Any], said: list[str]) -> None:
-    assert misfits(TEMPERATURE, values) == said
+def test_misfits_are_all_reported(values: dict[str, Any], message: list[str]) -> None:
+    assert misfits(TEMPERATURE, values) == message
 
 
 def test_optuna_repeats_the_baseline_exactly() -> None:

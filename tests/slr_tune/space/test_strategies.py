@@ -84,16 +84,16 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "said"), MISTAKES)
+@pytest.mark.parametrize(("line", "message"), MISTAKES)
 def test_mistakes_are_reported_at_their_places(
-    line: str, said: str, write: WriteFile, good: str
+    line: str, message: str, write: WriteFile, good: str
 ) -> None:
     """A misspelt strategy must not run a night with another."""
     path = write(good + line + "\n")
     assert good.count("\n") == 33
     with pytest.raises(SpecError) as caught:
         load_spec(path)
-    assert f"space.yaml:{said}" in str(caught.value)
+    assert f"space.yaml:{message}" in str(caught.value)
 
 
 def test_prior_of_a_parameter(write: WriteFile, good: str) -> None:

@@ -20,7 +20,7 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
 
 
 @pytest.mark.parametrize(
-    ("budget", "said"),
+    ("budget", "message"),
     [
         (
             "{max_epochs: 24}",
@@ -41,12 +41,12 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
     ],
 )
 def test_mistakes_are_reported_with_their_place(
-    write: WriteFile, good: str, budget: str, said: str
+    write: WriteFile, good: str, budget: str, message: str
 ) -> None:
     """A budget without an end, and one whose fidelity would change nothing."""
     with pytest.raises(SpecError) as caught:
         spec_with(write, good, f"budget: {budget}")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_strategy_without_rungs_has_no_fidelity(write: WriteFile, good: str) -> None:

@@ -57,9 +57,9 @@ def study(database: Path) -> str:
 def there_and_back(one: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = content(one)
     assert slr_tune(["move", "generated", "--storage", one, "--to", other]) == 0
-    said = capsys.readouterr().out
+    message = capsys.readouterr().out
     values = sum(len(t.intermediate_values) for t in read_trials(open_storage(other).engine, 1))
-    assert f"{TRIALS + 2} trials" in said and f"{values} values per epoch" in said
+    assert f"{TRIALS + 2} trials" in message and f"{values} values per epoch" in message
     assert content(other) == before
     assert slr_tune(["list", "--storage", one, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []

@@ -66,8 +66,8 @@ def test_a_database_has_to_be_named(
     assert "Traceback" not in capsys.readouterr().err
     monkeypatch.setenv("SLR_TUNE_STUDIES", "s3://me:secret@bucket/a")
     assert slr_tune(["list"]) == 2
-    said = capsys.readouterr().err
-    assert "SLR_TUNE_STUDIES" in said and "secret" not in said.replace("a key or", "")
+    message = capsys.readouterr().err
+    assert "SLR_TUNE_STUDIES" in message and "secret" not in message.replace("a key or", "")
 
 
 def test_who_reads_is_reported_by_the_database(

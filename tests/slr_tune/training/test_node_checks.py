@@ -121,8 +121,8 @@ def test_a_bad_runtime_env_is_reported(
         file.write_text(text)
     options = ["run", "distill", "--runtime-env", str(file)]
     assert run([*options, "--address", "127.0.0.1:1"]) == 2
-    said = capsys.readouterr().err
-    assert message in said and str(file) in said
+    sentence = capsys.readouterr().err
+    assert message in sentence and str(file) in sentence
     assert run(options) == 2
     assert "--address" in capsys.readouterr().err
 

@@ -128,8 +128,8 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.2)
     with answers(None) as address, pytest.raises(RunFailed, match=r"no answer within 0\.2 s"):
         check_cluster(address)
-    said = b"HTTP/1.1 400 Bad Request\r\n"
-    with answers(said) as address, pytest.raises(RunFailed, match="is not Ray"):
+    message = b"HTTP/1.1 400 Bad Request\r\n"
+    with answers(message) as address, pytest.raises(RunFailed, match="is not Ray"):
         check_cluster(address)
 
 
@@ -149,12 +149,12 @@ def test_a_start_that_times_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) 
     """A busy machine: Ray raises a bare Exception, maybe without a word."""
     import ray
 
-    said = [Exception(), Exception("The current node timed out during startup.\nAdvice")]
+    text = [Exception(), Exception("The current node timed out during startup.\nAdvice")]
     tries: list[dict[str, object]] = []
 
     def too_slow(**options: object) -> None:
         tries.append(options)
-        raise said[len(tries) - 1]
+        raise text[len(tries) - 1]
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: None)

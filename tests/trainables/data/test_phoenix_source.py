@@ -253,9 +253,9 @@ def test_all_defects_are_reported_at_once(layout: Layout, cache: Path) -> None:
         defect(layout)
         for defect in (nan, wrong_width, missing, unreadable, not_utf8_of_test, short_row)
     ]
-    said = message(layout, cache)
-    assert all(text in said for text in expected)
-    assert "phoenix data: 6 problems" in said
+    sentence = message(layout, cache)
+    assert all(text in sentence for text in expected)
+    assert "phoenix data: 6 problems" in sentence
 
 
 def test_a_long_list_is_cut_and_written_out(tmp_path: Path, cache: Path) -> None:
@@ -263,12 +263,12 @@ def test_a_long_list_is_cut_and_written_out(tmp_path: Path, cache: Path) -> None
     layout = write_phoenix(tmp_path / "phoenix", sizes=(30, 3, 3))
     for number in range(30):
         layout.npz("train", number).unlink()
-    said = message(layout, cache)
-    assert "phoenix data: 30 problems" in said
-    assert said.count("is missing") == 20
-    assert "and 10 more; all are listed in " in said
+    text = message(layout, cache)
+    assert "phoenix data: 30 problems" in text
+    assert text.count("is missing") == 20
+    assert "and 10 more; all are listed in " in text
     (full,) = (cache / "data").glob("*.problems.txt")
-    assert str(full) in said
+    assert str(full) in text
     assert len(full.read_text().splitlines()) == 30
 
 
@@ -343,24 +343,24 @@ def test_warnings_are_kept_with_the_data(
 
 def test_an_utterance_too_short_for_ctc_is_left_out_and_named(layout: Layout, cache: Path) -> None:
     """PHOENIX-2014's own train has one; refused, the official files had to be edited by hand."""
-    said = too_long(layout)
+    text = too_long(layout)
     dataset = prepare(layout.section, cache)
     clip = layout.clips["train"].pop(3)
     assert_same(dataset, layout)
     (warning,) = dataset.warnings
-    assert warning == f"1 utterance too short for CTC, left out of training: {said}"
+    assert warning == f"1 utterance too short for CTC, left out of training: {text}"
     assert clip.id not in dataset.train.ids
     assert dataset.statistics[0].sentences == 5
-    assert prepare(layout.section, cache).facts["too_short"] == [said]
+    assert prepare(layout.section, cache).facts["too_short"] == [text]
 
 
 def test_a_short_utterance_of_dev_is_measured_and_named(layout: Layout, cache: Path) -> None:
     """Left out of dev, it would make the rate better than the truth."""
-    said = too_long(layout, split="dev", number=1)
+    text = too_long(layout, split="dev", number=1)
     dataset = prepare(layout.section, cache)
     assert len(dataset.dev) == 3
     assert (
-        said in dataset.warnings[0] and "not all glosses can be recognised" in dataset.warnings[0]
+        text in dataset.warnings[0] and "not all glosses can be recognised" in dataset.warnings[0]
     )
 
 

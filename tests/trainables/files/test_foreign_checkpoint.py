@@ -61,12 +61,12 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_sound_file_of_another_program_is_called_so(tmp_path: Path, kind: str) -> None:
     """Told "is damaged, train it again", people trained again what was whole."""
     path = tmp_path / "model.pt"
-    write, said = FOREIGN[kind]
+    write, message = FOREIGN[kind]
     write(path)
     with pytest.raises(CheckpointError) as refusal:
         load_checkpoint(path)
     told = str(refusal.value)
-    assert said in told and "is not a slr-tune checkpoint but" in told
+    assert message in told and "is not a slr-tune checkpoint but" in told
     assert "format_version (1), model (the state_dict), config" in told
     assert "damaged" not in told and "run code" not in told
 

@@ -134,9 +134,9 @@ def test_an_error_is_reported_with_its_last_lines(tmp_path: Path) -> None:
         assert run.run_epoch() is not None
         with pytest.raises(ScriptFailed) as caught:
             run.run_epoch()
-    said = str(caught.value)
-    assert "train_teacher.py ended with exit code 1 after epoch 1" in said
-    assert "RuntimeError: CTC loss is inf for 3 utterances" in said and "output.log" in said
+    message = str(caught.value)
+    assert "train_teacher.py ended with exit code 1 after epoch 1" in message
+    assert "RuntimeError: CTC loss is inf for 3 utterances" in message and "output.log" in message
 
 
 @pytest.mark.parametrize(

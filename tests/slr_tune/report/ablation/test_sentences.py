@@ -103,10 +103,10 @@ def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
         "worse": "The other way round.",
         "no clear difference": "No longer clear after re-tuning.",
     }
-    for outcome, said in cases.items():
+    for outcome, message in cases.items():
         other = replace(base, rows=(base.rows[0], row(outcome)))
         assert sentences.retune_sentences(base, other) == [
-            f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {said}"
+            f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {message}"
         ]
         back = sentences.retune_sentences(replace(base, rows=(base.rows[0], row())), other)
         expected = (

@@ -61,6 +61,6 @@ def test_effects_are_reported_in_the_direction_and_unit_of_the_metric(
         "best at",
     ]
     assert list(table.rows) == [row]
-    said = interaction_text(found(metric, direction))
-    assert ("0.00 points" in said) == (metric == "val/wer")
-    assert ("0.0041" in said) == (metric != "val/wer")
+    message = interaction_text(found(metric, direction))
+    assert ("0.00 points" in message) == (metric == "val/wer")
+    assert ("0.0041" in message) == (metric != "val/wer")

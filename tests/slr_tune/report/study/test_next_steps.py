@@ -42,7 +42,7 @@ def facts_of(trials: Sequence[Told], **options: Any) -> StudyData:
     return collect(tell_study(trials, **options))
 
 
-def said(facts: StudyData, rule: str) -> list[str]:
+def advice_texts(facts: StudyData, rule: str) -> list[str]:
     return [
         f"{step.text} {step.command}".strip() for step in next_steps(facts) if step.rule == rule
     ]
@@ -51,8 +51,8 @@ def said(facts: StudyData, rule: str) -> list[str]:
 def test_unfinished_trials_are_resumed() -> None:
     """A search that was cut off looks finished otherwise."""
     facts = facts_of([Told(FLAT), Told([50.0], "running")])
-    assert said(facts, "unfinished")[0].startswith("1 unfinished trial and")
-    assert not said(facts, "running")
+    assert advice_texts(facts, "unfinished")[0].startswith("1 unfinished trial and")
+    assert not advice_texts(facts, "running")
 
 
 def test_a_running_study_is_left_to_run() -> None:
@@ -72,43 +72,43 @@ def test_failures_by_a_high_learning_rate() -> None:
     bad = [Told([90.0, 95.0], "nan", {"learning_rate": 0.028}) for _ in range(4)]
     good = [Told(curve(20.0 + n), params={"learning_rate": 0.004}) for n in range(6)]
     facts = facts_of([Told(FLAT), *good, *bad])
-    (text,) = said(facts, "failures")
+    (text,) = advice_texts(facts, "failures")
     assert text.startswith("4 of 11 trials failed, 4 by nan: their learning rate is high")
     assert "median 0.028" in text and text.endswith("--trial 7")
-    assert said(with_edge(facts, "dropout", True), "edge")
-    assert not said(with_edge(facts, "learning_rate", True), "edge")
+    assert advice_texts(with_edge(facts, "dropout", True), "edge")
+    assert not advice_texts(with_edge(facts, "learning_rate", True), "edge")
     few = replace(facts, trials=facts.trials[:9])
-    assert "were not clearly higher" in said(few, "failures")[0]
+    assert "were not clearly higher" in advice_texts(few, "failures")[0]
 
 
 def test_failures_by_an_error_give_its_word_and_few_are_no_matter() -> None:
     """One in fifty is bad luck."""
     error = "Traceback (most recent call last):\n  File x\nValueError: no such thing"
     facts = facts_of([Told([], "error", error=error), Told([], "error", error=error)])
-    assert "the first error: ValueError: no such thing." in said(facts, "failures")[0]
+    assert "the first error: ValueError: no such thing." in advice_texts(facts, "failures")[0]
     many = [replace(trial, reason="max_epochs") for trial in facts.trials] * 10
-    assert not said(replace(facts, trials=tuple([*many, facts.trials[0]])), "failures")
+    assert not advice_texts(replace(facts, trials=tuple([*many, facts.trials[0]])), "failures")
 
 
 def test_confirm_until_the_best_is_confirmed() -> None:
     """The figure of a search must not be quoted; once confirmed, the advice would be noise."""
     view = tell_study([Told(FLAT), Told(curve(20.0))])
-    assert said(collect(view), "confirm") == [
+    assert advice_texts(collect(view), "confirm") == [
         "Retrain the winner with new seeds before you quote 20.00: it was selected on that very "
         "number. "
         "slr-tune confirm --study told"
     ]
     row = {"name": "best", "claimed": 20.0, "wer": {"dev": [21.0, 22.0]}}
     write_confirmed(view.folder, [{**row, "trial": 0}])
-    assert said(collect(view), "confirm")
+    assert advice_texts(collect(view), "confirm")
     write_confirmed(view.folder, [{**row, "trial": 1}])
-    assert not said(collect(view), "confirm")
+    assert not advice_texts(collect(view), "confirm")
 
 
 def test_a_stopped_trial_is_not_sent_to_confirm() -> None:
     """`confirm` refuses a search in which no trial ran to its end."""
     facts = facts_of([Told([90.0], "asha"), Told([80.0], "asha")])
-    assert facts.best is not None and not said(facts, "confirm")
+    assert facts.best is not None and not advice_texts(facts, "confirm")
 
 
 def test_baseline_that_was_not_beaten() -> None:
@@ -144,31 +144,31 @@ def with_edge(facts: StudyData, name: str, upper: bool, gain: float = 1.0) -> St
 def test_best_at_the_edge_of_its_range() -> None:
     """A learning rate of 1e-3 to 3e-2, best at the top, to be widened to 5e-2."""
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
-    (text,) = said(with_edge(facts, "learning_rate", True), "edge")
+    (text,) = advice_texts(with_edge(facts, "learning_rate", True), "edge")
     assert text.startswith("learning_rate keeps improving at the upper edge of its range")
     assert "by 1.00 points: widen it to 0.05." in text
     assert text.endswith(
         "--study told-wider --set 'space.learning_rate.float=[0.001, 0.05]' --from told"
     )
-    (text,) = said(with_edge(facts, "learning_rate", False), "edge")
+    (text,) = advice_texts(with_edge(facts, "learning_rate", False), "edge")
     assert "lower edge" in text and "space.learning_rate.float=[0.0007, 0.03]" in text
 
 
 def test_no_edge_of_a_small_gain_or_from_few_trials() -> None:
     """A quarter of a point is within the noise, and so is what fewer than 60 trials say."""
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
-    assert not said(with_edge(facts, "learning_rate", True, gain=0.2), "edge")
+    assert not advice_texts(with_edge(facts, "learning_rate", True, gain=0.2), "edge")
     told = with_edge(facts, "learning_rate", True)
     assert told.importance is not None
     few = replace(told.importance, main=replace(told.importance.main, trials=59))
-    assert not said(replace(told, importance=few), "edge")
+    assert not advice_texts(replace(told, importance=few), "edge")
 
 
 def test_two_edges_are_widened_in_one_new_study() -> None:
     """Two studies would each keep one of the edges, and under one name the second is refused."""
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
     both = with_edge(with_edge(facts, "learning_rate", True), "patience", False)
-    (text,) = said(both, "edge")
+    (text,) = advice_texts(both, "edge")
     assert "learning_rate keeps improving" in text and "patience keeps improving" in text
     assert text.count("--study told-wider") == 1 and text.count("--set") == 2
 
@@ -176,8 +176,8 @@ def test_two_edges_are_widened_in_one_new_study() -> None:
 def test_a_range_that_cannot_be_widened() -> None:
     """Dropout cannot be below 0, and a patience of max_epochs ends nothing: 27 is no use at 24."""
     facts = facts_of([Told(FLAT), Told(curve(10.0))])
-    assert not said(with_edge(facts, "dropout", False), "edge")
-    assert not said(with_edge(facts, "patience", True), "edge")
+    assert not advice_texts(with_edge(facts, "dropout", False), "edge")
+    assert not advice_texts(with_edge(facts, "patience", True), "edge")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_whole_numbers_are_widened_to_whole_numbers(low: int, high: int, wider: 
     """A bound of 1.5 in words was another one in the command, and 0 has no logarithm."""
     space = f"space.patience={{int: [{low}, {high}], log: true}}"
     facts = facts_of([Told(FLAT), Told(curve(10.0))], baseline=False, overrides=[space])
-    found = said(with_edge(facts, "patience", False), "edge")
+    found = advice_texts(with_edge(facts, "patience", False), "edge")
     assert len(found) == (wider is not None)
     if wider is not None:
         assert wider in found[0]
@@ -199,7 +199,7 @@ def test_edge_of_a_parameter_under_a_choice() -> None:
     """The place to widen is the branch's own, which `--set` must find."""
     hot = {"temperature.schedule": "cosine", "temperature.cosine.start": 7.9}
     facts = facts_of([Told(FLAT), Told(curve(10.0), params=hot)])
-    (text,) = said(with_edge(facts, "temperature.cosine.start", True), "edge")
+    (text,) = advice_texts(with_edge(facts, "temperature.cosine.start", True), "edge")
     assert (
         "temperature.cosine.start keeps improving" in text
         or "temperature.start keeps improving" in text
@@ -222,26 +222,26 @@ def test_where_nothing_has_left_the_blank_phase_only_longer_runs_are_asked_for()
 def test_runs_that_were_cut_short() -> None:
     """Still falling at the last epoch: more epochs. Best long before: none."""
     falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
-    (text,) = said(facts_of(falling), "longer")
+    (text,) = advice_texts(facts_of(falling), "longer")
     assert "Train 14 epochs." in text and text.endswith("--study told-longer --max-epochs 14")
 
 
 def test_runs_that_fall_by_no_more_than_noise_are_long_enough() -> None:
     """The last of nine equal epochs is the best by chance in one run of nine."""
     hardly = [Told([60.0, *[30.0 - 0.05 * e - n for e in range(8)]]) for n in range(4)]
-    assert not said(facts_of(hardly), "longer")
+    assert not advice_texts(facts_of(hardly), "longer")
 
 
 def test_a_second_change_gets_a_name_of_its_own() -> None:
     """Under the name of the first it would be refused as another space's."""
     falling = facts_of([Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)])
     (falling.view.folder.parent / "told-longer").mkdir(parents=True)
-    assert "--study told-longer-2 " in said(falling, "longer")[0]
+    assert "--study told-longer-2 " in advice_texts(falling, "longer")[0]
 
 
 def test_runs_that_were_long_enough() -> None:
     """Best at epoch 4 of 9."""
-    assert not said(facts_of([Told(curve(20.0 + n)) for n in range(4)]), "longer")
+    assert not advice_texts(facts_of([Told(curve(20.0 + n)) for n in range(4)]), "longer")
 
 
 def test_a_good_rung_whose_survivors_are_in_disorder() -> None:
@@ -273,16 +273,18 @@ def test_what_to_ablate() -> None:
     facts = facts_of([Told(FLAT), Told(curve(20.0))])
     units = [bar("kd_blank", 0.9, 9.0, seen=True), bar("dropout", 0.01, 0.4, seen=False)]
     many = with_importance(facts, 60, units, named="kd_blank")
-    assert said(many, "ablate")[0].endswith("slr-tune ablate --study told --factor kd_blank")
+    assert advice_texts(many, "ablate")[0].endswith(
+        "slr-tune ablate --study told --factor kd_blank"
+    )
     assert "dropout" not in " ".join(step.text for step in next_steps(many))
-    assert not said(with_importance(facts, 20, units), "ablate")
+    assert not advice_texts(with_importance(facts, 20, units), "ablate")
 
 
 def test_no_smaller_patience_beside_longer_runs() -> None:
     """What was cut short cannot show that a smaller patience loses nothing."""
     falling = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
     facts = facts_of(falling)
-    assert said(facts, "longer")
+    assert advice_texts(facts, "longer")
     found = Patience((1, 2), (0,), np.ones((2, 1)), np.ones((2, 1)), 1)
     facts = replace(facts, patience=found)
     told = study_patience(facts)

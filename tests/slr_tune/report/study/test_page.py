@@ -77,9 +77,11 @@ def test_everything_that_a_study_has() -> None:
 def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
     """The sentence that people quote; with new seeds it gives the honest figure instead."""
     view = tell_study(SOME)
-    said = verdict(collect(view))
-    assert said.startswith("Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's ")
-    assert "Optimistic: one seed, picked as the best of" in said
+    message = verdict(collect(view))
+    assert message.startswith(
+        "Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's "
+    )
+    assert "Optimistic: one seed, picked as the best of" in message
     rows = [
         {"trial": 0, "name": "baseline", "claimed": 30.0, "wer": {"dev": [31.0, 33.0]}},
         {"trial": 3, "name": "best", "claimed": 19.0, "wer": {"dev": [21.0, 23.0]}},
@@ -105,9 +107,9 @@ def test_a_search_after_the_loss_shows_both_in_their_units() -> None:
     ]
     write_confirmed(view.folder, rows)
     facts = collect(view)
-    said = verdict(facts)
-    assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
-    assert "On 2 new seeds its dev WER came to 22.00" in said
+    message = verdict(facts)
+    assert message.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
+    assert "On 2 new seeds its dev WER came to 22.00" in message
     assert "the search claimed 19.00, 2 new seeds give 22.00" in render_html(study_page(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
 
@@ -195,7 +197,7 @@ def test_torn_curve_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "said"),
+    ("trials", "message"),
     [
         ([], "No trial has a value yet."),
         ([Told([], "running")], "No trial has a value yet."),
@@ -205,12 +207,12 @@ def test_torn_curve_file() -> None:
         ([Told([], "error", error="boom")], "All 1 trials failed"),
     ],
 )
-def test_studies_with_next_to_nothing(trials: list[Told], said: str, tmp_path: Path) -> None:
+def test_studies_with_next_to_nothing(trials: list[Told], message: str, tmp_path: Path) -> None:
     """A report over whatever is there, never a traceback."""
     facts = facts_of(trials)
     report = study_page(facts)
-    assert verdict(facts).startswith(said)
-    assert said in render_markdown(report)
+    assert verdict(facts).startswith(message)
+    assert message in render_markdown(report)
     page, words, *_ = write_report(facts, report)
     assert page.stat().st_size > 1000 and words.stat().st_size > 50
 
