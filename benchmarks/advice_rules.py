@@ -126,10 +126,10 @@ def patience_cost(case: Case) -> tuple[float, float] | None:
     for number in found.runs:
         for run in range(_FRESH):
             rng = np.random.default_rng([5, case.seed, number, run])
-            told = curve_of(case.scenario, configs[number], length, rng)
-            if not math.isnan(told[-1]):
-                ends = (patience_end(told, p) for p in (found.recommended, found.values[-1]))
-                short, full = (min(told[:end]) for end in ends)
+            output = curve_of(case.scenario, configs[number], length, rng)
+            if not math.isnan(output[-1]):
+                ends = (patience_end(output, p) for p in (found.recommended, found.values[-1]))
+                short, full = (min(output[:end]) for end in ends)
                 lost.append(short - full)
     return float(np.mean(lost)), found.saved
 
@@ -196,10 +196,10 @@ def predicting(case: Case) -> tuple[float, float, bool] | None:
         if rows[0].epoch not in trial.best_so_far:
             continue
         rng = np.random.default_rng([case.seed, trial.number])
-        told = curve_of(scenario, trial.record.config, length, rng)
-        if not math.isnan(told[-1]):
+        output = curve_of(scenario, trial.record.config, length, rng)
+        if not math.isnan(output[-1]):
             early.append(trial.best_so_far[rows[0].epoch])
-            ends.append(min(told))
+            ends.append(min(output))
     true = rank_correlation(np.array(early), np.array(ends))
     return found.correlation, true, found.low <= true <= found.high
 

@@ -104,7 +104,7 @@ def test_from_an_empty_folder_to_a_report(installed: Path, tmp_path: Path) -> No
 
 def test_shipped_spaces_are_found_by_name(installed: Path, tmp_path: Path) -> None:
     python = str(installed / "python")
-    told = _done([python, "-m", "slr_tune", "run", "distill", "--dry-run"], tmp_path)
-    assert "libras-distill: distill on libras" in told
+    output = _done([python, "-m", "slr_tune", "run", "distill", "--dry-run"], tmp_path)
+    assert "libras-distill: distill on libras" in output
     listed = _done([python, "-m", "slr_tune", "init"], tmp_path)
     assert "phoenix/self_distill" in listed and "presets/aggressive" in listed

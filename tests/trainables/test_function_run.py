@@ -70,8 +70,8 @@ def test_its_own_early_stopping_ends_it() -> None:
     """A function that returns has ended, with the epochs that it reported."""
     run = built("early")
     assert len(curve(run, 5)) == 3 and run.ended_by == "patience"
-    told = run.predictions()
-    assert told is not None and [one.id for one in told] == ["a", "b"]
+    output = run.predictions()
+    assert output is not None and [one.id for one in output] == ["a", "b"]
     assert reports_predictions("plain_functions:early")
 
 

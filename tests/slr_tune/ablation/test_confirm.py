@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.ablation.analysis import Counts
 from slr_tune.ablation.confirm import _choose, _counts_on_test
@@ -91,14 +91,16 @@ LOSS = "objective.metric=val/loss"
 @pytest.mark.parametrize("overrides", [[], [LOSS]])
 def test_the_claim_is_a_wer_whatever_the_search_was_after(overrides: list[str]) -> None:
     """New seeds are told in WER; a loss less a WER would be called optimism of many points."""
-    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=overrides)
+    view = tell_study([StoredTrial([60.0, 40.0]), StoredTrial([50.0, 30.0])], overrides=overrides)
     assert _choose(view, 1) == {0: ("baseline", 40.0), 1: ("best", 30.0)}
 
 
 @pytest.mark.usefixtures("database")
 def test_a_claim_that_is_not_known_is_not_reported() -> None:
     """The curve's file is gone, and with it the WER of a search that was after the loss."""
-    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=[LOSS], files=False)
+    view = tell_study(
+        [StoredTrial([60.0, 40.0]), StoredTrial([50.0, 30.0])], overrides=[LOSS], files=False
+    )
     assert _choose(view, 1)[1] == ("best", None)
     unknown = ConfirmedTrial(1, "best", None, {"dev": (31.0, 33.0)}, 1)
     assert curse_line(unknown) == (
@@ -140,9 +142,9 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     assert message.count("Winner's curse, trial") >= 1 and "3 new seeds give" in message
     assert "against baseline" in message and not log.exists()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3", "--test"]) == 0
-    told = capsys.readouterr()
-    assert "for the 1st time" in told.err and "test, new seeds" in told.out
-    assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
+    output = capsys.readouterr()
+    assert "for the 1st time" in output.err and "test, new seeds" in output.out
+    assert "On test: " in output.out and len(log.read_text().splitlines()) == 1
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")

@@ -216,8 +216,8 @@ def test_the_command_names_the_database_but_for_its_password(space: Space, datab
     url = f"sqlite:///{database}"
     design = make_design(space(), factors=["dropout"], storage=url)
     assert f"--storage {url}" in design.command
-    told = _command(None, {"factor": ["dropout"]}, "postgresql://me:secret@host/studies")
-    assert "me:***@host/studies" in told and "secret" not in told
+    output = _command(None, {"factor": ["dropout"]}, "postgresql://me:secret@host/studies")
+    assert "me:***@host/studies" in output and "secret" not in output
 
 
 @pytest.mark.parametrize(

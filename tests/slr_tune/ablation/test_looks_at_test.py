@@ -39,10 +39,10 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     path = space(trainable="student")
     design = make_design(path, factors=["label_smoothing"], seeds=1, with_test=True)
     log = studies / "tiny" / "test_openings.log"
-    told: list[str] = []
+    output: list[str] = []
 
     def ablate(stopped: Callable[[], bool]) -> Any:
-        return run_ablation(design, Talk(told.append, stopped))[0]
+        return run_ablation(design, Talk(output.append, stopped))[0]
 
     with pytest.raises(Interrupted):
         ablate(lambda: True)
@@ -53,7 +53,7 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     result = ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 1 and design.command in log.read_text()
     assert "test" in result.runs[0].errors
-    assert "Opening the test split, for the 1st time in this study" in told
+    assert "Opening the test split, for the 1st time in this study" in output
     ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 2
 

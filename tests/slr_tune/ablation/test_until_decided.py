@@ -111,7 +111,7 @@ def test_a_killed_call_resumes_with_the_same_decisions(
     arms = arms[:2]
     whole = decide(make_store(folder="whole"), arms, plan_of(arms, 4))
     store = make_store()
-    told = {
+    output = {
         "data": {"name": "libras", "train": 18, "dev": 8, "test": 4},
         "cache": str(tmp_path / "cache"),
         "stages": str(store.folder),
@@ -119,7 +119,7 @@ def test_a_killed_call_resumes_with_the_same_decisions(
         "arms": [asdict(arm) for arm in arms],
         "seeds": list(plan_of(arms, 4).seeds),
     }
-    (tmp_path / "told.json").write_text(json.dumps(told))
+    (tmp_path / "told.json").write_text(json.dumps(output))
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     root = str(Path(__file__).parents[3])

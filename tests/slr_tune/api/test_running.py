@@ -28,12 +28,12 @@ def test_a_search_an_ablation_and_what_goes_with_them(
     space: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # One search for all: each would cost seconds of its own.
-    told = tmp_path / "told"
+    output = tmp_path / "told"
     study = slr_tune.run(
         space,
         trials=5,
         settings={"resources.trackers": ["tensorboard"], "budget.audit": 0},
-        on_end=f"cp {space} {told}-{{status}}-{{trials}}",
+        on_end=f"cp {space} {output}-{{status}}-{{trials}}",
         verify=False,
         progress=False,
     )

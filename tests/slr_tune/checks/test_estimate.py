@@ -125,8 +125,8 @@ def test_verify_and_the_dry_run_tell_the_same_estimate(
     assert figures is not None
     assert _without_times(text) == _without_times(cost.found)
     assert run(["run", str(spec.path), "--dry-run"]) == 0
-    told = capsys.readouterr().out.partition("estimate: ")[2].strip().replace("\n  ", "\n")
-    assert _without_times(told) == _without_times(text)
+    output = capsys.readouterr().out.partition("estimate: ")[2].strip().replace("\n  ", "\n")
+    assert _without_times(output) == _without_times(text)
     assert run(["run", str(spec.path), "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["estimate"]["size"] == figures["size"]

@@ -77,7 +77,7 @@ def test_the_users_student_of_7469005_parameters(call: Call, config: Path, tmp_p
         "adopt", tmp_path / "best_model.pth", "--config", config, "--as", "student", "--unmeasured"
     )
     assert code == 0 and "7,469,005 parameters, not measured" in out, err
-    assert "rnn.3.l0 -> layers.3.l0" in err and "subsampling is not told: 1" in err
+    assert "rnn.3.l0 -> layers.3.l0" in err and "subsampling is not given: 1" in err
     stored = load_model(
         tmp_path / "studies" / "adopted" / "best_model" / "checkpoints" / "checkpoint_best.pt"
     )
@@ -140,10 +140,10 @@ def test_its_wer_is_measured_and_the_claim_compared(
     assert code == 2 and "points apart, 0.5 are allowed" in err
     assert not [*(tmp_path / "a").rglob("*.pt")]
     code, out, _ = adopt(call, foreign, "--out", tmp_path / "a", "--claimed", student.wer, "--json")
-    told = json.loads(out)
-    assert code == 0 and told["wer"] == pytest.approx(student.wer)
-    stored = load_model(Path(told["checkpoint"]))
-    assert stored.wer == told["wer"] and stored.vocabulary == student.vocabulary
+    output = json.loads(out)
+    assert code == 0 and output["wer"] == pytest.approx(student.wer)
+    stored = load_model(Path(output["checkpoint"]))
+    assert stored.wer == output["wer"] and stored.vocabulary == student.vocabulary
     for name, tensor in student.model.state_dict().items():
         assert torch.equal(stored.model.state_dict()[name], tensor)
     assert adopt(call, foreign, "--out", tmp_path / "a")[0] == 2  # it already exists
@@ -302,9 +302,9 @@ def test_logits_teach_at_any_temperature_as_the_model_does(
     (tmp_path / "v.json").write_text(json.dumps([data.vocabulary[n] for n in order]))
     words = ("adopt", file, "--as", "teacher", "--data", DATA, "--json", "--out", tmp_path / "t")
     code, out, err = call(*words, "--vocabulary", tmp_path / "v.json", "--claimed", student.wer)
-    told = json.loads(out)
-    assert code == 0 and told["wer"] == pytest.approx(student.wer), err
-    assert told["subsampling"] == student.config.subsampling
+    output = json.loads(out)
+    assert code == 0 and output["wer"] == pytest.approx(student.wer), err
+    assert output["subsampling"] == student.config.subsampling
     settings: dict[str, Any] = {
         "subsampling": student.config.subsampling,
         "loss_weights": {"alpha": 0.7, "beta": 0.3, "gamma": 0.0},

@@ -23,8 +23,8 @@ def test_prints_the_table_and_writes_page_and_figures(
 ) -> None:
     """All that a paper needs: what matters, how sure that is, and the figures."""
     generate_study(150, curves=False)
-    code, out, told = call("importance")
-    assert code == 0 and "'generated', the most recent one" in told
+    code, out, output = call("importance")
+    assert code == 0 and "'generated', the most recent one" in output
     assert "learning_rate matters most" in out and "90 % band" in out
     assert "Gaussian process at epoch 24" in out and "no effect seen" in out
     assert (
@@ -33,7 +33,7 @@ def test_prints_the_table_and_writes_page_and_figures(
     assert "the best lie in" in out and "loss_weights.alpha" in out
     folder = study_folder("generated") / "importance"
     for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):
-        assert (folder / name).stat().st_size > 5_000 and str(folder / name) in told
+        assert (folder / name).stat().st_size > 5_000 and str(folder / name) in output
     page = folder / "importance.html"
     for width, dark in ((1280, False), (390, True)):
         opened = browser.open(page, width=width, dark=dark)
@@ -71,14 +71,14 @@ def test_too_few_trials_are_reported_and_still_leave_a_page(database: Path, call
 def test_what_is_misspelt_ends_in_one_sentence(database: Path, call: Call) -> None:
     """No traceback, and the way out."""
     generate_study(12, curves=False)
-    code, out, told = call("importance", "--study", "generatde")
-    assert code == 2 and out == "" and "generated" in told
-    code, _, told = call("importance", "--epoch", 25)
-    assert code == 2 and "epoch 25" in told and "longest ran 24" in told
-    code, _, told = call("importance", "--evaluator", "shapley")
-    assert code == 2 and "ped-anova" in told
-    code, _, told = call("importance", "--epoch", 0)
-    assert code == 2 and "--epoch" in told
+    code, out, output = call("importance", "--study", "generatde")
+    assert code == 2 and out == "" and "generated" in output
+    code, _, output = call("importance", "--epoch", 25)
+    assert code == 2 and "epoch 25" in output and "longest ran 24" in output
+    code, _, output = call("importance", "--evaluator", "shapley")
+    assert code == 2 and "ped-anova" in output
+    code, _, output = call("importance", "--epoch", 0)
+    assert code == 2 and "--epoch" in output
 
 
 def test_a_thousand_trials_take_less_than_eight_seconds(database: Path) -> None:

@@ -64,19 +64,19 @@ def on_terminal(columns: int, commands: list[list[str]]) -> dict[str, list[str]]
 def test_trial_value_and_state_stand_whole(database: Path, columns: int) -> None:
     """A study of 24 trials: no row is cut, no table is wider than the terminal."""
     generate_study(24)
-    told = on_terminal(columns, COMMANDS)
+    output = on_terminal(columns, COMMANDS)
     view = load_study(None, None)
-    heads = [line for line in told["show"] if line.startswith("trial ")]
+    heads = [line for line in output["show"] if line.startswith("trial ")]
     assert len(heads) == 1 and heads[0].split()[:4] == ["trial", "value", "ended", "by"]
-    table = told["show"][told["show"].index(heads[0]) + 1 :]
+    table = output["show"][output["show"].index(heads[0]) + 1 :]
     assert all(len(line.rstrip()) <= columns for line in table if line[:5].strip().isdecimal())
     for trial in view.trials:
         row = rf" *{trial.number} +{trial.values[0]:.2f} +{ended_by(trial)}( |$)"
         assert any(re.match(row, line) for line in table), trial.number
-    assert any("To see them: --wide" in line for line in told["show"])
-    whole = [line for line in told["show --wide"] if line.startswith("trial ")]
+    assert any("To see them: --wide" in line for line in output["show"])
+    whole = [line for line in output["show --wide"] if line.startswith("trial ")]
     assert "milestones" not in heads[0] and len(whole[0]) > 80
-    listed = [line for line in told["list"] if line.startswith("generated")]
+    listed = [line for line in output["list"] if line.startswith("generated")]
     best = view.best()
     assert best is not None
     assert len(listed) == 1 and listed[0].split()[:3] == [
@@ -84,9 +84,9 @@ def test_trial_value_and_state_stand_whole(database: Path, columns: int) -> None
         "24",
         f"{best.values[0]:.2f}",
     ]
-    assert any("learning_rate" in line for line in told["importance"])
+    assert any("learning_rate" in line for line in output["importance"])
     for command in ("list", "importance"):
-        rows = [line for line in told[command] if re.match(r"(- )?[a-z_.]+ +\d", line)]
+        rows = [line for line in output[command] if re.match(r"(- )?[a-z_.]+ +\d", line)]
         assert rows and all(len(line.rstrip()) <= columns for line in rows)
 
 

@@ -40,10 +40,10 @@ def test_search_space_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     file = tmp_path / "space.yaml"
     file.write_text("study: x\ndata: {name: libras, train: 9, dev: 3, test: 4, seed: 2}\n")
     assert run(["prepare", str(file), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["spec"] == {"name": "libras", "train": 9, "dev": 3, "test": 4, "seed": 2}
-    assert [split["sentences"] for split in told["splits"]] == [9, 3, 4]
-    assert (Path(told["folder"]) / "index.json").is_file()
+    output = json.loads(capsys.readouterr().out)
+    assert output["spec"] == {"name": "libras", "train": 9, "dev": 3, "test": 4, "seed": 2}
+    assert [split["sentences"] for split in output["splits"]] == [9, 3, 4]
+    assert (Path(output["folder"]) / "index.json").is_file()
 
 
 def test_phoenix_folder(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,8 +72,8 @@ def test_subset_chooses_the_corpus_files(
     write_phoenix(tmp_path / "both", sizes=(6, 3, 3))
     write_phoenix(tmp_path / "both", sizes=(4, 2, 1), subset="si5")
     assert run(["prepare", str(tmp_path / "both"), "--subset", "si5", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [split["sentences"] for split in told["splits"]] == [4, 2, 1]
+    output = json.loads(capsys.readouterr().out)
+    assert [split["sentences"] for split in output["splits"]] == [4, 2, 1]
 
 
 def test_size_of_the_other_subset_is_warned_about(
@@ -151,9 +151,9 @@ def test_what_is_left_out_is_reported(layout: Layout, capsys: pytest.CaptureFixt
     np.savez(layout.npz("train", 0), features=np.zeros((2, 5), dtype=np.float32))
     assert run(["prepare", str(layout.root), "--exclude", second, "--json"]) == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert told["splits"][0]["sentences"] == 4
-    assert told["excluded"] == [f"train/{second}"]
-    assert told["too_short"] == [f"train/{first} has 2 frames, but CTC needs 6 for its 6 glosses"]
+    output = json.loads(out)
+    assert output["splits"][0]["sentences"] == 4
+    assert output["excluded"] == [f"train/{second}"]
+    assert output["too_short"] == [f"train/{first} has 2 frames, but CTC needs 6 for its 6 glosses"]
     assert f"Warning: 1 utterance left out, as data.exclude says: train/{second}." in err
     assert f"Warning: 1 utterance too short for CTC, left out of training: train/{first} has" in err

@@ -24,8 +24,8 @@ SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", 
 
 def train(*arguments: str, capsys: Any) -> tuple[int, str, str]:
     code = run(["train", *arguments])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 def test_student_is_trained_and_found_again(capsys: Any, studies: Path) -> None:
@@ -155,8 +155,8 @@ def test_memory_that_runs_out_for_good_ends_in_one_message(
     monkeypatch.setattr(CtcRun, "run_epoch", _raising(error))
     code, out, err = train("student", *SMALL, "--set", "max_epochs=1", capsys=capsys)
     assert (code, out) == (1, "") and "Traceback" not in err
-    told, hint = err.splitlines()
-    assert told.startswith("slr-tune: ") and told.lower().count("out of memory") == 1
+    output, hint = err.splitlines()
+    assert output.startswith("slr-tune: ") and output.lower().count("out of memory") == 1
     assert "truncate_frames" in hint
 
 
@@ -208,12 +208,12 @@ def interrupted(folder: Path, *, after: str) -> str:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert process.stderr is not None
-    told = ""
-    while after not in told:
+    output = ""
+    while after not in output:
         line = process.stderr.readline()
-        assert line, f"it ended before: {told}"
-        told += line
+        assert line, f"it ended before: {output}"
+        output += line
     process.send_signal(signal.SIGINT)
-    told += process.communicate(timeout=60)[1]
+    output += process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    return told
+    return output

@@ -52,8 +52,8 @@ def dashboard(driver: StudyStore) -> Iterator[tuple[str, subprocess.Popen[str]]]
     )
     try:
         assert process.stdout is not None
-        told = process.stdout.readline()
-        yield told.split()[3].rstrip("/"), process
+        output = process.stdout.readline()
+        yield output.split()[3].rstrip("/"), process
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -145,8 +145,8 @@ def test_a_look_leaves_the_database_as_it_was(
     trial = detail["trials"][0]
     kept = {one["filename"]: one["artifact_id"] for one in trial["artifacts"]}
     assert set(kept) == {"curve.csv", "checkpoint_best.json"}
-    told = ask(f"/artifacts/1/{trial['trial_id']}/{kept['checkpoint_best.json']}")[1]
-    assert json.loads(told)["config"]["loss_weights"]["alpha"] == 0.7
+    output = ask(f"/artifacts/1/{trial['trial_id']}/{kept['checkpoint_best.json']}")[1]
+    assert json.loads(output)["config"]["loss_weights"]["alpha"] == 0.7
     assert fingerprint() == before
 
 

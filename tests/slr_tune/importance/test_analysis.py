@@ -28,8 +28,8 @@ def number(name: str, values: np.ndarray, group: str = "") -> Variable:
 
 
 def trial(values: dict[int, float], state: TrialState = TrialState.PRUNED) -> FrozenTrial:
-    told = None if state in (TrialState.FAIL, TrialState.RUNNING) else values[max(values)]
-    return create_trial(state=state, value=told, intermediate_values=values)
+    output = None if state in (TrialState.FAIL, TrialState.RUNNING) else values[max(values)]
+    return create_trial(state=state, value=output, intermediate_values=values)
 
 
 def test_values_at_an_epoch_keep_stopped_trials_apart_from_those_that_never_came() -> None:
@@ -92,10 +92,10 @@ def test_correlations_are_corrected_for_every_rung(late: float) -> None:
 
 def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
     """A few survivors settle nothing; none at all say nothing."""
-    told = [
+    output = [
         (end_correlation(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))
     ]
-    held = [one is not None and one.low <= whole <= one.high for one, whole in told]
+    held = [one is not None and one.low <= whole <= one.high for one, whole in output]
     assert sum(held) >= 8
     table, _ = staged(60, 2, 0.6)
     few = end_correlation(table)

@@ -87,7 +87,7 @@ def test_functions_fit_the_values_that_they_were_made_of() -> None:
     model = fitted("pair")
     reading = Reading(model, model.theta)
     last = model.rows.at_the_end
-    told = (reading.design(model.own_against_grid) @ reading.mean)[last]
+    output = (reading.design(model.own_against_grid) @ reading.mean)[last]
     beside = reading.solved.alpha
     slope = model.slope(model.theta)[model.rows.rung]
     shared = model.rows.trial[:, None] == model.rows.trial[None, :]
@@ -96,7 +96,7 @@ def test_functions_fit_the_values_that_they_were_made_of() -> None:
     rung = 10.0 * (model.rows.rung[:, None] == model.rows.rung[None, :]) @ beside
     nu = np.exp(model.theta[2 * len(model.owner) + 2])
     rest = model.rows.values - own - rung - nu * beside
-    assert np.abs(told - rest[last]).max() < 0.1
+    assert np.abs(output - rest[last]).max() < 0.1
 
 
 def test_draws_scatter_about_the_mean() -> None:

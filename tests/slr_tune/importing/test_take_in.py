@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_studies import SPACE, Told, tell_study
+from report_studies import SPACE, StoredTrial, tell_study
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
@@ -76,7 +76,13 @@ def test_every_view_marks_them(
     database: Path, studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     curve = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]
-    told = tell_study([Told(curve), Told(curve[:3], reason="asha"), Told(curve[:1], reason="nan")])
+    output = tell_study(
+        [
+            StoredTrial(curve),
+            StoredTrial(curve[:3], reason="asha"),
+            StoredTrial(curve[:1], reason="nan"),
+        ]
+    )
     space = ["--space", str(SPACE), "--set", "budget.max_epochs=9", "--study", "new"]
     assert slr_tune(["import", "told", *space]) == 0
     capsys.readouterr()
@@ -99,8 +105,8 @@ def test_every_view_marks_them(
     assert slr_tune(["importance", "--study", "new", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["imported"] == 3
     assert "3 of them were imported (1, 2, 3)" in study_note(view, {})
-    assert view.curve(1) == told.curve(0)
-    assert view.trials[1].intermediate_values == told.trials[0].intermediate_values
+    assert view.curve(1) == output.curve(0)
+    assert view.trials[1].intermediate_values == output.trials[0].intermediate_values
     with pytest.raises(StudyChanged):  # imported runs are something to lose
         open_store(load_spec(SPACE, study="new"), open_storage())
 
@@ -110,7 +116,9 @@ def test_a_wider_range_takes_all_and_a_narrower_one_says_what_it_leaves(
 ) -> None:
     curve = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]
     rates = [0.001, 0.0014, 0.003, 0.01, 0.03]
-    tell_study([Told(curve), *(Told(curve, params={"learning_rate": r}) for r in rates)])
+    tell_study(
+        [StoredTrial(curve), *(StoredTrial(curve, params={"learning_rate": r}) for r in rates)]
+    )
 
     def plan(*changes: str) -> Any:
         changed = ["budget.max_epochs=9", *changes]
@@ -167,7 +175,7 @@ def test_other_names_are_reported_and_near_ones_only_proposed(
 def test_a_study_does_not_take_in_itself(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_study([Told([50.0] * 9)])
+    tell_study([StoredTrial([50.0] * 9)])
     assert slr_tune(["import", "told", "--study", "told"]) == 2
     assert "cannot import its own trials" in capsys.readouterr().err
     assert len(load_study("told").trials) == 1

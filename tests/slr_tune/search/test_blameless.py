@@ -35,8 +35,8 @@ def test_no_memory_burns_no_trial(tmp_path: Path, capsys: pytest.CaptureFixture[
     """The allocator refuses three runs in a row: exit 1, all wait, and the command goes on."""
     space = faulty_space(tmp_path, trials=4, max_epochs=2, workers=1, fixed={"no_memory": 3})
     assert slr_tune(["run", space]) == 1
-    told = capsys.readouterr().err
-    assert "3 runs in a row made no progress" in told and "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "3 runs in a row made no progress" in output and "Traceback" not in output
     assert states() == {TrialState.WAITING}
     assert slr_tune(["run", space]) == 0
     trials = load_study("toy").trials

@@ -78,9 +78,9 @@ def test_a_search_that_is_killed_resumes(tmp_path: Path, studies: Path) -> None:
     assert [row["epoch"] for row in curve] == [*range(1, 10)]
     text = log.read_text()
     assert "[slr-tune] resumes after epoch" in text and "Resumed from epoch" in text
-    told = [line for line in text.splitlines() if "Val WER" in line and "Best" not in line]
-    assert 9 <= len(told) <= 11 and before >= 3  # at most what was in the air is trained twice
-    by_epoch = {int(line.split()[1].split("/")[0]): line for line in told}
+    output = [line for line in text.splitlines() if "Val WER" in line and "Best" not in line]
+    assert 9 <= len(output) <= 11 and before >= 3  # at most what was in the air is trained twice
+    by_epoch = {int(line.split()[1].split("/")[0]): line for line in output}
     assert [f"{row['val_wer']:.2f}%" in by_epoch[row["epoch"]] for row in curve] == [True] * 9
 
 

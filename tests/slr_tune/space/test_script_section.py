@@ -34,7 +34,7 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "output"),
     [
         ("{learning_rate}", "{lerning_rate}", "3:12: trainable.command: {lerning_rate} is neither "
          "in space nor in fixed\n  Did you mean learning_rate?"),
@@ -57,9 +57,9 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
         ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, output: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
-    assert told in error_text(tmp_path, old, new)
+    assert output in error_text(tmp_path, old, new)
 
 
 def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:

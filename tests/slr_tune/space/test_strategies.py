@@ -98,9 +98,9 @@ def test_mistakes_are_reported_at_their_places(
 
 def test_prior_of_a_parameter(write: WriteFile, good: str) -> None:
     """It lies in the range, and the study remembers it; without one nothing changes."""
-    told = good.replace("log: true}", "log: true, prior: 1.0e-2}")
-    told = told.replace("{choice: [keep, drop]}", "{choice: [keep, drop], prior: drop}")
-    spec = load_spec(write(told))
+    output = good.replace("log: true}", "log: true, prior: 1.0e-2}")
+    output = output.replace("{choice: [keep, drop]}", "{choice: [keep, drop], prior: drop}")
+    spec = load_spec(write(output))
     priors = {p.name: p.prior for p in spec.space.parameters if p.prior is not None}
     assert priors == {"learning_rate": 0.01, "kd_blank": "drop"}
     again = StudySpec.from_identity(json.loads(json.dumps(spec.identity())))

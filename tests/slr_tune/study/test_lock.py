@@ -110,10 +110,10 @@ def test_killed_driver_of_another_machine_is_waited_out(
     monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.5)
     monkeypatch.setattr(lock_module, "STALE_SECONDS", drivers(engine)[0].heartbeat_age_seconds + 1)
     assert drivers(engine)[0].alive
-    told: list[str] = []
-    with StudyLock(engine, "s", tell=told.append):
+    output: list[str] = []
+    with StudyLock(engine, "s", tell=output.append):
         assert [driver.alive for driver in drivers(engine)] == [True]
-    (line,) = told
+    (line,) = output
     assert f"process {done.stdout.strip()} of" in line and "last sign of life" in line
     engine.dispose()
 

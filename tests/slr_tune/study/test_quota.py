@@ -105,9 +105,9 @@ def test_wrong_places_are_refused() -> None:
 
 def test_planned_epochs_of_the_distillation_that_ships() -> None:
     """24 + 23 x 3 + 7 x 6 + 2 x 15."""
-    told = {"rungs": (3, 9), "trials": 24, "reduction_factor": 3, "max_epochs": 24}
-    assert planned_epochs(**told, exempt=1) == 165  # type: ignore[arg-type]
-    assert planned_epochs(**told, exempt=0) == 24 * 3 + 8 * 6 + 2 * 15  # type: ignore[arg-type]
+    output = {"rungs": (3, 9), "trials": 24, "reduction_factor": 3, "max_epochs": 24}
+    assert planned_epochs(**output, exempt=1) == 165  # type: ignore[arg-type]
+    assert planned_epochs(**output, exempt=0) == 24 * 3 + 8 * 6 + 2 * 15  # type: ignore[arg-type]
 
 
 Play = tuple[Quota, dict[int, list[RungEntry]], int]
@@ -168,8 +168,8 @@ def test_a_search_costs_what_was_planned_and_is_reported_again_by_its_entries(
     assert trained == planned
     stored = [(trial, entry) for trial, found in entries.items() for entry in found]
     again = Quota(quota.epochs, 3)
-    told = again.replay(reversed(stored))
-    assert told == sorted(stored, key=lambda pair: pair[1].order)
+    output = again.replay(reversed(stored))
+    assert output == sorted(stored, key=lambda pair: pair[1].order)
     assert again == quota
 
 

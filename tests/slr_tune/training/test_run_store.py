@@ -104,12 +104,12 @@ def test_a_worker_that_dies_is_replaced_twice(tmp_path: Path, times: int) -> Non
 
 def test_epochs_are_reported_where_a_label_is_given(tmp_path: Path) -> None:
     """The lines of a teacher, and of `confirm`: every fifth epoch, with the best so far."""
-    told: list[str] = []
+    output: list[str] = []
     store = RunStore(
         tmp_path,
         None,
         data=None,
-        talk=Talk(told.append, lambda: False),
+        talk=Talk(output.append, lambda: False),
         label=lambda run: run.name,
     )
     arm = Arm("best", {"max_epochs": 9}, "student")
@@ -117,7 +117,7 @@ def test_epochs_are_reported_where_a_label_is_given(tmp_path: Path) -> None:
     for epoch in range(1, 8):
         stage.report([{"val/wer": 90.0 - number} for number in range(epoch)])
         store._watch(stage)
-    assert told == ["best, seed 1000: epoch 5 of 9, dev WER 86.00"]
+    assert output == ["best, seed 1000: epoch 5 of 9, dev WER 86.00"]
 
 
 def test_runs_that_reported_of_other_utterances_are_not_compared() -> None:

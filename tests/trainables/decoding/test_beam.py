@@ -102,7 +102,7 @@ def test_fast_and_reference_agree_on_glosses_that_the_model_does_not_know(order:
     # of falling back, were not found under their own numbers, or if they shared a place in the
     # beam: they are not the same gloss.
     rng = np.random.default_rng([6, order])
-    told = 0
+    output = 0
     for _ in range(40):
         model = with_unknown(rng, random_model(rng, classes=4, order=order), "G2")
         log_probs = random_log_probs(rng, 10, 7, sharpness=1.0)
@@ -113,8 +113,8 @@ def test_fast_and_reference_agree_on_glosses_that_the_model_does_not_know(order:
         ]
         fast, reference = (decoder.hypotheses(log_probs) for decoder in decoders)
         assert_same(fast, reference)
-        told += len({"G2", "G6"} & {names(7)[gloss] for gloss in fast[0].classes})
-    assert told > 3
+        output += len({"G2", "G6"} & {names(7)[gloss] for gloss in fast[0].classes})
+    assert output > 3
 
 
 def test_fast_and_reference_agree_on_a_thousand_glosses() -> None:

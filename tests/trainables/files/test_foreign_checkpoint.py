@@ -65,10 +65,10 @@ def test_a_sound_file_of_another_program_is_called_so(tmp_path: Path, kind: str)
     write(path)
     with pytest.raises(CheckpointError) as refusal:
         load_checkpoint(path)
-    told = str(refusal.value)
-    assert message in told and "is not a slr-tune checkpoint but" in told
-    assert "format_version (1), model (the state_dict), config" in told
-    assert "damaged" not in told and "run code" not in told
+    output = str(refusal.value)
+    assert message in output and "is not a slr-tune checkpoint but" in output
+    assert "format_version (1), model (the state_dict), config" in output
+    assert "damaged" not in output and "run code" not in output
 
 
 def test_a_whole_model_is_refused_with_its_classes(tmp_path: Path) -> None:

@@ -246,6 +246,6 @@ def test_predictions_are_read_when_it_has_ended(tmp_path: Path) -> None:
     spec = script_spec(tmp_path, "click")
     with closing(script_run(spec, tmp_path / "run")) as run:
         values(run, "val/wer")
-        told = run.predictions()
-    assert told is not None and len(told) == 30
-    assert told[3].id == "dev_003" and len(told[3].reference) == 5 and told[3].signer == "3"
+        output = run.predictions()
+    assert output is not None and len(output) == 30
+    assert output[3].id == "dev_003" and len(output[3].reference) == 5 and output[3].signer == "3"

@@ -106,7 +106,7 @@ def test_files_of_bounded_size_hold_all_utterances(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "output"),
     [
         ({"loss_weights": {"alpha": 0.7, "beta": 0.2, "gamma": 0.1}}, "gamma is 0.1.*hidden"),
         ({"temperature": {"schedule": "constant", "start": 3.0}}, "softened at temperature 4"),
@@ -117,10 +117,10 @@ def test_files_of_bounded_size_hold_all_utterances(
     ],
 )
 def test_what_files_cannot_answer_is_refused(
-    make_run: Any, targets: Path, settings: dict[str, Any], told: str
+    make_run: Any, targets: Path, settings: dict[str, Any], output: str
 ) -> None:
     # Broken if a student silently learnt from targets of another temperature or other frames.
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=output) as caught:
         make_run("distill", teacher=targets, **{**AT_FOUR, **settings})
     assert caught.value.hint
 

@@ -155,10 +155,10 @@ def test_two_processes_at_once_compute_it_once(
         subprocess.Popen([*arguments, name], stdout=subprocess.PIPE, text=True)
         for name in ("one", "two")
     ]
-    told = [worker.communicate(timeout=120)[0].split() for worker in workers]
+    output = [worker.communicate(timeout=120)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
-    assert sorted(int(asked) for asked, _ in told) == [0, len(libras.train)]
-    assert told[0][1] == told[1][1] != "0.0"
+    assert sorted(int(asked) for asked, _ in output) == [0, len(libras.train)]
+    assert output[0][1] == output[1][1] != "0.0"
 
 
 def test_unwritable_cache_is_reported(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser import Browser
 from optuna.samplers import RandomSampler
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 from toy_space import toy_spec
 
 from slr_tune.dashboard.notes import study_note
@@ -31,14 +31,14 @@ from slr_tune.study.view import load_study
 pytestmark = pytest.mark.usefixtures("database")
 
 SOME = [
-    Told([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
-    Told([90.0], "asha", {"kd_blank": "drop", "temperature.schedule": "linear"}),
-    Told([55.0, 45.0, 35.0, 25.0, 24.0, 24.5, 24.6], "patience", {"learning_rate": 0.02}),
-    Told([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
-    Told([95.0, 94.0, math.nan], "nan", error="the loss is not a number"),
-    Told([80.0], "asha"),
-    Told([85.0, 60.0, 45.0, 28.0, 27.0, 27.0, 27.0, 27.0, 27.0], spared=1),
-    Told([75.0, 70.0], "running"),
+    StoredTrial([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
+    StoredTrial([90.0], "asha", {"kd_blank": "drop", "temperature.schedule": "linear"}),
+    StoredTrial([55.0, 45.0, 35.0, 25.0, 24.0, 24.5, 24.6], "patience", {"learning_rate": 0.02}),
+    StoredTrial([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
+    StoredTrial([95.0, 94.0, math.nan], "nan", error="the loss is not a number"),
+    StoredTrial([80.0], "asha"),
+    StoredTrial([85.0, 60.0, 45.0, 28.0, 27.0, 27.0, 27.0, 27.0, 27.0], spared=1),
+    StoredTrial([75.0, 70.0], "running"),
 ]
 
 
@@ -47,7 +47,7 @@ def titles(facts: StudyData) -> list[str]:
     return [part.title for part in study_page(facts).parts if part not in own]
 
 
-def facts_of(trials: Sequence[Told], **options: Any) -> StudyData:
+def facts_of(trials: Sequence[StoredTrial], **options: Any) -> StudyData:
     return collect(tell_study(trials, **options))
 
 
@@ -118,7 +118,7 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
     """Losses, and accuracies below 1, became flat lines at a height that no trial had."""
     ends = [20.0 + place / 40 for place in range(6)]  # losses of 0.9, 0.901 and so on
     facts = facts_of(
-        [Told([60.0, 40.0, *[end] * 7]) for end in ends],
+        [StoredTrial([60.0, 40.0, *[end] * 7]) for end in ends],
         overrides=["objective.metric=val/loss"],
     )
     losses = {round(end / 25 + 0.1, 6) for end in ends}
@@ -200,14 +200,16 @@ def test_torn_curve_file() -> None:
     ("trials", "message"),
     [
         ([], "No trial has a value yet."),
-        ([Told([], "running")], "No trial has a value yet."),
-        ([Told([60.0, 50.0], "running")], "No trial has a value yet."),
+        ([StoredTrial([], "running")], "No trial has a value yet."),
+        ([StoredTrial([60.0, 50.0], "running")], "No trial has a value yet."),
         ([SOME[0]], "Nothing beat the baseline: dev WER 30.00 % (trial 0)."),
         ([SOME[4], SOME[4]], "All 2 trials failed: nothing was found."),
-        ([Told([], "error", error="boom")], "All 1 trials failed"),
+        ([StoredTrial([], "error", error="boom")], "All 1 trials failed"),
     ],
 )
-def test_studies_with_next_to_nothing(trials: list[Told], message: str, tmp_path: Path) -> None:
+def test_studies_with_next_to_nothing(
+    trials: list[StoredTrial], message: str, tmp_path: Path
+) -> None:
     """A report over whatever is there, never a traceback."""
     facts = facts_of(trials)
     report = study_page(facts)
@@ -219,7 +221,7 @@ def test_studies_with_next_to_nothing(trials: list[Told], message: str, tmp_path
 
 def test_only_stopped_trials() -> None:
     """A stopped trial's value is of its epoch, and said so."""
-    facts = facts_of([Told([90.0], "asha"), Told([80.0], "asha")])
+    facts = facts_of([StoredTrial([90.0], "asha"), StoredTrial([80.0], "asha")])
     assert verdict(facts).startswith("No trial has run to its end; of the stopped ones trial 1")
 
 
@@ -239,15 +241,15 @@ def test_running_best_by_hand() -> None:
 
 def test_parts_that_have_only_words_are_in_the_markdown_too() -> None:
     """No red flag, and nobody knows how good the stops were: both are worth reading."""
-    steady = [Told([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
-    text = render_markdown(study_page(facts_of([*steady, Told([90.0], "asha")])))
+    steady = [StoredTrial([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
+    text = render_markdown(study_page(facts_of([*steady, StoredTrial([90.0], "asha")])))
     assert "## Was stopping right?" in text and "budget: {audit: 0.05}" in text
     assert "## Red flags\n\nNone on the curves of 3 trials." in text
 
 
 def test_trials_without_an_epoch_are_not_counted_among_those_left_out() -> None:
     """The note says which trials a figure leaves out; one without a value is in none."""
-    part = history_part(facts_of([*SOME, Told([], "error", error="boom")]))
+    part = history_part(facts_of([*SOME, StoredTrial([], "error", error="boom")]))
     assert part is not None and not any("are drawn" in text for text in part.text)
 
 
