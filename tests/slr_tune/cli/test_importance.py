@@ -30,7 +30,7 @@ def test_prints_the_table_and_writes_page_and_figures(
     assert (
         "to gain" in out and "baseline (trial 0)" in out and "The six largest interactions" in out
     )
-    assert "the best lie in" in out and "loss_weights.alpha" in out
+    assert "best values in" in out and "loss_weights.alpha" in out
     folder = study_folder("generated") / "importance"
     for name in ("importance.png", "importance.pdf", "marginals.png", "marginals.pdf"):
         assert (folder / name).stat().st_size > 5_000 and str(folder / name) in output
