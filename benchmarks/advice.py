@@ -43,8 +43,8 @@ from advice_rules import (  # noqa: E402
     dropped,
     flattered,
     followed,
-    foretelling,
     patience_cost,
+    predicting,
 )
 from advised_studies import SCENARIOS  # noqa: E402
 from simulated_search import SEARCHES  # noqa: E402
@@ -62,7 +62,7 @@ def judged(case: Case, *, old: bool, follow: bool) -> Record:
         "gains": {rule: gain for rule, gain in gains.items() if gain is not None},
         "patience": patience_cost(case),
         "flattered": flattered(case),
-        "foretold": foretelling(case),
+        "predicted": predicting(case),
         "contradicting": contradictions(case.study),
     }
 
@@ -88,13 +88,13 @@ def show(records: Sequence[Record]) -> None:
         cost, saved = np.mean(costs, axis=0)
         print(f"\npatience: costs {cost:+.2f} points, saves {saved:.0%} of the epochs")
     print(f"figure of the best: flatters by {mean([r['flattered'] for r in records])} points")
-    foretold = [record["foretold"] for record in records if record["foretold"]]
-    if foretold:
-        said, true, held = np.array(foretold, dtype=float).T
+    end_correlation = [record["predicted"] for record in records if record["predicted"]]
+    if end_correlation:
+        message, true, held = np.array(end_correlation, dtype=float).T
         print(
-            f"correlation of the first rung with the end: said {said.mean():.2f}, true "
-            f"{true.mean():.2f}, mean error {np.abs(said - true).mean():.2f}, interval holds "
-            f"{100 * held.mean():.0f} % ({len(foretold)} studies)"
+            f"correlation of the first rung with the end: estimated {message.mean():.2f}, true "
+            f"{true.mean():.2f}, mean error {np.abs(message - true).mean():.2f}, interval holds "
+            f"{100 * held.mean():.0f} % ({len(end_correlation)} studies)"
         )
     wrong_ones = [text for record in records for text in record["contradicting"]]
     print(f"contradicting itself: {sum(bool(r['contradicting']) for r in records)} studies")

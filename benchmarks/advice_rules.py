@@ -24,7 +24,7 @@ from advised_studies import (
 
 from slr_tune.importance.matched_epoch import rank_correlation
 from slr_tune.report.study.next_steps import Advice, next_steps
-from slr_tune.report.study.patience import told_patience
+from slr_tune.report.study.patience import study_patience
 from slr_tune.report.study.rungs import rung_summaries
 from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.study.patience import TOLERANCE
@@ -96,7 +96,7 @@ def blank_phase(case: Case) -> Verdict:
 
 def ablate(case: Case) -> Verdict:
     """Right where it names one that matters."""
-    named = _text(case, "ablate").removeprefix("Whether ").partition(" ")[0]
+    named = _text(case, "ablate").partition("whether ")[2].partition(" ")[0]
     fired = "" if not named else "right" if named in case.scenario.matters else "wrong"
     return bool(case.scenario.matters), fired
 
@@ -118,7 +118,7 @@ def patience(case: Case) -> Verdict:
 
 def patience_cost(case: Case) -> tuple[float, float] | None:
     """Mean points that fresh runs lose by a recommended patience, and the epochs that it saves."""
-    found, length = told_patience(case.study), case.view.spec.budget.max_epochs
+    found, length = study_patience(case.study), case.view.spec.budget.max_epochs
     if found is None or found.recommended is None:
         return None
     configs = {trial.number: trial.record.config for trial in case.study.trials}
@@ -126,10 +126,10 @@ def patience_cost(case: Case) -> tuple[float, float] | None:
     for number in found.runs:
         for run in range(_FRESH):
             rng = np.random.default_rng([5, case.seed, number, run])
-            told = curve_of(case.scenario, configs[number], length, rng)
-            if not math.isnan(told[-1]):
-                ends = (patience_end(told, p) for p in (found.recommended, found.values[-1]))
-                short, full = (min(told[:end]) for end in ends)
+            output = curve_of(case.scenario, configs[number], length, rng)
+            if not math.isnan(output[-1]):
+                ends = (patience_end(output, p) for p in (found.recommended, found.values[-1]))
+                short, full = (min(output[:end]) for end in ends)
                 lost.append(short - full)
     return float(np.mean(lost)), found.saved
 
@@ -184,10 +184,10 @@ def dropped(case: Case) -> dict[str, float]:
     return found
 
 
-def foretelling(case: Case) -> tuple[float, float, bool] | None:
+def predicting(case: Case) -> tuple[float, float, bool] | None:
     """Of the first rung: what the report says, what all trials would show, whether it is held."""
     rows = rung_summaries(case.study)
-    found = rows[0].foretold if rows else None
+    found = rows[0].end_correlation if rows else None
     if found is None:
         return None
     early, ends = [], []
@@ -196,10 +196,10 @@ def foretelling(case: Case) -> tuple[float, float, bool] | None:
         if rows[0].epoch not in trial.best_so_far:
             continue
         rng = np.random.default_rng([case.seed, trial.number])
-        told = curve_of(scenario, trial.record.config, length, rng)
-        if not math.isnan(told[-1]):
+        output = curve_of(scenario, trial.record.config, length, rng)
+        if not math.isnan(output[-1]):
             early.append(trial.best_so_far[rows[0].epoch])
-            ends.append(min(told))
+            ends.append(min(output))
     true = rank_correlation(np.array(early), np.array(ends))
     return found.correlation, true, found.low <= true <= found.high
 

@@ -241,8 +241,8 @@ def family_table(
             effects = [World(arms=arms, effects=(effect,)) for effect in POWERS]
             effects.append(World(arms=arms, effects=(3.0,), shared=0.5))
             cells += [_shown(w, seeds, studies, rng, moderated, arm=0) for w in effects]
-            said = f"{arms}, {seeds}".ljust(13) + f"{'now' if moderated else 'before':>7}"
-            print(said + "".join(f"{100 * cell:>12.1f}" for cell in cells), flush=True)
+            message = f"{arms}, {seeds}".ljust(13) + f"{'now' if moderated else 'before':>7}"
+            print(message + "".join(f"{100 * cell:>12.1f}" for cell in cells), flush=True)
 
 
 def _shown(
@@ -444,8 +444,8 @@ def teachers_table(studies: int, rng: np.random.Generator) -> None:
             cells += [wrong for wrong, _, _ in crossed]
             effect = World(**shape, teachers=teachers, effects=(4.0,))
             cells += [crossed[0][1], _of_teachers(effect, runs, studies, rng)[2]]
-            said = f"{arms}, {teachers} x {each}, {teacher:g} points"
-            print(f"{said:33}" + "".join(f"{100 * cell:>15.1f}" for cell in cells), flush=True)
+            message = f"{arms}, {teachers} x {each}, {teacher:g} points"
+            print(f"{message:33}" + "".join(f"{100 * cell:>15.1f}" for cell in cells), flush=True)
 
 
 def _of_teachers(

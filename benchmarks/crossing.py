@@ -205,14 +205,14 @@ def errors_of_utterances(studies: int, seed: int) -> None:
         alone = ErrorRuns(pair).table(role=MAIN, baseline="a0 b0", title="")
         row = second.row("b1")
         assert row.low is not None and row.high is not None
-        said = (
+        message = (
             row.low <= true <= row.high,
             row.outcome == "better",
             alone.row("a0 b1").outcome == "better",
-            any(other.outcome.startswith("shown") for other in first.rows),
-            any(other.outcome == "shown" for other in inter.rows),
+            any(other.outcome in ("better", "worse") for other in first.rows),
+            any(other.outcome == "interaction" for other in inter.rows),
         )
-        for name, happened in zip(counted, said, strict=True):
+        for name, happened in zip(counted, message, strict=True):
             counted[name] += bool(happened)
     print(f"True effect {true:+.2f} points, {SEEDS} seeds, percent of {studies:,} studies")
     for name, number in counted.items():

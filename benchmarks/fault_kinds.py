@@ -91,8 +91,8 @@ def second_driver(scene: Scene, *, more: tuple[str, ...] = ()) -> None:
     space = scene.space(milliseconds=300)
     command = scene.start("run", space)
     scene.moment(command)
-    said = f"process {command.process.pid}"
-    scene.refused("run", space, *(part.format(scene.folder) for part in more), said=said)
+    message = f"process {command.process.pid}"
+    scene.refused("run", space, *(part.format(scene.folder) for part in more), message=message)
     scene.end(command, {0})
     scene.judge()
 

@@ -141,12 +141,12 @@ class Scene:
             self.problems.append(f"exit code {code}, not {sorted(codes)}: {output.strip()[-400:]}")
         return output
 
-    def refused(self, name: str, *arguments: str | Path, code: int = 2, said: str = "") -> None:
+    def refused(self, name: str, *arguments: str | Path, code: int = 2, message: str = "") -> None:
         """Gives a command that has to be refused, in such words."""
         self.faults += 1
         output = self.end(self.start(name, *arguments), {code})
-        if said not in output:
-            self.problems.append(f"{said!r} is not in: {output.strip()[-300:]}")
+        if message not in output:
+            self.problems.append(f"{message!r} is not in: {output.strip()[-300:]}")
 
     def until_done(
         self, name: str, *arguments: str | Path, ray: bool = True, folder: Path | None = None

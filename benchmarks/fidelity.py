@@ -127,13 +127,13 @@ def report(lines: list[dict[str, Any]]) -> str:
             gaps.append([arms[ARMS[1]][key] - arms[ARMS[0]][key] for key in ("found", "again")])
         for rung in arms.get(ARMS[1], {}).get("rungs", ()):
             known = rung["correlation"]
-            said = "not known" if known is None else f"{known:.2f}"
-            text.append(f"     epoch {rung['epoch']} on {rung['share']:.0%}: rank {said}")
+            message = "not known" if known is None else f"{known:.2f}"
+            text.append(f"     epoch {rung['epoch']} on {rung['share']:.0%}: rank {message}")
     if len(gaps) > 1:
         mean, error = np.mean(gaps, axis=0), np.std(gaps, axis=0, ddof=1) / len(gaps) ** 0.5
         for name, place in (("found", 0), ("again", 1)):
-            said = f"{mean[place]:+.2f} points, standard error {error[place]:.2f}"
-            text.append(f"subset minus all data, {name}: {said}, {len(gaps)} seeds")
+            message = f"{mean[place]:+.2f} points, standard error {error[place]:.2f}"
+            text.append(f"subset minus all data, {name}: {message}, {len(gaps)} seeds")
     return "\n".join(text)
 
 

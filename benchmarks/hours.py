@@ -174,10 +174,12 @@ def main() -> None:
     heads = ("used", "trials", "complete", "paused", "between", "epochs", "cut off")
     print(f"{'simulated search':34}" + "".join(f"{head:>10}" for head in heads))
     with tempfile.TemporaryDirectory() as folder:
-        for number, (said, epoch, before, workers, budget) in enumerate(CASES[: arguments.cases]):
+        for number, (message, epoch, before, workers, budget) in enumerate(
+            CASES[: arguments.cases]
+        ):
             spec = study_of(f"sim-{number}", Path(folder), **{"trials": None, **budget})
             found = simulate(spec, workers=workers, epoch=epoch, before=before, seed=number)
-            _print(said, spec, found, found.seconds)
+            _print(message, spec, found, found.seconds)
         if arguments.cases > len(CASES):
             _resumed(Path(folder))
     if arguments.real:
@@ -196,10 +198,10 @@ def _resumed(folder: Path) -> None:
     _print("the same, given 20 h", more, again, whole)
 
 
-def _print(said: str, spec: StudySpec, found: Simulated, seconds: float) -> None:
+def _print(message: str, spec: StudySpec, found: Simulated, seconds: float) -> None:
     used = seconds / (3600 * (spec.budget.hours or 0.0))
     cells = (found.trials, found.complete, found.paused, found.unfinished, found.epochs)
-    print(f"{said:34}{used:10.1%}" + "".join(f"{cell:>10}" for cell in cells), end="")
+    print(f"{message:34}{used:10.1%}" + "".join(f"{cell:>10}" for cell in cells), end="")
     print(f"{found.cut / max(seconds, 1):10.1%}", flush=True)
 
 

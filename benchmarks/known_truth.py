@@ -141,7 +141,9 @@ def readings(
             main = read(truth, trials[:size], evaluator)
             found.append(((evaluator, size), score(truth, main)))
             if each:
-                print(f"  {truth.name} {search} {seed} {size} {evaluator}: {told(truth, main)}")
+                print(
+                    f"  {truth.name} {search} {seed} {size} {evaluator}: {truth_text(truth, main)}"
+                )
     return found
 
 
@@ -202,7 +204,7 @@ def percent(hits: Sequence[bool]) -> str:
     return f"{100 * sum(hits) / len(hits):.0f}" if hits else "-"
 
 
-def told(truth: Truth, main: Importance) -> str:
+def truth_text(truth: Truth, main: Importance) -> str:
     """Shares beside the true ones."""
     parts = [
         f"{unit.name} {100 * unit.share:.0f} [{100 * unit.low:.0f}, {100 * unit.high:.0f}]"

@@ -91,7 +91,7 @@ class Row:
         reached = "never" if found.reached is None else f"after {found.reached}"
         return (
             f"seed {found.seed}, {found.searcher}: best on fresh seeds {self.wer:.2f}, the search "
-            f"said {found.claimed:.2f}, the baseline's WER {reached} of {found.epochs} epochs"
+            f"claimed {found.claimed:.2f}, the baseline's WER {reached} of {found.epochs} epochs"
         )
 
 
@@ -354,7 +354,7 @@ def summarise(rows: Mapping[str, Sequence[Row]]) -> None:
     for searcher, own in rows.items():
         reached = [row.found.reached for row in own if row.found.reached is not None]
         print(
-            f"{searcher:<12} fresh seeds {np.mean([row.wer for row in own]):.2f}, said "
+            f"{searcher:<12} new seeds {np.mean([row.wer for row in own]):.2f}, claimed "
             f"{np.mean([row.found.claimed for row in own]):.2f}; the baseline's WER in "
             f"{len(reached)} of {len(own)} searches"
             + (f", after {np.mean(reached):.0f} epochs" if reached else "")

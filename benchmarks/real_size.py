@@ -84,8 +84,8 @@ def generate(root: Path, *, scale: float, seed: int = 0) -> int:
             file = features / f"{identifier}.npz"
             np.savez(file, features=noise[start : start + frames] + signal)
             written += file.stat().st_size
-            said = " ".join(names[gloss] for gloss in glosses)
-            lines.append(f"{identifier}|{identifier}/1/*.png|Signer{number % 9 + 1:02d}|{said}")
+            message = " ".join(names[gloss] for gloss in glosses)
+            lines.append(f"{identifier}|{identifier}/1/*.png|Signer{number % 9 + 1:02d}|{message}")
         corpus = root / "annotations" / "manual" / f"{split}.corpus.csv"
         corpus.parent.mkdir(parents=True, exist_ok=True)
         corpus.write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -120,10 +120,10 @@ def run(
             command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )
         while process.poll() is None:
-            for pid, said in _processes(process.pid):
+            for pid, message in _processes(process.pid):
                 private = _private(pid)
                 peak = max(peak, private)
-                if worker is not None and worker(said) and private:
+                if worker is not None and worker(message) and private:
                     followed[pid].append(private)
             time.sleep(_POLL_SECONDS)
     after, output = os.times(), log.read_text(errors="replace")
@@ -203,10 +203,10 @@ def table(steps: list[Step]) -> str:
         if len(values) < 4:
             continue
         at = [values[int(place * (len(values) - 1))] for place in (0.25, 0.5, 0.75, 1.0)]
-        said = ", ".join(f"{one / 2**20:,.0f}" for one in at)
+        message = ", ".join(f"{one / 2**20:,.0f}" for one in at)
         lines.append(
             f"worker {number}: private MiB after a quarter, half, three quarters, all of its time: "
-            f"{said}; at most {max(values) / 2**20:,.0f}"
+            f"{message}; at most {max(values) / 2**20:,.0f}"
         )
     for step in steps:
         lines += [
@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="do not remove the folder")
     arguments = parser.parse_args()
     if arguments.folder.exists():
-        parser.error(f"{arguments.folder} is there already")
+        parser.error(f"{arguments.folder} already exists")
     try:
         chosen = {"utterances": arguments.utterances, "epochs": arguments.epochs}
         print(table(measure(arguments.folder, scale=arguments.scale, **chosen)))

@@ -122,19 +122,19 @@ def main() -> None:
 
 def line(case: Case, outcomes: list[Outcome]) -> str:
     """A row of the table."""
-    told = [outcome for outcome in outcomes if outcome.cause is not None]
-    helped = sum(o.after < o.before for o in told if o.after is not None)
+    output = [outcome for outcome in outcomes if outcome.cause is not None]
+    helped = sum(o.after < o.before for o in output if o.after is not None)
     broken = " ".join(f"{name}={shown(value)}" for name, value in case.settings.items())
-    after = [outcome.after for outcome in told if outcome.after is not None]
+    after = [outcome.after for outcome in output if outcome.after is not None]
     cells = [
         case.cause,
         f"`{broken}`",
         str(case.utterances),
         spread([outcome.before for outcome in outcomes]),
-        f"`{told[0].cause.set_line}`" if told and told[0].cause else str(outcomes[0].named),
+        f"`{output[0].cause.set_line}`" if output and output[0].cause else str(outcomes[0].named),
         spread(after) if after else "-",
-        f"{len(told)} of {len(outcomes)}",
-        f"{helped} of {len(told)}",
+        f"{len(output)} of {len(outcomes)}",
+        f"{helped} of {len(output)}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -197,7 +197,7 @@ def found_causes(run: CtcRun, data: Dataset, teacher: Path | None = None) -> tup
         beam = build_decoder(run.config.decoding, data)
         decode = greedy if beam is None else lambda frames: beam.decode_batch(list(frames))
         found = diagnostics(run.model, data, decode=decode)
-    told = diagnose(
+    output = diagnose(
         "run",
         diagnostics=found,
         rows=run.rows,
@@ -205,7 +205,7 @@ def found_causes(run: CtcRun, data: Dataset, teacher: Path | None = None) -> tup
         teacher_wer=teacher_wer,
         ended_by=run.ended_by or "",
     )
-    return told.causes
+    return output.causes
 
 
 def trained_teacher(case: Case, data: Dataset, folder: Path) -> Path:

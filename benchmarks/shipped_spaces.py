@@ -19,7 +19,7 @@ from typing import Any
 
 SPACES = ("student", "teacher", "distill", "self_distill")
 FOLDER = Path(__file__).parent.parent / "search_spaces"
-HEADINGS = ("space", "configuration", "search said, dev", "fresh seeds, dev", "test")
+HEADINGS = ("space", "configuration", "search, dev", "new seeds, dev", "test")
 
 
 def main() -> None:

@@ -195,9 +195,9 @@ class Driver:
         value = 20.0 + (number * 37 % 61) + 40.0 / epoch
         row = {"epoch": epoch, "seconds": 1.0, **dict.fromkeys(COLUMNS, value)}
         last = epoch >= self.recorder.store.spec.budget.max_epochs
-        told = Report([row], ended_by="max_epochs" if last else None, facts={"parameters": 7})
-        ended = self.recorder.report(number, told)
-        if self.recorder.may_tell():
+        output = Report([row], ended_by="max_epochs" if last else None, facts={"parameters": 7})
+        ended = self.recorder.report(number, output)
+        if self.recorder.may_report():
             self.answer(number, ended)
         else:
             self.held.append((number, ended))

@@ -114,8 +114,8 @@ def main() -> None:
     print("seed  old best  trials cold  trials warm")
     for seed, (goal, cold, warm) in enumerate(rows):
         print(
-            f"{seed:>4}  {goal:>8.2f}  {said(cold, options.limit):>11}  "
-            f"{said(warm, options.limit):>11}"
+            f"{seed:>4}  {goal:>8.2f}  {trials_text(cold, options.limit):>11}  "
+            f"{trials_text(warm, options.limit):>11}"
         )
     cold, warm = ([row[place] for row in rows] for place in (1, 2))
     saved = np.array(cold) - np.array(warm)
@@ -128,7 +128,7 @@ def main() -> None:
     )
 
 
-def said(trials: int, limit: int) -> str:
+def trials_text(trials: int, limit: int) -> str:
     return str(trials) if trials <= limit else f"> {limit}"
 
 

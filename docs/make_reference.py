@@ -65,10 +65,10 @@ def settings_page() -> str:
         "# Settings\n\nEvery setting of the built-in runs, and of the plain sections of a "
         "[search-space file](../search-space.md). A name in a space, in `fixed`, in `--set` or in "
         "`--factor` is one of these; a member of a group is written `group.member`.\n",
-        "## All runs\n\nTeacher, student and distillation have these. Where the teacher's default "
-        "differs, it stands in brackets.\n",
+        "## All runs\n\nTeacher, student and distillation have these settings. If the teacher's "
+        "default differs, it is in brackets.\n",
         _table(_run_rows()),
-        "## Distillation\n\nBeside those of all runs.\n",
+        "## Distillation\n\nIn addition to those of all runs.\n",
         _table(_rows(DistillConfig, without=StudentConfig.model_fields)),
     ]
     for name in _GROUPS:

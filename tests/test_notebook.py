@@ -38,11 +38,11 @@ def test_the_notebook_runs(studies: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     resources = {"metadata": {"path": str(studies.parent)}}
     nbclient.NotebookClient(book, timeout=240, kernel_name="python3", resources=resources).execute()
-    told = [output for cell in book.cells for output in cell.get("outputs", ())]
-    pages = [o["data"].get("text/html", "") for o in told if "data" in o]
+    printed = [output for cell in book.cells for output in cell.get("outputs", ())]
+    pages = [o["data"].get("text/html", "") for o in printed if "data" in o]
     shown = [page for page in pages if "<pre" in page]
     assert any("trial 9:" in page for page in shown), shown  # the progress of the search
-    assert sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in told) == 5
-    texts = [o["data"].get("text/plain", "") for o in told if "data" in o]
+    assert sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in printed) == 5
+    texts = [o["data"].get("text/plain", "") for o in printed if "data" in o]
     assert any("report.html" in text for text in texts)
     assert any("loss_weights.alpha" in text for text in texts)

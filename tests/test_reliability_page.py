@@ -14,14 +14,14 @@ ROWS = [line.strip("|").split(" | ") for line in LINES if not line.startswith("|
 TESTS = sorted(set(re.findall(r"`((?:tests|benchmarks)/[^`]+)`", PAGE)))
 
 FAULTS = (
-    "database is deleted and the search begun anew",
+    "database is deleted and the search started again",
     "another trial copied in",
     "`.db` copied alone",
-    "move is cut off",
+    "move is interrupted",
     "no memory",
     "killed again and again before an epoch",
     "misses a folder",
-    "failed trials, their cause mended",
+    "failed trials, their cause fixed",
     "numbers of numpy",
     "rows from 0",
     "None or NaN in some epochs",
@@ -36,7 +36,7 @@ FAULTS = (
     "two `train` into one folder",
     "one folder, at once",
     "differ in case only",
-    "database file is deleted under a search",
+    "database file is deleted during a search",
     "folder of a study or trial is deleted",
     "mapped data",
     "not one trial fits",
@@ -65,7 +65,7 @@ FAULTS = (
     "half a character",
     "keys with dots",
     "checkpoint of another program",
-    "home that cannot be written to",
+    "home directory without write access",
     "in `/tmp`",
 )
 """Faults that were met in use, by words of their rows."""

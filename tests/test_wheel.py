@@ -73,8 +73,13 @@ def test_it_holds_spaces_data_and_types(wheel: Path) -> None:
     assert {f"{data}/movement_libras.csv", f"{data}/README.md"} <= names  # with its attribution
     assert top.split() == ["slr_tune", "trainables"]
     assert not any(name.startswith(("tests", "benchmarks", "search_spaces")) for name in names)
-    for said in ("Requires-Python: >=3.11", "Python :: 3.14", "Typing :: Typed", "Project-URL: "):
-        assert said in meta
+    for message in (
+        "Requires-Python: >=3.11",
+        "Python :: 3.14",
+        "Typing :: Typed",
+        "Project-URL: ",
+    ):
+        assert message in meta
     assert "and `trainables`" in meta  # that there are two packages is said
 
 
@@ -99,7 +104,7 @@ def test_from_an_empty_folder_to_a_report(installed: Path, tmp_path: Path) -> No
 
 def test_shipped_spaces_are_found_by_name(installed: Path, tmp_path: Path) -> None:
     python = str(installed / "python")
-    told = _done([python, "-m", "slr_tune", "run", "distill", "--dry-run"], tmp_path)
-    assert "libras-distill: distill on libras" in told
+    output = _done([python, "-m", "slr_tune", "run", "distill", "--dry-run"], tmp_path)
+    assert "libras-distill: distill on libras" in output
     listed = _done([python, "-m", "slr_tune", "init"], tmp_path)
     assert "phoenix/self_distill" in listed and "presets/aggressive" in listed

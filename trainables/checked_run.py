@@ -92,8 +92,8 @@ class CheckedRun:
     def notice(self) -> str | None:
         """What a person should know: no row has the metric's column, or what the run says."""
         if self._has_metric or not self.columns:
-            said = getattr(self._run, "notice", None)
-            return said if isinstance(said, str) else None
+            message = getattr(self._run, "notice", None)
+            return message if isinstance(message, str) else None
         return (
             f"the run's rows have no column {self._metric!r} yet, which is the objective's metric; "
             f"they have {', '.join(self.columns)}"
@@ -107,7 +107,7 @@ class CheckedRun:
 
     @property
     def diverged(self) -> bool:
-        """Whether the run left the numbers: its state is of no use."""
+        """Whether the run diverged: its state is of no use."""
         return getattr(self._run, "ended_by", None) == "nan"
 
     @property
@@ -202,11 +202,11 @@ class CheckedRun:
         Raises:
             DataError: It tells what is none.
         """
-        told = getattr(self._run, "predictions", None)
-        if not callable(told):
+        method = getattr(self._run, "predictions", None)
+        if not callable(method):
             return None
         with ending_process("predictions()"):
-            given = told()
+            given = method()
         return None if given is None else predictions_from(given, what="predictions() of the run")
 
     def close(self) -> None:
@@ -235,8 +235,8 @@ class CheckedRun:
                 continue
             number = math.nan if value is None and key != "epoch" else number_or_none(value)
             if number is None and key != "epoch":
-                said = f"the row's {str(key)!r} is {_short(value)}; a column is one number"
-                problems.append(said)
+                message = f"the row's {str(key)!r} is {_short(value)}; a column is one number"
+                problems.append(message)
             elif key == "epoch" and number != count:
                 problems.append(
                     f"row {count} says epoch {_short(value)}; rows count 1, 2, 3, ..., one for "
@@ -270,10 +270,10 @@ class CheckedRun:
         missing = [name for name in ("epoch", "ended_by") if not hasattr(self._run, name)]
         if missing:
             return [f"the run has no {' and no '.join(missing)}"]
-        said = self._run.epoch
-        if number_or_none(said) == count:
+        message = self._run.epoch
+        if number_or_none(message) == count:
             return []
-        return [f"the run's epoch is {_short(said)} {when}, and must be {count}"]
+        return [f"the run's epoch is {_short(message)} {when}, and must be {count}"]
 
     def _state(self) -> tuple[dict[str, Any], list[str]]:
         with ending_process("state_dict()"):

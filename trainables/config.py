@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-# Strict: `true` is no integer and "3" is no number, whatever pydantic would make of them.
+# Strict: `true` is no integer and "3" is not a number, whatever pydantic would make of them.
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
 Number = Annotated[float, Field(strict=True)]
@@ -64,7 +64,7 @@ class Settings(BaseModel):
 
 
 class LearningRateSchedule(Settings):
-    """How the learning rate moves over the run, as a function of the position in it."""
+    """How the learning rate changes over the run."""
 
     name: Literal["constant", "cosine", "cosine_restarts", "one_cycle"] = "cosine"
     """Shape after the warm-up."""
@@ -86,7 +86,7 @@ class LearningRateSchedule(Settings):
 
 
 class Augmentation(Settings):
-    """Changes to training features, drawn anew each epoch; 0 switches one off."""
+    """Changes to training features, drawn again each epoch; 0 switches one off."""
 
     time_jitter: Fraction = 0.0
     """Largest relative change of speed, overall and from frame to frame."""
@@ -110,13 +110,13 @@ class Temperature(Settings):
     """
 
     schedule: Literal["constant", "step", "linear", "cosine"] = "step"
-    """Shape of the way from start to end."""
+    """Shape of the change from start to end."""
     start: PositiveNumber = 4.0
     """Temperature at epoch 1."""
     end: PositiveNumber | None = 3.0
     """Temperature at the last epoch; None for constant."""
     milestones: tuple[Milestone, ...] = (0.375, 0.875)
-    """Of `step`: epochs as integers, or fractions of the run as numbers below 1."""
+    """For `step`: epochs as integers, or fractions of the run as numbers below 1."""
 
     @model_validator(mode="before")
     @classmethod
@@ -146,14 +146,14 @@ class Temperature(Settings):
 
 
 class LossWeights(Settings):
-    """Shares of the three losses; they lie on a simplex, so two of them are free."""
+    """Shares of the three losses; they sum to 1, so two of them are free."""
 
     alpha: Share = 0.7
-    """Of the framewise distillation loss (soft targets)."""
+    """Weight of the framewise distillation loss (soft targets)."""
     beta: Share = 0.2
-    """Of CTC on the glosses (hard targets)."""
+    """Weight of CTC on the glosses (hard targets)."""
     gamma: Share = 0.1
-    """Of feature matching between hidden states."""
+    """Weight of feature matching between hidden states."""
 
     @model_validator(mode="after")
     def _sum_is_one(self) -> Self:
@@ -172,23 +172,23 @@ class EarlyStopping(Settings):
     patience: PositiveInt = 12
     """Epochs without an improvement after which the run ends."""
     min_delta: NonNegativeNumber = 0.0
-    """By how much an epoch must be better, in the metric's unit: WER points, nats a gloss."""
+    """By how much an epoch must be better, in the metric's unit: WER points, nats per gloss."""
 
 
 class Decoding(Settings):
-    """How dev is recognised after each epoch; its WER, and all that goes by it, is this decoder's.
+    """How dev is decoded after each epoch; its WER, and all that depends on it, uses this decoder.
 
     A beam search without further settings has those of `BEAM_DEFAULTS`; greedy decoding has none.
     """
 
     method: Literal["greedy", "beam"] = "greedy"
-    """beam: prefix beam search. Needs no mention where one of its settings is given."""
+    """beam: prefix beam search; implied if one of its settings is given."""
     width: PositiveInt | None = None
     """Prefixes that the beam keeps after each frame."""
     lm_weight: NonNegativeNumber | None = None
-    """Of a trigram model of the training glosses; 0 for none."""
+    """Weight of a trigram model of the training glosses; 0 for none."""
     gloss_bonus: Annotated[float, Field(strict=True, ge=-100, le=100)] | None = None
-    """Nats for each gloss, against the language model's liking for short sentences."""
+    """Nats per gloss, to compensate the language model's preference for short sentences."""
 
     @model_validator(mode="before")
     @classmethod
@@ -253,17 +253,17 @@ class RunConfig(Settings):
     hidden: PositiveInt = 48
     """Units of a layer in each direction; half the channels of a block."""
     projection: PositiveInt = 64
-    """Width that the features are brought to."""
+    """Width to which the features are projected."""
     subsampling: Literal[1, 2, 4] = 2
     """Input frames per output frame: a strided convolution in front of the layers."""
     blank_bias: Number = 0.0
-    """Added to the blank's initial output bias; above 0 the model begins with blanks."""
+    """Added to the blank's initial output bias; above 0 the model starts by predicting blanks."""
     dropout: Fraction = 0.2
     """Share of activations dropped in training."""
     learning_rate: PositiveNumber = 1.0e-2
     """Peak of the schedule."""
     optimizer: Literal["adam", "adamw"] = "adamw"
-    """Adam adds the weight decay to the gradient, AdamW takes it off the weights."""
+    """Adam adds the weight decay to the gradient, AdamW subtracts it from the weights."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     """Decay of Adam's two running means."""
     weight_decay: NonNegativeNumber = 1.0e-4
@@ -285,31 +285,31 @@ class RunConfig(Settings):
     min_delta: NonNegativeNumber = 0.0
     """WER points by which an epoch must be better to count as an improvement."""
     early_stopping: EarlyStopping | None = None
-    """A metric to watch with a patience of its own; None: the dev WER with `patience`."""
+    """A metric to watch, with its own patience; None: the dev WER with `patience`."""
     max_epochs: PositiveInt = 24
     """Epochs after which the run ends in any case."""
     checkpoint_every: NonNegativeInt = 0
     """Keep checkpoint_epoch_NNN.pt every that many epochs; 0 keeps best and latest only."""
     decoding: Decoding = Decoding()
-    """Of dev after each epoch."""
+    """Decoder for dev after each epoch."""
     scoring: Scoring = "plain"
     """phoenix: errors are counted after the cleaning of PHOENIX-2014's official evaluation."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: a GPU where there is one."""
+    """auto: a GPU if there is one."""
     mixed_precision: Flag = False
-    """Compute in 16 bits where it is safe; on a GPU only."""
+    """Compute in 16 bits if it is safe; on a GPU only."""
     tf32: Flag = True
     """Multiply 32-bit numbers with 10 bits of mantissa in training; on a GPU only."""
     deterministic: Flag = False
-    """The same bits each time; on a GPU, at the cost of slower sums. A CPU always gives them."""
+    """Bit-identical results; on a GPU at the cost of slower sums, on a CPU always."""
     data_on_device: Literal["auto", "always", "never"] = "auto"
-    """Keep training data on the device: auto does on a GPU with room. It changes no result."""
+    """Keep training data on the device: auto does on a GPU with enough memory. Same results."""
     feature_bits: Literal[16, 32] = 16
-    """Of training features on their way to a GPU, where 16 hold them; on a CPU always 32."""
+    """Bits of training features sent to a GPU, if 16 are enough; on a CPU always 32."""
     train_wer_every: NonNegativeInt = 1
     """Count the WER of the training utterances every that many epochs; 0 for never."""
     truncate_frames: PositiveInt | None = None
-    """Cut longer training utterances where their glosses still fit, else leave them out."""
+    """Cut longer training utterances if their glosses still fit, else leave them out."""
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> Self:
@@ -370,7 +370,7 @@ class DistillConfig(StudentConfig):
     teacher_cache: Flag = True
     """Compute the teacher's outputs once for all runs on the same data."""
     teacher_cache_bits: Literal[16, 32] = 16
-    """Of the teacher's outputs, kept or asked for utterance by utterance."""
+    """Bits of the teacher's outputs, cached or computed for each utterance."""
     teacher_top_k: PositiveInt | None = None
     """Keep the logits of so many classes of each frame; the others share one. None keeps all."""
     teacher_fp16: Flag = False

@@ -58,4 +58,4 @@ class CheckpointError(TrainablesError):
 
 
 class CheckpointUnreadable(CheckpointError):
-    """A checkpoint cannot be read now: the disk or the system refuses. The file may be sound."""
+    """A checkpoint cannot be read now: the disk or the system refuses. The file may be intact."""

@@ -196,7 +196,7 @@ class FunctionRun:
         if self._state is None and self.epoch:
             self._to_skip = self.epoch
             self.notice = (
-                f"{self.function.__name__} reports no state, so it begins anew after epoch "
+                f"{self.function.__name__} reports no state, so it starts from scratch after epoch "
                 f"{self.epoch}: its epochs are trained again"
             )
 

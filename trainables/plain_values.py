@@ -24,7 +24,7 @@ def number_or_none(value: Any) -> float | None:
         return None
     try:
         return float(_unwrapped(value))
-    except Exception:  # what a library raises for what is no number is its own affair
+    except Exception:  # what a library raises for what is not a number is its own affair
         return None
 
 
@@ -68,7 +68,7 @@ def _plain(value: Any, where: str, problems: list[str], depth: int) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     if depth > 20:
-        problems.append(f"{where[:80]}... is nested too deep, or holds itself")
+        problems.append(f"{where[:80]}... is nested too deep, or contains itself")
         return None
     if isinstance(value, Mapping):
         wrong = [key for key in value if not isinstance(key, str)]

@@ -31,7 +31,7 @@ from trainables.files.origin import Origin
 from trainables.files.remote import RemoteFolder
 from trainables.files.uploads import Uploads
 from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
-from trainables.script.told_file import FILE, write_told
+from trainables.script.stored_predictions import FILE, write_predictions
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
@@ -248,12 +248,12 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         if at_end and (folder / FILE).exists():
             return
         try:
-            told = run.predictions()
+            recognised = run.predictions()
         except TrainablesError as error:
             self._notice = error.message
             return
-        if told is not None:
-            write_told(folder, told)
+        if recognised is not None:
+            write_predictions(folder, recognised)
 
     def _report(self, run: CheckedRun, rows: list[Row], *, history: bool) -> dict[str, Any]:
         if run.ended_by is not None:
@@ -346,7 +346,7 @@ def _bring_checkpoints(remote: RemoteFolder, folder: Path, done: int) -> bool:
         raise CheckpointUnreadable(
             f"the checkpoints of {folder} are at {remote.url}, which does not answer: "
             f"{first_line(error)}",
-            hint="Nothing is lost. Give the same command again when it does.",
+            hint="Nothing is lost. Run the same command again when it does.",
         ) from error
     return True
 

@@ -115,7 +115,7 @@ def is_recogniser(name: str) -> bool:
 
 
 @cache
-def tells_predictions(name: str) -> bool:
+def reports_predictions(name: str) -> bool:
     """Whether a run of one's own tells what it recognised in each utterance.
 
     Raises:
@@ -177,7 +177,7 @@ def _import(module_name: str, name: str) -> Any:
     except (Exception, SystemExit) as error:  # a user's module may fail in any way, or be a script
         raise ConfigError(
             f"trainable {name}: importing {module_name} failed: {type(error).__name__}: {error}",
-            hint="The module must be installed or lie in the current folder.",
+            hint="The module must be installed or be in the current folder.",
         ) from error
 
 

@@ -125,13 +125,13 @@ def report(
         f"{'blocks':>6}  {ours} less it, 95 % interval   Holm p"
     ]
     for prior, budget, other, mean, _, apart in rows:
-        said = ""
+        message = ""
         if apart is not None:
-            said = (
+            message = (
                 f"{apart.blocks:6d}  {apart.mean:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}]"
                 f"          {next(adjusted):.4f}"
             )
-        lines.append(f"{prior:5} {budget:9g}  {other:28} {mean:7.3f}  {said}")
+        lines.append(f"{prior:5} {budget:9g}  {other:28} {mean:7.3f}  {message}")
     return "\n".join(lines)  # fmt: skip
 
 

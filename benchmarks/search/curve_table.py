@@ -60,7 +60,7 @@ class Training(NamedTuple):
         row: Of the table.
         values: (R,) best value so far.
         end: Epoch after which it ends by itself.
-        failed: Whether by a value that is no number.
+        failed: Whether by a value that is not a number.
     """
 
     row: int
@@ -79,7 +79,7 @@ class CurveTable:
         configs: Of each configuration its parameters, those that do not apply left out.
         values: (N, R) best value so far, smaller is better; inf while there was none.
         ends: (N,) epoch after which a training ends by itself.
-        failed: (N,) bool: whether it ends by a value that is no number.
+        failed: (N,) bool: whether it ends by a value that is not a number.
         grace: Epochs of the first rung.
         expert: What an expert would run first.
     """
@@ -102,8 +102,8 @@ class CurveTable:
     @property
     def key(self) -> str:
         """Name and content, so that what was simulated on another table is not taken for it."""
-        told = json.dumps([self.configs, self.expert, self.grace], sort_keys=True).encode()
-        content = told + self.values.astype(np.float32).tobytes()
+        output = json.dumps([self.configs, self.expert, self.grace], sort_keys=True).encode()
+        content = output + self.values.astype(np.float32).tobytes()
         return f"{self.name}@{hashlib.sha256(content).hexdigest()[:8]}"
 
     @property
@@ -175,7 +175,7 @@ class CurveTable:
 
     def save(self, path: Path) -> None:
         """One file, read by `load`."""
-        told = {
+        output = {
             "name": self.name,
             "axes": [vars(axis) for axis in self.axes],
             "configs": self.configs,
@@ -184,7 +184,7 @@ class CurveTable:
         }
         np.savez_compressed(
             path,
-            told=np.frombuffer(json.dumps(told).encode(), dtype=np.uint8),
+            told=np.frombuffer(json.dumps(output).encode(), dtype=np.uint8),
             values=self.values.astype(np.float32),
             ends=self.ends.astype(np.int16),
             failed=self.failed,
@@ -194,7 +194,7 @@ class CurveTable:
     def load(cls, path: Path) -> CurveTable:
         """From what `save` wrote."""
         with np.load(path) as file:
-            told = json.loads(file["told"].tobytes().decode())
+            output = json.loads(file["told"].tobytes().decode())
             arrays = {name: file[name] for name in ("values", "ends", "failed")}
         axes = tuple(
             CurveAxis(
@@ -204,22 +204,22 @@ class CurveTable:
                     "conditions": tuple((key, option) for key, option in axis["conditions"]),
                 }
             )
-            for axis in told["axes"]
+            for axis in output["axes"]
         )
         return cls(
-            told["name"],
+            output["name"],
             axes,
-            tuple(told["configs"]),
+            tuple(output["configs"]),
             arrays["values"].astype(float),
             arrays["ends"].astype(int),
             arrays["failed"],
-            told["grace"],
-            told["expert"],
+            output["grace"],
+            output["expert"],
         )
 
 
 def best_so_far(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What `CurveTable` holds of raw curves (N, R), a value that is no number ending a training.
+    """What `CurveTable` holds of raw curves (N, R), a value that is not a number ending a training.
 
     Returns:
         Values, ends and failed.

@@ -85,9 +85,9 @@ def show(noise: float, rows: np.ndarray) -> None:
         apart = rows[:, place] - rows[:, 0]
         low, high = np.quantile(apart[draws].mean(axis=1), [0.025, 0.975])
         claimed = f"{100 * np.mean(rows[:, -1]):8.1f} %" if place == 0 else ""
-        said = "" if place == 0 else f"{apart.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+        message = "" if place == 0 else f"{apart.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
         if not math.isnan(apart.mean()):
-            print(f"{noise:5g}  {choice:24} {rows[:, place].mean():6.3f}   {said:32}{claimed}")
+            print(f"{noise:5g}  {choice:24} {rows[:, place].mean():6.3f}   {message:32}{claimed}")
 
 
 if __name__ == "__main__":

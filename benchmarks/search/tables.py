@@ -113,8 +113,8 @@ def train_all(folder: Path, number: int, workers: int) -> None:
         for place, row in enumerate(pool.imap_unordered(train_one, jobs)):
             print(json.dumps(row), file=file, flush=True)
             if place % 10 == 0:
-                told = f"{time.strftime('%H:%M:%S')} {place} {row['space']} {row['seconds']} s"
-                print(told, file=sys.stderr, flush=True)
+                output = f"{time.strftime('%H:%M:%S')} {place} {row['space']} {row['seconds']} s"
+                print(output, file=sys.stderr, flush=True)
 
 
 def trainings(folder: Path, number: int) -> Iterator[Training]:
@@ -180,7 +180,7 @@ def train_one(job: Training) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | None:
-    """Six digits, None for what is no number."""
+    """Six digits, None for what is not a number."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 

@@ -38,9 +38,9 @@ def main() -> None:
         )
         for epoch in EPOCHS:
             seen = (table.values, losses, broken)
-            told = [spearmanr(x[:, epoch - 1], table.values[:, -1]).statistic for x in seen]
+            output = [spearmanr(x[:, epoch - 1], table.values[:, -1]).statistic for x in seen]
             flat = np.mean(table.values[:, epoch - 1] >= 100)
-            print(f"{epoch:5d}  {100 * flat:6.0f} %  " + "  ".join(f"{x:5.2f}" for x in told))
+            print(f"{epoch:5d}  {100 * flat:6.0f} %  " + "  ".join(f"{x:5.2f}" for x in output))
         for grace in (1, 3):
             show(table, losses, broken, grace, searches)
 

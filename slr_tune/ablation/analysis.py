@@ -43,7 +43,7 @@ def check_comparable(data: Dataset | None, splits: Sequence[str]) -> None:
             unit = "utterance" if isinstance(blocks, range) else "signer"
             raise SlrTuneError(
                 f"{name} has {len(spoken)} {unit} with words: arms cannot be compared on it",
-                hint=f"The least is two. Give the section data a larger {name} split.",
+                hint=f"At least two are needed. In section data, choose a larger {name} split.",
             )
 
 

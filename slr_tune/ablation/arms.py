@@ -81,7 +81,7 @@ def one_at_a_time(baseline: Config, factors: Sequence[Factor], *, trainable: str
             _add(arms, _arm(baseline, [(factor, level)], trainable=trainable))
         if len(arms) == before:
             raise SlrTuneError(
-                f"factor {factor.name}: every level is the baseline's",
+                f"factor {factor.name}: every level equals the baseline's",
                 hint="Give other levels in the search-space file, section factors.",
             )
     return _unique_names(arms)

@@ -36,7 +36,7 @@ def read_budget(text: str) -> Budget:
     """Reads `3`, `40runs`, `6h`, `90min`, `1.5d`.
 
     Raises:
-        ValueError: It is none of these, or nothing at all.
+        ValueError: It is not one of these, or nothing at all.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
     number, unit = (float(found[1]), found[2]) if found else (0.0, "")
@@ -48,6 +48,6 @@ def read_budget(text: str) -> Budget:
         if not unit and number >= 2:
             return Budget(values=int(number))
     raise ValueError(
-        f"{text!r} is no budget: give runs or time with --until-decided (40runs, 6h, 90min), "
+        f"{text!r} is not a budget: give runs or time with --until-decided (40runs, 6h, 90min), "
         "values from 2 with --retune (3)"
     )

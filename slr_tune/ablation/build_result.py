@@ -115,18 +115,17 @@ def _with_teachers(table: ResultTable, design: Design, teachers: Sequence[Teache
     """Says of how many teachers a table of a distillation speaks."""
     if not teachers or table.split != "dev":
         return table
-    said = (
-        "One teacher: the intervals hold for this one. Another seed of the teacher's training may "
-        "give other differences; --teachers 3 crosses three with the arms."
+    message = (
+        "One teacher: the intervals hold for this teacher only. A teacher trained with another "
+        "seed may give other differences; --teachers 3 runs every arm with three teachers."
     )
     if design.teachers > 1:
         wers = ", ".join(points(teacher.wer) for teacher in teachers)
-        said = (
-            f"{design.teachers} teachers, trained with other seeds (dev WER {wers}): what is "
-            "compared are means over each teacher's seeds, and the intervals hold for other "
-            "teachers too."
+        message = (
+            f"{design.teachers} teachers, trained with other seeds (dev WER {wers}): means over "
+            f"each teacher's seeds are compared, so the intervals cover other teachers too."
         )
-    return replace(table, limits=(*table.limits, said))
+    return replace(table, limits=(*table.limits, message))
 
 
 def _arms(runs: Sequence[ArmRun]) -> list[Arm]:

@@ -39,8 +39,8 @@ Key = TypeVar("Key")
 
 
 _SEEDS_ALONE = (
-    "The run tells no errors of single utterances, so the intervals come from the seeds alone "
-    "(paired t): they say what other seeds would give on the same data, not what other data would."
+    "The run reports no errors per utterance, so the intervals come from the seeds alone (paired "
+    "t): they cover other seeds on the same data, not other data."
 )
 
 
@@ -107,8 +107,9 @@ class MetricRuns:
         for name, numbers in self.values.items():
             if not all(map(math.isfinite, numbers)):
                 raise RunFailed(
-                    f"{name}: a run never had a finite {self.metric}, so it cannot be compared",
-                    hint="Leave the level out, or give one that trains.",
+                    f"{name}: a run never reported a finite {self.metric}, so it cannot be "
+                    f"compared",
+                    hint="Remove this level, or choose one that trains.",
                 )
         differences = judged or metric_family(self.alone(baseline), others=self.others)
         verdicts = {

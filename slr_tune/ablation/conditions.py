@@ -26,8 +26,8 @@ def conditions(
     lines = {} if store.data is None else {"Data": _data(design, store.data)}
     lines["Run"] = _run(design.spec.trainable, config, runs[0].facts.get("parameters"))
     if teachers and design.spec.teacher is not None:
-        said = [_teacher(design.spec.teacher, teacher) for teacher in teachers]
-        lines["Teacher" if len(said) == 1 else "Teachers"] = "; ".join(said)
+        message = [_teacher(design.spec.teacher, teacher) for teacher in teachers]
+        lines["Teacher" if len(message) == 1 else "Teachers"] = "; ".join(message)
     lines["Budget"] = f"at most {config['max_epochs']} epochs"
     lines["Budget"] += f", patience {config['patience']}" if "patience" in config else ""
     seeds = ", ".join(map(str, sorted({run.seed for run in runs})))
@@ -42,7 +42,7 @@ def conditions(
         lines["Measured"] = f"WER of the epoch with the lowest dev WER, {how}"
     elif measure.predicted:
         lines["Measured"] = (
-            f"WER of what the run itself recognised in its best epoch by {measure.metric}"
+            f"WER of the run's own predictions in its best epoch by {measure.metric}"
         )
     else:
         best = "lowest" if measure.minimize else "highest"

@@ -34,8 +34,8 @@ from slr_tune.training.runs import (
     measure_of,
 )
 from slr_tune.training.shipping import Shipping
-from trainables.registry import is_recogniser, run_title, tells_predictions
-from trainables.script.told_file import told_wer
+from trainables.registry import is_recogniser, reports_predictions, run_title
+from trainables.script.stored_predictions import prediction_wer
 
 
 def confirm(
@@ -67,15 +67,15 @@ def confirm(
         The baseline first where the space has one, then the best in order; None when stopped.
 
     Raises:
-        StudyError: The study has no finished trial, or its runs tell no errors.
-        StudyLocked: An ablation of this study is at work.
+        StudyError: The study has no finished trial, or its runs report no errors.
+        StudyLocked: An ablation of this study is running.
     """
     spec = view.spec
     minimize = view.minimizes
     measure = measure_of(spec.trainable, spec.objective.metric, minimize=minimize)
     if with_test and not measure.scored:
         raise StudyError(
-            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} reports no errors on a test split",
             hint="Leave out --test.",
         )
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
@@ -116,7 +116,11 @@ def confirm(
             claimed,
             {split: table.row(name).per_seed for split, table in tables.items()},
             None if (count := parameters[name]) is None else int(count),
-            {split: said for split, table in tables.items() if (said := table.row(name).sentence)},
+            {
+                split: message
+                for split, table in tables.items()
+                if (message := table.row(name).sentence)
+            },
             measure="WER" if measure.counted else measure.metric,
             minimize=measure.minimize or measure.counted,
         )
@@ -164,7 +168,7 @@ def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
     if not complete:
         raise StudyError(
             f"study {view.spec.study!r} has no trial that ran to its end",
-            hint="slr-tune show tells how its trials ended.",
+            hint="slr-tune show lists how its trials ended.",
         )
     sign = 1 if view.minimizes else -1
     complete.sort(key=lambda trial: sign * trial.values[0])
@@ -187,9 +191,9 @@ def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
     """
     trainable = view.spec.trainable
     if not is_recogniser(trainable):
-        if not tells_predictions(trainable):
+        if not reports_predictions(trainable):
             return float(trial.values[0])
-        return told_wer(view.own_folder(trial.number))
+        return prediction_wer(view.own_folder(trial.number))
     if view.spec.objective.metric == "val/wer":
         return float(trial.values[0])
     rows = view.curve(trial.number)

@@ -163,7 +163,7 @@ def _interaction(
     return replace(
         like,
         role=INTERACTION,
-        title="Interaction: effect together, less the effects apart",
+        title="Interaction: joint effect minus the separate effects",
         baseline="no interaction",
         rows=tuple(rows),
         verdict=overall_interaction([row.name for row in rows if row.outcome == "interaction"]),

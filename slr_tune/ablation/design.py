@@ -209,7 +209,7 @@ def _check_options(options: AblationOptions) -> None:
     faults = (
         (
             path and (factors or factorial or controls),
-            "--path walks by itself and takes no factors",
+            "--path takes no factors",
             "Give --path alone, or --factor without it.",
         ),
         (
@@ -217,7 +217,7 @@ def _check_options(options: AblationOptions) -> None:
             "nothing to ablate",
             "Give --factor temperature, for example, or --path.",
         ),
-        (twice, f"--factor {''.join(twice[:1])} is given twice", "Leave out one of the two."),
+        (twice, f"--factor {''.join(twice[:1])} appears twice", "Leave out one of the two."),
         (
             factorial and len(names) != 2,
             f"--factorial crosses two factors, not {len(names)}",
@@ -236,7 +236,7 @@ def _check_options(options: AblationOptions) -> None:
         (
             changed,
             f"--retune {tuned}: it would change the levels of the factor {''.join(changed[:1])}",
-            "Retune a setting that is no part of a factor.",
+            "Retune a setting that is not part of a factor.",
         ),
     )
     for wrong, message, hint in faults:
@@ -250,7 +250,7 @@ def _retuned_setting(name: str, config: Mapping[str, Any], trainable: str) -> st
     value = look_up(config, name.split("."))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SlrTuneError(
-            f"--retune {name}: not a setting with a number",
+            f"--retune {name}: not a numeric setting",
             hint="For example --retune learning_rate, or lr for short.",
         )
     return name
@@ -261,7 +261,7 @@ def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     objective = spec.objective
     if with_test and not is_recogniser(spec.trainable):
         raise SlrTuneError(
-            f"--test: the run {run_title(spec.trainable)} tells no errors on a test split",
+            f"--test: the run {run_title(spec.trainable)} reports no errors on a test split",
             hint="Leave out --test.",
         )
     minimize = objective.direction == "minimize"
@@ -298,14 +298,14 @@ def _notes(
         )
     if options.path:
         notes.append(
-            "The order of the steps was chosen on the runs that measure it, so a single step "
-            "is slightly optimistic; the whole way is not."
+            "The order of the steps was chosen on the runs that measure them, so a single step "
+            "is slightly optimistic; the total is not."
         )
     if retune is not None:
         count = _choices(arms, retune, options.retuned_values)
         notes.append(
-            f"Each arm, the baseline too, chose its {retune} among {count} values with seed "
-            f"{TUNING_SEED}, which is not among those that are compared."
+            f"Each arm, including the baseline, chose its {retune} among {count} values with seed "
+            f"{TUNING_SEED}, which is not one of the compared seeds."
         )
     return notes
 
@@ -321,7 +321,8 @@ def _choices(arms: Sequence[Arm], retune: str, budget: int) -> str:
     if most == 1:
         value = look_up(arms[0].config, retune.split("."))
         raise SlrTuneError(
-            f"--retune {retune}: there is no other value around {value:g}",
-            hint="Double and half are tried; take a baseline with a value above 0.",
+            f"--retune {retune}: there is no other value to try near {value:g}",
+            hint="Half and twice the baseline's value are tried, so choose a baseline with a "
+            "value above 0.",
         )
     return str(most) if least == most else f"{least} to {most}"

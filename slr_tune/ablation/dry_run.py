@@ -117,12 +117,12 @@ def dry_text(plan: DryRun, design: Design) -> str:
         lines.append(f"Stages of each of {len(design.seeds)} seeds:")
         lines += [f"  {line}" for line in plan.tree]
         if plan.decoded:
-            lines.append(f"Decoded again, nothing trained: {', '.join(plan.decoded)}")
+            lines.append(f"Decoded again without training: {', '.join(plan.decoded)}")
     else:
         lines.append(f"Parameters that differ: {', '.join(plan.arms[1:]) or 'none'}")
     share = plan.epochs_run / plan.epochs_asked if plan.epochs_asked else 1.0
     lines.append(
-        f"{plan.epochs_asked} epochs asked for in {plan.runs} runs, at most {plan.epochs_run} "
+        f"{plan.epochs_asked} epochs requested in {plan.runs} runs, at most {plan.epochs_run} "
         f"to be trained ({share:.0%})"
     )
     if plan.seconds is not None:

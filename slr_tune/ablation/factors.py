@@ -98,7 +98,7 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
     levels = listed[name] if given else _possible(name, config, spec)
     if not levels:
         raise SlrTuneError(
-            f"factor {name} has no other level here",
+            f"factor {name} has no other level",
             hint=f"Give some in the search-space file: factors: {{{name}: [LEVEL, LEVEL]}}.",
         )
     return Factor(name, kind_of(name, spec.trainable), tuple(levels), given)

@@ -65,12 +65,13 @@ def check_margin(margin: float, results: Iterable[AblationResult], utterances: i
     least = smallest_margin(variance)
     if margin >= least:
         return
-    source = "as the ablations of this study measured" if measured else "as is usual"
+    source = "measured by the ablations of this study" if measured else "as is usual"
     needed = math.ceil(utterances * (least / margin) ** 2)
     raise SlrTuneError(
-        f"--margin {margin:g}: no number of seeds can show arms to be the same within {margin:g} "
-        f"points on {utterances:,} utterances, where their own noise is {variance**0.5:.2f} points "
-        f"({source}); the least is {least:.1f}",
+        f"--margin {margin:g}: no number of seeds can show that arms are the same within "
+        f"{margin:g} "
+        f"points on {utterances:,} utterances, whose own noise is {variance**0.5:.2f} points "
+        f"({source}); the smallest possible margin is {least:.1f}",
         hint=f"Give --margin {math.ceil(10 * least) / 10:g}, or a dev split of about {needed:,} "
         "utterances.",
     )

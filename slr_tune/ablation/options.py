@@ -21,19 +21,19 @@ class AblationOptions:
         baseline: `best`, `space`, a file; None for the space's baseline, else the best trial.
         seeds: How many, from three; of each teacher where there are several; the most where they
             are added until decided. None for 5, or 12 where they are added.
-        until_decided: Add seeds until every arm is shown, shown to be the same, or hopeless.
+        until_decided: Add seeds until every arm is different, the same, or hopeless.
         margin: Points of WER within which arms count as the same; None not to ask.
         teachers: Teachers, trained with other seeds, to cross with the arms.
         one_budget: Whether all ablations of the study share one error budget.
         factorial: Cross two factors: every level with every other.
-        controls: Add the control arms that a reviewer asks for.
-        path: Walk from the baseline to the best trial; takes no factors.
-        retune: Setting that each arm may tune for itself; None for none.
+        controls: Add control arms that a reviewer would ask for.
+        path: Go from the baseline to the best trial one parameter at a time; takes no factors.
+        retune: Setting to re-tune separately for every arm; None for none.
         budget: Values that each arm may try with `retune`, or the runs or the time that
             `until_decided` may spend; None for 3 values, and no limit.
-        share: Whether runs share the epochs that they agree in.
-        with_test: Whether to open the test split too; it is logged in the study.
-        workers: Trainings side by side; None for the study's.
+        share: Whether runs share their common epochs.
+        with_test: Whether to evaluate on the test split too; this is logged in the study.
+        workers: Runs that train at the same time; None for the study's.
         address: A running Ray cluster; None for this machine.
         storage: Database URL; None for the default.
         shipping: What is sent to the nodes of a cluster; None for nothing.

@@ -102,8 +102,8 @@ def _arm(label: str, under: Config, name: str, over: Config, trainable: str) -> 
 def _check_value(name: str, mean: float, store: RunStore) -> None:
     if math.isnan(mean):
         raise RunFailed(
-            f"{name}: a run never had a finite {store.measure.metric}, so the path ends there",
-            hint="Another --baseline, or the best trial of a longer search, may have a way.",
+            f"{name}: a run never reported a finite {store.measure.metric}, so the path ends there",
+            hint="Try another --baseline, or the best trial of a longer search.",
         )
 
 

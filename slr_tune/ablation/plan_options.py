@@ -37,8 +37,9 @@ def check_plan_options(options: AblationOptions) -> None:
     faults = (
         (
             until_decided and other is not None,
-            f"--until-decided does not go with {other}: its looks are planned for plain arms",
-            "Run the one first, and the other with a fixed number of seeds.",
+            f"--until-decided cannot be combined with {other}: its looks are planned for single "
+            f"arms",
+            "Run one of them first, and the other with a fixed number of seeds.",
         ),
         (
             spend is not None and not until_decided,
@@ -52,18 +53,18 @@ def check_plan_options(options: AblationOptions) -> None:
         ),
         (
             margin is not None and margin <= 0,
-            f"--margin {margin}: a margin is above 0",
+            f"--margin {margin}: a margin must be above 0",
             "For example --margin 2 for two points of WER.",
         ),
         (
             teachers == 2,
-            "--teachers 2: two teachers tell as little of teachers as two seeds of seeds, and show "
-            "what is not there in up to 8 of 100 studies",
+            "--teachers 2: two teachers are too few: up to 8 of 100 studies would show a "
+            "difference that does not exist",
             "Give --teachers 3 or more, or leave it out.",
         ),
         (
             teachers > 1 and taught is not None,
-            f"--teachers does not go with {taught}",
+            f"--teachers cannot be combined with {taught}",
             "Cross teachers with the levels of a factor.",
         ),
     )

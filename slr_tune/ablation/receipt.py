@@ -15,7 +15,7 @@ from slr_tune.training.runs import Arm, ArmRun
 from slr_tune.training.stages import Stage, read_stage
 from trainables.registry import BUILT_IN_NAMES
 
-_UNSHARED = ("Nothing was shared, as --no-share asks.",)
+_UNSHARED = ("Nothing was shared (--no-share).",)
 
 
 def make_receipt(store: RunStore, arms: Sequence[Arm]) -> Receipt:
@@ -62,7 +62,7 @@ def _sharing(stages: Sequence[StageRow], runs: Sequence[ArmRun]) -> list[str]:
             epochs = f"epochs {stage.first} to {stage.last}"
             if stage.first == stage.last:
                 epochs = f"epoch {stage.first}"
-            lines.append(f"Trained once a seed, {epochs}: {', '.join(members)}.")
+            lines.append(f"Trained once per seed, {epochs}: {', '.join(members)}.")
     return lines
 
 
@@ -78,14 +78,14 @@ def _other_reasons(arms: Sequence[Arm]) -> list[str]:
 
 def _reason(arm: Arm, baseline: Arm) -> str:
     if arm.kind is Kind.DECODING:
-        return "Decoded again, nothing trained"
+        return "Decoded again without training"
     if arm.kind is not Kind.STOPPING:
         return ""
     known = arm.trainable in BUILT_IN_NAMES
     length = arm.config["max_epochs"] != baseline.config["max_epochs"]
     reasons = depends_on_length(arm.trainable, arm.config) if length or not known else []
     if reasons:
-        return f"Trained apart, as a replay would be wrong ({reasons[0]})"
+        return f"Trained separately, because a replay would be wrong ({reasons[0]})"
     return "Replayed from one longer curve"
 
 

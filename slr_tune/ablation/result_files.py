@@ -61,7 +61,7 @@ def read_result(folder: Path) -> AblationResult:
     except (OSError, ValueError, ValidationError) as error:
         reason = first_line(error)
         raise SlrTuneError(
-            f"{path} cannot be read: {reason}", hint="slr-tune ablate writes it anew."
+            f"{path} cannot be read: {reason}", hint="Run slr-tune ablate again to rewrite it."
         ) from error
     return result
 

@@ -49,7 +49,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
 
     Raises:
         Interrupted: Somebody asked to end; what is trained is kept and found next time.
-        StudyLocked: Another ablation of this study is at work.
+        StudyLocked: Another ablation of this study is running.
         SlrTuneError: The teacher cannot be had, or a run cannot be trained as it is configured.
     """
     spec, splits = design.spec, ["dev"] if design.measure.counted else []
@@ -125,7 +125,7 @@ def opened_store(
 
     Raises:
         Interrupted: Before the teacher was trained.
-        StudyLocked: Another ablation of this study is at work.
+        StudyLocked: Another ablation of this study is running.
         SlrTuneError: The teacher cannot be had, or the data cannot be compared on.
     """
     from trainables.data import prepare
@@ -234,7 +234,7 @@ def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[Ablati
         return
     if data is None or not design.measure.scored:
         raise SlrTuneError(
-            f"--margin is in points of WER, and the run {design.spec.trainable} tells no errors",
+            f"--margin is in points of WER, and the run {design.spec.trainable} reports no errors",
             hint="Leave out --margin.",
         )
     signers = set(data.dev.signers or ())
@@ -251,6 +251,6 @@ def _locked(study: str) -> AbstractContextManager[object]:
         return FileLock(path, timeout=0).acquire()
     except Timeout:
         raise StudyLocked(
-            f"another ablation of study {study!r} is at work",
-            hint="Wait until it is done. What it trains is found by this one.",
+            f"another ablation of study {study!r} is running",
+            hint="Wait until it is done. This ablation reuses what it trains.",
         ) from None

@@ -35,12 +35,12 @@ class ShuffledTeacherRun(DistillRun):
         if isinstance(loss, DistillLoss):
             if loss._outputs is None:
                 raise ConfigError(
-                    "the shuffled teacher needs stored answers, and augmentation rules them out",
+                    "the shuffled teacher needs stored outputs, which augmentation does not allow",
                     hint="Leave out --controls, or take a baseline without augmentation.",
                 )
             if len(self.training_set.indices) < 2:
                 raise ConfigError(
-                    "the shuffled teacher needs a second utterance to answer about",
+                    "the shuffled teacher needs at least two utterances",
                     hint="Train on more than one utterance, or leave out --controls.",
                 )
             loss._outputs = _Shuffled(

@@ -68,13 +68,14 @@ def family_note(earlier: Earlier, own: Sequence[float], *, together: bool) -> st
         return ""
     count, all_p = len(earlier.names) + 1, [*earlier.p_values, *own]
     lead = (
-        f"{counted(count, 'ablation')} of this study were made, with "
+        f"{counted(count, 'ablation')} of this study exist, with "
         f"{counted(len(all_p), 'comparison')} in all"
     )
     if not together:
         return (
-            f"{lead}. Each has an error budget of its own, so that something is shown wrongly more "
-            "often than in 5 of 100 such studies; --family study gives all of them one."
+            f"{lead}. Each controls its own error rate, so more than 5 of 100 such studies show "
+            f"a difference that does not exist; --family study controls the error rate over all "
+            f"of them."
         )
     adjusted = holm(all_p)
     lost = [
@@ -82,7 +83,7 @@ def family_note(earlier: Earlier, own: Sequence[float], *, together: bool) -> st
         for (name, row), p in zip(earlier.rows, adjusted, strict=False)
         if row.outcome in (Outcome.BETTER, Outcome.WORSE) and p >= LEVEL
     ]
-    text = f"{lead}, and one error budget: p is corrected over all of them."
+    text = f"{lead}, with one error rate: p is corrected over all of them."
     if lost:
-        return f"{text} Shown earlier, but not within this budget: {'; '.join(lost)}."
-    return f"{text} What was shown earlier stays shown within it."
+        return f"{text} Shown earlier, but not after this correction: {'; '.join(lost)}."
+    return f"{text} Every difference shown earlier is still shown."

@@ -54,8 +54,8 @@ class SequentialPlan:
     ) -> SequentialPlan:
         """The plan for some arms and at most so many seeds."""
         hashes = {arm.name: _hash(arm) for arm in arms}
-        said = None if budget is None else str(budget)
-        return cls(LookPlan.up_to(len(seeds)).looks, tuple(seeds), hashes, margin, said)
+        message = None if budget is None else str(budget)
+        return cls(LookPlan.up_to(len(seeds)).looks, tuple(seeds), hashes, margin, message)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def keep_plan(folder: Path, plan: SequentialPlan) -> SequentialPlan:
     if changed:
         raise SlrTuneError(
             f"--until-decided: {path} holds the plan made before the first look, and this call has "
-            f"other {' and '.join(changed)}; a plan changed after looking controls no error",
+            f"other {' and '.join(changed)}; a plan that is changed after a look no longer "
+            f"controls the error rate",
             hint=f"Give the options of that call (at most {len(there.get('seeds', ()))} seeds, "
             f"margin {there.get('margin')}, budget {there.get('budget')}), or move it away.",
         )
@@ -260,7 +261,7 @@ def _notes(plan: SequentialPlan, got: Mapping[str, int], arms: int) -> tuple[str
     looks, most = LookPlan(plan.looks), len(plan.seeds)
     made = sum(got.values())
     return (
-        "Seeds were added until decided, with looks planned before the first one at "
+        "Seeds were added until every arm was decided, with looks planned in advance at "
         f"{', '.join(map(str, plan.looks))} seeds; p and intervals are corrected for them. An "
         "early stop makes an effect look larger.",
         f"{counted(made, 'run')} were made. A fixed design of {most} seeds would have cost "

@@ -64,18 +64,18 @@ def curse_line(entry: ConfirmedTrial) -> str:
     plural = "seed" if seeds == 1 else "seeds"
     title = f"Winner's curse, trial {entry.trial}:"
     if curse is None:
-        return f"{title} not known, the curve of its search is gone."
+        return f"{title} not known, because its curve from the search is missing."
     unit = " points" if entry.measure == "WER" else f" in {entry.measure}"
 
     def change(value: float) -> str:
         return signed_points(value, 2) if entry.measure == "WER" else signed(value, 3)
 
-    said = (
-        f"{title} the search claimed {entry.said(entry.claimed)}, {seeds} "
-        f"new {plural} give {entry.said(entry.mean('dev'))}: {change(curse.points)}{unit}"
+    message = (
+        f"{title} the search claimed {entry.value_text(entry.claimed)}, {seeds} "
+        f"new {plural} give {entry.value_text(entry.mean('dev'))}: {change(curse.points)}{unit}"
     )
     if curse.low is None or curse.high is None:
-        return f"{said}. One seed says nothing of its spread."
+        return f"{message}. One seed says nothing about the spread."
     interval = f"[{change(curse.low)}, {change(curse.high)}]"
     verdict = f"no optimism shown{_power(curse, seeds)}"
     worse, better = curse.low > 0, curse.high < 0
@@ -83,7 +83,7 @@ def curse_line(entry: ConfirmedTrial) -> str:
         verdict = "the search was optimistic"
     elif better if entry.minimize else worse:
         verdict = "the search was unlucky with it"
-    return f"{said} {interval}: {verdict}."
+    return f"{message} {interval}: {verdict}."
 
 
 def _power(curse: Curse, seeds: int) -> str:
@@ -118,17 +118,21 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
     if baseline is None or best is None:
         confirm = command_line("confirm", options={"--study": study})
         return (
-            "Tunability, the best against the baseline on new seeds of both, is not known: the "
-            f"search's own difference is optimistic. {confirm} measures it."
+            "Tunability (the best against the baseline, both on new seeds) is not known yet: the "
+            f"difference in the search is optimistic. {confirm} measures it."
         )
     one, other = (list(row.wer["dev"]) for row in (baseline, best))
     gain = statistics.mean(one) - statistics.mean(other)
-    said = f"Tunability: on new seeds the best is {signed_points(gain, 2)} points better than the"
+    message = (
+        f"Tunability: on new seeds the best is {signed_points(gain, 2)} points better than the"
+    )
     if min(len(one), len(other)) < 2:
-        return f"{said} baseline; one seed says nothing of its spread."
+        return f"{message} baseline; one seed says nothing about the spread."
     found = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     interval = f"[{signed_points(float(found.low), 2)}, {signed_points(float(found.high), 2)}]"
-    return f"{said} baseline {interval}, {len(one)} seeds of the one and {len(other)} of the other."
+    return (
+        f"{message} baseline {interval}, {len(one)} seeds of the one and {len(other)} of the other."
+    )
 
 
 def confirm_row(entry: ConfirmedTrial) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Ablation:
     """What an ablation found.
 
     Attributes:
-        result: All of it; its class is private.
+        result: The whole result; its class is private.
         folder: Folder of its files: result.json, runs.csv, and the report.
     """
 
@@ -44,23 +44,23 @@ class Ablation:
 
     @property
     def verdict(self) -> str:
-        """The one sentence on all arms."""
+        """One sentence about all arms."""
         return self.result.verdict
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The sentence on each arm but the baseline, by the arm's name."""
+        """One sentence for each arm except the baseline, by the arm's name."""
         return {row.name: row.sentence for row in self.result.main.rows if row.sentence}
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row an arm, the baseline among them, indexed by the arm's name.
+        """One row per arm, including the baseline, indexed by the arm's name.
 
         Columns: mean (of the measure over the seeds, a WER in percent), difference (to the
         baseline, in points), low and high (its 95 % interval), p_value, holm_p (corrected for the
         number of arms), outcome ("better", "worse", "no clear difference"; empty for the
-        baseline), per_seed, difference_per_seed, and what else the report's tables have. Missing
-        is what an arm does not have.
+        baseline), per_seed, difference_per_seed, and everything else in the report's tables. Values
+        that an arm lacks are missing.
         """
         import pandas as pd
 
@@ -75,7 +75,7 @@ class Ablation:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row a run: part, arm, seed, epochs, best_epoch, ended_by, value, parameters."""
+        """One row per run: part, arm, seed, epochs, best_epoch, ended_by, value, parameters."""
         import pandas as pd
 
         names = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value", "parameters"]
@@ -86,18 +86,18 @@ class Ablation:
         """Difference of each arm to the baseline with its interval.
 
         Raises:
-            SlrTuneError: There is no arm beside the baseline.
+            SlrTuneError: There is no arm besides the baseline.
         """
         from slr_tune.api.plots import as_plotly
         from slr_tune.report.ablation import sentences
         from slr_tune.report.ablation.figures import difference_figure
 
         if not sentences.compared(self.result.main):
-            raise SlrTuneError("the ablation has no arm beside its baseline", hint=self.verdict)
+            raise SlrTuneError("the ablation has no arm besides its baseline", hint=self.verdict)
         return as_plotly(difference_figure(self.result.main), self.result.title)
 
     def report(self) -> list[Path]:
-        """Writes the report into its folder, as `slr-tune ablate`; returns the files."""
+        """Writes the report to its folder, like `slr-tune ablate`; returns the files."""
         from slr_tune.report.ablation import write_report
 
         return write_report(self.result, self.folder)
@@ -105,10 +105,10 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What new seeds said of the best trials and of the baseline.
+    """Results of the best trials and the baseline on new seeds.
 
     Attributes:
-        entries: A retrained configuration each, the baseline first; their class is private.
+        entries: One retrained configuration each, the baseline first; their class is private.
         file: Where it is stored.
     """
 
@@ -117,7 +117,7 @@ class Confirmation:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a configuration, indexed by its name.
+        """One row per configuration, indexed by its name.
 
         Columns: trial, claimed (by the search), then for each split its mean over the seeds, its
         standard deviation (NaN with one seed), and each seed. WER in percent.
@@ -136,7 +136,7 @@ class Confirmation:
 
     @property
     def verdicts(self) -> dict[str, dict[str, str]]:
-        """By configuration but the first, and split: what was shown of it against the first."""
+        """Verdict on each configuration against the first, by name and split."""
         return {entry.name: dict(entry.verdicts) for entry in self.entries if entry.verdicts}
 
 
@@ -165,35 +165,35 @@ def ablate(
 ) -> Ablation:
     """Changes one factor at a time, with paired seeds: which differences are real?
 
-    What was trained is kept; the same call takes it up and goes on. The report is written too.
+    What was trained is kept; the same call resumes. The report is written too.
 
     Args:
-        study: A study or its name; None for the space's, or the one written last.
+        study: A study or its name; None for the space's, or the most recent one.
         factors: Settings or groups of them, as `slr-tune ablate --factor` takes them.
-        seeds: Seeds of each arm, from three; the most where they are added until decided. None
-            for 5, or 12 where they are added.
-        until_decided: Add seeds until every arm is shown, shown to be the same, or hopeless.
-        margin: Ask too which arms are the same within so many points of WER.
-        teachers: Cross so many teachers, trained with other seeds, with the arms.
-        family: "study" gives all ablations of the study one error budget.
+        seeds: Seeds of each arm, at least three; the maximum with `until_decided`. None for 5, or
+            12 with `until_decided`.
+        until_decided: Add seeds until every arm is different, the same, or hopeless.
+        margin: Also test which arms are the same within so many WER points.
+        teachers: Run every arm with so many teachers, trained with different seeds.
+        family: "study" controls one error rate over all ablations of the study.
         baseline: "best", "space", or a file; None for the space's, else the best trial.
         space: Search-space file or name of a shipped one; None for the stored study's.
         factorial: Cross two factors: every level with every other.
-        controls: Add the control arms that a reviewer asks for.
-        path: Walk from the baseline to the best trial; takes no factors.
-        retune: Setting that each arm may tune for itself; None for none.
+        controls: Add control arms that a reviewer would ask for.
+        path: Go from the baseline to the best trial one parameter at a time; takes no factors.
+        retune: Setting to re-tune separately for every arm; None for none.
         budget: Values that each arm may try with `retune` (3), or what `until_decided` may spend
             ("40runs", "6h"); None for 3 values, and no limit.
-        share: Whether runs share the epochs that they agree in.
-        test: Whether to open the test split too; it is logged in the study.
-        workers: Trainings side by side; None for the study's.
+        share: Whether runs share their common epochs.
+        test: Whether to evaluate on the test split too; this is logged in the study.
+        workers: Runs that train at the same time; None for the study's.
         address: A running Ray cluster; None for this machine.
         storage: Database URL; None for the study's own, or the default.
-        progress: Whether to say how far it is.
+        progress: Whether to show progress.
 
     Raises:
-        SlrTuneError: What was asked for is not there, contradicts itself, or cannot be trained.
-        Stopped: Somebody asked it to end. What was trained is kept.
+        SlrTuneError: Something requested does not exist, is contradictory, or cannot be trained.
+        Stopped: It was interrupted. What was trained is kept.
     """
     prepare_environment()
     from slr_tune.ablation.design import make_design
@@ -264,18 +264,18 @@ def confirm(
     """Retrains the best trials of a search and its baseline on new seeds: an unbiased figure.
 
     Args:
-        study: A study or its name; None for the one written last.
+        study: A study or its name; None for the most recent one.
         top: How many of its best trials.
-        seeds: Seeds of each, from three; none that the search used.
-        test: Whether to open the test split too; it is logged in the study.
-        workers: Trainings side by side; None for the study's.
+        seeds: Seeds of each, at least three; none that the search used.
+        test: Whether to evaluate on the test split too; this is logged in the study.
+        workers: Runs that train at the same time; None for the study's.
         address: A running Ray cluster; None for this machine.
         storage: Database URL; None for the study's own, or the default.
-        progress: Whether to say how far it is.
+        progress: Whether to show progress.
 
     Raises:
-        SlrTuneError: The study has no finished trial, or its runs tell no errors.
-        Stopped: Somebody asked it to end. What was trained is kept.
+        SlrTuneError: The study has no finished trial, or its runs report no errors.
+        Stopped: It was interrupted. What was trained is kept.
     """
     prepare_environment()
     enough_seeds(seeds)

@@ -17,8 +17,8 @@ def enough_seeds(seeds: int | None) -> int | None:
     """
     if seeds is not None and seeds < LEAST_SEEDS:
         raise SlrTuneError(
-            f"seeds={seeds} is too few: two show what is not there in up to 8 of 100 studies, one "
-            "shows nothing",
+            f"seeds={seeds} is too few: with two seeds up to 8 of 100 studies show a difference "
+            f"that does not exist, and one seed shows nothing",
             hint=f"Give {LEAST_SEEDS} or more, 5 if you can.",
         )
     return seeds
@@ -43,7 +43,7 @@ def whole_study(family: str) -> bool:
     """
     if family not in ("ablation", "study"):
         raise SlrTuneError(
-            f"family={family!r} is none of 'ablation' and 'study'",
+            f"family={family!r} must be 'ablation' or 'study'",
             hint='For example family="study".',
         )
     return family == "study"

@@ -21,8 +21,8 @@ class Importances:
     """Importance of a study's parameters at one epoch, with its uncertainty.
 
     Attributes:
-        found: All of it; its class is private.
-        folder: The study's.
+        found: The whole result; its class is private.
+        folder: Folder of the study.
     """
 
     found: StudyImportance
@@ -30,7 +30,7 @@ class Importances:
 
     @property
     def epoch(self) -> int:
-        """Where the trials were compared."""
+        """Epoch at which the trials were compared."""
         return self.found.main.epoch
 
     @property
@@ -40,12 +40,12 @@ class Importances:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row a parameter or group, parts of a group below it, the most important first.
+        """One row per parameter or group, members of a group below it, the most important first.
 
         Indexed by name. Columns: group (of which it is a part; empty for a unit), share (of all
         units' importance, 0..1), low and high (its 90 % band), trials (that have it), seen (whether
-        they show any effect of it; missing where the evaluator cannot tell), measured (whether
-        enough of them got to where it acts). Empty with too few trials.
+        they show any effect of it; missing if the evaluator does not estimate it), measured
+        (whether enough of them ran long enough for it to act). Empty with too few trials.
         """
         import pandas as pd
 
@@ -58,14 +58,14 @@ class Importances:
 
     @property
     def verdict(self) -> str:
-        """What it says, a sentence."""
+        """The result in one sentence."""
         from slr_tune.report.importance import sentences
 
         return sentences.verdict(self.found)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must know before believing it."""
+        """Caveats, one sentence each."""
         from slr_tune.report.importance import sentences
 
         return tuple(sentences.notes(self.found))
@@ -81,7 +81,7 @@ class Importances:
 
         if not self.found.main.units:
             raise SlrTuneError(
-                f"study {self.found.study!r} has too few trials for a figure of importance",
+                f"study {self.found.study!r} has too few trials to estimate importance",
                 hint=" ".join(self.warnings),
             )
         title = f"{self.found.study}: {self.evaluator} at epoch {self.epoch}"
@@ -89,7 +89,7 @@ class Importances:
         return as_plotly(bars_figure(self.found), title)
 
     def write(self) -> list[Path]:
-        """Writes page, text and figures, as `slr-tune importance`; returns the files."""
+        """Writes page, text and figures, like `slr-tune importance`; returns the files."""
         from slr_tune.report.importance.page import write_importance
 
         return write_importance(self.found, self.folder / "importance")
@@ -124,7 +124,7 @@ def _check_epoch(epoch: int | None, view: StudyView) -> None:
     if not reached:
         raise SlrTuneError(
             f"study {study!r} has no trial with an epoch yet",
-            hint="slr-tune show tells how its trials ended.",
+            hint="slr-tune show lists how its trials ended.",
         )
     if epoch is not None and not 1 <= epoch <= max(reached):
         raise SlrTuneError(

@@ -29,7 +29,7 @@ def as_plotly(figure: Figure, title: str) -> go.Figure:
 class StudyPlots:
     """Figures of a study: those of its report, each as a plotly figure.
 
-    Every method raises a `SlrTuneError` where the study has nothing for its figure yet.
+    Every method raises a `SlrTuneError` if the study has nothing for its figure yet.
 
     Attributes:
         data: What they show; its class is private.
@@ -49,13 +49,13 @@ class StudyPlots:
         return self._drawn(history_part(self.data), "a trial with an epoch")
 
     def curves(self) -> go.Figure:
-        """Learning curves by how the trial ended, the best and the baseline strong."""
+        """Learning curves by how the trial ended, the best and the baseline highlighted."""
         from slr_tune.report.study.history import curves_part
 
         return self._drawn(curves_part(self.data), "a trial with an epoch")
 
     def parallel(self) -> go.Figure:
-        """Every trial as a line over all parameters, the best ones strong."""
+        """Every trial as a line over all parameters, the best ones highlighted."""
         from slr_tune.report.study.parameters import parallel_part
 
         need = "two trials with a value and two searched parameters"
@@ -72,21 +72,21 @@ class StudyPlots:
         """Three weights that sum to 1, such as those of the losses, as a triangle.
 
         Args:
-            name: Which, as the file calls them (`loss_weights`); None for the first of them.
+            name: Name of the weights in the file (`loss_weights`); None for the first ones.
         """
         from slr_tune.report.study.simplex import simplex_parameters, simplex_parts
 
         names = [parameter.name for parameter in simplex_parameters(self.data)]
         if name is not None and name not in names:
             raise SlrTuneError(
-                f"study {self.name!r} searches no three weights {name!r}",
+                f"study {self.name!r} does not search three weights named {name!r}",
                 hint=f"It has: {', '.join(names) or 'none'}.",
             )
         parts = simplex_parts(self.data, name)
         return self._drawn(parts[0] if parts else None, "a simplex of three weights with values")
 
     def schedules(self) -> go.Figure:
-        """Temperature over the epochs of every trial, the best ones strong."""
+        """Temperature over the epochs of every trial, the best ones highlighted."""
         from slr_tune.report.study.temperature import temperature_part
 
         need = "trials that differ in their temperature"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Stopped(Terminated):
-    """A search or an ablation was asked to end, by Ctrl-C for instance. A KeyboardInterrupt.
+    """A search or an ablation was stopped, for example by Ctrl-C. A KeyboardInterrupt.
 
-    What was done is stored, and the same call goes on with it.
+    Finished work is stored; the same call resumes.
 
     Attributes:
-        exit_code: What a command ends with: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        exit_code: Exit code of the command: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
 
 
@@ -51,34 +51,34 @@ def run(
     on_end: str | None = None,
     progress: bool = True,
 ) -> Study:
-    """Searches a space until its study has the trials asked for, or goes on with its search.
+    """Searches a space until its study has the requested trials, or resumes a search.
 
     Args:
         space: A search-space file, or the name of a shipped one: "distill".
         study: Name of the study; None for the file's.
-        trials: Trials in the study at the end; None for the file's.
+        trials: Total number of trials; None for the file's.
         max_epochs: Epochs of a trial; None for the file's.
-        workers: Trials side by side; None for the file's.
-        seed: Of the sampler and the runs; None for the file's.
+        workers: Trials at the same time; None for the file's.
+        seed: Random seed for the sampler and for training; None for the file's.
         settings: Changes to the file by dotted keys: `{"fixed.batch_size": 8}`.
         storage: Database URL; None for `SLR_TUNE_STORAGE`, or SQLite in the studies folder.
         address: A running Ray cluster; None for this machine.
-        verify: Whether to begin with the quick checks of `slr-tune verify`.
-        allow_weak_teacher: Whether to go on with a teacher that is worse than the baseline student.
+        verify: Whether to start with the quick checks of `slr-tune verify`.
+        allow_weak_teacher: Whether to continue if the teacher is worse than the baseline student.
         retry_failed: Whether to put failed trials back into the queue first.
-        history: Earlier runs to begin with: studies, or files that `slr-tune import` takes.
-        wait_for_database: Seconds that a search under way waits for a database that is away.
-        on_end: A command that is run when the search has ended, as "notify-send {study} {best}",
-            or an address that gets a JSON text; `slr-tune run --on-end` is the same.
-        progress: Whether to show how far it is: on stderr, in a notebook below the cell.
+        history: Earlier runs to start from: studies, or files that `slr-tune import` takes.
+        wait_for_database: Seconds that a running search waits for a database that does not answer.
+        on_end: A command to run when the search has ended, such as "notify-send
+            {study} {best}", or a URL to POST JSON to; `slr-tune run --on-end` is the same.
+        progress: Whether to show progress: on stderr, in a notebook below the cell.
 
     Returns:
-        The study as it then stands.
+        The study in its new state.
 
     Raises:
         SlrTuneError: Bad input, a locked study, a database that does not answer, a run that cannot
-            go on. What was finished is stored.
-        Stopped: Somebody asked it to end. What was done is stored.
+            continue. Finished work is stored.
+        Stopped: It was interrupted. Finished work is stored.
     """
     prepare_environment()
     changes = [f"{key}={json.dumps(_plain(value))}" for key, value in (settings or {}).items()]

@@ -29,10 +29,10 @@ _COLUMNS = ("state", "ended_by", "value", "epochs", "best_epoch", "seconds")
 
 
 def load(name: str | None = None, *, storage: str | None = None) -> Study:
-    """A stored study, as it stands now.
+    """A stored study in its current state.
 
     Args:
-        name: Its name; None for the study that was written last.
+        name: Its name; None for the most recent study.
         storage: Database URL; None for `SLR_TUNE_STORAGE`, or SQLite in the studies folder.
 
     Raises:
@@ -42,13 +42,13 @@ def load(name: str | None = None, *, storage: str | None = None) -> Study:
 
 
 def studies(*, storage: str | None = None) -> pd.DataFrame:
-    """The studies of a database, the one written last first.
+    """The studies of a database, the most recent one first.
 
     Args:
         storage: As in `load`.
 
     Returns:
-        A row a study with its name as index: trials, complete, pruned, failed, open, foreign,
+        One row per study with its name as index: trials, complete, pruned, failed, open, foreign,
         best, last_written (local time), running.
 
     Raises:
@@ -89,7 +89,7 @@ class Trial:
         value: Best value of the study's metric; None without one.
         epochs: Epochs that it ran.
         best_epoch: Epoch of the value.
-        seconds: Of training; None before the first epoch is stored.
+        seconds: Training time; None before the first epoch is stored.
         values: What was searched, by the file's own names: `{"loss_weights.alpha": 0.7}`.
         config: The whole configuration, as `slr-tune train --config` takes it.
         folder: Its folder.
@@ -112,7 +112,7 @@ class Trial:
 
     @property
     def curve(self) -> pd.DataFrame:
-        """Its curve: a row an epoch, indexed by epoch from 1; empty where its file is gone."""
+        """Its curve: one row per epoch, indexed by epoch from 1; empty if its file is gone."""
         import pandas as pd
 
         from trainables.files.curve import CurveFile
@@ -139,10 +139,10 @@ class Study:
         """Name, trials, and the best."""
         trials = counted(len(self.view.trials), "trial")
         best, metric = self.view.best(), self.metric
-        said = "none finished"
+        message = "none finished"
         if best is not None:
-            said = f"best {metric} {metric_text(best.values[0], metric)} (trial {best.number})"
-        return f"<Study {self.name!r}: {trials}, {said}>"
+            message = f"best {metric} {metric_text(best.values[0], metric)} (trial {best.number})"
+        return f"<Study {self.name!r}: {trials}, {message}>"
 
     @property
     def name(self) -> str:
@@ -151,7 +151,7 @@ class Study:
 
     @property
     def metric(self) -> str:
-        """What is searched for, such as "val/wer" (percent)."""
+        """Metric of the objective, such as "val/wer" (percent)."""
         return self.view.spec.objective.metric
 
     @property
@@ -171,11 +171,11 @@ class Study:
 
     @property
     def running(self) -> bool:
-        """Whether a driver was at work on it when it was read."""
+        """Whether a driver was running it when it was read."""
         return self.view.running
 
     def refresh(self) -> Study:
-        """The study as it stands now.
+        """The study in its current state.
 
         Raises:
             SlrTuneError: As `load`.
@@ -217,7 +217,7 @@ class Study:
 
     @property
     def best(self) -> Trial:
-        """The best trial that ended by itself; a pruned one while there is no other.
+        """The best trial that ended by itself, or a pruned one if there is no other.
 
         Raises:
             SlrTuneError: None is finished.
@@ -226,13 +226,13 @@ class Study:
         if trial is None or record_of(trial) is None:
             raise StudyError(
                 f"study {self.name!r} has no finished trial yet",
-                hint="slr-tune show tells how its trials ended.",
+                hint="slr-tune show lists how its trials ended.",
             )
         return self._trial(trial)
 
     @property
     def baseline(self) -> Trial | None:
-        """The trial of the space's baseline; None where the space has none."""
+        """The trial of the space's baseline; None if the space has none."""
         trial = baseline_trial(self.view)
         return None if trial is None else self._trial(trial)
 
@@ -245,12 +245,12 @@ class Study:
         return self._trial(self.view.trial(number))
 
     def importance(self, *, epoch: int | None = None, evaluator: str | None = None) -> Importances:
-        """Which parameters matter, as `slr-tune importance` says it.
+        """Which parameters matter, like `slr-tune importance`.
 
         Args:
             epoch: Compares the trials that reached it by their value there; None for the rung that
                 keeps the most information.
-            evaluator: As `slr-tune importance --evaluator` has it; None for its default.
+            evaluator: Name, as for `slr-tune importance --evaluator`; None for its default.
 
         Raises:
             SlrTuneError: No trial reached the epoch, or none has one.
@@ -267,7 +267,7 @@ class Study:
         return StudyPlots(self.data)
 
     def summary(self) -> str:
-        """What the search found, in words."""
+        """Summary of the search as text."""
         return summary_text(self.view)
 
     def figures(
@@ -287,7 +287,7 @@ class Study:
         return write_figures(self.data, folder or self.folder / "figures", widths or WIDTHS)
 
     def report(self) -> list[Path]:
-        """Writes the report into the study's folder, as `slr-tune report`.
+        """Writes the report to the study's folder, like `slr-tune report`.
 
         Returns:
             The files, `report.html` first.

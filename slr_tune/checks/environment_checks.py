@@ -27,7 +27,7 @@ from trainables.data import Dataset, Split
 from trainables.files.stored_model import load_model
 from trainables.registry import run_title
 
-_SPLIT_AGAIN = "Remove them from one of the two: dev WER would be too good."
+_SPLIT_AGAIN = "Remove them from one of the two, or the dev WER is too good."
 
 
 def data(inputs: CheckInputs) -> Finding:
@@ -36,7 +36,7 @@ def data(inputs: CheckInputs) -> Finding:
     train, dev = found.train, found.dev
     for split in (train, dev):
         if bad := not_finite(split):
-            text = f"{len(bad)} utterances of {split.name} hold NaN or infinite features, "
+            text = f"{len(bad)} utterances of {split.name} contain NaN or infinite features, "
             remedy = "slr-tune prepare lists them; extract their features again."
             return "FAIL", f"{text}first {bad[0]}", remedy
     shared = sorted(set(train.ids) & set(dev.ids))
@@ -89,7 +89,7 @@ def storage(inputs: CheckInputs) -> Finding:
         check_disk(database)
         _check_writable(database)
         if not database.exists():
-            return "PASS", f"{url} will be made", ""
+            return "PASS", f"{url} will be created", ""
     name = inputs.spec.study
     try:
         view = load_study(name, inputs.storage)
@@ -97,7 +97,7 @@ def storage(inputs: CheckInputs) -> Finding:
         return "PASS", f"{url}; study {name!r} is new", ""
     lines = difference(view.spec.identity(), inputs.spec.identity())
     if lines:
-        text = f"study {name!r} is there already, of another space: {'; '.join(lines[:3])}"
+        text = f"study {name!r} already exists, with another space: {'; '.join(lines[:3])}"
         return "FAIL", text, "Give the study another name: --study NAME, or study: in the file."
     return "PASS", f"{url}; study {name!r} has {len(view.trials)} trials already", ""
 
@@ -108,10 +108,13 @@ def worth(inputs: CheckInputs) -> Finding:
         return "PASS", "no teacher", ""
     teacher, reference = inputs.trained
     if inputs.taught_by_files:
-        raise Unavailable("of the teacher there are only its soft targets")
+        raise Unavailable("only the teacher's soft targets are available")
     if teacher is None or reference is None:
         missing = "teacher" if teacher is None else "student without teacher"
-        text = f"not known yet: run trains the {missing}, compares, and stops if it is worse"
+        text = (
+            f"not known yet: slr-tune run trains the {missing}, compares them, and stops if "
+            f"the teacher is worse"
+        )
         return "NOTE", text, ""
     counts = [_dev_counts(path, inputs.data) for path in (teacher, reference)]
     wers = [percent(item) for item in counts]

@@ -157,12 +157,12 @@ def _trials_part(
 def _epochs_note(epochs: ExpectedEpochs, *, tied: float, most: float) -> str:
     """How the epochs of the trials were counted, with the seconds of the other two cases."""
     if epochs.known:
-        note = f"{epochs.likely:.0f} epochs, fewer where trials end by themselves"
+        note = f"{epochs.likely:.0f} epochs, fewer if trials end early"
         audit = epochs.most - epochs.likely
         return f"{note}; the pruning audit adds at most {audit:.0f}" if audit else note
-    note = f"{epochs.likely:.0f} epochs by ASHA's expectation where trials differ; "
-    note += f"{epochs.tied:.0f} ({duration(tied)}) where all tie at the first rung, as at 100 % "
-    note += f"before the first glosses, since ASHA stops no tie; {epochs.most} "
+    note = f"{epochs.likely:.0f} epochs if trials differ (ASHA's expectation); "
+    note += f"{epochs.tied:.0f} ({duration(tied)}) if all tie at the first rung, as at 100 % WER "
+    note += f"before the first glosses, because ASHA does not stop ties; {epochs.most} "
     return note + f"({duration(most)}) at most"
 
 
@@ -170,7 +170,7 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
     """The same for a person: the whole, then a line for each part."""
     trials = counted(found.trials, "trial")
     lines = [
-        f"{duration(found.epoch_seconds)} an epoch of the baseline; {trials} on "
+        f"{duration(found.epoch_seconds)} per epoch of the baseline; {trials} on "
         f"{counted(found.workers, 'worker')}: about {duration(found.seconds)} in all, "
         f"{duration(found.most_seconds)} at most; disk {size_text(found.size)} at most"
     ]
@@ -185,8 +185,11 @@ def estimate_text(inputs: CheckInputs, found: Estimate) -> str:
 def _fit_text(budget: Budget, trials: int) -> str:
     """How many trials fit into the hours."""
     asked = "" if budget.trials is None else f" of the {budget.trials:,} asked for"
-    said = f"time: {duration(3600 * (budget.hours or 0))} hold about {counted(trials, 'trial')}"
-    return f"{said}{asked}, with all that comes before them and the pruning audit"
+    message = (
+        f"time: {duration(3600 * (budget.hours or 0))} is enough for about "
+        f"{counted(trials, 'trial')}"
+    )
+    return f"{message}{asked}, with all that comes before them and the pruning audit"
 
 
 def disk_parts(inputs: CheckInputs) -> list[EstimatePart]:
@@ -203,14 +206,14 @@ def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:
     for name, arm in untrained(inputs.spec, inputs.data).items():
         parameters, _ = model_parameters(arm.config, inputs.data)
         size = _kept(arm.config, int(arm.config["max_epochs"])) * parameters * _BYTES * _OF_STATE
-        note = f"{arm.config['max_epochs']} epochs, fewer where its patience ends it"
+        note = f"{arm.config['max_epochs']} epochs, fewer if its patience ends it"
         yield EstimatePart(name, None, None, size, note), arm
 
 
 @contextmanager
 def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
     """Computes with as many threads as Ray gives a trial: it tells them by this variable."""
-    threads, said = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    threads, message = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     of_trial = max(1, int(inputs.spec.resources.cpus_per_trial))
     torch.set_num_threads(of_trial)
     os.environ["OMP_NUM_THREADS"] = str(of_trial)
@@ -219,7 +222,7 @@ def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         del os.environ["OMP_NUM_THREADS"]
-        os.environ |= {} if said is None else {"OMP_NUM_THREADS": said}
+        os.environ |= {} if message is None else {"OMP_NUM_THREADS": message}
 
 
 def _timed(inputs: CheckInputs, part: EstimatePart, arm: Arm) -> EstimatePart:
@@ -307,5 +310,5 @@ def _caches(inputs: CheckInputs) -> Iterator[EstimatePart]:
         return
     frames = int((-(-inputs.data.dev.lengths // int(inputs.config["subsampling"]))).sum())
     size = 2 * frames * len(inputs.data.vocabulary) * _BYTES_OF_SCORES
-    note = "scores on dev of teacher and reference student; the prepared data are there already"
+    note = "scores on dev of teacher and reference student; the prepared data already exist"
     yield EstimatePart("caches", None, None, size, note)

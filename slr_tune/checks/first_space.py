@@ -104,16 +104,20 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
     draft = _read_options(given)
     if not draft.ranges:
         raise SlrTuneError(
-            f"{given}: no option has a name and a default that a range is known for",
-            hint="Write the space by hand: docs/own-run.md. Where the settings are in a file, give "
+            f"{given}: no option has a name and a default from which a range can be derived",
+            hint="Write the space by hand: docs/own-run.md. If the settings are in a file, give "
             f"it: --from '{given} --config FILE'.",
         )
     notes: list[str] = []
     found = _tried(draft, seconds, notes) if seconds else ScriptFigures({}, None, False, None, None)
     if found.metric is None:
-        notes.append("metrics: the expression is a guess; mend it until slr-tune verify finds it")
+        notes.append(
+            "metrics: the expression is a guess; change it until slr-tune verify finds the metric"
+        )
     if "{seed}" not in " ".join([*draft.arguments, *draft.set.values()]):
-        notes.append("no option for the seed was found; environment: {SEED: '{seed}'} is a way")
+        notes.append(
+            "no option for the seed was found; you can pass it as environment: {SEED: '{seed}'}"
+        )
     return FirstSpace(draft.title, _text(draft, found, given), tuple(notes))
 
 
@@ -125,7 +129,9 @@ def _read_options(given: str) -> _Draft:
         raise SlrTuneError("--from is empty", hint="slr-tune init --from train.py")
     script = next((word for word in words if word.endswith(".py")), None)
     if script is not None and not Path(script).is_file():
-        raise SlrTuneError(f"there is no file {script}", hint=f"Here is {Path.cwd()}.")
+        raise SlrTuneError(
+            f"there is no file {script}", hint=f"The current folder is {Path.cwd()}."
+        )
     typed = words.index(script) + 1 if script else len(words)
     while typed < len(words) and not words[typed].startswith("-") and "=" not in words[typed]:
         typed += 1
@@ -251,10 +257,12 @@ def _tried(draft: _Draft, seconds: float, notes: list[str]) -> ScriptFigures:
             ended = process.end()
         process.stop()
         if ended is None:
-            notes.append(f"the script was stopped after {seconds:g} s; what it wrote was looked at")
+            notes.append(
+                f"the script was stopped after {seconds:g} s; what it had written by then was used"
+            )
         elif ended.code:
-            said = (last_lines(log, 1) or ["nothing"])[0]
-            notes.append(f"a run of two epochs ended with {ended.text}: {said}")
+            message = (last_lines(log, 1) or ["nothing"])[0]
+            notes.append(f"a run of two epochs ended with {ended.text}: {message}")
         return figures_in(filling.folder, log)
 
 
@@ -282,7 +290,7 @@ def _text(draft: _Draft, found: ScriptFigures, given: str) -> str:
     """The file."""
     epochs = draft.epochs or 20
     lines = [
-        f"# A first space for {given}: look at every range before you trust it.",
+        f"# A first space for {given}: check every range before you use it.",
         f"# slr-tune verify {draft.title}.yaml && slr-tune run {draft.title}.yaml",
         f"study: {draft.title}",
         "trainable:",
@@ -292,8 +300,11 @@ def _text(draft: _Draft, found: ScriptFigures, given: str) -> str:
     if draft.resume is not None:
         lines.append(_resume_line(draft, found))
     if draft.config is not None:
-        told = {"file": f"{{folder}}/config{draft.config.suffix}", "template": str(draft.config)}
-        lines += ["  config:", *(f"    {key}: {_quoted(value)}" for key, value in told.items())]
+        settings = {
+            "file": f"{{folder}}/config{draft.config.suffix}",
+            "template": str(draft.config),
+        }
+        lines += ["  config:", *(f"    {key}: {_quoted(value)}" for key, value in settings.items())]
         if draft.set:
             flow = ", ".join(f"{key}: '{value}'" for key, value in draft.set.items())
             lines.append(f"    set: {{{flow}}}")

@@ -44,7 +44,7 @@ def memory(inputs: CheckInputs) -> Finding:
     text += " of the process's own" if device.type == "cpu" else f" on {device}"
     if remedies:
         size = remedies[-1]["batch_size"]
-        return "NOTE", f"{text}; only in batches of {size}, which a run does by itself", remedy
+        return "NOTE", f"{text}; only in batches of {size}, which a run chooses by itself", remedy
     count, room, where = _side_by_side(inputs, device, None if free is None else free + before)
     if device.type != "cpu":
         peak += _OF_CUDA

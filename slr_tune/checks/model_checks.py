@@ -43,7 +43,7 @@ def teacher_checkpoint(inputs: CheckInputs) -> Finding:
         f"{len(stored.vocabulary) - 1} glosses, epoch {stored.epoch}"
     )
     if math.isnan(stored.wer):
-        return "NOTE", f"{found}, no dev WER on record", "slr-tune evaluate tells it."
+        return "NOTE", f"{found}, no dev WER on record", "slr-tune evaluate measures it."
     return "PASS", f"{found}, dev WER {stored.wer:.2f}", ""
 
 
@@ -53,7 +53,7 @@ def configuration(inputs: CheckInputs) -> Finding:
     source = "baseline" if spec.baseline is not None else "middle of the space"
     found = f"{len(spec.space.names)} parameters to search; tried here: the {source}"
     if spec.baseline is None:
-        remedy = "A baseline: section is tried first, and is what gains are gains over."
+        remedy = "Add a section baseline: it is tried first, and gains are measured against it."
         return "NOTE", found, remedy
     return "PASS", found, ""
 
@@ -111,7 +111,7 @@ def forward(inputs: CheckInputs) -> Finding:
         teacher = FrozenTeacher(inputs.teacher.path, device=run.device, half=False)
         answer = teacher(batch.features, batch.lengths, [*range(len(teacher.hidden_sizes))])
         if not bool(torch.isfinite(answer.logits).all()):
-            return "FAIL", "the teacher's logits are not finite", "Train it anew."
+            return "FAIL", "the teacher's logits are not finite", "Train it again."
         states = counted(len(answer.hidden), "hidden state")
         found += f"; teacher {list(answer.logits.shape)}, {states}"
     return "PASS", found, ""

@@ -85,8 +85,7 @@ def overfit(
     with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
         if not inputs.built_in:
             raise SlrTuneError(
-                "overfit knows the inside of built-in runs only, not of "
-                f"{run_title(spec.trainable)}",
+                f"overfit works on built-in runs only, not on {run_title(spec.trainable)}",
                 hint="Give your run a few utterances of its data and see whether it learns them.",
             )
         few = _few(inputs, utterances)
@@ -157,7 +156,7 @@ def _obstacles(run: CtcRun, few: Dataset) -> list[str]:
     """What may stand in the way, the surest first."""
     found = [*_of_the_data(few.train)]
     if run.ended_by == "nan":
-        return [*found, "the loss left the numbers: lower --learning-rate, or set clip_norm"]
+        return [*found, "the loss became NaN or infinite: lower --learning-rate, or set clip_norm"]
     model = run.model.to("cpu")
     for item in diagnostics(model, few, decode=greedy):
         if item.bad and item.name in (LOG_PROBS, GRADIENTS):
@@ -169,10 +168,11 @@ def _of_the_data(train: Split) -> list[str]:
     found, frames = [], [train.frames(index) for index in range(len(train))]
     for name, item in zip(train.ids, frames, strict=True):
         if not np.isfinite(item).all():
-            found.append(f"utterance {name} holds NaN or infinite features")
+            found.append(f"utterance {name} contains NaN or infinite features")
         elif len(item) > 1 and (item == item[0]).all():
             found.append(
-                f"utterance {name}: all its frames are alike, so nothing tells its glosses"
+                f"utterance {name}: all its frames are identical, so its glosses cannot be "
+                f"recognised"
             )
     for one in range(len(train)):
         for other in range(one):
@@ -190,10 +190,12 @@ def _of_the_curve(run: CtcRun) -> list[str]:
     before = rows[-max(2, len(rows) // 10)]["train/loss"]
     last = rows[-1]["train/loss"]
     if last < (1 - _STILL_FALLING) * before:
-        return [f"the loss still falls, from {before:.2f} to {last:.2f}: give it more --epochs"]
+        return [
+            f"the loss is still falling, from {before:.2f} to {last:.2f}: give it more --epochs"
+        ]
     if last < rows[0]["train/loss"] / 10:
-        return [f"the loss stands at {last:.2f}: a larger hidden, or another --learning-rate"]
+        return [f"the loss is stuck at {last:.2f}: a larger hidden, or another --learning-rate"]
     return [
-        f"the loss stands at {last:.2f}, from {rows[0]['train/loss']:.2f} at the start: try "
+        f"the loss is stuck at {last:.2f}, from {rows[0]['train/loss']:.2f} at the start: try "
         "another --learning-rate, then look at the model"
     ]

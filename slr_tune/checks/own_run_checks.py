@@ -96,15 +96,15 @@ def options(own: OwnRunCheck) -> Finding:
     words = arguments(script, filling)
     known = _known_options(script)
     if not known:
-        return "NOTE", "its --help shows no options that could be compared", ""
+        return "NOTE", "its --help shows no options to compare with", ""
     given = [w.partition("=")[0] for w in words[1:] if w.startswith("--")]
     names = sorted({option.flag for option in known} | {o.off for o in known if o.off})
     unknown = [flag for flag in given if flag not in names and flag.replace("_", "-") not in names]
     if unknown:
-        return "FAIL", f"{unknown[0]} is no option of it", nearest_or_all(unknown[0], names)
+        return "FAIL", f"it has no option {unknown[0]}", nearest_or_all(unknown[0], names)
     left = [option.flag for option in known if option.flag not in given]
     found = f"{counted(len(given), 'option')} given, all known to it"
-    return "PASS", found + (f"; left as they are: {', '.join(left)}" if left else ""), ""
+    return "PASS", found + (f"; kept at their defaults: {', '.join(left)}" if left else ""), ""
 
 
 def _known_options(script: ScriptSpec) -> list[ScriptOption]:
@@ -134,7 +134,7 @@ def seed(own: OwnRunCheck) -> Finding:
     if script.uses_seed:
         return "PASS", "the seed is passed on", ""
     remedy = "Pass it on: --seed {seed} in the command, or environment: {SEED: '{seed}'}."
-    text = "{seed} stands nowhere: confirm and ablate would compare runs whose seeds are alike, or "
+    text = "{seed} is not used: confirm and ablate would compare runs with the same seed, or an "
     return "NOTE", f"{text}unknown; SLR_TUNE_SEED is set for a script that reads it", remedy
 
 
@@ -144,24 +144,24 @@ def first_epoch(own: OwnRunCheck) -> Finding:
     metric = inputs.spec.objective.metric
     values = [row[metric] for row in tried.rows]
     columns = {name for row in tried.rows for name in row} - {"epoch", "seconds"}
-    told = ", ".join(f"{n} {number(tried.rows[0].get(n, math.nan))}" for n in sorted(columns))
-    text = f"{told}; {duration(tried.seconds)}, at most {size_text(tried.peak)} of memory"
+    reported = ", ".join(f"{n} {number(tried.rows[0].get(n, math.nan))}" for n in sorted(columns))
+    text = f"{reported}; {duration(tried.seconds)}, at most {size_text(tried.peak)} of memory"
     if is_script(inputs.spec.trainable):
         script = script_of(inputs.spec.trainable)
         missing = [n for n in declared_columns(script, metric) if n not in columns | {"epoch"}]
         if missing:
-            return "NOTE", f"{text}; never found: {', '.join(missing)}", "Mend the expression."
+            return "NOTE", f"{text}; never found: {', '.join(missing)}", "Fix the expression."
         text += _code(tried.facts[-1])
     unread = tried.facts[-1].get("settings_not_read")
     if unread and not all(map(math.isnan, values)):
-        said = f"{text}; settings that it never looked at: {', '.join(unread)}"
-        return "NOTE", said, "They change nothing: look at how the function reads its settings."
+        message = f"{text}; settings that it never reads: {', '.join(unread)}"
+        return "NOTE", message, "They have no effect: check how the function reads its settings."
     if all(map(math.isnan, values)):
         others = sorted(columns - {metric})
         remedy = nearest_or_all(metric, others) if others else "See docs/own-run.md."
         return "FAIL", f"{metric} was not found in {counted(len(values), 'epoch')}: {text}", remedy
     if math.isnan(values[0]):
-        return "NOTE", f"{text}; {metric} came with epoch 2 only", ""
+        return "NOTE", f"{text}; {metric} appeared only with epoch 2", ""
     if tried.predictions is not None:
         text += f"; {counted(tried.predictions, 'utterance')} recognised"
     return "PASS", text, ""
@@ -176,15 +176,15 @@ def state(own: OwnRunCheck) -> Finding:
     if tried.own_size:
         text += f", {size_text(tried.own_size)} in its own folder"
     if len(tried.rows) < _EPOCHS:
-        return "NOTE", f"{text}; it ended with its first epoch, so nothing could go on", ""
+        return "NOTE", f"{text}; it ended with its first epoch, so there was nothing to resume", ""
     starts = tried.facts[-1].get("starts", [])
-    if starts and starts[-1].startswith("begins anew"):
-        remedy = "Add resume, with the arguments that make the script go on from its file."
-        said = f"{text}; cut off, it {starts[-1]}: its epochs are trained again"
-        return "NOTE", said, remedy if "no resume" in starts[-1] else "See its output.log."
-    if tried.notice is not None and "begins anew" in tried.notice:
+    if starts and starts[-1].startswith("starts from scratch"):
+        remedy = "Add resume, with the arguments that make the script resume from its file."
+        sentence = f"{text}; after an interruption it {starts[-1]}: its epochs are trained again"
+        return "NOTE", sentence, remedy if "no resume" in starts[-1] else "See its output.log."
+    if tried.notice is not None and "starts from scratch" in tried.notice:
         return "NOTE", f"{text}; {tried.notice}", "Give report() a state."
-    return "PASS", f"{text}; stopped after epoch 1, it went on with epoch 2", ""
+    return "PASS", f"{text}; stopped after epoch 1, it resumed with epoch 2", ""
 
 
 def cost(own: OwnRunCheck) -> Finding:
@@ -196,7 +196,7 @@ def cost(own: OwnRunCheck) -> Finding:
     spec = replace(spec, budget=replace(spec.budget, trials=max(1, trials)))
     epochs, side = expected_epochs(spec, workers), max(1, min(workers, trials))
     size = (tried.own_size + 2 * tried.size) * trials
-    text = f"{duration(each)} an epoch; {counted(trials, 'trial')} on "
+    text = f"{duration(each)} per epoch; {counted(trials, 'trial')} on "
     text += f"{counted(workers, 'worker')}: about {duration(each * epochs.likely / side)} in all, "
     text += f"{duration(each * epochs.most / side)} at most; disk about {size_text(size)}"
     return "PASS", text, ""
@@ -217,7 +217,7 @@ def try_run(inputs: CheckInputs) -> TriedRun:
             raise RunRefused(["it ended before its first epoch"])
         stored = run.state()
         places.save(stored, epoch=1, improved=run.improved)
-        told = run.predictions()
+        reported = run.predictions()
         facts = [run.facts()]
         ended = run.ended_by
     rows, failure, notice = [first], None, None
@@ -232,18 +232,18 @@ def try_run(inputs: CheckInputs) -> TriedRun:
                 second = run.run_epoch()
                 notice = run.notice
                 rows += [] if second is None else [second]
-                told = run.predictions() or told
+                reported = run.predictions() or reported
                 facts.append(run.facts())
     except (TrainablesError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         mine = isinstance(error, TrainablesError)
-        said = f"it cannot go on: {error if mine else f'{type(error).__name__}: {error}'}"
-        failure = TrainablesError(said, hint="See load_state_dict, or resume.")
+        message = f"it cannot resume: {error if mine else f'{type(error).__name__}: {error}'}"
+        failure = TrainablesError(message, hint="See load_state_dict, or resume.")
     peak = max(int(f.get("peak_memory_bytes") or 0) for f in facts)
     if not is_script(inputs.spec.trainable):
         peak = max(peak, peak_bytes())
     own = sum(path.stat().st_size for path in (folder / "output").rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in (folder / "checkpoints").glob("*latest*"))
-    count = None if told is None else len(told)
+    count = None if reported is None else len(reported)
     return TriedRun(tuple(rows), tuple(facts), peak, size, own, count, notice, failure)
 
 
@@ -269,12 +269,12 @@ def _built(inputs: CheckInputs, folder: Path) -> CheckedRun:
 
 def _script(inputs: CheckInputs) -> ScriptSpec:
     if not is_script(inputs.spec.trainable):
-        raise Unavailable("it is no script")
+        raise Unavailable("it is not a script")
     return script_of(inputs.spec.trainable)
 
 
 def _code(facts: Mapping[str, Any]) -> str:
     commit = facts.get("git_commit")
     if commit is None:
-        return "; its code is in no git repository, so no commit is recorded"
+        return "; its code is not in a git repository, so no commit is recorded"
     return f"; commit {commit[:10]}" + (" with changes" if facts.get("git_dirty") else "")

@@ -54,7 +54,7 @@ def run_checks(checks: Sequence[tuple[str, Callable[[], Finding]]]) -> list[Chec
         found = _run(name, check)
         same = [old for old in done if old.failed and old.found == found.found]
         if found.failed and same:
-            found = Check(name, "SKIP", f"left out: {same[0].name} has failed")
+            found = Check(name, "SKIP", f"not run: {same[0].name} failed")
         done.append(found)
     return done
 

@@ -73,13 +73,13 @@ class CheckInputs:
             Unavailable: The run is a custom one.
         """
         if not self.built_in:
-            raise Unavailable(f"the inside of {run_title(self.spec.trainable)} is not known here")
+            raise Unavailable(f"the inside of {run_title(self.spec.trainable)} is not known")
 
     @cached_property
     def data(self) -> Dataset:
         """The prepared data."""
         if not self.spec.data:
-            raise Unavailable("the space names no data")
+            raise Unavailable("the space has no data")
         return prepare(self.spec.data, cache_root())
 
     @cached_property
@@ -142,7 +142,7 @@ class CheckInputs:
     def soft_targets(self) -> SoftTargets:
         """The teacher's soft targets, of the whole of train."""
         if self.teacher_file is None or not self.taught_by_files:
-            raise Unavailable("the space names no soft targets")
+            raise Unavailable("the space has no soft targets")
         targets = SoftTargets(self.teacher_file)
         targets.check_data(self.data)
         return targets
@@ -151,9 +151,9 @@ class CheckInputs:
     def teacher(self) -> StoredModel:
         """The teacher."""
         if self.teacher_file is None:
-            raise Unavailable("the space names no teacher")
+            raise Unavailable("the space has no teacher")
         if self.taught_by_files:
-            raise Unavailable("of the teacher there are only its soft targets")
+            raise Unavailable("only the teacher's soft targets are available")
         return load_model(self.teacher_file)
 
     @cached_property

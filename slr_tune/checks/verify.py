@@ -86,13 +86,13 @@ def quick_check(spec: StudySpec, *, storage: str | None, cluster: bool = False) 
     if failed:
         raise SlrTuneError(
             "the search cannot work:\n" + "\n".join(map(str, failed)),
-            hint=f"slr-tune verify {spec.path} checks more; --no-verify goes on regardless.",
+            hint=f"slr-tune verify {spec.path} checks more; --no-verify skips these checks.",
         )
     passed = [check.name for check in checks if check.status != "SKIP"]
     return f"Checked: {', '.join(passed)}"
 
 
-def told_estimate(spec: StudySpec, *, storage: str | None, cluster: bool) -> tuple[str, Any]:
+def estimate_report(spec: StudySpec, *, storage: str | None, cluster: bool) -> tuple[str, Any]:
     """The estimate of `verify`, for a dry run: in words, and for a script.
 
     Returns:

@@ -28,8 +28,9 @@ class SeedCount(click.ParamType[int]):
             self.fail(f"{value!r} is not a whole number.", param, ctx)
         if count < LEAST_SEEDS:
             self.fail(
-                f"{count} is too few: two seeds show what is not there in up to 8 of 100 studies, "
-                f"one shows nothing. Give --seeds {LEAST_SEEDS} or more, {SEEDS} if you can.",
+                f"{count} is too few: with two seeds up to 8 of 100 studies show a difference "
+                f"that does not exist, and one seed shows nothing. Give --seeds {LEAST_SEEDS} or "
+                f"more, {SEEDS} if you can.",
                 param,
                 ctx,
             )

@@ -113,17 +113,17 @@ def command(
     glosses = None if vocabulary is None else read_vocabulary(vocabulary)
     if data is None and not unmeasured:
         raise SlrTuneError(
-            "--data is missing: its dev WER is measured at once",
-            hint="Name the data that it was trained on; --unmeasured does without.",
+            "--data is missing: it is needed to measure the dev WER",
+            hint="Give the data that it was trained on, or --unmeasured.",
         )
     dataset = None if data is None else prepare(read_data(data), cache_root())
     folder = out or studies_root() / "adopted" / file.stem
     if config is None and (file.is_dir() or file.suffix in _LOGITS):
-        told = _adopt_logits(
+        result = _adopt_logits(
             file, folder, dataset, role, glosses, blank, claimed, tolerance, subsampling
         )
     else:
-        told = _adopt_model(
+        result = _adopt_model(
             file,
             folder,
             dataset,
@@ -138,12 +138,12 @@ def command(
             modules=parse_names(matches),
         )
     if as_json:
-        echo_json(told)
+        echo_json(result)
         return
-    for line in told["lines"]:
+    for line in result["lines"]:
         tell(f"  {line}")
-    echo(told["said"])
-    echo(f"Use it: {told['use']}")
+    echo(result["summary"])
+    echo(f"Use it: {result['use']}")
 
 
 def _adopt_model(
@@ -156,7 +156,7 @@ def _adopt_model(
     key: str | None,
     claimed: float | None,
     tolerance: float,
-    **told: Any,
+    **result: Any,
 ) -> dict[str, Any]:
     from slr_tune.errors import SlrTuneError
     from slr_tune.evaluation.adopt import (
@@ -178,10 +178,10 @@ def _adopt_model(
     path = folder / "checkpoints" / "checkpoint_best.pt"
     if path.exists():
         raise SlrTuneError(
-            f"{path} is there already", hint="Delete it, or name another folder with --out."
+            f"{path} already exists", hint="Delete it, or name another folder with --out."
         )
     weights = read_foreign_weights(file, key)
-    foreign = ForeignModel(role, read_config(config), claimed=claimed, **told)
+    foreign = ForeignModel(role, read_config(config), claimed=claimed, **result)
     begun = path.with_name("checkpoint_unmeasured.pt")
     try:
         adopted = adopt_model(weights, foreign, data, begun)
@@ -190,8 +190,9 @@ def _adopt_model(
             if refused := claim_refused(wer, claimed, tolerance):
                 raise CheckpointError(
                     f"{file}: {refused}",
-                    hint="Nothing is adopted. Are data, order of the glosses and normalisation of "
-                    "the features the same? --tolerance allows more.",
+                    hint="Nothing was adopted. Check that the data, the order of the glosses and "
+                    "the normalisation of the features are the same. --tolerance accepts a "
+                    "larger difference.",
                 )
             adopted = measured(adopted, wer)
         begun.replace(path)
@@ -210,7 +211,8 @@ def _adopt_model(
         "wer": adopted.wer,
         "claimed": claimed,
         "lines": list(adopted.lines),
-        "said": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. {path}",
+        "summary": f"Adopted {file} as {role}: {stored.parameters:,} parameters, {wer_text}. "
+        f"{path}",
         "use": use,
     }
 
@@ -235,10 +237,10 @@ def _adopt_logits(
     if role != "teacher":
         raise SlrTuneError("logits can only be a teacher: there is no model to train on")
     if data is None:
-        raise SlrTuneError("logits need --data: whether they are of these utterances is looked at")
+        raise SlrTuneError("logits need --data, to check that they belong to these utterances")
     if (folder / "train.json").exists():
         raise SlrTuneError(
-            f"{folder} holds targets already", hint="Delete it, or name another with --out."
+            f"{folder} already holds soft targets", hint="Delete it, or name another with --out."
         )
     adopted = adopt_logits(
         read_foreign_logits(file),
@@ -253,8 +255,8 @@ def _adopt_logits(
         (folder / "train.json").unlink()
         for part in folder.glob("train-*.safetensors"):
             part.unlink()
-        raise CheckpointError(f"{file}: {refused}", hint="Nothing is adopted.")
-    dev = "no answers for dev" if adopted.wer is None else f"dev WER {adopted.wer:.2f}"
+        raise CheckpointError(f"{file}: {refused}", hint="Nothing was adopted.")
+    dev = "no logits for dev" if adopted.wer is None else f"dev WER {adopted.wer:.2f}"
     return {
         "folder": str(folder),
         "utterances": adopted.utterances,
@@ -264,7 +266,7 @@ def _adopt_logits(
         "train_wer": adopted.train_wer,
         "claimed": claimed,
         "lines": [f"subsampling {adopted.subsampling}, found from the lengths"],
-        "said": f"Adopted {file} as teacher: {adopted.utterances} utterances, {adopted.frames:,} "
-        f"frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
+        "summary": f"Adopted {file} as teacher: {adopted.utterances} utterances, "
+        f"{adopted.frames:,} frames; greedy WER on train {adopted.train_wer:.2f}, {dev}. {folder}",
         "use": f"teacher: {{soft_targets: {folder}}}, with any temperature",
     }

@@ -205,4 +205,4 @@ def log_opening(named: Named, split: str, command: str) -> None:
     folder: Path = named.record_folder
     times = log_test_opening(folder, f"{command} {named.path}")
     often = "once" if times == 1 else f"{times} times"
-    tell(f"Test has now been opened {often}, see {folder / FILE}. Choose by dev.")
+    tell(f"Test has now been opened {often}, see {folder / FILE}. Make your choices on dev.")

@@ -108,7 +108,9 @@ def _check_nothing_set(decoder: DecoderOptions) -> None:
         if getattr(decoder, name) is not None
     ]
     if given:
-        raise SlrTuneError(f"--tune-beam chooses {' and '.join(given)} itself: give one or other")
+        raise SlrTuneError(
+            f"--tune-beam chooses {' and '.join(given)} itself: give one or the other"
+        )
 
 
 def _measured(
@@ -128,8 +130,8 @@ def _measured(
     data = common_data(systems, data_text)
     if others := trained_elsewhere(systems, data):
         tell(
-            f"Warning: {', '.join(others)}: trained on other data than this. Utterances of "
-            "this dev or test may have been in the training, which no WER would survive."
+            f"Warning: {', '.join(others)}: trained on other data. Utterances of this dev or "
+            f"test split may have been in its training data, which would make its WER meaningless."
         )
     model = decoder.language_model(data)
     beams = [

@@ -101,7 +101,9 @@ def _completer(find: Callable[[click.Context], Iterable[tuple[str, str]]]) -> Co
             found = list(find(ctx))
         except Exception:  # the shell would print the traceback into what is being typed
             return []
-        return [CompletionItem(name, help=said) for name, said in found if _fits(name, incomplete)]
+        return [
+            CompletionItem(name, help=message) for name, message in found if _fits(name, incomplete)
+        ]
 
     return complete
 

@@ -117,7 +117,7 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
             entry.name,
             str(entry.trial),
             *(entry.mean_text(split) for split in splits),
-            entry.said(entry.claimed),
+            entry.value_text(entry.claimed),
         )
         for entry in entries
     ]

@@ -40,7 +40,7 @@ def command(storage: str | None, host: str, port: int, insecure: bool) -> int:
             raise SlrTuneError(
                 warning, hint="Leave --host out and forward the port over SSH, or add --insecure."
             )
-        tell(f"Warning: {warning}; whoever can, reads every study.")
+        tell(f"Warning: {warning}; anybody who reaches it can read every study.")
     # Optuna's own plots warn of small studies at every look.
     warnings.filterwarnings("ignore", module=r"optuna\b")
     with opened_storage(storage) as database:

@@ -23,7 +23,7 @@ _MIB = 2**20
 )
 @takes_study(required=True)
 @click.option("--trial", type=click.IntRange(min=0), help="Delete only this trial and its files.")
-@click.option("--yes", count=True, help="Answer one question with yes; give it twice for both.")
+@click.option("--yes", count=True, help="Answer one question with yes; use it twice for both.")
 @storage_option
 def command(study: str, trial: int | None, yes: int, storage: str | None) -> None:
     """Delete STUDY with its folder, or one of its trials. Trial numbers are not reused.
@@ -41,12 +41,12 @@ def command(study: str, trial: int | None, yes: int, storage: str | None) -> Non
     if view.running and view.driver is not None:
         raise StudyError(
             f"study {study!r} is being run by {view.driver.description}",
-            hint=f"slr-tune stop {study} ends that.",
+            hint=f"slr-tune stop {study} stops it.",
         )
     found = deletion_of(view, trial)
     trials = f"{counted(found.trials, 'trial')} and " if trial is None else ""
     tell(f"Delete {what}: {trials}{found.size / _MIB:.1f} MiB in {view.folder}.")
-    for question in ("Delete it?", f"There is no way back. Really delete {what}?")[yes:]:
+    for question in ("Delete it?", f"This cannot be undone. Really delete {what}?")[yes:]:
         _ask(question)
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         delete(database, view, trial)

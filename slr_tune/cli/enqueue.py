@@ -70,7 +70,7 @@ def command(
         return
     echo(f"Trial {number} of study {name!r} waits: {json.dumps(values)}")
     if view.running:
-        tell("The search that is running takes it next.")
+        tell("The running search tries it next.")
     else:
         run = last_run(view.folder).command(name)
         tell(f"To run it: {run}" if view.folder.is_dir() else command_line("run", "SPACE"))

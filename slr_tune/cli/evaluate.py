@@ -71,13 +71,15 @@ def command(
     intervals cover new utterances, or new signers where signers are known. For a custom training
     run, its own hypotheses are scored.
     """
-    from slr_tune.cli.evaluate_told import evaluate_told
+    from slr_tune.cli.evaluate_predictions import evaluate_predictions
     from slr_tune.evaluation.decode import scored_split
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units
 
-    if (told := evaluate_told(chosen.named(), split, most=most, as_json=as_json)) is not None:
-        return told
+    if (
+        result := evaluate_predictions(chosen.named(), split, most=most, as_json=as_json)
+    ) is not None:
+        return result
     named, stored, dataset = chosen.opened()
     beam, name = _beam(stored, dataset, decoder)
     # All that can be refused has been: what is logged is a look.

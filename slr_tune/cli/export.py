@@ -42,7 +42,9 @@ def command(study: str | None, form: str, out: Path | None, storage: str | None)
     view = load_study(study, storage)
     rows = export_rows(view)
     if form == "parquet" and out is None:
-        raise SlrTuneError("Parquet is no text", hint="Name a file: --out trials.parquet.")
+        raise SlrTuneError(
+            "Parquet is not text and cannot go to stdout", hint="Name a file: --out trials.parquet."
+        )
     if out is None:
         click.echo(csv_text(rows) if form == "csv" else jsonl_text(view, rows), nl=False)
         return

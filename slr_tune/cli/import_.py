@@ -184,7 +184,7 @@ def _say(spec: StudySpec, done: list[Imported]) -> None:
     new = [number for one in done for number in one.numbers]
     known = sum(one.known for one in done)
     span = f" ({new[0]} to {new[-1]})" if len(new) > 1 else ""
-    had = f"; {counted(known, 'trial')} of before stay" if known else ""
+    had = f"; {counted(known, 'trial')} from before stay" if known else ""
     echo(f"Imported {counted(len(new), 'trial')} into study {spec.study!r}{span}{had}.")
     for one in done:
         for name, reason in one.refused:

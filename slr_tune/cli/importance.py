@@ -44,7 +44,7 @@ from slr_tune.cli.printing import print_page
 def command(
     study: str | None, evaluator: str, epoch: int | None, storage: str | None, as_json: bool
 ) -> int:
-    """Rank the parameters by importance, with their uncertainty, and show where good trials lie.
+    """Rank the parameters by importance, with their uncertainty, and show where good trials are.
 
     importance.html, importance.md and the figures (PNG and PDF) are written to the study's folder.
     """

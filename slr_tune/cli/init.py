@@ -67,7 +67,7 @@ def _from_script(script: str, *, seconds: float, out: Path | None, force: bool) 
     path = out or Path(f"{found.name}.yaml")
     if path.exists() and not force:
         raise SlrTuneError(
-            f"{path} is there already", hint="Give another name with --out, or --force."
+            f"{path} already exists", hint="Give another name with --out, or --force."
         )
     path.write_text(found.text, encoding="utf-8")
     for note in found.notes:

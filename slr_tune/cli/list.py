@@ -30,7 +30,7 @@ def command(storage: str | None, as_json: bool) -> None:
         echo_json([asdict(study) for study in studies])
         return
     if not studies:
-        tell("No study yet. slr-tune run distill makes one.")
+        tell("No study yet. Create one with slr-tune run distill.")
         return
     foreign = ("foreign",) if any(study.foreign for study in studies) else ()
     imported = ("imported",) if any(study.imported for study in studies) else ()

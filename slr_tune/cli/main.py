@@ -20,14 +20,14 @@ from trainables.errors import TrainablesError
 from trainables.files.full_disk import full_disk_number
 
 COMMANDS = {
-    "init": "Write a search space to begin with.",
+    "init": "Write a search space to start from.",
     "run": "Search a space, or resume a search.",
     "list": "List the studies.",
     "show": "Show a study, or one trial of it.",
     "best": "Print the best configuration of a study.",
     "import": "Import earlier results into a study.",
-    "enqueue": "Add a configuration to a study by hand.",
-    "stop": "End a search, or one of its trials.",
+    "enqueue": "Add a configuration to a study.",
+    "stop": "Stop a search, or one of its trials.",
     "note": "Attach a note to a study or a trial.",
     "export": "Export the trials of a study to a file.",
     "move": "Move a study to another database.",
@@ -177,12 +177,12 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _memory_error(error: Exception) -> str:
     """What was said first, and the way out."""
-    told = str(error).partition("\n")[0]
-    if "out of memory" not in told.lower():
-        told = f"out of memory: {told}".removesuffix(": ")
+    message = str(error).partition("\n")[0]
+    if "out of memory" not in message.lower():
+        message = f"out of memory: {message}".removesuffix(": ")
     return (
-        f"{told}\n  Free some memory, set truncate_frames, or take a smaller model; of a "
-        "distillation on a GPU, teacher_fp16 halves the teacher."
+        f"{message}\n  Free some memory, set truncate_frames, or take a smaller model; in a "
+        f"distillation on a GPU, teacher_fp16 halves the teacher's memory."
     )
 
 

@@ -51,8 +51,8 @@ def command(study: str, target: str, storage: str | None, as_json: bool) -> None
         echo_json({**asdict(moved), "storage": place})
         return
     echo(
-        f"Moved study {moved.study!r} to {place}. Compared on both sides and the same: "
+        f"Moved study {moved.study!r} to {place}. Both sides were compared and agree: "
         f"{moved.trials} trials with numbers, states, times, parameters and values, "
-        f"{moved.intermediate_values} values of epochs, {moved.attributes} attributes."
+        f"{moved.intermediate_values} values per epoch, {moved.attributes} attributes."
     )
     tell("Name the new database with --storage, or in SLR_TUNE_STORAGE.")

@@ -100,7 +100,7 @@ class Seconds(click.ParamType[float]):
         """Seconds."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
         if found is None:
-            self.fail(f"{value!r} is no time; such as 90s, 30m or 2h", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 90s, 30m or 2h", param, ctx)
         return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
@@ -159,9 +159,9 @@ def echo(text: str) -> None:
 
 def echo_study(view: StudyView, *, named: bool) -> None:
     """Which study it is about; `named` is whether the user has named it."""
-    said = "" if named else ", the most recent one"
+    message = "" if named else ", the most recent one"
     running = " is still running; this is its state so far" if view.running else ""
-    tell(f"Study {view.spec.study!r}{said}{running}.")
+    tell(f"Study {view.spec.study!r}{message}{running}.")
 
 
 def examples(*lines: str) -> str:

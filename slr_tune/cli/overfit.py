@@ -40,7 +40,7 @@ _EXIT_NOT_LEARNT = 1
 @click.option(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True
 )
-@set_option("Change the file: --set fixed.subsampling=1.")
+@set_option("Override a value of SPACE, such as --set fixed.subsampling=1.")
 @json_option
 def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train the model of SPACE on a few utterances until it gets every gloss right.
@@ -64,8 +64,8 @@ def command(space: Path, overrides: tuple[str, ...], as_json: bool, **options: A
 
 def _tell_epoch(row: dict[str, float]) -> None:
     if row["epoch"] % _EPOCHS_BETWEEN_LINES == 0:
-        told = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
-        tell(told)
+        line = f"epoch {row['epoch']:.0f}: WER {row['val/wer']:.1f} %, loss {row['train/loss']:.3f}"
+        tell(line)
 
 
 def _text(found: Overfit) -> str:

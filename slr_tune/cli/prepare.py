@@ -87,7 +87,7 @@ def _section(
         given = {"subset": subset, "exclude": list(exclude)}
         return as_written(section | {key: value for key, value in given.items() if value})
     if features or subset or exclude:
-        raise click.UsageError("--features, --subset and --exclude go with a folder of data only")
+        raise click.UsageError("--features, --subset and --exclude apply only to a folder of data")
     if data == "libras":
         return {"name": "libras"}
     if not path.exists() and shipped_file(data) is None:
@@ -160,7 +160,7 @@ def _print(dataset: Dataset) -> None:
             echo(_unknown(split))
     echo(
         f"{len(dataset.vocabulary) - 1:,} glosses to recognise, "
-        f"{dataset.feature_size:,} features a frame"
+        f"{dataset.feature_size:,} features per frame"
     )
     echo(f"{dataset.name} {dataset.hash} in {dataset.folder}")
 
@@ -169,7 +169,7 @@ def _unknown(split: SplitStatistics) -> str:
     often = sorted(split.unknown_glosses.items(), key=lambda pair: -pair[1])
     shown = ", ".join(f"{gloss} ({count})" for gloss, count in often[:_SHOWN_GLOSSES])
     more = f" and {len(often) - _SHOWN_GLOSSES} more" if len(often) > _SHOWN_GLOSSES else ""
-    return f"unknown in {split.name}, each an error in scoring: {shown}{more}"
+    return f"unknown in {split.name}, each counted as an error: {shown}{more}"
 
 
 def _as_json(dataset: Dataset) -> dict[str, Any]:

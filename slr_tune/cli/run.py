@@ -139,13 +139,13 @@ def command(
         seed=seed,
     )
     if dry_run:
-        from slr_tune.checks.verify import told_estimate
+        from slr_tune.checks.verify import estimate_report
         from slr_tune.importing.history import history_lines
         from slr_tune.study.storage import check_storage
 
         check_storage(storage)
         earlier = history_lines(spec, history, storage)
-        text, figures = told_estimate(spec, storage=storage, cluster=address is not None)
+        text, figures = estimate_report(spec, storage=storage, cluster=address is not None)
         if as_json:
             echo_json({**_plan(spec), "estimate": figures, "history": earlier})
         else:
@@ -253,22 +253,23 @@ def _trials_text(spec: StudySpec) -> str:
     limit = duration(3600 * (budget.hours or 0))
     if budget.trials is None:
         return f"as many trials as {limit} allow,"
-    said = counted(budget.trials, "trial")
-    return said if budget.hours is None else f"{said} in {limit} at most,"
+    message = counted(budget.trials, "trial")
+    return message if budget.hours is None else f"{message} in {limit} at most,"
 
 
 def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
     rungs, share = ", ".join(map(str, plan["rungs"])), f"1/{spec.budget.reduction_factor}"
     planned, audit = plan["epochs_planned"], plan["epochs_of_audit"]
     if not rungs:
-        return "none is stopped before its end"
+        return "no trial is stopped early"
     if spec.search.scheduler == "stopping":
-        return f"ASHA stops trials at epochs {rungs} and lets the best {share} go on"
+        return f"ASHA stops trials at epochs {rungs} and lets the best {share} continue"
     if planned is None:
-        return f"they pause at epochs {rungs}, and the best {share} go on"
+        return f"they pause at epochs {rungs}, and the best {share} continue"
     more = f", and at most {audit} of the pruning audit" if audit else ""
     return (
-        f"they pause at epochs {rungs}, and the best {share} go on: {planned} epochs in all{more}"
+        f"they pause at epochs {rungs}, and the best {share} continue: {planned} epochs in "
+        f"all{more}"
     )
 
 
@@ -288,7 +289,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
         )
         failed = sum(trial.state.name == "FAIL" for trial in view.run_here)
         if failed:
-            tell(f"{counted(failed, 'trial')} failed; to have them tried again: --retry-failed")
+            tell(f"{counted(failed, 'trial')} failed; to retry: --retry-failed")
     if as_json:
         echo_json({**json_summary(view), "started": outcome.started, "folder": str(view.folder)})
     else:

@@ -28,7 +28,7 @@ def write_shipped(name: str, out: Path | None, *, force: bool) -> None:
     text = space_text(name, str(path))
     if path.exists() and not force:
         raise SlrTuneError(
-            f"{path} is there already", hint="Name another file with --out, or replace it: --force."
+            f"{path} already exists", hint="Name another file with --out, or replace it: --force."
         )
     try:
         replace_file(path, text.encode())

@@ -41,13 +41,15 @@ def command(study: str | None, trial: int | None, storage: str | None, as_json: 
     with storage_errors(storage_url(storage)), opened_storage(storage) as database:
         if trial is not None:
             stop_trial(database, view, trial)
-            said = f"Trial {trial} of study {name!r} is stopped."
+            message = f"Trial {trial} of study {name!r} is stopped."
         else:
             driver = ask_to_stop(database.engine, name)
             if driver is None:
                 raise StudyError(f"study {name!r} is not running", hint="slr-tune list says which.")
-            said = f"Asked {driver.description}, to stop study {name!r}; it stores what is done."
+            message = (
+                f"Asked {driver.description}, to stop study {name!r}; it saves its state and ends."
+            )
     if as_json:
         echo_json({"study": name, "trial": trial, "stopped": True})
     else:
-        echo(said)
+        echo(message)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="YAML file with the run's settings; it may also hold data:, teacher: and seed:.",
+    help="YAML file with the run's settings; it may also contain data:, teacher: and seed:.",
 )
 @set_option("Override a setting, such as --set dropout=0.3 or --set augmentation.noise=0.1.")
 @click.option(
@@ -137,7 +137,7 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
     run = cast("CtcRun", built)
     if resume is not None:
         run.load_weights(resume)
-        tell(f"Weights taken from {resume}")
+        tell(f"Weights loaded from {resume}")
     facts = run.facts()
     if settings.teacher is not None:
         wer = facts["teacher_wer"]
@@ -157,17 +157,17 @@ def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | No
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
-    told = 0
+    printed = 0
     with interrupt_flag(tell) as asked, HangWatch(folder, timeout) as watch:
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             watch.brought()
-            if told == 0 and run.epoch > 1:
-                tell(f"Going on after epoch {run.epoch - 1} of {folder}")
-            told += 1
+            if printed == 0 and run.epoch > 1:
+                tell(f"Resuming after epoch {run.epoch - 1} of {folder}")
+            printed += 1
             tell(_line(row, run.config.max_epochs))
             if asked.is_set():
                 return asked if run.ended_by is None else None
-    if told == 0:
+    if printed == 0:
         tell(f"The run in {folder} has ended already; nothing to do.")
     return None
 
@@ -226,7 +226,7 @@ def _summary_text(summary: Mapping[str, Any]) -> str:
         f"checkpoint {summary['checkpoint']}" if summary["checkpoint"] else "",
     ]
     if summary["ended_by"] == "nan":
-        lines.append("The loss left the numbers. Lower learning_rate, or set clip_norm.")
+        lines.append("The loss became NaN or infinite. Lower learning_rate, or set clip_norm.")
     return "\n".join(line for line in lines if line)
 
 

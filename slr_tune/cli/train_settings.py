@@ -133,7 +133,7 @@ def _teacher(trainable: str, teacher: FileSection | None) -> Path | None:
     if isinstance(plain, dict) and set(plain) == {"checkpoint"}:
         plain = plain["checkpoint"]
     if trainable != "distill":
-        teacher.refuse(f"a {trainable} learns from no teacher", "Remove it.")
+        teacher.refuse(f"a {trainable} has no teacher", "Remove it.")
     elif isinstance(plain, str) and plain:
         return Path(plain).expanduser()
     else:

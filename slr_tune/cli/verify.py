@@ -52,6 +52,6 @@ def command(
     else:
         for check in checks:
             echo(str(check))
-        said = f"{failed} of {len(checks)} checks failed."
-        echo(said if failed else f"{len(checks)} checks, none failed.")
+        message = f"{failed} of {len(checks)} checks failed."
+        echo(message if failed else f"{len(checks)} checks, none failed.")
     return _EXIT_FAILED if failed else 0

@@ -59,8 +59,8 @@ def find_systems(given: Sequence[str], *, storage: str | None) -> list[System]:
     """
     if len(given) < 2:
         raise SlrTuneError(
-            "a comparison needs two systems at least",
-            hint="Name more checkpoints or studies; slr-tune evaluate looks at one.",
+            "a comparison needs at least two systems",
+            hint="Give more checkpoints or studies; slr-tune evaluate looks at a single one.",
         )
     systems: list[System] = []
     for text in given:
@@ -69,7 +69,7 @@ def find_systems(given: Sequence[str], *, storage: str | None) -> list[System]:
         name = name or named.name
         if any(name == other.name for other in systems):
             raise SlrTuneError(
-                f"two systems are called {name!r}", hint=f"Name one otherwise: NAME={place}."
+                f"two systems are called {name!r}", hint=f"Give one another name: NAME={place}."
             )
         systems.append(System(name, named, load_model(named.path)))
     return systems
@@ -115,13 +115,13 @@ def _check_same_data(first: System, other: System) -> None:
     difference = difference.replace("the data's", f"{first.name}'s").replace("the data", first.name)
     if difference:
         raise CheckpointError(
-            f"{other.name} was trained on other glosses than {first.name}: {difference}",
-            hint="WERs over different vocabularies say nothing of each other.",
+            f"{other.name} was trained with other glosses than {first.name}: {difference}",
+            hint="WERs over different vocabularies cannot be compared.",
         )
     if theirs.data_hash != ours.data_hash:
         raise CheckpointError(
             f"{other.name} was trained on other data than {first.name}: {theirs.data_hash} and "
             f"{ours.data_hash}",
-            hint="Say on which data to measure all with --data; its dev and test must be in the "
-            "training data of none.",
+            hint="Choose the data to measure all systems on with --data; its dev and test must "
+            "not be in anyone's training data.",
         )

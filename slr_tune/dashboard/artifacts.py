@@ -56,15 +56,15 @@ class FileArtifacts:
                 return content.open("rb")
         except OSError:
             pass
-        raise ArtifactNotFound("the file is not there any more")
+        raise ArtifactNotFound("the file no longer exists")
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Refused."""
-        raise StudyError("the dashboard only reads: it takes no files")
+        raise StudyError("the dashboard is read-only: it accepts no files")
 
     def remove(self, artifact_id: str) -> None:
         """Refused."""
-        raise StudyError("the dashboard only reads: it removes no files")
+        raise StudyError("the dashboard is read-only: it removes no files")
 
 
 def study_artifacts(

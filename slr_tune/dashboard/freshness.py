@@ -89,7 +89,7 @@ class Freshness:
         state = (states, values, view.running, tuple(links))
         if state == made.state:
             return
-        told = {
+        attributes = {
             **shown,
             **trial_notes(view),
             **note_attributes(study_note(view, links)),
@@ -98,9 +98,9 @@ class Freshness:
         # The plots take longest; until they are there the ones before stand.
         stored = self._storage.get_study_system_attrs(study_id)
         plots = {key: value for key, value in stored.items() if key.startswith(PLOTS)}
-        self._storage.add(study_id, {**plots, **told})
+        self._storage.add(study_id, {**plots, **attributes})
         self._storage.add_to_trials(trial_artifacts(self._artifacts, view.folder, view.trials))
-        self._storage.add(study_id, {**self._drawn(view, study_id), **told})
+        self._storage.add(study_id, {**self._drawn(view, study_id), **attributes})
         made.state = state
 
     def _drawn(self, view: StudyView, study_id: int) -> dict[str, str]:

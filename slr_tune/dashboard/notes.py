@@ -69,7 +69,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         f"{_state(view, facts)} Searches `{run_title(spec.trainable)}` on "
         f"`{spec.data.get('name', 'its own data')}`: "
         f"`{spec.objective.metric}`, {spec.objective.direction}; at most {budget.max_epochs} "
-        f"epochs a trial{_rungs_text(spec)}; strategy `{spec.search.strategy}`.",
+        f"epochs per trial{_rungs_text(spec)}; strategy `{spec.search.strategy}`.",
         _result(view, facts),
         *filter(None, [imported_text(view), foreign_text(view)]),
     ]
@@ -83,7 +83,7 @@ def study_note(view: StudyView, links: Mapping[str, str]) -> str:
         "Names of parameters are those of the search-space file, and values are rounded. The plot "
         "*Hyperparameter Importance* is Optuna's, over finished trials only, and can mislead; "
         "*Importance from all trials* is this project's. [All studies](/). This dashboard only "
-        "reads the study; a note that you type is kept in the study's folder, in "
+        "shows the study; a note that you type is kept in the study's folder, in "
         f"`{FILE}`."
     )
     return "\n\n".join(line for line in lines if line)
@@ -171,5 +171,5 @@ def _result(view: StudyView, facts: Mapping[str, Any]) -> str:
     text = f"**Best so far**: {metric_text(best['value'], metric)} (trial {best['number']}"
     if baseline is not None and baseline["value"] is not None:
         text += f"; baseline {metric_text(baseline['value'], metric)}"
-    text += "). It is optimistic, because it was chosen by that figure"
+    text += "). It is optimistic, because it was selected on that figure"
     return f"{text}: `{command_line('confirm', options={'--study': view.spec.study})}`."

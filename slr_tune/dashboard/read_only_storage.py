@@ -164,7 +164,7 @@ class ReadOnlyStorage(BaseStorage):
             self._study(study_id).notes.keep(key, value)
 
     def _refuse(self, *args: Any, **more: Any) -> NoReturn:
-        raise StudyError("the dashboard only reads: a study is written by the run that searches it")
+        raise StudyError("the dashboard is read-only: only the search writes its study")
 
     create_new_study = delete_study = set_study_user_attr = _refuse
     create_new_trial = set_trial_param = set_trial_state_values = _refuse

@@ -38,7 +38,7 @@ _HEADERS = [
 ]
 """What a browser may do with the dashboard: run its own scripts, and ask nobody else."""
 
-_REASON = "This dashboard only reads: a study is written by the run that searches it."
+_REASON = "This dashboard is read-only: only the search writes its study."
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -85,7 +85,7 @@ def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str]
     signal.signal(signal.SIGTERM, stop)
     with server:
         shown = f"[{host}]" if ":" in host else host
-        announce(f"The dashboard at http://{shown}:{server.server_port}/  (Ctrl-C ends it)")
+        announce(f"The dashboard at http://{shown}:{server.server_port}/  (Ctrl-C stops it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -192,5 +192,5 @@ def _listen(host: str, port: int, application: Application) -> WSGIServer:
         ) from error
     except UnicodeError as error:
         raise RunFailed(
-            f"{host!r} is no host name", hint="Leave --host out to listen on this machine only."
+            f"{host!r} is not a host name", hint="Leave --host out to listen on this machine only."
         ) from error

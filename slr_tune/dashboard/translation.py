@@ -93,7 +93,7 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
         return {"ended by": ended_by(trial), **values, **others}
     if record is None:
         return others
-    told: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "ended by": ended_by(trial),
         "epochs": epochs_run(trial),
         "best epoch": record.best_epoch,
@@ -104,4 +104,4 @@ def _attributes(trial: FrozenTrial) -> dict[str, Any]:
         "error": record.error,
         "imported from": record.imported,
     }
-    return {**{key: value for key, value in told.items() if value is not None}, **others}
+    return {**{key: value for key, value in attributes.items() if value is not None}, **others}

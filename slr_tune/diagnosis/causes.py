@@ -93,7 +93,7 @@ def _groups(cause: Cause) -> set[str]:
 
 
 def _waiting(cause: Cause) -> Cause:
-    return replace(cause, advice="See what the remedy above has left of it.", settings={})
+    return replace(cause, advice="Check whether the remedy above solves it too.", settings={})
 
 
 def too_early(evidence: Evidence) -> bool:
@@ -124,7 +124,7 @@ def _diverged(evidence: Evidence) -> Cause | None:
     seen = flag.text if flag else scores.found if scores else "a gradient is not finite"
     down = slower(evidence) if evidence.epoch > 1 else much_slower(evidence)
     steps = down, at_most(evidence, "clip_norm", 1.0, "clip the gradient harder")
-    return Cause("diverged", f"The training left the numbers: {seen}.", *remedy(*steps))
+    return Cause("diverged", f"The training diverged: {seen}.", *remedy(*steps))
 
 
 def _blank_phase(evidence: Evidence) -> Cause | None:
@@ -132,7 +132,7 @@ def _blank_phase(evidence: Evidence) -> Cause | None:
     flag = evidence.flag(BLANK_PHASE)
     if flag is None or evidence.bad(GRADIENTS):
         return None
-    text = f"The model has not come to name glosses yet: {flag.text}."
+    text = f"The model does not predict glosses yet: {flag.text}."
     return Cause("still in the blank phase", text, *remedy(longer(evidence)))
 
 
@@ -142,7 +142,7 @@ def _vanishing(evidence: Evidence) -> Cause | None:
         return None
     return Cause(
         "vanishing gradients",
-        f"A layer gets no gradient, so what lies below it does not learn: {found.found}.",
+        f"A layer gets no gradient, so the layers below it do not learn: {found.found}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
@@ -153,15 +153,15 @@ def _decoder(evidence: Evidence) -> Cause | None:
         return None
     searched = "decoding" in evidence.config
     advice = (
-        "Decode greedily while it trains, and have slr-tune tune-decoder choose the search's "
-        "weights afterwards."
+        "Decode greedily during training, and tune the beam search afterwards with slr-tune "
+        "tune-decoder."
         if searched
         else "Check that the blank is class 0, that repeats are merged before blanks are dropped, "
         "and that the vocabulary is the one of the training."
     )
     return Cause(
         "wrong decoder",
-        f"The model knows better than its decoder says: {found.found}.",
+        f"The decoder outputs less likely glosses than the model would: {found.found}.",
         advice,
         {"decoding": "{method: greedy}"} if searched else {},
     )
@@ -169,14 +169,14 @@ def _decoder(evidence: Evidence) -> Cause | None:
 
 def _collapsed(evidence: Evidence) -> Cause | None:
     found, flag = evidence.bad(BLANKS), evidence.flag(ALL_BLANK)
-    told = found.found if found else flag.text if flag else None
-    if told is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
+    reason = found.found if found else flag.text if flag else None
+    if reason is None or too_early(evidence) or evidence.flag(BLANK_PHASE):
         return None
     if evidence.flag(OVERFITTING, LOSS_GAP):
         return None  # train is learnt; what is silent on dev alone is another matter
     return Cause(
         "collapsed to blanks",
-        f"The model names next to nothing: {told}.",
+        f"The model predicts almost only blanks: {reason}.",
         *remedy(slower(evidence), longer_warm_up(evidence)),
     )
 
@@ -196,7 +196,7 @@ def _overfitted(evidence: Evidence) -> Cause | None:
             at_least(evidence, "label_smoothing", 0.1, "smooth the labels"),
         ]
     otherwise = "It is regularised already: take a smaller model, or more data."
-    text = f"The model learns train by heart: {flag.text}."
+    text = f"The model memorises the training data: {flag.text}."
     return Cause("overfitting", text, *remedy(*steps, otherwise=otherwise))
 
 
@@ -210,14 +210,14 @@ def _at_its_teacher(evidence: Evidence) -> Cause | None:
         weights = "{alpha: 0.3, beta: 0.7, gamma: 0.0}"
     listens = evidence.setting("loss_weights.alpha", 0.7) > 0.3
     advice, settings = remedy(
-        RemedyStep("listen more to the glosses", {"loss_weights": weights} if listens else {}),
+        RemedyStep("give the glosses more weight", {"loss_weights": weights} if listens else {}),
         otherwise="Find a better teacher.",
     )
     if settings:
         advice = f"{advice[:-1]}; or find a better teacher."
     return Cause(
         "stuck at its teacher",
-        f"The student stands at {evidence.wer:.1f}, its teacher at {evidence.teacher_wer:.1f}.",
+        f"The student has a WER of {evidence.wer:.1f}, its teacher {evidence.teacher_wer:.1f}.",
         advice,
         settings,
     )
@@ -230,7 +230,7 @@ def _standing_still(evidence: Evidence) -> Cause | None:
     waits = waiting(evidence, max(30, evidence.epoch)) if evidence.ended_by == "patience" else {}
     return Cause(
         "learns no more",
-        f"The training stands still at a bad WER: {flag.text}.",
+        f"Training has stalled at a high WER: {flag.text}.",
         *remedy(slower(evidence), RemedyStep("wait longer", waits)),
     )
 
@@ -242,7 +242,7 @@ def _too_slow(evidence: Evidence) -> Cause | None:
         return None
     return Cause(
         "learns too slowly",
-        f"The loss still falls, but late: {flag.text}.",
+        f"The loss is still falling, but too slowly: {flag.text}.",
         *remedy(faster(evidence), then="If that diverges, give the run more epochs."),
     )
 
@@ -260,8 +260,8 @@ def _guessing(evidence: Evidence) -> Cause | None:
     steps = faster(evidence), at_most(evidence, "dropout", 0.1, "drop less out")
     return Cause(
         "guessing",
-        f"The model is as unsure as if it guessed: {found.found}.",
-        *remedy(*steps, then="See whether slr-tune overfit can learn five utterances."),
+        f"The model's outputs are close to a uniform guess: {found.found}.",
+        *remedy(*steps, then="Check with slr-tune overfit whether it can learn five utterances."),
     )
 
 
@@ -272,7 +272,9 @@ def _ended_badly(evidence: Evidence) -> Cause | None:
         return None
     lines = [line for line in evidence.error.strip().splitlines() if line] or ["no text"]
     last = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return Cause("error", f"The run ended by {evidence.ended_by}: {last}.", "Mend what it says.")
+    return Cause(
+        "error", f"The run ended by {evidence.ended_by}: {last}.", "Fix what the message says."
+    )
 
 
 def _out_of_memory(evidence: Evidence) -> Cause:
@@ -292,7 +294,7 @@ def _out_of_memory(evidence: Evidence) -> Cause:
         "batch_size": smaller,
         "accumulation": times * int(evidence.setting("accumulation", 1)),
     }
-    advice = f"Take batches of {smaller}, and {times} times as many to a step."
+    advice = f"Take batches of {smaller}, and {times} times as many per step."
     return Cause("out of memory", text, advice, settings)
 
 

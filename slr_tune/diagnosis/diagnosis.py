@@ -95,13 +95,13 @@ def _verdict(evidence: Evidence, causes: Sequence[Cause]) -> str:
         return f"{first.name[0].upper()}{first.name[1:]}. {first.text}{also}"
     if too_early(evidence):
         return (
-            f"Too early to tell: after {evidence.epoch} epochs every CTC model names little. "
-            "Nothing else is wrong."
+            f"Too early to tell: after {evidence.epoch} epochs every CTC model predicts mostly "
+            f"blanks. Nothing else is wrong."
         )
     if not evidence.diagnostics and not evidence.epoch:
         return "Nothing to judge: there is neither a checkpoint nor a curve."
     reached = "" if math.isnan(evidence.wer) else f", best dev WER {evidence.wer:.2f}"
-    return f"No alarm: {evidence.epoch} epochs{reached}."
+    return f"No problem found: {evidence.epoch} epochs{reached}."
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

@@ -133,7 +133,9 @@ def _features(data: Dataset) -> Diagnostic:
     bound = "all finite"
     for split in (data.train, data.dev):
         if bad := not_finite(split):
-            found = f"{len(bad)} of {len(split)} utterances of {split.name} hold NaN or infinity, "
+            found = (
+                f"{len(bad)} of {len(split)} utterances of {split.name} contain NaN or infinity, "
+            )
             return Diagnostic(FEATURES, "bad", f"{found}first {bad[0]}", bound, float(len(bad)))
     count = len(data.train) + len(data.dev)
     return Diagnostic(FEATURES, "ok", f"all values of {count} utterances are finite", bound, 0.0)
@@ -181,7 +183,7 @@ def _gradients(model: Recogniser, train: Split) -> Diagnostic:
     bound = f"every layer above {VANISHING:g}; {low:g} to {high:g} is usual"
     norms = layer_gradients(model, train)
     if not norms:
-        found = "no utterance of train has the frames that CTC needs"
+        found = "no training utterance has enough frames for CTC"
         return Diagnostic(GRADIENTS, "unknown", found, bound)
     listed = ", ".join(f"{name} {norm:.1e}" for name, norm in norms.items())
     if not all(map(math.isfinite, norms.values())):

@@ -120,7 +120,7 @@ def examine(run: FoundRun, *, data: str | None) -> Diagnosis:
     )
     epoch = int(run.state.get("epoch", 0))
     if found and rows and epoch != rows[-1]["epoch"]:
-        text = f"The diagnostics are of the checkpoint, epoch {epoch}; the curve goes on."
+        text = f"The diagnostics describe the checkpoint of epoch {epoch}; the curve is longer."
         diagnosis = dataclasses.replace(diagnosis, notes=(text, *diagnosis.notes))
     if not diagnosis.causes or run.trainable not in BUILT_IN_NAMES:
         return diagnosis
@@ -134,7 +134,7 @@ def _diagnostics(run: FoundRun, data: str | None) -> tuple[list[Diagnostic], Dat
     if run.checkpoint is None:
         return [], None
     if not all(bool(torch.isfinite(value).all()) for value in state.get("model", {}).values()):
-        text = "the checkpoint holds weights that are not finite"
+        text = "the checkpoint contains weights that are not finite"
         return [Diagnostic(LOG_PROBS, "bad", text, "all finite")], None
     if "vocabulary" not in state:
         return [], None

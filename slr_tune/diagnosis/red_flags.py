@@ -112,7 +112,7 @@ def _not_a_number(rows: Sequence[Row]) -> RedFlag | None:
         if all(column in row and math.isnan(_value(row, column)) for column in both):
             bad.append("train/loss")
         if bad:
-            text = f"{bad[0]} is no finite number at epoch {int(row['epoch'])}"
+            text = f"{bad[0]} is NaN or infinite at epoch {int(row['epoch'])}"
             return RedFlag(NOT_A_NUMBER, int(row["epoch"]), text)
     return None
 
@@ -176,7 +176,7 @@ def _loss_gap(rows: Sequence[Row]) -> RedFlag | None:
     if not streak:
         return None
     last = streak[-1]
-    text = f"the dev loss {last['val/loss']:.2f} lies {_gap(last):.2f} above the training loss "
+    text = f"the dev loss {last['val/loss']:.2f} is {_gap(last):.2f} above the training loss "
     text += f"{training_ctc(last):.2f} at epoch {int(last['epoch'])}"
     return RedFlag(LOSS_GAP, int(streak[0]["epoch"]), text)
 
@@ -220,7 +220,7 @@ def _early_plateau(rows: Sequence[Row], length: int) -> RedFlag | None:
         return None
     reached = next(row for row in known if row["val/wer"] < best["val/wer"] + _LEAST_GAIN)
     text = f"the best dev WER is {best['val/wer']:.1f}, and the last {window} epochs have not "
-    return RedFlag(EARLY_PLATEAU, int(reached["epoch"]), f"{text}brought it down by a point")
+    return RedFlag(EARLY_PLATEAU, int(reached["epoch"]), f"{text}lowered it by a point")
 
 
 def _flat_loss(rows: Sequence[Row], length: int) -> RedFlag | None:

@@ -13,7 +13,7 @@ _FACTOR = 3.0
 """From 3e-4 to 1e-4: the step of the learning rate that got a flat loss going."""
 _USUAL_RATE = 3e-4
 _FIRST_RATE = 3e-3
-"""For a run that left the numbers before it had learnt anything: a third of 1000 does so too."""
+"""For a run that diverged before it had learnt anything: a third of 1000 does so too."""
 _RATE = "learning_rate"
 _LOWEST_RATE = "learning_rate_schedule.min_learning_rate"
 _WARM_UP = "learning_rate_schedule.warmup_epochs"

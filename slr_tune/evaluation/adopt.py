@@ -105,15 +105,16 @@ def adopt_model(
     vocabulary = foreign.vocabulary or stored_vocabulary(weights.beside)
     if vocabulary is None and known is None:
         raise CheckpointError(
-            f"{weights.path} holds no vocabulary", hint="Name it with --vocabulary FILE, or --data."
+            f"{weights.path} contains no vocabulary",
+            hint="Name it with --vocabulary FILE, or --data.",
         )
     if vocabulary is None:
-        lines.append("no vocabulary is told: the order of the data's is assumed")
+        lines.append("no vocabulary was given: the order of the data's vocabulary is assumed")
         if foreign.claimed is None:
             raise CheckpointError(
-                f"nothing says which output of {weights.path} is which gloss",
-                hint="Name --vocabulary FILE; or give --claimed WER, which shows whether the "
-                "order of the data's glosses is the right one.",
+                f"it is not known which output of {weights.path} is which gloss",
+                hint="Give --vocabulary FILE, or --claimed WER to check whether the order of the "
+                "data's glosses is right.",
             )
         vocabulary = known
     assert vocabulary is not None
@@ -124,9 +125,9 @@ def adopt_model(
     glosses, order = class_order(vocabulary, known, classes=classes, blank=foreign.blank)
     state = _state(found, weights.weights, order)
     model.load_state_dict(state)
-    lines += found.lines or ("all weights have our names",)
+    lines += found.lines or ("all weights have the expected names",)
     if order != tuple(range(classes)):
-        lines.append(f"{classes} outputs brought into the order of our vocabulary")
+        lines.append(f"{classes} outputs reordered to match the vocabulary of the data")
     content = {
         "model": state,
         "config": config_class(foreign.role)
@@ -175,7 +176,7 @@ def claim_refused(wer: float, claimed: float | None, tolerance: float) -> str:
         return ""
     return (
         f"its dev WER is {wer:.2f}, claimed were {claimed:.2f}: {abs(wer - claimed):.2f} points "
-        f"apart, {tolerance:g} are allowed"
+        f"apart, at most {tolerance:g} are allowed"
     )
 
 
@@ -187,23 +188,23 @@ def _config(foreign: ForeignModel, data: Dataset | None) -> tuple[RunConfig, int
     lines = [f"{theirs} -> {ours}" for theirs, ours in matched.taken.items() if theirs != ours]
     if missing := [name for name in _SIZES if name not in values]:
         raise SlrTuneError(
-            f"--config does not tell {', '.join(missing)}",
+            f"--config does not give {', '.join(missing)}",
             hint=f"It has: {', '.join(foreign.settings) or 'nothing'}. "
-            "--map THEIRS=OURS says what a name means.",
+            "--map THEIRS=OURS maps a name.",
         )
     for name, usual in (("architecture", "bilstm"), ("subsampling", 1)):
         if name not in values:
             values[name] = usual
-            lines.append(f"{name} is not told: {usual}")
+            lines.append(f"{name} is not given: {usual}")
     shaping = {name: values[name] for name in ("architecture", "subsampling", *_SIZES)}
     plain = nested((tuple(name.split(".")), value) for name, value in values.items())
     if faults_of(RunConfig, plain):
         # What does not shape the weights need not be in our terms: their optimiser's words.
         plain = shaping
-        lines.append("settings of the training are left out: they are not in our terms")
+        lines.append("training settings are ignored: other programs define them differently")
     if faults := faults_of(RunConfig, plain):
-        told = "; ".join(f"{'.'.join(f.path)} {f.message}" for f in faults)
-        raise SlrTuneError(f"--config: {told}")
+        fault_text = "; ".join(f"{'.'.join(f.path)} {f.message}" for f in faults)
+        raise SlrTuneError(f"--config: {fault_text}")
     return RunConfig.model_validate(plain), _feature_size(foreign, data), lines
 
 
@@ -224,13 +225,13 @@ def _feature_size(foreign: ForeignModel, data: Dataset | None) -> int:
     if data is not None:
         return data.feature_size
     flat = {name.rpartition(".")[2]: value for name, value in foreign.settings.items()}
-    told = next((flat[name] for name in _FEATURE_NAMES if name in flat), None)
-    if not isinstance(told, int) or told < 1:
+    given = next((flat[name] for name in _FEATURE_NAMES if name in flat), None)
+    if not isinstance(given, int) or given < 1:
         raise SlrTuneError(
-            "nothing says how many features a frame has",
+            "the number of features per frame is not known",
             hint="Name the data with --data, or put input_size into the config.",
         )
-    return told
+    return given
 
 
 def _outputs(weights: Mapping[str, Tensor], glosses: int) -> int:
@@ -256,6 +257,6 @@ def _state(
 
 
 def _epoch(beside: Mapping[str, Any]) -> int:
-    told = beside.get("epoch", 0)
-    whole = isinstance(told, int | float) and math.isfinite(told) and told >= 0
-    return int(told) if whole else 0
+    given = beside.get("epoch", 0)
+    whole = isinstance(given, int | float) and math.isfinite(given) and given >= 0
+    return int(given) if whole else 0

@@ -64,14 +64,14 @@ def adopt_logits(
     split = data.train
     found = subsampling_of(logits, split, subsampling)
     classes = logits.of(split.ids[0]).shape[1]
-    told = vocabulary or data.vocabulary
-    _, order = class_order(told, data.vocabulary, classes=classes, blank=blank)
+    names = vocabulary or data.vocabulary
+    _, order = class_order(names, data.vocabulary, classes=classes, blank=blank)
     train_wer = _wer(logits, data, split, order)
     if vocabulary is None and train_wer > BELIEVABLE:
         raise CheckpointError(
             f"in the order of the data's glosses {logits.path} has a greedy WER of {train_wer:.1f} "
             "on train: another order is likely",
-            hint="Name the order of its outputs with --vocabulary FILE.",
+            hint="Give the order of its outputs with --vocabulary FILE.",
         )
     has_dev = set(data.dev.ids) <= set(logits.ids)
     wer = _wer(logits, data, data.dev, order) if has_dev else None

@@ -94,14 +94,14 @@ def find_checkpoint(
         path = Path(given).expanduser()
         if trial is not None and path.exists():
             raise SlrTuneError(
-                f"--trial {trial} is of a study, and {path} is a file or folder",
+                f"--trial {trial} selects a trial of a study, but {path} is a file or folder",
                 hint="Give --study NAME --trial N.",
             )
         for file in (path, path / _BEST, path / _BEST.name):
             if file.is_file():
                 return Named(file, _name_of(file))
         if path.is_dir():
-            hint = "Name a checkpoint file, or the folder of a run."
+            hint = "Give a checkpoint file, or the folder of a run."
             raise CheckpointError(f"{path} holds no {_BEST.name}", hint=hint)
         if path.suffix == ".pt" or len(path.parts) > 1:
             raise CheckpointError(
@@ -130,8 +130,8 @@ def _of_study(study: str | None, trial: int | None, storage: str | None) -> Name
             raise CheckpointError(
                 f"trial {trial} of study {name!r} was imported from {record.imported}: its weights "
                 "are not here",
-                hint="Name a trial that this study ran with --trial, slr-tune confirm trains it "
-                "anew, or slr-tune adopt takes its checkpoint.",
+                hint="Choose a trial that this study ran with --trial, retrain it with slr-tune "
+                "confirm, or slr-tune adopt takes its checkpoint.",
             )
         ran = record is not None and record.epochs
         why = "its checkpoint was removed" if ran else "it ended before its first epoch"

@@ -71,7 +71,7 @@ class Importance:
         units: Single parameters and whole groups, the most important first; shares sum to 1.
         parts: Members of groups, in the order of the file.
         named: The unit that may be called the first; None where the trials do not settle it.
-        explained: Share of the variance at the first rung that the model foretells of trials that
+        explained: Share of the variance at the first rung that the model predicts of trials that
             it has not seen; None of other evaluators.
         chance_of_first: Share of the draws in which the first unit is the largest.
         set_aside: Numbers of the trials that failed in a way no configuration explains.

@@ -129,7 +129,7 @@ class EdgeReading:
 
 @dataclass(frozen=True)
 class Region:
-    """Where the best trials lie.
+    """Where the best trials are.
 
     Attributes:
         name: Dotted name.
@@ -149,7 +149,7 @@ class Region:
 
 
 def best_region(variables: Sequence[Variable], best: Ints) -> list[Region]:
-    """Where the best trials lie, parameter by parameter.
+    """Where the best trials are, parameter by parameter.
 
     Args:
         variables: Columns of N trials.

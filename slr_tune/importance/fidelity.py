@@ -1,4 +1,4 @@
-"""What rungs that train on a part of the data foretell of the order on all of it."""
+"""What rungs that train on a part of the data predict of the order on all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from slr_tune.importance.matched_epoch import Foretold, foretold, values_at
+from slr_tune.importance.matched_epoch import EndCorrelation, end_correlation, values_at
 from slr_tune.space import StudySpec
 from slr_tune.study.segments import study_segments
 from slr_tune.text import counted
@@ -33,7 +33,7 @@ class FidelityRung:
     epoch: int
     share: float
     full: int
-    found: Foretold | None
+    found: EndCorrelation | None
 
     @property
     def is_low(self) -> bool:
@@ -60,7 +60,7 @@ def fidelity_rungs(spec: StudySpec, trials: Sequence[FrozenTrial]) -> list[Fidel
         if segment.share < 1:
             rows = table[:, place:]
             full = int(np.isfinite(rows[:, [0, -1]]).all(axis=1).sum())
-            found.append(FidelityRung(segment.end, segment.share, full, foretold(rows)))
+            found.append(FidelityRung(segment.end, segment.share, full, end_correlation(rows)))
     return found
 
 
@@ -72,8 +72,8 @@ def fidelity_text(rungs: Sequence[FidelityRung]) -> str:
     text = f"Rank correlation of low rungs with the end on all data: {each}."
     if any(rung.is_low for rung in rungs):
         text += (
-            f" Warning: below {LOW_RANK} the part of the data is a poor guide to all of it. "
-            "Take a larger share (fidelity: {subset: 0.5}), or leave fidelity out."
+            f" Warning: below {LOW_RANK} the subset is a poor guide to the full data. Use a "
+            f"larger share (fidelity: {{subset: 0.5}}), or remove fidelity."
         )
     return text
 

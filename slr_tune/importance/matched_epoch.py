@@ -32,7 +32,7 @@ class Candidate:
         epoch: From 1.
         trials: Trials that have a value there.
         correlation: Rank correlation of the value there with the last one that all trials would
-            show, see `foretold`. None where too few ran to their end.
+            show, see `end_correlation`. None where too few ran to their end.
         information: `trials` x `correlation`^2, in trials run to their end.
     """
 
@@ -58,8 +58,8 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Foretold:
-    """How well the order at an epoch foretells that at the end, over all trials.
+class EndCorrelation:
+    """How well the order at an epoch predicts that at the end, over all trials.
 
     Attributes:
         correlation: Estimate of the rank correlation.
@@ -125,8 +125,8 @@ def _candidate(epoch: int, later: Floats) -> Candidate:
 def _reason(best: Candidate, candidates: Sequence[Candidate]) -> str:
     if all(c.correlation is None for c in candidates):
         return (
-            f"{best.trials} trials reached it; fewer than {_FEW} ran to their end, too few to tell "
-            "which epoch foretells the last one best"
+            f"{best.trials} trials reached it; fewer than {_FEW} ran to their end, too few to "
+            f"know which epoch predicts the last one best"
         )
     parts = [
         f"epoch {c.epoch}: {c.trials} trials x {(c.correlation or 0.0):.2f}\u00b2 = "
@@ -174,9 +174,9 @@ def all_trials_correlation(table: Floats) -> float | None:
         if count < max(_FEW, place + 3):
             return None
         known = np.column_stack([np.ones(count), scores[rows, :place]])
-        told = scores[rows, place]
-        weights = np.linalg.lstsq(known, told, rcond=None)[0]
-        rest = float(((told - known @ weights) ** 2).sum()) / (count - place - 1)
+        observed = scores[rows, place]
+        weights = np.linalg.lstsq(known, observed, rcond=None)[0]
+        rest = float(((observed - known @ weights) ** 2).sum()) / (count - place - 1)
         shared = spread @ weights[1:]
         own = float(weights[1:] @ shared) + rest
         spread = np.block([[spread, shared[:, None]], [shared[None, :], np.array([[own]])]])
@@ -186,7 +186,7 @@ def all_trials_correlation(table: Floats) -> float | None:
     return 6 / math.pi * math.asin(r / 2)
 
 
-def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
+def end_correlation(table: Floats, *, seed: int = 0) -> EndCorrelation | None:
     """`all_trials_correlation` with its interval, from resamples of the trials.
 
     Args:
@@ -207,10 +207,10 @@ def foretold(table: Floats, *, seed: int = 0) -> Foretold | None:
         is not None
     ]
     if len(drawn) < _RESAMPLES // 2 or not np.ptp(drawn):
-        return Foretold(found, -1.0, 1.0)
+        return EndCorrelation(found, -1.0, 1.0)
     middle, *ends = np.arctanh(np.clip([found, *np.quantile(drawn, [0.05, 0.95])], -_SURE, _SURE))
     low, high = (float(np.tanh(middle + _WIDENED * (end - middle))) for end in ends)
-    return Foretold(found, min(low, found), max(high, found))
+    return EndCorrelation(found, min(low, found), max(high, found))
 
 
 def _without_extremes(values: Floats) -> Floats:

@@ -128,8 +128,8 @@ def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[F
 def _beyond(fit: FittedModel, unit: str) -> int:
     """Trials in which some of a unit applies and can have acted by the epoch."""
     rows, places = fit.model.rows, fit.model.space.of_unit(unit)
-    told = np.isfinite(fit.model.values[:, places]).any(axis=1)
-    return len(np.unique(rows.trial[told & (rows.rung <= fit.rung)]))
+    observed = np.isfinite(fit.model.values[:, places]).any(axis=1)
+    return len(np.unique(rows.trial[observed & (rows.rung <= fit.rung)]))
 
 
 def _measured(fit: FittedModel, unit: str) -> bool:
@@ -137,9 +137,9 @@ def _measured(fit: FittedModel, unit: str) -> bool:
     model, rows = fit.model, fit.model.rows
     places = model.space.of_unit(unit)
     applies = np.isfinite(model.space.values[rows.trial][:, places]).any(axis=1)
-    told = np.isfinite(model.values[:, places]).any(axis=1)
-    few = len(np.unique(rows.trial[told])) < rules.LEAST_BEYOND
-    return not (few and bool((applies & ~told).any()))
+    observed = np.isfinite(model.values[:, places]).any(axis=1)
+    few = len(np.unique(rows.trial[observed])) < rules.LEAST_BEYOND
+    return not (few and bool((applies & ~observed).any()))
 
 
 def _covered(fit: FittedModel, unit: str) -> float:

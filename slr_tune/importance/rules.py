@@ -31,7 +31,7 @@ def fitted(space: Coordinates, rows: TrialRows) -> tuple[GaussianProcess, tuple[
     """The model, fitted without the trials that failed in a way no configuration explains.
 
     A trial is set aside where its value is worse by more than 4 standard deviations than the model
-    foretells that has not seen it; three rounds, at most 5 % of the trials.
+    predicts that has not seen it; three rounds, at most 5 % of the trials.
 
     Returns:
         The model, and the places of the trials that were set aside.
@@ -81,7 +81,7 @@ def effect_costs(model: GaussianProcess) -> Floats:
 
 
 def explained(solved: Solved, rows: TrialRows) -> float:
-    """R^2 of the first rung's values, each foretold without its trial."""
+    """R^2 of the first rung's values, each predicted without its trial."""
     first = rows.rung == 0
     residuals, _ = left_out_residuals(solved, rows.trial, rows.values)
     values = rows.values[first]

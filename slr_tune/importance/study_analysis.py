@@ -43,7 +43,7 @@ class StudyImportance:
         pairs: Pairs of parameters, the strongest first; empty with few trials.
         local: What each parameter does around the best trial and the baseline.
         edges: Numbers that go on getting better at an end of their range around the best trial.
-        regions: Where the best trials lie.
+        regions: Where the best trials are.
         best: Numbers of the best trials, the best first.
         running: Whether a driver was at work on the study.
         imported: Number of the study's trials that were run elsewhere.

@@ -97,9 +97,9 @@ def trial_rows(
     centres = np.nanmean(table, axis=0)
     spreads = np.nanstd(table, axis=0)
     scale = next((s for s in spreads if s > 0.02 * spreads.max()), 0.0) or 1.0
-    told = (table[trial, rung] - centres[rung]) / scale
+    scores = (table[trial, rung] - centres[rung]) / scale
     acting = np.array([acts(int(t), used[r]) for t, r in zip(trial, rung, strict=True)], dtype=bool)
-    return TrialRows(tuple(used), trial, rung, told, centres, float(scale), acting)
+    return TrialRows(tuple(used), trial, rung, scores, centres, float(scale), acting)
 
 
 def _left_out(there: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ def read_event_folders(folder: Path) -> Source:
     """
     folders = event_folders(folder)
     if not folders:
-        raise SlrTuneError(f"{folder} holds no TensorBoard event files")
+        raise SlrTuneError(f"{folder} contains no TensorBoard event files")
     members: dict[Path, list[Path]] = {}
     for one in folders:
         above = one.parent

@@ -92,11 +92,11 @@ def _placed(parameter: Parameter, given: Any) -> Any:
             return parameter.value
         raise Misfit(f"{name} is {show(given)}, the space fixes {show(parameter.value)}")
     if given is MISSING:
-        raise Misfit(f"{name} is not told")
+        raise Misfit(f"{name} is missing")
     if isinstance(parameter, ChoiceParameter):
         found = next((one for one in parameter.options if _equal(one, given)), MISSING)
         if found is MISSING:
-            raise Misfit(f"{name} {show(given)} is no option")
+            raise Misfit(f"{name} {show(given)} is not one of the options")
         return found
     if isinstance(parameter, SimplexParameter):
         return _weights(parameter, name, given)
@@ -106,7 +106,7 @@ def _placed(parameter: Parameter, given: Any) -> Any:
 
 def _number(parameter: FloatParameter | IntParameter, name: str, given: Any) -> Any:
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        raise Misfit(f"{name} {show(given)} is no number")
+        raise Misfit(f"{name} {show(given)} is not a number")
     low, high, value = float(parameter.low), float(parameter.high), float(given)
     if parameter.log and value <= 0:
         raise Misfit(f"{name} is outside the space")
@@ -126,7 +126,7 @@ def _weights(parameter: SimplexParameter, name: str, given: Any) -> dict[str, fl
     for key in parameter.weights:
         weight = given.get(key) if isinstance(given, Mapping) else None
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise Misfit(f"{name}.{key} is not told")
+            raise Misfit(f"{name}.{key} is missing")
         found[key] = float(weight)
     total = math.fsum(found.values())
     if min(found.values()) < 0 or not abs(total - 1) <= WEIGHTS_NEAR:

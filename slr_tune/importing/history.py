@@ -13,7 +13,7 @@ from slr_tune.text import counted
 
 
 def take_history(store: StudyStore, places: Sequence[str], storage: str | None) -> list[str]:
-    """Adds earlier runs to a study before its search goes on; what is there already stays.
+    """Adds earlier runs to a study before its search goes on; what already exists stays.
 
     Args:
         store: The study, whose lock the caller holds.
@@ -31,7 +31,7 @@ def take_history(store: StudyStore, places: Sequence[str], storage: str | None) 
         plan = plan_import(store.spec, open_source(place, storage))
         plan.check()
         done = take_in(store, plan)
-        known = f" {done.known} were there already." if done.known else ""
+        known = f" {done.known} were already in the study." if done.known else ""
         refused = f" {len(done.refused)} are refused: {done.refused[0][1]}." if done.refused else ""
         lines += [*plan.source.notes, *plan.measures.notes]
         new = counted(len(done.numbers), "trial")

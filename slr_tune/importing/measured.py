@@ -109,8 +109,8 @@ class Measures:
         name = spec.objective.metric
         columns = [one for one in _names(run.curve for run in source.runs) if one != "epoch"]
         taken = {} if matched is None else matched.taken
-        told = _names([run.fields] for run in source.runs)
-        fields = [key for key in told if key not in taken or taken[key] == name]
+        all_names = _names([run.fields] for run in source.runs)
+        fields = [key for key in all_names if key not in taken or taken[key] == name]
         if metric is not None and metric not in {*columns, *fields}:
             near = ", ".join(get_close_matches(metric, [*columns, *fields], n=3, cutoff=0.4))
             raise SlrTuneError(
@@ -124,7 +124,7 @@ class Measures:
             names = ", ".join([*columns, *fields][:12]) or "none"
             raise SlrTuneError(
                 f"the runs of {source.place} have no {name!r}",
-                hint=f"Say which of their columns it is: --metric NAME. They have: {names}.",
+                hint=f"Choose one of their columns with --metric NAME. They have: {names}.",
             )
         at = (int(row["epoch"]) for run in source.runs for row in run.curve if column in row)
         steps = StepCount.of(at, spec.budget.max_epochs, steps_per_epoch)
@@ -133,7 +133,7 @@ class Measures:
             if plain_name(guess) != plain_name(name) and not source.own and guess != "value":
                 notes.append(f"{guess} is taken for {name}")
         planned = next((k for k, ours in taken.items() if ours == "max_epochs"), None)
-        used = {k for k in told if plain_name(k) in (*_EPOCHS, *_SECONDS)} | set(values)
+        used = {k for k in all_names if plain_name(k) in (*_EPOCHS, *_SECONDS)} | set(values)
         found = cls(
             spec, column, tuple(values), scale or 1.0, steps, None, planned,
             source.own, frozenset(used), tuple(notes),
@@ -215,28 +215,28 @@ class Measures:
             return run.value * self.scale
         if values:
             return values[max(values)]
-        told = next((as_number(run.fields[k]) for k in self.fields if k in run.fields), math.nan)
-        return told * self.scale if math.isfinite(told) else None
+        given = next((as_number(run.fields[k]) for k in self.fields if k in run.fields), math.nan)
+        return given * self.scale if math.isfinite(given) else None
 
     def _epochs(self, run: EarlierRun, rows: Sequence[Mapping[str, float]]) -> int | None:
         """Epochs that it ran, None where it does not say."""
         if rows:
             return int(rows[-1]["epoch"])
-        told = as_number(_field(run.fields, _EPOCHS) or math.nan)
-        return int(told) if math.isfinite(told) and told >= 1 else None
+        value = as_number(_field(run.fields, _EPOCHS) or math.nan)
+        return int(value) if math.isfinite(value) and value >= 1 else None
 
     def _ended_by(self, run: EarlierRun, epochs: int, value: float | None) -> str:
         """The record's reason: COMPLETE only what ended by itself, as a trial here would."""
-        told = run.ended_by if run.ended_by in _REASONS else None
-        if told is not None and state_for(told) == TrialState.FAIL:
-            return told
+        reason = run.ended_by if run.ended_by in _REASONS else None
+        if reason is not None and state_for(reason) == TrialState.FAIL:
+            return reason
         if run.state == "failed":
             return "error"
         if value is None and any(_is_nan(run.fields.get(key)) for key in self.fields):
             return "nan"
-        if told in ("patience", "asha"):
-            return told
-        if run.state == "pruned" or (told == "cut_short"):
+        if reason in ("patience", "asha"):
+            return reason
+        if run.state == "pruned" or (reason == "cut_short"):
             return "cut_short"
         if epochs >= self.spec.budget.max_epochs:
             return "max_epochs"
@@ -257,7 +257,7 @@ class Measures:
             raise SlrTuneError(
                 f"{self.spec.objective.metric} is counted in percent, and the runs of "
                 f"{source.place} have at most {max(found):g}: that looks like a fraction",
-                hint="--scale 100 takes them as fractions, --scale 1 as percent.",
+                hint="Use --scale 100 if they are fractions, --scale 1 if they are percent.",
             )
 
     def _with_longest(self, runs: Sequence[EarlierRun]) -> Measures:
@@ -272,7 +272,7 @@ class Measures:
         if longest is not None and longest < most:
             notes.append(
                 f"the longest run has {counted(longest, 'epoch')}, a trial here has {most}: such "
-                "runs are kept as cut short, which the sampler ranks after whole ones"
+                f"runs are imported as stopped early, which the sampler ranks after complete ones"
             )
         if longest is not None and longest > most:
             notes.append(f"of runs with more than {most} epochs the first {most} are taken")

@@ -88,7 +88,7 @@ def match_names(
             if len(theirs_all) > 1:
                 raise SlrTuneError(
                     f"{' and '.join(map(repr, theirs_all))} would both be {ours}",
-                    hint=f"Say which: --map {theirs_all[0]}={ours}.",
+                    hint=f"Choose one: --map {theirs_all[0]}={ours}.",
                 )
             taken[theirs_all[0]] = ours
             if rule in (_customary, _by_ending):

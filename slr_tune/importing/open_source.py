@@ -30,7 +30,7 @@ def open_source(place: str, storage: str | None = None) -> Source:
         storage: Database in which a study of slr-tune is looked up, None for the default.
 
     Raises:
-        SlrTuneError: There is nothing of that name, or it is none of `KINDS`.
+        SlrTuneError: There is nothing of that name, or it is not one of `KINDS`.
     """
     if "://" in place:
         return read_optuna(place)
@@ -58,7 +58,7 @@ def _read_folder(path: Path) -> Source:
     if event_folders(path):
         return read_event_folders(path)
     raise SlrTuneError(
-        f"{path} holds no runs that are known",
+        f"{path} contains no known kind of run",
         hint="Looked for: params.json with result.json (Ray Tune), training_results.json, "
         "TensorBoard event files.",
     )
@@ -78,7 +78,7 @@ def _read_file(path: Path) -> Source:
         return read_jsonl(path)
     if "tfevents" in path.name:
         return read_event_folders(path.parent)
-    raise SlrTuneError(f"{path} is no file of runs that is known", hint=f"It may be {KINDS}.")
+    raise SlrTuneError(f"{path} is not a known file of runs", hint=f"It may be {KINDS}.")
 
 
 def _is_journal(head: bytes) -> bool:

@@ -67,7 +67,7 @@ def _parsed(text: str) -> URL:
         return make_url(text)
     except (ArgumentError, ValueError) as error:
         raise SlrTuneError(
-            f"{text.rpartition('@')[2]!r} is no database URL",
+            f"{text.rpartition('@')[2]!r} is not a database URL",
             hint="Such as sqlite:///old.db#STUDY or postgresql://user@host/database#STUDY.",
         ) from error
 
@@ -92,7 +92,7 @@ def _untouched(url: URL) -> Iterator[str]:
         engine = sa.create_engine(url)
         try:
             if not sa.inspect(engine).has_table("studies"):
-                raise StudyError(f"{shown_url(url)} holds no studies of Optuna")
+                raise StudyError(f"{shown_url(url)} contains no Optuna studies")
         finally:
             engine.dispose()
         yield url.render_as_string(hide_password=False)
@@ -203,4 +203,6 @@ def _journal(path: Path) -> BaseStorage:
     try:
         return JournalStorage(JournalFileBackend(str(path)))
     except (ValueError, KeyError, TypeError) as error:
-        raise SlrTuneError(f"{path} is no database and no journal of Optuna: {error}") from error
+        raise SlrTuneError(
+            f"{path} is neither a database nor an Optuna journal: {error}"
+        ) from error

@@ -88,14 +88,14 @@ class ImportPlan:
 
     def summary(self) -> str:
         """One line: how many fit, how many were moved into the space, how many are left out."""
-        said = f"{self.source.kind} {self.source.place}: {len(self.taken)} of "
-        said += f"{counted(len(self.source.runs), 'run')} fit the space"
+        message = f"{self.source.kind} {self.source.place}: {len(self.taken)} of "
+        message += f"{counted(len(self.source.runs), 'run')} fit the space"
         if self.moved:
             names = Counter(name for one in self.taken for name in one.place.moved)
-            said += f", {self.moved} of them moved to its edge or step ({_counted(names)})"
+            message += f", {self.moved} of them moved to its edge or step ({_counted(names)})"
         if self.left:
-            said += f"; {len(self.left)} left out ({_counted(Counter(r for _, r in self.left))})"
-        return f"{said}."
+            message += f"; {len(self.left)} left out ({_counted(Counter(r for _, r in self.left))})"
+        return f"{message}."
 
     def check(self) -> None:
         """Refuses an import of nothing.
@@ -110,8 +110,8 @@ class ImportPlan:
             raise StudyError(
                 f"none of the {counted(len(self.source.runs), 'run')} of {self.source.place} fits "
                 f"the space of study {self.spec.study!r}:\n  {reasons or 'it has none'}",
-                hint="--map THEIRS=OURS names a setting, --assume KEY=VALUE says what the runs had "
-                "and do not tell, --ignore NAME takes runs in which it differs.",
+                hint="--map THEIRS=OURS maps a name, --assume KEY=VALUE supplies a setting that "
+                "the runs do not record, --ignore NAME accepts runs in which it differs.",
             )
 
     def reasons(self) -> list[tuple[str, int]]:

@@ -27,17 +27,17 @@ def _name_lines(plan: ImportPlan) -> list[str]:
         guess = "  (not spelt alike)" if theirs in plan.matched.guessed else ""
         lines.append(f"  {theirs:<{width}} -> {ours}{guess}")
     paths = {".".join(p.path): p for p in plan.spec.space.parameters if p.keys}
-    if untold := [path for path, parameter in paths.items() if not _is_told(plan, parameter)]:
-        lines.append(f"searched here and told by no run: {', '.join(untold)}")
+    if missing := [path for path, parameter in paths.items() if not _is_recorded(plan, parameter)]:
+        lines.append(f"searched here, but not recorded by any run: {', '.join(missing)}")
     left = {k: near for k, near in plan.matched.left.items() if k not in plan.measures.used}
     if left:
         names = [f"{name} (nearest: {near})" if near else name for name, near in left.items()]
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        lines.append(f"left out, no setting here: {', '.join(names[:_MOST_NAMES])}{more}")
+        lines.append(f"ignored, not a setting here: {', '.join(names[:_MOST_NAMES])}{more}")
     return lines
 
 
-def _is_told(plan: ImportPlan, parameter: Parameter) -> bool:
+def _is_recorded(plan: ImportPlan, parameter: Parameter) -> bool:
     """Whether any run has a value of a parameter: by our name, by its keys, or once placed."""
     assert plan.matched is not None
     path = ".".join(parameter.path)

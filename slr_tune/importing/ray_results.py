@@ -44,8 +44,8 @@ def read_ray_folder(folder: Path) -> Source:
     notes = []
     if stopped:
         notes.append(
-            f"{stopped} trials have fewer iterations than the longest, {longest}: Ray does not say "
-            "who ended them, they are taken as stopped early"
+            f"{stopped} trials have fewer iterations than the longest, {longest}: Ray does not "
+            f"record why they ended, so they are imported as stopped early"
         )
     return Source("Ray Tune results", str(folder), tuple(runs), tuple(notes))
 
@@ -109,7 +109,7 @@ def _json(path: Path, text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise SlrTuneError(f"{path} is no JSON: {error}") from error
+        raise SlrTuneError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise SlrTuneError(f"{path} must be a mapping")
     return content

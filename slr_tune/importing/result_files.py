@@ -28,7 +28,7 @@ def read_result_file(path: Path) -> Source:
     `val_wers`. Settings stand in the file, or in a config file beside it.
 
     Raises:
-        SlrTuneError: It is no JSON of that kind.
+        SlrTuneError: It is not JSON of that kind.
     """
     runs = tuple(_runs(path, path.parent.name))
     return Source("result file", str(path), runs)
@@ -58,10 +58,10 @@ def _runs(path: Path, name: str) -> list[EarlierRun]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
-        raise SlrTuneError(f"{path} is no JSON: {error}") from error
+        raise SlrTuneError(f"{path} is not JSON: {error}") from error
     each = content if isinstance(content, list) else [content]
     if not each or not all(isinstance(one, Mapping) for one in each):
-        raise SlrTuneError(f"{path} must hold a run, or a list of runs, each a mapping")
+        raise SlrTuneError(f"{path} must contain a run or a list of runs, each a mapping")
     beside = settings_beside(path.parent)
     runs = []
     for number, one in enumerate(each):

@@ -46,11 +46,11 @@ class StepCount:
         if not each or per_epoch is not None:
             return cls(per_epoch=per_epoch)
         shift = 1 if each[0] == 0 else 0
-        said = f"steps {each[0]} to {each[-1]} are"
+        message = f"steps {each[0]} to {each[-1]} are"
         if each[-1] + shift <= max_epochs or each == [*range(each[0], each[-1] + 1)]:
-            return cls(shift, note=f"{said} epochs 1 to {each[-1] + 1}" if shift else "")
-        other = "--steps-per-epoch says it otherwise, 1 that they are epochs"
-        note = f"{said} counted in their order as epochs 1 to {len(each)}; {other}"
+            return cls(shift, note=f"{message} epochs 1 to {each[-1] + 1}" if shift else "")
+        other = "change this with --steps-per-epoch; 1 means that steps are epochs"
+        note = f"{message} counted in their order as epochs 1 to {len(each)}; {other}"
         return cls(ranks=tuple(each), note=note)
 
     def epoch(self, step: int) -> int | None:

@@ -54,7 +54,7 @@ def read_jsonl(path: Path) -> Source:
     """A run a line; settings may be nested, a curve a list of rows under `curve` or `history`.
 
     Raises:
-        SlrTuneError: A line is no JSON mapping.
+        SlrTuneError: A line is not JSON mapping.
     """
     runs = []
     for line, text in enumerate(_text(path).splitlines(), start=1):
@@ -63,7 +63,7 @@ def read_jsonl(path: Path) -> Source:
         try:
             content = json.loads(text)
         except ValueError as error:
-            raise SlrTuneError(f"{path}:{line}: is no JSON: {error}") from error
+            raise SlrTuneError(f"{path}:{line}: is not JSON: {error}") from error
         if not isinstance(content, dict):
             raise SlrTuneError(f"{path}:{line}: must be a mapping, not {type(content).__name__}")
         runs.append(run_of_mapping(f"{path.name}, line {line}", content))
@@ -204,7 +204,7 @@ def _column(columns: Sequence[str], names: Sequence[str]) -> str | None:
 def _csv_rows(path: Path) -> list[dict[str, str]]:
     text = _text(path)
     if not text.strip():
-        raise SlrTuneError(f"{path} is empty", hint="It needs a header and a line a run.")
+        raise SlrTuneError(f"{path} is empty", hint="It needs a header and one row per run.")
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, restkey="")
@@ -224,4 +224,4 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise SlrTuneError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise SlrTuneError(f"{path} is no text in UTF-8: {error.reason}") from error
+        raise SlrTuneError(f"{path} is not UTF-8 text: {error.reason}") from error

@@ -54,7 +54,7 @@ def take_in(store: StudyStore, plan: ImportPlan) -> Imported:
     """
     if plan.source.study_id == store.id:
         raise StudyError(
-            f"study {plan.source.place!r} cannot take in its own trials",
+            f"study {plan.source.place!r} cannot import its own trials",
             hint="Give the new search another name with --study.",
         )
     known = {_identity(trial): trial.number for trial in store.trials if _is_imported(trial)}
@@ -139,8 +139,8 @@ def _identity(trial: FrozenTrial) -> str:
     """What makes two imported trials the same: settings, seed, values and end, not the name."""
     record = record_of(trial)
     assert record is not None
-    said = [trial.params, trial.values, sorted(trial.intermediate_values.items())]
-    return json.dumps([*said, record.config, record.seed, record.ended_by], sort_keys=True)
+    message = [trial.params, trial.values, sorted(trial.intermediate_values.items())]
+    return json.dumps([*message, record.config, record.seed, record.ended_by], sort_keys=True)
 
 
 class _Asked:

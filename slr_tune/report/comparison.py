@@ -81,7 +81,7 @@ def _differences_table(found: SystemComparison) -> Table:
         for (split, decoder), difference in entry.differences.items()
     ]
     whole = all(found.signers.values())
-    drawn = "other signers, with their number allowed for" if whole else "other utterances"
+    drawn = "other signers, taking their number into account" if whole else "other utterances"
     others = len(found.measured) - 1
     holm = f" Holm's correction is over the {others} compared with {first}." if others > 1 else ""
     caption = (
@@ -169,12 +169,13 @@ def _what(found: SystemComparison) -> str:
     else:
         search = f"Beam searches, as in training or customary: {each}."
     chosen = [e.system.name for e in found.measured if e.system.named.study is not None]
-    flattered = f"Dev chose {', '.join(chosen)} among the trials of a search. " if chosen else ""
+    flattered = (
+        f"Selected on dev: {', '.join(chosen)} among the trials of a search. " if chosen else ""
+    )
     return (
         f"WER in percent on {found.data}, with 95 % intervals. {flattered}{search} "
-        "Times are of one utterance from features to glosses, the median of "
-        f"{found.timed} from dev, on {found.device}; "
-        "training is without that of a teacher."
+        "Times are per utterance from features to glosses, the median of "
+        f"{found.timed} from dev, on {found.device}; training time excludes the teacher's."
     )
 
 
@@ -183,6 +184,6 @@ def _wer(entry: MeasuredSystem, split: str, decoder: str) -> dict[str, Any]:
     difference = entry.differences.get((split, decoder))
     if difference is not None:
         names = ("points", "low", "high", "p_value", "holm_p")
-        told = {name: getattr(difference, name) for name in names}
-        row["minus_first"] = {**told, "mapsswe_p": difference.mapsswe[0].p_value}
+        figures = {name: getattr(difference, name) for name in names}
+        row["minus_first"] = {**figures, "mapsswe_p": difference.mapsswe[0].p_value}
     return row

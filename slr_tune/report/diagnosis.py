@@ -48,7 +48,7 @@ def diagnosis_page(found: Diagnosis) -> Page:
     """All that is said of a run."""
     return Page(
         title=f"Diagnosis of {found.name}",
-        subtitle=f"{len(found.rows)} epochs; dev and train only, test is left alone",
+        subtitle=f"{len(found.rows)} epochs; dev and train only; test is not used",
         verdict=found.verdict,
         parts=[*_parts(found), *_for_terminal(found)],
         answers=_answers(found),

@@ -73,7 +73,7 @@ class CheckpointRoom:
                 raise RunFailed(
                     f"the checkpoints of {counted(self._workers, 'trial')} side by side and of the "
                     f"best need {more} more than budget.disk, {most}",
-                    hint="Raise budget.disk, or take fewer --workers; then give the same command "
+                    hint="Raise budget.disk, or take fewer --workers; then run the same command "
                     "again. Nothing is lost.",
                 )
             self._empty(number)

@@ -123,7 +123,7 @@ def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sear
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
-            not answer, a run that cannot go on. What was finished is stored.
+            not answer, a run that cannot continue. Finished work is stored.
     """
     with studies_in(spec.studies):
         return _run_search(spec, options, progress)
@@ -158,7 +158,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
             store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
-                f"Study {spec.study!r} had no finished epoch; it begins anew with the changed space"
+                f"Study {spec.study!r} had no finished epoch; it starts over with the changed space"
             )
         if store.files is not None:
             store.files.check()
@@ -203,7 +203,7 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
     if not asked.is_set():
         asked.number = signal.SIGTERM
         asked.set()
-        progress.message("Stopping, as slr-tune stop asks: storing what is done")
+        progress.message("Stopping (slr-tune stop): saving the state")
 
 
 def _is_over(store: StudyStore) -> bool:
@@ -332,8 +332,8 @@ class _Run:
             gpus = 1 / count
             busy = "" if use.busy is None else f", busy {use.busy:.0%} of the time"
             self.progress.message(
-                f"gpus_per_trial: {gpus:g}, as one trial takes {use.peak_bytes / 2**20:,.0f} of "
-                f"{use.total_bytes / 2**20:,.0f} MiB{busy}"
+                f"gpus_per_trial: {gpus:g}, because one trial uses {use.peak_bytes / 2**20:,.0f} "
+                f"of {use.total_bytes / 2**20:,.0f} MiB{busy}"
             )
         return replace(given, gpus_per_trial=gpus)
 
@@ -356,7 +356,7 @@ class _Run:
             if not self._ends():  # a signal to all processes ends Ray's too
                 recorder.failure = recorder.failure or RunFailed(
                     f"Ray Tune stopped: {first_line(error)}",
-                    hint="Give the same command again; it goes on where it stopped.",
+                    hint="Run the same command again to resume.",
                 )
         finally:
             shutil.rmtree(barrier, ignore_errors=True)
@@ -445,8 +445,8 @@ class _Run:
             parked = recorder.sweep()
             if not self.store.stored(seconds=_LAST_SECONDS):
                 self.progress.message(
-                    "The database is away: the next start finds the trials in the air, and goes on "
-                    "with them from their checkpoints"
+                    "The database is unreachable: the next start resumes the unfinished trials "
+                    "from their checkpoints"
                 )
             self.progress.tick(force=True)
             return parked

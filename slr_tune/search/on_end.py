@@ -86,7 +86,7 @@ def announce_end(template: str, values: Mapping[str, str], tell: Callable[[str],
         else:
             _run(template, values)
     except (OSError, subprocess.SubprocessError, urllib.error.URLError, ValueError) as error:
-        tell(f"--on-end did not work: {printable(str(error))}")
+        tell(f"--on-end failed: {printable(str(error))}")
 
 
 def _run(template: str, values: Mapping[str, str]) -> None:

@@ -111,7 +111,7 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         report = Report(**json.loads(result[RESULT]))
         ended = self._recorder.guarded(lambda: self._recorder.report(number, report), True)
         action = str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
-        if self._recorder.guarded(self._recorder.may_tell, True):
+        if self._recorder.guarded(self._recorder.may_report, True):
             return action
         self._held[trial.trial_id] = trial, action
         return str(TrialScheduler.NOOP)

@@ -266,7 +266,7 @@ class Recorder:
             self._enter(live, _not_ended(report))  # the epochs before it are sound
             raise RunFailed(
                 f"{run_title(self.store.spec.trainable)}: {report.error}",
-                hint="Nothing is charged to a trial: mend the run and give the same command again.",
+                hint="No trial is charged with it: fix the run, then run the same command again.",
             )
         if report.ended_by in ("error", "oom") and self._stopped():
             report = _not_ended(report)  # a signal to all processes ended what the run needs
@@ -281,7 +281,7 @@ class Recorder:
             self._attempts.forget(number)
             return True
 
-    def may_tell(self) -> bool:
+    def may_report(self) -> bool:
         """Whether the worker of the last report may hear what was decided: once it is stored.
 
         Where decisions come thick and fast they wait for each other, and share a transaction.
@@ -358,7 +358,7 @@ class Recorder:
         if live is None or self._stopped():
             return
         self._attempts.forget(number)
-        logger.warning("trial %d lost its node and goes to another", number)
+        logger.warning("trial %d lost its node and moves to another", number)
         self.store.park(live)
         self._drained = False
 
@@ -381,7 +381,7 @@ class Recorder:
             live = self.store.live.get(number)
             self._attempts.forget(number)
             if live is not None:
-                logger.warning("trial %d brought no epoch in time and is given up", number)
+                logger.warning("trial %d finished no epoch in time and is given up", number)
                 limit = duration(self._attempts.limit() or 0.0)
                 self.store.finish(live, "timeout", error=f"no epoch within {limit}")
         return numbers
@@ -410,13 +410,13 @@ class Recorder:
         busy = self._attempts.busy(self.store.live)
         if busy:
             self.workers, self._attempts.in_a_row = busy, 0
-            logger.warning("going on with %d trials at a time", busy)
+            logger.warning("continuing with %d trials at a time", busy)
             return
         raise RunFailed(
-            f"{LIMIT} runs in a row got nowhere, the last (trial {number}) with: "
+            f"{LIMIT} runs in a row made no progress, the last (trial {number}) with: "
             f"{_last_word(error)}",
             hint="No trial is charged with it; they wait. Free the memory or the GPU, take fewer "
-            "--workers, or mount the missing folder; then give the same command again.",
+            "--workers, or mount the missing folder; then run the same command again.",
         )
 
     def sweep(self) -> list[int]:
@@ -444,7 +444,7 @@ class Recorder:
             raise StudyLocked(
                 f"study {self.store.spec.study!r} was taken over by another driver, because this "
                 "one gave no sign of life for a minute",
-                hint="The other one goes on with it; see slr-tune list.",
+                hint="The other driver continues it; see slr-tune list.",
             )
 
     def _check_presence(self, live: LiveTrial) -> None:
@@ -455,12 +455,12 @@ class Recorder:
 
     def _note_facts(self, live: LiveTrial, report: Report) -> None:
         facts = dict(report.facts or {})
-        told: dict[str, Any] = {
+        changes: dict[str, Any] = {
             key: facts.pop(key) for key in ("parameters", "peak_memory_bytes") if key in facts
         }
         if report.checkpoint is not None:
-            told["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
-        live.record = replace(live.record, facts={**live.record.facts, **facts}, **told)
+            changes["checkpoint"] = f"trials/{live.number}/{report.checkpoint}"
+        live.record = replace(live.record, facts={**live.record.facts, **facts}, **changes)
 
     def _verdict(self, live: LiveTrial, report: Report) -> bool:
         """Whether a trial leaves its worker; what nobody needs any more goes from the disk."""

@@ -156,4 +156,4 @@ def confirmed_gain(rows: Sequence[ConfirmedTrial]) -> str | None:
     gain = baseline.mean("dev") - winner.mean("dev")
     gain = gain if winner.minimize else -gain
     word = "better" if gain >= 0 else "worse"
-    return f"{text}, {winner.said(abs(gain))} {word} than the baseline"
+    return f"{text}, {winner.value_text(abs(gain))} {word} than the baseline"

@@ -121,7 +121,7 @@ class UnitSpace:
         """A study's parameters as a point.
 
         Returns:
-            Coordinates (D,), and (D,) whether each is given; None where a value is none of this
+            Coordinates (D,), and (D,) whether each is given; None where a value is not one of this
             space's or one that applies is missing.
         """
         point, known = self._absent.copy(), np.zeros(len(self.axes), dtype=bool)

@@ -36,8 +36,8 @@ def known_space(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) 
     for parameter in parsed.space.parameters:
         entry = parsed.entries[parameter.name]
         if parameter.path == MAX_EPOCHS:
-            said = "is set by budget.max_epochs and cannot be searched"
-            section.refuse(said, "Search patience instead.", path=MAX_EPOCHS, at=entry.place)
+            message = "is set by budget.max_epochs and cannot be searched"
+            section.refuse(message, "Search patience instead.", path=MAX_EPOCHS, at=entry.place)
             continue
         weights = parameter.weights if isinstance(parameter, SimplexParameter) else ()
         paths = [(*parameter.path, weight) for weight in weights] or [parameter.path]
@@ -112,16 +112,16 @@ class SpaceCheck:
     def _note_probe(
         self, parameter: Parameter, index: int, label: str, value: Any, fault: Fault
     ) -> None:
-        said = f"{label}={show(value)}" if label in ("low", "high", "fixed") else label
+        text = f"{label}={show(value)}" if label in ("low", "high", "fixed") else label
         hint = ""
         if fault.path == parameter.path and fault.value is not MISSING:
-            said, hint = f"{said} {fault.rule}", fault.hint
+            text, hint = f"{text} {fault.rule}", fault.hint
         else:
             near = fault.path in (parameter.path, parameter.path[:-1])
             at = "" if near else f"{'.'.join(fault.path)}: "
-            said = f"{said} is refused: {at}{fault.message}"
+            text = f"{text} is refused: {at}{fault.message}"
         place = self._place_of_probe(parameter, index)
-        self.root.refuse(said, hint, path=("space", parameter.name), at=place)
+        self.root.refuse(text, hint, path=("space", parameter.name), at=place)
 
     def _place_of_probe(self, parameter: Parameter, index: int) -> SourcePlace:
         """The bound or option itself where it stands in the file."""
@@ -161,6 +161,6 @@ class SpaceCheck:
             if faults := self._faults_at(params):
                 at = f"{'.'.join(faults[0].path)}: " if faults[0].path else ""
                 values = show(self.space.suggest(Point(params)))
-                said = f"{at}{faults[0].message}; refused are {values}"
-                self.root.refuse(said, "Narrow one of the ranges.", path=("space",))
+                text = f"{at}{faults[0].message}; refused values: {values}"
+                self.root.refuse(text, "Narrow one of the ranges.", path=("space",))
                 return

@@ -103,13 +103,13 @@ def _put(
         return value
     if node.value is not None and not isinstance(node.value, dict):
         name, inner = ".".join(above), ".".join((*above, path[0]))
-        said = f"{name} is {kind_of(node)} and has no {inner}"
-        problems.add(value, "", said, f"Set {name} as a whole.")
+        message = f"{name} is {kind_of(node)} and has no {inner}"
+        problems.add(value, "", message, f"Set {name} as a whole.")
         return node
     if (dotted := _dotted(node, path)) is not None:
         quoted = ".".join([*above, f'"{dotted}"', *path[dotted.count(".") + 1 :]])
-        said = f"{'.'.join((*above, path[0]))} is not there, but a key {dotted!r} is"
-        problems.add(value, "", said, f"Write a key with dots in quotes: --set '{quoted}=...'.")
+        message = f"{'.'.join((*above, path[0]))} is not there, but a key {dotted!r} is"
+        problems.add(value, "", message, f"Write a key with dots in quotes: --set '{quoted}=...'.")
         return node
     entries = dict(node.entries)
     key = next((known for known in entries if key_text(known) == path[0]), path[0])

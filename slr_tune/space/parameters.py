@@ -141,9 +141,9 @@ class _NumberParameter(Parameter):
 
     def misfit(self, value: Any) -> str:
         """Type, bounds, step."""
-        said = _number_misfit(value, self.low, self.high, whole=self.kind == "int")
-        if said or self.step is None:
-            return said
+        message = _number_misfit(value, self.low, self.high, whole=self.kind == "int")
+        if message or self.step is None:
+            return message
         steps = (value - self.low) / self.step
         if abs(steps - round(steps)) < STEP_TOLERANCE:
             return ""
@@ -220,7 +220,7 @@ class ChoiceParameter(Parameter):
         """The option that the study's value stands for.
 
         Raises:
-            KeyError: The value is none of the options.
+            KeyError: The value is not one of the options.
         """
         index = self._index(params[self.name], self.categories)
         if index < 0:
@@ -231,7 +231,7 @@ class ChoiceParameter(Parameter):
         """Whether it is one of the options."""
         if self._index(value, self.options) >= 0:
             return ""
-        return f"{show(value)} is none of {', '.join(map(show, self.options))}"
+        return f"{show(value)} is not one of {', '.join(map(show, self.options))}"
 
     def probes(self) -> tuple[tuple[str, Any], ...]:
         """Every option."""

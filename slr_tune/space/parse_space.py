@@ -40,8 +40,8 @@ def parse_space(
     """
     parsed = ParsedSpace(is_group, problems)
     if not node.entries:
-        said = f"must be a mapping of parameters, not {kind_of(node)}"
-        problems.add(node, "space", said, "For example space: {dropout: {float: [0.0, 0.5]}}.")
+        message = f"must be a mapping of parameters, not {kind_of(node)}"
+        problems.add(node, "space", message, "For example space: {dropout: {float: [0.0, 0.5]}}.")
     parsed.read_group(node, _Scope())
     _refuse_clashes(parsed, problems)
     return parsed
@@ -85,8 +85,8 @@ class ParsedSpace:
             if isinstance(key, str) and key:
                 self._one(entry, _Scope((*scope.path, key), (*scope.prefix, key), scope.when))
             else:
-                said = f"a name must be a text, not {key_text(key) or 'empty'}"
-                self.problems.add(entry.place, dotted("space", scope.prefix), said)
+                message = f"a name must be a text, not {key_text(key) or 'empty'}"
+                self.problems.add(entry.place, dotted("space", scope.prefix), message)
 
     def _one(self, entry: MappingEntry, scope: _Scope) -> None:
         """Reads a parameter, or a group of them."""
@@ -96,8 +96,8 @@ class ParsedSpace:
         kinds = [kind for kind in KINDS if kind in node.entries]
         if not node.entries:
             value = show(node.plain()) if node.value not in (None, {}) else "VALUE"
-            said = f"a parameter is a mapping with its kind and range, not {kind_of(node)}"
-            section.refuse(said, _EXAMPLE % value)
+            message = f"a parameter is a mapping with its kind and range, not {kind_of(node)}"
+            section.refuse(message, _EXAMPLE % value)
         elif len(kinds) > 1:
             section.refuse(f"has {len(kinds)} kinds, {' and '.join(kinds)}", "Keep one of them.")
         elif kinds:
@@ -118,14 +118,14 @@ class ParsedSpace:
         for key, beside in section.node.entries.items():
             if key not in known:
                 hint = did_you_mean(str(key), known[1:]) or "Remove it."
-                said, path = f"is not known beside {kind}", (key_text(key),)
-                section.refuse(said, hint, path=path, at=beside.place)
+                message, path = f"is not an option of {kind}", (key_text(key),)
+                section.refuse(message, hint, path=path, at=beside.place)
         given = _READERS[kind](kind, section, value)
         if given is None:
             return
         if name in self.entries:
-            said = f"is a name that line {self.entries[name].place.line} has too"
-            section.refuse(said, "Rename the branch.", at=entry.place)
+            message = f"is a name that line {self.entries[name].place.line} has too"
+            section.refuse(message, "Rename the branch.", at=entry.place)
         else:
             self.entries[name] = entry
             parameter = KINDS[kind](name=name, path=scope.path, when=scope.when, **given)
@@ -138,8 +138,8 @@ class ParsedSpace:
         node = section.node.child("prior")
         if node is None or parameter.kind == "fixed":
             return parameter
-        if said := parameter.misfit(node.plain()):
-            section.refuse(said, "A prior lies in the range.", path=("prior",), at=node)
+        if message := parameter.misfit(node.plain()):
+            section.refuse(message, "The prior must be in the range.", path=("prior",), at=node)
             return parameter
         return replace(parameter, prior=node.plain())
 
@@ -149,16 +149,16 @@ class ParsedSpace:
         for branch, entry in value.entries.items():
             text = key_text(branch)
             if not isinstance(entry.node.value, dict | None):
-                said = f"a branch is a mapping of parameters, not {kind_of(entry.node)}"
+                message = f"a branch is a mapping of parameters, not {kind_of(entry.node)}"
                 hint = f"Without any: {text}: {{}}."
-                section.refuse(said, hint, path=(text,), at=entry.node)
+                section.refuse(message, hint, path=(text,), at=entry.node)
             self.read_group(entry.node, _Scope(path, (*prefix, text), Condition(name, branch)))
 
 
 def _refuse_without_kind(section: FileSection) -> None:
     for key, entry in section.node.entries.items():
         if hint := _nearest_kind(key):
-            section.refuse(f"{key_text(key)} is no kind of parameter", hint, at=entry.place)
+            section.refuse(f"{key_text(key)} is not a kind of parameter", hint, at=entry.place)
             return
     keys = ", ".join(map(key_text, section.node.entries))
     hint = f"Known: {', '.join(KINDS)}."
@@ -169,9 +169,9 @@ def _refuse_clashes(parsed: ParsedSpace, problems: ProblemList) -> None:
     """Notes parameters that share a name in the study, or set the same setting at once."""
     space = parsed.space
 
-    def refuse(parameter: Parameter, other: Parameter, said: str) -> None:
+    def refuse(parameter: Parameter, other: Parameter, text: str) -> None:
         line = parsed.entries[other.name].place.line
-        message = f"{said} space.{other.name}" + (f" on line {line}" if line else "")
+        message = f"{text} space.{other.name}" + (f" on line {line}" if line else "")
         place = parsed.entries[parameter.name].place
         problems.add(place, f"space.{parameter.name}", message, "Keep one of them.")
 
@@ -200,15 +200,15 @@ def _read_number(kind: str, section: FileSection, bounds: Node) -> dict[str, Any
     if good:
         parts["low"], parts["high"] = bounds.items
     else:
-        said = f"{kind} takes [low, high], not {_list_text(bounds)}"
-        section.refuse(said, f"For example {{{kind}: [1, 4]}}.", at=bounds)
+        message = f"{kind} takes [low, high], not {_list_text(bounds)}"
+        section.refuse(message, f"For example {{{kind}: [1, 4]}}.", at=bounds)
     if step is not None:
         parts["step"] = step
     for name, part in parts.items():
-        if said := _number_misfit(kind, name, part.value):
+        if message := _number_misfit(kind, name, part.value):
             is_quoted = isinstance(part.value, str) and part.value[:1].isdigit()
             hint = QUOTED_NUMBER if is_quoted else ""
-            section.refuse(f"{name} {said}, not {kind_of(part)}", hint, at=part)
+            section.refuse(f"{name} {message}, not {kind_of(part)}", hint, at=part)
             good = False
     if log is not None and not isinstance(log.value, bool):
         section.refuse(f"log must be true or false, not {kind_of(log)}", at=log)
@@ -217,9 +217,9 @@ def _read_number(kind: str, section: FileSection, bounds: Node) -> dict[str, Any
         return None
     given: dict[str, Any] = {name: part.value for name, part in parts.items()}
     is_log = log is not None and log.value is True
-    said, hint = _range_misfit(kind, given, is_log)
-    if said:
-        section.refuse(said, hint)
+    message, hint = _range_misfit(kind, given, is_log)
+    if message:
+        section.refuse(message, hint)
         return None
     number = int if kind == "int" else float
     return {"log": is_log, **{name: number(value) for name, value in given.items()}}
@@ -246,7 +246,7 @@ def _range_misfit(kind: str, given: dict[str, Any], log: bool) -> tuple[str, str
     if step is None:
         return "", ""
     if (high - low) / step > _MOST_STEPS:
-        return f"step={step} makes more than a thousand million steps", "Drop step."
+        return f"step={step} makes more than 1,000,000,000 steps", "Drop step."
     # In decimals, as Optuna has it.
     first, last, size = (Decimal(str(value)) for value in (low, high, step))
     if rest := (last - first) % size:
@@ -263,16 +263,16 @@ def _read_choice(kind: str, section: FileSection, value: Node) -> dict[str, Any]
     if value.entries:
         return {"options": tuple(value.entries)}
     found = "an empty list" if value.value in ([], {}) else kind_of(value)
-    said = f"choice takes a list of options, not {found}"
-    section.refuse(said, "For example {choice: [keep, drop]}.", at=value)
+    message = f"choice takes a list of options, not {found}"
+    section.refuse(message, "For example {choice: [keep, drop]}.", at=value)
     return None
 
 
 def _read_simplex(kind: str, section: FileSection, value: Node) -> dict[str, Any] | None:
     names = [item.value for item in value.items]
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names):
-        said = f"simplex takes the names of at least two weights, not {_list_text(value)}"
-        section.refuse(said, "For example {simplex: [alpha, beta, gamma]}.", at=value)
+        message = f"simplex takes the names of at least two weights, not {_list_text(value)}"
+        section.refuse(message, "For example {simplex: [alpha, beta, gamma]}.", at=value)
     elif len(set(names)) < len(names):
         section.refuse(f"simplex names a weight twice: {_list_text(value)}", at=value)
     else:

@@ -146,8 +146,8 @@ class FileSection:
         distinct: list[Node] = []
         for item in self.node.items:
             if any(same(item.plain(), other.plain()) for other in distinct):
-                said = f"the {noun} {show(item.plain())} is given twice"
-                self.refuse(said, "Remove one of the two.", at=item)
+                message = f"the {noun} {show(item.plain())} appears twice"
+                self.refuse(message, "Remove one of the two.", at=item)
             else:
                 distinct.append(item)
         return distinct
@@ -188,9 +188,9 @@ class FileSection:
     def refuse_key(
         self, model: type[BaseModel], path: KeyPath, names: Sequence[str], *, at: SourcePlace
     ) -> None:
-        """Notes a key that is none of a model's names."""
-        said = f"is not a setting of {validation.owner(model, path)}"
-        self.refuse(said, nearest_or_all(path[-1], names), path=path, at=at)
+        """Notes a key that is not one of a model's names."""
+        message = f"is not a setting of {validation.owner(model, path)}"
+        self.refuse(message, nearest_or_all(path[-1], names), path=path, at=at)
 
 
 def dotted(label: str, path: KeyPath) -> str:

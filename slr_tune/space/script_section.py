@@ -127,26 +127,26 @@ def _working_folder(script: ScriptSpec) -> Path | None:
 
 def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> None:
     """Something tells the metric: expressions can be read and name what they find."""
-    told = script.metrics
-    if not any((told.stdout, told.jsonl, told.csv, told.tensorboard)):
-        section.refuse("names no place where figures are read", _EXAMPLE, path=("metrics",))
+    sources = script.metrics
+    if not any((sources.stdout, sources.jsonl, sources.csv, sources.tensorboard)):
+        section.refuse("does not say where metrics are read", _EXAMPLE, path=("metrics",))
     groups: dict[str, str] = {}
-    for text in listed(told.stdout):
+    for text in listed(sources.stdout):
         try:
             found = group_columns([text], metric)
         except re.error as error:
             section.refuse(f"{text!r}: {error}", path=("metrics", "stdout"))
             return
         if not found:
-            said = f"{text!r} names nothing that it finds"
-            section.refuse(said, _EXAMPLE, path=("metrics", "stdout"))
+            message = f"{text!r} has no named group"
+            section.refuse(message, _EXAMPLE, path=("metrics", "stdout"))
         groups |= found
-    alone = told.stdout and not (told.jsonl or told.csv or told.tensorboard)
+    alone = sources.stdout and not (sources.jsonl or sources.csv or sources.tensorboard)
     if alone and groups and metric not in groups.values():
         as_group = re.sub(r"\W", "_", metric)
-        said = f"no group is called {as_group}, which is the objective's metric"
+        message = f"no group is called {as_group}, which is the objective's metric"
         hint = nearest_or_all(as_group, groups)
-        section.refuse(said, f"{hint} Or change objective.metric.", path=("metrics", "stdout"))
+        section.refuse(message, f"{hint} Or change objective.metric.", path=("metrics", "stdout"))
 
 
 def _check_paths(section: FileSection, script: ScriptSpec) -> None:
@@ -155,14 +155,14 @@ def _check_paths(section: FileSection, script: ScriptSpec) -> None:
     for name in ("jsonl", "csv", "tensorboard"):
         for path in listed(getattr(script.metrics, name)):
             if "{folder}" not in path and not own:
-                said = f"{path} would be the same file for every trial"
-                section.refuse(said, _OWN_FOLDER, path=("metrics", name))
+                message = f"{path} would be the same file for every trial"
+                section.refuse(message, _OWN_FOLDER, path=("metrics", name))
     if script.predictions is not None and not own:
         for name in ("jsonl", "ctm"):
             given = getattr(script.predictions, name)
             if given is not None and "{folder}" not in given:
-                said = f"{given} would be the same file for every trial"
-                section.refuse(said, _OWN_FOLDER, path=("predictions", name))
+                message = f"{given} would be the same file for every trial"
+                section.refuse(message, _OWN_FOLDER, path=("predictions", name))
 
 
 def _check_predictions(section: FileSection, script: ScriptSpec) -> None:
@@ -170,8 +170,8 @@ def _check_predictions(section: FileSection, script: ScriptSpec) -> None:
     if given is None:
         return
     if (given.jsonl is None) == (given.ctm is None) or (given.ctm is None) != (given.stm is None):
-        said = "must be {jsonl: PATH}, or {ctm: PATH, stm: PATH} with the references"
-        section.refuse(said, path=("predictions",))
+        message = "must be {jsonl: PATH}, or {ctm: PATH, stm: PATH} with the references"
+        section.refuse(message, path=("predictions",))
 
 
 def _read_config(section: FileSection, script: ScriptSpec) -> ConfigTemplate | None:
@@ -180,11 +180,11 @@ def _read_config(section: FileSection, script: ScriptSpec) -> ConfigTemplate | N
     if config is None:
         return None
     if Path(config.file).suffix not in ENDINGS:
-        said = f"{config.file} ends with none of {', '.join(ENDINGS)}"
-        section.refuse(said, path=("config", "file"))
+        text = f"{config.file} must end with one of {', '.join(ENDINGS)}"
+        section.refuse(text, path=("config", "file"))
     if "{folder}" not in config.file:
-        said = f"{config.file} would be the same file for every trial"
-        section.refuse(said, "For example '{folder}/config.yaml'.", path=("config", "file"))
+        text = f"{config.file} would be the same file for every trial"
+        section.refuse(text, "For example '{folder}/config.yaml'.", path=("config", "file"))
     try:
         content = read_template(Path(config.template).expanduser())
     except TrainablesError as error:
@@ -195,8 +195,8 @@ def _read_config(section: FileSection, script: ScriptSpec) -> ConfigTemplate | N
     for key in config.set:
         if key not in known and key not in groups:
             at = section.node.place_of(("config", "set", key), of_key=True)
-            said = f"{key} is not in {config.template}"
-            section.refuse(said, nearest_or_all(key, known), path=("config", "set"), at=at)
+            text = f"{key} is not in {config.template}"
+            section.refuse(text, nearest_or_all(key, known), path=("config", "set"), at=at)
     return dataclasses.replace(config, content=content)
 
 
@@ -230,6 +230,6 @@ def check_placeholders(root: FileSection, space: Space, trainable: str) -> None:
     for key, text in places:
         for name in PLACEHOLDER.findall(text):
             if name not in given:
-                said = f"{{{name}}} is neither in space nor in fixed"
+                message = f"{{{name}}} is neither in space nor in fixed"
                 hint = nearest_or_all(name, sorted(given))
-                section.refuse(said, hint, path=(key,))
+                section.refuse(message, hint, path=(key,))

@@ -35,8 +35,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def _study_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{show(name)} cannot name a folder everywhere: take letters, digits, '.', '_' and "
-            "'-', at most 100 of them, a letter or digit first"
+            f"{show(name)} cannot be the name of a folder everywhere: use letters, digits, '.', "
+            f"'_' and '-', at most 100 of them, a letter or digit first"
         )
     return name
 
@@ -50,7 +50,7 @@ def _bytes(size: object) -> object:
         return size
     found = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if found is None or not float(found[1]):
-        raise ValueError(f"{show(size)} is no size such as 20GB or 500MB")
+        raise ValueError(f"{show(size)} is not a size such as 20GB or 500MB")
     return round(float(found[1]) * (1024 if found[3] else 1000) ** ("kMGT".index(found[2]) + 1))
 
 
@@ -82,13 +82,13 @@ _FORBID = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True)
 class ObjectiveSpec:
-    """What a search makes better.
+    """What a search optimises.
 
     Attributes:
         metric: Column of the curve, such as "val/wer".
         direction: Which way is better.
-        scoring: What WERs are counted on: glosses as they are, or "phoenix", after the cleaning of
-            PHOENIX-2014's official evaluation.
+        scoring: Text on which WERs are counted: glosses as they are, or "phoenix", after the
+            cleaning of PHOENIX-2014's official evaluation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -102,19 +102,18 @@ class Budget:
     """How much a search may spend.
 
     Attributes:
-        trials: Trials in the study at the end, the baseline among them; None for as many as the
-            hours allow.
+        trials: Total number of trials, including the baseline; None for as many as the hours allow.
         max_epochs: Epochs of a trial that nothing stops.
         grace_epochs: Epochs that every trial gets before it may be pruned: the first rung.
-        reduction_factor: Of so many trials at a rung one goes on, and each rung is so many times
-            as late as the one before.
-        audit: Share of the trials that run on where they would be pruned, to show what pruning
+        reduction_factor: One in so many trials at a rung continues, and each rung is so many times
+            later than the one before.
+        audit: Share of the trials that continue instead of being pruned, to show what pruning
             costs.
         disk: Bytes that the checkpoints of all trials may take together; "20GB" in a file, None
             for no limit.
-        hours: Hours by the clock that the study may take, all its runs together; None for no limit.
+        hours: Hours that the study may take, all its runs together; None for no limit.
         fidelity: Share of the training utterances that trials see until the first rung; it doubles
-            from rung to rung, and what goes on after the last one sees all. None: always all.
+            from rung to rung, and after the last rung trials see all. None: always all.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
@@ -130,14 +129,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Resources:
-    """What runs side by side.
+    """What runs at the same time.
 
     Attributes:
-        workers: Trials at a time; "auto" for as many as the machine holds.
+        workers: Trials at a time; "auto" for as many as fit on the machine.
         cpus_per_trial: CPU cores of a trial.
         gpus_per_trial: GPUs of a trial, 0 for none; a fraction shares one. "auto": a search
-            measures one trial and chooses how many share a card; else one where there is one.
-        trial_timeout: Seconds within which a trial has to bring its next epoch; None for 20 times
+            measures one trial and chooses how many share a card; otherwise one if there is one.
+        trial_timeout: Seconds within which a trial has to finish its next epoch; None for 20 times
             the study's median epoch, at least ten minutes.
         node_timeout: Seconds to wait for a node of the cluster to join where none is left; then
             the command ends, and the same one resumes.
@@ -193,8 +192,8 @@ def read_trainable(
     except TrainablesError as error:
         root.refuse(error.message, error.hint, path=(key,))
     except Exception as error:  # a user's class may fail in any way
-        said = f"{name}: its default settings cannot be written as JSON: {error}"
-        root.refuse(said, path=(key,))
+        text = f"{name}: its default settings cannot be written as JSON: {error}"
+        root.refuse(text, path=(key,))
     return name, None
 
 
@@ -203,9 +202,9 @@ def read_data(root: FileSection, trainable: str | None) -> dict[str, Any]:
     data = root.child("data")
     if data is None:
         if trainable in BUILT_IN_NAMES:
-            said = f"is missing; {trainable} needs data"
+            text = f"is missing; {trainable} needs data"
             hint = "Add for example data: {name: libras}."
-            root.refuse(said, hint, path=("data",), at=root.node)
+            root.refuse(text, hint, path=("data",), at=root.node)
         return {}
     if not isinstance(data.node.value, dict):
         return {}
@@ -222,12 +221,12 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
     objective: ObjectiveSpec | None = root.read("objective", ObjectiveSpec, default=ObjectiveSpec())
     columns = COLUMNS[1:]  # all but the epoch
     if objective and trainable in BUILT_IN_NAMES and objective.metric not in columns:
-        said = f"{show(objective.metric)} is no column of the curve"
+        message = f"{show(objective.metric)} is not a column of the curve"
         hint = nearest_or_all(objective.metric, columns)
-        root.refuse(said, hint, path=("objective", "metric"))
+        root.refuse(message, hint, path=("objective", "metric"))
     if objective and trainable not in BUILT_IN_NAMES and objective.scoring != "plain":
-        said = f"{trainable} counts its own errors; scoring is for built-in runs"
-        root.refuse(said, "Remove it.", path=("objective", "scoring"))
+        message = f"{trainable} counts its own errors; scoring is for built-in runs"
+        root.refuse(message, "Remove it.", path=("objective", "scoring"))
     return objective
 
 
@@ -251,15 +250,15 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
     given = root.child("budget")
     if given is not None and isinstance(given.node.value, dict):
         if given.child("trials") is None and given.child("hours") is None:
-            hint = "Say how many trials, as trials: 24, or how long, as hours: 10."
+            hint = "Give a number of trials, such as trials: 24, or a time, such as hours: 10."
             root.refuse("is missing", hint, path=("budget", "trials"), at=given.node)
     if budget and budget.grace_epochs > budget.max_epochs:
-        said = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
+        message = f"{budget.grace_epochs} must not be above max_epochs, {budget.max_epochs}"
         hint = (
-            f"For example --set budget.grace_epochs={budget.max_epochs}; "
-            "where the two are equal, no trial is pruned."
+            f"For example --set budget.grace_epochs={budget.max_epochs}; if the two are equal, "
+            f"no trial is pruned."
         )
-        root.refuse(said, hint, path=("budget", "grace_epochs"))
+        root.refuse(message, hint, path=("budget", "grace_epochs"))
     elif budget and budget.fidelity is not None:
         _check_fidelity(root, budget, trainable)
     return budget
@@ -267,14 +266,14 @@ def read_budget(root: FileSection, trainable: str | None) -> Budget | None:
 
 def _check_fidelity(root: FileSection, budget: Budget, trainable: str | None) -> None:
     """Part of the data is for low rungs, of runs whose data are known."""
-    path, said, hint = ("budget", "fidelity"), "", "Remove it."
+    path, message, hint = ("budget", "fidelity"), "", "Remove it."
     if trainable not in BUILT_IN_NAMES:
-        said = f"{trainable} reads its own data; fidelity is for built-in runs"
+        message = f"{trainable} reads its own data; fidelity is for built-in runs"
     elif budget.grace_epochs == budget.max_epochs:
-        said = "there is no rung below max_epochs, so every epoch would see all data"
+        message = "there is no rung below max_epochs, so every epoch would see all data"
         hint = "Lower budget.grace_epochs, or remove fidelity."
-    if said:
-        root.refuse(said, hint, path=path)
+    if message:
+        root.refuse(message, hint, path=path)
 
 
 def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None:
@@ -282,13 +281,13 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
     teacher = root.child("teacher")
     if teacher is None:
         if trainable == NEEDS_TEACHER:
-            said = f"is missing; {trainable} needs one"
+            message = f"is missing; {trainable} needs one"
             hint = "Add for example teacher: {train: teacher}."
-            root.refuse(said, hint, path=("teacher",), at=root.node)
+            root.refuse(message, hint, path=("teacher",), at=root.node)
         return None
     if trainable in BUILT_IN_NAMES and trainable != NEEDS_TEACHER:
         hint = f"Remove it, or use trainable: {NEEDS_TEACHER}."
-        teacher.refuse(f"{trainable} learns from no teacher", hint)
+        teacher.refuse(f"{trainable} has no teacher", hint)
         return None
     if not isinstance(teacher.node.value, dict):
         teacher.refuse(f"must be {_EXAMPLE}, not {kind_of(teacher.node)}")
@@ -305,7 +304,7 @@ def read_teacher(root: FileSection, trainable: str | None) -> TeacherSpec | None
         return _trained_teacher(teacher)
     if settings := teacher.node.entry("settings"):
         hint = "Remove it: this teacher is trained already."
-        teacher.refuse("goes only with train", hint, path=("settings",), at=settings.place)
+        teacher.refuse("is allowed only with train", hint, path=("settings",), at=settings.place)
     return _stored_teacher(teacher, kinds[0], root.node.child("study"))
 
 
@@ -334,15 +333,15 @@ def _stored_teacher(
     name: str | None = teacher.read(kind, StudyName if kind == "study" else Text)
     if name is None:
         return None
-    path, said, hint = Path(name).expanduser(), "", ""
+    path, message, hint = Path(name).expanduser(), "", ""
     if kind == "study" and study is not None and study.value == name:
-        said = f"{name} is the study that the teacher is for"
+        message = f"{name} is the study that the teacher is for"
     elif kind == "checkpoint" and not path.is_file():
-        said = f"there is no file {name}"
+        message = f"there is no file {name}"
         hint = f"A relative path starts at the working directory, {Path.cwd()}."
     elif kind == "soft_targets" and not (path / "train.json").is_file():
-        said = f"there are no soft targets of train in {name}"
+        message = f"there are no soft targets of train in {name}"
         hint = f"slr-tune soft-targets CHECKPOINT --temperature 4 --out {name} writes them."
-    if said:
-        teacher.refuse(said, hint, path=(kind,))
+    if message:
+        teacher.refuse(message, hint, path=(kind,))
     return TeacherSpec(kind, name, {})

@@ -51,7 +51,7 @@ def find_space(space: str | Path) -> Path:
     if shipped is None and not path.is_dir():
         known = shipped_names()
         near = did_you_mean(path.stem, known)
-        names = near or f"Shipped spaces go by their names: {', '.join(known)}."
+        names = near or f"The shipped spaces are: {', '.join(known)}."
         hint = f"{nearest_file(path)} {names}".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])
     return shipped or path

@@ -54,7 +54,7 @@ class Space:
         """Nests the values that a study's parameters stand for; other names are ignored.
 
         Raises:
-            SpecError: A parameter that applies is missing, or is none of its options.
+            SpecError: A parameter that applies is missing, or is not one of its options.
         """
 
         def read(parameter: Parameter) -> Any:
@@ -62,8 +62,8 @@ class Space:
                 return parameter.decode(params)
             except (KeyError, TypeError, ValueError) as error:
                 found = {key: params[key] for key in parameter.keys if key in params}
-                said = f"a trial of this space cannot have {show(found) if found else 'none'}"
-                raise SpecError([Problem(parameter.name, said)]) from error
+                message = f"a trial of this space cannot have {show(found) if found else 'none'}"
+                raise SpecError([Problem(parameter.name, message)]) from error
 
         return self._nested(read)
 
@@ -121,14 +121,14 @@ class Space:
         needs = [p.when for p in self.parameters if p.path == path and p.when is not None]
         if needs:
             branches = dict.fromkeys(f"{n.choice} is {show(n.branch)}" for n in needs)
-            said, hint = f"applies only where {' or '.join(branches)}", "Leave it out."
+            message, hint = f"applies only where {' or '.join(branches)}", "Leave it out."
         else:
             depth = len(path) - 1
             names = {p.path[depth] for p in self.parameters if p.path[:depth] == path[:depth]}
             near = did_you_mean(path[-1], sorted(names))
-            said = "is not a parameter of the space"
+            message = "is not a parameter of the space"
             hint = near or "Search it under space, or move it to fixed."
-        return Fault(path, said, of_key=True, hint=hint)
+        return Fault(path, message, of_key=True, hint=hint)
 
 
 class Point:

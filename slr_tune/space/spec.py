@@ -59,7 +59,7 @@ class StudySpec:
         teacher: Where the teacher comes from, None where there is none.
         objective: What to make better.
         budget: How much to spend.
-        resources: What runs side by side.
+        resources: What runs at the same time.
         fixed: Every setting that a trial does not bring, the trainable's defaults included; not
             `max_epochs`, which the budget has.
         space: What is searched.
@@ -85,7 +85,7 @@ class StudySpec:
     factors: dict[str, list[Any]]
     seed: int
     path: Path
-    search: SearchSpec = field(default_factory=lambda: named_strategy(DEFAULT, said=False))
+    search: SearchSpec = field(default_factory=lambda: named_strategy(DEFAULT, explicit=False))
     prior: PriorSpec = PriorSpec()
     studies: str | None = None
 
@@ -157,9 +157,9 @@ class StudySpec:
             SpecError: The identity is of another schema, or damaged.
         """
         if identity.get("schema") != SCHEMA:
-            said = f"this version reads studies of schema {SCHEMA}, not {identity.get('schema')}"
+            message = f"this version reads studies of schema {SCHEMA}, not {identity.get('schema')}"
             hint = "Use the version of slr-tune that made the study, or another study name."
-            raise SpecError([Problem("", said, hint)])
+            raise SpecError([Problem("", message, hint)])
         given, recent = copy.deepcopy((dict(identity), dict(latest or {})))
         try:
             if isinstance(given["trainable"], dict):
@@ -178,8 +178,8 @@ class StudySpec:
                 prior=PriorSpec(**given.get("prior", {})),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            said = f"the study's record of its space is damaged: {error!r}"
-            raise SpecError([Problem("", said)]) from error
+            message = f"the study's record of its space is damaged: {error!r}"
+            raise SpecError([Problem("", message)]) from error
 
 
 SECTIONS = tuple(field.name for field in dataclasses.fields(StudySpec) if field.name != "path")
@@ -255,8 +255,8 @@ def _read_spec(root: FileSection, path: Path) -> StudySpec | None:
         return None
     space, fixed, baseline, factors = searched
     if search is not None and search.scheduler == "none" and budget.fidelity is not None:
-        said = f"strategy {search.strategy} has no rungs, so every epoch would see all data"
-        root.refuse(said, "Remove it, or take another strategy.", path=("budget", "fidelity"))
+        message = f"strategy {search.strategy} has no rungs, so every epoch would see all data"
+        root.refuse(message, "Remove it, or take another strategy.", path=("budget", "fidelity"))
     believed = baseline is not None or any(one.prior is not None for one in space.parameters)
     prior = read_prior(root, believed=believed)
     if search is None or prior is None:
@@ -292,8 +292,8 @@ def _read_searched(
     parsed = parse_space(node, is_group, root.problems)
     space = parsed.space
     if space.parameters and not space.names:
-        said = "has nothing to search: every parameter in it is fixed"
-        root.refuse(said, "Move them to fixed, and search another.", path=("space",))
+        message = "has nothing to search: every parameter in it is fixed"
+        root.refuse(message, "Move them to fixed, and search another.", path=("space",))
     known = space if model is None else known_space(root, parsed, model)
     baseline = value_sections.read_baseline(root, parsed, known)
     if model is None:

@@ -165,13 +165,13 @@ class SearchSpec:
         strategy: One of `STRATEGIES`, or "optuna".
         settings: Every setting of the strategy; of "optuna" the sampler's name too.
         scheduler: Who decides which trials train on.
-        said: Whether the file names the strategy.
+        explicit: Whether the file names the strategy.
     """
 
     strategy: str
     settings: dict[str, Any]
     scheduler: SchedulerName
-    said: bool = field(default=True, compare=False)
+    explicit: bool = field(default=True, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As an identity has it."""
@@ -194,10 +194,10 @@ class PriorSpec:
     confidence: Confidence = "medium"
 
 
-def named_strategy(name: str, *, said: bool = True) -> SearchSpec:
+def named_strategy(name: str, *, explicit: bool = True) -> SearchSpec:
     """A strategy with its default settings."""
     kind, scheduler = STRATEGIES[name]
-    return SearchSpec(name, dataclasses.asdict(kind()), scheduler, said)
+    return SearchSpec(name, dataclasses.asdict(kind()), scheduler, explicit)
 
 
 def search_of(identity: Mapping[str, Any]) -> SearchSpec:
@@ -210,7 +210,7 @@ def read_search(root: FileSection) -> SearchSpec | None:
     """The strategy of a file, the default where it names none; None where one is wrong."""
     search = root.child("search")
     if search is None:
-        return named_strategy(DEFAULT, said=False)
+        return named_strategy(DEFAULT, explicit=False)
     if not isinstance(search.node.value, dict):
         search.refuse(f"must be a mapping, not {kind_of(search.node)}", _HINT)
         return None
@@ -220,12 +220,12 @@ def read_search(root: FileSection) -> SearchSpec | None:
     node = search.node.child("strategy")
     name = DEFAULT if node is None else node.value
     if name == "optuna":
-        said = "needs the sampler's name"
-        search.refuse(said, "For example search: {optuna: {sampler: GPSampler}}.", at=node)
+        message = "needs the sampler's name"
+        search.refuse(message, "For example search: {optuna: {sampler: GPSampler}}.", at=node)
         return None
     if not isinstance(name, str) or name not in STRATEGIES:
         hint = nearest_or_all(str(name), names)
-        search.refuse(f"{show(name)} is no strategy", hint, path=("strategy",))
+        search.refuse(f"{show(name)} is not a strategy", hint, path=("strategy",))
         return None
     kind, scheduler = STRATEGIES[name]
     settings = _settings(search, kind, skip=("strategy",), owner=name)
@@ -237,8 +237,10 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
     good = True
     for key, entry in search.node.entries.items():
         if key != "optuna" and not (key == "strategy" and entry.node.value == "optuna"):
-            hint = "Remove it: what is set of an Optuna sampler stands under optuna."
-            search.refuse("does not go with optuna", hint, path=(key_text(key),), at=entry.place)
+            hint = "Remove it: settings of an Optuna sampler belong under optuna."
+            search.refuse(
+                "cannot be combined with optuna", hint, path=(key_text(key),), at=entry.place
+            )
             good = False
     section = search.child("optuna")
     if section is None or not isinstance(section.node.value, dict):
@@ -248,13 +250,17 @@ def _read_optuna(search: FileSection) -> SearchSpec | None:
     node, scheduled = section.node.child("sampler"), section.node.child("scheduler")
     name = None if node is None else node.value
     if not isinstance(name, str) or name not in OPTUNA_SAMPLERS:
-        said = "is missing" if node is None else f"{show(name)} is none of Optuna's samplers here"
-        section.refuse(said, nearest_or_all(str(name), [*OPTUNA_SAMPLERS]), path=("sampler",))
+        message = (
+            "is missing"
+            if node is None
+            else f"{show(name)} is not one of the supported Optuna samplers"
+        )
+        section.refuse(message, nearest_or_all(str(name), [*OPTUNA_SAMPLERS]), path=("sampler",))
         return None
     scheduler = "stopping" if scheduled is None else scheduled.value
     if scheduler not in _SCHEDULERS:
-        said = f"{show(scheduler)} is no scheduler"
-        section.refuse(said, nearest_or_all(str(scheduler), _SCHEDULERS), path=("scheduler",))
+        message = f"{show(scheduler)} is not a scheduler"
+        section.refuse(message, nearest_or_all(str(scheduler), _SCHEDULERS), path=("scheduler",))
         return None
     skip = ("sampler", "scheduler")
     settings = _settings(section, OPTUNA_SAMPLERS[name], skip=skip, owner=name)
@@ -273,7 +279,7 @@ def _settings(
         del plain[key]
         hint = nearest_or_all(str(key), names) if names else "It has none; remove it."
         at = section.node.entries[key].place
-        section.refuse(f"is no setting of {owner}", hint, path=(key_text(key),), at=at)
+        section.refuse(f"is not a setting of {owner}", hint, path=(key_text(key),), at=at)
         good = False
     if faults := validation.faults_of(kind, plain):
         section.refuse_faults(faults)
@@ -290,7 +296,7 @@ def read_prior(root: FileSection, *, believed: bool) -> PriorSpec | None:
     """
     prior: PriorSpec | None = root.read("prior", PriorSpec, default=PriorSpec())
     if prior is not None and root.child("prior") is not None and not believed:
-        said = "there is neither a baseline nor a parameter with a prior to believe in"
+        message = "there is neither a baseline nor a parameter with a prior"
         hint = "Add a baseline, or a prior to a parameter: {float: [0.0, 0.5], prior: 0.2}."
-        root.refuse(said, hint, path=("prior",))
+        root.refuse(message, hint, path=("prior",))
     return prior

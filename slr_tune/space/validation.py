@@ -46,7 +46,7 @@ class Fault:
 def faults_of(kind: Any, plain: Any) -> list[Fault]:
     """Everything that a type refuses in a plain value.
 
-    Scalars are checked strictly: "3" is no number, 3.0 no whole number and "no" no truth value,
+    Scalars are checked strictly: "3" is not a number, 3.0 no whole number and "no" no truth value,
     whatever the model would make of them. Lists may stand for tuples and sets.
 
     Args:
@@ -55,11 +55,11 @@ def faults_of(kind: Any, plain: Any) -> list[Fault]:
     """
     text, adapter = json.dumps(plain), TypeAdapter(kind)
     errors = _errors(adapter, text, strict=False)
-    told = {error["loc"] for error in errors}
+    reported = {error["loc"] for error in errors}
     errors += [
         error
         for error in _errors(adapter, text, strict=True)
-        if error["type"] in _COERCED and error["loc"] not in told
+        if error["type"] in _COERCED and error["loc"] not in reported
     ]
     return _merged(_fault(details, plain) for details in errors)
 
@@ -216,8 +216,8 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
     if kind in _RULES:
         limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in context.items()}
         return Fault(path, _RULES[kind].format(**limits), details["input"])
-    said = details["msg"].replace("Input should be", "must be")
-    return Fault(path, said[:1].lower() + said[1:], details["input"])
+    message = details["msg"].replace("Input should be", "must be")
+    return Fault(path, message[:1].lower() + message[1:], details["input"])
 
 
 def _path(details: ErrorDetails, plain: Any) -> KeyPath:

@@ -28,13 +28,13 @@ def read_fixed(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -
     for path in leaves(plain):
         twice = _given_elsewhere(path, parsed)
         if twice and path not in refused:
-            at, said = fixed.node.place_of(path, of_key=True), f"is given as {twice} too"
+            at, message = fixed.node.place_of(path, of_key=True), f"is also given as {twice}"
             hint = "Remove one of the two."
             name = twice.removeprefix("space.")
             if not at.line and name in {one.name for one in parsed.space.parameters}:
                 more = f" --set baseline.{name}=VALUE" if root.child("baseline") else ""
-                hint += f" To search it no more: --set '{twice}={{fixed: VALUE}}'{more}"
-            fixed.refuse(said, hint, path=path, at=at)
+                hint += f" To stop searching it: --set '{twice}={{fixed: VALUE}}'{more}"
+            fixed.refuse(message, hint, path=path, at=at)
             refused.add(path)
     return without(plain, refused)
 
@@ -116,14 +116,14 @@ def _is_factor(name: str, factor: FileSection, place: SourcePlace, model: type[B
     path = tuple(name.split("."))
     unknown = list(validation.unknown_keys((model,), nested([(path, None)])))
     for bad, names in unknown:
-        said = f"{'.'.join(bad)} is not a setting of {validation.owner(model, bad)}"
-        factor.refuse(said, nearest_or_all(bad[-1], names), at=place)
+        message = f"{'.'.join(bad)} is not a setting of {validation.owner(model, bad)}"
+        factor.refuse(message, nearest_or_all(bad[-1], names), at=place)
     if not unknown and len(path) > 1 and not validation.is_group(model, path[:-1]):
         factor.refuse(f"{'.'.join(path[:-1])} is a single setting", at=place)
         return False
     if not factor.node.items:
-        said = f"must be a list of levels, not {kind_of(factor.node)}"
-        factor.refuse(said, f"For example {name}: [LEVEL, LEVEL].")
+        message = f"must be a list of levels, not {kind_of(factor.node)}"
+        factor.refuse(message, f"For example {name}: [LEVEL, LEVEL].")
         return False
     return not unknown
 
@@ -140,6 +140,6 @@ def _check_levels(name: str, factor: FileSection, check: SpaceCheck) -> None:
         for fault in validation.faults_of(check.model, with_level(config, name, level)):
             if fault.path not in usual:
                 inside = related(fault.path, path)
-                said = fault.message if inside else f"with {name}={show(level)}: {fault.message}"
+                text = fault.message if inside else f"with {name}={show(level)}: {fault.message}"
                 place = item.place_of(fault.path[len(path) :] if inside else ())
-                section.refuse(said, path=fault.path, at=place)
+                section.refuse(text, path=fault.path, at=place)

@@ -40,7 +40,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _SYNTAX_HINTS = (
     ("'\\t'", "YAML takes spaces only: replace the tab."),
     ("mapping values are not allowed", "Check the indentation; a text with `: ` needs quotes."),
-    ("could not find expected ':'", "Check the line above: a key needs `: ` behind it."),
+    ("could not find expected ':'", "Check the line above: a key needs `: ` after it."),
     ("expected <block end>", "Check the indentation of this line against the lines above."),
     ("expected ',' or", "Check brackets and commas from the opening bracket on."),
     ("while scanning a quoted", "A quotation mark is not closed."),
@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> Node:
     """Reads a file.
 
     Raises:
-        SpecError: It cannot be read, is no YAML, or uses what is refused; all problems listed.
+        SpecError: It cannot be read, is not YAML, or uses what is refused; all problems listed.
     """
     node, problems = parse_yaml(read_text(path), str(path))
     if node is None or problems:
@@ -67,7 +67,7 @@ def read_text(path: Path) -> str:
     """The text of a file.
 
     Raises:
-        SpecError: There is no such file, or it is no UTF-8 text.
+        SpecError: There is no such file, or it is not UTF-8 text.
     """
     try:
         content = path.read_bytes()
@@ -78,7 +78,7 @@ def read_text(path: Path) -> str:
         before = content[: error.start]
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         where = f"{path}:{before.count(bytes([10])) + 1}:{column}"
-        problem = Problem(where, "this is no UTF-8 text", "Save the file as UTF-8.")
+        problem = Problem(where, "this is not UTF-8 text", "Save the file as UTF-8.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problem = Problem(str(path), f"cannot be read: {reason}")
@@ -182,9 +182,9 @@ class _Builder:
             start = error.context_mark
             begun = f" (begun at {start.line + 1}:{start.column + 1})" if start else ""
             context = f"{error.context}{begun}" if error.context else ""
-            said = ", ".join(part for part in (context, error.problem) if part)
-            hint = next((hint for part, hint in _SYNTAX_HINTS if part in said), "")
-            self._note(self._place(mark) if mark else self._start(), f"not YAML: {said}", hint)
+            message = ", ".join(part for part in (context, error.problem) if part)
+            hint = next((hint for part, hint in _SYNTAX_HINTS if part in message), "")
+            self._note(self._place(mark) if mark else self._start(), f"not YAML: {message}", hint)
         except (ValueError, OverflowError) as error:
             # PyYAML's own conversions, such as the character of "\UFFFFFFFF".
             place = self._place(loader.get_mark()) if loader else self._start()
@@ -239,8 +239,8 @@ class _Builder:
                 self._note(key.place, "<<: merge keys are refused", "Write the keys out.")
             elif key.value in entries:
                 first = entries[key.value].place
-                said = f"{key_text(key.value)}: given a second time, first on line {first.line}"
-                self._note(key.place, said, "Remove one of the two.")
+                message = f"{key_text(key.value)}: given a second time, first on line {first.line}"
+                self._note(key.place, message, "Remove one of the two.")
             else:
                 entries[key.value] = MappingEntry(key.place, value)
         loader.get_event()

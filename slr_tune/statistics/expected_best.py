@@ -56,15 +56,15 @@ def expected_best(
     Raises:
         ValueError: Too few values, or a number out of range.
     """
-    told = np.sort(np.asarray(values, dtype=float))
-    if len(told) < LEAST_TRIALS or not np.isfinite(told).all():
-        raise ValueError(f"{len(told)} values, at least {LEAST_TRIALS} finite ones are needed")
-    if any(count < 1 or count > 2 * len(told) for count in counts):
-        raise ValueError(f"numbers of trials must lie in 1..{2 * len(told)}, not {list(counts)}")
-    drawn = _redrawn(told, np.random.default_rng(seed))
+    ordered = np.sort(np.asarray(values, dtype=float))
+    if len(ordered) < LEAST_TRIALS or not np.isfinite(ordered).all():
+        raise ValueError(f"{len(ordered)} values, at least {LEAST_TRIALS} finite ones are needed")
+    if any(count < 1 or count > 2 * len(ordered) for count in counts):
+        raise ValueError(f"numbers of trials must be in 1..{2 * len(ordered)}, not {list(counts)}")
+    drawn = _redrawn(ordered, np.random.default_rng(seed))
     found = []
     for count in counts:
-        point = float(_expected(told[None], count)[0])
+        point = float(_expected(ordered[None], count)[0])
         low, high = map(float, np.quantile(_expected(drawn, count), [0.05, 0.95]))
         found.append(ExpectedBest(count, point, min(low, point), max(high, point)))
     return found

@@ -67,5 +67,5 @@ def decision_levels(p_values: Sequence[float], level: float = 0.05) -> list[floa
 def _checked(p_values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     p = np.asarray(p_values, dtype=np.float64).reshape(-1)
     if not np.all((p >= 0.0) & (p <= 1.0)):
-        raise ValueError(f"p-values must lie in 0..1: {list(p_values)}")
+        raise ValueError(f"p-values must be in 0..1: {list(p_values)}")
     return p

@@ -275,14 +275,16 @@ def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
 
 def _set_states(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
     for key, one in changes.items():
-        told = {
+        values_now = {
             "state": one.state,
             "datetime_start": _utc(one.started),
             "datetime_complete": _utc(one.ended),
         }
-        told = {name: value for name, value in told.items() if value is not None}
-        if told and not (one.is_new and one.state == TrialState.RUNNING):
-            connection.execute(sa.update(TRIALS).where(TRIALS.c.trial_id == key).values(**told))
+        values_now = {name: value for name, value in values_now.items() if value is not None}
+        if values_now and not (one.is_new and one.state == TrialState.RUNNING):
+            connection.execute(
+                sa.update(TRIALS).where(TRIALS.c.trial_id == key).values(**values_now)
+            )
 
 
 def _numbers(stored: tuple[Any, Any], name: str, **others: int) -> dict[str, Any]:

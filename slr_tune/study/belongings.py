@@ -41,7 +41,7 @@ def sort_out_folders(folder: Path, study_id: str, tell: Callable[[str], None]) -
             f"another database: moved to {_names(moved)}"
         )
     if back:
-        tell(f"Trials {', '.join(path.name for path in back)} were moved aside; taken back")
+        tell(f"Trials {', '.join(path.name for path in back)} were moved aside earlier; restored")
 
 
 def adopt_folders(

@@ -37,7 +37,7 @@ def best_trials(trials: Sequence[FrozenTrial], *, minimizes: bool) -> list[int]:
     return (ended + stopped)[:count]
 
 
-def best_said(count: int) -> str:
+def best_trials_text(count: int) -> str:
     """Who they are, for a caption."""
     return (
         f"the best {count}: trials that ran to their end, by their value, then stopped ones, by "

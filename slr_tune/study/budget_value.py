@@ -43,18 +43,18 @@ def budget_value(view: StudyView) -> BudgetValue | None:
     """
     sign = 1.0 if view.minimizes else -1.0
     baseline = baseline_trial(view)
-    told = [
+    finished = [
         (sign * trial.values[0], trial.state)
         for trial in view.trials
         if trial is not baseline and trial.values and math.isfinite(trial.values[0])
     ]
-    values, count = [value for value, _ in told], len(told)
-    ended = [value for value, state in told if state == TrialState.COMPLETE]
+    values, count = [value for value, _ in finished], len(finished)
+    ended = [value for value, state in finished if state == TrialState.COMPLETE]
     if count < LEAST_TRIALS or not ended:
         return None
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
-    early = [v for v, state in told[: count // 2] if state == TrialState.COMPLETE]
+    early = [v for v, state in finished[: count // 2] if state == TrialState.COMPLETE]
     return BudgetValue(
         count,
         tuple(_signed(one, sign) for one in curve),
@@ -72,7 +72,7 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
     """The sentence: what these gave, what half of them would have, and what twice as many would."""
     metric = view.spec.objective.metric
 
-    def said(one: ExpectedBest) -> str:
+    def best_text(one: ExpectedBest) -> str:
         low, high = metric_text(one.low, metric), metric_text(one.high, metric)
         return f"{metric_text(one.value, metric)} [{low}, {high}]"
 
@@ -82,6 +82,6 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
         came = f" (the first {half.trials} gave {metric_text(found.first_half, metric)})"
     return (
         f"{found.trials} trials gave {metric_text(found.found, metric)}; {half.trials} would have "
-        f"given {said(half)} in random order{came}; {twice.trials} would be expected to give "
-        f"{said(twice)}. Bands hold 90 %."
+        f"given {best_text(half)} in random order{came}; {twice.trials} would be expected to give "
+        f"{best_text(twice)}. Bands cover 90 %."
     )

@@ -41,7 +41,7 @@ class ConfirmedTrial:
     measure: str = "WER"
     minimize: bool = True
 
-    def said(self, value: float | None) -> str:
+    def value_text(self, value: float | None) -> str:
         """A figure: a WER with two digits after the point, else four significant ones."""
         return points(value) if self.measure == "WER" else number(value, 4)
 
@@ -57,8 +57,8 @@ class ConfirmedTrial:
     def mean_text(self, split: str) -> str:
         """The mean with its standard deviation: `21.30 ± 0.40`."""
         spread = self.spread(split)
-        mean = self.said(self.mean(split))
-        return mean + (f" ± {self.said(spread)}" if spread == spread else "")
+        mean = self.value_text(self.mean(split))
+        return mean + (f" ± {self.value_text(spread)}" if spread == spread else "")
 
 
 _ROWS = TypeAdapter(list[ConfirmedTrial])

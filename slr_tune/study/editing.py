@@ -51,7 +51,7 @@ def enqueue(storage: RDBStorage, view: StudyView, values: Mapping[str, Any]) -> 
             raise StudyError(
                 f"trial {trial.number} of study {spec.study!r} has these values already; it is "
                 f"{state}",
-                hint="The same seed would give the same run: slr-tune confirm takes fresh ones.",
+                hint="The same seed would give the same run: slr-tune confirm uses new seeds.",
             )
     study.enqueue_trial(params)
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
@@ -67,13 +67,13 @@ def stop_trial(storage: RDBStorage, view: StudyView, number: int) -> None:
     trial = view.trial(number)
     record = record_of(trial) or TrialRecord(view.spec.fixed, view.spec.seed)
     values = trial.intermediate_values
-    told = replace(
+    stopped = replace(
         record,
         ended_by="aborted",
         epochs=max(record.epochs, max(values, default=0)),
         error="stopped by hand",
     )
-    if not end_trial(storage.engine, trial_key(trial), told.to_json()):
+    if not end_trial(storage.engine, trial_key(trial), stopped.to_json()):
         raise StudyError(
             f"trial {number} of study {view.spec.study!r} has ended: {trial.state.name.lower()}",
             hint="Only one that runs or waits can be stopped.",

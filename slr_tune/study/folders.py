@@ -110,7 +110,7 @@ def at_home(path: str, what: str) -> Path:
         user = path.split("/")[0]
         raise SlrTuneError(
             f"{what}: there is no home directory {user!r} in {path!r}",
-            hint="Write the whole path, or ./~name where the folder is called that.",
+            hint="Write the whole path, or ./~name if the folder has that name.",
         )
     return Path(expanded)
 

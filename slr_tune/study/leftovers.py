@@ -26,11 +26,11 @@ from slr_tune.study.view import StudyView
 Kind = Literal["partial", "data", "teacher-outputs", "scores", "aside", "stages", "checkpoints"]
 
 KINDS: dict[Kind, str] = {
-    "partial": "begun and never finished, by a process that is dead",
-    "data": "packed data that no study here was run on; packing makes it again",
-    "teacher-outputs": "outputs of teachers that no study here has; a pass makes them again",
-    "scores": "scores of checkpoints on a split; evaluating makes them again",
-    "aside": "folders of trials that were moved aside, since they belong to another study",
+    "partial": "partial files of processes that have died",
+    "data": "packed data that no study here uses; it can be packed again",
+    "teacher-outputs": "outputs of teachers that no study here uses; they can be computed again",
+    "scores": "outputs of checkpoints on a split; they can be computed again",
+    "aside": "folders of trials that were moved aside because they belong to another study",
     "stages": "stages of ablations that are done; more seeds or arms train them again",
     "checkpoints": "checkpoints of trials that were pruned or failed",
 }

@@ -129,7 +129,7 @@ class StudyLock:
                 if seen not in (None, held.heartbeat):
                     raise StudyLocked(held.message, hint=held.hint) from None
                 if seen is None and self._tell is not None:
-                    self._tell(f"Waiting to see whether that driver lives: {held.message}")
+                    self._tell(f"Waiting to see whether that driver is alive: {held.message}")
                 seen = held.heartbeat
                 self._stop.wait(HEARTBEAT_SECONDS / 10)
         self._beaten = time.monotonic()
@@ -209,7 +209,7 @@ class StudyLock:
             raise StudyLocked(
                 f"study {self._study!r} was taken over by another driver, because this one gave no "
                 "sign of life for a minute",
-                hint="The other one goes on with it; see slr-tune list.",
+                hint="The other driver continues it; see slr-tune list.",
             )
         self._beaten = time.monotonic()
 
@@ -260,8 +260,8 @@ def _check_spelling(folder: Path) -> None:
     if folder.name not in names:
         other = next((name for name in names if name.lower() == folder.name.lower()), "another")
         raise StudyLocked(
-            f"the disk takes {folder.name!r} for {other!r}, the folder of a study that is there "
-            "already: it does not tell upper from lower case",
+            f"the disk does not distinguish upper and lower case: {folder.name!r} would be "
+            f"{other!r}, the folder of an existing study",
             hint="Choose another name with --study.",
         )
 
@@ -280,7 +280,7 @@ def ask_to_stop(engine: Engine, study: str) -> Driver | None:
     """Asks the driver of a study to store what is done and end; it looks every few seconds.
 
     Returns:
-        The driver; None where none is at work.
+        The driver; None where none is running.
     """
     make_table(engine)
     with engine.begin() as connection:

@@ -30,7 +30,7 @@ class Moved:
     Attributes:
         study: The study's name.
         trials: Number of trials; their numbers, states, times, values and parameters are the same.
-        intermediate_values: Number of values of epochs, the same to the last bit.
+        intermediate_values: Number of values per epoch, the same to the last bit.
         attributes: Number of attributes of the study and of its trials.
     """
 
@@ -134,7 +134,7 @@ def _compare(name: str, source: RDBStorage, target: RDBStorage) -> Moved:
             where = f"the number of trials, {len(theirs)} for {len(ours)}"
         raise RunFailed(
             f"the copy of study {name!r} differs in {where}; the study stays where it is",
-            hint="Give the same command again.",
+            hint="Run the same command again.",
         )
     trials = read_trials(source.engine, keys[0])
     attributes = sum(len(trial.user_attrs) + len(trial.system_attrs) for trial in trials)

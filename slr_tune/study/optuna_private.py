@@ -311,13 +311,13 @@ def _is_own() -> sa.ColumnElement[bool]:
     """As `record.is_foreign` tells it, by the database."""
     with_record = sa.select(_study_attributes.c.study_id).where(_study_attributes.c.key == RECORD)
     attributes = _tables["trial_user_attributes"]
-    told = sa.exists().where(
+    ended = sa.exists().where(
         attributes.c.trial_id == _trials.c.trial_id,
         attributes.c.key == RECORD,
         attributes.c.value_json.not_like('%"ended_by": null%'),
     )
     open_states = (TrialState.RUNNING, TrialState.WAITING)
-    return sa.or_(_trials.c.state.in_(open_states), _trials.c.study_id.not_in(with_record), told)
+    return sa.or_(_trials.c.state.in_(open_states), _trials.c.study_id.not_in(with_record), ended)
 
 
 def _record_has(pattern: str) -> sa.ColumnElement[bool]:

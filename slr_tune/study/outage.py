@@ -78,12 +78,12 @@ class Outage:
         self.error: Exception | None = None
         self._limit, self._tell = limit, tell
         self._since: float | None = None
-        self._told = False
+        self._reported = False
 
     @property
     def begun(self) -> bool:
         """Whether it did not take what was sent last."""
-        return self._told
+        return self._reported
 
     def missed(self, since: float, error: Exception | None = None) -> None:
         """It did not take what was sent.
@@ -103,23 +103,23 @@ class Outage:
             if self.error is not None:
                 raise self.error
             raise StorageError(
-                f"the database gave no answer for {duration(away)}",
-                hint="Start it, then give the same command again; it goes on where it stopped.",
+                f"the database did not answer for {duration(away)}",
+                hint="Start it, then run the same command again to resume.",
             )
-        if not self._told and (error is not None or away >= UNHEARD_SECONDS):
-            self._told = True
-            said = "it does not answer" if self.error is None else _first_line(self.error)
+        if not self._reported and (error is not None or away >= UNHEARD_SECONDS):
+            self._reported = True
+            message = "it does not answer" if self.error is None else _first_line(self.error)
             self._tell(
-                f"The database is away ({said}); trials go on training, what they report is kept, "
-                f"and the search waits up to {duration(self._limit)} for it"
+                f"The database is unreachable ({message}); trials keep training, their reports are "
+                f"kept, and the search waits up to {duration(self._limit)} for it"
             )
 
     def over(self) -> None:
         """It took what was sent."""
-        if self._told and self._since is not None:
+        if self._reported and self._since is not None:
             away = duration(time.monotonic() - self._since)
             self._tell(f"The database is back after {away}; what was kept is stored")
-        self.error, self._since, self._told = None, None, False
+        self.error, self._since, self._reported = None, None, False
 
 
 def _first_line(error: Exception) -> str:

@@ -121,15 +121,21 @@ def counterfactual(runs: Sequence[FinishedRun]) -> Patience | None:
     ends = {run.number: end_epochs(run) for run in runs}
     reach = sorted((max(found, default=0) for found in ends.values()), reverse=True)
     most = reach[max(_LEAST_RUNS, math.ceil(len(runs) / 2)) - 1]
-    told = [run for run in runs if len(ends[run.number]) >= most]
+    long_runs = [run for run in runs if len(ends[run.number]) >= most]
     if most < 2:
         return None
     values = range(1, most + 1)
-    epochs = np.array([[ends[run.number][p] for run in told] for p in values], dtype=float)
-    bests = {run.number: np.minimum.accumulate(run.wers) for run in told}
-    wers = np.array([[bests[run.number][ends[run.number][p] - 1] for run in told] for p in values])
+    epochs = np.array([[ends[run.number][p] for run in long_runs] for p in values], dtype=float)
+    bests = {run.number: np.minimum.accumulate(run.wers) for run in long_runs}
+    wers = np.array(
+        [[bests[run.number][ends[run.number][p] - 1] for run in long_runs] for p in values]
+    )
     return Patience(
-        tuple(values), tuple(run.number for run in told), epochs, wers, _recommended(wers, epochs)
+        tuple(values),
+        tuple(run.number for run in long_runs),
+        epochs,
+        wers,
+        _recommended(wers, epochs),
     )
 
 

@@ -46,13 +46,13 @@ class Presence:
         if gone[0] == self._database:
             raise RunFailed(
                 f"the database {gone[0]} was deleted or replaced while the search runs",
-                hint="What was stored up to now is written back at the end. Give the same command "
-                "again; it goes on where it stopped.",
+                hint="What was stored up to now is written back at the end. Run the same command "
+                "again to resume.",
             )
         raise RunFailed(
             f"{gone[0]} was deleted or replaced while the search runs",
-            hint="Give the same command again: the database has what was stored, and trials whose "
-            "checkpoints are gone begin anew.",
+            hint="Run the same command again: the database has what was stored, and trials whose "
+            "checkpoints are gone start from scratch.",
         )
 
     def rescue(self, tell: Callable[[str], None]) -> None:

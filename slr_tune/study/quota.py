@@ -210,7 +210,7 @@ class Quota:
 
     def _rung(self, epoch: int) -> _Rung:
         if epoch not in self._rungs:
-            raise ValueError(f"epoch {epoch} is no rung of {self.epochs}")
+            raise ValueError(f"epoch {epoch} is not a rung of {self.epochs}")
         return self._rungs[epoch]
 
     def _next_event(self) -> int:

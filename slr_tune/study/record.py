@@ -150,7 +150,7 @@ def state_for(ended_by: str) -> TrialState:
     """Optuna's state for a reason to end.
 
     Raises:
-        ValueError: The reason is none of this record's.
+        ValueError: The reason is not one of this record's.
     """
     if ended_by not in _STATES:
         raise ValueError(f"unknown reason {ended_by!r} for the end of a trial")

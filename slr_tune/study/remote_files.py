@@ -60,9 +60,8 @@ def remote_place(study: str, storage: RDBStorage) -> str | None:
         return asked
     place = stored.get(KEY, "the studies folder")
     raise StudyError(
-        f"study {study!r} keeps its files in {place}, and {asked} is asked for",
-        hint="Take studies (or SLR_TUNE_STUDIES) back to what it was, or choose another name with "
-        "--study.",
+        f"study {study!r} keeps its files in {place}, but {asked} is requested",
+        hint="Change studies (or SLR_TUNE_STUDIES) back, or choose another name with --study.",
     )
 
 
@@ -70,7 +69,7 @@ def cache_bytes() -> int:
     """What the checkpoints of a study may take locally, beside those not sent yet.
 
     Raises:
-        SlrTuneError: `SLR_TUNE_CACHE_GB` is no number above 0.
+        SlrTuneError: `SLR_TUNE_CACHE_GB` is not a number above 0.
     """
     given = os.environ.get(SIZE_VARIABLE) or str(_DEFAULT_GB)
     try:
@@ -79,7 +78,7 @@ def cache_bytes() -> int:
         size = 0.0
     if not 0 < size < float("inf"):
         raise SlrTuneError(
-            f"{SIZE_VARIABLE} is {given!r}, which is no number of gigabytes above 0",
+            f"{SIZE_VARIABLE} is {given!r}, which is not a number of gigabytes above 0",
             hint="For example SLR_TUNE_CACHE_GB=20.",
         )
     return int(size * _GIGABYTE)
@@ -101,7 +100,7 @@ def bring_trial(files: RemoteFolder, folder: Path) -> None:
     except OSError as error:
         raise RemoteError(
             f"{folder} is not here, and {files.url} does not answer: {first_line(error)}",
-            hint="Nothing is lost. Give the same command again when it does.",
+            hint="Nothing is lost. Run the same command again when it does.",
         ) from error
 
 
@@ -132,5 +131,5 @@ def send_left(files: RemoteFolder) -> None:
     except OSError as error:
         raise RemoteError(
             f"files of {len(folders)} trials could not be sent to {files.url}: {first_line(error)}",
-            hint=f"They are kept in {trials}; the same command sends them.",
+            hint=f"They are kept in {trials}; run the same command again to send them.",
         ) from error

@@ -81,7 +81,7 @@ class Rungs:
             ValueError: There is no rung at this epoch.
         """
         if epoch not in self.epochs:
-            raise ValueError(f"epoch {epoch} is no rung of {self.epochs}")
+            raise ValueError(f"epoch {epoch} is not a rung of {self.epochs}")
         values = self._values.setdefault(epoch, [])
         values.append(value)
         places = max(1, len(values) // self.reduction_factor)

@@ -64,7 +64,7 @@ def storage_url(url: str | None = None) -> str:
         return chosen
     if (remote := remote_studies()) is not None:
         raise StorageUnusable(
-            f"the studies are in {remote}, where no database can be",
+            f"the studies are in {remote}, which cannot hold a database",
             hint="Name one: --storage postgresql://user@host/database, or a file on this machine's "
             "disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE).",
         )
@@ -164,7 +164,7 @@ _UNUSABLE = ("not a database", "malformed", "unable to open")
 """Words of SQLite about a file that no waiting makes a database."""
 
 
-FREE_SPACE = "Free some space and give the same command again; it goes on where it stopped."
+FREE_SPACE = "Free some space and run the same command again to resume."
 """The way out of a full disk."""
 
 
@@ -184,8 +184,8 @@ def _way_out(cause: BaseException, text: str) -> str:
     if "readonly" in text or "unable to open" in text:
         return "Make the file and its folder writable, or name another database with --storage."
     if "not a database" in text or "malformed" in text:
-        return "The file is damaged or no SQLite database; name another with --storage."
-    return "Start the database, or name another with --storage; then give the same command again."
+        return "The file is damaged or not a SQLite database; name another with --storage."
+    return "Start the database, or name another with --storage; then run the same command again."
 
 
 def check_storage(url: str | None) -> None:
@@ -205,14 +205,14 @@ def _parse(text: str) -> URL:
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        said = str(error)
+        message = str(error)
         if isinstance(error, ValueError):
             # It quotes what it took for the port, which may be the end of a password.
-            said = "its port is no number; in a password write @ : / as %40 %3A %2F"
+            message = "its port is not a number; in a password write @ : / as %40 %3A %2F"
         # The password is left out of a text of which only its writer knows where that is.
         shown = re.sub(r"^([\w+.-]+://)?([^:]*):.*@", r"\1\2:***@", text, flags=re.DOTALL)
         raise StorageUnusable(
-            f"storage {shown!r} is not a database URL: {said}",
+            f"storage {shown!r} is not a database URL: {message}",
             hint="Such as sqlite:///studies/slr-tune.db or postgresql://user@host/database.",
         ) from error
     return _sqlite_file(url, text) if url.get_backend_name() == "sqlite" else url
@@ -223,7 +223,7 @@ def _sqlite_file(url: URL, text: str) -> URL:
     words = text.partition("?")[2]
     if words and not all(re.match(_SQLITE_OPTION, word) for word in words.split("&")):
         raise StorageUnusable(
-            f"storage {text!r}: what follows the ? is no option of SQLite",
+            f"storage {text!r}: the part after the ? is not an SQLite option",
             hint="In a path write ? as %3F and % as %25.",
         )
     if not url.database or url.database == ":memory:":
@@ -277,10 +277,10 @@ def check_disk(path: Path) -> None:
         return
     raise StorageUnusable(
         f"the database {path} is on {mount.kind}, mounted at {mount.folder}: SQLite's locks and "
-        "its log do not hold on a network file system, and a search could damage it",
+        f"its log do not work on a network file system, and a search could damage it",
         hint="Name a database server, --storage postgresql://user@host/database, or a file on a "
         "local disk, --storage sqlite:////var/tmp/studies.db (or SLR_TUNE_STORAGE). Checkpoints "
-        "and curves may stay. A study that is there already: slr-tune move NAME --to URL.",
+        "and curves may stay. A study that already exists: slr-tune move NAME --to URL.",
     )
 
 

@@ -262,13 +262,13 @@ class StudyStore:
             try:
                 values = self.spec.space.suggest(trial)
                 stored = self.storage.get_trial(trial_key(trial))
-                said = self._source(stored) or (None if source is None else source())
+                message = self._source(stored) or (None if source is None else source())
             except BaseException:
                 if self._buffer is not None:
                     self._buffer.discard(trial_key(trial))
                 raise
             config = self.spec.config_for(values)
-            record = TrialRecord(config=config, seed=self.spec.seed, source=said)
+            record = TrialRecord(config=config, seed=self.spec.seed, source=message)
         return self._attempt(stored, record)
 
     def start(self, key: int) -> LiveTrial | None:
@@ -421,8 +421,8 @@ class StudyStore:
             metric, epochs = self.spec.objective.metric, live.record.epochs
             none = f"no finite {metric} in {counted(epochs, 'epoch')}"
             state, reason, error = TrialState.FAIL, "error", error or none
-        told = None if error is None else printable(error)
-        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=told)
+        stored_text = None if error is None else printable(error)
+        live.record = replace(live.record, ended_by=reason, best_epoch=best, error=stored_text)
         # Where somebody ended it by hand, in the dashboard for instance, their word stands.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)
@@ -453,8 +453,8 @@ class StudyStore:
         record = replace(record, ended_by="asha", best_epoch=_best_epoch(values))
         with suppress(UpdateFinishedTrialError):
             self.storage.set_trial_user_attr(trial_key(trial), ATTRIBUTE, record.to_json())
-            told = [values[max(values)]] if values else None
-            self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, told)
+            stored_text = [values[max(values)]] if values else None
+            self.storage.set_trial_state_values(trial_key(trial), TrialState.PRUNED, stored_text)
 
     def forget_checkpoint(self, number: int) -> None:
         """Notes that a trial's checkpoint is deleted; the record of a finished one is frozen."""
@@ -506,7 +506,7 @@ def open_store(
     if stored is None:
         if study.get_trials(deepcopy=False):
             raise StudyError(
-                f"study {spec.study!r} holds trials that slr-tune did not make",
+                f"study {spec.study!r} contains trials that slr-tune did not create",
                 hint="Choose another name with --study.",
             )
         stored = {"schema": SCHEMA, "identity": spec.identity()}
@@ -526,16 +526,16 @@ def open_store(
                 "--study, or undo the change.",
             )
     of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
-    told = {
+    stored_text = {
         "id": uuid.uuid4().hex,
         **stored,
         "latest": spec.latest(),
         "recogniser": is_recogniser(spec.trainable),
     }
     if (place := remote_place(spec.study, storage)) is not None:
-        told[KEY] = place
-    if stored != told:
-        study.set_user_attr(ATTRIBUTE, told)
+        stored_text[KEY] = place
+    if stored != stored_text:
+        study.set_user_attr(ATTRIBUTE, stored_text)
     store = StudyStore(study, cached, spec, storage)
     store.data_hash, store.tell = data_hash, tell or logger.warning
     store.folder.mkdir(parents=True, exist_ok=True)
@@ -548,7 +548,7 @@ def open_store(
 
 def _with_its_strategy(spec: StudySpec, identity: Mapping[str, Any]) -> StudySpec:
     """The spec with the strategy that the study was made with, where its file names none."""
-    return spec if spec.search.said else replace(spec, search=search_of(identity))
+    return spec if spec.search.explicit else replace(spec, search=search_of(identity))
 
 
 def _whole(identity: Mapping[str, Any]) -> dict[str, Any]:

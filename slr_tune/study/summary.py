@@ -105,8 +105,8 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
         parts.append(f"{paused} paused")
     if open_ones:
         parts.append(f"{open_ones} not finished")
-    said = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
-    return " ".join(filter(None, (said, imported_text(view), foreign_text(view))))
+    message = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
+    return " ".join(filter(None, (message, imported_text(view), foreign_text(view))))
 
 
 def imported_text(view: StudyView) -> str:

@@ -54,7 +54,7 @@ class StudyView:
         id: Made once with the study; None of one that an older version made.
         foreign: Trials that another tool added or ended. Nothing that is counted, compared or
             drawn looks at them.
-        told_recogniser: What the study says of `recogniser`; None of an older version's.
+        stored_recogniser: What the study records about `recogniser`; None of an older version's.
         notes: What people wrote of the study (key "") and of its trials (their numbers).
         storage: URL of the database that was named; None for the one of the studies' folder.
         files: The remote place of its files; None of files that are in `folder` alone.
@@ -66,7 +66,7 @@ class StudyView:
     folder: Path
     id: str | None = None
     foreign: tuple[FrozenTrial, ...] = ()
-    told_recogniser: bool | None = None
+    stored_recogniser: bool | None = None
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     storage: str | None = None
     files: RemoteFolder | None = None
@@ -87,9 +87,9 @@ class StudyView:
 
         The study says so: who looks at it runs no code of it.
         """
-        if self.told_recogniser is None:
+        if self.stored_recogniser is None:
             return self.spec.trainable in BUILT_IN_NAMES
-        return self.told_recogniser
+        return self.stored_recogniser
 
     @property
     def minimizes(self) -> bool:
@@ -98,7 +98,7 @@ class StudyView:
 
     @property
     def running(self) -> bool:
-        """Whether a driver is at work on it."""
+        """Whether a driver is running on it."""
         return self.driver is not None and self.driver.alive
 
     def trial(self, number: int) -> FrozenTrial:
@@ -129,7 +129,7 @@ class StudyView:
         return own_trial_folder(self.folder / "trials", number, self.id)
 
     def best(self) -> FrozenTrial | None:
-        """The best trial that ended by itself; a pruned one while there is no other. None without.
+        """The best trial that ended by itself, or a pruned one if there is no other. None without.
 
         A pruned trial's value is of an earlier epoch than the others', so it is not compared.
         """
@@ -145,7 +145,7 @@ def load_study(name: str | None, storage: str | None = None) -> StudyView:
     """Reads a study.
 
     Args:
-        name: Its name; None for the study that was written last.
+        name: Its name; None for the most recent study.
         storage: Database URL, None for the default.
 
     Raises:
@@ -209,7 +209,7 @@ class StudyLine:
             made, of all.
         best: Best value of one of them that is finished, None without.
         last_written: When a trial last began or ended, local time.
-        running: Whether a driver is at work on it.
+        running: Whether a driver is running on it.
         ours: Whether slr-tune made it.
         foreign: Number of trials that another tool added or ended.
         imported: Number of trials that were run elsewhere; `trials` counts them too.
@@ -262,7 +262,9 @@ def _choose(name: str | None, names: list[str], by_time: list[str]) -> str:
         # A database may be older than its drivers' table: then the study that was made last.
         latest = [candidate for candidate in by_time if candidate in names] or names[-1:]
         if not latest:
-            raise StudyMissing("there is no study yet", hint="slr-tune run distill makes one.")
+            raise StudyMissing(
+                "there is no study yet", hint="Create one with slr-tune run distill."
+            )
         return latest[0]
     if name in names:
         return name

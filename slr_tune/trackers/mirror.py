@@ -63,14 +63,14 @@ class Mirror:
         for trial in self._store.own_trials:
             if trial.number in self._over or record_of(trial) is None:
                 continue
-            told = self._told(trial)
-            rows = CurveFile(told.folder / "curve.csv").rows()
+            tracked = self._tracked(trial)
+            rows = CurveFile(tracked.folder / "curve.csv").rows()
             for copy in self._copies:
-                copy.send(told, rows)
+                copy.send(tracked, rows)
             if trial.state.is_finished():
                 self._over.add(trial.number)
 
-    def _told(self, trial: FrozenTrial) -> TrackedTrial:
+    def _tracked(self, trial: FrozenTrial) -> TrackedTrial:
         record = record_of(trial)
         assert record is not None  # `tick` leaves out those without
         over = trial.state.is_finished()
@@ -164,7 +164,7 @@ class _Copy:
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._tell(
-                f"Tracker {self._name} did not take everything in time; the next start of the "
+                f"Tracker {self._name} did not accept everything in time; the next start of the "
                 "search sends the rest"
             )
 
@@ -176,7 +176,7 @@ class _Copy:
         except Exception as error:  # any library, any server: the search is not their business
             self._failed = True
             self._tell(
-                f"Tracker {self._name} failed and is left out from here: "
+                f"Tracker {self._name} failed and is disabled: "
                 f"{type(error).__name__}: {first_line(error)}"
             )
 
@@ -213,5 +213,5 @@ def _read(path: Path) -> dict[str, dict[int, TrackedRun]]:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SlrTuneError(
             f"{path} cannot be read: {first_line(error)}",
-            hint="Without it, all trials would be sent again: remove it to have that.",
+            hint="Remove it to send all trials again.",
         ) from error

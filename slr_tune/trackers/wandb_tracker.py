@@ -26,7 +26,7 @@ def open_tracker(study: TrackedStudy) -> WandbTracker:
     online = os.environ.get("WANDB_MODE", "online") in ("online", "shared")
     if online and not wandb.api.api_key:
         raise SlrTuneError(
-            "resources.trackers: wandb knows no account",
+            "resources.trackers: wandb has no account",
             hint="wandb login, or WANDB_MODE=offline and later wandb sync.",
         )
     return WandbTracker(study)

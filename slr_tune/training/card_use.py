@@ -25,7 +25,7 @@ class CardUse:
     Attributes:
         peak_bytes: Most memory, CUDA's own included.
         total_bytes: The card's memory.
-        busy: Share of the time that the card is at work, 0 to 1; None where it is not known.
+        busy: Share of the time that the card is running, 0 to 1; None where it is not known.
     """
 
     peak_bytes: int

@@ -30,7 +30,7 @@ def check_cluster(address: str) -> None:
     host, _, port = address.removeprefix(_CLIENT).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise RunFailed(
-            f"--address {address!r} is no address of a Ray cluster",
+            f"--address {address!r} is not the address of a Ray cluster",
             hint="It is HOST:PORT, such as 10.0.0.5:6379; ray status shows it. "
             "Leave --address out to use this machine alone.",
         )
@@ -60,8 +60,8 @@ def _check_token(address: str) -> None:
         check_token(address)
     except AuthenticationError as error:
         raise RunFailed(
-            f"the Ray cluster at {address} refuses our token",
-            hint="Give the cluster's own token in the variable RAY_AUTH_TOKEN, or put it into "
+            f"the Ray cluster at {address} rejects the token",
+            hint="Put the cluster's token into the variable RAY_AUTH_TOKEN, or put it into "
             f"{token_file()}.",
         ) from error
 
@@ -69,7 +69,7 @@ def _check_token(address: str) -> None:
 def _unreachable(address: str, reason: str) -> RunFailed:
     return RunFailed(
         f"the Ray cluster at {address} cannot be reached: {reason}",
-        hint="Start it or mend --address (ray status shows it on the cluster), or leave "
+        hint="Start it or correct --address (ray status shows it on the cluster), or leave "
         "--address out to use this machine alone.",
     )
 

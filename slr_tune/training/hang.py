@@ -92,7 +92,7 @@ class HangWatch:
         noting.join(_WRITE_SECONDS)  # the folder may be what hangs
         self._error = RunFailed(
             f"no epoch came within {duration(limit)}: the run hangs",
-            hint="All stored epochs are kept, and the same command goes on after them. Where it "
+            hint="All stored epochs are kept; run the same command again to resume. Where it "
             f"hung is in {self._folder / WHERE}. If an epoch may take that long, give "
             "--epoch-timeout SECONDS.",
         )

@@ -80,7 +80,7 @@ def interrupt_flag(announce: Callable[[str], None]) -> Iterator[StopRequest]:
         asked.number = number
         asked.set()
         try:
-            announce("Stopping: storing what is done. Once more to end at once.")
+            announce("Stopping: saving the state. Interrupt again to end at once.")
         except OSError:
             _leave_terminal()
 

@@ -147,7 +147,7 @@ def lacking(answer: Mapping[str, Any], own: Mapping[str, Any], needs: NodeNeeds)
     if "torch" in answer and _release(answer["torch"]) != _release(own["torch"]):
         found.append(f"torch {answer['torch']} there, {own['torch']} here")
     if "own" in answer and answer["own"] != own["own"]:
-        found.append(f"{run} has other code there")
+        found.append(f"{run} differs there")
     for what, path in needs.folders.items():
         if what in answer["problems"]:
             found.append(f"it does not share the {what} {path}: {answer['problems'][what]}")
@@ -155,7 +155,7 @@ def lacking(answer: Mapping[str, Any], own: Mapping[str, Any], needs: NodeNeeds)
         if what in answer["problems"]:
             found.append(f"it cannot read the {what} {path}: {answer['problems'][what]}")
         elif answer["files"][what] != own["files"][what]:
-            found.append(f"the {what} {path} is another there")
+            found.append(f"the {what} {path} differs there")
     return found
 
 

@@ -179,7 +179,7 @@ class Nodes:
         del self.asked[node.id]
         if not node.lacks:
             self._left_at = time.monotonic()
-            self._tell(f"Node {node.name} has left; its trainings go to others")
+            self._tell(f"Node {node.name} has left; its runs continue on other nodes")
 
     def close(self) -> None:
         """Removes what lies in the shared folders."""
@@ -282,7 +282,7 @@ class Nodes:
             verb = "cannot train" if len(nodes) == 1 else "can train"
             raise RunFailed(
                 f"{count} of the Ray cluster {verb}: {'; '.join(nodes[0].lacks)}",
-                hint="docs/cluster.md says what every node needs. Mend it, or leave --address out "
+                hint="docs/cluster.md lists what every node needs. Fix it, or leave --address out "
                 "to use this machine alone.",
             )
 

@@ -275,7 +275,7 @@ def work_through(
                 if deaths[entry[:2]] >= _ATTEMPTS:
                     raise RunFailed(
                         f"a worker died {_ATTEMPTS} times in the same stage: {answer}",
-                        hint="Fewer --workers may help; the same command goes on where it stopped.",
+                        hint="Fewer --workers may help. Run the same command again to resume.",
                     )
                 heapq.heappush(waiting, entry)
             elif isinstance(answer, Exception):

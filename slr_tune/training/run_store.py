@@ -41,7 +41,7 @@ from trainables.files.atomic import replace_file
 from trainables.registry import UNTAUGHT
 from trainables.scoring.cleaning import cleaned
 from trainables.script.predictions import read_jsonl
-from trainables.script.told_file import signers_of, told_counts
+from trainables.script.stored_predictions import prediction_counts, signers_of
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -80,7 +80,7 @@ class RunStore:
     label: Callable[[ArmRun], str] | None = None
     runs: list[ArmRun] = field(default_factory=list, init=False)
     trained: int = field(default=0, init=False)
-    _told: dict[str, int] = field(default_factory=dict, init=False)
+    _printed: dict[str, int] = field(default_factory=dict, init=False)
     _signers: list[str] | None = field(default=None, init=False)
 
     def train(self, arms: Sequence[Arm], seeds: Sequence[int]) -> list[ArmRun]:
@@ -149,7 +149,7 @@ class RunStore:
             RunFailed: Two runs of one's own told of other utterances.
         """
         if self.measure.predicted:
-            return self._told_counts(runs)
+            return self._prediction_counts(runs)
         jobs = [CountJob.of_run(run, split) for run in runs]
         self._count([job for job in jobs if job is not None])
         result: dict[str, list[NDArray[np.int64]]] = {}
@@ -158,19 +158,19 @@ class RunStore:
             result.setdefault(run.arm.name, []).append(counts)
         return result
 
-    def _told_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
+    def _prediction_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
         """Errors in what runs of one's own told, utterance by utterance in one order."""
         result: dict[str, list[NDArray[np.int64]]] = {}
         first: tuple[str, Spoken] | None = None
         for run in runs:
             run.check_weights()
             assert run.folder is not None and run.best_epoch is not None
-            told = read_jsonl(predictions_file(run.folder, run.best_epoch))
-            spoken = {one.id: one.reference for one in told}
+            predictions = read_jsonl(predictions_file(run.folder, run.best_epoch))
+            spoken = {one.id: one.reference for one in predictions}
             first = first or (run.name, spoken)
             check_same_utterances(first, (run.name, spoken))
-            result.setdefault(run.arm.name, []).append(told_counts(told))
-            self._signers = signers_of(told)
+            result.setdefault(run.arm.name, []).append(prediction_counts(predictions))
+            self._signers = signers_of(predictions)
         return result
 
     def signers(self, split: str) -> Sequence[str] | None:
@@ -183,8 +183,8 @@ class RunStore:
     def count_given(self, model: StoredModel, scoring: Scoring) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
         context = self.context(ArmRun(Arm("given", {}, "teacher"), 0))
-        said = "" if scoring == "plain" else f" {scoring}"
-        key = hashlib.sha256(f"{context} {model.content_hash}{said}".encode()).hexdigest()[:24]
+        message = "" if scoring == "plain" else f" {scoring}"
+        key = hashlib.sha256(f"{context} {model.content_hash}{message}".encode()).hexdigest()[:24]
         job = CountJob(model.path, self.folder / f"given-{key}.npy", scoring=scoring)
         self._count([job])
         return load_counts(job.file)
@@ -206,12 +206,12 @@ class RunStore:
         if self.label is None or not isinstance(job, Stage):
             return
         epoch, value = job.progress()
-        if value is not None and epoch >= self._told.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
-            self._told[job.id] = epoch
+        if value is not None and epoch >= self._printed.get(job.id, 0) + _EPOCHS_BETWEEN_LINES:
+            self._printed[job.id] = epoch
             name, length = self.label(job.longest), job.longest.max_epochs
             metric = self.measure.metric
-            said = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
-            self.talk.tell(f"{name}: epoch {epoch} of {length}, {said}")
+            message = f"dev WER {value:.2f}" if self.measure.scored else f"{metric} {value:.4g}"
+            self.talk.tell(f"{name}: epoch {epoch} of {length}, {message}")
 
     def _count(self, jobs: Sequence[CountJob]) -> None:
         missing = {job.file: job for job in jobs if not job.file.exists()}.values()
@@ -268,7 +268,7 @@ def check_same_utterances(one: tuple[str, Spoken], other: tuple[str, Spoken]) ->
     differ = sorted(spoken.keys() ^ theirs.keys())
     differ += sorted(k for k in spoken.keys() & theirs.keys() if spoken[k] != theirs[k])
     raise RunFailed(
-        f"{first} and {name} were scored on other utterances: {len(spoken)} and {len(theirs)}, "
+        f"{first} and {name} were scored on different utterances: {len(spoken)} and {len(theirs)}, "
         f"and they differ in {differ[0]!r}",
-        hint="Every run must tell of the same utterances of dev, with the same references.",
+        hint="Every run must report the same utterances of dev, with the same references.",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from slr_tune.training.kinds import Kind, configured_beam
 from trainables.errors import ConfigError
-from trainables.registry import is_recogniser, tells_predictions
+from trainables.registry import is_recogniser, reports_predictions
 from trainables.runs.early_stopping import StoppingRule
 
 Row = Mapping[str, float]
@@ -65,7 +65,7 @@ def measure_of(trainable: str, metric: str, *, minimize: bool) -> Measure:
     """
     if is_recogniser(trainable):
         return WER
-    predicted = tells_predictions(trainable)
+    predicted = reports_predictions(trainable)
     return Measure(metric, minimize=minimize, scored=False, predicted=predicted)
 
 
@@ -169,7 +169,7 @@ class ArmRun:
         return weights_file(self.folder or Path(), self.best_epoch or 0)
 
     def check_weights(self) -> None:
-        """Refuses a run that left the numbers before an epoch was done.
+        """Refuses a run that diverged before an epoch was done.
 
         Raises:
             ConfigError: It did.

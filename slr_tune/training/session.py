@@ -152,8 +152,8 @@ def _start(folder: Path, cpus: int) -> None:
     assert error is not None
     raise RunFailed(
         f"Ray does not start on this machine: {first_line(error)}",
-        hint="It may be short of processor time, memory or shared memory (/dev/shm); the same "
-        "command tries again.",
+        hint="It may be short of processor time, memory or shared memory (/dev/shm); run the "
+        "same command again to retry.",
     ) from error
 
 
@@ -164,7 +164,7 @@ def _join(address: str, runtime_env: Mapping[str, Any] | None) -> None:
         error = _init(address=address, **more)
     if error is not None:
         raise RunFailed(
-            f"the Ray cluster at {address} does not take us: {first_line(error)}",
+            f"the Ray cluster at {address} refused the connection: {first_line(error)}",
             hint="It must run the same versions of Ray and Python. Leave --address out to use "
             "this machine alone.",
         ) from error

@@ -88,12 +88,12 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SlrTuneError(f"--runtime-env {file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise SlrTuneError(f"--runtime-env {file} is no YAML: {said}") from error
+        message = " ".join(str(error).split())
+        raise SlrTuneError(f"--runtime-env {file} is not YAML: {message}") from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise SlrTuneError(
-            f"--runtime-env {file} holds no mapping",
-            hint="Write one key of Ray's runtime_env a line, such as pip: [torch==2.8.0].",
+            f"--runtime-env {file} contains no mapping",
+            hint="Write one key of Ray's runtime_env per line, such as pip: [torch==2.8.0].",
         )
     return found
 

@@ -211,13 +211,13 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
     record = None if best is None else record_of(best)
     if best is not None and record is not None and record.imported is not None:
         raise SlrTuneError(
-            f"the best of study {teacher.value!r}, which is to give the teacher, is trial "
+            f"the best of study {teacher.value!r}, which should provide the teacher, is trial "
             f"{best.number}, imported from {record.imported}: its weights are not here",
-            hint="slr-tune adopt takes its checkpoint; then teacher: {checkpoint: PATH}.",
+            hint="Import its checkpoint with slr-tune adopt, then use teacher: {checkpoint: PATH}.",
         )
     if best is None or record is None or record.checkpoint is None:
         raise SlrTuneError(
-            f"study {teacher.value!r}, which is to give the teacher, has no finished trial",
+            f"study {teacher.value!r}, which should provide the teacher, has no finished trial",
             hint="Run it first, or use teacher: {train: teacher}.",
         )
     return view.own_folder(best.number) / "checkpoints" / Path(record.checkpoint).name
@@ -233,8 +233,8 @@ def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str]
     tell(f"Soft targets loaded: their teacher's dev WER is {known}")
     if reference is not None and wer > reference:
         tell(
-            f"Warning: the baseline student reaches {reference:.2f} without a teacher; whether "
-            "the difference is chance cannot be told without the teacher itself"
+            f"Warning: the baseline student reaches {reference:.2f} without a teacher; without "
+            f"the teacher itself it is not known whether the difference is chance"
         )
     return Teacher(folder, facts["teacher_hash"], wer, facts["teacher_parameters"], reference)
 
@@ -270,7 +270,7 @@ def _gate(
 def teacher_minus_student(difference: Difference | None, signers: Sequence[str] | None) -> str:
     """The difference of the two dev WERs with its interval, and over what it was drawn."""
     if difference is None:
-        return "one utterance of dev does not tell whether by chance"
+        return "one utterance of dev cannot show whether this is chance"
     return (
         f"{difference.points:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}] points, a 95 % "
         f"interval over other {drawn_units(signers)}"

@@ -84,13 +84,13 @@ def _is_there(teacher: Teacher, data: Dataset) -> bool:
 
 def _teller(tell: Callable[[str], None]) -> Callable[[Job], None]:
     """Tells now and then how far a pass is."""
-    told = [time.monotonic()]
+    last_line = [time.monotonic()]
 
     def watch(job: Job) -> None:
         now = time.monotonic()
-        if now - told[0] < _TELL_SECONDS:
+        if now - last_line[0] < _TELL_SECONDS:
             return
-        told[0] = now
+        last_line[0] = now
         for done, whole in _progress():
             tell(f"The teacher's outputs: {done:,} of {whole:,} utterances, {done / whole:.0%}")
 

@@ -195,10 +195,10 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
 
 def _store_predictions(run: CheckedRun, stage: Stage) -> None:
     """What the run recognises after its best epoch so far, if it can tell now."""
-    told = run.predictions()
+    recognised = run.predictions()
     best = best_epoch(run.rows, stage.longest.measure)
-    if told is not None and best is not None:
-        replace_file(predictions_file(stage.folder, best), to_jsonl(told).encode())
+    if recognised is not None and best is not None:
+        replace_file(predictions_file(stage.folder, best), to_jsonl(recognised).encode())
 
 
 def _check_predictions(run: CheckedRun, stage: Stage) -> None:
@@ -213,8 +213,8 @@ def _check_predictions(run: CheckedRun, stage: Stage) -> None:
     _store_predictions(run, stage)
     if not predictions_file(stage.folder, best).exists():
         raise ConfigError(
-            f"{stage.longest.name}: the run told no predictions of its best epoch, {best}",
-            hint="Mend predictions, or take it out of the run: its metric is compared then.",
+            f"{stage.longest.name}: the run reported no predictions for its best epoch, {best}",
+            hint="Fix predictions, or remove it from the run: then its metric is compared.",
         )
 
 

@@ -83,7 +83,7 @@ def check_fraction(resources: Resources) -> None:
     if need > 1 and need != int(need):
         raise SlrTuneError(
             f"resources.gpus_per_trial is {need:g}: above 1 it must be a whole number",
-            hint="A fraction shares one card; more than one card is given whole.",
+            hint="A fraction shares one card; several cards are assigned as whole cards.",
         )
 
 
@@ -102,7 +102,7 @@ def workers_text(resources: Resources, workers: int) -> str:
     if gpus_of(resources):
         text += f" and {gpus_here()} GPU"
     if resources.workers != "auto" and workers < resources.workers:
-        text += f"; {resources.workers} were asked for"
+        text += f"; {resources.workers} were requested"
     return text
 
 

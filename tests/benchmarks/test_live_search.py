@@ -50,4 +50,4 @@ def test_what_is_done_is_not_trained_again(
     assert row is not None and row.wer == 11.5
     assert asked == [0, 1, 2, 3, 3]
     summarise({"tpe-asha": [row]})
-    assert "fresh seeds 11.50, said 10.00; the baseline's WER in 1 of 1" in capsys.readouterr().out
+    assert "new seeds 11.50, claimed 10.00; the baseline's WER in 1 of 1" in capsys.readouterr().out

@@ -150,9 +150,9 @@ def test_what_was_simulated_is_not_simulated_again(tmp_path: Path) -> None:
     cells = list(all_cells(["random"], [table.key], priors=["good"], seeds=range(2), workers=[4]))
     run_missing(cells[:1], {table.key: table}, make_strategy, file, lambda line: None)
     file.write_text(file.read_text() + '{"cell": {"stra\n')
-    told: list[str] = []
-    run_missing(cells, {table.key: table}, make_strategy, file, told.append)
-    assert told == ["1 searches to run"]
+    output: list[str] = []
+    run_missing(cells, {table.key: table}, make_strategy, file, output.append)
+    assert output == ["1 searches to run"]
     assert set(read_results(file)) == set(cells)
 
 
@@ -175,6 +175,6 @@ def test_the_report_names_every_strategy() -> None:
         for prior in ("good", "bad")
         for seed in range(3)
     }
-    said = report(results, ours="prior-asha", others=["random"], tables=["t"], workers=4,
+    message = report(results, ours="prior-asha", others=["random"], tables=["t"], workers=4,
                   budgets=(8, 20))  # fmt: skip
-    assert said.count("-0.200 [-0.200, -0.200]") == 4
+    assert message.count("-0.200 [-0.200, -0.200]") == 4

@@ -7,7 +7,7 @@ import shlex
 from itertools import combinations
 
 from slr_tune.report.study.next_steps import Advice, next_steps
-from slr_tune.report.study.patience import told_patience
+from slr_tune.report.study.patience import study_patience
 from slr_tune.report.study.study_data import StudyData
 
 
@@ -49,12 +49,12 @@ def _of_ranges(study: StudyData, steps: list[Advice]) -> list[str]:
 
 def _of_patience(study: StudyData, steps: list[Advice]) -> list[str]:
     """A smaller patience beside a longer one, or beside longer runs."""
-    patience = told_patience(study)
+    patience = study_patience(study)
     if patience is None or patience.recommended is None:
         return []
     rules = {step.rule for step in steps}
     found = [f"patience and {rule}" for rule in ("longer", "blank phase") if rule in rules]
-    wider = any("patience goes on getting better at the upper" in step.text for step in steps)
+    wider = any("patience keeps improving at the upper" in step.text for step in steps)
     return found + ["patience smaller and wider"] * wider
 
 

@@ -47,7 +47,7 @@ class Scenario:
         matters: Units of more than half a point.
         right: Rules that are right to fire, each with what it may name; "" for any.
         noise: Standard deviation of the seed, points.
-        diverges: (configuration) -> chance to leave the numbers in the first three epochs.
+        diverges: (configuration) -> chance to diverge in the first three epochs.
         late: Share of the runs that get 4 points better only after 60 % of the epochs.
         blank: Whether nothing is recognised within the usual number of epochs.
     """
@@ -143,14 +143,14 @@ def curve_of(
     """Dev WER of each epoch of one run, to the last; it ends with no number where it diverges."""
     end = scenario.end(config) + float(rng.normal(0, scenario.noise))
     shake, late, fails, when = rng.normal(0, 0.3, length), *rng.random(3)
-    told = []
+    output = []
     for epoch in range(1, length + 1):
         if fails < scenario.diverges(config) and epoch > 3 * when:
-            return [*told, math.nan]
+            return [*output, math.nan]
         wer = end + (98 - end) * math.exp(-epoch / scenario.tau(config))
         wer += 4.0 * (late < scenario.late and epoch <= 0.6 * length)
-        told.append(_blank_until(wer, epoch) if scenario.blank else wer + float(shake[epoch - 1]))
-    return told
+        output.append(_blank_until(wer, epoch) if scenario.blank else wer + float(shake[epoch - 1]))
+    return output
 
 
 def _blank_until(wer: float, epoch: int) -> float:
@@ -165,12 +165,12 @@ def study_of(scenario: Scenario, spec: StudySpec, search: str, seed: int) -> Sim
 
     def curve(params: Mapping[str, Any], number: int) -> list[float]:
         config = spec.config_for(space.decode(dict(params)))
-        told = curve_of(scenario, config, length, np.random.default_rng([seed, number]))
-        ended = patience_end(told, int(config["patience"]))
+        output = curve_of(scenario, config, length, np.random.default_rng([seed, number]))
+        ended = patience_end(output, int(config["patience"]))
         if scenario.blank and length <= 30:
             ended = length  # a patience that cannot hurt: nothing has begun
-        rows[number] = [_row(e, w) for e, w in enumerate(told[:ended], start=1) if w == w]
-        return told[:ended]
+        rows[number] = [_row(e, w) for e, w in enumerate(output[:ended], start=1) if w == w]
+        return output[:ended]
 
     trials = simulate(
         space,
@@ -191,19 +191,19 @@ def _row(epoch: int, wer: float) -> dict[str, float]:
     """A row of a curve; while next to nothing is named the training loss falls all the same."""
     loss = 20.0 * 0.97**epoch if wer > 95 else wer / 20
     blank = 0.99 if wer > 95 else 0.7
-    told = {"val/loss": loss, "train/loss": 0.9 * loss, "val/blank_rate": blank}
+    output = {"val/loss": loss, "train/loss": 0.9 * loss, "val/blank_rate": blank}
     ctc = "train/loss_components/hard_ctc_loss"
-    return {"epoch": epoch, "seconds": 1.0, "val/wer": wer, ctc: 0.9 * loss, **told}
+    return {"epoch": epoch, "seconds": 1.0, "val/wer": wer, ctc: 0.9 * loss, **output}
 
 
-def patience_end(told: Sequence[float], patience: int) -> int:
+def patience_end(output: Sequence[float], patience: int) -> int:
     """Epoch at which a patience ends a run."""
     best, stale = math.inf, 0
-    for epoch, value in enumerate(told, start=1):
+    for epoch, value in enumerate(output, start=1):
         best, stale = (value, 0) if value < best else (best, stale + 1)
         if stale >= patience:
             return epoch
-    return len(told)
+    return len(output)
 
 
 def true_value(scenario: Scenario, config: Config, length: int) -> float:

@@ -45,7 +45,7 @@ def _truth(path: Path) -> Truth:
 
 
 class _Table:
-    """A forest that foretells the whole curve of a configuration."""
+    """A forest that predicts the whole curve of a configuration."""
 
     def __init__(self, name: str, names: list[str], configs: Floats, curves: Floats) -> None:
         from sklearn.ensemble import ExtraTreesRegressor

@@ -22,7 +22,7 @@ SPACE = Path(__file__).parents[2] / "search_spaces" / "distill.yaml"
 
 
 @dataclass(frozen=True)
-class Told:
+class StoredTrial:
     """A trial as a test tells it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Told:
 
 
 def tell_study(
-    trials: Sequence[Told],
+    trials: Sequence[StoredTrial],
     *,
     baseline: bool = True,
     files: bool = True,
@@ -65,22 +65,22 @@ def tell_study(
     store = open_store(spec, open_storage(create=True))
     epochs = rung_epochs(grace_epochs=1, reduction_factor=3, max_epochs=max_epochs)
     rungs = Rungs(epochs, 3)
-    for number, told in enumerate(trials):
+    for number, output in enumerate(trials):
         if number or not baseline:  # the baseline waits already
-            drawn = _Drawn(told.params)
+            drawn = _Drawn(output.params)
             spec.space.suggest(drawn)
             store.study.enqueue_trial(drawn.answers)
         trial = store.study.ask()
         spec.space.suggest(trial)
-        rows = _rows(told)
+        rows = _rows(output)
         seen = [row[spec.objective.metric] for row in rows]
         best = [min(seen[: e + 1]) for e in range(len(seen))]
         for epoch, value in enumerate(best, start=1):
             if value == value:
                 trial.report(value, epoch)
         values = spec.space.decode(trial.params)
-        entries = tuple(_entries(rungs, best, told, exempt=baseline and number == 0))
-        ended = None if told.reason == "running" else told.reason
+        entries = tuple(_entries(rungs, best, output, exempt=baseline and number == 0))
+        ended = None if output.reason == "running" else output.reason
         record = TrialRecord(
             config=spec.config_for(values),
             seed=0,
@@ -89,8 +89,8 @@ def tell_study(
             best_epoch=best.index(min(best)) + 1 if best else None,
             seconds=2.0 * len(best),
             rungs=entries,
-            error=told.error,
-            source=told.source,
+            error=output.error,
+            source=output.source,
         )
         trial.set_user_attr(ATTRIBUTE, record.to_json())
         if files and rows:
@@ -121,13 +121,15 @@ class _Drawn(Point):
         return self.answers.setdefault(name, super().suggest_categorical(name, choices))
 
 
-def _entries(rungs: Rungs, best: Sequence[float], told: Told, *, exempt: bool) -> list[RungEntry]:
+def _entries(
+    rungs: Rungs, best: Sequence[float], output: StoredTrial, *, exempt: bool
+) -> list[RungEntry]:
     found = []
     for epoch in rungs.epochs:
-        if epoch > len(best) or epoch == len(best) and told.reason not in ("asha", "running"):
+        if epoch > len(best) or epoch == len(best) and output.reason not in ("asha", "running"):
             break
-        stopped = told.reason == "asha" and epoch == len(best)
-        spared = told.spared == epoch
+        stopped = output.reason == "asha" and epoch == len(best)
+        spared = output.spared == epoch
         order = rungs._arrivals
         rungs._arrivals += 1
         found.append(
@@ -138,7 +140,7 @@ def _entries(rungs: Rungs, best: Sequence[float], told: Told, *, exempt: bool) -
     return found
 
 
-def _rows(told: Told) -> list[dict[str, float]]:
+def _rows(output: StoredTrial) -> list[dict[str, float]]:
     return [
         {
             "epoch": epoch,
@@ -147,8 +149,8 @@ def _rows(told: Told) -> list[dict[str, float]]:
             "train/loss_components/hard_ctc_loss": wer / 25,
             "val/loss": wer / 25 + 0.1,
             "val/wer": wer,
-            "val/wer_best": min(told.curve[:epoch]),
+            "val/wer_best": min(output.curve[:epoch]),
             "val/blank_rate": 0.7,
         }
-        for epoch, wer in enumerate(told.curve, start=1)
+        for epoch, wer in enumerate(output.curve, start=1)
     ]

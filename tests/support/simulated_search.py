@@ -29,7 +29,7 @@ AUDIT = 0.05
 Curve = Callable[[Mapping[str, Any], int], Sequence[float]]
 """(the study's parameters, trial's number) -> value after each epoch, until it ends by itself.
 
-A last value that is no number is a run that left the numbers there: the trial fails.
+A last value that is not a number is a run that diverged there: the trial fails.
 """
 
 
@@ -106,29 +106,29 @@ def simulate(
         study.sampler = chosen.sampler(seed, number)
         trial = study.ask()
         values = space.suggest(trial)
-        told = list(curve(trial.params, number))
+        output = list(curve(trial.params, number))
         exempt = number == 0 and baseline is not None
         audited = is_audited(number, seed=seed, share=audit)
         entries: list[RungEntry] = []
         best = float("inf")
         last = 0
-        for epoch, value in enumerate(told, start=1):
+        for epoch, value in enumerate(output, start=1):
             if math.isnan(value):
                 break
             best = min(best, value)
             trial.report(best, epoch)
             last = epoch
             spared = any(entry.spared for entry in entries)
-            if not chosen.stops or epoch not in at_rungs or spared or epoch == len(told):
+            if not chosen.stops or epoch not in at_rungs or spared or epoch == len(output):
                 continue
             entries.append(rungs.decide(epoch, best, exempt=exempt, audited=audited))
             if entries[-1].stopped:
                 break
         stopped = bool(entries) and entries[-1].stopped
         over = "max_epochs" if last == max_epochs else "patience"
-        ended = "nan" if last < len(told) and math.isnan(told[last]) else over
+        ended = "nan" if last < len(output) and math.isnan(output[last]) else over
         ended = "asha" if stopped else ended
-        _told(study, trial, config(values), number, ended, told[:last], entries)
+        _told(study, trial, config(values), number, ended, output[:last], entries)
     return study.get_trials(deepcopy=False)
 
 

@@ -90,7 +90,7 @@ def test_a_row_that_is_no_dict_is_named(row: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "value", "at"),
+    ("message", "value", "at"),
     [
         (lambda e: e - 1, "0", 1),
         (lambda e: 3 * e, "3", 1),
@@ -103,9 +103,9 @@ def test_a_row_that_is_no_dict_is_named(row: Any) -> None:
     ],
     ids=["from zero", "jumps", "falls", "repeats", "jumps later", "nan", "none", "half"],
 )
-def test_rows_count_from_one(said: Callable[[int], Any], value: str, at: int) -> None:
+def test_rows_count_from_one(message: Callable[[int], Any], value: str, at: int) -> None:
     """Taken as they are, the curve loses its first row and the best is of another epoch."""
-    text = refusal(lambda epoch: {"epoch": said(epoch), "m": 1.0})
+    text = refusal(lambda epoch: {"epoch": message(epoch), "m": 1.0})
     assert text.startswith(f"row {at} says epoch {value}") and "1, 2, 3" in text
 
 
@@ -170,7 +170,7 @@ def test_other_facts_are_named(facts: Any, place: str) -> None:
     assert place in refusal(lambda epoch: {"m": 1.0}, facts=facts)
 
 
-def test_the_first_epoch_tells_all_at_once() -> None:
+def test_the_first_epoch_shows_all_at_once() -> None:
     """Whoever brings a loop mends it once, not once for each fault."""
     text = refusal(
         lambda epoch: {"epoch": epoch - 1, "m": "low", 3: 1.0},
@@ -222,7 +222,7 @@ def test_training_closes_its_run_at_every_end() -> None:
     assert (finished.closed, stopped.closed, failed.closed) == (1, 1, 1)
 
 
-def test_a_script_that_exits_while_imported_is_told(
+def test_a_script_that_exits_while_imported_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A script without a main guard parses the command line of slr-tune, and exits."""

@@ -13,7 +13,7 @@ from trainables.building import build_run
 from trainables.checked_run import CheckedRun, RunRefused
 from trainables.errors import ConfigError
 from trainables.protocol import RunInputs
-from trainables.registry import tells_predictions
+from trainables.registry import reports_predictions
 
 
 def built(name: str, metric: str = "loss", **config: Any) -> CheckedRun:
@@ -40,7 +40,7 @@ def test_a_state_that_is_reported_makes_it_go_on_exactly() -> None:
     assert begun + curve(second, 3) == whole and second.ended_by == "max_epochs"
 
 
-def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:
+def test_without_a_state_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """Its rows of before are not told twice, and it is ended where it stands."""
     journal = tmp_path / "journal"
     first = built("forgetful", journal=str(journal))
@@ -50,7 +50,7 @@ def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:
     assert journal.read_text().split() == ["0", "1", "closed"]
     second = built("forgetful", journal=str(journal))
     second.load(state)
-    assert second.notice is not None and "begins anew after epoch 2" in second.notice
+    assert second.notice is not None and "starts from scratch after epoch 2" in second.notice
     assert second.catch_up() and not second.catch_up()
     assert curve(second, 3) == [1 / 3, 1 / 4, 1 / 5]
     second.close()
@@ -70,9 +70,9 @@ def test_its_own_early_stopping_ends_it() -> None:
     """A function that returns has ended, with the epochs that it reported."""
     run = built("early")
     assert len(curve(run, 5)) == 3 and run.ended_by == "patience"
-    told = run.predictions()
-    assert told is not None and [one.id for one in told] == ["a", "b"]
-    assert tells_predictions("plain_functions:early")
+    output = run.predictions()
+    assert output is not None and [one.id for one in output] == ["a", "b"]
+    assert reports_predictions("plain_functions:early")
 
 
 def test_one_that_never_reports_is_refused() -> None:

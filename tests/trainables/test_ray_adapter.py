@@ -147,7 +147,7 @@ def test_a_state_with_a_key_of_the_checkpoint_is_refused(start: Start, tmp_path:
     assert CheckpointFolder(tmp_path / "trial" / "checkpoints").load_latest() is None
 
 
-def test_a_run_without_epoch_is_told_as_such(start: Start) -> None:
+def test_a_run_without_epoch_is_reported_as_such(start: Start) -> None:
     # Raised outside of the reports it would read as a worker that died, three times over.
     report = step(start("Uncounted"))
     assert report["ended_by"] == "error" and report["error"].startswith("the run has no epoch\n")
@@ -160,7 +160,7 @@ def test_rows_are_in_the_checkpoint(start: Start, tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "trial/checkpoints/checkpoint_latest.pt")["rows"] == rows
 
 
-def test_short_epochs_are_told_together_up_to_the_next_rung(start: Start) -> None:
+def test_short_epochs_are_reported_together_up_to_the_next_rung(start: Start) -> None:
     """At a rung the driver must be asked: an epoch more would be trained for nothing."""
     worker = start("ToyRun", rungs=[2])
     first, second = step(worker), step(worker)
@@ -168,14 +168,14 @@ def test_short_epochs_are_told_together_up_to_the_next_rung(start: Start) -> Non
     assert [row["epoch"] for row in second["rows"]] == [3] and second["ended_by"] == "max_epochs"
 
 
-def test_a_long_epoch_is_told_at_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_epoch_is_reported_at_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches, and whoever stops the search, must not wait for the next one."""
     monkeypatch.setattr("trainables.ray_adapter._REPORT_SECONDS", 0.02)
     worker = start("ToyRun", rungs=[], milliseconds=30)
     assert [[row["epoch"] for row in step(worker)["rows"]] for _ in range(2)] == [[1], [2]]
 
 
-def test_epochs_before_an_error_are_told_with_it(start: Start) -> None:
+def test_epochs_before_an_error_are_reported_with_it(start: Start) -> None:
     """They were trained, and an error after an epoch is another than one before the first."""
     report = step(start("ToyRun", rungs=[], fault="error"))
     assert [row["epoch"] for row in report["rows"]] == [1]
@@ -183,7 +183,7 @@ def test_epochs_before_an_error_are_told_with_it(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("run", "ended_by"), [("NoRoom", "disk_full"), ("NoMemory", "oom")])
-def test_a_lack_of_room_is_told_as_such(start: Start, run: str, ended_by: str) -> None:
+def test_a_lack_of_room_is_reported_as_such(start: Start, run: str, ended_by: str) -> None:
     """A full disk ends the search, to go on later; as a mere error it would use up all trials."""
     assert step(start(run))["ended_by"] == ended_by
 
@@ -209,7 +209,7 @@ def test_without_a_gpu_the_peak_is_the_processs(start: Start) -> None:
     )
 
 
-def test_each_epoch_told_together_has_its_checkpoint(start: Start, tmp_path: Path) -> None:
+def test_each_epoch_reported_together_has_its_checkpoint(start: Start, tmp_path: Path) -> None:
     """A worker that dies before it told them must not train them again."""
     worker = start("ToyRun", rungs=[], kill_at=0)
     saved: list[int] = []
@@ -267,13 +267,13 @@ def test_a_run_that_exits_is_an_error_of_its_trial(start: Start) -> None:
     assert "raised SystemExit(no data) at " in report["error"]
 
 
-def test_a_refused_run_is_told_apart(start: Start) -> None:
+def test_a_refused_run_is_reported_apart(start: Start) -> None:
     """It is the run's code that has to change; no configuration would help."""
     report = step(start("FromZero"))
     assert report["refused"] and report["error"].startswith("row 1 says epoch 0")
 
 
-def test_a_run_that_ended_without_the_metric_begins_anew_once_it_is_mended(
+def test_a_run_that_ended_without_the_metric_starts_from_scratch_once_it_is_fixed(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Taken up at its end, it would be refused for ever."""
@@ -286,7 +286,7 @@ def test_a_run_that_ended_without_the_metric_begins_anew_once_it_is_mended(
     assert [row["epoch"] for row in step(again)["rows"]] == [1, 2, 3]
 
 
-def test_an_unreadable_checkpoint_is_told_and_kept(
+def test_an_unreadable_checkpoint_is_reported_and_kept(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Begun anew, the trial would lose its epochs to a disk that was busy for a minute."""

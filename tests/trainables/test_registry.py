@@ -58,7 +58,7 @@ def test_users_run_is_found(own_module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("studnet", "Did you mean student?"),
         ("something", "package.module:Class"),
@@ -70,7 +70,7 @@ def test_users_run_is_found(own_module: str) -> None:
         ("registry_broken_run:MyRun", "ZeroDivisionError"),
     ],
 )
-def test_wrong_names_are_explained(own_module: str, name: str, said: str) -> None:
+def test_wrong_names_are_explained(own_module: str, name: str, message: str) -> None:
     # A misspelt trainable must end in one clear message before anything is started.
-    with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         run_class(name)

@@ -171,7 +171,7 @@ def test_uploads_wait_for_a_place_that_does_not_answer(
     folder = trial(remote, epoch=2)
     uploads.changed(folder, ROWS[:1])
     assert not uploads.flush(0.3)
-    assert uploads.notice is not None and "does not take files" in uploads.notice
+    assert uploads.notice is not None and "does not accept files" in uploads.notice
     (tmp_path / "far").unlink()
     uploads.changed(folder, ROWS[:2])
     assert uploads.flush(10)
@@ -207,8 +207,8 @@ def test_names_cannot_leave_the_folder(tmp_path: Path, remote: RemoteFolder) -> 
     [
         ("s3://key:secret@bucket/a", "key or a password"),
         ("s3://bucket/a?secret_key=abc", "key or a password"),
-        ("/a/folder", "is no URL"),
-        ("bucket/a", "is no URL"),
+        ("/a/folder", "is not a URL"),
+        ("bucket/a", "is not a URL"),
     ],
 )
 def test_urls_that_are_refused(url: str, words: str) -> None:
@@ -218,10 +218,10 @@ def test_urls_that_are_refused(url: str, words: str) -> None:
 
 
 def test_a_place_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(RemoteUnusable, match="is no place for files"):
+    with pytest.raises(RemoteUnusable, match="is not a place for files"):
         RemoteFolder("nowhere://a/b", tmp_path).check()
     (tmp_path / "file").write_text("")
-    with pytest.raises(RemoteError, match="does not take or give"):
+    with pytest.raises(RemoteError, match="cannot be read or written"):
         RemoteFolder(f"file://{tmp_path}/file/b", tmp_path).check()
 
 

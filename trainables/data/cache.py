@@ -26,7 +26,7 @@ from trainables.data.parts import open_part
 from trainables.data.phoenix_source import PhoenixSource
 from trainables.errors import DataError
 from trainables.files.atomic import replace_file
-from trainables.files.full_disk import full_disk_told
+from trainables.files.full_disk import full_disk_reported
 
 SHOWN_PROBLEMS = 20
 
@@ -64,7 +64,7 @@ def prepare(
     except OSError as error:
         raise DataError(
             f"{error.filename or store}: {error.strerror or error}",
-            hint=f"The data is packed into {store}, which must be writable and have room.",
+            hint=f"The data is packed into {store}, which must be writable and have free space.",
         ) from error
 
 
@@ -76,7 +76,7 @@ def _find(store: Path, key: str, *, warn: bool = False) -> Dataset | None:
         return None
     except DataError as error:
         if warn:
-            _log.warning("%s; it is made again", error.message)
+            _log.warning("%s; it is rebuilt", error.message)
         return None
 
 
@@ -91,7 +91,7 @@ def _make(source: Source, store: Path, key: str, progress: Progress | None) -> D
         _sweep(store, key)
         partial.mkdir()
         try:
-            with full_disk_told(partial):
+            with full_disk_reported(partial):
                 digest = source.build(partial, progress)
                 _publish(partial, store / digest)
         except PackingProblems as error:

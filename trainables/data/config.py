@@ -60,8 +60,8 @@ class _Spec(_Strict):
     @property
     def part(self) -> tuple[Shares, Counts]:
         """What of train and dev is used: shares, and at most so many. Of dev all unless said."""
-        said, most = self.shares, self.max_utterances
-        shares = said if isinstance(said, Shares) else Shares(train=said)
+        message, most = self.shares, self.max_utterances
+        shares = message if isinstance(message, Shares) else Shares(train=message)
         return shares, most if isinstance(most, Counts) else Counts(train=most)
 
     @property
@@ -91,13 +91,13 @@ class _Spec(_Strict):
 
 
 class LibrasSpec(_Spec):
-    """Sentences made of the bundled Libras recordings.
+    """Sentences built from the bundled Libras recordings.
 
     Attributes:
         seed: Everything random in the data comes from it: which recordings go to which split,
             the grammar and the sentences.
         train: Sentences to train on.
-        dev: Sentences to choose by.
+        dev: Sentences to make choices on.
         test: Sentences to look at once, at the end.
         subset: Share of the training sentences to use, or `{train: SHARE, dev: SHARE}`.
     """
@@ -125,19 +125,19 @@ class LibrasSpec(_Spec):
 
 
 class PhoenixSpec(_Spec):
-    """Features laid out like RWTH-PHOENIX-2014.
+    """Features in the layout of RWTH-PHOENIX-2014.
 
     Attributes:
-        root: Folder that holds `annotations/` and `features/`; `~` is expanded and a relative
+        root: Folder that contains `annotations/` and `features/`; `~` is expanded and a relative
             path starts at the working directory.
         features: Name of the folder in `features/` to read.
         subset: `multisigner` reads `train.corpus.csv`, `si5` (signer-independent) reads
-            `train.SI5.corpus.csv`; likewise for dev and test. Results of the two never compare.
-            A share, or `{train: SHARE, dev: SHARE}`, is of multisigner.
-        exclude: Ids of utterances to leave out, of whichever split.
-        standardise: Whether each feature is brought to mean 0 and variance 1, as they are on
-            train, so that noise and learning rates mean the same for all. See `as_written`.
-        vocabulary: File of the glosses to recognise, one a line; None takes those of train.
+            `train.SI5.corpus.csv`; likewise for dev and test. Results of the two are not
+            comparable. A share, or `{train: SHARE, dev: SHARE}`, is of multisigner.
+        exclude: Ids of utterances to leave out of any split.
+        standardise: Whether each feature is normalised to mean 0 and variance 1 with the statistics
+            of train, so that noise and learning rates mean the same for all. See `as_written`.
+        vocabulary: File of the glosses to recognise, one per line; None takes those of train.
     """
 
     name: Literal["phoenix"] = "phoenix"
@@ -180,8 +180,8 @@ def _one_or_each(value: Any, model: type[Shares | Counts], rule: str) -> Any:
     try:
         found = model.model_validate({str(key): item for key, item in each.items()})
     except ValidationError as error:
-        said = f"{rule}, or {{train: .., dev: ..}} with one for each"
-        raise PydanticCustomError("part", "should be {rule}", {"rule": said}) from error
+        message = f"{rule}, or {{train: .., dev: ..}} with one for each"
+        raise PydanticCustomError("part", "should be {rule}", {"rule": message}) from error
     return found if isinstance(value, Mapping) else value
 
 

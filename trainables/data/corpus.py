@@ -94,7 +94,7 @@ def read_corpora(
         if not corpora[split] and len(problems) == found:
             problems.append(f"{path.name}: the split is empty")
     unknown = excluded - {name.partition("/")[2] for name in left_out}
-    problems += [f"data.exclude: {name!r} is in no corpus file" for name in sorted(unknown)]
+    problems += [f"data.exclude: {name!r} is not in any corpus file" for name in sorted(unknown)]
     return corpora, problems, left_out
 
 

@@ -259,7 +259,7 @@ def damaged(folder: Path, what: str) -> DataError:
     """The error for a packed data set that cannot be used."""
     return DataError(
         f"{folder}: the packed data set cannot be used: {what}",
-        hint="Delete this folder; preparing the data makes it again.",
+        hint="Delete this folder; preparing the data creates it again.",
     )
 
 

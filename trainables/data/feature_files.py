@@ -63,7 +63,7 @@ def _read_array(path: Path) -> NDArray[np.generic]:
         raise BadFeatures("is missing") from None
     except _UNREADABLE as error:
         if "allow_pickle" in str(error):
-            raise BadFeatures("holds Python objects, which are never loaded") from error
+            raise BadFeatures("contains Python objects, which are never loaded") from error
         raise BadFeatures(f"cannot be read: {error}") from error
     if not isinstance(array, np.ndarray):
         raise BadFeatures("holds no array")

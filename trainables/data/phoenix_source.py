@@ -56,7 +56,7 @@ class PhoenixSource:
         if not self._root.is_dir():
             raise DataError(
                 f"data.root: {self._root} is not a folder",
-                hint="Give the folder that holds annotations/ and features/.",
+                hint="Give the folder that contains annotations/ and features/.",
             )
         if not self._features.is_dir():
             known = ", ".join(feature_names(self._root)) or "none"
@@ -99,9 +99,9 @@ class PhoenixSource:
                     frames = self._frames(split, utterance, problems)
                     if frames is not None:
                         widths.append((f"{split}/{utterance.id}", frames.shape[1]))
-                        said = _too_short(split, utterance, frames)
-                        short += said
-                        if not problems and not (said and split == "train"):
+                        message = _too_short(split, utterance, frames)
+                        short += message
+                        if not problems and not (message and split == "train"):
                             writer.add(
                                 utterance.id, frames, utterance.glosses, signer=utterance.signer
                             )
@@ -133,12 +133,12 @@ class PhoenixSource:
                 spec=self._spec.model_dump(),
                 warnings=(
                     *subset_warnings(corpora, self._spec.corpus),
-                    *_told("left out, as data.exclude says", excluded),
-                    *_told(
+                    *_notes("left out, as data.exclude says", excluded),
+                    *_notes(
                         "too short for CTC, left out of training",
                         [line for line in short if line.startswith("train/")],
                     ),
-                    *_told(
+                    *_notes(
                         "too short for CTC, so that not all glosses can be recognised",
                         [line for line in short if not line.startswith("train/")],
                     ),
@@ -164,8 +164,8 @@ class PhoenixSource:
         if folder.is_dir() or not utterances:
             return utterances
         problems.append(
-            f"{split}: {folder} is not a folder; the features of all {len(utterances)} utterances "
-            f"are missing, from {utterances[0].id} on"
+            f"{split}: {folder} is not a folder; the features of all {len(utterances)} "
+            f"utterances are missing, starting with {utterances[0].id}"
         )
         return []
 
@@ -207,10 +207,12 @@ def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
         words = words[1:]
     bad = [word for word in words if len(word.split()) > 1 or word == BLANK_NAME]
     twice = [word for word, times in Counter(words).items() if times > 1]
-    problems += [f"data.vocabulary: {path}: {word!r} is no single gloss" for word in bad[:_SHOWN]]
-    problems += [f"data.vocabulary: {path}: {word} stands there twice" for word in twice[:_SHOWN]]
+    problems += [
+        f"data.vocabulary: {path}: {word!r} is not a single gloss" for word in bad[:_SHOWN]
+    ]
+    problems += [f"data.vocabulary: {path}: {word} is listed twice" for word in twice[:_SHOWN]]
     if not words:
-        problems.append(f"data.vocabulary: {path} holds no gloss")
+        problems.append(f"data.vocabulary: {path} contains no gloss")
     return words
 
 
@@ -247,7 +249,7 @@ def _mostly_too_short(short: list[str], utterances: int) -> list[str]:
     ]
 
 
-def _told(what: str, names: list[str]) -> list[str]:
+def _notes(what: str, names: list[str]) -> list[str]:
     """One warning for all of a kind, the first of them by name."""
     if not names:
         return []
@@ -260,7 +262,7 @@ def _told(what: str, names: list[str]) -> list[str]:
 def _wrong_widths(widths: list[tuple[str, int]]) -> list[str]:
     """Names the utterances whose features are not as wide as those of most."""
     return [
-        f"{where}: has {width} features a frame, must have {usual} like {times} others"
+        f"{where}: has {width} features per frame, must have {usual} like {times} others"
         for usual, times in Counter(width for _, width in widths).most_common(1)
         for where, width in widths
         if width != usual

@@ -69,7 +69,7 @@ class BeamDecoder:
                 padding cut off.
 
         Raises:
-            ValueError: The shape does not fit, or a frame holds no log-probabilities.
+            ValueError: The shape does not fit, or a frame contains no log-probabilities.
         """
         search = _Search(self._model, width=self._settings.width)
         for blank_log_prob, glosses in self._frames(log_probs):

@@ -76,7 +76,7 @@ def confident_decode(log_probs: Scores, lengths: Lengths, *, threshold: float) -
        above -ln C, since the likeliest of C classes is never less likely than that.)
 
     So -0.1 keeps glosses that the model is sure of; -8 or -12 makes a model speak that answers
-    blank nearly everywhere: over 1,230 classes only rescue is at work there (-ln 1230 = -7.1). On
+    blank nearly everywhere: over 1,230 classes only rescue is running there (-ln 1230 = -7.1). On
     a model that speaks by itself, thresholds as low as these insert a gloss in every pause.
 
     Args:
@@ -88,7 +88,7 @@ def confident_decode(log_probs: Scores, lengths: Lengths, *, threshold: float) -
         Classes 1..C-1 of each utterance, N lists.
 
     Raises:
-        ConfigError: The threshold is above 0 or is no number.
+        ConfigError: The threshold is above 0 or is not a number.
         ValueError: Shapes do not fit or a length is out of range.
     """
     if not threshold <= 0.0:

@@ -44,7 +44,7 @@ def train_kneser_ney(
     glosses = {gloss for text in texts for gloss in text} | set(vocabulary)
     for gloss in glosses:
         if gloss in RESERVED or gloss.split() != [gloss]:
-            raise ValueError(f"an ARPA file cannot hold the gloss {gloss!r}")
+            raise ValueError(f"an ARPA file cannot contain the gloss {gloss!r}")
     words = (*sorted(glosses), END, UNKNOWN)
     probs: dict[Ngram, float] = {(): 1.0 / len(words)}
     backoffs: dict[Ngram, float] = {}

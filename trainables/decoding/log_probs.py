@@ -66,7 +66,7 @@ def check_fits(stored: StoredModel, data: Dataset) -> None:
     if difference:
         raise CheckpointError(f"{where} was trained on other glosses: {difference}", hint=hint)
     if stored.feature_size != data.feature_size:
-        sizes = f"{stored.feature_size} features a frame, the data has {data.feature_size}"
+        sizes = f"{stored.feature_size} features per frame, the data has {data.feature_size}"
         raise CheckpointError(f"{where} takes {sizes}", hint=hint)
 
 

@@ -48,8 +48,7 @@ class BeamSettings:
             raise ConfigError(f"lm_weight={self.lm_weight} must be a number of at least 0")
         if not -_MAX_BONUS <= self.gloss_bonus <= _MAX_BONUS:
             raise ConfigError(
-                f"gloss_bonus={self.gloss_bonus} must lie between -{_MAX_BONUS:g} and "
-                f"{_MAX_BONUS:g}"
+                f"gloss_bonus={self.gloss_bonus} must be between -{_MAX_BONUS:g} and {_MAX_BONUS:g}"
             )
         if not self.token_min_log_prob <= 0.0:
             raise ConfigError(f"token_min_log_prob={self.token_min_log_prob} must be at most 0")
@@ -86,7 +85,7 @@ def checked_frames(log_probs: LogProbs, *, classes: int) -> NDArray[np.float32]:
     bad = np.flatnonzero(~((best > -math.log(classes) - 0.01) & (best < 1e-3)))
     if bad.size:
         raise ValueError(
-            f"frame {bad[0]} holds no log-probabilities: its largest value is {best[bad[0]]}"
+            f"frame {bad[0]} contains no log-probabilities: its largest value is {best[bad[0]]}"
         )
     return frames
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from filelock import FileLock
 
 from trainables.errors import DataError
-from trainables.files.full_disk import full_disk_told
+from trainables.files.full_disk import full_disk_reported
 
 Opened = TypeVar("Opened")
 
@@ -42,7 +42,7 @@ def partial_file(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with full_disk_told(path):
+        with full_disk_reported(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
             os.replace(partial, path)
@@ -88,7 +88,7 @@ def open_or_create(
             shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
             shutil.rmtree(folder, ignore_errors=True)  # damaged, where it is there
             try:
-                with full_disk_told(folder):
+                with full_disk_reported(folder):
                     partial.mkdir()
                     create(partial)
                     os.replace(partial, folder)

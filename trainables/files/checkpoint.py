@@ -84,7 +84,7 @@ def prove_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         keys = ", ".join(map(repr, unloadable_keys(state)))
         raise CheckpointError(
             f"the state was stored and cannot be loaded again: {keys or error.message}",
-            hint="A state may hold tensors, numbers, strings, None, dicts, lists and tuples.",
+            hint="A state may contain tensors, numbers, strings, None, dicts, lists and tuples.",
         ) from error
 
 
@@ -110,8 +110,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             if pause is None or error.errno in (errno.EACCES, errno.EPERM):
                 raise CheckpointUnreadable(
                     f"checkpoint {path} cannot be read now: {error.strerror or error}",
-                    hint="The file may be sound. Mend what keeps it from being read, then give "
-                    "the same command again.",
+                    hint="The file may be intact. Fix what keeps it from being read, then run the "
+                    "same command again.",
                 ) from error
             _pause(pause)
     version = content.get("format_version") if isinstance(content, dict) else None
@@ -209,7 +209,9 @@ class CheckpointFolder:
             return True
         wrong = other_than(Origin.from_json(stored), self._origin)
         if wrong is not None:
-            _log.warning("%s is not of this trial; moved to %s", path, move_aside(path, wrong).name)
+            _log.warning(
+                "%s does not belong to this trial; moved to %s", path, move_aside(path, wrong).name
+            )
         return wrong is None
 
     def _say_origin(self, origin: Origin) -> None:

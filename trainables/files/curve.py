@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trainables.files.atomic import replace_file
-from trainables.files.full_disk import full_disk_told
+from trainables.files.full_disk import full_disk_reported
 
 COLUMNS = (
     "epoch",
@@ -122,7 +122,7 @@ def curve_bytes(rows: Sequence[Row]) -> bytes:
 
 def _append(path: Path, content: bytes) -> None:
     """Adds to a file all of the content or nothing."""
-    with full_disk_told(path), path.open("ab", buffering=0) as file:
+    with full_disk_reported(path), path.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             written = 0

@@ -24,7 +24,7 @@ _NEEDED = (
     "vocabulary, feature_size, epoch and best_wer, in tensors and plain values; "
     "trainables.files.checkpoint.save_checkpoint writes one."
 )
-_ADOPT = "slr-tune adopt FILE --config CONFIG --as teacher makes one of another program's weights."
+_ADOPT = "slr-tune adopt FILE --config CONFIG --as teacher converts another program's weights."
 _ADOPTED = ("state_dict", "torch file", "safetensors")
 """Words of what `slr-tune adopt` may take."""
 _SHOWN = 6
@@ -44,7 +44,7 @@ def foreign_checkpoint(path: Path, content: Any = None) -> CheckpointError | Non
     if kind is None:
         return None
     hint = f"{_ADOPT} {_NEEDED}" if any(word in kind for word in _ADOPTED) else _NEEDED
-    return CheckpointError(f"{path} is no checkpoint of slr-tune, but {kind}", hint=hint)
+    return CheckpointError(f"{path} is not a slr-tune checkpoint but {kind}", hint=hint)
 
 
 def foreign_objects(path: Path) -> CheckpointError:
@@ -55,17 +55,17 @@ def foreign_objects(path: Path) -> CheckpointError:
         names = []
     if names and all(name.startswith("numpy.") for name in names):
         return CheckpointError(
-            f"{path} is no checkpoint of slr-tune, but a torch file of another program with numpy "
+            f"{path} is not a slr-tune checkpoint but a torch file of another program with numpy "
             "values in it",
             hint=f"{_ADOPT} Or save numbers as float(x) and arrays as tensors. {_NEEDED}",
         )
     shown = ", ".join(names[:_SHOWN])
     of = f" ({shown})" if shown else ""
     return CheckpointError(
-        f"checkpoint {path} is refused: it holds more than tensors and plain values{of}, "
+        f"checkpoint {path} is refused: it contains more than tensors and plain values{of}, "
         "and loading it could run code",
         hint="Only load checkpoints that slr-tune wrote. Of a whole model that another program "
-        f"saved, save model.state_dict() there. {_NEEDED}",
+        f"saved, save model.state_dict() in that program. {_NEEDED}",
     )
 
 
@@ -84,7 +84,7 @@ def _kind(path: Path) -> str | None:
         if zipfile.is_zipfile(path):
             return _archive(path)
         if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and _ends_a_pickle(path):
-            return "a pickle of another program; it is refused, for pickles may hold code"
+            return "a pickle of another program; it is refused, because pickles can contain code"
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile):
         return None
     return None
@@ -96,11 +96,11 @@ def _old_torch(path: Path) -> str | None:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Unsupported" in str(error):
-            return "a torch file of another program, in torch's format of before 1.6"
+            return "a torch file of another program, in torch's format from before version 1.6"
         return None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError):
         return None
-    return f"{_described(content)}, in torch's format of before 1.6"
+    return f"{_described(content)}, in torch's format from before version 1.6"
 
 
 def _archive(path: Path) -> str | None:

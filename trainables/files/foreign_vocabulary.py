@@ -35,7 +35,7 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
     """A vocabulary from a file: a JSON list or mapping, or a gloss a line (`GLOSS` or `GLOSS 3`).
 
     Raises:
-        CheckpointError: It is none of these.
+        CheckpointError: It is not one of these.
     """
     try:
         text = decode_text(path.read_bytes())
@@ -51,8 +51,8 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
             found = tuple(" ".join(line) for line in lines) or None
     if found is None:
         raise CheckpointError(
-            f"vocabulary {path} is no list of glosses",
-            hint="A JSON list, a JSON mapping of glosses to numbers, or a gloss a line.",
+            f"vocabulary {path} is not a list of glosses",
+            hint="A JSON list, a JSON mapping of glosses to numbers, or one gloss per line.",
         )
     return found
 
@@ -80,8 +80,8 @@ def class_order(
     if len(each) == classes - 1:
         if blank is None:
             raise CheckpointError(
-                f"the model has {classes} outputs for {len(each)} glosses: one is the blank, and "
-                "nothing says which",
+                f"the model has {classes} outputs for {len(each)} glosses: one is the blank, but "
+                f"it is not known which",
                 hint=f"--blank 0 or --blank {classes - 1}.",
             )
         each.insert(blank, BLANK_NAME)
@@ -99,7 +99,7 @@ def class_order(
         if len(found) != 1:
             raise CheckpointError(
                 "it is not certain which output is the blank",
-                hint="Say it: --blank NUMBER, counted from 0.",
+                hint="Give --blank NUMBER, counted from 0.",
             )
         blank = found[0]
     each[blank] = BLANK_NAME

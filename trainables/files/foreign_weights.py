@@ -51,13 +51,13 @@ def read_foreign_weights(path: Path, key: str | None = None) -> ForeignWeights:
         key: Under which key it stands; None where only one is there.
 
     Raises:
-        CheckpointError: It is no such file, is unsafe, or holds no state dict, or several.
+        CheckpointError: It is no such file, is unsafe, or contains no state dict, or several.
     """
     content = _loaded(path)
     if not isinstance(content, Mapping):
         raise CheckpointError(
-            f"{path} holds a {type(content).__name__}, not a state dict",
-            hint="Save model.state_dict() there.",
+            f"{path} contains a {type(content).__name__}, not a state dict",
+            hint="Save model.state_dict() in that program.",
         )
     found = dict(_state_dicts(content))
     if key is not None:
@@ -69,13 +69,14 @@ def read_foreign_weights(path: Path, key: str | None = None) -> ForeignWeights:
         found = {key: found[key]}
     if len(found) > 1:
         raise CheckpointError(
-            f"{path} holds {len(found)} state dicts: {', '.join(found)}",
-            hint="Say which is the model: --key NAME.",
+            f"{path} contains {len(found)} state dicts: {', '.join(found)}",
+            hint="Choose the model with --key NAME.",
         )
     if not found:
         keys = ", ".join(map(str, list(content)[:8])) or "nothing"
         raise CheckpointError(
-            f"{path} holds no state dict: it has {keys}", hint="Save model.state_dict() there."
+            f"{path} contains no state dict: it has {keys}",
+            hint="Save model.state_dict() in that program.",
         )
     (name, weights), *_ = found.items()
     beside = {} if not name else {k: v for k, v in content.items() if k != name}
@@ -100,7 +101,8 @@ def _loaded(path: Path) -> Any:
     except (RuntimeError, ValueError, EOFError, KeyError, AttributeError) as error:
         raise CheckpointError(
             f"{path} cannot be read as a file of torch: {first_line(error)}",
-            hint="It may be damaged, or of another framework: save model.state_dict() there.",
+            hint="It may be damaged, or of another framework: save model.state_dict() in that "
+            "program.",
         ) from error
     except Exception as error:
         if type(error).__name__ != "SafetensorError":

@@ -21,7 +21,7 @@ _PROBE_BYTES = 256 * 1024
 
 
 @contextmanager
-def full_disk_told(path: Path) -> Iterator[None]:
+def full_disk_reported(path: Path) -> Iterator[None]:
     """Turns what a writer raises on a full disk into the system's own error for it.
 
     To be left before what was written is removed, for that makes room again.
@@ -52,9 +52,9 @@ def full_disk_number(error: BaseException) -> int | None:
         if isinstance(found, OSError) and found.errno in _NUMBERS:
             return found.errno
         # Libraries in Rust put the number into their text.
-        said = [n for n in _NUMBERS if f"os error {n})" in str(found)]
-        if said:
-            return said[0]
+        message = [n for n in _NUMBERS if f"os error {n})" in str(found)]
+        if message:
+            return message[0]
         found = found.__cause__ or found.__context__
     return None
 

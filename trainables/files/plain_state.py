@@ -18,7 +18,7 @@ import torch
 _SCALARS = (bool, int, float, complex, str, bytes)
 _KEPT = (*_SCALARS, type(None), torch.Tensor, torch.nn.Parameter, torch.dtype, torch.device)
 _DEPTH = 100
-_RULE = "a state may hold tensors, numbers, strings, None, dicts, lists and tuples"
+_RULE = "a state may contain tensors, numbers, strings, None, dicts, lists and tuples"
 
 
 def plain_state(value: Any, where: str = "state") -> tuple[Any, list[str]]:
@@ -44,7 +44,7 @@ def _plain(value: Any, where: str, problems: list[str], depth: int) -> Any:
     if type(value) in _KEPT:
         return value
     if depth > _DEPTH:
-        problems.append(f"{where[:80]}... is nested more than {_DEPTH} deep, or holds itself")
+        problems.append(f"{where[:80]}... is nested more than {_DEPTH} deep, or contains itself")
         return None
     if isinstance(value, Mapping):
         return _plain_mapping(value, where, problems, depth)

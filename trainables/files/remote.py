@@ -60,11 +60,11 @@ def check_url(url: str) -> str:
     """
     if not is_url(url):
         raise ValueError(
-            f"{url!r} is no URL such as s3://bucket/folder, gs://bucket/folder or file:///folder"
+            f"{url!r} is not a URL such as s3://bucket/folder, gs://bucket/folder or file:///folder"
         )
     if "@" in url.split("://", 1)[1].split("/")[0] or "secret_key" in url:
         raise ValueError(
-            "it holds a key or a password, which would be stored with the study: give them by "
+            "it contains a key or a password, which would be stored with the study: pass them in "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or GOOGLE_APPLICATION_CREDENTIALS"
         )
     place, mark, options = url.partition("?")
@@ -102,7 +102,7 @@ class RemoteFolder:
             system, path = FileSystem.from_uri(self.url)
         except (ValueError, TypeError) as error:
             raise RemoteUnusable(
-                f"{self.url} is no place for files: {first_line(error)}",
+                f"{self.url} is not a place for files: {first_line(error)}",
                 hint="Such as s3://bucket/folder?region=eu-central-1, gs://bucket/folder or "
                 "file:///folder.",
             ) from error
@@ -323,9 +323,9 @@ def remote_errors(url: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise RemoteError(
-            f"{url} does not take or give files: {first_line(error)}",
-            hint="Look at the address, the network and the credentials (AWS_ACCESS_KEY_ID, "
-            "GOOGLE_APPLICATION_CREDENTIALS); then give the same command again.",
+            f"{url} cannot be read or written: {first_line(error)}",
+            hint="Check the address, the network and the credentials (AWS_ACCESS_KEY_ID, "
+            "GOOGLE_APPLICATION_CREDENTIALS); then run the same command again.",
         ) from error
 
 

@@ -68,7 +68,7 @@ def load_model(path: Path) -> StoredModel:
     missing = [key for key in _NEEDED if key not in state]
     if missing:
         raise CheckpointError(
-            f"checkpoint {path} holds no recogniser: it lacks {', '.join(missing)}",
+            f"checkpoint {path} contains no recogniser: it lacks {', '.join(missing)}",
             hint="Take a checkpoint of a teacher, student or distill run.",
         )
     config = _config(path, state["config"])
@@ -85,7 +85,7 @@ def load_model(path: Path) -> StoredModel:
         ) from None
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise CheckpointError(
-            f"checkpoint {path} holds weights that are not finite",
+            f"checkpoint {path} contains weights that are not finite",
             hint="Its training diverged; take an earlier checkpoint.",
         )
     best_wer = state["best_wer"]

@@ -78,7 +78,7 @@ class Uploads:
             except (OSError, TrainablesError) as error:
                 again = True
                 self.notice = self.notice or (
-                    f"{self.remote.url} does not take files ({first_line(error)}); they are kept "
+                    f"{self.remote.url} does not accept files ({first_line(error)}); they are kept "
                     f"in {self.remote.local} and sent when it does"
                 )
             with self._changed:

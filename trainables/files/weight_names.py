@@ -92,8 +92,7 @@ def match_weights(
     if problems:
         raise CheckpointError(
             "it is not certain which weight is which:\n  " + "\n  ".join(problems),
-            hint="--match THEIRS=OURS says it for a module; --config has to give the sizes that "
-            "the weights have.",
+            hint="--match THEIRS=OURS maps a module; --config must give the sizes of the weights.",
         )
     place = {name: number for number, name in enumerate(ours)}
     found = {a.leaves[leaf]: b.leaves[leaf] for a, b in pairs for leaf in a.leaves}
@@ -144,7 +143,7 @@ def _of_one_shape(
     for stack in stacks.values():
         partner = next(one for one in others.values() if len(one) == len(stack))
         if len(partner) > 1 and len({one.numbers for one in partner}) < len(partner):
-            problems.append(f"{_listed(partner)} have no numbers that tell their order")
+            problems.append(f"{_listed(partner)} have no numbers that give their order")
             continue
         ordered = (sorted(each, key=lambda one: one.numbers) for each in (stack, partner))
         pairs += zip(*ordered, strict=True)
@@ -195,7 +194,7 @@ def _given(
         for name, known, what in ((their_name, theirs, "their"), (our_name, ours, "our")):
             if name not in known:
                 raise CheckpointError(
-                    f"--match {their_name}={our_name}: {name!r} is none of {what} modules",
+                    f"--match {their_name}={our_name}: {name!r} is not one of {what} modules",
                     hint=f"They are: {', '.join(known)}.",
                 )
         a, b = ours[our_name], theirs[their_name]

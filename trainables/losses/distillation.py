@@ -66,7 +66,7 @@ def _softened(logits: Tensor, lengths: Tensor, *, temperature: float, kd_blank: 
     frames = real_frames(logits, lengths)
     if kd_blank == "drop":
         if frames.shape[1] < 2:
-            raise ValueError("kd_blank='drop' needs at least one gloss beside the blank")
+            raise ValueError("kd_blank='drop' needs at least one gloss besides the blank")
         frames = torch.cat([frames[:, :BLANK], frames[:, BLANK + 1 :]], dim=1)
     # 16 bits have three digits: too few for a mean of differences of log-probabilities.
     frames = frames.to(torch.promote_types(frames.dtype, torch.float32))

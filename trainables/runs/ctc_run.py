@@ -212,7 +212,7 @@ class CtcRun:
         return self._loss.learned or nn.Identity()
 
     def _train(self) -> dict[str, float] | None:
-        """Trains the next epoch, None where it left the numbers; leaves rows and counters alone."""
+        """Trains the next epoch, None where it diverged; leaves rows and counters alone."""
         epoch, every = self.epoch + 1, self.config.train_wer_every
         trainer = Trainer(
             model=self.model,
@@ -261,10 +261,10 @@ class CtcRun:
         return retry_with_less(attempt, use_less)
 
     def _row(self, trained: dict[str, float] | None) -> dict[str, float]:
-        """The next epoch's row; NaN where a value does not apply or is no number.
+        """The next epoch's row; NaN where a value does not apply or is not a number.
 
         Args:
-            trained: Columns of the training; None where it left the numbers.
+            trained: Columns of the training; None where it diverged.
         """
         epoch, best = self.epoch + 1, self.best_wer
         row = dict.fromkeys(COLUMNS, math.nan)
@@ -344,5 +344,5 @@ class CtcRun:
             if theirs != wanted:
                 raise CheckpointError(
                     f"{name}: the checkpoint has {theirs}, this run {wanted}",
-                    hint="Only a run of the same model and data can go on from it.",
+                    hint="Only a run of the same model and data can resume from it.",
                 )

@@ -73,7 +73,7 @@ class Trainer:
             where it is not counted.
 
         Raises:
-            NotFinite: The loss or the gradient left the numbers.
+            NotFinite: The loss or the gradient became NaN or infinite.
         """
         self.model.train()
         totals = _Totals(self, recognises=self.recognises)
@@ -154,7 +154,7 @@ class _Health:
     def check(self) -> None:
         """Waits for what was computed; raises NotFinite where something was no number."""
         if float(self.bad) > 0:
-            raise NotFinite(f"a loss or a gradient's norm is no number in epoch {self.epoch}")
+            raise NotFinite(f"a loss or a gradient norm is NaN in epoch {self.epoch}")
 
 
 class _Totals:

@@ -147,7 +147,7 @@ class Optimisation:
 
         Args:
             position: As `step` takes it.
-            bad: float32 (), 1 where the run has left the numbers and nothing is to be changed any
+            bad: float32 (), 1 where the run has diverged and nothing is to be changed any
                 more; set to 1 here where the norm is not finite, unless the scaler expects that.
         """
         scaler = self._prepared(position)
@@ -186,7 +186,9 @@ class Optimisation:
         for index, values in moments.items():
             known = self._parameters[index] if index < len(self._parameters) else None
             if known is None or values["exp_avg"].shape != known.shape:
-                raise CheckpointError("optimizer: the checkpoint's state is of other parameters")
+                raise CheckpointError(
+                    "optimizer: the checkpoint's state belongs to other parameters"
+                )
         content = self._optimiser.state_dict()
         content["state"] = {index: copied(values) for index, values in moments.items()}
         self._optimiser.load_state_dict(content)

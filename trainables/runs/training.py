@@ -83,7 +83,7 @@ def _held(folder: Path) -> Iterator[None]:
             stack.enter_context(folder_lock(folder))
         except FolderHeld as error:
             raise ConfigError(
-                f"another command trains into {folder}: {error}",
+                f"another command is training into {folder}: {error}",
                 hint="Wait for it, stop it, or choose another folder.",
             ) from error
         except OSError as error:
@@ -132,8 +132,8 @@ class _Store:
         if gone:
             raise FolderGone(
                 f"{self._curve.path} was deleted while the run was trained",
-                hint="Its curve and its latest checkpoint are written again: the same command "
-                "goes on. Checkpoints of earlier epochs are lost.",
+                hint="Its curve and its latest checkpoint were written again: run the same "
+                "command again to resume. Checkpoints of earlier epochs are lost.",
             )
 
     def _write(self, run: CheckedRun, state: Mapping[str, Any], *, whole: bool) -> None:
@@ -163,8 +163,8 @@ def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:
     ]
     if differences:
         raise ConfigError(
-            f"{folder} holds another run:\n  " + "\n  ".join(differences),
-            hint="Choose another folder, or delete this one to start anew.",
+            f"{folder} contains another run:\n  " + "\n  ".join(differences),
+            hint="Choose another folder, or delete this one to start again.",
         )
 
 

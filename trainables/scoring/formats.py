@@ -26,8 +26,8 @@ _SUFFIXES: dict[str, Format] = {
     **{".json": "json", ".jsonl": "json", ".ndjson": "json"},
 }
 _WAY_OUT = (
-    "Say which it is: --format kaldi (the first word is an id) or --format text (all words are "
-    "glosses, and line stands against line)."
+    "Choose one: --format kaldi (the first word is an id) or --format text (all words are "
+    "glosses, and lines are paired in order)."
 )
 _ENOUGH = 0.5
 """Share of the first words that two files have in common from which they may be ids."""
@@ -89,7 +89,7 @@ def _alone(source: SourceFile) -> Format | None:
             return named
         raise DataError(
             f"{source}: may be CTM as well as STM",
-            hint="Say which it is: --format ctm or --format stm; for hypotheses and references of "
+            hint="Choose one: --format ctm or --format stm; for hypotheses and references of "
             "different formats HYP,REF, as --format ctm,stm.",
         )
     return _trn(source, lines, named) or _table(source, lines, named) or named
@@ -118,7 +118,7 @@ def _table(source: SourceFile, lines: Sequence[str], named: Format | None) -> Fo
     if not any(" " in name.strip() for name in ids) and len(set(ids)) == len(ids):
         raise DataError(
             f"{source}: each line has a {mark!r}, after what may be an id or glosses",
-            hint="Say which it is: --format csv or --format text.",
+            hint="Choose one: --format csv or --format text.",
         )
     return None
 
@@ -211,8 +211,8 @@ def _refuse_ids_at_the_end(reference: SourceFile, hyp: _Words, ref: _Words) -> N
         if _shared(hyp.last, ref.last) >= _ENOUGH:
             raise DataError(
                 f"the last words of {reference} look like ids ({_first(ref.last)})",
-                hint="Put them first (--format kaldi) or in brackets, as trn has them; or say "
-                "--format text where they are glosses.",
+                hint="Put them first (--format kaldi) or in brackets, as trn has them; or use "
+                "--format text if they are glosses.",
             )
 
 

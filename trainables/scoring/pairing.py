@@ -92,7 +92,7 @@ def read_pairs(
     hyp, ref = formats[0] or "text", formats[1] or "text"
     pairs = _paired(files, hyp, ref)
     if not pairs:
-        raise DataError(f"{reference}: holds no reference to score against")
+        raise DataError(f"{reference}: contains no reference to score against")
     if phoenix:
         pairs = [
             replace(
@@ -118,8 +118,8 @@ def _paired(files: tuple[SourceFile, SourceFile], hyp: Format, ref: Format) -> l
     with_ids, without = files if isinstance(hypotheses, dict) else files[::-1]
     raise DataError(
         f"{with_ids} names its utterances, but {without} does not",
-        hint="Give both as plain text, line against line, or both with ids; --format says what a "
-        "file is where that was not seen.",
+        hint="Give both as plain text, line against line, or both with ids; use --format if a "
+        "format was not recognised.",
     )
 
 
@@ -140,7 +140,7 @@ def _by_line(
             f"{hypothesis} and {reference} differ in their number of lines: "
             f"{len(hypotheses)} and {len(references)}",
             hint="Plain text is paired line by line; an empty line is an empty hypothesis. "
-            "Where the first word is an id, say --format kaldi.",
+            "If the first word is an id, use --format kaldi.",
         )
     return [
         Utterance(str(number), *pair)
@@ -161,7 +161,7 @@ def _by_id(
     if missing and not may_lack:
         raise DataError(
             f"{hypothesis}: no hypothesis for {_some(missing)} of {reference}",
-            hint="Where nothing was recognised, give the id with an empty text.",
+            hint="If nothing was recognised, give the id with an empty text.",
         )
     return [Utterance(name, hypotheses.get(name, ()), references[name]) for name in references]
 

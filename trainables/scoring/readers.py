@@ -91,7 +91,7 @@ def read_kaldi(source: SourceFile) -> dict[str, Glosses]:
     """Glosses of each id, which is the first word of its line.
 
     Raises:
-        DataError: An id stands twice; with the line.
+        DataError: an id occurs twice; with the line.
     """
     found: dict[str, Glosses] = {}
     for number, line in enumerate(source.lines, 1):
@@ -105,7 +105,7 @@ def read_trn(source: SourceFile) -> dict[str, Glosses]:
     """Glosses of each id, which stands in brackets at the end of its line.
 
     Raises:
-        DataError: A line has no id, or an id stands twice; with the line.
+        DataError: A line has no id, or an id occurs twice; with the line.
     """
     found: dict[str, Glosses] = {}
     for place, line in source.records():
@@ -171,7 +171,7 @@ def _records(source: SourceFile) -> list[tuple[str, list[str]]]:
     """Place and fields of the lines of CTM and STM with something in them."""
     records = [(place, line.split()) for place, line in source.records()]
     if not records:
-        raise DataError(f"{source}: the file has no line but comments")
+        raise DataError(f"{source}: the file contains only comments")
     return records
 
 
@@ -186,5 +186,5 @@ def _seconds(place: str, field: str) -> float:
     except ValueError:
         seconds = math.nan
     if math.isnan(seconds):
-        raise DataError(f"{place}: {field!r} is no number of seconds")
+        raise DataError(f"{place}: {field!r} is not a number of seconds")
     return seconds

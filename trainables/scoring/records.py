@@ -39,7 +39,7 @@ def read_table(source: SourceFile) -> dict[str, Glosses]:
     """Glosses of each id of a CSV or TSV file.
 
     Raises:
-        DataError: A row has another number of fields than the first, or an id stands twice; with
+        DataError: A row has another number of fields than the first, or an id occurs twice; with
             the line.
     """
     key, text, width = 0, 1, 2
@@ -63,7 +63,7 @@ def read_json(source: SourceFile) -> dict[str, Glosses] | list[Glosses]:
     """Glosses of each id of a JSON or JSON-lines file; a list where it names none.
 
     Raises:
-        DataError: It is no JSON, holds something else than ids and glosses, or has an id twice.
+        DataError: It is not JSON, holds something else than ids and glosses, or has an id twice.
     """
     if not isinstance(content := parse_json(source), list):
         content = [content]
@@ -73,7 +73,7 @@ def read_json(source: SourceFile) -> dict[str, Glosses] | list[Glosses]:
     for number, item in enumerate(content, 1):
         place = f"{source}: record {number}" if len(content) > 1 else str(source)
         if not isinstance(item, _Pairs):
-            raise DataError(f"{place}: is no record of an id and its glosses", hint=_RECORD)
+            raise DataError(f"{place}: is not a record of an id and its glosses", hint=_RECORD)
         for utterance, value in _named(place, item):
             add_once(found, place, normalised(str(utterance)).strip(), value)
     return found
@@ -132,7 +132,7 @@ def _is_text(value: Any) -> bool:
 
 def _glosses(place: str, value: Any) -> Glosses:
     if not _is_text(value):
-        raise DataError(f"{place}: {_shown(value)} is no text of glosses", hint=_RECORD)
+        raise DataError(f"{place}: {_shown(value)} is not text with glosses", hint=_RECORD)
     if isinstance(value, str):
         return tuple(normalised(value).split())
     spaced = [word for word in value if len(word.split()) != 1]
@@ -178,8 +178,10 @@ def _text_column(place: str, heading: Sequence[str]) -> int:
     if len(columns) == 1:
         return columns[0]
     if columns:
-        said = " and ".join(names[column] for column in columns)
-        raise DataError(f"{place}: {said} may both hold the glosses", hint="Leave one of them out.")
+        message = " and ".join(names[column] for column in columns)
+        raise DataError(
+            f"{place}: {message} may both contain the glosses", hint="Leave one of them out."
+        )
     raise DataError(
         f"{place}: no column of glosses in the heading {list(heading)}",
         hint="Name it " + ", ".join(TEXT_NAMES[:-1]) + f" or {TEXT_NAMES[-1]}.",

@@ -55,7 +55,7 @@ def score(utterances: Sequence[Utterance], *, like_sclite: bool) -> Score:
         DataError: No reference holds a word: the WER is not defined.
     """
     if not any(utterance.reference for utterance in utterances):
-        raise DataError("no reference holds a gloss: the WER is not defined")
+        raise DataError("no reference contains a gloss: the WER is not defined")
     align = align_like_sclite if like_sclite else align_by_least_errors
     alignments = tuple(tuple(align(u.hypothesis, u.reference)) for u in utterances)
     total = count_errors([edit for edits in alignments for edit in edits])

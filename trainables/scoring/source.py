@@ -52,7 +52,7 @@ def load_source(path: Path) -> SourceFile:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a folder", hint="Give the file in it.") from None
+        raise DataError(f"{path}: is a folder", hint="Give a file in it.") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -63,8 +63,8 @@ def load_source(path: Path) -> SourceFile:
     if not text:
         raise DataError(
             f"{path}: the file is empty",
-            hint="Did the program that writes it end well? Where nothing was recognised in any "
-            "utterance, plain text has an empty line for each, and CSV its id.",
+            hint="Did the program that wrote it finish? If nothing was recognised, plain text "
+            "needs an empty line for each utterance, and CSV a row with its id.",
         )
     return SourceFile(path, text)
 
@@ -78,5 +78,5 @@ def add_once(found: dict[str, Glosses], place: str, utterance: str, glosses: Glo
     if not utterance:
         raise DataError(f"{place}: the id is empty")
     if utterance in found:
-        raise DataError(f"{place}: the id {utterance!r} stands twice")
+        raise DataError(f"{place}: the id {utterance!r} occurs twice")
     found[utterance] = glosses

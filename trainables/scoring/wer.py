@@ -49,7 +49,7 @@ def corpus_wer(hypotheses: Sequence[Sentence], references: Sequence[Sentence]) -
             insertions.
 
     Raises:
-        ValueError: The two differ in number, or no reference holds a gloss.
+        ValueError: The two differ in number, or no reference contains a gloss.
     """
     substitutions, deletions, insertions, words = (
         int(count) for count in utterance_errors(hypotheses, references).sum(axis=0)

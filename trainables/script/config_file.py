@@ -25,7 +25,7 @@ def read_template(path: Path) -> dict[str, Any]:
         ConfigError: It is not there, no YAML or JSON, or no mapping.
     """
     if path.suffix not in ENDINGS:
-        raise ConfigError(f"{path} ends with none of {', '.join(ENDINGS)}")
+        raise ConfigError(f"{path} must end with one of {', '.join(ENDINGS)}")
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
@@ -37,11 +37,11 @@ def read_template(path: Path) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no mapping of settings")
+        raise ConfigError(f"{path} contains no mapping of settings")
     try:
         plain: dict[str, Any] = json.loads(json.dumps(content))  # keys as text; no dates
     except TypeError as error:
-        raise ConfigError(f"{path} holds what JSON cannot: {error}") from error
+        raise ConfigError(f"{path} contains what JSON cannot: {error}") from error
     return plain
 
 

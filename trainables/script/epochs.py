@@ -37,9 +37,9 @@ class _Place:
     Attributes:
         epoch: Epoch of its newest record, counted by us; 0 before the first.
         is_guess: Whether no label has said so.
-        names: Columns that it told of this epoch.
-        told: Whether it ever told anything.
-        has_metric: Whether it ever told the metric.
+        names: Columns that it reported for this epoch.
+        seen: Whether anything was ever read from it.
+        has_metric: Whether it ever reported the metric.
         starts: Of records of epochs that nobody has taken yet: epoch and place in the source.
         label: Its last label.
     """
@@ -47,7 +47,7 @@ class _Place:
     epoch: int = 0
     is_guess: bool = False
     names: set[str] = field(default_factory=set)
-    told: bool = False
+    seen: bool = False
     has_metric: bool = False
     starts: list[tuple[int, int]] = field(default_factory=list)
     label: float | None = None
@@ -96,7 +96,7 @@ class EpochTable:
     def add(self, source: int, record: Record) -> None:
         """Takes what a source tells next."""
         place = self._places[source]
-        place.told = True
+        place.seen = True
         place.has_metric |= self._metric in record.values
         epoch = self._epoch_of(place, record)
         if epoch != place.epoch:
@@ -157,8 +157,8 @@ class EpochTable:
         """The row of the epoch after those that were taken, if it is whole."""
         number = self.taken + 1
         row = self._rows.get(number, {})
-        told = {*row, EPOCH} if number in self._labelled else set(row)
-        whole = self._metric in row and self._declared <= told
+        names = {*row, EPOCH} if number in self._labelled else set(row)
+        whole = self._metric in row and self._declared <= names
         return row if whole or self._passed(number) else None
 
     def _passed(self, number: int) -> bool:
@@ -166,7 +166,7 @@ class EpochTable:
         judges = [place for place in self._places if place.has_metric]
         if not judges:
             # Nobody knows yet who will tell it: one that has told nothing may only be slow.
-            judges = self._places if all(place.told for place in self._places) else []
+            judges = self._places if all(place.seen for place in self._places) else []
         return bool(judges) and all(place.epoch > number for place in judges)
 
     def take(self, *, ended: bool = False) -> dict[str, float] | None:

@@ -47,9 +47,9 @@ class EventFolder(Source):
         """A record a step that holds a value of the metric, with what else that step holds."""
         fresh = [scalar for path in self._paths() for scalar in self._scalars(path)]
         for step, together in groupby(sorted(fresh, key=itemgetter(0)), key=itemgetter(0)):
-            told = {tag: value for _, tag, value in together}
-            self._last |= told
-            if self._metric not in told or (step < self.position and not self._skip):
+            tag_values = {tag: value for _, tag, value in together}
+            self._last |= tag_values
+            if self._metric not in tag_values or (step < self.position and not self._skip):
                 continue  # no epoch, or one of before that was written again
             start, self.position = self.position, max(self.position, step + 1)
             label = next((v for tag, v in self._last.items() if tag.lower() == EPOCH), None)

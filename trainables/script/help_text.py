@@ -79,15 +79,15 @@ def with_declared(options: list[ScriptOption], source: str) -> list[ScriptOption
     declared = dict(_declarations(source))
     result = []
     for option in options:
-        said = declared.get(option.name)
-        if said is None:
+        message = declared.get(option.name)
+        if message is None:
             result.append(option)
             continue
-        default = said.get("default") if option.default is None else option.default
-        choices = option.choices or tuple(said.get("choices") or ())
+        default = message.get("default") if option.default is None else option.default
+        choices = option.choices or tuple(message.get("choices") or ())
         kind = option.kind
         if kind == "text":
-            kind = said.get("type", "") or _kind_of(default)
+            kind = message.get("type", "") or _kind_of(default)
         if default is not None and kind in ("int", "float") and isinstance(default, int | float):
             default = int(default) if kind == "int" else float(default)
         result.append(replace(option, default=default, choices=choices, kind=kind))
@@ -96,29 +96,29 @@ def with_declared(options: list[ScriptOption], source: str) -> list[ScriptOption
 
 def _entries(help_text: str) -> Iterator[tuple[str, str]]:
     """What is typed, and what is said of it."""
-    head, said = "", ""
+    head, message = "", ""
     lines = [_BOX.sub(" ", line).rstrip() for line in help_text.splitlines()]
     for line in lines:
         line = re.sub(r"^ (?= *-)", "", line) if line.startswith("   ") else line
         found = _OPTION.match(line)
         if found is None:
             if head and line.startswith("    "):
-                said += f" {line.strip()}"
+                message += f" {line.strip()}"
             elif head and not line.strip():
                 continue
             elif head:
-                yield head, said
+                yield head, message
                 head = ""
             continue
         if head:
-            yield head, said
-        head, _, said = re.sub(r"\s{2,}", "\0", found[1].strip()).partition("\0")
-        said = said.replace("\0", " ")
+            yield head, message
+        head, _, message = re.sub(r"\s{2,}", "\0", found[1].strip()).partition("\0")
+        message = message.replace("\0", " ")
     if head:
-        yield head, said
+        yield head, message
 
 
-def _option(head: str, said: str) -> ScriptOption | None:
+def _option(head: str, message: str) -> ScriptOption | None:
     names = _LONG.findall(head)
     if not names:
         return None
@@ -126,20 +126,20 @@ def _option(head: str, said: str) -> ScriptOption | None:
     off = next((name for name in names if name.startswith(("--no-", "--no_"))), "")
     rest = _LONG.sub(" ", re.sub(r"(?<!-)-[A-Za-z]\b", " ", head)).replace("/", " ").strip(" ,=")
     # Rich puts the metavar into a column of its own.
-    first, _, others = said.partition(" ")
+    first, _, others = message.partition(" ")
     if not rest and (first.isupper() or first.startswith(("{", "["))) and len(first) > 2:
         is_choice = bool(_CHOICES.match(first)) or first.isupper()
-        rest, said = (first, others) if is_choice else (rest, said)
+        rest, message = (first, others) if is_choice else (rest, message)
     choices = _CHOICES.search(rest)
     options: tuple[Any, ...] = ()
     if choices and not set((choices[1] or choices[2]).lower().split("|")) <= set(_KINDS):
         texts = re.split(r"[,|]", choices[1] or choices[2])
         options = tuple(_value(text) for text in texts)
-    told = re.search(r"type: (?:<class ')?([\w.\[\]]+)", said)
+    kind_match = re.search(r"type: (?:<class ')?([\w.\[\]]+)", message)
     kind = _KINDS.get(rest.strip("<>[]").lower(), "")
-    if told:
-        kind = next((_KINDS[k] for k in _KINDS if k in told[1].lower()), "text")
-    default = _default(said)
+    if kind_match:
+        kind = next((_KINDS[k] for k in _KINDS if k in kind_match[1].lower()), "text")
+    default = _default(message)
     if off or not rest:
         return ScriptOption(flag[2:], flag, default, (), "switch", off)
     if options == (True, False) and not kind:
@@ -147,8 +147,8 @@ def _option(head: str, said: str) -> ScriptOption | None:
     return ScriptOption(flag[2:], flag, default, options, kind or _kind_of(default))
 
 
-def _default(said: str) -> Any:
-    found = _DEFAULT.search(said)
+def _default(message: str) -> Any:
+    found = _DEFAULT.search(message)
     if found is None:
         return None
     text = (found["inside"] if found["inside"] is not None else found["after"]).strip()
@@ -213,11 +213,11 @@ def _declarations(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         texts = [_literal(argument) for argument in node.args]
         names = [text for text in texts if isinstance(text, str) and text.startswith("--")]
-        said = {word.arg: word.value for word in node.keywords if word.arg}
+        message = {word.arg: word.value for word in node.keywords if word.arg}
         facts: dict[str, Any] = {
-            key: _literal(said[key]) for key in ("default", "choices") if key in said
+            key: _literal(message[key]) for key in ("default", "choices") if key in message
         }
-        kind = said.get("type")
+        kind = message.get("type")
         if isinstance(kind, ast.Name) and kind.id in ("int", "float"):
             facts["type"] = kind.id
         for name in names:

@@ -99,7 +99,7 @@ class OutputLines(_Lines):
 
 
 class JsonLines(_Lines):
-    """An object a line; groups in it are joined by a slash, what is no number is left out."""
+    """An object a line; groups in it are joined by a slash, what is not a number is left out."""
 
     def new_records(self, *, ended: bool) -> Iterator[Record]:
         """A record a line that holds a number."""
@@ -180,14 +180,14 @@ def sources_of(
     def place(text: str) -> Path:
         return working_folder / Path(filling.text(text)).expanduser()
 
-    told = script.metrics
-    found: list[Source] = [JsonLines(place(path)) for path in listed(told.jsonl)]
-    found += [CsvRows(place(path)) for path in listed(told.csv)]
-    if folders := listed(told.tensorboard):
+    config = script.metrics
+    found: list[Source] = [JsonLines(place(path)) for path in listed(config.jsonl)]
+    found += [CsvRows(place(path)) for path in listed(config.csv)]
+    if folders := listed(config.tensorboard):
         from trainables.script.event_files import EventFolder
 
         found += [EventFolder(place(folder), metric) for folder in folders]
-    if expressions := listed(told.stdout):
+    if expressions := listed(config.stdout):
         found.append(OutputLines(output, expressions, metric))
     return found
 

@@ -32,7 +32,7 @@ def read_jsonl(path: Path) -> list[Prediction]:
     """Reads JSON lines with `id`, `hypothesis` and `reference`, glosses as text or list.
 
     Raises:
-        DataError: A line is none of that; it is named.
+        DataError: A line is not one of that; it is named.
     """
     found: list[Any] = []
     try:

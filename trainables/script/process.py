@@ -65,7 +65,7 @@ class ScriptProcess:
     pid: int | None = None
     _supervisor: subprocess.Popen[bytes] | None = None
     _end: ProcessEnd | None = None
-    _told: list[dict[str, Any]] = field(default_factory=list)
+    _messages: list[dict[str, Any]] = field(default_factory=list)
     _rest: bytes = b""
     _watcher: int | None = None
 
@@ -106,14 +106,14 @@ class ScriptProcess:
         if self._end is not None or self._supervisor is None:
             return self._end
         gone = self._read()
-        for said in self._told:
-            if "refused" in said:
+        for message in self._messages:
+            if "refused" in message:
                 raise ConfigError(
-                    f"the command cannot be started: {said['refused']}",
+                    f"the command cannot be started: {message['refused']}",
                     hint=f"It is {' '.join(self.command)}, in PATH or the working folder.",
                 )
-            if "exit" in said:
-                code, left, peak = (int(said[key]) for key in ("exit", "left", "peak"))
+            if "exit" in message:
+                code, left, peak = (int(message[key]) for key in ("exit", "left", "peak"))
                 self._end = ProcessEnd(code, left, peak)
         if self._end is None and gone:
             # The supervisor itself was killed: what it watched is ended from here.
@@ -168,10 +168,10 @@ class ScriptProcess:
         content = self._supervisor.stdout.read()
         *lines, self._rest = (self._rest + (content or b"")).split(b"\n")
         for line in lines:
-            said = json.loads(line)
-            self._told.append(said)
-            self.pid = said.get("pid", self.pid)
-            self._watcher = said.get("supervisor", self._watcher)
+            message = json.loads(line)
+            self._messages.append(message)
+            self.pid = message.get("pid", self.pid)
+            self._watcher = message.get("supervisor", self._watcher)
         return content == b""
 
     def _kill_group(self) -> None:

@@ -195,20 +195,20 @@ class ScriptRun:
         more = None if anew or not self._epoch else resume_arguments(self.script, self._filling)
         goes_on = more is not None
         if goes_on:
-            said = f"goes on after epoch {self._epoch} with {' '.join(more or [])}"
+            message = f"resumes after epoch {self._epoch} with {' '.join(more or [])}"
         else:
-            said = f"begins anew after epoch {self._epoch}" if self._epoch else "begins"
-            said += self._why_anew(anew) if self._epoch else ""
+            message = f"starts from scratch after epoch {self._epoch}" if self._epoch else "begins"
+            message += self._why_anew(anew) if self._epoch else ""
             _move_aside(self._folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         if self.script.config is not None:
             write_config(self.script.config, self._filling)
         command = [*arguments(self.script, self._filling), *(more or [])]
-        self._starts.append(said)
+        self._starts.append(message)
         if self._epoch:
-            self.notice = f"{self.script.title} {said}"
+            self.notice = f"{self.script.title} {message}"
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(f"{OUR_LINE} {said}: {' '.join(command)}\n")
+            log.write(f"{OUR_LINE} {message}: {' '.join(command)}\n")
         self._read_from(goes_on=goes_on)
         given = environment(self.script, self._filling)
         self._note_start(command, given)
@@ -217,10 +217,10 @@ class ScriptRun:
 
     def _why_anew(self, failed: bool) -> str:
         if self.script.resume is None:
-            return ", as its trainable section has no resume"
+            return ", because its trainable section has no resume"
         if failed:
-            return ", as it could not go on from its file"
-        return ", as the file that resume names is not there"
+            return ", because it could not resume from its file"
+        return ", because the file that resume names does not exist"
 
     def _read_from(self, *, goes_on: bool) -> None:
         """Opens the sources, where the last start was left or at what comes now."""
@@ -309,7 +309,7 @@ class ScriptRun:
                 self._refuse()
             return False
         self._deaths += 1
-        resumed = bool(self._starts) and self._starts[-1].startswith("goes on")
+        resumed = bool(self._starts) and self._starts[-1].startswith("resumes")
         if ended.code in _PREEMPTED and self._deaths < 2:
             self._start()
             self.notice = f"{self.script.title}: {ended.text}; it {self._starts[-1]}"
@@ -322,19 +322,19 @@ class ScriptRun:
         text = f"{self.script.title} ended with {ended.text} {after}; its last lines:\n{lines}"
         no_memory = ended.code in (-9, 137) or any(word in lines for word in _NO_MEMORY)
         raise (ScriptOutOfMemory if no_memory else ScriptFailed)(
-            text, hint=f"All it said is in {self._log}"
+            text, hint=f"Its whole output is in {self._log}"
         )
 
     def _refuse(self) -> None:
         from trainables.checked_run import RunRefused
 
-        told = self.script.metrics
+        sources = self.script.metrics
         places = [f"{k} {v}" for k in ("stdout", "jsonl", "csv", "tensorboard")
-                  if (v := getattr(told, k))]  # fmt: skip
+                  if (v := getattr(sources, k))]  # fmt: skip
         lines = "\n".join(f"    {line}" for line in last_lines(self._log, 8))
         raise RunRefused(
             [
-                f"{self.script.title} ended with exit code 0, and no epoch was found in "
+                f"{self.script.title} ended with exit code 0, but no epoch was found in "
                 f"{'; '.join(places)}. Its last lines:\n{lines}"
             ]
         )

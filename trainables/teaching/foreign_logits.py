@@ -54,27 +54,27 @@ def read_foreign_logits(path: Path) -> ForeignLogits:
     (N,) and `ids` (N,), which a safetensors file has as JSON in its metadata.
 
     Raises:
-        DataError: It is none of these, or shapes do not fit.
+        DataError: It is not one of these, or shapes do not fit.
     """
     if path.is_dir():
         return _folder(path)
-    arrays, told = _opened(path)
+    arrays, given_ids = _opened(path)
     stacked = next((name for name in _ARRAYS if name in arrays), None)
     if stacked is None:
         return _each(path, arrays)
     lengths = next((name for name in _LENGTHS if name in arrays), None)
-    ids = told or next(([*map(str, arrays[n]())] for n in _IDS if n in arrays), None)
+    ids = given_ids or next(([*map(str, arrays[n]())] for n in _IDS if n in arrays), None)
     if lengths is None or ids is None:
         raise DataError(
             f"{path} has {stacked!r} without {'lengths' if lengths is None else 'ids'}",
-            hint="A padded array (N, T, C) needs lengths (N,) and ids (N,) beside it.",
+            hint="A padded array (N, T, C) needs lengths (N,) and ids (N,) next to it.",
         )
     whole, ends = arrays[stacked](), np.asarray(arrays[lengths]()).astype(np.int64)
     if whole.ndim != 3 or len(ends) != len(ids) or whole.shape[0] != len(ids):
         raise DataError(
             f"{path}: {stacked} is {whole.shape}, lengths {ends.shape}, ids {len(ids)}: "
             "they must be (N, T, C), (N,) and (N,)",
-            hint="An array with time first is turned round: logits.transpose(0, 1).",
+            hint="If time comes first, transpose it: logits.transpose(0, 1).",
         )
     if ends.min() < 1 or ends.max() > whole.shape[1]:
         raise DataError(f"{path}: lengths must be in 1..{whole.shape[1]}")
@@ -93,7 +93,7 @@ def subsampling_of(logits: ForeignLogits, split: Split, subsampling: int | None)
     missing = [name for name in split.ids if name not in set(logits.ids)]
     if missing:
         raise DataError(
-            f"{logits.path} has no answers for {len(missing)} of {len(split)} utterances of "
+            f"{logits.path} has no outputs for {len(missing)} of {len(split)} utterances of "
             f"{split.name}: {', '.join(missing[:3])}",
             hint="Ids must be those of the corpus file; slr-tune prepare lists the data.",
         )
@@ -106,11 +106,11 @@ def subsampling_of(logits: ForeignLogits, split: Split, subsampling: int | None)
     if able:
         raise DataError(
             f"{logits.path}: the lengths would fit a subsampling of {', '.join(map(str, able))}",
-            hint="Say which: --subsampling NUMBER.",
+            hint="Choose one: --subsampling NUMBER.",
         )
     wrong = next(n for n in split.ids if found[n] != frames[n])
     raise DataError(
-        f"{logits.path}: utterance {wrong} has {frames[wrong]} frames and {found[wrong]} answers; "
+        f"{logits.path}: utterance {wrong} has {frames[wrong]} frames and {found[wrong]} outputs; "
         "no subsampling of 1, 2 or 4 gives the lengths of all",
         hint="A student's frames could not be compared with them one by one.",
     )
@@ -180,7 +180,7 @@ def _each(path: Path, arrays: Mapping[str, Callable[[], NDArray[Any]]]) -> Forei
             continue
         names[base if base and last in _ARRAYS else key] = key
     if not names:
-        raise DataError(f"{path} holds no arrays")
+        raise DataError(f"{path} contains no arrays")
 
     def of(name: str) -> Logits:
         scores = arrays[names[name]]()
@@ -194,7 +194,7 @@ def _folder(path: Path) -> ForeignLogits:
     files = {one.stem: one for one in sorted(path.rglob("*.np[zy]"))}
     if not files:
         raise DataError(
-            f"{path} holds no .npz and no .npy files", hint="A file an utterance: ID.npz."
+            f"{path} contains no .npz or .npy files", hint="One file per utterance: ID.npz."
         )
 
     def of(name: str) -> Logits:
@@ -206,7 +206,7 @@ def _folder(path: Path) -> ForeignLogits:
         length = next((arrays[key]() for key in _LENGTHS if key in arrays), None)
         keys = [key for key in keys if key not in _LENGTHS]
         if len(keys) != 1:
-            raise DataError(f"{file} holds {', '.join(arrays)}: which are the logits?")
+            raise DataError(f"{file} contains {', '.join(arrays)}: which are the logits?")
         scores = arrays[keys[0]]()
         return _checked(file, name, scores if length is None else scores[: int(length)])
 
@@ -223,11 +223,13 @@ def _opened(path: Path) -> tuple[dict[str, Callable[[], NDArray[Any]]], list[str
         if path.suffix == ".safetensors":
             file: Any = safe_open(path, framework="numpy")
             ids = (file.metadata() or {}).get("ids")
-            told = None if ids is None else [str(one) for one in json.loads(ids)]
-            return {key: _reader(file.get_tensor, key) for key in file.keys()}, told  # noqa: SIM118
+            given_ids = None if ids is None else [str(one) for one in json.loads(ids)]
+            return {key: _reader(file.get_tensor, key) for key in file.keys()}, given_ids  # noqa: SIM118
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is a single array", hint="Save an .npz with an array an id.")
+            raise DataError(
+                f"{path} is a single array", hint="Save an .npz file with one array per id."
+            )
         return {key: _reader(archive.__getitem__, key) for key in archive.files}, None
     except (OSError, ValueError, SafetensorError, EOFError) as error:
         raise DataError(f"{path} cannot be read as .npz or safetensors: {error}") from error

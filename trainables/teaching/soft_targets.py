@@ -85,16 +85,16 @@ class SoftTargets:
         where = f"soft targets in {self.folder}"
         if config.loss_weights.gamma > 0:
             raise ConfigError(
-                f"{where}: loss_weights.gamma is {config.loss_weights.gamma:g}, but they hold no "
-                "hidden states to match",
+                f"{where}: loss_weights.gamma is {config.loss_weights.gamma:g}, but they contain "
+                f"no hidden states to match",
                 hint="Set gamma to 0, or use the teacher itself.",
             )
         if config.loss_weights.alpha == 0:
             return
         if config.augmentation.active or config.truncate_frames is not None:
             raise ConfigError(
-                f"{where}: they are of the whole, unchanged utterances, and augmentation or "
-                "truncate_frames changes those",
+                f"{where}: they were computed on whole, unchanged utterances, which augmentation "
+                f"or truncate_frames changes",
                 hint="Switch it off, or use the teacher itself.",
             )
         schedule, softened = config.temperature, self.temperature
@@ -102,8 +102,8 @@ class SoftTargets:
             raise ConfigError(
                 f"{where}: they were softened at temperature {softened:g}, the run's "
                 f"schedule is {schedule.schedule} from {schedule.start:g}",
-                hint=f"Use temperature: {{schedule: constant, start: {softened:g}}}, write "
-                "them anew with another --temperature, or use the teacher itself.",
+                hint=f"Use temperature: {{schedule: constant, start: {softened:g}}}, write them "
+                f"again with another --temperature, or use the teacher itself.",
             )
         if config.subsampling != self._index["subsampling"]:
             raise ConfigError(
@@ -121,12 +121,13 @@ class SoftTargets:
         where = f"soft targets in {self.folder}"
         difference = vocabulary_difference(self._index["vocabulary"], data.vocabulary)
         if difference:
-            raise ConfigError(f"{where}: {difference}", hint="Write them anew from this data.")
+            raise ConfigError(f"{where}: {difference}", hint="Write them again from this data.")
         ours = data.part_of or data.hash
         if self._index["data_hash"] != ours:
             raise ConfigError(
-                f"{where}: they are of data {self._index['data_hash']}, this run has {ours}",
-                hint="Write them anew from this data.",
+                f"{where}: they were made from data {self._index['data_hash']}, this run has "
+                f"{ours}",
+                hint="Write them again from this data.",
             )
         self._ids = data.train.ids
 
@@ -156,7 +157,7 @@ class SoftTargets:
             classes = file.get_tensor(f"{name}/classes")
         except (OSError, SafetensorError) as error:
             raise DataError(
-                f"soft targets {path} are damaged: {error}", hint="Write them anew."
+                f"soft targets {path} are damaged: {error}", hint="Write them again."
             ) from error
         return _spread(kept, classes, len(self._index["vocabulary"]))
 

@@ -173,11 +173,11 @@ def _create(folder: Path, live: LiveOutputs, *, key: Sequence[str]) -> None:
     training_set = live.training_set
     starts = offsets(training_set.output_lengths)
     files: list[RowFile] = []
-    told, whole = 0.0, len(training_set.indices)
+    last_report, whole = 0.0, len(training_set.indices)
     with ExitStack() as opened:
         for done, index in enumerate(training_set.indices.tolist()):
-            if time.monotonic() - told >= _TELL_SECONDS:
-                told = time.monotonic()
+            if time.monotonic() - last_report >= _TELL_SECONDS:
+                last_report = time.monotonic()
                 (folder / PROGRESS).write_text(f"{done} {whole}", encoding="ascii")
             arrays = live.stored(index)
             for array in arrays[len(files) :]:  # all of them the first time

@@ -80,8 +80,8 @@ def difference_figure(table: ResultTable) -> Figure:
         "margin": {"l": 10, "r": 12, "t": 28, "b": 42},
         "legend": ROW_LEGEND,
     }
-    said = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
-    about = f"Differences to {table.baseline} with 95 % intervals: {said}."
+    message = "; ".join(f"{row.name} {_text(row, table)}, {row.outcome}" for row in rows)
+    about = f"Differences to {table.baseline} with 95 % intervals: {message}."
     height = rows_height(names)
     least = max(225, 70 + sum(6 + 13 * (1 + wrapped(name).count("<br>")) for name in names))
     return Figure(traces, about, layout, height, least=least)
@@ -168,8 +168,8 @@ def interaction_figure(result: AblationResult) -> Figure | None:
         "legend": {**ROW_LEGEND, "title": {"text": f"{names[1]}: "}},
         "showlegend": True,
     }
-    said = f"Mean by {names[0]}, a line for each {names[1]}; parallel lines: no interaction."
-    return Figure(traces, said, layout, height=340 + 12 * len(cells))
+    message = f"Mean by {names[0]}, one line per {names[1]}; parallel lines mean no interaction."
+    return Figure(traces, message, layout, height=340 + 12 * len(cells))
 
 
 def rows_height(names: Sequence[str]) -> int:

@@ -51,7 +51,7 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
         return "No: the arms made the same errors in every utterance."
     if all(one.outcome in (Outcome.SAME, Outcome.IDENTICAL) for one in rows):
         return "The arms are the same within the margin."
-    return "These runs cannot tell. That does not mean that the arms are equal."
+    return "These runs cannot tell the arms apart. That does not mean that they are equal."
 
 
 def _next(result: AblationResult, rows: list[ArmRow]) -> tuple[str, str, str]:

@@ -92,8 +92,8 @@ def _found(result: AblationResult) -> Iterator[Part]:
         yield Part(sentences.section_title(table), _crossed(table, result), formats=WRITTEN)
     lines = [row.sentence for row in main.rows if row.sentence]
     shares = filter(None, [sentences.shares_sentence(main)])
-    said = [*lines, *main.limits, *result.notes, *shares]
-    yield Part("In words", [Bullets(said)], formats=WRITTEN)
+    message = [*lines, *main.limits, *result.notes, *shares]
+    yield Part("In words", [Bullets(message)], formats=WRITTEN)
     if result.steps:
         drawn, steps = figures.path_figure(result, main), tables.steps_table(result, main)
         blocks = [sentences.path_sentence(result), drawn, steps]
@@ -107,7 +107,7 @@ def _found(result: AblationResult) -> Iterator[Part]:
             Bullets(sentences.retune_sentences(main, retuned)),
             Part("The tuned arms alone", _compared(retuned, result), folded=True, formats=HTML),
         ]
-        yield Part("When each arm may tune a setting for itself", blocks, formats=WRITTEN)
+        yield Part("With one setting re-tuned for every arm", blocks, formats=WRITTEN)
     if (test := result.table(TEST)) is not None:
         blocks = [test.verdict, Part("", test.limits, formats=HTML), *_compared(test, result)]
         for table in result.crossing("test"):
@@ -127,12 +127,12 @@ def _made(result: AblationResult) -> Iterator[Part]:
     yield Part("What it cost, what was shared", cost, anchor=COST, formats=WRITTEN)
     config = yaml.safe_dump(dict(result.baseline.config), sort_keys=False, allow_unicode=True)
     whole = Part("The baseline's whole configuration", [Code(config)], folded=True, formats=HTML)
-    yield Part("Where this holds", [tables.setting_table(result), whole], formats=WRITTEN)
+    yield Part("Conditions of this result", [tables.setting_table(result), whole], formats=WRITTEN)
     yield Part("How to reproduce it", [Code(result.command), sentences.FILES], formats=WRITTEN)
     method: list[Block] = [*sentences.method(main), tables.statistics_table(main)]
-    yield Part("How the figures were made", method, formats=MARKDOWN)
+    yield Part("How the figures were computed", method, formats=MARKDOWN)
     method = [*method, tables.seeds_table(main, result.seeds)]
-    yield Part("How the figures were made, and all of them", method, folded=True, formats=HTML)
+    yield Part("All figures, and how they were computed", method, folded=True, formats=HTML)
 
 
 def _compared(table: ResultTable, result: AblationResult, *, picture: bool = False) -> list[Block]:
@@ -170,17 +170,20 @@ def _training(result: AblationResult) -> Iterator[Part]:
             training_figures.curve_figure(band, baseline, title, limits, wer=wer) for band in curves
         ]
         lead = (
-            f"{title}. The line is the mean over the seeds, the band holds all of them, the dashed "
-            "line is the baseline."
+            f"{title}. The line is the mean over the seeds, the band spans all of them, the "
+            f"dashed line is the baseline."
         )
         if wer:
-            lead += " Where a line ends is what the table gives; a run that stopped keeps its best."
+            lead += (
+                " The end of a line is the value in the table; a run that stopped keeps its "
+                "best value."
+            )
         yield Part("Learning curves", [lead, Panels(panels)], formats=HTML)
     if (errors := tables.errors_table(main)) is not None:
         drawn = training_figures.errors_figure(main)
         yield Part("Substitutions, deletions, insertions", [drawn, errors], formats=WRITTEN)
     for title, column, axis, scale in (
-        ("Blank rate", BLANKS, "frames read as blank, %", 100.0),
+        ("Blank rate", BLANKS, "blank frames, %", 100.0),
         ("Temperature", TEMPERATURE, "temperature", 1.0),
     ):
         if lines := merged(bands(result, column)):
@@ -223,8 +226,8 @@ def main_limits(result: AblationResult) -> list[str]:
 def _for_terminal(result: AblationResult) -> Iterator[Part]:
     """The tables, the path's steps and what it cost."""
     for table in result.tables:
-        said = [f"{table.title}, on {table.split}: {table.verdict}"] * (table is not result.main)
-        yield Part("", ["", *said, tables.printed_table(table)], formats=TERMINAL)
+        message = [f"{table.title}, on {table.split}: {table.verdict}"] * (table is not result.main)
+        yield Part("", ["", *message, tables.printed_table(table)], formats=TERMINAL)
     if result.steps:
         main = result.main
         lines = [
@@ -232,13 +235,13 @@ def _for_terminal(result: AblationResult) -> Iterator[Part]:
             f"{sentences.value_text(step.mean, main)}"
             for step in result.steps
         ]
-        lead = f"{sentences.path_sentence(result)} Step by step, each the one that gained most:"
+        lead = f"{sentences.path_sentence(result)} In order, each step the one that gained most:"
         yield Part("", ["", lead, *lines], formats=TERMINAL)
-    said = [*main_limits(result), *filter(None, [sentences.shares_sentence(result.main)])]
-    yield Part("", ["", *said] if said else [], formats=TERMINAL)
+    message = [*main_limits(result), *filter(None, [sentences.shares_sentence(result.main)])]
+    yield Part("", ["", *message] if message else [], formats=TERMINAL)
     receipt = result.receipt
     cost = (
-        f"{receipt.epochs_run} epochs trained for {receipt.epochs_asked} asked for "
+        f"{receipt.epochs_run} epochs trained of {receipt.epochs_asked} requested "
         f"({receipt.share:.0%}), {receipt.epochs_now} of them now."
     )
     yield Part("", ["", cost], formats=TERMINAL)

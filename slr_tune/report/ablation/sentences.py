@@ -27,8 +27,8 @@ COLLAPSED = "\u2020"
 """Behind the WER of a run that collapsed."""
 
 FILES = (
-    "The same seeds give the same runs on the same kind of machine. Beside this report: runs.csv "
-    "has the errors of every run, result.json everything that is said here."
+    "The same seeds give the same runs on the same kind of machine. Next to this report, "
+    "runs.csv has the errors of every run, result.json everything shown here."
 )
 
 
@@ -135,7 +135,7 @@ def caption(table: ResultTable) -> str:
     """What the columns of a comparison mean, in as few words as will do."""
     side = "below" if table.minimize else "above"
     if table.role == INTERACTION:
-        what = "Difference: the effect of both together, less the sum of their effects apart"
+        what = "Difference: the joint effect minus the sum of the separate effects"
     else:
         what = f"Difference to {table.baseline} in {unit_word(table)}, {side} 0 is better"
     over = "seeds" if table.resamples is None else f"seeds and {_drawn(table)}"
@@ -159,11 +159,10 @@ def _drawn(table: ResultTable) -> str:
 
 
 def method(table: ResultTable) -> list[str]:
-    """How the figures were made, paragraphs."""
+    """How the figures were computed, paragraphs."""
     measured_by = (
         "WER is all errors of a run over all reference words. An arm and its baseline are compared "
-        "on the same utterances with the same seeds, so what is hard for both, or lucky for both, "
-        "drops out."
+        "on the same utterances with the same seeds, so what is hard or easy for both cancels out."
         if is_wer(table)
         else f"An arm and its baseline are compared by {table.measure} with the same seeds."
     )
@@ -173,29 +172,31 @@ def method(table: ResultTable) -> list[str]:
     if table.resamples is not None:
         unit = _drawn(table)
         paragraphs.append(
-            f"The interval holds the true difference, over all seeds and {unit} there could be, in "
-            f"95 of 100 such studies. It joins a paired bootstrap of the {unit} "
+            f"The interval contains the true difference, over all possible seeds and {unit}, in "
+            f"95 of 100 such studies. It combines a paired bootstrap of the {unit} "
             f"({table.resamples:,} resamples) with the t distribution of the seeds' differences. "
-            "The arms tell of each other's spread over the seeds: each arm's variance is drawn "
-            "towards the mean of all."
+            "The arms share information about the spread over the seeds: each arm's variance is "
+            "shrunk towards the mean of all."
         )
     paragraphs.append(
-        "A difference is shown where its interval leaves out zero and its p-value, corrected by "
+        "A difference is shown if its interval excludes zero and its p-value, corrected by "
         "Holm's method for the number of comparisons, is below 0.05. No clear difference does not "
-        "mean equal: the column 'smallest shown' says what such runs show in four studies "
-        "of five."
+        "mean equal: the column 'smallest shown' gives the difference that such runs show in "
+        "four studies of five."
     )
     if table.margin is not None:
         paragraphs.append(
-            f"Arms are the same within {table.margin:g} points where two one-sided tests, "
-            "corrected by Holm's method, leave out a larger difference on either side. "
-            "Neither different nor the same is inconclusive."
+            f"Arms are the same within {table.margin:g} points if two one-sided tests, corrected "
+            f"by Holm's method, rule out a larger difference on either side. An arm that is "
+            f"neither different nor the same is inconclusive."
         )
     if any(row.collapsed for row in table.rows):
         paragraphs.append(
-            "A run collapsed where its WER is far above its arm's others (by 20 points and six "
-            "robust standard deviations), or 85 or more while other arms train. Verdicts are of "
-            "the seeds in which both sides trained; all runs stand beside them without a verdict."
+            "A run counts as collapsed if its WER is far above its arm's others (by 20 points "
+            "and six "
+            "robust standard deviations), or 85 or more while other arms train. Verdicts use the "
+            "seeds with which both sides trained; the difference of all runs is given without a "
+            "verdict."
         )
     if is_wer(table):
         paragraphs.append(
@@ -210,8 +211,8 @@ def shares_sentence(table: ResultTable) -> str:
     if not table.shares:
         return ""
     return (
-        f"Variance of a difference, means over the arms: {shares_text(table.shares)}. A seed is "
-        "all that it draws: first weights, order of the data, dropout."
+        f"Variance of a difference, means over the arms: {shares_text(table.shares)}. A seed "
+        f"determines the initial weights, the order of the data and dropout."
     )
 
 
@@ -219,7 +220,7 @@ def cost_text(receipt: Receipt) -> str:
     """What was asked for and what it took, a sentence or two."""
     asked = (
         f"{counted(receipt.runs, 'run')} of {counted(receipt.epochs_asked, 'epoch')} in all "
-        f"{'was' if receipt.runs == 1 else 'were'} asked for"
+        f"{'was' if receipt.runs == 1 else 'were'} requested"
     )
     if receipt.epochs_run == receipt.epochs_asked:
         return f"{asked}; all were trained, in {duration(receipt.seconds)} of training."
@@ -248,7 +249,7 @@ def path_sentence(result: AblationResult) -> str:
     whole = result.steps[-1].mean - start
     sign = 1.0 if table.minimize else -1.0
     best = min(result.steps, key=lambda step: sign * step.gain)
-    most = f"{best.parameter} brought the most, {signed(best.gain, table)}"
+    most = f"{best.parameter} gained the most, {signed(best.gain, table)}"
     brought = "No step improved it" if sign * best.gain >= 0 else most
     end = value_text(result.steps[-1].mean, table)
     way = f"{signed(whole, table)} {unit_word(table)} in {counted(len(result.steps), 'step')}"
@@ -265,7 +266,7 @@ def _lowest(result: AblationResult, sign: float) -> str:
     if means[place] >= means[-1]:
         return ""
     mean = value_text(result.steps[place].mean, result.main)
-    return f" The way is at its best after step {place + 1} ({mean})."
+    return f" The path is at its best after step {place + 1} ({mean})."
 
 
 def others_text(others: Mapping[str, float | None], table: ResultTable) -> str:
@@ -281,8 +282,8 @@ def _outlives(row: ArmRow, other: ArmRow) -> str:
     if shown and still:
         return "Still clear." if row.outcome == other.outcome else "The other way round."
     if shown:
-        return "No longer clear."
-    return "A clear difference only then." if still else "No clear difference either way."
+        return "No longer clear after re-tuning."
+    return "Clear only after re-tuning." if still else "No clear difference either way."
 
 
 def _whole(row: ArmRow, table: ResultTable) -> str:

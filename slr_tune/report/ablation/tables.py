@@ -102,10 +102,10 @@ def statistics_table(table: ResultTable) -> Table:
     heads = texts("arm") + numbers("p", "Holm p", "better, chance %", "difference by seed")
     heads += numbers("MAPSSWE p by seed", "smallest shown", "more seeds")
     text = (
-        "Better: the chance that the arm's true figure is the better one. Smallest shown: the true "
-        "difference that such runs show in four studies of five, at the level that Holm's "
-        "correction sets. More seeds: so many show it with a chance of 80 %, if the true "
-        "difference is as large as the one seen."
+        "Better: the probability that the arm is truly better. Smallest shown: the true "
+        "difference that such runs show in four studies of five, after Holm's correction. More "
+        "seeds: how many show it with a chance of 80 %, if the true difference is as large as "
+        "the one seen."
     )
     return Table(heads, rows, text)
 
@@ -160,8 +160,8 @@ def arms_table(result: AblationResult) -> Table:
         )
     heads = texts("arm", "made by", "what differs from the baseline")
     text = (
-        "Made by: trained, stopping (the same training, ended elsewhere) or decoding (the same "
-        "model, decoded otherwise)."
+        "Made by: trained, stopping (the same training, ended at another epoch) or decoding (the "
+        "same model, decoded differently)."
     )
     return Table([*heads, *numbers("epochs a run", "parameters")], rows, text)
 
@@ -207,10 +207,10 @@ def steps_table(result: AblationResult, table: ResultTable) -> Table:
     ]
     heads = numbers("step") + texts("parameter", "change")
     heads += numbers("brought", f"mean {sentences.measure_name(table)} after it")
-    heads += texts("what the others would have brought")
+    heads += texts("gain of the other candidates")
     text = (
-        "Each step is the best of those that were left, chosen and measured by the same runs: the "
-        "first ones look larger than they are."
+        "Each step is the best of the remaining ones, chosen and measured on the same runs, so "
+        "the first ones look larger than they are."
     )
     return Table(heads, rows, text)
 

@@ -56,9 +56,9 @@ def curve_figure(
         "margin": {"l": 34, "r": 8, "t": 30, "b": 38},
     }
     last = next((value for value in reversed(arm.mean) if value is not None), None)
-    said = f"{title} of {arm.label} over the epochs"
-    said += "" if last is None else f", at last {last:{digits}}"
-    return Figure(traces, f"{said}; the band holds all seeds.", layout, height=215)
+    message = f"{title} of {arm.label} over the epochs"
+    message += "" if last is None else f", at last {last:{digits}}"
+    return Figure(traces, f"{message}; the band holds all seeds.", layout, height=215)
 
 
 def curve_limits(several: Sequence[Band]) -> tuple[float, float]:
@@ -82,9 +82,11 @@ def lines_figure(several: Sequence[Band], title: str, *, scale: float = 1.0) -> 
         "showlegend": True,
         "legend": {"orientation": "h", "y": -0.22},
     }
-    said = "; ".join(arm.label for arm in several)
+    message = "; ".join(arm.label for arm in several)
     height = 300 + 11 * len(several)
-    return Figure(traces, f"{title} over the epochs, means over the seeds: {said}.", layout, height)
+    return Figure(
+        traces, f"{title} over the epochs, means over the seeds: {message}.", layout, height
+    )
 
 
 def errors_figure(table: ResultTable) -> Figure:
@@ -112,8 +114,10 @@ def errors_figure(table: ResultTable) -> Figure:
         "margin": {"l": 10, "r": 10, "t": 28, "b": 42},
         "legend": {**ROW_LEGEND, "traceorder": "normal"},
     }
-    said = "Bars: substitutions, deletions and insertions of each arm; the table has the figures."
-    return Figure(traces, said, layout, height=rows_height([row.name for row in rows]))
+    message = (
+        "Bars: substitutions, deletions and insertions of each arm; the table has the figures."
+    )
+    return Figure(traces, message, layout, height=rows_height([row.name for row in rows]))
 
 
 def _line(

@@ -122,8 +122,8 @@ def bars_figure(found: StudyImportance) -> Figure:
         "legend": LEGEND,
         "showlegend": True,
     }
-    said = f"Bars: importance by {found.evaluator} at epoch {found.main.epoch}."
-    return Figure(traces, said, layout, height=120 + 26 * len(rows))
+    message = f"Bars: importance by {found.evaluator} at epoch {found.main.epoch}."
+    return Figure(traces, message, layout, height=120 + 26 * len(rows))
 
 
 def _share_bars(
@@ -187,9 +187,9 @@ def marginal_figure(marginal: Marginal, metric: str, limits: tuple[float, float]
         "showlegend": False,
         "margin": {"l": 55, "r": 10, "t": 10, "b": 45},
     }
-    said = f"Expected {metric} over {marginal.name}: "
-    said += f"from {number(min(mean))} to {number(max(mean))}."
-    return Figure(traces, said, layout, height=230)
+    message = f"Expected {metric} over {marginal.name}: "
+    message += f"from {number(min(mean))} to {number(max(mean))}."
+    return Figure(traces, message, layout, height=230)
 
 
 def marginal_limits(found: StudyImportance) -> tuple[float, float]:
@@ -221,8 +221,8 @@ def pair_figure(pair: Pair, metric: str) -> Figure:
         "yaxis": vertical,
         "margin": {"l": 60, "r": 10, "t": 10, "b": 45},
     }
-    said = f"Map of expected {metric} over {pair.one} and {pair.other}."
-    return Figure([trace], said, layout, height=320)
+    message = f"Map of expected {metric} over {pair.one} and {pair.other}."
+    return Figure([trace], message, layout, height=320)
 
 
 def _map_axis(
@@ -272,8 +272,10 @@ def local_figure(found: StudyImportance) -> Figure:
         "margin": {"l": 10, "r": 10, "t": 10, "b": 40},
         "legend": {"orientation": "h", "y": -0.15 - 1.2 / max(6, len(names))},
     }
-    said = "Bars: what each parameter would gain and lose around the best trial and the baseline."
-    return Figure(traces, said, layout, height=90 + 30 * len(names))
+    message = (
+        "Bars: what each parameter would gain and lose around the best trial and the baseline."
+    )
+    return Figure(traces, message, layout, height=90 + 30 * len(names))
 
 
 def sorted_ends(one: list[float], other: list[float]) -> tuple[list[float], list[float]]:

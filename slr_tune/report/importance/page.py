@@ -67,7 +67,7 @@ def illustrated_parts(found: StudyImportance, *, bars: bool = True) -> list[Part
         parts.append(Part("Importance over the rungs", [lead, over], formats=HTML))
     parts += [part for part in (_marginals(found), _pairs(found), _local(found)) if part]
     region = [sentences.region_table(found)]
-    parts.append(Part("Where the best trials lie", region, formats=HTML))
+    parts.append(Part("Where the best trials are", region, formats=HTML))
     tables = [sentences.share_table(found)]
     tables += [sentences.effect_table(found)] if found.marginals else []
     parts.append(Part("The figures as tables", tables, folded=True, formats=HTML))
@@ -80,9 +80,9 @@ def _marginals(found: StudyImportance) -> Part | None:
     limits = figures.marginal_limits(found)
     panels = [figures.marginal_figure(one, found.metric, limits) for one in found.marginals]
     lead = (
-        "Value expected over each parameter, all else averaged over the space that was searched; "
-        "the band holds 90 %. One vertical scale, so that a flat line is a parameter without "
-        "effect of its own."
+        "Expected value for each parameter, averaged over all others; the band covers 90 %. All "
+        "figures share one vertical scale, so a flat line is a parameter without an effect of "
+        "its own."
     )
     return Part("Marginal effects", [lead, Panels(panels)], formats=HTML)
 
@@ -91,17 +91,17 @@ def _pairs(found: StudyImportance) -> Part | None:
     if not found.pairs:
         return None
     maps = [figures.pair_figure(p, found.metric) for p in sentences.shown_pairs(found)]
-    told = sentences.interaction_text(found)
+    text = sentences.interaction_text(found)
     table = sentences.pair_table(found)
-    return Part("What acts together", [told, Panels(maps), table], formats=HTML)
+    return Part("What acts together", [text, Panels(maps), table], formats=HTML)
 
 
 def _local(found: StudyImportance) -> Part | None:
     if not found.local:
         return None
     lead = (
-        "One parameter changed and all others kept as they are in the trial: to the left what the "
-        "best place of its range would gain, to the right what the worst would lose."
+        "One parameter changes, all others stay as in the trial. Left: what the best place of "
+        "its range would gain; right: what the worst would lose."
     )
     drawn: Block = "No effect is clear yet, so it is not drawn: each band holds nothing at all."
     if any(map(figures.is_seen, found.main.units)):

@@ -78,7 +78,7 @@ def print_marginals(found: StudyImportance, folder: Path, width: float = FULL) -
         axis.set_ylim(*limits)
     for axis in axes[:count:columns]:
         axis.set_ylabel(metric_title(found.metric))
-    title = "Value expected, all else averaged; 90 % band"
+    title = "Expected value, averaged over all other parameters; 90 % band"
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return save(figure, folder, figure_name("marginals", width))
 

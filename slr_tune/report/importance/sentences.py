@@ -7,7 +7,7 @@ from slr_tune.importance.analysis import DEFAULT, MIN_TRIALS, Bar, top_count
 from slr_tune.importance.effects import LocalEffect, Pair, Region
 from slr_tune.report.importance.figures import ordered_bars
 from slr_tune.report.page import Table, TableColumn, numbers, texts
-from slr_tune.study.best_trials import best_said
+from slr_tune.study.best_trials import best_trials_text
 from slr_tune.study.commands import command_line
 from slr_tune.text import in_percent, metric_text, number
 
@@ -15,11 +15,10 @@ _FAST = 0.15
 """Share at the first rung from which a parameter that survivors do not cover is warned of."""
 _COVERED = 0.5
 _WEAKNESS = {
-    "ped-anova": "PED-ANOVA asks what sets the best tenth apart from an even draw of the space. On "
-    "the history of a search it often puts the strongest parameter elsewhere; the default does "
-    "better.",
-    "fanova": "fANOVA reads a random forest at one epoch. It hardly sees parameters that matter "
-    "only together, nor effects of fewer than a hundred trials; the default does better.",
+    "ped-anova": "PED-ANOVA compares the best tenth with a uniform sample of the space. On the "
+    "history of a search it often misranks the strongest parameter; the default does better.",
+    "fanova": "fANOVA analyses a random forest at one epoch. It hardly detects parameters that "
+    "matter only in combination, and needs about a hundred trials; the default does better.",
     "mdi": "MDI counts the splits of a random forest. It favours parameters with many values; the "
     "default does better.",
 }
@@ -36,58 +35,57 @@ def verdict(found: StudyImportance) -> str:
         end = "" if main.evaluator == DEFAULT else "; its rank is stable"
         return f"{first.name} matters most: {measured}{end}."
     if first.share == 0.0 or not any(bar.seen in (True, None) for bar in main.units):
-        return "No effect of any parameter is seen in these trials."
+        return "These trials show no effect of any parameter."
     return (
         f"Not enough trials to say which parameter matters most: {first.name} leads with "
-        f"{measured}, but {main.trials} trials do not settle its rank."
+        f"{measured}, but {main.trials} trials are too few to be sure of its rank."
     )
 
 
 def too_few(found: StudyImportance) -> str:
     """Why nothing is said."""
-    return (
-        f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed "
-        "before anything is said."
-    )
+    return f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed."
 
 
 def notes(found: StudyImportance) -> list[str]:
-    """What a reader must know before believing it."""
+    """Caveats, one sentence each."""
     main = found.main
     if not main.units:
         return [too_few(found)]
-    said = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
+    message = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
     if main.set_aside:
         listed = ", ".join(map(str, main.set_aside))
         show = command_line("show", options={"--study": found.study, "--trial": main.set_aside[0]})
-        said.append(
-            f"Set aside as failures that no configuration explains: trial {listed} ({show})."
+        message.append(
+            f"Left out as outliers that their configuration does not explain: trial {listed} "
+            f"({show})."
         )
     together = [pair for pair in found.pairs if pair.named]
     for one, other in dict.fromkeys(tuple(sorted(pair.units)) for pair in together):
         share = sum(p.share for p in found.pairs if set(p.units) == {one, other})
-        said.append(
-            f"{one} and {other} act together: {100 * share:.0f} % of the variance is neither's "
-            "alone. Judge, and fix, neither by itself."
+        message.append(
+            f"{one} and {other} interact: {100 * share:.0f} % of the variance comes from their "
+            f"combination. Do not judge or fix one without the other."
         )
-    said += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
+    message += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
     unseen = [bar.name for bar in main.units if bar.seen is False and bar.measured]
     if unseen:
-        said.append(
-            f"No effect seen: {', '.join(unseen)}. That is no proof that there is none; the upper "
-            "ends of their bands say how large one may be."
+        message.append(
+            f"No effect seen: {', '.join(unseen)}. This does not prove that there is none; the "
+            f"upper ends of their bands show how large it may be."
         )
-    said += [
-        f"{bar.name}: fewer than 8 trials got to where it acts, so nothing is said of it."
+    message += [
+        f"{bar.name}: fewer than 8 trials ran long enough for it to act, so its effect is not "
+        f"estimated."
         for bar in main.units
         if not bar.measured
     ]
     unstable = [bar.name for bar in main.units if bar.unstable]
     if unstable:
-        said.append(
+        message.append(
             f"The ranking of {', '.join(unstable)} changes under resampling; do not rely on it."
         )
-    return said
+    return message
 
 
 def _only_fast(bar: Bar) -> bool:
@@ -101,38 +99,38 @@ def _fast(bar: Bar, epoch: int) -> str:
         f"{bar.name} has {100 * (bar.first_rung or 0):.0f} % at the first rung and "
         f"{100 * bar.share:.0f} % at epoch {epoch}, where trials cover "
         f"{100 * (bar.covered or 0):.0f} % of its range: it may only change how "
-        "fast a run learns, which looks the same from here."
+        "fast a run learns, which these trials cannot distinguish."
     )
 
 
 def method(found: StudyImportance) -> tuple[str, ...]:
-    """How the figures were made."""
+    """How the figures were computed."""
     main = found.main
     if main.evaluator == DEFAULT:
         explained = main.explained or 0.0
         return (
             "A Gaussian process of single effects and pairs over configuration and epoch, fitted "
-            f"to {main.trials} trials at every rung that they reached, stopped ones too, and read "
-            f"at epoch {main.epoch}, which {main.reached} reached. It foretells "
+            f"to {main.trials} trials at every rung that they reached, including stopped ones, "
+            f"and evaluated at epoch {main.epoch}, which {main.reached} reached. It predicts "
             f"{100 * max(0.0, explained):.0f} % of the variance at the first rung of trials that "
-            "it has not seen. A share is of the variance over the whole space that was searched: "
-            "what a parameter does alone and half of what it does in pairs. Points are the "
-            "standard deviation over the space of all that it touches. Bands hold 90 %.",
+            "it has not seen. A share is a fraction of the variance over the whole searched "
+            "space: what a parameter does alone plus half of what it does in pairs. Points are "
+            "the standard deviation of everything the parameter affects. Bands cover 90 %.",
         )
     how = {
         "ped-anova": f"{found.evaluator} compares the best {top_count(main.trials)} of "
-        f"{main.trials} trials with an even draw of the space; a group counts by its strongest "
-        "part.",
-        "fanova": f"{found.evaluator} asks how much of the variance over the space a parameter "
-        "explains by itself; a group is the sum of its members.",
-        "mdi": f"{found.evaluator} asks how often, and how usefully, a random forest splits on a "
-        "parameter; a group is the sum of its members.",
+        f"{main.trials} trials with a uniform sample of the space; a group has the importance of "
+        f"its strongest member.",
+        "fanova": f"{found.evaluator} measures how much of the variance over the space a "
+        f"parameter explains by itself; a group is the sum of its members.",
+        "mdi": f"{found.evaluator} measures how often, and how usefully, a random forest splits "
+        f"on a parameter; a group is the sum of its members.",
     }[main.evaluator]
     return (
-        f"Trials are compared at epoch {main.epoch}, each by its best value until then, stopped "
-        f"ones too. Why this epoch: {found.choice.reason}.",
+        f"Trials are compared at epoch {main.epoch}, each by its best value until then, "
+        f"including stopped ones. Why this epoch: {found.choice.reason}.",
         f"{how} Intervals are 90 %, from {main.resamples} bootstrap resamples of the trials; a "
-        "unit is called unstable where it changes places with its neighbour in more than one "
+        f"unit is called unstable if it changes places with its neighbour in more than one "
         "resample in five.",
     )
 
@@ -155,16 +153,17 @@ def share_table(found: StudyImportance) -> Table:
         cells = [name, f"{100 * bar.share:.0f}", f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"]
         if model:
             cells += _model_cells(found, bar)
-        said = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
-        rows.append((*cells, str(bar.trials), said))
+        message = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
+        rows.append((*cells, str(bar.trials), message))
     caption = (
         f"{found.evaluator} at epoch {found.main.epoch}. Parameters and groups add up to 100 %. "
         "Indented rows (-) are members of a group; they do not add up to it."
     )
     if model:
         caption += (
-            " First rung: the share there; range covered: by trials that got to the epoch. Where "
-            "the one is large and the other small, a parameter may only change the speed."
+            " First rung: share at the first rung. Range covered: by trials that reached the "
+            "epoch. If the first is large and the second small, a parameter may only change how "
+            "fast a run learns."
         )
     return Table(columns, rows, caption)
 
@@ -179,21 +178,21 @@ def _model_cells(found: StudyImportance, bar: Bar) -> list[str]:
 
 def _seen(bar: Bar) -> str:
     if not bar.measured:
-        return "acts too late to say"
+        return "acts too late to estimate"
     return "effect" if bar.seen else "no effect seen"
 
 
 def region_table(found: StudyImportance) -> Table:
-    """Where the best trials lie."""
+    """Where the best trials are."""
     rows = [
         (r.name, _where(r), r.best if isinstance(r.best, str) else number(r.best))
         for r in found.regions
     ]
     return Table(
-        texts("parameter", "the best lie in") + numbers("best trial"),
+        texts("parameter", "best values in") + numbers("best trial"),
         rows,
-        f"Of {best_said(len(found.best))}: the middle 80 % of their values, or all where they are "
-        "fewer than ten.",
+        f"Of {best_trials_text(len(found.best))}: the middle 80 % of their values, or all if there "
+        "are fewer than ten.",
     )
 
 
@@ -237,7 +236,7 @@ def local_table(found: StudyImportance) -> Table:
         columns,
         rows,
         f"One parameter changed and all others kept, {unit}, with 90 % bands: what the best place "
-        "of its range would gain, and what the worst would lose. Empty where it does not apply.",
+        "of its range would gain, and what the worst would lose. Empty if it does not apply.",
     )
 
 

@@ -106,7 +106,7 @@ def vertical_line(x: float, colour: str, *, top: float | None = None, **rest: An
 
 
 def plain(value: Any) -> Any:
-    """A figure's value as JSON holds it: no tuples, and null for what is no number."""
+    """A figure's value as JSON holds it: no tuples, and null for what is not a number."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

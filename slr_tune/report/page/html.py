@@ -134,7 +134,7 @@ def _command(command: str, elsewhere: str = "") -> Markup:
 def _figure(figure: Figure) -> Markup:
     """The figure's place in a page; the page's script draws it."""
     spec = {"data": list(figure.traces), "layout": dict(figure.layout)}
-    # NaN is no JSON; "</script>" or "<!--" in a label must not end the element or open a comment.
+    # NaN is not JSON; "</script>" or "<!--" in a label must not end the element or open a comment.
     text = json.dumps(plain(spec), ensure_ascii=False).replace("<", "\\u003c")
     html = Markup(
         '<figure role="img" aria-label="{}" style="min-height:{}px; --least:{}px">'

@@ -27,9 +27,9 @@ def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
 
 def _answer(answer: Answer) -> str:
     listed = f"{'; '.join(answer.lines)}." if answer.lines else ""
-    said = " ".join(filter(None, (answer.value, answer.text, listed)))
+    message = " ".join(filter(None, (answer.value, answer.text, listed)))
     typed = f"\n\n      {answer.elsewhere or answer.command}\n" if answer.command else ""
-    return f"- {answer.question} {said}{typed}"
+    return f"- {answer.question} {message}{typed}"
 
 
 def _part(part: Part, mark: str) -> str:

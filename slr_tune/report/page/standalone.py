@@ -67,8 +67,8 @@ def side_by_side(figures: Sequence[Figure]) -> Figure:
             shared = {"legendgroup": name, "showlegend": bool(name) and name not in named}
             traces.append({**trace, "xaxis": f"x{end}", "yaxis": f"y{end}", **shared})
             named.add(name)
-    said = " ".join(figure.description for figure in figures)
-    return Figure(traces, said, layout, max(figure.height for figure in figures))
+    message = " ".join(figure.description for figure in figures)
+    return Figure(traces, message, layout, max(figure.height for figure in figures))
 
 
 def _painted(value: Any) -> Any:

@@ -138,14 +138,14 @@ def audit_part(study: StudyData) -> Part | None:
             (
                 str(trial.number),
                 str(trial.record.spared_at),
-                study.said(trial.best_so_far.get(trial.record.spared_at or 0)),
-                study.said(trial.value) if trial.complete else f"({trial.reason})",
+                study.value_text(trial.best_so_far.get(trial.record.spared_at or 0)),
+                study.value_text(trial.value) if trial.complete else f"({trial.reason})",
                 _judged(found, trial),
             )
             for trial in found.spared[:50]
         ]
         columns = numbers("trial", "would have stopped at", "value there", "value at its end")
-        caption = "The trials that ASHA would have stopped and the audit let run on"
+        caption = "The trials that ASHA would have stopped and the audit let continue"
         caption += "; the first 50." if len(found.spared) > 50 else "."
         tables.append(Table(columns + texts("the stop would have been"), rows, caption))
     return Part("Was stopping right?", [*audit_text(found, stopped), *tables], formats=WRITTEN)
@@ -155,9 +155,9 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
     """The rate in words."""
     if not found.spared:
         return [
-            f"ASHA stopped {stopped} trials, and no stopped trial was run on to its end, so "
-            "nobody knows how many it stopped wrongly. budget: {audit: 0.05} lets one trial in "
-            "twenty run on."
+            f"ASHA stopped {stopped} trials, and no stopped trial was run on to its end, so it "
+            f"is not known how many it stopped wrongly. budget: {{audit: 0.05}} lets one trial in "
+            f"twenty continue."
         ]
     if found.rate is None:
         return [f"{len(found.spared)} trials were spared; none can be judged yet."]
@@ -173,8 +173,8 @@ def audit_text(found: Audit, stopped: int) -> list[str]:
         share, least, most = (100 * value for value in found.best_stopped)
         text += (
             f" Of the best tenth of all trials ASHA stops about {share:.0f} % "
-            f"[{least:.0f}, {most:.0f}] (each audited trial stands for all that were as likely to "
-            f"be audited); stopping at random would stop {100 * found.stopped:.0f} %."
+            f"[{least:.0f}, {most:.0f}] (each audited trial represents all that were as likely "
+            f"to be audited); stopping at random would stop {100 * found.stopped:.0f} %."
         )
     few = "Too few audited trials to conclude anything."
     return [text, few] if count < 20 else [text]

@@ -50,5 +50,5 @@ def _figure(study: StudyData, found: BudgetValue) -> Figure:
         "yaxis": axis(metric_title(study.metric)),
         "legend": LEGEND,
     }
-    said = f"Line: best value expected of 1 to {at[-1]} trials, with its 90 % band."
-    return Figure(traces, said, layout, height=320)
+    message = f"Line: best value expected of 1 to {at[-1]} trials, with its 90 % band."
+    return Figure(traces, message, layout, height=320)

@@ -71,8 +71,8 @@ def cost_part(study: StudyData) -> Part | None:
             )
             for row in rows
         ],
-        "Time is the sum over all workers. Saved are the epochs up to the last one of the budget; "
-        "of those that ASHA saved, patience might have saved some as well.",
+        "Time is the sum over all workers. Saved epochs are counted up to the last one of the "
+        "budget; patience might have saved some of ASHA's as well.",
     )
     return Part("What it cost", [text, _figure(rows, saved), table], formats=WRITTEN)
 

@@ -64,8 +64,8 @@ def edges(study: StudyData) -> list[Edge]:
     if found is None or found.main.trials < LEAST_TRIALS:
         return []
     by_name = study.view.spec.space.by_name
-    told = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
-    numbers = [(by_name.get(edge.name), edge) for edge in told]
+    large = [edge for edge in found.edges if edge.gain >= least_gain(study, LEAST_POINTS)]
+    numbers = [(by_name.get(edge.name), edge) for edge in large]
     return [
         edge
         for parameter, reading in numbers
@@ -85,7 +85,7 @@ def least_gain(study: StudyData, wer_points: float) -> float:
 
 
 def diverged_rates(study: StudyData) -> tuple[list[float], list[float]]:
-    """Learning rates of the trials that left the numbers, and of all others that trained."""
+    """Learning rates of the trials that diverged, and of all others that trained."""
     name = "learning_rate"
     having = [trial for trial in study.trials if name in trial.record.config]
     bad = [float(t.record.config[name]) for t in having if t.reason == "nan"]
@@ -117,7 +117,7 @@ def _edge(study: StudyData, parameter: Number, reading: EdgeReading) -> Edge | N
         return None
     name, upper = ".".join(parameter.path), reading.upper
     if upper and name == "learning_rate" and are_higher(*diverged_rates(study)):
-        return None  # beyond it runs leave the numbers
+        return None  # beyond it runs diverge
     ceiling = Acting(study.view.spec).ceilings.get(name, math.inf)
     if upper and float(parameter.high) >= ceiling:
         return None  # beyond it nothing changes any more

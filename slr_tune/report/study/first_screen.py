@@ -100,11 +100,11 @@ def _how_much(study: StudyData) -> Answer:
         return _on_new_seeds(study, row)
     question, title = "By how much?", metric_title(study.metric).removesuffix(", %")
     percent = " %" * in_percent(study.metric)
-    value = f"{study.said(best.value)}{percent}"
+    value = f"{study.value_text(best.value)}{percent}"
     if baseline is None or best is baseline or study.gain is None:
         return Answer(question, f"{title}, one seed.", value)
-    size = f"{study.said(study.gain)}{' points' * in_percent(study.metric)} better"
-    text = f"{title} {value}, baseline {study.said(baseline.value)}{percent}; one seed each."
+    size = f"{study.value_text(study.gain)}{' points' * in_percent(study.metric)} better"
+    text = f"{title} {value}, baseline {study.value_text(baseline.value)}{percent}; one seed each."
     return Answer(question, text, size)
 
 
@@ -116,7 +116,7 @@ def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
         return Answer(question, f"{seeds}.", f"{row.mean_text('dev')}{percent}")
     change = row.mean("dev") - baseline.mean("dev")
     better = (change < 0) == row.minimize
-    size = f"{row.said(abs(change))}{points} {'better' if better else 'worse'}"
+    size = f"{row.value_text(abs(change))}{points} {'better' if better else 'worse'}"
     if row.verdicts.get("dev", "").startswith(("No clear", "Inconclusive", "Identical")):
         size = "None shown"
     pair = f"{row.mean_text('dev')}{percent}, baseline {baseline.mean_text('dev')}{percent}"

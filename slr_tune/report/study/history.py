@@ -34,7 +34,7 @@ def curves_part(study: StudyData) -> Part | None:
         return None
     drawn = shown(study, able, _MOST_CURVES)
     text = (
-        "Each line is a trial. A good search stops the lines that stay high, and early; a line "
+        "Each line is a trial. A good search stops lines that stay high early; a line "
         "that is still falling at its last epoch was cut short."
     )
     note = thinning_note(drawn, able)
@@ -82,8 +82,8 @@ def _history_text(study: StudyData) -> str:
     few = {0: "it is the newest", 1: "the one after it was not better"}
     tail = few.get(since, f"none of the {since} after it was better")
     return (
-        f"The best value was found in trial {last}; {tail}. A stopped trial stands at its best "
-        "value until then, which is of an earlier epoch and not comparable with a finished one's."
+        f"The best value was found in trial {last}; {tail}. A stopped trial is shown at the best "
+        f"value before it was stopped; do not compare it with finished trials."
     )
 
 
@@ -118,9 +118,9 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
         "yaxis": value_axis(study.metric, [y for trace in traces for y in trace["y"]]),
         "legend": LEGEND,
     }
-    best = study.said(steps[-1][1]) if steps else "none"
-    said = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
-    return Figure(traces, said, layout, height=440)
+    best = study.value_text(steps[-1][1]) if steps else "none"
+    message = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
+    return Figure(traces, message, layout, height=440)
 
 
 def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
@@ -142,8 +142,8 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
             {"x": epoch, "text": f"rung {epoch}", "font": font, **top} for epoch in study.rungs
         ],
     }
-    said = f"Lines: {metric_title(study.metric)} of {len(drawn)} trials over epochs."
-    return Figure(traces, said, layout, height=430)
+    message = f"Lines: {metric_title(study.metric)} of {len(drawn)} trials over epochs."
+    return Figure(traces, message, layout, height=430)
 
 
 def _special(study: StudyData, width: float) -> list[Trace]:

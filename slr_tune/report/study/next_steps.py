@@ -14,7 +14,7 @@ from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
-from slr_tune.text import in_percent, number
+from slr_tune.text import counted, in_percent, number
 
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
@@ -60,7 +60,7 @@ def _go_on(study: StudyData) -> list[Advice]:
     waiting = sum(trial.ending == "running" for trial in study.trials)
     if not waiting:
         return []
-    text = f"{waiting} trials are not finished and nobody works on them: go on with them."
+    text = f"{counted(waiting, 'unfinished trial')} and no running driver: resume the search."
     return [Advice("unfinished", text, study.last_run.command(study.view.spec.study))]
 
 
@@ -75,7 +75,7 @@ def _failures(study: StudyData) -> list[Advice]:
         "nan": _nan_advice(study),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
-    }.get(reason, f"the first said: {last_word(first.record.error) or 'nothing'}.")
+    }.get(reason, f"the first error: {last_word(first.record.error) or 'nothing'}.")
     show = command_line("show", study.view.spec.study, options={"--trial": first.number})
     return [Advice("failures", f"{share}: {advice}", show)]
 
@@ -87,7 +87,7 @@ def _nan_advice(study: StudyData) -> str:
     """
     bad, good = diverged_rates(study)
     if not are_higher(bad, good):
-        return "their learning rates are not seen to be higher than the others'; the first:"
+        return "their learning rates were not clearly higher than the others'; the first:"
     return (
         f"their learning rate is high (median {number(statistics.median(bad))}, of the others "
         f"{number(statistics.median(good))}); the first:"
@@ -103,8 +103,8 @@ def _blank_phase(study: StudyData) -> list[Advice]:
         return []
     wanted = 3 * study.view.spec.budget.max_epochs
     text = (
-        f"{len(blank)} of the best {len(study.leaders)} trials were still in the blank phase, and "
-        f"their loss still fell: give them {wanted} epochs before anything else is judged."
+        f"{len(blank)} of the best {len(study.leaders)} trials were still in the blank phase "
+        f"with a falling loss: train {wanted} epochs before you judge anything else."
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 
@@ -116,8 +116,8 @@ def _confirm(study: StudyData) -> list[Advice]:
     if best.number in {row.trial for row in study.confirmed}:
         return []
     text = (
-        f"Retrain the winner with new seeds before you quote {study.said(best.value)}: it was "
-        "selected on that very number."
+        f"Retrain the winner with new seeds before you quote {study.value_text(best.value)}: it "
+        "was selected on that very number."
     )
     return [Advice("confirm", text, _command(study, "confirm"))]
 
@@ -129,10 +129,10 @@ def _edges(study: StudyData) -> list[Advice]:
         return []
     unit = " points" if in_percent(study.metric) else ""
     texts = [
-        f"{edge.parameter.name} goes on getting better at the {'upper' if edge.upper else 'lower'} "
+        f"{edge.parameter.name} keeps improving at the {'upper' if edge.upper else 'lower'} "
         f"edge of its range ({number(float(edge.parameter.low))} to "
-        f"{number(float(edge.parameter.high))}) around the best trial, by {study.said(edge.gain)}"
-        f"{unit}: widen it to {number(edge.wider)}."
+        f"{number(float(edge.parameter.high))}) around the best trial, by "
+        f"{study.value_text(edge.gain)}{unit}: widen it to {number(edge.wider)}."
         for edge in found
     ]
     wider = {"--set": [edge.setting for edge in found], "--from": study.view.spec.study}
@@ -153,8 +153,8 @@ def _longer(study: StudyData) -> list[Advice]:
     wanted = math.ceil(1.5 * length)
     text = (
         f"{len(falling)} of the best {len(ran)} trials that ran to the last epoch were best there, "
-        f"and still gained {study.said(statistics.mean(late))} in their last quarter on average: "
-        f"they were cut short. Give them {wanted} epochs."
+        f"and still gained {study.value_text(statistics.mean(late))} in their last quarter on "
+        f"average: they were cut short. Train {wanted} epochs."
     )
     return [Advice("longer", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 

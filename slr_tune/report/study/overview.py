@@ -39,8 +39,8 @@ def verdict(study: StudyData, *, whole: bool = True) -> str:
     if best is study.baseline:
         return f"Nothing beat the baseline: {_with_unit(study, best.value)} (trial {best.number})."
     if gain is not None and study.baseline is not None:
-        claim += f", {study.said(gain)}{unit} better than the baseline's "
-        claim += study.said(study.baseline.value)
+        claim += f", {study.value_text(gain)}{unit} better than the baseline's "
+        claim += study.value_text(study.baseline.value)
     return f"{claim}. {_confirmation(study)}" if whole else f"{claim}."
 
 
@@ -48,11 +48,11 @@ def subtitle(study: StudyData) -> str:
     """One line: how much was run, and whether it still runs."""
     parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
     data = study.view.spec.data.get("name", "")
-    said = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
+    message = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
     lead = f"{run_title(study.view.spec.trainable)}{f' on {data}' if data else ''}, "
     if study.view.running and study.view.driver is not None:
-        said += f". It is running ({study.view.driver.description}): this is its state so far"
-    return f"{lead}{said}. {foreign_text(study.view)}".rstrip()
+        message += f". It is running ({study.view.driver.description}): this is its state so far"
+    return f"{lead}{message}. {foreign_text(study.view)}".rstrip()
 
 
 def overview_parts(study: StudyData) -> list[Part]:
@@ -94,7 +94,7 @@ def trials_part(study: StudyData) -> Part | None:
     rows = [
         (
             str(trial.number),
-            study.said(trial.value),
+            study.value_text(trial.value),
             str(trial.epochs),
             trial.reason
             + (f", spared at {at}" if (at := trial.record.spared_at) else "")
@@ -137,13 +137,18 @@ def _confirmation(study: StudyData) -> str:
     baseline = study.confirmed[0]
     if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return f"{text}."
-    return f"{text}, the baseline to {baseline.said(baseline.mean('dev'))}."
+    return f"{text}, the baseline to {baseline.value_text(baseline.mean('dev'))}."
 
 
 def _confirmed_part(study: StudyData) -> Part:
     splits = list(dict.fromkeys(split for row in study.confirmed for split in row.wer))
     rows = [
-        (row.name, str(row.trial), row.said(row.claimed), *(_seeds(row, split) for split in splits))
+        (
+            row.name,
+            str(row.trial),
+            row.value_text(row.claimed),
+            *(_seeds(row, split) for split in splits),
+        )
         for row in study.confirmed
     ]
     fresh = [f"{split}, new seeds" for split in splits]
@@ -155,12 +160,12 @@ def _confirmed_part(study: StudyData) -> Part:
     if (best := confirmed_best(study)) is not None:
         # The search did not choose the baseline.
         text = [curse_line(best)] if best.name != "baseline" else []
-        text += [f"On {split}: {said}" for split, said in best.verdicts.items()]
+        text += [f"On {split}: {message}" for split, message in best.verdicts.items()]
     return Part("On new seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 
 def _seeds(row: ConfirmedTrial, split: str) -> str:
-    each = ", ".join(map(row.said, row.wer.get(split, ())))
+    each = ", ".join(map(row.value_text, row.wer.get(split, ())))
     return f"{row.mean_text(split)} ({each})" if split in row.wer else "-"
 
 
@@ -171,7 +176,7 @@ def _best_part(study: StudyData, best: TrialData) -> Part:
         pairs.append(("baseline", study.baseline))
     names, settings = _settings(study, [trial for _, trial in pairs])
     rows = [
-        (metric_title(study.metric), *(study.said(trial.value) for _, trial in pairs)),
+        (metric_title(study.metric), *(study.value_text(trial.value) for _, trial in pairs)),
         ("trial", *(str(trial.number) for _, trial in pairs)),
         ("epochs (best at)", *(f"{t.epochs} ({t.record.best_epoch})" for _, t in pairs)),
         *zip(names, *settings, strict=True),
@@ -191,7 +196,7 @@ def _with_unit(study: StudyData, value: float) -> str:
     name = metric_title(study.metric)
     if in_percent(study.metric):
         return f"{name.removesuffix(', %')} {points(value)} %"
-    return f"{name} {study.said(value)}"
+    return f"{name} {study.value_text(value)}"
 
 
 def _settings(study: StudyData, trials: Sequence[TrialData]) -> tuple[list[str], list[list[str]]]:

@@ -97,7 +97,7 @@ def importance_parts(study: StudyData) -> list[Part]:
         replace(part, folded=part.folded or part.title not in _OPENED)
         for part in illustrated_parts(found)
     ]
-    said = dict.fromkeys([sentences.verdict(found), *sentences.notes(found)])
-    summary: list[Block] = [Bullets(list(said))]
+    message = dict.fromkeys([sentences.verdict(found), *sentences.notes(found)])
+    summary: list[Block] = [Bullets(list(message))]
     summary += [sentences.share_table(found)] if found.main.units else []
     return [*parts, Part("Which parameters matter", summary, formats=MARKDOWN)]

@@ -31,10 +31,10 @@ def parallel_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_LINES)
     text = (
         f"Each line is a trial, each axis a parameter over the range that was searched; the last "
-        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. Blue are "
-        f"the best {len(study.leaders)}. They crowd where the search looked most, so neither a "
-        "narrow nor a wide bundle says whether a parameter matters: importance does. Below an axis "
-        "run the trials without it."
+        f"axis is the value at epoch {epoch}, which {len(able):,} trials reached. The best are "
+        f"blue: {len(study.leaders)}. They are dense where the search looked most, so the width "
+        f"of a bundle does not show whether a parameter matters; importance does. Trials without "
+        f"a parameter run below its axis."
     )
     note, figure = thinning_note(drawn, able), _parallel(study, drawn, values)
     return Part("All parameters together", [text, note, figure], formats=HTML)
@@ -49,7 +49,7 @@ def slices_part(study: StudyData) -> Part | None:
     drawn = shown(study, able, _MOST_DOTS)
     text = (
         f"Value at epoch {epoch} of each trial over one parameter at a time, by how the trial "
-        f"ended later. All figures have one vertical scale. {_legend(drawn)}"
+        f"ended later. All figures share one vertical scale. {_legend(drawn)}"
     )
     vertical = _vertical(study, [values[trial.number] for trial in able])
     panels = [_slice(drawn, values, variable, vertical) for variable in study.variables]
@@ -66,8 +66,8 @@ def _legend(drawn: Sequence[TrialData]) -> str:
         "cross": "plus signs",
         "square": "squares",
     }
-    said = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
-    text = ", ".join(said)
+    message = (f"{names[ending.symbol]} {ending.label}" for _, ending, _ in by_ending(drawn))
+    text = ", ".join(message)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -94,10 +94,10 @@ def _parallel(study: StudyData, drawn: Sequence[TrialData], values: dict[int, fl
         "legend": {"orientation": "h", "y": -0.02},
         "margin": {"l": 5, "r": 5, "t": 5, "b": 30},
     }
-    said = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
+    message = f"Lines: {len(drawn)} trials over {len(study.variables)} parameters."
     hover, wide = "trial %{customdata}", 80 * len(columns)
     traces = highlighted(study, lines, hover=hover, faint=0.45, strong=2.2)
-    return Figure(traces, said, layout, height=440, wide=wide)
+    return Figure(traces, message, layout, height=440, wide=wide)
 
 
 def _axis_labels(study: StudyData, low: float, high: float) -> list[dict[str, Any]]:
@@ -192,5 +192,5 @@ def _slice(
         "showlegend": False,
         "margin": {"l": 55, "r": 10, "t": 10, "b": 45},
     }
-    said = f"Points: {vertical['title']['text']} over {variable.name}."
-    return Figure(traces, said, layout, height=230)
+    message = f"Points: {vertical['title']['text']} over {variable.name}."
+    return Figure(traces, message, layout, height=230)

@@ -18,14 +18,14 @@ _MOST_RUNS = 40
 
 def patience_part(study: StudyData) -> Part | None:
     """None where too few runs tell, or the runs have no patience."""
-    found = told_patience(study)
+    found = study_patience(study)
     if found is None:
         return None
     text = patience_text(found, against=_against(study))
     return Part("Patience", [*text, _figure(found), _table(found)], formats=WRITTEN)
 
 
-def told_patience(study: StudyData) -> Patience | None:
+def study_patience(study: StudyData) -> Patience | None:
     """What each patience would have given; none is recommended where other advice is against it."""
     found = study.patience
     return replace(found, recommended=None) if found and _against(study) else found
@@ -38,7 +38,7 @@ def _against(study: StudyData) -> str:
         return "the runs were cut short"
     wider = (edge for edge in edges(study) if edge.upper)
     if any(edge.parameter.path[-1] == "patience" for edge in wider):
-        return "around the best trial a longer one goes on getting better"
+        return "around the best trial a longer patience keeps improving the result"
     return ""
 
 
@@ -53,13 +53,13 @@ def patience_text(found: Patience, *, against: str = "") -> list[str]:
     how = (
         f"What each patience would have given, read off the curves of {count} trials that ran "
         "until their own patience, or the last epoch, ended them. Training does not depend on "
-        "patience, so nothing here is guessed; trials that ASHA stopped are left out."
+        "patience, so this is exact; trials that ASHA stopped are left out."
     )
     last = found.values[-1]
     if count < LEAST_TO_RECOMMEND:
         return [
-            f"{count} trials tell, too few to recommend a patience: at least {LEAST_TO_RECOMMEND} "
-            "are needed, for a late gain is rare and costs much.",
+            f"{count} usable trials are too few to recommend a patience: at least "
+            f"{LEAST_TO_RECOMMEND} are needed, because late gains are rare but large.",
             how,
         ]
     if against:
@@ -116,8 +116,8 @@ def _figure(found: Patience) -> Figure:
         traces.append(scatter(name, x, y, "markers", marker=ring))
     vertical = axis(metric_title("val/wer"))
     layout = {"xaxis": axis("epochs spent"), "yaxis": vertical, "legend": LEGEND}
-    said = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
-    return Figure(traces, said, layout, height=380)
+    message = f"Line: dev WER against epochs spent, for patiences 1 to {found.values[-1]}."
+    return Figure(traces, message, layout, height=380)
 
 
 def _table(found: Patience) -> Table:

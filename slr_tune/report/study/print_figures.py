@@ -21,7 +21,7 @@ from slr_tune.report.print_style import (
     title_axis,
 )
 from slr_tune.report.study.history import curve_of, running_best
-from slr_tune.report.study.patience import kinks, told_patience
+from slr_tune.report.study.patience import kinks, study_patience
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
@@ -59,7 +59,7 @@ def print_figures(study: StudyData, folder: Path, width: float = FULL) -> list[P
         _curves(axes[1], study)
         paths += save(figure, folder, figure_name("search", width))
     paths += _weights(study, folder, width)
-    patience = told_patience(study)
+    patience = study_patience(study)
     if patience is not None:
         figure, axes = new_panels(1, width=min(width, 12.0), height=7.0)
         _patience(axes[0], patience)

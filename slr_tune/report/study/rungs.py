@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from slr_tune.importance.fidelity import fidelity_rungs, fidelity_text
-from slr_tune.importance.matched_epoch import Foretold, foretold, rank_correlation
+from slr_tune.importance.matched_epoch import EndCorrelation, end_correlation, rank_correlation
 from slr_tune.report.page import WRITTEN, Figure, Panels, Part, Table, numbers
 from slr_tune.report.page.figures import PALETTE, Trace, axis, scatter
 from slr_tune.report.study.study_data import StudyData, TrialData
@@ -39,7 +39,7 @@ class RungSummary:
         next_count: How many those are.
         end_rank: The same with the last value, of trials that ended by themselves.
         end_count: How many those are.
-        foretold: What `end_rank` would be over all trials; None with too few.
+        end_correlation: What `end_rank` would be over all trials; None with too few.
     """
 
     epoch: int
@@ -52,7 +52,7 @@ class RungSummary:
     next_count: int
     end_rank: float | None
     end_count: int
-    foretold: Foretold | None
+    end_correlation: EndCorrelation | None
 
     @property
     def went_on(self) -> int:
@@ -83,7 +83,7 @@ def rung_summaries(study: StudyData) -> list[RungSummary]:
                 ),
                 *_rank(values, later),
                 *_rank(values, ends),
-                _foretold([*columns[place:], ends]),
+                _end_correlation([*columns[place:], ends]),
             )
         )
     return found
@@ -96,7 +96,7 @@ def rungs_part(study: StudyData) -> Part | None:
         return None
     waiting = any(row.waiting for row in rows)
     heads = numbers("rung, epoch", "entered", "stopped", *(["waiting"] if waiting else []))
-    heads += numbers("spared", "went on", "best there")
+    heads += numbers("spared", "continued", "best there")
     table = Table(
         heads + numbers("rank corr., next rung", "rank corr., end"),
         [
@@ -104,21 +104,21 @@ def rungs_part(study: StudyData) -> Part | None:
                 *map(str, (row.epoch, row.entered, row.stopped)),
                 *([str(row.waiting)] if waiting else []),
                 *map(str, (row.spared, row.went_on)),
-                study.said(row.best),
+                study.value_text(row.best),
                 _said(row.next_rank, row.next_count),
                 _said(row.end_rank, row.end_count),
             )
             for row in rows
         ],
         "Rank correlations are Spearman's, in brackets the trials behind them: those that reached "
-        "both places. ASHA let only good ones get there, so a low figure proves nothing; the text "
+        "both places. ASHA lets only good ones get there, so a low value proves nothing; the text "
         "above takes that into account. "
-        "The baseline cannot be stopped; spared are the trials of the pruning audit.",
+        "The baseline cannot be stopped; the pruning audit spares trials.",
     )
     panels = Panels([panel for row in rows if (panel := _panel(study, row))])
-    said = _rungs_text(rows[0])
+    message = _rungs_text(rows[0])
     fidelity = fidelity_text(fidelity_rungs(study.view.spec, study.view.run_here))
-    texts = [said, fidelity] if fidelity else [said]
+    texts = [message, fidelity] if fidelity else [message]
     return Part("What ASHA did", [*texts, panels, table], formats=WRITTEN)
 
 
@@ -138,10 +138,10 @@ def _rank(one: dict[int, float], other: dict[int, float]) -> tuple[float | None,
     return rank_correlation(first, second), len(both)
 
 
-def _foretold(columns: Sequence[dict[int, float]]) -> Foretold | None:
+def _end_correlation(columns: Sequence[dict[int, float]]) -> EndCorrelation | None:
     """Of the values at a rung, at each later one and at the end."""
     rows = [[column.get(number, math.nan) for column in columns] for number in columns[0]]
-    return foretold(np.array(rows)) if rows else None
+    return end_correlation(np.array(rows)) if rows else None
 
 
 def _said(rank: float | None, count: int) -> str:
@@ -150,27 +150,29 @@ def _said(rank: float | None, count: int) -> str:
 
 def _rungs_text(first: RungSummary) -> str:
     text = (
-        f"{first.entered} trials came to the first rung, at epoch {first.epoch}; "
+        f"{first.entered} trials reached the first rung, at epoch {first.epoch}; "
         f"{first.stopped} ended there."
     )
-    found = first.foretold
+    found = first.end_correlation
     if found is None:
-        return f"{text} Too few ran on to tell whether epoch {first.epoch} foretells the end."
+        return (
+            f"{text} Too few trials continued to know whether epoch {first.epoch} predicts the end."
+        )
     return (
-        f"{text} {_foretells(found)}: of all trials the rank correlation is about "
-        f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], worked out from the "
+        f"{text} {_prediction_text(found)}: of all trials the rank correlation is about "
+        f"{found.correlation:.2f} [{found.low:.2f}, {found.high:.2f}], estimated from the "
         f"{first.end_count} that ran to their end, corrected for every rung that they passed. A "
         "random order would have 0."
     )
 
 
-def _foretells(found: Foretold) -> str:
+def _prediction_text(found: EndCorrelation) -> str:
     """In words, where the interval allows them."""
     if found.high < WEAK_RANK:
-        return "The order there says little of the last one"
+        return "The order there says little about the last one"
     if found.low > WEAK_RANK:
-        return "The order there foretells the last one"
-    return "Whether the order there foretells the last one is not settled"
+        return "The order there predicts the last one"
+    return "It is not clear whether the order there predicts the last one"
 
 
 def _panel(study: StudyData, row: RungSummary) -> Figure | None:
@@ -197,8 +199,8 @@ def _panel(study: StudyData, row: RungSummary) -> Figure | None:
         "yaxis": axis(f"{unit}, at the end"),
         "legend": LEGEND,
     }
-    said = f"Points: value at epoch {row.epoch} against the last, {len(able)} trials."
-    return Figure(traces, said, layout, height=330)
+    message = f"Points: value at epoch {row.epoch} against the last, {len(able)} trials."
+    return Figure(traces, message, layout, height=330)
 
 
 def _dots(name: str, members: Sequence[TrialData], epoch: int, colour: str, symbol: str) -> Trace:

@@ -31,8 +31,8 @@ def thinning_note(drawn: Sequence[TrialData], able: Sequence[TrialData]) -> str:
     """A sentence for a figure that does not show everything; empty where it does."""
     if len(drawn) >= len(able):
         return ""
-    said = f"Of {len(able):,} trials {len(drawn):,} are drawn"
-    return f"{said}: the best, and the others at even gaps."
+    message = f"Of {len(able):,} trials {len(drawn):,} are drawn"
+    return f"{message}: the best, and the others at even gaps."
 
 
 def highlighted(

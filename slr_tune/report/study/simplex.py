@@ -85,7 +85,7 @@ def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[Tria
                     "yanchor": "top",
                 },
             },
-            "text": [f"trial {t.number}: {study.said(values[t.number])}" for t in ordered],
+            "text": [f"trial {t.number}: {study.value_text(values[t.number])}" for t in ordered],
             "hovertemplate": f"%{{text}}<br>{one} %{{a:.2f}}, {two} %{{b:.2f}}, {three} %{{c:.2f}}"
             "<extra></extra>",
         }
@@ -111,8 +111,8 @@ def _ternary(study: StudyData, parameter: SimplexParameter, drawn: Sequence[Tria
         "showlegend": False,
         "margin": {"l": 45, "r": 60, "t": 35, "b": 95},
     }
-    said = f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric}."
-    return Figure(traces, said, layout, height=520)
+    message = f"Triangle of {one}, {two}, {three}: {len(drawn)} trials by {metric}."
+    return Figure(traces, message, layout, height=520)
 
 
 def _points(weights: dict[int, dict[str, float]], trials: Sequence[TrialData]) -> Trace:

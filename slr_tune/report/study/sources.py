@@ -57,14 +57,14 @@ def sources_part(study: StudyData) -> Part | None:
         return None
     heads = texts("from") + numbers(
         "trials", "chosen by the model", "first third", "second", "last",
-        "went on", "median place, first rung", "best",
+        "continued", "median place, first rung", "best",
     )  # fmt: skip
     cells = [
         (
             row.name,
             *map(str, (row.trials, row.chosen, *row.thirds, row.went_on)),
             "-" if row.rank is None else f"{100 * row.rank:.0f} %",
-            study.said(row.best),
+            study.value_text(row.best),
         )
         for row in rows
     ]
@@ -90,7 +90,7 @@ def _text(rows: Sequence[SourceSummary]) -> str:
         found = ""
     else:
         better = "better" if prior.rank < anywhere.rank else "no better"
-        found = f" In the median they came out {better} at the first rung than uniform ones."
+        found = f" At the first rung their median was {better} than that of uniform ones."
     return (
         f"{first} trials near the baseline in the first third of the search, {last} in the last."
         f"{found}"

@@ -34,7 +34,7 @@ class TrialData:
         reason: How it ended: a reason of the record, "running", "waiting" or "paused".
         value: Best value of a trial that ended by itself or by ASHA; None for others.
         best_so_far: Best value by epoch, as ASHA saw it.
-        curve: The metric of each epoch, as far as its file is there; NaN where it is no number.
+        curve: The metric of each epoch, as far as its file is there; NaN where it is not a number.
         wers: The dev WER of each epoch likewise, whatever the metric is.
         record: Its record; that of one that never began has no configuration.
         seconds: Of training.
@@ -138,7 +138,7 @@ class StudyData:
         done = [trial for trial in self.trials if trial.complete]
         return sorted(done, key=lambda trial: (self.sign * (trial.value or 0.0), trial.number))
 
-    def said(self, value: float | None) -> str:
+    def value_text(self, value: float | None) -> str:
         """A value of the metric as it is written."""
         return metric_text(value, self.metric)
 
@@ -208,11 +208,11 @@ def _trial(view: StudyView, trial: FrozenTrial, row: int) -> TrialData:
     record = record_of(trial) or TrialRecord({}, 0)
     metric = view.spec.objective.metric
     rows = _rows(view, trial.number)
-    told = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
+    has_value = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and bool(trial.values)
     return TrialData(
         trial.number,
         ended_by(trial),
-        trial.values[0] if told else None,
+        trial.values[0] if has_value else None,
         trial.intermediate_values,
         tuple(float(row.get(metric, math.nan)) for row in rows),
         tuple(float(row.get("val/wer", math.nan)) for row in rows),

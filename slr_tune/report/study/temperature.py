@@ -71,7 +71,7 @@ def _figure(study: StudyData, drawn: Sequence[TrialData], curves: dict[int, list
         "yaxis": axis("temperature, no unit", rangemode="tozero"),
         "legend": LEGEND,
     }
-    said = f"Lines: temperature of {len(drawn)} trials over epochs."
+    message = f"Lines: temperature of {len(drawn)} trials over epochs."
     hover = "trial %{customdata}, epoch %{x}: %{y:.2f}"
     traces = highlighted(study, lines, hover=hover, faint=0.4, strong=2.4)
-    return Figure(traces, said, layout, height=360)
+    return Figure(traces, message, layout, height=360)

@@ -13,12 +13,12 @@ _MOST_ROWS = 200
 _MOST_NUMBERS = 8
 
 MEANINGS = {
-    "nan": "the loss or a value left the numbers",
+    "nan": "the loss or a value became NaN or infinite",
     "oom": "out of memory, even after the batch was halved",
     "error": "the run raised an error",
-    "timeout": "it brought no epoch in time",
-    "killed": "its worker died again and again",
-    "aborted": "ended by hand, or never begun",
+    "timeout": "no epoch finished in time",
+    "killed": "its worker died repeatedly",
+    "aborted": "stopped by the user, or never started",
 }
 
 
@@ -34,16 +34,16 @@ def failures_part(study: StudyData) -> Part | None:
     command = command_line("show", study.view.spec.study, options={"--trial": "N"})
     heads = texts("reason") + numbers("trials") + texts("which") + numbers("after epochs")
     table = Table(
-        heads + texts("what was said"),
+        heads + texts("error"),
         [
             (
                 reason,
                 f"{len(members):,}",
                 trial_numbers(members),
                 span(min(t.epochs for t in members), max(t.epochs for t in members)),
-                said or MEANINGS.get(reason, ""),
+                message or MEANINGS.get(reason, ""),
             )
-            for (reason, said), members in ordered[:_MOST_ROWS]
+            for (reason, message), members in ordered[:_MOST_ROWS]
         ],
         f"{command} has the whole error.",
     )
@@ -75,8 +75,8 @@ def flags_part(study: StudyData) -> Part | None:
     )
     flagged = [trial for trial in read if trial.flags]
     text = (
-        f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial that "
-        "was stopped or failed that is as it should be; in one of the best it is a reason to look."
+        f"{len(flagged):,} of {len(read):,} trials show signs of a run gone wrong. In a trial "
+        f"that was stopped or failed this is expected; in one of the best it needs a look."
     )
     leaders = {trial.number for trial in study.leaders}
     worth = [trial for trial in flagged if trial.number in leaders or trial.complete]
@@ -106,8 +106,10 @@ def last_word(error: str | None) -> str:
 
 def trial_numbers(members: list[TrialData]) -> str:
     """Trials' numbers, a few of many."""
-    said = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
-    return said + (f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else "")
+    message = ", ".join(str(trial.number) for trial in members[:_MOST_NUMBERS])
+    return message + (
+        f" and {len(members) - _MOST_NUMBERS:,} more" if members[_MOST_NUMBERS:] else ""
+    )
 
 
 def _example(name: str, members: list[TrialData]) -> str:

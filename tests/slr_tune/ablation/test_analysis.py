@@ -57,7 +57,7 @@ def test_one_utterance_of_dev_is_refused_before_training(space: Callable[..., Pa
     path = space()
     path.write_text(path.read_text().replace("dev: 8", "dev: 1"))
     design = make_design(path, factors=["kd_blank"])
-    said: list[str] = []
+    message: list[str] = []
     with pytest.raises(SlrTuneError, match="dev has 1 utterance with words"):
-        run_ablation(design, Talk(said.append, lambda: False))
-    assert said == []
+        run_ablation(design, Talk(message.append, lambda: False))
+    assert message == []

@@ -42,7 +42,7 @@ def test_budgets(text: str, budget: Budget, again: str) -> None:
 @pytest.mark.parametrize("text", ["", "0runs", "2.5runs", "1", "six hours", "-3h"])
 def test_what_is_no_budget(text: str) -> None:
     """A misread unit would spend a night."""
-    with pytest.raises(ValueError, match="is no budget"):
+    with pytest.raises(ValueError, match="is not a budget"):
         read_budget(text)
 
 
@@ -67,7 +67,7 @@ def test_a_margin_out_of_reach_is_refused(result: AblationResult) -> None:
     check_margin(1.0, [], 629)
     variance, measured = unit_variance([result], 150)
     assert measured and variance > 0
-    with pytest.raises(SlrTuneError, match="as the ablations of this study measured"):
+    with pytest.raises(SlrTuneError, match="measured by the ablations of this study"):
         check_margin(2.9 * variance**0.5, [result], 150)
     check_margin(2.95 * variance**0.5, [result], 150)
 
@@ -78,12 +78,12 @@ def test_a_study_is_one_family_if_asked(result: AblationResult) -> None:
     earlier = Earlier.of([first, second], but="other")
     assert earlier.names == (first.name,) and len(earlier.p_values) == 5
     apart = family_note(earlier, [0.5] * 5, together=False)
-    assert apart.startswith("2 ablations of this study were made, with 10 comparisons in all.")
+    assert apart.startswith("2 ablations of this study exist, with 10 comparisons in all.")
     together = family_note(earlier, [0.5] * 5, together=True)
-    assert "one error budget" in together
+    assert "one error rate" in together
     shown = next(row for _, row in earlier.rows if row.outcome in ("better", "worse"))
     weak = [(n, replace(row, p_value=0.009) if row is shown else row) for n, row in earlier.rows]
     lost = family_note(Earlier(earlier.names, tuple(weak)), [0.5] * 5, together=True)
-    assert f"not within this budget: {first.name}: {shown.name}" in lost
+    assert f"not after this correction: {first.name}: {shown.name}" in lost
     assert min(holm([row.p_value or 1.0 for _, row in weak] + [0.5] * 5)) > 0.05
     assert family_note(Earlier((), ()), [0.5], together=True) == ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.ablation.analysis import Counts
 from slr_tune.ablation.confirm import _choose, _counts_on_test
@@ -63,7 +63,7 @@ def test_interval_is_a_t_interval_over_the_seeds() -> None:
         ),
         ((13.0, 13.1, 12.9), "+2.00 points [+1.75, +2.25]: the search was optimistic."),
         ((9.0, 9.1, 8.9), "-2.00 points [-2.25, -1.75]: the search was unlucky with it."),
-        ((13.0,), "+2.00 points. One seed says nothing of its spread."),
+        ((13.0,), "+2.00 points. One seed says nothing about the spread."),
     ],
 )
 def test_the_line_says_no_more_than_was_shown(wer: tuple[float, ...], end: str) -> None:
@@ -91,23 +91,26 @@ LOSS = "objective.metric=val/loss"
 @pytest.mark.parametrize("overrides", [[], [LOSS]])
 def test_the_claim_is_a_wer_whatever_the_search_was_after(overrides: list[str]) -> None:
     """New seeds are told in WER; a loss less a WER would be called optimism of many points."""
-    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=overrides)
+    view = tell_study([StoredTrial([60.0, 40.0]), StoredTrial([50.0, 30.0])], overrides=overrides)
     assert _choose(view, 1) == {0: ("baseline", 40.0), 1: ("best", 30.0)}
 
 
 @pytest.mark.usefixtures("database")
-def test_a_claim_that_is_not_known_is_not_told() -> None:
+def test_a_claim_that_is_not_known_is_not_reported() -> None:
     """The curve's file is gone, and with it the WER of a search that was after the loss."""
-    view = tell_study([Told([60.0, 40.0]), Told([50.0, 30.0])], overrides=[LOSS], files=False)
+    view = tell_study(
+        [StoredTrial([60.0, 40.0]), StoredTrial([50.0, 30.0])], overrides=[LOSS], files=False
+    )
     assert _choose(view, 1)[1] == ("best", None)
     unknown = ConfirmedTrial(1, "best", None, {"dev": (31.0, 33.0)}, 1)
     assert curse_line(unknown) == (
-        "Winner's curse, trial 1: not known, the curve of its search is gone."
+        "Winner's curse, trial 1: not known, because its curve from the search is missing."
     )
     row = json.loads(json.dumps(confirm_row(unknown), allow_nan=False))
     write_confirmed(view.folder, [row])
     assert read_confirmed(view.folder)[0].claimed is None
-    assert "not known, the curve of its search is gone" in render_html(study_page(collect(view)))
+    page = render_html(study_page(collect(view)))
+    assert "not known, because its curve from the search is missing" in page
 
 
 SPACE = """
@@ -135,13 +138,13 @@ def test_the_command_says_claim_fresh_seeds_and_difference(
     assert slr_tune(["run", str(tmp_path / "tiny.yaml")]) == 0
     capsys.readouterr()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3"]) == 0
-    said = capsys.readouterr().out
-    assert said.count("Winner's curse, trial") >= 1 and "3 new seeds give" in said
-    assert "against baseline" in said and not log.exists()
+    message = capsys.readouterr().out
+    assert message.count("Winner's curse, trial") >= 1 and "3 new seeds give" in message
+    assert "against baseline" in message and not log.exists()
     assert slr_tune(["confirm", "--top", "2", "--seeds", "3", "--test"]) == 0
-    told = capsys.readouterr()
-    assert "for the 1st time" in told.err and "test, new seeds" in told.out
-    assert "On test: " in told.out and len(log.read_text().splitlines()) == 1
+    output = capsys.readouterr()
+    assert "for the 1st time" in output.err and "test, new seeds" in output.out
+    assert "On test: " in output.out and len(log.read_text().splitlines()) == 1
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
@@ -163,8 +166,8 @@ def test_what_an_ablation_saw_is_not_confirmed_as_if_fresh(
     result = read_result(studies / "tiny" / "ablations" / "dropout")
     assert {stage.id for stage in result.receipt.stages}.isdisjoint(confirmed)
     assert result.receipt.epochs_now == result.receipt.epochs_run
-    said = capsys.readouterr().out
-    assert f"{result.receipt.epochs_run} epochs trained for" in said
+    message = capsys.readouterr().out
+    assert f"{result.receipt.epochs_run} epochs trained of" in message
     entries = read_confirmed(studies / "tiny")
     done = len(list(stages.glob("*/done.json")))
     assert slr_tune(["confirm", "--top", "1", "--seeds", "3"]) == 0
@@ -182,7 +185,7 @@ def test_what_cannot_be_confirmed_is_no_look_at_test(tmp_path: Path, studies: Pa
     assert not list(studies.rglob("test_openings.log"))
 
 
-def test_a_look_that_was_stopped_goes_on_under_its_line(tmp_path: Path) -> None:
+def test_a_look_that_was_stopped_resumes_under_its_line(tmp_path: Path) -> None:
     """Nobody saw its figures; what was trained is measured as it is, not trained again."""
     counts = {"best": [np.ones((1, 4), dtype=np.int64)]}
     asked = []

@@ -56,7 +56,7 @@ def test_a_main_effect_is_the_mean_of_the_effects_at_each_level() -> None:
     assert cells.high is not None and over_all.high - over_all.low < cells.high - cells.low
 
 
-def test_what_is_said_of_a_crossing_is_one_family() -> None:
+def test_what_is_reported_of_a_crossing_is_one_family() -> None:
     """Two levels, one level and two pairs are five comparisons, and each interval agrees with p."""
     for seed in range(6):
         tables = crossing_tables(ErrorRuns(draw(rates(-0.012), seeds=3, seed=seed)), CROSSING)

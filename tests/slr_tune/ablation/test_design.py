@@ -102,13 +102,13 @@ def test_an_unknown_factor_lists_the_known_ones_nearest_first(space: Space) -> N
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({}, "nothing to ablate"),
-        ({"factors": ["dropout"], "path": True}, "--path walks by itself"),
+        ({"factors": ["dropout"], "path": True}, "--path takes no factors"),
         ({"factors": ["dropout"], "factorial": True}, "--factorial crosses two"),
         ({"path": True, "retune": "lr"}, "--retune needs a --factor"),
-        ({"factors": ["dropout"], "retune": "kd_blank"}, "not a setting with a number"),
+        ({"factors": ["dropout"], "retune": "kd_blank"}, "not a numeric setting"),
         ({"factors": ["dropout"], "baseline": "nowhere.yaml"}, "there is no such file"),
         ({"factors": ["dropout"], "baseline": "best"}, "no finished trial"),
         ({"path": True}, "no finished trial"),
@@ -116,10 +116,10 @@ def test_an_unknown_factor_lists_the_known_ones_nearest_first(space: Space) -> N
     ],
 )
 def test_what_contradicts_is_refused_before_anything_is_trained(
-    space: Space, changes: dict[str, Any], said: str
+    space: Space, changes: dict[str, Any], message: str
 ) -> None:
     """A night is lost if it is found out in the morning."""
-    with pytest.raises(SlrTuneError, match=said) as caught:
+    with pytest.raises(SlrTuneError, match=message) as caught:
         make_design(space(), **changes)
     assert caught.value.hint
 
@@ -216,27 +216,27 @@ def test_the_command_names_the_database_but_for_its_password(space: Space, datab
     url = f"sqlite:///{database}"
     design = make_design(space(), factors=["dropout"], storage=url)
     assert f"--storage {url}" in design.command
-    told = _command(None, {"factor": ["dropout"]}, "postgresql://me:secret@host/studies")
-    assert "me:***@host/studies" in told and "secret" not in told
+    output = _command(None, {"factor": ["dropout"]}, "postgresql://me:secret@host/studies")
+    assert "me:***@host/studies" in output and "secret" not in output
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"factors": ["lr"], "retune": "learning_rate"}, "levels of the factor learning_rate"),
         ({"factors": ["temperature"], "retune": "temperature.start"}, "the factor temperature"),
-        ({"factors": ["lr", "learning_rate"]}, "--factor learning_rate is given twice"),
-        ({"factors": ["lr", "learning_rate"], "factorial": True}, "is given twice"),
+        ({"factors": ["lr", "learning_rate"]}, "--factor learning_rate appears twice"),
+        ({"factors": ["lr", "learning_rate"], "factorial": True}, "appears twice"),
         ({"factors": ["decoding", "beam"], "factorial": True}, "change the same setting"),
         ({"factors": ["temperature.start", "temperature"], "factorial": True}, "the same setting"),
-        ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value around 0"),
+        ({"factors": ["kd_blank"], "retune": "label_smoothing"}, "no other value to try near 0"),
     ],
 )
 def test_two_names_of_one_setting_are_refused(
-    space: Space, changes: dict[str, Any], said: str
+    space: Space, changes: dict[str, Any], message: str
 ) -> None:
     """An arm that left its own level, or a factor crossed with itself, would be reported."""
-    with pytest.raises(SlrTuneError, match=said) as caught:
+    with pytest.raises(SlrTuneError, match=message) as caught:
         make_design(space(), **changes)
     assert caught.value.hint
 
@@ -246,8 +246,8 @@ def test_the_note_on_retuning_counts_the_values_that_there_are(space: Space) -> 
 
     def note(**changes: Any) -> str:
         design = make_design(space(), factors=["kd_blank"], budget=Budget(values=3), **changes)
-        (said,) = [note for note in design.notes if "chose its" in note]
-        return said
+        (message,) = [note for note in design.notes if "chose its" in note]
+        return message
 
     assert "learning_rate among 3 values with seed 900" in note(retune="lr")
     assert "label_smoothing among 1 to 3 values" in note(retune="label_smoothing", controls=True)

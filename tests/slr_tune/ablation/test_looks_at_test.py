@@ -39,10 +39,10 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     path = space(trainable="student")
     design = make_design(path, factors=["label_smoothing"], seeds=1, with_test=True)
     log = studies / "tiny" / "test_openings.log"
-    told: list[str] = []
+    output: list[str] = []
 
     def ablate(stopped: Callable[[], bool]) -> Any:
-        return run_ablation(design, Talk(told.append, stopped))[0]
+        return run_ablation(design, Talk(output.append, stopped))[0]
 
     with pytest.raises(Interrupted):
         ablate(lambda: True)
@@ -53,12 +53,12 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     result = ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 1 and design.command in log.read_text()
     assert "test" in result.runs[0].errors
-    assert "Opening the test split, for the 1st time in this study" in told
+    assert "Opening the test split, for the 1st time in this study" in output
     ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 2
 
 
-def test_a_look_that_was_cut_off_goes_on_only_for_the_same_reason(tmp_path: Path) -> None:
+def test_a_look_that_was_cut_off_resumes_only_for_the_same_reason(tmp_path: Path) -> None:
     """Other seeds are other figures: another look."""
     mark = tmp_path / "ablation" / ".mark"
     assert log_test_opening(tmp_path, "3 seeds", mark=mark) == 1
@@ -70,8 +70,9 @@ def test_a_look_that_was_cut_off_goes_on_only_for_the_same_reason(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("times", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+    ("times", "message"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
 )
-def test_the_line_counts(times: int, said: str) -> None:
+def test_the_line_counts(times: int, message: str) -> None:
     """A person reads it."""
-    assert f"for the {said} time" in opening_line(times)
+    assert f"for the {message} time" in opening_line(times)

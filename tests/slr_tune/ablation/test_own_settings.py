@@ -80,7 +80,7 @@ def test_a_dry_run_of_a_run_without_patience(tmp_path: Path) -> None:
     design = make_design(path, factors=["level"])
     plan = dry_run(design)
     assert (plan.runs, plan.epochs_asked, plan.epochs_run) == (10, 60, 60)
-    assert "60 epochs asked for" in dry_text(plan, design)
+    assert "60 epochs requested" in dry_text(plan, design)
 
 
 def test_null_is_a_level_of_its_own(arms_of: Callable[..., list[str]]) -> None:
@@ -156,7 +156,7 @@ def test_a_path_steps_around_what_has_no_value(store: RunStore) -> None:
 
 def test_a_path_without_a_way_ends_in_words(store: RunStore) -> None:
     """At once, not after the training of all that would follow."""
-    with pytest.raises(RunFailed, match="never had a finite loss"):
+    with pytest.raises(RunFailed, match="never reported a finite loss"):
         walked(store, plain(blind=True), plain(level=2.0))
     with pytest.raises(RunFailed, match="blind on"):
         walked(store, plain(), plain(level=2.0, blind=True))

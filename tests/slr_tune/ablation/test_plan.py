@@ -93,8 +93,8 @@ def test_what_makes_a_replay_wrong_is_named() -> None:
     """A run whose schedule is laid over its length is another run when it is shorter."""
     constant = temperature("constant", 2.0)
     assert depends_on_length("distill", config(temperature=constant)) == []
-    (said,) = depends_on_length("distill", config(temperature=temperature("linear", 4.0, 1.0)))
-    assert "linear" in said
+    (message,) = depends_on_length("distill", config(temperature=temperature("linear", 4.0, 1.0)))
+    assert "linear" in message
 
 
 def plan_of(configs: list[dict[str, Any]], *, share: bool = True) -> Plan:

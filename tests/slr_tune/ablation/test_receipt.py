@@ -42,7 +42,7 @@ def test_a_derived_run_is_trained_for_each_patience_and_the_receipt_says_so(
     receipt = make_receipt(store, arms)
     assert receipt.epochs_run == receipt.epochs_asked == len(executed)
     assert receipt.reasons == (
-        "Trained apart, as a replay would be wrong "
+        "Trained separately, because a replay would be wrong "
         "(nothing is known of when this run uses its settings): patience 2.",
     )
 
@@ -54,7 +54,7 @@ def test_without_sharing_nothing_is_called_replayed(spec: StudySpec, make_store:
     store.train(arms, [1000])
     receipt = make_receipt(store, arms)
     assert receipt.epochs_run == receipt.epochs_asked
-    assert receipt.reasons == ("Nothing was shared, as --no-share asks.",)
+    assert receipt.reasons == ("Nothing was shared (--no-share).",)
 
 
 @pytest.mark.usefixtures("database")
@@ -66,7 +66,7 @@ def test_a_plan_without_sharing_decodes_nothing_again(
     design = make_design(space(trainable="student"), factors=["beam_width"], share=share)
     plan = dry_run(design)
     assert (plan.epochs_run < plan.epochs_asked) == share
-    assert ("Decoded again, nothing trained: beam_width 1" in dry_text(plan, design)) == share
+    assert ("Decoded again without training: beam_width 1" in dry_text(plan, design)) == share
 
 
 def test_a_cell_costs_what_its_changes_cost(spec: StudySpec) -> None:

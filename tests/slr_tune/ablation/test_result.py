@@ -72,7 +72,7 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path) -> None:
 
 
 def test_a_curve_has_no_clock_in_it_and_no_nan() -> None:
-    """Two equal runs must have equal results; NaN is no JSON."""
+    """Two equal runs must have equal results; NaN is not JSON."""
     assert example().runs[0].curve == {"val/wer": (1 / 3,), "train/temperature": (None,)}
 
 

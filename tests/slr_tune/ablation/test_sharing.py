@@ -104,7 +104,7 @@ def test_steps_of_one_start_share_the_epochs_before_the_first_milestone(
     store.train(arms, SEEDS[:1])
     receipt = make_receipt(store, arms)
     assert receipt.reasons[0] == (
-        "Trained once a seed, epochs 1 to 2: step 4 -> 3.5 -> 3, constant 4, step 4 -> 3 -> 2."
+        "Trained once per seed, epochs 1 to 2: step 4 -> 3.5 -> 3, constant 4, step 4 -> 3 -> 2."
     )
 
 
@@ -173,8 +173,8 @@ def test_a_replay_that_would_be_wrong_is_trained(spec: StudySpec, make_store: Ma
     arms = arms_of(spec, Factor("max_epochs", Kind.STOPPING, (3,)))
     store.train(arms, SEEDS[:1])
     receipt = make_receipt(store, arms)
-    (said,) = [line for line in receipt.reasons if line.startswith("Trained apart")]
-    assert "cosine ends at max_epochs" in said and "max_epochs 3" in said
+    (message,) = [line for line in receipt.reasons if line.startswith("Trained separately")]
+    assert "cosine ends at max_epochs" in message and "max_epochs 3" in message
     # Epoch 1 is the warm-up, which is the same in both.
     assert receipt.epochs_run == 6 + 3 - 1
 

@@ -52,5 +52,5 @@ def test_with_one_utterance_there_is_no_other(
         self.indices = self.indices[:1]
 
     monkeypatch.setattr(TrainingSet, "__init__", one)
-    with pytest.raises(ConfigError, match="a second utterance"):
+    with pytest.raises(ConfigError, match="at least two utterances"):
         run_on(libras, teacher_file, tmp_path)

@@ -31,13 +31,13 @@ def test_each_teacher_teaches_seeds_of_its_own(
     design = make_design(space(), factors=["kd_blank"], teachers=3, seeds=3)
     assert len(design.seeds) == 9 and design.name == "kd_blank-3-teachers"
     assert "--teachers 3" in design.command
-    store, said = make_store(), list[str]()
+    store, message = make_store(), list[str]()
     assert store.teacher is not None and store.teacher_hash is not None
     own = Teacher(store.teacher, store.teacher_hash, 50.0, 100, None)
     pool = LocalPool(data=libras.folder, cache=tmp_path / "cache")
-    talk = Talk(said.append, lambda: False)
+    talk = Talk(message.append, lambda: False)
     (other,) = other_teachers(design.spec, libras, 1, pool=pool, talk=talk)
-    assert other.hash != own.hash and any("Teacher of seed 3000" in line for line in said)
+    assert other.hash != own.hash and any("Teacher of seed 3000" in line for line in message)
     short = replace(design, seeds=design.seeds[:2])
     runs = _taught(short, store, [own, other])
     assert [(run.arm.name, run.seed) for run in runs] == [
@@ -62,8 +62,8 @@ def test_a_table_says_of_how_many_teachers_it_speaks(spec: StudySpec) -> None:
     assert sum(table.shares.values()) == pytest.approx(1.0)
     design = make_design_like(spec, teachers=3)
     teachers = [Teacher(Path(), "", wer, 1, None) for wer in (9.75, 16.65, 12.0)]
-    said = _with_teachers(table, design, teachers).limits[-1]
-    assert said.startswith("3 teachers, trained with other seeds (dev WER 9.75, 16.65, 12.00)")
+    message = _with_teachers(table, design, teachers).limits[-1]
+    assert message.startswith("3 teachers, trained with other seeds (dev WER 9.75, 16.65, 12.00)")
     one = _with_teachers(table, make_design_like(spec, teachers=1), teachers[:1]).limits[-1]
     assert one.startswith("One teacher:") and "--teachers 3" in one
 
@@ -80,5 +80,5 @@ def test_a_run_without_a_teacher_is_refused(space: Callable[..., Path]) -> None:
     """There is nothing to cross; a checkpoint cannot be trained again either."""
     with pytest.raises(SlrTuneError, match="the run student has no teacher"):
         make_design(space(trainable="student"), factors=["dropout"], teachers=3)
-    with pytest.raises(SlrTuneError, match="two teachers tell as little"):
+    with pytest.raises(SlrTuneError, match="two teachers are too few"):
         make_design(space(), factors=["dropout"], teachers=2)

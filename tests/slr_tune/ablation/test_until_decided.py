@@ -40,7 +40,7 @@ def plan_of(arms: list[Arm], most: int = 5, margin: float | None = None) -> Sequ
     return SequentialPlan.of(arms, range(1000, 1000 + most), margin, None)
 
 
-def test_arms_are_dropped_and_the_cost_is_said(make_store: MakeStore, arms: list[Arm]) -> None:
+def test_arms_are_dropped_and_the_cost_is_reported(make_store: MakeStore, arms: list[Arm]) -> None:
     """An arm that is decided or hopeless gets no further seed; the baseline goes on with others."""
     store = make_store()
     found = decide(store, arms, plan_of(arms))
@@ -64,7 +64,7 @@ def test_the_budget_ends_it(make_store: MakeStore, arms: list[Arm]) -> None:
     found = decide(make_store(), arms, plan_of(arms), limit=1e-6)
     assert set(found.seeds.values()) == {3} and "budget" in found.notes[-1]
     ended = [one.stopped for one in found.judged.values()]
-    assert any("when the budget ended after 3 seeds" in said for said in ended)
+    assert any("when the budget ended after 3 seeds" in message for message in ended)
 
 
 def test_the_plan_is_kept(tmp_path: Path, arms: list[Arm]) -> None:
@@ -104,14 +104,14 @@ decide(store, arms, SequentialPlan.of(arms, told["seeds"], None, None))
 """
 
 
-def test_a_killed_call_goes_on_with_the_same_decisions(
+def test_a_killed_call_resumes_with_the_same_decisions(
     make_store: MakeStore, arms: list[Arm], tmp_path: Path, libras: object
 ) -> None:
     """kill -9 in the middle: finished stages stay, and the end is that of an undisturbed call."""
     arms = arms[:2]
     whole = decide(make_store(folder="whole"), arms, plan_of(arms, 4))
     store = make_store()
-    told = {
+    output = {
         "data": {"name": "libras", "train": 18, "dev": 8, "test": 4},
         "cache": str(tmp_path / "cache"),
         "stages": str(store.folder),
@@ -119,7 +119,7 @@ def test_a_killed_call_goes_on_with_the_same_decisions(
         "arms": [asdict(arm) for arm in arms],
         "seeds": list(plan_of(arms, 4).seeds),
     }
-    (tmp_path / "told.json").write_text(json.dumps(told))
+    (tmp_path / "told.json").write_text(json.dumps(output))
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     root = str(Path(__file__).parents[3])

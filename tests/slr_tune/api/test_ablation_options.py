@@ -105,11 +105,11 @@ def test_what_the_command_line_refuses_is_refused_here(asked: Asked) -> None:
     wrong: dict[str, Callable[[], object]] = {
         "seeds=2 is too few": lambda: slr_tune.ablate(factors=["dropout"], seeds=2),
         "teachers=0": lambda: slr_tune.ablate(factors=["dropout"], teachers=0),
-        "'all' is none of": lambda: slr_tune.ablate(factors=["dropout"], family="all"),  # type: ignore[arg-type]
-        "is no budget": lambda: slr_tune.ablate(factors=["dropout"], budget="much"),
+        "family='all' must be": lambda: slr_tune.ablate(factors=["dropout"], family="all"),  # type: ignore[arg-type]
+        "is not a budget": lambda: slr_tune.ablate(factors=["dropout"], budget="much"),
     }
-    for said, call in wrong.items():
-        with pytest.raises(slr_tune.SlrTuneError, match=said) as caught:
+    for message, call in wrong.items():
+        with pytest.raises(slr_tune.SlrTuneError, match=message) as caught:
             call()
         assert caught.value.hint
     assert not asked

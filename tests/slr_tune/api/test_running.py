@@ -28,12 +28,12 @@ def test_a_search_an_ablation_and_what_goes_with_them(
     space: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # One search for all: each would cost seconds of its own.
-    told = tmp_path / "told"
+    output = tmp_path / "told"
     study = slr_tune.run(
         space,
         trials=5,
         settings={"resources.trackers": ["tensorboard"], "budget.audit": 0},
-        on_end=f"cp {space} {told}-{{status}}-{{trials}}",
+        on_end=f"cp {space} {output}-{{status}}-{{trials}}",
         verify=False,
         progress=False,
     )
@@ -84,7 +84,7 @@ def test_a_stop_is_a_keyboard_interrupt(space: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda space: slr_tune.run("nothing.yaml"), "no such file"),
         (lambda space: slr_tune.run(space, settings={"budget.trails": 3}), "trails"),
@@ -94,7 +94,7 @@ def test_a_stop_is_a_keyboard_interrupt(space: Path, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_bad_input_is_an_error_of_ours(
-    space: Path, database: Path, call: Callable[[Path], object], said: str
+    space: Path, database: Path, call: Callable[[Path], object], message: str
 ) -> None:
-    with pytest.raises(slr_tune.SlrTuneError, match=said):
+    with pytest.raises(slr_tune.SlrTuneError, match=message):
         call(space)

@@ -41,8 +41,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 
     def called(*arguments: object) -> tuple[int, str, str]:
         code = run([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return called
 
@@ -137,9 +137,9 @@ def test_a_study_without_a_finished_trial_says_so(database: Path) -> None:
 
 def test_importance_is_that_of_the_command(study: slr_tune.Study, call: Call) -> None:
     found = study.importance(epoch=9)
-    told = json.loads(call("importance", "--epoch", 9, "--json")[1])
+    output = json.loads(call("importance", "--epoch", 9, "--json")[1])
     units = found.frame[found.frame["group"] == ""]
-    assert dict(units["share"]) == {bar["name"]: bar["share"] for bar in told["main"]["units"]}
+    assert dict(units["share"]) == {bar["name"]: bar["share"] for bar in output["main"]["units"]}
     figure = found.plot()
     assert f"at epoch {found.epoch}" in figure.layout.title.text
     assert found.verdict and found.epoch == 9
@@ -167,8 +167,8 @@ def test_figures_are_those_of_the_report(study: slr_tune.Study) -> None:
         drawn = drawn.figures
         traces = [trace for one in drawn for trace in one.traces]
         assert [t["name"] for t in figure["data"]] == [t["name"] for t in traces], name
-        told = [t.get("hovertemplate") for t in plain(traces)]
-        assert [t.get("hovertemplate") for t in figure["data"]] == told, name
+        output = [t.get("hovertemplate") for t in plain(traces)]
+        assert [t.get("hovertemplate") for t in figure["data"]] == output, name
         assert "var(--" not in json.dumps(figure), name
     # Two panels on one axis would be one cloud of points that means nothing.
     figure = study.plot.rungs()
@@ -182,9 +182,9 @@ def test_figures_are_those_of_the_report(study: slr_tune.Study) -> None:
 
 def test_studies_are_those_of_the_list(study: slr_tune.Study, call: Call) -> None:
     frame = slr_tune.studies()
-    told = json.loads(call("list", "--json")[1])
-    assert list(frame.index) == [line["name"] for line in told] == ["generated"]
-    assert frame.loc["generated", "complete"] == told[0]["trials"]["COMPLETE"]
+    output = json.loads(call("list", "--json")[1])
+    assert list(frame.index) == [line["name"] for line in output] == ["generated"]
+    assert frame.loc["generated", "complete"] == output[0]["trials"]["COMPLETE"]
     assert repr(study).startswith("<Study 'generated': 60 trials, best val/wer ")
     assert study.refresh().trials.equals(study.trials)
 

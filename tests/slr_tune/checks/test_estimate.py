@@ -16,7 +16,7 @@ from small_runs import small_spec
 from slr_tune.checks.estimate import disk_parts, estimate
 from slr_tune.checks.expected_epochs import _played, expected_epochs
 from slr_tune.checks.shared_inputs import CheckInputs
-from slr_tune.checks.verify import told_estimate, verify
+from slr_tune.checks.verify import estimate_report, verify
 from slr_tune.cli.main import run
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.rungs import Rungs, budget_rungs
@@ -81,7 +81,7 @@ def test_epochs_of_the_quota_are_known(taught: Taught) -> None:
     assert expected_epochs(tied, 1).most == 7 * tied.budget.max_epochs
 
 
-def test_all_parts_of_a_distillation_are_told(tmp_path: Path) -> None:
+def test_all_parts_of_a_distillation_are_reported(tmp_path: Path) -> None:
     # Broken if the estimate left out what is trained before the first trial, or the teacher's pass.
     spec = small_spec(tmp_path, trainable="distill", teacher="{train: teacher}")
     with closing(CheckInputs(spec, storage=None, device=None)) as inputs:
@@ -121,12 +121,12 @@ def test_verify_and_the_dry_run_tell_the_same_estimate(
     # Broken if a night were planned by one figure and checked by another.
     spec = taught()
     (cost,) = [check for check in verify(spec, storage=None) if check.name == "cost"]
-    text, figures = told_estimate(spec, storage=None, cluster=False)
+    text, figures = estimate_report(spec, storage=None, cluster=False)
     assert figures is not None
     assert _without_times(text) == _without_times(cost.found)
     assert run(["run", str(spec.path), "--dry-run"]) == 0
-    told = capsys.readouterr().out.partition("estimate: ")[2].strip().replace("\n  ", "\n")
-    assert _without_times(told) == _without_times(text)
+    output = capsys.readouterr().out.partition("estimate: ")[2].strip().replace("\n  ", "\n")
+    assert _without_times(output) == _without_times(text)
     assert run(["run", str(spec.path), "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["estimate"]["size"] == figures["size"]

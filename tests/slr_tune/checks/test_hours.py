@@ -37,9 +37,9 @@ def test_dry_run_says_what_fits(
     hours = ["--set", "budget.trials=null", "--set", "budget.hours=0.5"]
     command = ["run", str(small_space(tmp_path)), "--dry-run", *hours]
     assert run(command) == 0
-    said = capsys.readouterr().out
-    assert "as many trials as 30 min allow, of at most 6 epochs" in said
-    assert "time: 30 min hold about" in said
+    message = capsys.readouterr().out
+    assert "as many trials as 30 min allow, of at most 6 epochs" in message
+    assert "time: 30 min is enough for about" in message
     assert run([*command, "--set", "budget.fidelity=subset", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["trials"], plan["hours"], plan["epochs_at_most"]) == (None, 0.5, None)

@@ -71,7 +71,7 @@ def test_data_that_cannot_be_learnt_is_named(
     monkeypatch.setattr(CheckInputs, "data", with_train(data, train))
     found = overfit(spec, utterances=3, epochs=4)
     assert "utterances a and b have the same frames and different glosses" in found.obstacles
-    assert any("utterance c: all its frames are alike" in item for item in found.obstacles)
+    assert any("utterance c: all its frames are identical" in item for item in found.obstacles)
 
 
 def test_features_that_are_no_numbers(
@@ -83,8 +83,8 @@ def test_features_that_are_no_numbers(
     monkeypatch.setattr(CheckInputs, "data", with_train(data, train))
     found = overfit(spec, utterances=2, epochs=4)
     assert not found.learnt and found.epochs == 1
-    assert found.obstacles[0] == "utterance train-00000 holds NaN or infinite features"
-    assert "left the numbers" in found.obstacles[1]
+    assert found.obstacles[0] == "utterance train-00000 contains NaN or infinite features"
+    assert "NaN or infinite" in found.obstacles[1]
 
 
 def test_utterances_too_short_for_ctc(
@@ -100,7 +100,7 @@ def test_utterances_too_short_for_ctc(
 
 
 @pytest.mark.usefixtures("database")
-def test_a_users_own_run_is_told_that_it_is_not_known(tmp_path: Path) -> None:
+def test_a_users_own_run_is_reported_that_it_is_not_known(tmp_path: Path) -> None:
     # Broken if an own run ended in a traceback.
-    with pytest.raises(SlrTuneError, match="not of toy_runs:ToyRun"):
+    with pytest.raises(SlrTuneError, match="not on toy_runs:ToyRun"):
         overfit(toy_spec(tmp_path))

@@ -87,7 +87,7 @@ def test_a_damaged_teacher_fails_once(taught: Callable[..., StudySpec], teacher:
     assert [check.name for check in checks if check.failed] == ["teacher checkpoint"]
     assert "damaged" in checks[0].found and checks[0].remedy
     assert statuses(checks)["forward pass"] == "SKIP"
-    assert "teacher checkpoint has failed" in checks[4].found
+    assert "teacher checkpoint failed" in checks[4].found
 
 
 def test_a_frame_rate_that_some_trials_have_and_the_teacher_has_not(
@@ -183,7 +183,7 @@ def test_a_study_of_another_space(tmp_path: Path) -> None:
     open_store(small_spec(tmp_path), open_storage(create=True))
     checks = verify(small_spec(tmp_path, fixed="batch_size: 3"), storage=None)
     failed = {check.name: check for check in checks if check.failed}
-    assert "of another space: fixed.batch_size" in failed["storage"].found
+    assert "with another space: fixed.batch_size" in failed["storage"].found
     assert not [check for check in verify(small_spec(tmp_path), storage=None) if check.failed]
 
 
@@ -222,11 +222,11 @@ def test_a_users_own_run_is_checked_as_far_as_it_can_be(tmp_path: Path) -> None:
     assert not [check for check in checks if check.failed]
     assert not {"architectures", "forward pass", "loss", "memory"} & set(found)
     assert found["first epoch"].found.startswith("val/wer ")
-    assert "stopped after epoch 1, it went on with epoch 2" in found["resume"].found
-    assert "an epoch; 8 trials" in found["cost"].found
+    assert "stopped after epoch 1, it resumed with epoch 2" in found["resume"].found
+    assert "per epoch; 8 trials" in found["cost"].found
     assert found["options"].status == found["seed"].status == "SKIP"  # they are a script's
     assert found["modules"].found.startswith("toy_runs.ToyRun")
-    assert found["data"].found == "left out: the space names no data"
+    assert found["data"].found == "left out: the space has no data"
     assert "not known" in found["disk"].found
 
 

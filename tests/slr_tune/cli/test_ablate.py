@@ -100,7 +100,7 @@ def test_a_student_and_the_measured_path(tmp_path: Path, studies: Path, call: Ca
     assert sorted(step.parameter for step in result.steps) == ["dropout", "learning_rate"]
     whole = forward.rows[-1].mean - forward.rows[0].mean
     assert sum(step.gain for step in result.steps) == pytest.approx(whole)
-    assert result.steps[0].others, "the step that was not taken is not told"
+    assert result.steps[0].others, "the step that was not taken is missing"
     assert back.rows[0].mean == pytest.approx(forward.rows[-1].mean)
 
 
@@ -130,39 +130,39 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
     space = write_space(tmp_path, "distill")
     given = ("ablate", space, "--factor", "temperature", "--dry-run")
     code, out, _ = call(*given)
-    assert code == 0 and "epochs asked for in 30 runs" in out and "constant 4" in out
+    assert code == 0 and "epochs requested in 30 runs" in out and "constant 4" in out
     plan = json.loads(call(*given, "--json")[1])
     assert plan["epochs_asked"] == 6 * 6 * 5 > plan["epochs_run"]
     assert not (studies / "tiny" / "ablations").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--factor", "temprature"), "nearest first: temperature"),
         (("--factor", "dropout", "--baseline", "nowhere.yaml"), "no such file"),
         (("--factor", "dropout", "--seeds", "0"), "--seeds"),
         (("--factor", "dropout", "--seeds", "2"), "2 is too few"),
-        (("--factor", "dropout", "--budget", "6x"), "no budget"),
+        (("--factor", "dropout", "--budget", "6x"), "not a budget"),
         (("--factor", "dropout", "--budget", "6h"), "no meaning without --until-decided"),
         (("--factor", "dropout", "--until-decided", "--budget", "3"), "runs or time"),
         (("--factor", "dropout", "--until-decided", "--budget", "5runs"), "the first look needs"),
-        (("--factor", "dropout", "--until-decided", "--test"), "does not go with --test"),
-        (("--path", "--until-decided"), "does not go with --path"),
-        (("--path", "--teachers", "3"), "does not go with --path"),
-        (("--factor", "dropout", "--margin", "-1"), "a margin is above 0"),
+        (("--factor", "dropout", "--until-decided", "--test"), "cannot be combined with --test"),
+        (("--path", "--until-decided"), "cannot be combined with --path"),
+        (("--path", "--teachers", "3"), "cannot be combined with --path"),
+        (("--factor", "dropout", "--margin", "-1"), "a margin must be above 0"),
         ((), "nothing to ablate"),
     ],
 )
 def test_bad_input_is_one_message(
-    tmp_path: Path, call: Call, arguments: tuple[str, ...], said: str
+    tmp_path: Path, call: Call, arguments: tuple[str, ...], message: str
 ) -> None:
     """Exit code 2, nothing on stdout, no traceback."""
     code, out, err = call("ablate", write_space(tmp_path, "distill"), *arguments)
-    assert (code, out) == (2, "") and said in err and "Traceback" not in err
+    assert (code, out) == (2, "") and message in err and "Traceback" not in err
 
 
-def test_without_any_study_the_way_out_is_said(call: Call) -> None:
+def test_without_any_study_the_way_out_is_reported(call: Call) -> None:
     """The first thing that somebody may type."""
     code, _, err = call("ablate", "--factor", "dropout")
     assert code == 2 and "no study" in err

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("ray_two_cores", "database")
 
 
 def test_plans_are_kept_and_ablations_counted(tmp_path: Path, studies: Path, call: Call) -> None:
-    """One study: until decided within a budget, then three teachers under one error budget."""
+    """One study: until decided within a budget, then three teachers under one error rate."""
     space = tmp_path / "tiny.yaml"
     space.write_text(SPACE)
     folder = studies / "tiny" / "ablations"
@@ -58,5 +58,5 @@ def test_plans_are_kept_and_ablations_counted(tmp_path: Path, studies: Path, cal
     second = read_result(folder / "learning_rate-3-teachers")
     assert len(second.runs) == 2 * 9 and second.main.teachers == 3
     assert "3 teachers, trained with other seeds" in out and "Teachers" in second.setting
-    assert "2 ablations of this study were made, with 2 comparisons in all" in out
+    assert "2 ablations of this study exist, with 2 comparisons in all" in out
     assert second.main.family == 2 and "--family study" in second.command

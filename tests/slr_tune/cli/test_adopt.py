@@ -77,7 +77,7 @@ def test_the_users_student_of_7469005_parameters(call: Call, config: Path, tmp_p
         "adopt", tmp_path / "best_model.pth", "--config", config, "--as", "student", "--unmeasured"
     )
     assert code == 0 and "7,469,005 parameters, not measured" in out, err
-    assert "rnn.3.l0 -> layers.3.l0" in err and "subsampling is not told: 1" in err
+    assert "rnn.3.l0 -> layers.3.l0" in err and "subsampling is not given: 1" in err
     stored = load_model(
         tmp_path / "studies" / "adopted" / "best_model" / "checkpoints" / "checkpoint_best.pt"
     )
@@ -137,16 +137,16 @@ def test_its_wer_is_measured_and_the_claim_compared(
 ) -> None:
     """The very WER of the original, though its classes stood in another order."""
     code, _, err = adopt(call, foreign, "--out", tmp_path / "a", "--claimed", student.wer + 9)
-    assert code == 2 and "points apart, 0.5 are allowed" in err
+    assert code == 2 and "points apart, at most 0.5 are allowed" in err
     assert not [*(tmp_path / "a").rglob("*.pt")]
     code, out, _ = adopt(call, foreign, "--out", tmp_path / "a", "--claimed", student.wer, "--json")
-    told = json.loads(out)
-    assert code == 0 and told["wer"] == pytest.approx(student.wer)
-    stored = load_model(Path(told["checkpoint"]))
-    assert stored.wer == told["wer"] and stored.vocabulary == student.vocabulary
+    output = json.loads(out)
+    assert code == 0 and output["wer"] == pytest.approx(student.wer)
+    stored = load_model(Path(output["checkpoint"]))
+    assert stored.wer == output["wer"] and stored.vocabulary == student.vocabulary
     for name, tensor in student.model.state_dict().items():
         assert torch.equal(stored.model.state_dict()[name], tensor)
-    assert adopt(call, foreign, "--out", tmp_path / "a")[0] == 2  # it is there already
+    assert adopt(call, foreign, "--out", tmp_path / "a")[0] == 2  # it already exists
 
 
 def test_an_unknown_order_of_glosses_is_refused(
@@ -155,7 +155,7 @@ def test_an_unknown_order_of_glosses_is_refused(
     model, settings, _ = foreign
     words = ("adopt", model, "--config", settings, "--as", "teacher", "--data", DATA)
     code, _, err = call(*words)
-    assert code == 2 and "nothing says which output" in err
+    assert code == 2 and "it is not known which output" in err
     code, _, err = call(*words, "--claimed", student.wer)
     assert code == 2 and "points apart" in err
     assert not (tmp_path / "studies" / "adopted").exists() or not [
@@ -197,17 +197,17 @@ def test_a_part_in_front_is_left_out_and_layers_counted_from_1_keep_their_order(
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
         (("a", "b", "c"), "a, b, c may be any of first, blocks.0, blocks.1"),
         (("a", "enc.0", "enc.1", "enc.2"), "theirs a, enc.0, enc.1, enc.2"),
         (("enc.0", "enc.1", "enc.2"), "may be any of"),
     ],
 )
-def test_what_is_not_certain_is_refused(names: tuple[str, ...], said: str) -> None:
+def test_what_is_not_certain_is_refused(names: tuple[str, ...], message: str) -> None:
     with pytest.raises(Exception, match="it is not certain which weight is which") as refused:
         match_weights(OURS, theirs(*names))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_persons_word_settles_it() -> None:
@@ -224,12 +224,12 @@ class Evil:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"model": Evil()}, "loading it could run code"),
-        ([1, 2], "holds a list"),
-        ({"epoch": 3}, "holds no state dict"),
-        ({"model": {"w": layer(1)}, "ema": {"w": layer(1)}}, "holds 2 state dicts: model, ema"),
+        ([1, 2], "contains a list"),
+        ({"epoch": 3}, "contains no state dict"),
+        ({"model": {"w": layer(1)}, "ema": {"w": layer(1)}}, "contains 2 state dicts: model, ema"),
         ({"model": {"w": layer(1)}}, "it is not certain which weight is which"),
     ],
 )
@@ -239,14 +239,14 @@ def test_other_files_are_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     content: Any,
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save(content, tmp_path / "m.pth")
     (tmp_path / "v.json").write_text(json.dumps({"A": 1, "B": 2}))
     words = ("--config", config, "--as", "teacher", "--unmeasured")
     code, _, err = call("adopt", tmp_path / "m.pth", *words, "--vocabulary", tmp_path / "v.json")
-    assert code == 2 and said in err
+    assert code == 2 and message in err
     assert not Path("evil").exists()
 
 
@@ -302,9 +302,9 @@ def test_logits_teach_at_any_temperature_as_the_model_does(
     (tmp_path / "v.json").write_text(json.dumps([data.vocabulary[n] for n in order]))
     words = ("adopt", file, "--as", "teacher", "--data", DATA, "--json", "--out", tmp_path / "t")
     code, out, err = call(*words, "--vocabulary", tmp_path / "v.json", "--claimed", student.wer)
-    told = json.loads(out)
-    assert code == 0 and told["wer"] == pytest.approx(student.wer), err
-    assert told["subsampling"] == student.config.subsampling
+    output = json.loads(out)
+    assert code == 0 and output["wer"] == pytest.approx(student.wer), err
+    assert output["subsampling"] == student.config.subsampling
     settings: dict[str, Any] = {
         "subsampling": student.config.subsampling,
         "loss_weights": {"alpha": 0.7, "beta": 0.3, "gamma": 0.0},
@@ -332,5 +332,5 @@ def test_logits_of_other_utterances_or_glosses_are_refused(
     assert code == 2 and f"utterance {first} has" in err
     del found[first]
     code, _, err = call("adopt", write_each(tmp_path / "c", found), *words)
-    assert code == 2 and f"no answers for 1 of 60 utterances of train: {first}" in err
+    assert code == 2 and f"no outputs for 1 of 60 utterances of train: {first}" in err
     assert not (tmp_path / "t" / "train.json").exists()

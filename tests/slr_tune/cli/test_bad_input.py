@@ -152,7 +152,7 @@ CASES = {
         RUN, ("not a directory",), space(), 2, {"SLR_TUNE_STUDIES": "{folder}/toy.yaml/below"}
     ),
     "study of another program": Case(
-        RUN, ("toy", "did not make"), lambda folder: (space()(folder), foreign_study(folder))
+        RUN, ("toy", "did not create"), lambda folder: (space()(folder), foreign_study(folder))
     ),
     "study of another schema": Case(
         RUN, ("schema", "99"), lambda folder: (space()(folder), newer_study(folder))

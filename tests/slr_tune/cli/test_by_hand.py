@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 from toy_space import write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
@@ -28,8 +28,12 @@ from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 CURVE = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]
-TRIALS = [Told(CURVE), Told([v + 1 for v in CURVE], params={"dropout": 0.1}), Told([70.0], "asha")]
-WORSE = Told([v + 5 for v in CURVE], params={"dropout": 0.4, "temperature.schedule": "step"})
+TRIALS = [
+    StoredTrial(CURVE),
+    StoredTrial([v + 1 for v in CURVE], params={"dropout": 0.1}),
+    StoredTrial([70.0], "asha"),
+]
+WORSE = StoredTrial([v + 5 for v in CURVE], params={"dropout": 0.4, "temperature.schedule": "step"})
 
 
 def out(capsys: pytest.CaptureFixture[str], *command: str) -> str:
@@ -41,8 +45,8 @@ def test_enqueue_is_what_the_next_trial_runs(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     view = tell_study(TRIALS)
-    said = json.loads(out(capsys, "enqueue", "told", "--set", "dropout=0.33", "--json"))
-    assert said["number"] == 3
+    message = json.loads(out(capsys, "enqueue", "told", "--set", "dropout=0.33", "--json"))
+    assert message["number"] == 3
     group = "temperature={schedule: linear, start: 5, end: 2}"
     out(capsys, "enqueue", "told", "--like", "1", "--set", group)
     store = open_store(view.spec, open_storage())
@@ -75,7 +79,7 @@ def test_a_stopped_trial_has_failed_by_a_hand_and_keeps_its_values(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the driver's next write it meets a finished trial, as after the dashboard's button."""
-    tell_study([*TRIALS, Told(CURVE[:2], "running")])
+    tell_study([*TRIALS, StoredTrial(CURVE[:2], "running")])
     assert slr_tune(["stop", "told", "--trial", "1"]) == 2
     assert "has ended: complete" in capsys.readouterr().err
     out(capsys, "stop", "told", "--trial", "3")
@@ -134,7 +138,7 @@ def test_a_search_that_is_asked_stores_and_ends(
     finally:
         done.set()
         asking.join()
-    assert "as slr-tune stop asks" in capsys.readouterr().err
+    assert "Stopping (slr-tune stop)" in capsys.readouterr().err
     view = load_study("toy")
     assert not view.running and len(view.trials) < 500
     assert {trial.state.name for trial in view.trials} <= {"WAITING", "PRUNED", "COMPLETE"}
@@ -211,8 +215,8 @@ def test_notes_stand_in_show_report_and_export(
     tell_study(TRIALS)
     out(capsys, "note", "told", "dev set of März")
     out(capsys, "note", "told", "spikes at epoch 3", "--trial", "1")
-    said = out(capsys, "show", "told")
-    assert "note: dev set of März" in said and "note on trial 1: spikes at epoch 3" in said
+    message = out(capsys, "show", "told")
+    assert "note: dev set of März" in message and "note on trial 1: spikes at epoch 3" in message
     assert json.loads(out(capsys, "show", "told", "--json"))["notes"]["1"] == ["spikes at epoch 3"]
     out(capsys, "report", "--study", "told")
     assert "Trial 1: spikes at epoch 3" in (studies / "told" / "report.md").read_text()
@@ -224,7 +228,7 @@ def test_notes_stand_in_show_report_and_export(
 def test_export_has_the_files_own_names_and_comes_back(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    view = tell_study([*TRIALS, WORSE, Told([55.0], "nan")])
+    view = tell_study([*TRIALS, WORSE, StoredTrial([55.0], "nan")])
     rows = list(csv.DictReader(io.StringIO(out(capsys, "export", "told", "--csv"))))
     assert [row["loss_weights.alpha"] for row in rows][:1] == ["0.7"]
     assert rows[0]["val/wer"] == "29.5" and rows[2]["state"] == "PRUNED"

@@ -92,7 +92,7 @@ def test_markdown_latex_csv_and_page_say_the_same(
     assert lines[0]["dev.greedy.minus_first.points"] == ""
 
 
-def test_one_table_tells_the_improvement_and_the_winner(pair: list[str], call: Call) -> None:
+def test_one_table_shows_the_improvement_and_the_winner(pair: list[str], call: Call) -> None:
     # Broken if the better system had to be worked out from two columns by the reader.
     systems = json.loads(call("compare", *pair, "--lm", "none", "--json")[1])["systems"]
     first, second = (row["dev"]["beam"]["percent"] for row in systems)
@@ -116,7 +116,7 @@ def test_test_is_opened_on_request_and_logged(trained: Path, pair: list[str], ca
         assert "compare" in (folder / "test_openings.log").read_text()
 
 
-def test_tuned_beams_are_said_to_be_chosen(pair: list[str], call: Call) -> None:
+def test_tuned_beams_are_reported_to_be_chosen(pair: list[str], call: Call) -> None:
     # Broken if a figure that dev chose passed for one that it did not.
     code, out, err = call("compare", *pair, "--tune-beam", "--lm", "none")
     assert code == 0 and "Beam searches, chosen on dev" in out
@@ -154,7 +154,7 @@ def test_other_glosses_are_refused(trained: Path, pair: list[str], call: Call) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{0}"], "needs two systems at least"),
+        (["{0}"], "needs at least two systems"),
         (["{0}", "{0}"], "two systems are called 'teacher'"),
         (["{0}", "nowhere/checkpoint_best.pt"], "does not exist"),
         (["{0}", "=x"], "nothing before or after the ="),

@@ -15,9 +15,9 @@ Call = Callable[..., tuple[int, str, str]]
 def test_other_hosts_are_refused_without_insecure(database: Path, call: Call) -> None:
     """There is no authentication: whoever reaches the port reads every study."""
     for host in ("0.0.0.0", "192.168.1.5", "::"):
-        code, out, told = call("dashboard", "--host", host, "--port", 0)
+        code, out, output = call("dashboard", "--host", host, "--port", 0)
         assert code == 2 and out == ""
-        assert "no authentication" in told and "--insecure" in told and host in told
+        assert "no authentication" in output and "--insecure" in output and host in output
 
 
 def test_insecure_warns_and_serves(
@@ -26,9 +26,9 @@ def test_insecure_warns_and_serves(
     """Who insists is told once what that means."""
     served: list[Any] = []
     monkeypatch.setattr("slr_tune.dashboard.serve", lambda *_, **how: served.append(how))
-    code, _, told = call("dashboard", "--host", "0.0.0.0", "--insecure")
+    code, _, output = call("dashboard", "--host", "0.0.0.0", "--insecure")
     assert code == 0 and served[0]["host"] == "0.0.0.0"
-    assert "Warning" in told and "no authentication" in told
+    assert "Warning" in output and "no authentication" in output
 
 
 def test_a_port_in_use_is_named(database: Path, call: Call) -> None:
@@ -37,19 +37,19 @@ def test_a_port_in_use_is_named(database: Path, call: Call) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        code, _, told = call("dashboard", "--port", port)
-    assert code == 1 and f"port {port}" in told and "in use" in told and "--port" in told
+        code, _, output = call("dashboard", "--port", port)
+    assert code == 1 and f"port {port}" in output and "in use" in output and "--port" in output
 
 
 def test_a_host_that_is_none_and_a_database_that_is_none(studies: Path, call: Call) -> None:
     """Each of both ends in a sentence, not in a traceback."""
-    code, _, told = call("dashboard")
-    assert code == 2 and "there is no database" in told
-    code, _, told = call("dashboard", "--port", 70000)
-    assert code == 2 and "70000" in told
+    code, _, output = call("dashboard")
+    assert code == 2 and "there is no database" in output
+    code, _, output = call("dashboard", "--port", 70000)
+    assert code == 2 and "70000" in output
 
 
 def test_a_host_of_nobody(database: Path, call: Call) -> None:
     """A misspelt address is told as it was given."""
-    code, _, told = call("dashboard", "--host", "999.1.1.1", "--insecure", "--port", 0)
-    assert code == 1 and "999.1.1.1" in told
+    code, _, output = call("dashboard", "--host", "999.1.1.1", "--insecure", "--port", 0)
+    assert code == 1 and "999.1.1.1" in output

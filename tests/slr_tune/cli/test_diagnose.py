@@ -66,7 +66,7 @@ def test_a_users_own_run_is_judged_by_its_curve(studies: Path, call: Call) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "output"),
     [
         (["missing.pt"], "does not exist"),
         (["--study", "nobody"], "there is no database"),
@@ -75,9 +75,9 @@ def test_a_users_own_run_is_judged_by_its_curve(studies: Path, call: Call) -> No
     ],
 )
 def test_what_a_user_can_get_wrong(
-    folder: Path, call: Call, arguments: list[str], told: str
+    folder: Path, call: Call, arguments: list[str], output: str
 ) -> None:
     # Broken if a slip of the hand ended in a traceback.
     given = [word.replace("{run}", str(folder)) for word in arguments]
     code, _, err = call("diagnose", *given)
-    assert code in (1, 2) and told in err and "Traceback" not in err
+    assert code in (1, 2) and output in err and "Traceback" not in err

@@ -132,7 +132,7 @@ def test_a_checkpoint_of_other_glosses_is_refused(
         (["{studies}/train/student", "--lm", "none", "--lm-weight", "1"], "needs a language model"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_what_cannot_be_done_is_reported(
     arguments: list[str], message: str, trained: Path, call: Call
 ) -> None:
     # Broken if a wrong path or file ended in a traceback.

@@ -38,7 +38,7 @@ def test_keeps_a_file_that_is_there(empty: Path, call: Call) -> None:
     # A space that somebody has changed must not be lost.
     (empty / "distill.yaml").write_text("mine")
     code, _, err = call("init", "distill")
-    assert code == 2 and "distill.yaml is there already" in err and "--force" in err
+    assert code == 2 and "distill.yaml already exists" in err and "--force" in err
     assert (empty / "distill.yaml").read_text() == "mine"
     assert call("init", "distill", "--out", "other.yaml")[0] == 0
     assert "slr-tune run other.yaml" in (empty / "other.yaml").read_text()
@@ -73,4 +73,4 @@ def test_a_file_comes_before_a_shipped_space(empty: Path) -> None:
 def test_a_space_that_is_not_there(empty: Path, call: Call) -> None:
     code, _, err = call("run", "destill.yaml")
     assert code == 2 and "destill.yaml: no such file" in err
-    assert "Shipped spaces go by their names: distill, self_distill" in err
+    assert "The shipped spaces are: distill, self_distill" in err

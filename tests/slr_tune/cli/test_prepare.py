@@ -30,7 +30,7 @@ def test_libras_table(capsys: pytest.CaptureFixture[str], studies: Path) -> None
     assert words(out)[1][:2] == ["train", "600"]
     assert words(out)[2][:2] == ["dev", "150"]
     assert words(out)[3][:2] == ["test", "200"]
-    assert "15 glosses to recognise, 6 features a frame" in out
+    assert "15 glosses to recognise, 6 features per frame" in out
     assert str(studies / ".cache" / "data") in out
     assert err == ""
 
@@ -40,10 +40,10 @@ def test_search_space_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     file = tmp_path / "space.yaml"
     file.write_text("study: x\ndata: {name: libras, train: 9, dev: 3, test: 4, seed: 2}\n")
     assert run(["prepare", str(file), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["spec"] == {"name": "libras", "train": 9, "dev": 3, "test": 4, "seed": 2}
-    assert [split["sentences"] for split in told["splits"]] == [9, 3, 4]
-    assert (Path(told["folder"]) / "index.json").is_file()
+    output = json.loads(capsys.readouterr().out)
+    assert output["spec"] == {"name": "libras", "train": 9, "dev": 3, "test": 4, "seed": 2}
+    assert [split["sentences"] for split in output["splits"]] == [9, 3, 4]
+    assert (Path(output["folder"]) / "index.json").is_file()
 
 
 def test_phoenix_folder(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_phoenix_folder(layout: Layout, capsys: pytest.CaptureFixture[str]) -> N
     out, err = capsys.readouterr()
     assert words(out)[2][0] == "dev"
     assert words(out)[2][-1] == "3"
-    assert "unknown in dev, each an error in scoring: SCHNEE (2), EIS (1)" in out
+    assert "unknown in dev, each counted as an error: SCHNEE (2), EIS (1)" in out
     assert err == "Features i3d, the only ones there.\n"
 
 
@@ -72,8 +72,8 @@ def test_subset_chooses_the_corpus_files(
     write_phoenix(tmp_path / "both", sizes=(6, 3, 3))
     write_phoenix(tmp_path / "both", sizes=(4, 2, 1), subset="si5")
     assert run(["prepare", str(tmp_path / "both"), "--subset", "si5", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [split["sentences"] for split in told["splits"]] == [4, 2, 1]
+    output = json.loads(capsys.readouterr().out)
+    assert [split["sentences"] for split in output["splits"]] == [4, 2, 1]
 
 
 def test_size_of_the_other_subset_is_warned_about(
@@ -123,7 +123,7 @@ def options_of_a_folder(layout: Layout) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("arrange", "said"),
+    ("arrange", "message"),
     [
         (broken_features, ["2 problems", "NaN at frame 1, feature 2", "is missing"]),
         (no_features, ["features has no folder"]),
@@ -131,29 +131,29 @@ def options_of_a_folder(layout: Layout) -> list[str]:
         (no_such_file, ["nothing.yaml", "no such file"]),
         (wrong_setting, ["space.yaml:3:3", "data.sed", "Did you mean seed?"]),
         (no_data, ["has no section data"]),
-        (options_of_a_folder, ["go with a folder of data only"]),
+        (options_of_a_folder, ["apply only to a folder of data"]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_bad_input_ends_with_2_and_a_message(
-    layout: Layout, arrange: object, said: list[str], capsys: pytest.CaptureFixture[str]
+    layout: Layout, arrange: object, message: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No traceback for what a user can cause, and nothing on stdout that a script could take."""
     assert run(["prepare", *arrange(layout)]) == 2  # type: ignore[operator]
     out, err = capsys.readouterr()
     assert out == ""
-    assert all(text in err for text in said), err
+    assert all(text in err for text in message), err
 
 
-def test_what_is_left_out_is_said(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_out_is_reported(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     """The official set has such a video: packed without it, and nobody is left in doubt."""
     first, second = layout.clips["train"][0].id, layout.clips["train"][1].id
     np.savez(layout.npz("train", 0), features=np.zeros((2, 5), dtype=np.float32))
     assert run(["prepare", str(layout.root), "--exclude", second, "--json"]) == 0
     out, err = capsys.readouterr()
-    told = json.loads(out)
-    assert told["splits"][0]["sentences"] == 4
-    assert told["excluded"] == [f"train/{second}"]
-    assert told["too_short"] == [f"train/{first} has 2 frames, but CTC needs 6 for its 6 glosses"]
+    output = json.loads(out)
+    assert output["splits"][0]["sentences"] == 4
+    assert output["excluded"] == [f"train/{second}"]
+    assert output["too_short"] == [f"train/{first} has 2 frames, but CTC needs 6 for its 6 glosses"]
     assert f"Warning: 1 utterance left out, as data.exclude says: train/{second}." in err
     assert f"Warning: 1 utterance too short for CTC, left out of training: train/{first} has" in err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.cli.main import run as slr_tune
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def test_report_without_an_argument(studies: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The study written last; verdict and steps on stdout, files named on stderr."""
-    tell_study([Told([60.0, *[30.0] * 8]), Told([50.0, *[20.0] * 8])])
+    tell_study([StoredTrial([60.0, *[30.0] * 8]), StoredTrial([50.0, *[20.0] * 8])])
     assert slr_tune(["report"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("Trial 1 won: dev WER 20.00 %, 10.00 points better")
@@ -29,7 +29,7 @@ def test_report_without_an_argument(studies: Path, capsys: pytest.CaptureFixture
 
 def test_a_misspelt_study(capsys: pytest.CaptureFixture[str]) -> None:
     """The nearest name, and no traceback."""
-    tell_study([Told([60.0] * 9)])
+    tell_study([StoredTrial([60.0] * 9)])
     assert slr_tune(["report", "--study", "tolled"]) == 2
     assert "Known, nearest first: told." in capsys.readouterr().err
 

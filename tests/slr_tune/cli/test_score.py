@@ -96,7 +96,7 @@ def test_bad_input_is_one_message_and_exit_code_2(text: tuple[Path, Path], call:
     assert "number of lines: 1 and 3" in err and "an empty line is an empty hypothesis" in err
 
 
-def test_what_was_read_is_said_where_the_suffix_does_not(tmp_path: Path, call: Call) -> None:
+def test_what_was_read_is_reported_where_the_suffix_does_not(tmp_path: Path, call: Call) -> None:
     # Broken if ids counted as words: 28.57 % here, and 114.29 % in another order.
     (tmp_path / "hyp").write_text("utt-2 SONNE\nutt-1 REGEN HEUTE NORD\n")
     (tmp_path / "ref").write_text("utt-1 REGEN MORGEN NORD\nutt-2 SONNE WARM\n")

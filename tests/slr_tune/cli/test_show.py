@@ -6,7 +6,7 @@ import json
 
 import pytest
 import sqlalchemy as sa
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.study.folders import study_folder
@@ -14,7 +14,7 @@ from slr_tune.study.storage import open_storage
 
 pytestmark = pytest.mark.usefixtures("database")
 
-TRIALS = [Told([60.0 - n] * 9) for n in range(4)]
+TRIALS = [StoredTrial([60.0 - n] * 9) for n in range(4)]
 
 
 def test_the_best_come_first_and_the_rest_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +29,7 @@ def test_the_best_come_first_and_the_rest_is_counted(capsys: pytest.CaptureFixtu
 
 def test_json_has_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     """A script must not lose trials to a limit made for eyes; audited ones are told apart."""
-    tell_study([*TRIALS, Told([90.0] * 9, spared=1)])
+    tell_study([*TRIALS, StoredTrial([90.0] * 9, spared=1)])
     assert slr_tune(["show", "--top", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["number"] for row in rows] == [0, 1, 2, 3, 4]
@@ -38,8 +38,8 @@ def test_json_has_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_record_of_an_earlier_version_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     """A reason to end and a key that this version does not write must not take a study away."""
-    told = "blank on 99.2 % of dev's frames at epoch 5"
-    tell_study([*TRIALS, Told([99.0] * 5, reason="error", error=told)])
+    output = "blank on 99.2 % of dev's frames at epoch 5"
+    tell_study([*TRIALS, StoredTrial([99.0] * 5, reason="error", error=output)])
     with open_storage().engine.begin() as connection:
         old, new = '"ended_by": "error"', '"ended_by": "collapsed", "retry_of": null'
         column = "value_json = replace(value_json, :a, :b)"
@@ -47,11 +47,11 @@ def test_a_record_of_an_earlier_version_is_read(capsys: pytest.CaptureFixture[st
         connection.execute(change, {"a": old, "b": new})
     assert slr_tune(["show", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["ended_by"]["collapsed"], shown["rows"][4]["error"]) == (1, told)
+    assert (shown["ended_by"]["collapsed"], shown["rows"][4]["error"]) == (1, output)
     assert slr_tune(["show"]) == slr_tune(["show", "--trial", "4"]) == slr_tune(["report"]) == 0
     assert "collapsed" in capsys.readouterr().out
     page = (study_folder("told") / "report.html").read_text()
-    assert told in page.replace("&#39;", "'").replace("\u00a0", " ")
+    assert output in page.replace("&#39;", "'").replace("\u00a0", " ")
 
 
 def _heading(lines: list[str]) -> str:

@@ -104,16 +104,16 @@ def test_a_folder_without_targets_is_a_mistake_in_the_file(tmp_path: Path, studi
 
 def test_the_search_knows_them_as_a_teacher(folder: Path, teacher: Path) -> None:
     # Broken if a study's record did not say what taught it, or a weak teacher went unsaid.
-    told: list[str] = []
-    found = _soft_teacher(folder, None, tell=told.append)
+    output: list[str] = []
+    found = _soft_teacher(folder, None, tell=output.append)
     assert (found.checkpoint, found.hash) == (folder, file_hash(folder / "train.json"))
-    assert found.reference_wer is None and len(told) == 1
-    assert _soft_teacher(folder, 0.0, tell=told.append).reference_wer == 0.0
-    assert told[-1].startswith("Warning: the baseline student reaches 0.00")
+    assert found.reference_wer is None and len(output) == 1
+    assert _soft_teacher(folder, 0.0, tell=output.append).reference_wer == 0.0
+    assert output[-1].startswith("Warning: the baseline student reaches 0.00")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "output"),
     [
         (["--temperature", 0], "temperature"),
         (["--top-k", 99], "top_k=99 must be in 1..16"),
@@ -121,8 +121,8 @@ def test_the_search_knows_them_as_a_teacher(folder: Path, teacher: Path) -> None
     ],
 )
 def test_what_a_user_can_get_wrong(
-    teacher: Path, tmp_path: Path, call: Call, arguments: list[object], told: str
+    teacher: Path, tmp_path: Path, call: Call, arguments: list[object], output: str
 ) -> None:
     # Broken if a slip of the hand ended in a traceback.
     code, _, err = call("soft-targets", teacher, "--out", tmp_path / "x", *arguments)
-    assert code == 2 and told in err and "Traceback" not in err
+    assert code == 2 and output in err and "Traceback" not in err

@@ -24,8 +24,8 @@ SMALL = ["--data", DATA, "--set", "hidden=4", "--set", "projection=4", "--set", 
 
 def train(*arguments: str, capsys: Any) -> tuple[int, str, str]:
     code = run(["train", *arguments])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 def test_student_is_trained_and_found_again(capsys: Any, studies: Path) -> None:
@@ -57,7 +57,7 @@ def test_teacher_then_distillation_then_fine_tuning(capsys: Any, tmp_path: Path)
     assert student["teacher_wer"] is not None
     tuned = ["student", *SMALL, *one, "--set", "learning_rate=1e-4"]
     code, out, err = train(*tuned, "--resume", student["checkpoint"], capsys=capsys)
-    assert code == 0 and "Weights taken from" in err
+    assert code == 0 and "Weights loaded from" in err
     assert json.loads(out)["folder"] != student["folder"]
 
 
@@ -70,7 +70,7 @@ def test_fine_tuning_has_the_settings_of_its_start(capsys: Any, tmp_path: Path) 
     changed = {"learning_rate": 5e-5, "max_epochs": 2}
     options = [part for key, value in changed.items() for part in ("--set", f"{key}={value}")]
     code, out, err = train(*again, *options, capsys=capsys)
-    assert code == 0 and "Weights taken from" in err
+    assert code == 0 and "Weights loaded from" in err
     assert json.loads(out)["config"] == start["config"] | changed
 
 
@@ -112,7 +112,7 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
         f"{file}:1:9: layers: must be at least 1",
         f"{file}:2:7: seed: must be a whole number",
         f"{file}:3:7: data.name: 'libra' is not a known data set",
-        f"{file}:4:10: teacher: a student learns from no teacher",
+        f"{file}:4:10: teacher: a student has no teacher",
         "--set dropout=2: dropout: must be below 1",
     ):
         assert expected in err
@@ -120,7 +120,7 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["student", "--set", "hiden=3"], "Did you mean hidden?"),
         (["student", "--set", "hidden"], "key=value"),
@@ -133,9 +133,9 @@ def test_file_and_options_are_checked_together(capsys: Any, tmp_path: Path) -> N
         (["studnet"], "'teacher', 'student', 'distill'"),
     ],
 )
-def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], said: str) -> None:
+def test_bad_input_ends_in_one_message(capsys: Any, arguments: list[str], message: str) -> None:
     code, out, err = train(*arguments, capsys=capsys)
-    assert code == 2 and said in err and out == "" and "Traceback" not in err
+    assert code == 2 and message in err and out == "" and "Traceback" not in err
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_memory_that_runs_out_for_good_ends_in_one_message(
     monkeypatch.setattr(CtcRun, "run_epoch", _raising(error))
     code, out, err = train("student", *SMALL, "--set", "max_epochs=1", capsys=capsys)
     assert (code, out) == (1, "") and "Traceback" not in err
-    told, hint = err.splitlines()
-    assert told.startswith("slr-tune: ") and told.lower().count("out of memory") == 1
+    output, hint = err.splitlines()
+    assert output.startswith("slr-tune: ") and output.lower().count("out of memory") == 1
     assert "truncate_frames" in hint
 
 
@@ -183,7 +183,7 @@ def test_another_run_in_the_folder_is_refused(capsys: Any, tmp_path: Path) -> No
     assert code == 2 and "seed: 0 in the folder, 5 now" in err
 
 
-def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
     # Exit code 130 tells a script that the run is unfinished; nothing finished may be lost.
     folder = tmp_path / "run"
     first = interrupted(folder, after="epoch   2/400")
@@ -191,7 +191,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert 2 <= done < 400
     assert "To resume:\n  slr-tune train " in first and "Traceback" not in first
     second = interrupted(folder, after=f"epoch {done + 1:>3}/400")
-    assert f"Going on after epoch {done}" in second
+    assert f"Resuming after epoch {done}" in second
     epochs = [line.split(",")[0] for line in (folder / "curve.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(1, len(epochs) + 1)]
     assert len(epochs) > done
@@ -208,12 +208,12 @@ def interrupted(folder: Path, *, after: str) -> str:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert process.stderr is not None
-    told = ""
-    while after not in told:
+    output = ""
+    while after not in output:
         line = process.stderr.readline()
-        assert line, f"it ended before: {told}"
-        told += line
+        assert line, f"it ended before: {output}"
+        output += line
     process.send_signal(signal.SIGINT)
-    told += process.communicate(timeout=60)[1]
+    output += process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    return told
+    return output

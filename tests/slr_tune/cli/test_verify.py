@@ -29,7 +29,7 @@ def test_what_a_script_reads(tmp_path: Path, call: Call) -> None:
     assert set(found["checks"][0]) == {"name", "status", "found", "remedy"}
 
 
-def test_a_failure_is_told_with_its_remedy_and_exit_code_2(tmp_path: Path, call: Call) -> None:
+def test_a_failure_is_reported_with_its_remedy_and_exit_code_2(tmp_path: Path, call: Call) -> None:
     # Broken if a script went on after a failed check.
     teacher = tmp_path / "teacher.pt"
     teacher.write_bytes(b"")
@@ -37,7 +37,7 @@ def test_a_failure_is_told_with_its_remedy_and_exit_code_2(tmp_path: Path, call:
     code, out, _ = call("verify", space)
     assert code == 2
     assert "[FAIL] teacher checkpoint" in out and "\n       -> " in out
-    assert "[SKIP] forward pass: left out: teacher checkpoint has failed" in out
+    assert "[SKIP] forward pass: not run: teacher checkpoint failed" in out
     assert "1 of 12 checks failed" in out
 
 

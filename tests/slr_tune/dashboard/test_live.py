@@ -1,4 +1,4 @@
-"""The command in a real browser while a driver is at work on the study."""
+"""The command in a real browser while a driver is running on the study."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def dashboard(driver: StudyStore) -> Iterator[tuple[str, subprocess.Popen[str]]]
     )
     try:
         assert process.stdout is not None
-        told = process.stdout.readline()
-        yield told.split()[3].rstrip("/"), process
+        output = process.stdout.readline()
+        yield output.split()[3].rstrip("/"), process
     finally:
         process.send_signal(signal.SIGTERM)
         try:

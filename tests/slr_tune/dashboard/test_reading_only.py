@@ -104,7 +104,7 @@ def test_every_write_is_refused(overlay: ReadOnlyStorage, fingerprint: Callable[
         lambda: overlay.set_study_system_attr(1, "x", 1),
     ]
     for attempt in attempts:
-        with pytest.raises(SlrTuneError, match="only reads"):
+        with pytest.raises(SlrTuneError, match="is read-only"):
             attempt()
     assert fingerprint() == before
 
@@ -147,8 +147,8 @@ def test_a_look_leaves_the_database_as_it_was(
     trial = detail["trials"][0]
     kept = {one["filename"]: one["artifact_id"] for one in trial["artifacts"]}
     assert set(kept) == {"curve.csv", "checkpoint_best.json"}
-    told = ask(f"/artifacts/1/{trial['trial_id']}/{kept['checkpoint_best.json']}")[1]
-    assert json.loads(told)["config"]["loss_weights"]["alpha"] == 0.7
+    output = ask(f"/artifacts/1/{trial['trial_id']}/{kept['checkpoint_best.json']}")[1]
+    assert json.loads(output)["config"]["loss_weights"]["alpha"] == 0.7
     assert fingerprint() == before
 
 
@@ -167,7 +167,7 @@ def test_buttons_that_would_change_a_study_say_why_not(
         ("DELETE", "/api/artifacts/1/00000000-0000-0000-0000-000000000000"),
     ):
         status, body = ask(path, method=method, body={"study_name": "x", "state": "Fail"})
-        assert status == 403 and "only reads" in json.loads(body)["reason"], path
+        assert status == 403 and "is read-only" in json.loads(body)["reason"], path
     assert fingerprint() == before
 
 

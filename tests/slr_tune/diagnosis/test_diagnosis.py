@@ -54,7 +54,7 @@ def test_a_healthy_run_raises_no_alarm(store: Store, of: Callable[..., Diagnosis
     # Broken if a good run were called sick: nobody would read the next diagnosis.
     found = of(store())
     assert found.healthy and not found.flags and not bad(found)
-    assert found.verdict.startswith("No alarm: 60 epochs, best dev WER")
+    assert found.verdict.startswith("No problem found: 60 epochs, best dev WER")
     assert [item.name for item in found.diagnostics] == [
         "features",
         "log-probs",

@@ -106,8 +106,8 @@ def cause_of(config: Mapping[str, Any], *signs: str, **known: Any) -> Cause:
             ENTROPY,
             {"learning_rate": 0.1, "dropout": 0.05},
             {"learning_rate": 0.3},
-            "Take three times the learning rate. See whether slr-tune overfit can learn five "
-            "utterances.",
+            "Take three times the learning rate. Check with slr-tune overfit whether it can "
+            "learn five utterances.",
         ),
         (
             "flat loss",
@@ -134,7 +134,7 @@ def test_a_student_at_its_teacher_listens_to_the_glosses() -> None:
         {"loss_weights": {"alpha": 0.9, "beta": 0.05, "gamma": 0.05}}, "early plateau", **near
     )
     assert cause.settings == {"loss_weights": "{alpha: 0.3, beta: 0.65, gamma: 0.05}"}
-    assert cause.advice == "Listen more to the glosses; or find a better teacher."
+    assert cause.advice == "Give the glosses more weight; or find a better teacher."
     gone_further = {"loss_weights": {"alpha": 0.2, "beta": 0.7, "gamma": 0.1}}
     cause = cause_of(gone_further, "early plateau", **near)
     assert (cause.name, cause.settings) == ("stuck at its teacher", {})
@@ -160,7 +160,7 @@ def test_a_run_without_room_for_one_utterance_is_not_given_smaller_batches(
         assert ("truncate_frames" in cause.advice) is helps
     batches = cause_of({"batch_size": 3, "accumulation": 2}, ended_by="oom")
     assert batches.settings == {"batch_size": 1, "accumulation": 6}
-    assert batches.advice == "Take batches of 1, and 3 times as many to a step."
+    assert batches.advice == "Take batches of 1, and 3 times as many per step."
 
 
 def _out_of_memory(*_: object, **__: object) -> None:
@@ -216,7 +216,7 @@ def test_a_student_of_a_live_teacher_gets_all_of_it() -> None:
 def test_the_documented_table_names_the_cause_of_each_flag(flag: str) -> None:
     # Broken if a reader of the docs did the opposite of what the command says.
     page = Path(__file__).parents[3] / "docs" / "diagnosis.md"
-    table = page.read_text().split("| cause | told by | remedy |")[1].split("\n\n")[0]
+    table = page.read_text().split("| cause | recognised by | remedy |")[1].split("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     told_by = {row[0]: row[1] for row in rows}
     named = [cause for cause, signs in told_by.items() if re.search(rf"\b{flag}\b", signs)]
@@ -246,7 +246,7 @@ def test_no_two_remedies_of_one_diagnosis_contradict_each_other(config: dict[str
         assert not ("drop less out" in advice and "drop half out" in advice), signs
 
 
-def test_a_run_in_the_blank_phase_is_told_to_train_longer_and_nothing_else() -> None:
+def test_a_run_in_the_blank_phase_is_reported_to_train_longer_and_nothing_else() -> None:
     # Broken if blanks at the start were treated as a fault that other settings mend.
     bad = [Diagnostic(name, "bad", "seen", "", value=0.0) for name in (ENTROPY, BLANKS)]
     flags = [RedFlag(red_flags.BLANK_PHASE, 6, "seen")]

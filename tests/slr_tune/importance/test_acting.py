@@ -60,7 +60,7 @@ def test_when_a_setting_begins_to_act(name: str, changes: dict[str, Any], begin:
     assert Acting(SPEC).acts_from(trial(**changes), name) == begin
 
 
-def test_a_run_of_ones_own_tells_nothing_of_when() -> None:
+def test_a_run_of_ones_own_shows_nothing_of_when() -> None:
     """Its settings act from the first epoch, for all that is known."""
     without = create_trial(state=TrialState.COMPLETE, value=1.0, intermediate_values={1: 1.0})
     assert Acting(SPEC).acts_from(without, "patience") == 1.0

@@ -14,7 +14,7 @@ from slr_tune.importance.effects import best_region
 from slr_tune.importance.matched_epoch import (
     all_trials_correlation,
     choose_epoch,
-    foretold,
+    end_correlation,
     rank_correlation,
     values_at,
 )
@@ -28,8 +28,8 @@ def number(name: str, values: np.ndarray, group: str = "") -> Variable:
 
 
 def trial(values: dict[int, float], state: TrialState = TrialState.PRUNED) -> FrozenTrial:
-    told = None if state in (TrialState.FAIL, TrialState.RUNNING) else values[max(values)]
-    return create_trial(state=state, value=told, intermediate_values=values)
+    output = None if state in (TrialState.FAIL, TrialState.RUNNING) else values[max(values)]
+    return create_trial(state=state, value=output, intermediate_values=values)
 
 
 def test_values_at_an_epoch_keep_stopped_trials_apart_from_those_that_never_came() -> None:
@@ -48,8 +48,8 @@ def test_values_at_an_epoch_keep_stopped_trials_apart_from_those_that_never_came
     )
 
 
-def test_the_epoch_with_the_most_information_is_chosen_and_said() -> None:
-    """40 trials that foretell the end well beat 12 that are the end; noise at epoch 1 does not."""
+def test_the_epoch_with_the_most_information_is_chosen_and_reported() -> None:
+    """40 trials that predict the end well beat 12 that are the end; noise at epoch 1 does not."""
     rng = np.random.default_rng(0)
     ends = rng.normal(30, 10, 40)
     trials = []
@@ -81,7 +81,7 @@ def staged(count: int, seed: int, late: float) -> tuple[np.ndarray, float]:
 
 @pytest.mark.parametrize("late", [-0.4, 0.0, 0.6])
 def test_correlations_are_corrected_for_every_rung(late: float) -> None:
-    """Corrected for the first rung alone, an order that foretells nothing looked like one."""
+    """Corrected for the first rung alone, an order that predicts nothing looked like one."""
     table, whole = staged(20_000, 1, late)
     kept = np.isfinite(table[:, 2])
     assert abs(rank_correlation(table[kept, 0], table[kept, 2]) - whole) > 0.1
@@ -92,14 +92,16 @@ def test_correlations_are_corrected_for_every_rung(late: float) -> None:
 
 def test_the_interval_of_a_correlation_is_honest_about_few_trials() -> None:
     """A few survivors settle nothing; none at all say nothing."""
-    told = [(foretold(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))]
-    held = [one is not None and one.low <= whole <= one.high for one, whole in told]
+    output = [
+        (end_correlation(table), whole) for table, whole in (staged(600, n, 0.6) for n in range(12))
+    ]
+    held = [one is not None and one.low <= whole <= one.high for one, whole in output]
     assert sum(held) >= 8
     table, _ = staged(60, 2, 0.6)
-    few = foretold(table)
+    few = end_correlation(table)
     assert few is not None and few.high - few.low > 0.5
-    assert foretold(table[:12]) is None
-    none = foretold(np.column_stack([np.ones(12), np.arange(12.0)]))
+    assert end_correlation(table[:12]) is None
+    none = end_correlation(np.column_stack([np.ones(12), np.arange(12.0)]))
     assert none is not None and (none.low, none.high) == (-1.0, 1.0)
 
 

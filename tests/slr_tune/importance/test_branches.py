@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, create_trial
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.dashboard.translation import Translation
 from slr_tune.importance.model_importance import model_importance
@@ -37,7 +37,7 @@ def test_one_setting_linear_from_nothing_in_one_branch_and_logarithmic_in_anothe
         kind = ("adam", "adamw")[number % 2]
         decay = float(rng.choice([0.0, 0.05])) if kind == "adam" else 10 ** rng.uniform(-6, -2)
         params = {"optimizer": kind, f"optimizer.{kind}.weight_decay": decay}
-        trials.append(Told([60.0, *[30.0 + 100 * decay] * 8], params=params))
+        trials.append(StoredTrial([60.0, *[30.0 + 100 * decay] * 8], params=params))
     overrides = ["fixed={batch_size: 16}", DECAY.replace("\n", "")]
     view = tell_study(trials, baseline=False, overrides=overrides)
     column = next(v for v in variables_of(view.spec.space, view.trials) if v.name == "weight_decay")
@@ -72,7 +72,7 @@ def marginals(space: Space, trials: list[FrozenTrial], of: str) -> dict[str, np.
     """Expected value over each number, of trials whose value is 100 times one of them."""
     columns = variables_of(space, trials)
     values = 100 * np.nan_to_num(next(c for c in columns if c.name == of).values, nan=0.5)
-    told = [
+    output = [
         create_trial(
             params=trial.params,
             distributions=trial.distributions,
@@ -81,7 +81,7 @@ def marginals(space: Space, trials: list[FrozenTrial], of: str) -> dict[str, np.
         )
         for trial, value in zip(trials, values, strict=True)
     ]
-    found = model_importance(space, told, (1,), columns=columns)
+    found = model_importance(space, output, (1,), columns=columns)
     return {one.name: np.array(one.mean) for one in found.marginals if not one.labels}
 
 

@@ -34,7 +34,7 @@ def test_poor_guide_is_warned_about(tmp_path: Path, noise: float, low: bool) -> 
     assert ("Warning" in text) == any(rung.is_low for rung in rungs)
 
 
-def test_nothing_is_said_without_fidelity(tmp_path: Path) -> None:
+def test_nothing_is_reported_without_fidelity(tmp_path: Path) -> None:
     """All epochs saw all data; and too few trials give no figure."""
     spec = small_spec(tmp_path)
     assert fidelity_text(fidelity_rungs(spec, [])) == ""

@@ -87,7 +87,7 @@ def test_functions_fit_the_values_that_they_were_made_of() -> None:
     model = fitted("pair")
     reading = Reading(model, model.theta)
     last = model.rows.at_the_end
-    told = (reading.design(model.own_against_grid) @ reading.mean)[last]
+    output = (reading.design(model.own_against_grid) @ reading.mean)[last]
     beside = reading.solved.alpha
     slope = model.slope(model.theta)[model.rows.rung]
     shared = model.rows.trial[:, None] == model.rows.trial[None, :]
@@ -96,7 +96,7 @@ def test_functions_fit_the_values_that_they_were_made_of() -> None:
     rung = 10.0 * (model.rows.rung[:, None] == model.rows.rung[None, :]) @ beside
     nu = np.exp(model.theta[2 * len(model.owner) + 2])
     rest = model.rows.values - own - rung - nu * beside
-    assert np.abs(told - rest[last]).max() < 0.1
+    assert np.abs(output - rest[last]).max() < 0.1
 
 
 def test_draws_scatter_about_the_mean() -> None:
@@ -119,6 +119,6 @@ def test_a_trial_left_out_is_foretold_as_by_a_model_without_it() -> None:
         mine = model.rows.trial == trial
         whole = model.solve(model.theta).covariance
         others = np.linalg.solve(whole[np.ix_(~mine, ~mine)], model.rows.values[~mine])
-        foretold = whole[np.ix_(mine, ~mine)] @ others
-        assert residuals[mine] == pytest.approx(model.rows.values[mine] - foretold, abs=1e-6)
+        end_correlation = whole[np.ix_(mine, ~mine)] @ others
+        assert residuals[mine] == pytest.approx(model.rows.values[mine] - end_correlation, abs=1e-6)
         assert (deviations[mine] > 0).all()

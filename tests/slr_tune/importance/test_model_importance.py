@@ -93,7 +93,7 @@ def test_slices_go_through_best_and_baseline() -> None:
     assert beta.loss[0] > 3 and beta.gain[0] < 1
 
 
-def test_an_optimum_outside_is_told_and_one_inside_is_not() -> None:
+def test_an_optimum_outside_is_reported_and_one_inside_is_not() -> None:
     """The pair's optima lie in corners of its box; a distillation's lie inside."""
     edges = {(edge.name, edge.upper) for edge in found("pair", 100).edges}
     assert edges and {name for name, _ in edges} <= {"x", "y"}

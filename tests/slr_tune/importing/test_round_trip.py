@@ -205,16 +205,16 @@ def test_optuna_from_a_database_and_from_a_journal(spec: StudySpec, tmp_path: Pa
     ("place", "error"),
     [
         ("sqlite:///{}/none.db", "there is no database"),
-        ("{}/empty.db", "holds no studies of Optuna"),
+        ("{}/empty.db", "contains no Optuna studies"),
         ("{}/other.db#swep", "Did you mean sweep"),
         ("{}/other.db", "has 2 studies: second, sweep"),
         ("{}/nothing.csv", "there is no file or folder"),
-        ("{}/text.txt", "is no file of runs that is known"),
-        ("{}/broken.json", "is no JSON"),
-        ("{}", "holds no runs that are known"),
+        ("{}/text.txt", "is not a known file of runs"),
+        ("{}/broken.json", "is not JSON"),
+        ("{}", "contains no known kind of run"),
     ],
 )
-def test_places_that_hold_no_runs_are_told(tmp_path: Path, place: str, error: str) -> None:
+def test_places_that_hold_no_runs_are_reported(tmp_path: Path, place: str, error: str) -> None:
     import sqlite3
 
     storage = open_storage(f"sqlite:///{tmp_path}/other.db", create=True)

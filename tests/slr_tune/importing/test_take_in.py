@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_studies import SPACE, Told, tell_study
+from report_studies import SPACE, StoredTrial, tell_study
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
@@ -53,7 +53,7 @@ def test_the_sampler_learns_and_asha_the_budget_and_a_retry_leave_them_out(
     assert [trial.number for trial in store.own_trials] == [0]
     assert rungs_of(store).replay(()) == [] and not rungs_of(store)._values
     (again,) = take_history(store, [str(runs)], None)
-    assert "0 trials added. 41 were there already." in again
+    assert "0 trials added. 41 were already in the study." in again
     assert reopen_failed("toy", storage) == ()
     levels = []
     for number in range(12):
@@ -76,7 +76,13 @@ def test_every_view_marks_them(
     database: Path, studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     curve = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]
-    told = tell_study([Told(curve), Told(curve[:3], reason="asha"), Told(curve[:1], reason="nan")])
+    output = tell_study(
+        [
+            StoredTrial(curve),
+            StoredTrial(curve[:3], reason="asha"),
+            StoredTrial(curve[:1], reason="nan"),
+        ]
+    )
     space = ["--space", str(SPACE), "--set", "budget.max_epochs=9", "--study", "new"]
     assert slr_tune(["import", "told", *space]) == 0
     capsys.readouterr()
@@ -86,8 +92,8 @@ def test_every_view_marks_them(
     rows = {row["number"]: row for row in shown["rows"]}
     assert rows[1]["imported"] == "told, trial 0" and rows[2]["ended_by"] == "asha"
     assert slr_tune(["show", "new"]) == 0
-    said = capsys.readouterr().out
-    assert "3 of them were imported (1, 2, 3)" in said and "max_epochs, imported" in said
+    message = capsys.readouterr().out
+    assert "3 of them were imported (1, 2, 3)" in message and "max_epochs, imported" in message
     assert slr_tune(["list", "--json"]) == 0
     listed = {line["name"]: line for line in json.loads(capsys.readouterr().out)}
     assert (listed["new"]["imported"], listed["told"]["imported"]) == (3, 0)
@@ -99,8 +105,8 @@ def test_every_view_marks_them(
     assert slr_tune(["importance", "--study", "new", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["imported"] == 3
     assert "3 of them were imported (1, 2, 3)" in study_note(view, {})
-    assert view.curve(1) == told.curve(0)
-    assert view.trials[1].intermediate_values == told.trials[0].intermediate_values
+    assert view.curve(1) == output.curve(0)
+    assert view.trials[1].intermediate_values == output.trials[0].intermediate_values
     with pytest.raises(StudyChanged):  # imported runs are something to lose
         open_store(load_spec(SPACE, study="new"), open_storage())
 
@@ -110,7 +116,9 @@ def test_a_wider_range_takes_all_and_a_narrower_one_says_what_it_leaves(
 ) -> None:
     curve = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]
     rates = [0.001, 0.0014, 0.003, 0.01, 0.03]
-    tell_study([Told(curve), *(Told(curve, params={"learning_rate": r}) for r in rates)])
+    tell_study(
+        [StoredTrial(curve), *(StoredTrial(curve, params={"learning_rate": r}) for r in rates)]
+    )
 
     def plan(*changes: str) -> Any:
         changed = ["budget.max_epochs=9", *changes]
@@ -140,16 +148,16 @@ def test_a_wider_range_takes_all_and_a_narrower_one_says_what_it_leaves(
         plan(*changed[1:])
 
 
-def test_other_names_are_told_and_near_ones_only_proposed(
+def test_other_names_are_reported_and_near_ones_only_proposed(
     database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "runs.csv"
     path.write_text("config/Level,with,val_wer,gpu\n0.5,1,30,A100\n")
     space = str(write_toy_space(tmp_path))
     assert slr_tune(["import", str(path), "--space", space, "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert "config/Level -> level" in said and "with (nearest: width), gpu" in said
-    assert "width is not told" in said and "0 of 1 run fit" in said
+    message = capsys.readouterr().out
+    assert "config/Level -> level" in message and "with (nearest: width), gpu" in message
+    assert "width is missing" in message and "0 of 1 run fit" in message
     assert slr_tune(["import", str(path), "--space", space]) == 2
     assert "none of the 1 run " in capsys.readouterr().err
     assert slr_tune(["import", str(path), "--space", space, "--map", "wth=width"]) == 2
@@ -167,9 +175,9 @@ def test_other_names_are_told_and_near_ones_only_proposed(
 def test_a_study_does_not_take_in_itself(
     database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell_study([Told([50.0] * 9)])
+    tell_study([StoredTrial([50.0] * 9)])
     assert slr_tune(["import", "told", "--study", "told"]) == 2
-    assert "cannot take in its own trials" in capsys.readouterr().err
+    assert "cannot import its own trials" in capsys.readouterr().err
     assert len(load_study("told").trials) == 1
 
 
@@ -227,13 +235,16 @@ def test_fractions_with_their_factor(tmp_path: Path) -> None:
     [
         ({"dropout": 0.52}, {"dropout": 0.5}),
         ({"dropout": 0.6}, "dropout is outside the space"),
-        ({"dropout": "a lot"}, 'dropout "a lot" is no number'),
+        ({"dropout": "a lot"}, 'dropout "a lot" is not a number'),
         ({"kd_blank": "Drop"}, {"kd_blank": "drop"}),
         ({"patience": 12.0}, {"patience": 12}),
-        ({"patience": None}, "patience null is no number"),
-        ({"loss_weights": {"alpha": 0.7, "beta": 0.3}}, "loss_weights.gamma is not told"),
-        ({"temperature": {"schedule": "ramp"}}, 'temperature.schedule "ramp" is no option'),
-        ({"temperature": {"schedule": "linear", "start": 4}}, "temperature.end is not told"),
+        ({"patience": None}, "patience null is not a number"),
+        ({"loss_weights": {"alpha": 0.7, "beta": 0.3}}, "loss_weights.gamma is missing"),
+        (
+            {"temperature": {"schedule": "ramp"}},
+            'temperature.schedule "ramp" is not one of the options',
+        ),
+        ({"temperature": {"schedule": "linear", "start": 4}}, "temperature.end is missing"),
         ({"batch_size": "16"}, {}),
         ({"batch_size": 24}, "batch_size is 24, the space fixes 16"),
     ],
@@ -253,7 +264,7 @@ def test_a_point_is_moved_a_little_or_refused(given: Any, placed: Any) -> None:
             assert found[name] == value and type(found[name]) is type(value)
 
 
-def test_a_kill_between_two_runs_is_mended_by_the_same_command(
+def test_a_kill_between_two_runs_is_repaired_by_the_same_command(
     database: Path, tmp_path: Path
 ) -> None:
     """A trial without its curve file, as a kill leaves it, gets the file; none comes twice."""

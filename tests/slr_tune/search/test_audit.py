@@ -83,7 +83,7 @@ def start(recorder: Recorder) -> int:
     return live.number
 
 
-def test_spared_trial_runs_to_its_end_and_is_told(make: Make) -> None:
+def test_spared_trial_runs_to_its_end_and_is_reported(make: Make) -> None:
     """It is COMPLETE with all its epochs, and its record says at which rung it was spared."""
     recorder = make()
     for number, value in ((0, 50.0), (1, 60.0)):

@@ -35,8 +35,8 @@ def test_no_memory_burns_no_trial(tmp_path: Path, capsys: pytest.CaptureFixture[
     """The allocator refuses three runs in a row: exit 1, all wait, and the command goes on."""
     space = faulty_space(tmp_path, trials=4, max_epochs=2, workers=1, fixed={"no_memory": 3})
     assert slr_tune(["run", space]) == 1
-    told = capsys.readouterr().err
-    assert "3 runs in a row got nowhere" in told and "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "3 runs in a row made no progress" in output and "Traceback" not in output
     assert states() == {TrialState.WAITING}
     assert slr_tune(["run", space]) == 0
     trials = load_study("toy").trials
@@ -73,7 +73,7 @@ def test_a_study_without_an_epoch_takes_a_changed_file(
     assert slr_tune(["run", space]) == 1
     space = faulty_space(tmp_path, trials=1, max_epochs=3, workers=1, fixed=fixed)
     assert slr_tune(["run", space]) == 0
-    assert "begins anew with the changed space" in capsys.readouterr().err
+    assert "starts over with the changed space" in capsys.readouterr().err
     assert [len(trial.intermediate_values) for trial in load_study("toy").trials] == [3]
     space = faulty_space(tmp_path, trials=1, max_epochs=2, workers=1, fixed=fixed)
     assert slr_tune(["run", space]) == 2  # now there is

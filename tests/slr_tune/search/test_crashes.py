@@ -53,7 +53,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert sum(count - 1 for count in trained.values()) <= kills * 2
 
 
-def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
     """Exit code 130, no trial RUNNING, no lock held, and the same trials go on."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
@@ -61,7 +61,7 @@ def test_ctrl_c_stores_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert command.wait_for_lines(journal, 6)
     code, output = command.end(signal.SIGINT)
     assert code == 130, output
-    assert "Traceback" not in output and "goes on where it stopped" in output
+    assert "Traceback" not in output and "Run the same command again to resume" in output
     states = Counter(trial.state for trial in load_study("toy").trials)
     assert states[TrialState.RUNNING] == 0 and states[TrialState.WAITING] >= 1
     assert not any(driver.alive for driver in drivers(open_storage().engine))

@@ -31,7 +31,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]
 
 
 @pytest.mark.usefixtures("ray_two_cores")
-def test_a_search_parks_its_trial_and_goes_on(disk: SmallDisk, tmp_path: Path) -> None:
+def test_a_search_parks_its_trial_and_continues(disk: SmallDisk, tmp_path: Path) -> None:
     """A healthy trial was FAIL for good, and what it had begun kept the disk full."""
     space = tmp_path / "space.yaml"
     space.write_text(SPACE.replace("toy_runs:ToyRun", "heavy_runs:HeavyRun"))

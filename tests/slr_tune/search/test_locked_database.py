@@ -34,7 +34,7 @@ def test_search_waits_for_a_locked_database(tmp_path: Path, studies: Path) -> No
     subprocess.run([sys.executable, "-c", HOLD, str(studies / "slr-tune.db")], check=True)
     code, output = command.end()
     assert code == 0 and "Traceback" not in output, output
-    assert output.count("The database is away (") == 1, output
+    assert output.count("The database is unreachable (") == 1, output
     assert output.count("The database is back after ") == 1, output
     trials = load_study("toy").trials
     assert len(trials) == 5

@@ -68,15 +68,15 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_it_is_told_once_what_to_change_and_then_works(
+def test_it_is_reported_once_what_to_change_and_then_works(
     here: Path, studies: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is charged to a trial meanwhile, and the same command goes on."""
     space = write(here, "loop_a", mended=False)
     assert slr_tune(["run", str(space)]) == 1
-    said = capfd.readouterr().err
-    assert said.count("the run needs 2 changes:") == 1 and "Traceback" not in said
-    assert "row 1 says epoch 0" in said and "state['seen'] is a set" in said
+    message = capfd.readouterr().err
+    assert message.count("the run needs 2 changes:") == 1 and "Traceback" not in message
+    assert "row 1 says epoch 0" in message and "state['seen'] is a set" in message
     assert not any(trial.state.is_finished() for trial in load_study("elsewhere").trials)
     sys.modules.pop("loop_a")
     write(here, "loop_a", mended=True)

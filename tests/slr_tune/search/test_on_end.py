@@ -69,12 +69,12 @@ def test_a_web_hook_gets_json(
     assert path.startswith("/hook?study=three&to=%2F")
     assert content["status"] == "done" and content["trials"] == "3"
     assert content["text"] == f"three: done, best val/wer {content['best']}"
-    told: list[str] = []
-    announce_end(f"{address}/broken", fields, told.append)
-    announce_end("http://127.0.0.1:1/nobody", fields, told.append)
-    announce_end("there-is-no-such-program {study}", fields, told.append)
-    announce_end("false", fields, told.append)
-    assert len(told) == 4 and all(line.startswith("--on-end did not work: ") for line in told)
+    output: list[str] = []
+    announce_end(f"{address}/broken", fields, output.append)
+    announce_end("http://127.0.0.1:1/nobody", fields, output.append)
+    announce_end("there-is-no-such-program {study}", fields, output.append)
+    announce_end("false", fields, output.append)
+    assert len(output) == 4 and all(line.startswith("--on-end failed: ") for line in output)
 
 
 @pytest.mark.parametrize("wrong", ["", "echo {bset}", "echo 'open", "echo {", "echo {0}"])
@@ -85,7 +85,7 @@ def test_what_could_not_be_filled_in_is_refused_first(wrong: str) -> None:
     check_on_end("notify-send {study} {best} '{{}}'")
 
 
-def test_a_search_that_fails_is_told(
+def test_a_search_that_fails_is_reported(
     tmp_path: Path, studies: Path, server: tuple[str, list[tuple[str, Any]]]
 ) -> None:
     address, got = server

@@ -45,4 +45,4 @@ def test_script_and_function_of_the_documentation(
 ) -> None:
     """Driven for two epochs, with a stop in between."""
     assert slr_tune(["verify", space]) == 0, capsys.readouterr().out
-    assert "it went on with epoch 2" in capsys.readouterr().out
+    assert "it resumed with epoch 2" in capsys.readouterr().out

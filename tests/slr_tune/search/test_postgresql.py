@@ -52,8 +52,10 @@ def test_server_that_restarts_under_a_search(tmp_path: Path, postgresql_server: 
         postgresql_server.start()
     code, output = command.end()
     assert code == 0 and "Traceback" not in output, output
-    assert output.count("The database is away (") == output.count("The database is back after ")
-    assert 1 <= output.count("The database is away (") <= 3, output
+    assert output.count("The database is unreachable (") == output.count(
+        "The database is back after "
+    )
+    assert 1 <= output.count("The database is unreachable (") <= 3, output
     trials = load_study("toy").trials
     assert len(trials) == 6
     check_trials(trials)

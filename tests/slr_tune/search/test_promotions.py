@@ -138,7 +138,7 @@ def test_a_run_that_is_refused_changes_nothing(make: Make, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("steps", [1, 10, 12, 13, 18])
-def test_next_driver_goes_on_as_the_last_one_would_have(make: Make, steps: int) -> None:
+def test_next_driver_resumes_as_the_last_one_would_have(make: Make, steps: int) -> None:
     """kill -9 after any epoch: no epoch again, the same order, the same decisions."""
     before = train(make(), steps=steps)
     after = make()

@@ -133,9 +133,9 @@ def test_a_refusal_after_some_epochs_is_charged_to_no_trial(make: Make) -> None:
     recorder = make()
     start(recorder)
     recorder.report(0, Report([row(1, 80.0)]))
-    said = Report([row(2, 70.0)], ended_by="error", error="row 3 says epoch 7", refused=True)
+    message = Report([row(2, 70.0)], ended_by="error", error="row 3 says epoch 7", refused=True)
     with pytest.raises(RunFailed, match="row 3 says epoch 7"):
-        recorder.report(0, said)
+        recorder.report(0, message)
     assert recorder.sweep() == [0]
     (trial,) = recorder.store.trials
     assert trial.state == TrialState.WAITING
@@ -240,7 +240,7 @@ def test_torn_line_of_the_curve(make: Make, studies: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 3])
-def test_trial_that_goes_on_from_an_earlier_epoch(make: Make, studies: Path, kept: int) -> None:
+def test_trial_that_continues_from_an_earlier_epoch(make: Make, studies: Path, kept: int) -> None:
     """A damaged checkpoint costs epochs; the curve must have each once, its seconds too."""
     rows = [row(epoch, 60.0 - epoch) for epoch in range(1, 6)]
     first = make()

@@ -58,8 +58,8 @@ def resumed_from(url: str, tmp_path: Path, cache: Path) -> None:
     space.write_text(f"studies: {url}\n{space.read_text()}")
     first = Command("run", space, "--no-verify")
     assert first.wait_for_lines(journal, 8)
-    code, said = first.end(signal.SIGKILL)
-    assert code == -signal.SIGKILL, said
+    code, message = first.end(signal.SIGKILL)
+    assert code == -signal.SIGKILL, message
     sent = {}
     view = load_study("toy")
     assert view.files is not None and view.running is False
@@ -70,9 +70,9 @@ def resumed_from(url: str, tmp_path: Path, cache: Path) -> None:
     shutil.rmtree(cache)
     before = Counter(journal.read_text().splitlines())
     second = Command("run", space, "--no-verify")
-    code, said = second.end()
-    assert code == 0, said
-    assert "Traceback" not in said
+    code, message = second.end()
+    assert code == 0, message
+    assert "Traceback" not in message
     view = load_study("toy")
     again = Counter(journal.read_text().splitlines()) - before
     twice = [line for line in again if line in before]

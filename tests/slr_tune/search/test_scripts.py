@@ -54,14 +54,14 @@ def test_searched_confirmed_ablated_reported(
     if name == "click":
         capsys.readouterr()
         assert slr_tune(["evaluate", name, "--worst", "1"]) == 0
-        assert "what it recognised itself in 30 utterances of dev" in capsys.readouterr().out
+        assert "its own predictions for 30 utterances of dev" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0
     page = (studies / name / "report.md").read_text()
     assert ".py" in page and "On new seeds" in page and "script:" not in page
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
-def test_a_search_that_is_killed_goes_on(tmp_path: Path, studies: Path) -> None:
+def test_a_search_that_is_killed_resumes(tmp_path: Path, studies: Path) -> None:
     """SIGKILL of the command in mid-training: the script goes with it, and is gone on with."""
     space = script_space(tmp_path, "teacher", trials=2)
     space.write_text(space.read_text().replace("pause: 0.0", "pause: 0.25"))
@@ -77,10 +77,10 @@ def test_a_search_that_is_killed_goes_on(tmp_path: Path, studies: Path) -> None:
     curve = view.curve(0)
     assert [row["epoch"] for row in curve] == [*range(1, 10)]
     text = log.read_text()
-    assert "[slr-tune] goes on after epoch" in text and "Resumed from epoch" in text
-    told = [line for line in text.splitlines() if "Val WER" in line and "Best" not in line]
-    assert 9 <= len(told) <= 11 and before >= 3  # at most what was in the air is trained twice
-    by_epoch = {int(line.split()[1].split("/")[0]): line for line in told}
+    assert "[slr-tune] resumes after epoch" in text and "Resumed from epoch" in text
+    output = [line for line in text.splitlines() if "Val WER" in line and "Best" not in line]
+    assert 9 <= len(output) <= 11 and before >= 3  # at most what was in the air is trained twice
+    by_epoch = {int(line.split()[1].split("/")[0]): line for line in output}
     assert [f"{row['val_wer']:.2f}%" in by_epoch[row["epoch"]] for row in curve] == [True] * 9
 
 
@@ -92,8 +92,8 @@ def test_init_writes_a_space_that_verify_accepts(
     """From `--help` and two epochs alone: ranges, metric, resume, configuration file."""
     monkeypatch.chdir(tmp_path)
     assert slr_tune(["init", "--from", f"{sys.executable} {SCRIPTS}/{name}.py"]) == 0
-    said = capsys.readouterr().err
-    assert "Note:" not in said
+    message = capsys.readouterr().err
+    assert "Note:" not in message
     assert slr_tune(["verify", f"{name}.yaml"]) == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     for check in ("options", "seed", "first epoch", "resume", "cost"):

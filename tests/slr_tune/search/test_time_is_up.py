@@ -27,8 +27,8 @@ def test_search_ends_when_its_time_is_up(
     hours = f"budget.hours={SECONDS / 3600}"
     command = ["run", str(path), "--no-verify", "--set", "budget.trials=null", "--set", hours]
     assert slr_tune(command) == 0
-    said = capsys.readouterr().err
-    assert "The time is up" in said and "--set budget.hours=0.00222222" in said
+    message = capsys.readouterr().err
+    assert "The time is up" in message and "--set budget.hours=0.00222222" in message
     trials = load_study("toy").trials
     assert not any(trial.state.name == "RUNNING" for trial in trials)
     storage = open_storage()

@@ -37,8 +37,8 @@ MISTAKES = [
     (
         "study: example",
         "study: ../example",
-        "1:8: study: \"../example\" cannot name a folder everywhere: take letters, digits, '.', "
-        "'_' and '-', at most 100 of them, a letter or digit first",
+        '1:8: study: "../example" cannot be the name of a folder everywhere: use letters, '
+        "digits, '.', '_' and '-', at most 100 of them, a letter or digit first",
     ),
     (
         "budget: {trials: 24,",
@@ -57,7 +57,7 @@ MISTAKES = [
         "trainable: no_such_package:Run",
         "2:12: trainable: trainable no_such_package:Run: importing no_such_package failed: "
         "ModuleNotFoundError: No module named 'no_such_package'\n"
-        "  The module must be installed or lie in the current folder.",
+        "  The module must be installed or be in the current folder.",
     ),
     ("seed: 7", "seed: -1", "33:7: seed: must be at least 0, not -1"),
     (
@@ -110,7 +110,7 @@ MISTAKES = [
         "{train: teacher, settings: {hidden: 64}}",
         "{study: example, settings: {hidden: 64}}",
         "4:18: teacher.study: example is the study that the teacher is for\n"
-        "4:27: teacher.settings: goes only with train\n"
+        "4:27: teacher.settings: is allowed only with train\n"
         "  Remove it: this teacher is trained already.",
     ),
     (
@@ -123,7 +123,7 @@ MISTAKES = [
     (
         "metric: val/wer",
         "metric: val/wre",
-        '5:21: objective.metric: "val/wre" is no column of the curve\n  Did you mean val/wer?',
+        '5:21: objective.metric: "val/wre" is not a column of the curve\n  Did you mean val/wer?',
     ),
     (
         "direction: minimize",
@@ -147,7 +147,7 @@ MISTAKES = [
         "grace_epochs: 3",
         "grace_epochs: 25",
         "6:52: budget.grace_epochs: 25 must not be above max_epochs, 24\n"
-        "  For example --set budget.grace_epochs=24; where the two are equal, no trial is pruned.",
+        "  For example --set budget.grace_epochs=24; if the two are equal, no trial is pruned.",
     ),
     (
         "grace_epochs: 3",
@@ -175,12 +175,12 @@ MISTAKES = [
     (
         "batch_size: 16",
         "max_epochs: 16",
-        "9:3: fixed.max_epochs: is given as budget.max_epochs too\n  Remove one of the two.",
+        "9:3: fixed.max_epochs: is also given as budget.max_epochs\n  Remove one of the two.",
     ),
     (
         "batch_size: 16",
         "dropout: 0.1",
-        "9:3: fixed.dropout: is given as space.dropout too\n  Remove one of the two.",
+        "9:3: fixed.dropout: is also given as space.dropout\n  Remove one of the two.",
     ),
     (
         "batch_size: 16",
@@ -229,7 +229,7 @@ MISTAKES = [
     (
         "float: [0.0, 0.5]",
         "flaot: [0.0, 0.5]",
-        "12:13: space.dropout: flaot is no kind of parameter\n  Did you mean float?",
+        "12:13: space.dropout: flaot is not a kind of parameter\n  Did you mean float?",
     ),
     (
         "{float: [0.0, 0.5]}",
@@ -251,7 +251,7 @@ MISTAKES = [
     (
         "log: true",
         "lgo: true",
-        "13:40: space.learning_rate.lgo: is not known beside float\n  Did you mean log?",
+        "13:40: space.learning_rate.lgo: is not an option of float\n  Did you mean log?",
     ),
     (
         "log: true",
@@ -294,7 +294,7 @@ MISTAKES = [
     (
         "choice: [keep, drop]",
         "choice: [keep, keep]",
-        '15:29: space.kd_blank: the option "keep" is given twice\n  Remove one of the two.',
+        '15:29: space.kd_blank: the option "keep" appears twice\n  Remove one of the two.',
     ),
     (
         "simplex: [alpha, beta, gamma]",
@@ -327,7 +327,7 @@ MISTAKES = [
     (
         "float: [0.0, 0.5]",
         "float: [0.0, 0.5], step: 1e-20",
-        "12:12: space.dropout: step=1e-20 makes more than a thousand million steps\n  Drop step.",
+        "12:12: space.dropout: step=1e-20 makes more than 1,000,000,000 steps\n  Drop step.",
     ),
     # baseline and factors
     (
@@ -366,7 +366,7 @@ MISTAKES = [
     (
         "patience: [4, 8]",
         "patience: [4, 4]",
-        "30:17: factors.patience: the level 4 is given twice\n  Remove one of the two.",
+        "30:17: factors.patience: the level 4 appears twice\n  Remove one of the two.",
     ),
     (
         "patience: [4, 8]",
@@ -400,8 +400,8 @@ def test_each_mistake_has_its_message(
 ) -> None:
     """A wrong or missing message leaves the author searching; a second one is noise."""
     assert good.count(old) >= 1
-    said = complaints(write(good.replace(old, new, 1)))
-    assert said == re.sub(r"(?m)^(\d+:\d+:)", r"space.yaml:\1", expected)
+    message = complaints(write(good.replace(old, new, 1)))
+    assert message == re.sub(r"(?m)^(\d+:\d+:)", r"space.yaml:\1", expected)
 
 
 def test_the_good_file_is_good(good: str, write: WriteFile) -> None:
@@ -409,7 +409,7 @@ def test_the_good_file_is_good(good: str, write: WriteFile) -> None:
     load_spec(write(good))
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(
     good: str, write: WriteFile
 ) -> None:
     """One run, one list: nobody wants to start a program ten times."""
@@ -437,11 +437,11 @@ def test_a_file_that_is_no_mapping(text: str, write: WriteFile) -> None:
 def test_a_space_that_searches_nothing(good: str, write: WriteFile) -> None:
     """24 trials of one and the same run."""
     at, to = good.index("space:"), good.index("seed:")
-    said = complaints(write(good[:at] + "space: {dropout: {fixed: 0.2}}\n" + good[to:]))
-    assert said.startswith("space.yaml:11:8: space: has nothing to search")
+    message = complaints(write(good[:at] + "space: {dropout: {fixed: 0.2}}\n" + good[to:]))
+    assert message.startswith("space.yaml:11:8: space: has nothing to search")
 
 
-def test_the_errors_of_the_reference_are_what_is_said() -> None:
+def test_the_errors_of_the_reference_are_what_is_reported() -> None:
     """The page shows a list of problems; a user compares it with the one on the screen."""
     page = (ROOT / "docs" / "search-space.md").read_text()
     block = page.split("the exit code is 2.")[1].split("```")[1].strip()
@@ -461,8 +461,8 @@ def test_the_errors_of_the_reference_are_what_is_said() -> None:
 
 
 def test_an_empty_mapping_lists_what_a_file_needs(write: WriteFile) -> None:
-    said = complaints(write("{}\n"))
-    assert [line.split(": ")[1] for line in said.splitlines()] == [
+    message = complaints(write("{}\n"))
+    assert [line.split(": ")[1] for line in message.splitlines()] == [
         "study",
         "trainable",
         "budget",

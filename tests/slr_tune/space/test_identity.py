@@ -69,7 +69,9 @@ def test_more_trials_on_another_machine_is_the_same_study(write: WriteFile) -> N
         ("seed=8", ["seed: 7 -> 8"]),
     ],
 )
-def test_each_change_is_told_in_a_line(override: str, lines: list[str], write: WriteFile) -> None:
+def test_each_change_is_reported_in_a_line(
+    override: str, lines: list[str], write: WriteFile
+) -> None:
     """Trials of two different searches in one study would be compared as if they were one."""
     old = stored(load_spec(write()))
     overrides = [override]
@@ -83,7 +85,7 @@ def test_each_change_is_told_in_a_line(override: str, lines: list[str], write: W
     assert all(any(line.startswith(start) for line in found) for start in lines), found
 
 
-def test_added_and_removed_parameters_are_told_whole(write: WriteFile, good: str) -> None:
+def test_added_and_removed_parameters_are_reported_whole(write: WriteFile, good: str) -> None:
     without = good.replace("  patience: {int: [4, 24]}\n", "").replace("  patience: 12\n", "")
     old, new = stored(load_spec(write())), stored(load_spec(write(without)))
     assert difference(old, new) == [
@@ -112,7 +114,7 @@ def test_changing_a_spec_does_not_change_what_was_stored(write: WriteFile) -> No
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"schema": 99}, "reads studies of schema 1, not 99\n  Use the version"),
         ({"schema": None}, "reads studies of schema 1, not None"),
@@ -123,8 +125,8 @@ def test_changing_a_spec_does_not_change_what_was_stored(write: WriteFile) -> No
     ],
 )
 def test_a_damaged_or_foreign_record_is_refused(
-    change: dict[str, Any], said: str, write: WriteFile
+    change: dict[str, Any], message: str, write: WriteFile
 ) -> None:
     """A database outlives versions; a traceback would say nothing."""
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=message):
         StudySpec.from_identity(stored(load_spec(write())) | change)

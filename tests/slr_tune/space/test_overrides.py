@@ -66,7 +66,7 @@ def test_the_file_is_not_changed(write: WriteFile) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("budget.trials", ": must be key=value, with dots between keys\n  For example"),
         ("=5", ": must be key=value"),
@@ -84,26 +84,26 @@ def test_the_file_is_not_changed(write: WriteFile) -> None:
         ("seed=yes", ': seed: must be a whole number, not "yes"'),
     ],
 )
-def test_wrong_overrides_are_named(override: str, said: str, write: WriteFile) -> None:
+def test_wrong_overrides_are_named(override: str, message: str, write: WriteFile) -> None:
     """There is no line to point at: the option itself is the place."""
     with pytest.raises(SpecError) as caught:
         load_spec(write(), overrides=[override])
-    assert str(caught.value).startswith(f"--set {override}{said}")
+    assert str(caught.value).startswith(f"--set {override}{message}")
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"trials": 0}, "--trials 0: budget.trials: must be at least 1, not 0"),
-        ({"study": "a/b"}, '--study a/b: study: "a/b" cannot name a folder'),
+        ({"study": "a/b"}, '--study a/b: study: "a/b" cannot be the name of a folder'),
         ({"workers": 0}, "--workers 0: resources.workers: must be at least 1"),
         ({"seed": -1}, "--seed -1: seed: must be at least 0"),
     ],
 )
-def test_wrong_options_are_named(options: dict[str, Any], said: str, write: WriteFile) -> None:
+def test_wrong_options_are_named(options: dict[str, Any], message: str, write: WriteFile) -> None:
     with pytest.raises(SpecError) as caught:
         load_spec(write(), **options)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_problems_of_the_file_come_before_those_of_options(good: str, write: WriteFile) -> None:
@@ -127,7 +127,7 @@ def test_a_key_with_dots_is_written_in_quotes(override: str) -> None:
     assert root.plain() == {"a": {"enc.0.drop": {"high": 5}, "k=v": 7}, "größe": 3}
 
 
-def test_a_key_with_dots_without_quotes_is_told_how(write: WriteFile) -> None:
+def test_a_key_with_dots_without_quotes_is_reported_how(write: WriteFile) -> None:
     """Else it made `enc: {0: {drop: ...}}`, and the error spoke of that."""
     problems = ProblemList()
     tree, _ = parse_yaml("{a: {enc.0.drop: {high: 1}}}", "file")

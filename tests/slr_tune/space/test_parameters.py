@@ -114,7 +114,7 @@ def test_uniform_numbers_give_the_flat_dirichlet(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "said"),
+    ("weights", "message"),
     [
         ({"w0": 0.5, "w1": 0.4}, "the weights sum to 0.9 and must sum to 1"),
         ({"w0": 0.5}, 'must give w0, w1 and nothing else, not {"w0": 0.5}'),
@@ -124,8 +124,8 @@ def test_uniform_numbers_give_the_flat_dirichlet(count: int) -> None:
         ([0.5, 0.5], "must give w0, w1"),
     ],
 )
-def test_weights_off_the_simplex_are_refused(weights: Any, said: str) -> None:
-    assert simplex(2).misfit(weights).startswith(said)
+def test_weights_off_the_simplex_are_refused(weights: Any, message: str) -> None:
+    assert simplex(2).misfit(weights).startswith(message)
 
 
 def test_weights_within_the_tolerance_are_taken() -> None:
@@ -153,7 +153,7 @@ def test_plain_floats_come_back_to_the_last_bit(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (3, ""),
         (0, "0 is outside the space, 1 to 9"),
@@ -164,9 +164,9 @@ def test_plain_floats_come_back_to_the_last_bit(value: float) -> None:
         (None, "must be a whole number from 1 to 9, not null"),
     ],
 )
-def test_ints_keep_type_bounds_and_step(value: Any, said: str) -> None:
+def test_ints_keep_type_bounds_and_step(value: Any, message: str) -> None:
     parameter = IntParameter(name="n", path=("n",), low=1, high=9, step=2)
-    assert parameter.misfit(value) == said
+    assert parameter.misfit(value) == message
 
 
 def test_options_that_a_database_cannot_keep_go_through_json() -> None:

@@ -23,7 +23,7 @@ space:
 """
 
 
-def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
+def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
     """What is refused of a file that was changed in one place."""
     assert old in text
     path = folder / "s.yaml"
@@ -34,7 +34,7 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "output"),
     [
         ("{learning_rate}", "{lerning_rate}", "3:12: trainable.command: {lerning_rate} is neither "
          "in space nor in fixed\n  Did you mean learning_rate?"),
@@ -44,7 +44,7 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
         (sys.executable, "pyhton", "there is no program 'pyhton' in PATH"),
         ("  metrics:", "  metric:", "4:3: trainable.metric: is not known\n  Did you mean metrics?"),
         ("stdout:", "stdot:", "trainable.metrics.stdot: is not known\n  Did you mean stdout?"),
-        ("(?P<val_wer>.*)", "(.*)", "names nothing that it finds"),
+        ("(?P<val_wer>.*)", "(.*)", "has no named group"),
         ("(?P<val_wer>.*)", "(?P<val_wer>", "missing ), unterminated subpattern"),
         ("(?P<val_wer>.*)", "(?P<val_were>.*)", "no group is called val_wer, which is the "
          "objective's metric\n  Did you mean val_were?"),
@@ -57,16 +57,18 @@ def said(folder: Path, old: str, new: str, text: str = GOOD) -> str:
         ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, output: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
-    assert told in said(tmp_path, old, new)
+    assert output in error_text(tmp_path, old, new)
 
 
 def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:
     """A misspelt key would be written into the file, and the script would not look at it."""
     space = script_space(tmp_path, "distill").read_text()
-    assert "is not a setting of model" in said(tmp_path, "{dropout: {float", "{drop: {float", space)
-    assert "training.epoch is not in" in said(
+    assert "is not a setting of model" in error_text(
+        tmp_path, "{dropout: {float", "{drop: {float", space
+    )
+    assert "training.epoch is not in" in error_text(
         tmp_path, "training.epochs:", "training.epoch:", space
     )
 

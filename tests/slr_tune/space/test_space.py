@@ -190,7 +190,7 @@ temperature:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (
             {"temperature": {"schedule": "constant", "start": 9}},
@@ -209,12 +209,12 @@ temperature:
         ),
         (
             {"dropout": 0.1, "temperature": {"schedule": "cosine"}},
-            ['temperature.schedule: "cosine" is none of "constant", "linear"|'],
+            ['temperature.schedule: "cosine" is not one of "constant", "linear"|'],
         ),
         (
             {"dropout": 0.1, "temperature": {"schedule": ["linear"], "end": 1}},
             [
-                'temperature.schedule: ["linear"] is none of "constant", "linear"|',
+                'temperature.schedule: ["linear"] is not one of "constant", "linear"|',
                 'temperature.end: applies only where temperature.schedule is "linear"|'
                 "Leave it out.",
             ],
@@ -225,8 +225,8 @@ temperature:
         ),
     ],
 )
-def test_misfits_are_all_told(values: dict[str, Any], said: list[str]) -> None:
-    assert misfits(TEMPERATURE, values) == said
+def test_misfits_are_all_reported(values: dict[str, Any], message: list[str]) -> None:
+    assert misfits(TEMPERATURE, values) == message
 
 
 def test_optuna_repeats_the_baseline_exactly() -> None:

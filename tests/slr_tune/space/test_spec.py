@@ -140,7 +140,7 @@ def test_a_users_own_run_needs_no_data(write: WriteFile, own_run: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ("space: {rat: {float: [0.1, 0.9]}}", "4:9: space.rat: is not a setting of Config"),
         ("space: {kernel: {widht: {int: [1, 9]}}}", "4:18: space.kernel.widht: is not a setting"),
@@ -152,7 +152,7 @@ def test_a_users_own_run_needs_no_data(write: WriteFile, own_run: str) -> None:
         ),
         (
             "space: {low: {int: [1, 3]}, high: {int: [2, 9]}}",
-            "4:8: space: low=3 is above high=2; refused are",
+            "4:8: space: low=3 is above high=2; refused values:",
         ),
         (
             "fixed: {deep: 'yes'}\nspace: {rate: {float: [0.1, 0.9]}}",
@@ -169,12 +169,12 @@ def test_a_users_own_run_needs_no_data(write: WriteFile, own_run: str) -> None:
     ],
 )
 def test_a_users_settings_are_checked_as_ours(
-    more: str, said: str, write: WriteFile, own_run: str
+    more: str, message: str, write: WriteFile, own_run: str
 ) -> None:
     """Pydantic ignores unknown keys and reads "yes" as true: either could cost a night."""
     with pytest.raises(SpecError) as caught:
         own(write, own_run, more)
-    assert str(caught.value).startswith(f"space.yaml:{said}")
+    assert str(caught.value).startswith(f"space.yaml:{message}")
 
 
 def test_a_required_setting_must_be_given(write: WriteFile, own_run: str) -> None:

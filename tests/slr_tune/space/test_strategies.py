@@ -27,9 +27,9 @@ def test_default_and_what_is_named(write: WriteFile) -> None:
     """Nobody has to name a strategy; a stored spec has every setting of it."""
     spec = load_spec(write())
     assert (spec.search.strategy, spec.search.scheduler) == ("prior-asha", "promotion")
-    assert not spec.search.said and spec.prior.confidence == "medium"
+    assert not spec.search.explicit and spec.prior.confidence == "medium"
     spec = read(write, "search={strategy: tpe-asha, multivariate: true}", "prior.confidence=high")
-    assert spec.search.said and spec.search.settings["multivariate"] is True
+    assert spec.search.explicit and spec.search.settings["multivariate"] is True
     assert spec.search.settings["n_startup_trials"] == 10
     assert spec.prior.confidence == "high"
     spec = read(write, "search={optuna: {sampler: GPSampler, n_startup_trials: 4}}")
@@ -39,7 +39,7 @@ def test_default_and_what_is_named(write: WriteFile) -> None:
     }  # fmt: skip
 
 
-def test_remembered_and_told_when_it_differs(write: WriteFile) -> None:
+def test_remembered_and_reported_when_it_differs(write: WriteFile) -> None:
     """The identity gives it back; a study of before has the one strategy that there was."""
     spec = read(write, "search={strategy: grid, points: 5}", "prior.confidence=low")
     stored = json.loads(json.dumps(spec.identity()))
@@ -54,12 +54,12 @@ def test_remembered_and_told_when_it_differs(write: WriteFile) -> None:
 # (what is added to the good file, which has 33 lines; everything that is said of it)
 MISTAKES = [
     ("search: prior-asha", '34:9: search: must be a mapping, not "prior-asha"'),
-    ("search: {strategy: prior-ahsa}", '34:20: search.strategy: "prior-ahsa" is no strategy'),
-    ("search: {strategy: random, points: 3}", "34:28: search.points: is no setting of random"),
+    ("search: {strategy: prior-ahsa}", '34:20: search.strategy: "prior-ahsa" is not a strategy'),
+    ("search: {strategy: random, points: 3}", "34:28: search.points: is not a setting of random"),
     ("search: {strategy: grid, points: 1}", "34:34: search.points: must be at least 2, not 1"),
     (
         "search: {strategy: prior-asha, candidate: 10}",
-        "34:32: search.candidate: is no setting of prior-asha\n  Did you mean candidates?",
+        "34:32: search.candidate: is not a setting of prior-asha\n  Did you mean candidates?",
     ),
     (
         "search: {strategy: prior-asha, uniform_share: 2}",
@@ -68,39 +68,39 @@ MISTAKES = [
     ("search: {strategy: optuna}", "34:20: search: needs the sampler's name"),
     (
         "search: {optuna: {sampler: GPSample}}",
-        '34:28: search.optuna.sampler: "GPSample" is none of Optuna\'s samplers here\n'
+        '34:28: search.optuna.sampler: "GPSample" is not one of the supported Optuna samplers\n'
         "  Did you mean GPSampler?",
     ),
     (
         "search: {optuna: {sampler: GPSampler, scheduler: asha}}",
-        '34:50: search.optuna.scheduler: "asha" is no scheduler',
+        '34:50: search.optuna.scheduler: "asha" is not a scheduler',
     ),
     (
         "search: {optuna: {sampler: GPSampler}, points: 3}",
-        "34:40: search.points: does not go with optuna",
+        "34:40: search.points: cannot be combined with optuna",
     ),
     ("prior: {confidence: strong}", "34:21: prior.confidence: must be "),
     ("prior: {trust: high}", "34:9: prior.trust: "),
 ]
 
 
-@pytest.mark.parametrize(("line", "said"), MISTAKES)
-def test_mistakes_are_told_at_their_places(
-    line: str, said: str, write: WriteFile, good: str
+@pytest.mark.parametrize(("line", "message"), MISTAKES)
+def test_mistakes_are_reported_at_their_places(
+    line: str, message: str, write: WriteFile, good: str
 ) -> None:
     """A misspelt strategy must not run a night with another."""
     path = write(good + line + "\n")
     assert good.count("\n") == 33
     with pytest.raises(SpecError) as caught:
         load_spec(path)
-    assert f"space.yaml:{said}" in str(caught.value)
+    assert f"space.yaml:{message}" in str(caught.value)
 
 
 def test_prior_of_a_parameter(write: WriteFile, good: str) -> None:
     """It lies in the range, and the study remembers it; without one nothing changes."""
-    told = good.replace("log: true}", "log: true, prior: 1.0e-2}")
-    told = told.replace("{choice: [keep, drop]}", "{choice: [keep, drop], prior: drop}")
-    spec = load_spec(write(told))
+    output = good.replace("log: true}", "log: true, prior: 1.0e-2}")
+    output = output.replace("{choice: [keep, drop]}", "{choice: [keep, drop], prior: drop}")
+    spec = load_spec(write(output))
     priors = {p.name: p.prior for p in spec.space.parameters if p.prior is not None}
     assert priors == {"learning_rate": 0.01, "kd_blank": "drop"}
     again = StudySpec.from_identity(json.loads(json.dumps(spec.identity())))
@@ -130,7 +130,7 @@ def test_disk_limit(text: str, size: int, write: WriteFile) -> None:
 
 @pytest.mark.parametrize("text", ["20 gigs", "0GB", "-1", "true"])
 def test_wrong_disk_limit(text: str, write: WriteFile) -> None:
-    with pytest.raises(SpecError, match=r"budget\.disk: .* is no size such as 20GB or 500MB"):
+    with pytest.raises(SpecError, match=r"budget\.disk: .* is not a size such as 20GB or 500MB"):
         read(write, f"budget.disk={text}")
 
 
@@ -148,4 +148,4 @@ def test_every_strategy_is_described() -> None:
         assert f"| `{name}` |" in text
         assert all(f"`{field.name}`" in text for field in dataclasses.fields(kind))
     assert all(f"`{name}`" in text for name in OPTUNA_SAMPLERS)
-    assert SearchSpec.__dataclass_fields__["said"].compare is False
+    assert SearchSpec.__dataclass_fields__["explicit"].compare is False

@@ -20,12 +20,12 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
 
 
 @pytest.mark.parametrize(
-    ("budget", "said"),
+    ("budget", "message"),
     [
         (
             "{max_epochs: 24}",
-            "6:9: budget.trials: is missing\n  Say how many trials, as trials: 24, or how long, "
-            "as hours: 10.",
+            "6:9: budget.trials: is missing\n  Give a number of trials, such as trials: 24, or a "
+            "time, such as hours: 10.",
         ),
         ("{hours: 0, max_epochs: 24}", "6:17: budget.hours: must be above 0, not 0"),
         (
@@ -40,13 +40,13 @@ def spec_with(write: WriteFile, good: str, budget: str, *overrides: str) -> Stud
         ),
     ],
 )
-def test_mistakes_are_told_with_their_place(
-    write: WriteFile, good: str, budget: str, said: str
+def test_mistakes_are_reported_with_their_place(
+    write: WriteFile, good: str, budget: str, message: str
 ) -> None:
     """A budget without an end, and one whose fidelity would change nothing."""
     with pytest.raises(SpecError) as caught:
         spec_with(write, good, f"budget: {budget}")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_strategy_without_rungs_has_no_fidelity(write: WriteFile, good: str) -> None:

@@ -97,12 +97,12 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
         ("a: 1" + " " * 200_000, "f:1:1: the file has more than 200000 characters"),
     ],
 )
-def test_each_trap_is_told_with_its_place(text: str, first_line: str) -> None:
+def test_each_trap_is_reported_with_its_place(text: str, first_line: str) -> None:
     """Read silently, each of these would mean something else than its author meant, or do harm."""
     assert complaints(text)[0].startswith(first_line)
 
 
-def test_all_repeated_keys_are_told_at_once() -> None:
+def test_all_repeated_keys_are_reported_at_once() -> None:
     """One run of the program must show all of them."""
     assert complaints("a: 1\na: 2\nb: {c: 1, c: 2}\n") == [
         "f:2:1: a: given a second time, first on line 1",
@@ -129,7 +129,7 @@ def test_bytes_that_are_no_utf8_have_a_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("f.yaml").write_bytes(content)
-    with pytest.raises(SpecError, match=f"^{where}: this is no UTF-8 text"):
+    with pytest.raises(SpecError, match=f"^{where}: this is not UTF-8 text"):
         read_yaml(Path("f.yaml"))
 
 

@@ -111,7 +111,7 @@ def test_more_of_the_same_utterances_narrows_only_their_part() -> None:
     assert other.unit == pytest.approx(one.unit / 4, rel=0.05)
 
 
-def test_identical_arms_are_said_to_be_and_cost_the_family_nothing() -> None:
+def test_identical_arms_are_reported_to_be_and_cost_the_family_nothing() -> None:
     """A replayed patience that never bites is no test: the other arm is not corrected for it."""
     arms, words = study(3, 30, 0)
     arms["same"] = arms["b"].copy()
@@ -192,7 +192,7 @@ def test_signers_widen_what_they_share() -> None:
     )
 
 
-def test_one_signer_cannot_be_resampled_and_is_said() -> None:
+def test_one_signer_cannot_be_resampled_and_is_reported() -> None:
     """The split of one test signer must not fail, nor pass for all signers."""
     arms, words = study(3, 20, 0)
     found = compare(arms, words, baseline="b", signers=["a"] * 20, resamples=500)
@@ -314,7 +314,7 @@ def collapsing(seed: int = 0) -> tuple[dict[str, np.ndarray], list[int]]:
     return arms, [10] * 100
 
 
-def test_collapsed_runs_are_set_aside_and_said() -> None:
+def test_collapsed_runs_are_set_aside_and_reported() -> None:
     """The verdict is of the seeds that trained; all runs stand beside it."""
     arms, words = collapsing()
     found = compare(arms, words, baseline="b", resamples=500, collapses=True)

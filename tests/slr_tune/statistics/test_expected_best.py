@@ -24,12 +24,12 @@ def test_twice_the_trials_are_foretold_about_right() -> None:
     """Over many searches the band holds the mean of what 48 gave, from 24 each."""
     rng = np.random.default_rng(0)
     truth = float(np.mean(np.sort(rng.gamma(2.0, 3.0, (4000, 48)), axis=1)[:, 0]))
-    held, told = 0, []
+    held, output = 0, []
     for _ in range(60):
         (found,) = expected_best(10 + rng.gamma(2.0, 3.0, 24), (48,))
         held += found.low <= 10 + truth <= found.high
-        told.append(found.value)
-    assert float(np.mean(told)) == pytest.approx(10 + truth, abs=0.15)
+        output.append(found.value)
+    assert float(np.mean(output)) == pytest.approx(10 + truth, abs=0.15)
     assert held >= 48
 
 

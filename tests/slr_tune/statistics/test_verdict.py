@@ -155,7 +155,7 @@ def test_the_same_within_a_margin() -> None:
     assert overall("b", verdicts) == "The same as b within 2 points: a. Inconclusive: c."
 
 
-def test_collapsed_runs_are_said_and_withhold_a_better() -> None:
+def test_collapsed_runs_are_reported_and_withhold_a_better() -> None:
     """An arm that wins where it trains and loses by collapsing is not simply better."""
     gone = Collapses(2, 0, 5, 0.444)
     better = difference(
@@ -215,7 +215,7 @@ def test_p_values_keep_their_side_of_the_level() -> None:
 
 
 def test_zero_has_no_sign() -> None:
-    """Minus zero is no number of points."""
+    """Minus zero is not a number of points."""
     assert [signed_points(value) for value in (-0.04, 0.0, 0.25, -2.0)] == [
         "0.0",
         "0.0",

@@ -83,7 +83,7 @@ def run(
         if not rest(turn):
             held[number] = ended
             continue
-        if not recorder.may_tell():
+        if not recorder.may_report():
             settle(store)
         if ended:
             busy.remove(number)
@@ -222,7 +222,7 @@ def test_driver_that_was_taken_over_stores_nothing(tmp_path: Path, empty_databas
     ("statement", "passing"),
     [("SELECT * FROM no_such_table", False), ("CREATE TABLE t (x)", False)],
 )
-def test_what_no_waiting_mends(tmp_path: Path, statement: str, passing: bool) -> None:
+def test_waiting_does_not_help(tmp_path: Path, statement: str, passing: bool) -> None:
     """A missing table, and a database that may only be read."""
     sqlite3.connect(tmp_path / "a.db").execute("CREATE TABLE a (x)").connection.close()
     engine = sa.create_engine(f"sqlite:///file:{tmp_path / 'a.db'}?mode=ro&uri=true")

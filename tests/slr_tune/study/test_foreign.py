@@ -67,8 +67,8 @@ def test_no_view_contradicts_another(
     assert now["best"] == shown["best"]["value"]
     assert sum(now["trials"].values()) == shown["trials"] == TRIALS
     assert slr_tune(["show"]) == 0
-    said = capsys.readouterr().out
-    assert "3 foreign trials (12, 13, 14)" in said and "foreign" in said
+    message = capsys.readouterr().out
+    assert "3 foreign trials (12, 13, 14)" in message and "foreign" in message
     assert slr_tune(["list"]) == 0
     assert "foreign" in capsys.readouterr().out
     assert slr_tune(["report"]) == 0

@@ -110,15 +110,17 @@ def test_killed_driver_of_another_machine_is_waited_out(
     monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.5)
     monkeypatch.setattr(lock_module, "STALE_SECONDS", drivers(engine)[0].heartbeat_age_seconds + 1)
     assert drivers(engine)[0].alive
-    told: list[str] = []
-    with StudyLock(engine, "s", tell=told.append):
+    output: list[str] = []
+    with StudyLock(engine, "s", tell=output.append):
         assert [driver.alive for driver in drivers(engine)] == [True]
-    (line,) = told
+    (line,) = output
     assert f"process {done.stdout.strip()} of" in line and "last sign of life" in line
     engine.dispose()
 
 
-def test_driver_that_lost_its_lock_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_driver_that_lost_its_lock_is_reported(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A laptop that slept through a takeover must not write into the other's study."""
     monkeypatch.setattr(lock_module, "HEARTBEAT_SECONDS", 0.01)
     with StudyLock(engine, "s") as lock:
@@ -161,5 +163,5 @@ def test_names_that_a_disk_does_not_tell_apart(
     with locked_folder(studies / "fox"):
         pass
     monkeypatch.setattr(os, "listdir", lambda path: ["fox", "slr-tune.db"])
-    with pytest.raises(StudyLocked, match="'Fox' for 'fox'"), locked_folder(studies / "Fox"):
+    with pytest.raises(StudyLocked, match="'Fox' would be 'fox'"), locked_folder(studies / "Fox"):
         pass

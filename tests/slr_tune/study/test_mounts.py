@@ -91,7 +91,7 @@ def test_a_search_is_refused_on_a_real_mount(
     with network_disk(tmp_path / "shared") as folder:
         monkeypatch.setenv("SLR_TUNE_STUDIES", str(folder / "studies"))
         assert slr_tune(["run", str(space), "--no-verify"]) == 2
-    said = capsys.readouterr().err
-    assert f"is on fuse.sshfs, mounted at {folder}" in said
-    assert "--storage postgresql://" in said and "sqlite:////" in said
-    assert "Traceback" not in said
+    message = capsys.readouterr().err
+    assert f"is on fuse.sshfs, mounted at {folder}" in message
+    assert "--storage postgresql://" in message and "sqlite:////" in message
+    assert "Traceback" not in message

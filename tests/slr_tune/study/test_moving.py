@@ -57,9 +57,9 @@ def study(database: Path) -> str:
 def there_and_back(one: str, other: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = content(one)
     assert slr_tune(["move", "generated", "--storage", one, "--to", other]) == 0
-    said = capsys.readouterr().out
+    message = capsys.readouterr().out
     values = sum(len(t.intermediate_values) for t in read_trials(open_storage(other).engine, 1))
-    assert f"{TRIALS + 2} trials" in said and f"{values} values of epochs" in said
+    assert f"{TRIALS + 2} trials" in message and f"{values} values per epoch" in message
     assert content(other) == before
     assert slr_tune(["list", "--storage", one, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
@@ -101,7 +101,7 @@ def test_cut_off_and_begun_again(
 
 
 def test_what_is_refused(study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A study that runs, one that is there already, the same database, no such study."""
+    """A study that runs, one that already exists, the same database, no such study."""
     other = f"sqlite:///{tmp_path / 'other.db'}"
     move = ["move", "generated", "--storage", study, "--to"]
     with StudyLock(open_storage(study).engine, "generated"):

@@ -38,7 +38,7 @@ def test_every_patience_ends_where_a_real_run_would(curve: list[float], min_delt
 
 
 @given(wers, st.integers(1, 6))
-def test_a_run_ended_by_its_patience_tells_no_larger_one(curve: list[float], own: int) -> None:
+def test_a_run_ended_by_its_patience_shows_no_larger_one(curve: list[float], own: int) -> None:
     """What came after its end was never trained."""
     flat = [*curve, *[100.0] * 7]
     end = straight(flat, own, 0.0, 99)

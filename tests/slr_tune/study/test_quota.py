@@ -97,7 +97,7 @@ def test_maximizing_turns_the_order_round_and_no_value_is_the_worst() -> None:
 def test_wrong_places_are_refused() -> None:
     """A wrong epoch must not silently open a rung, nor a promotion be counted twice."""
     quota = Quota((3,), 3)
-    with pytest.raises(ValueError, match="epoch 4 is no rung"):
+    with pytest.raises(ValueError, match="epoch 4 is not a rung"):
         quota.arrive(0, 4, 1.0)
     with pytest.raises(ValueError, match="trial 0 does not wait at epoch 3"):
         quota.promote(Promotion(0, 3))
@@ -105,9 +105,9 @@ def test_wrong_places_are_refused() -> None:
 
 def test_planned_epochs_of_the_distillation_that_ships() -> None:
     """24 + 23 x 3 + 7 x 6 + 2 x 15."""
-    told = {"rungs": (3, 9), "trials": 24, "reduction_factor": 3, "max_epochs": 24}
-    assert planned_epochs(**told, exempt=1) == 165  # type: ignore[arg-type]
-    assert planned_epochs(**told, exempt=0) == 24 * 3 + 8 * 6 + 2 * 15  # type: ignore[arg-type]
+    output = {"rungs": (3, 9), "trials": 24, "reduction_factor": 3, "max_epochs": 24}
+    assert planned_epochs(**output, exempt=1) == 165  # type: ignore[arg-type]
+    assert planned_epochs(**output, exempt=0) == 24 * 3 + 8 * 6 + 2 * 15  # type: ignore[arg-type]
 
 
 Play = tuple[Quota, dict[int, list[RungEntry]], int]
@@ -157,7 +157,7 @@ curves = st.lists(
 
 
 @given(curves, st.integers(1, 5), st.integers(0, 99))
-def test_a_search_costs_what_was_planned_and_is_told_again_by_its_entries(
+def test_a_search_costs_what_was_planned_and_is_reported_again_by_its_entries(
     values: list[list[float]], workers: int, seed: int
 ) -> None:
     """The forecast and a driver that starts again both rest on this, ties or not."""
@@ -168,8 +168,8 @@ def test_a_search_costs_what_was_planned_and_is_told_again_by_its_entries(
     assert trained == planned
     stored = [(trial, entry) for trial, found in entries.items() for entry in found]
     again = Quota(quota.epochs, 3)
-    told = again.replay(reversed(stored))
-    assert told == sorted(stored, key=lambda pair: pair[1].order)
+    output = again.replay(reversed(stored))
+    assert output == sorted(stored, key=lambda pair: pair[1].order)
     assert again == quota
 
 
@@ -190,7 +190,7 @@ def test_the_hopeless_are_never_promoted(values: list[list[float]], seed: int, m
     assert not promoted & hopeless
 
 
-def test_a_promotion_that_the_values_do_not_allow_is_told() -> None:
+def test_a_promotion_that_the_values_do_not_allow_is_reported() -> None:
     """A value that was changed in the database must not pass for what decided."""
     quota = Quota((1,), 3)
     entries = [(trial, quota.arrive(trial, 1, float(trial))) for trial in range(3)]

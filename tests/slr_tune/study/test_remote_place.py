@@ -34,7 +34,11 @@ def spec(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> Stu
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [("/a/folder", "is no URL"), ("s3://me:secret@bucket/a", "key or a password"), ("3", "no URL")],
+    [
+        ("/a/folder", "is not a URL"),
+        ("s3://me:secret@bucket/a", "key or a password"),
+        ("3", "not a URL"),
+    ],
 )
 def test_what_is_no_place_is_refused_with_its_line(tmp_path: Path, place: str, words: str) -> None:
     path = write_toy_space(tmp_path)
@@ -55,18 +59,20 @@ def test_a_database_has_to_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SLR_TUNE_STUDIES", f"file://{tmp_path}/far")
-    with pytest.raises(StorageUnusable, match="where no database can be") as caught:
+    with pytest.raises(StorageUnusable, match="which cannot hold a database") as caught:
         storage_url()
     assert "--storage postgresql://" in caught.value.hint
     assert slr_tune(["run", str(write_toy_space(tmp_path))]) == 2
     assert "Traceback" not in capsys.readouterr().err
     monkeypatch.setenv("SLR_TUNE_STUDIES", "s3://me:secret@bucket/a")
     assert slr_tune(["list"]) == 2
-    said = capsys.readouterr().err
-    assert "SLR_TUNE_STUDIES" in said and "secret" not in said.replace("a key or", "")
+    message = capsys.readouterr().err
+    assert "SLR_TUNE_STUDIES" in message and "secret" not in message.replace("a key or", "")
 
 
-def test_who_reads_is_told_by_the_database(tmp_path: Path, spec: StudySpec, cache: Path) -> None:
+def test_who_reads_is_reported_by_the_database(
+    tmp_path: Path, spec: StudySpec, cache: Path
+) -> None:
     with studies_in(spec.studies):
         store = open_store(spec, open_storage())
         assert store.files is not None and store.files.local == study_folder("toy")
@@ -84,7 +90,7 @@ def test_who_reads_is_told_by_the_database(tmp_path: Path, spec: StudySpec, cach
     assert not Path(place).exists()
 
 
-def test_a_place_that_does_not_answer_is_said(
+def test_a_place_that_does_not_answer_is_reported(
     tmp_path: Path, spec: StudySpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What the database knows is shown all the same."""

@@ -39,7 +39,7 @@ def test_decisions_by_hand() -> None:
     assert stopped == [False, True, False, True, True, False]
 
 
-def test_exempt_trial_goes_on_and_counts() -> None:
+def test_exempt_trial_continues_and_counts() -> None:
     """The baseline is the reference of the summary and of every ablation: it must not end early."""
     rungs = Rungs((3,), 3)
     entries = [rungs.decide(3, 10.0), rungs.decide(3, 90.0, exempt=True), rungs.decide(3, 50.0)]
@@ -61,7 +61,7 @@ def test_equal_values_do_not_stop_each_other() -> None:
 
 def test_no_rung_at_this_epoch() -> None:
     """A wrong epoch must not silently open a new rung."""
-    with pytest.raises(ValueError, match="epoch 4 is no rung"):
+    with pytest.raises(ValueError, match="epoch 4 is not a rung"):
         Rungs((3, 9), 3).decide(4, 1.0)
 
 
@@ -76,7 +76,7 @@ def test_replay_gives_the_same_decisions_and_the_same_future(arrivals: list[floa
 
 
 @given(values)
-def test_the_best_so_far_always_goes_on(arrivals: list[float]) -> None:
+def test_the_best_so_far_always_continues(arrivals: list[float]) -> None:
     """ASHA must never stop the trial that leads."""
     rungs = Rungs((3,), 3)
     best = float("inf")

@@ -74,7 +74,7 @@ def started(store: StudyStore) -> LiveTrial:
     return store.start_trial(tpe(seed=0, number=len(store.trials)))
 
 
-def test_each_epoch_is_sent_once_and_a_resumed_trial_goes_on(
+def test_each_epoch_is_sent_once_and_a_resumed_trial_resumes(
     spec: StudySpec, storage: RDBStorage, notebook: Notebook
 ) -> None:
     # Without the file, a search that was stopped would begin its runs again in the tracker.
@@ -87,10 +87,10 @@ def test_each_epoch_is_sent_once_and_a_resumed_trial_goes_on(
         store.add_row(live, row(2, 70.0))
         store.park(live)
     name = "run of trial-0"
-    values = {"seconds": 0.5, "val/wer": 80.0}  # what is no number is left out
+    values = {"seconds": 0.5, "val/wer": 80.0}  # what is not a number is left out
     first = [("begin", "trial-0", None), ("log", name, 1, values)]
     assert notebook.told[:2] == first
-    assert [told[2] for told in notebook.told if told[0] == "log"] == [1, 2]
+    assert [output[2] for output in notebook.told if output[0] == "log"] == [1, 2]
     assert notebook.told[-1] == ("close",)
     notebook.told.clear()
     store = open_store(spec, storage)
@@ -117,7 +117,7 @@ def test_a_tracker_named_later_gets_what_is_there(
         store.finish(live, reason)
     with open_mirror(store, pytest.fail):
         pass
-    ends = [told[2:] for told in notebook.told if told[0] == "end"]
+    ends = [output[2:] for output in notebook.told if output[0] == "end"]
     assert ends == [("max_epochs", 50.0, False), ("asha", 50.0, False), ("error", None, True)]
 
 
@@ -125,15 +125,17 @@ def test_a_tracker_that_fails_is_left_out(
     spec: StudySpec, storage: RDBStorage, notebook: Notebook
 ) -> None:
     # A server that goes away in the night must not end the search, and is told once.
-    told: list[str] = []
+    output: list[str] = []
     notebook.broken = True
     store = open_store(spec, storage)
-    with open_mirror(store, told.append) as mirror:
+    with open_mirror(store, output.append) as mirror:
         live = started(store)
         for epoch in (1, 2, 3):
             store.add_row(live, row(epoch, 50.0))
             mirror.tick(force=True)
-    assert len(told) == 1 and "Tracker mlflow failed" in told[0] and "server is gone" in told[0]
+    assert (
+        len(output) == 1 and "Tracker mlflow failed" in output[0] and "server is gone" in output[0]
+    )
     notebook.broken = False  # the next start sends what is missing
     with open_mirror(store, pytest.fail):
         pass
@@ -145,14 +147,14 @@ def test_a_slow_tracker_does_not_hold_the_search(
 ) -> None:
     monkeypatch.setattr(mirror_module, "_WAIT_SECONDS", 0.2)
     notebook.held.clear()
-    told: list[str] = []
+    output: list[str] = []
     store = open_store(spec, storage)
-    with open_mirror(store, told.append) as mirror:
+    with open_mirror(store, output.append) as mirror:
         live = started(store)
         store.add_row(live, row(1, 50.0))
         mirror.tick(force=True)  # would wait here
     notebook.held.set()
-    assert len(told) == 1 and "did not take everything in time" in told[0]
+    assert len(output) == 1 and "did not accept everything in time" in output[0]
 
 
 def test_without_trackers_nothing_is_written(spec: StudySpec, storage: RDBStorage) -> None:

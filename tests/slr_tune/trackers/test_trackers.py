@@ -82,7 +82,7 @@ def test_wandb_writes_runs_offline(
     wandb.teardown()
 
 
-def test_wandb_without_an_account_is_told_before_the_search(
+def test_wandb_without_an_account_is_reported_before_the_search(
     tmp_path: Path, storage: RDBStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It would ask for a key in the middle of the night.
@@ -92,6 +92,6 @@ def test_wandb_without_an_account_is_told_before_the_search(
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     spec = load_spec(write_toy_space(tmp_path), overrides=["resources.trackers=[wandb]"])
-    with pytest.raises(SlrTuneError, match="knows no account"):
+    with pytest.raises(SlrTuneError, match="has no account"):
         with open_mirror(open_store(spec, storage), pytest.fail):
             pass

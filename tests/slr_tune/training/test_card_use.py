@@ -64,17 +64,17 @@ def test_a_search_takes_what_was_measured(
     cards: int, use: CardUse | None, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "gpus_here", lambda: cards)
-    told: list[str] = []
+    output: list[str] = []
     run: Any = SimpleNamespace(
         spec=SimpleNamespace(resources=Resources(gpus_per_trial="auto", workers=3)),
         options=RunOptions(measure=lambda spec, storage: use),
-        progress=SimpleNamespace(message=told.append),
+        progress=SimpleNamespace(message=output.append),
     )
     resources = _Run._resources(run)
     assert (resources.gpus_per_trial, resources.workers) == (expected, 3)
     if expected == 0.25:
-        assert told[-1] == (
-            "gpus_per_trial: 0.25, as one trial takes 4,096 of 81,920 MiB, busy 25% of the time"
+        assert output[-1] == (
+            "gpus_per_trial: 0.25, because one trial uses 4,096 of 81,920 MiB, busy 25% of the time"
         )
 
 

@@ -36,10 +36,10 @@ def test_a_file_that_never_opens(tmp_path: Path, capsys: pytest.CaptureFixture[s
     breaking.start()
     code = slr_tune(["train", *GIVEN, "--out", str(folder), "--epoch-timeout", "1.5"])
     breaking.join()
-    told = capsys.readouterr().err
-    assert code == 1 and "Traceback" not in told
-    assert "slr-tune: no epoch came within 1.5 s: the run hangs" in told
-    assert "the same command goes on" in told and "--epoch-timeout SECONDS" in told
+    output = capsys.readouterr().err
+    assert code == 1 and "Traceback" not in output
+    assert "slr-tune: no epoch came within 1.5 s: the run hangs" in output
+    assert "the same command again to resume" in output and "--epoch-timeout SECONDS" in output
     assert "curve.py" in (folder / WHERE).read_text()
     state = CheckpointFolder(folder / "checkpoints").load_latest()
     assert state is not None and len(state["rows"]) == state["epoch"] >= 3

@@ -56,7 +56,7 @@ def test_a_gpu_that_torch_does_not_see(own: dict[str, Any]) -> None:
     assert seeing.lacks == []
 
 
-def test_clock_and_room_are_told_in_a_table_of_80_columns(own: dict[str, Any]) -> None:
+def test_clock_and_room_are_reported_in_a_table_of_80_columns(own: dict[str, Any]) -> None:
     late = judged(own, clock=-90.0, free={"/tmp": 5e8, "/studies": 1e12})
     assert late.lacks == []
     out = judged(own, torch="1.0.0", code="other", problems={"own": "ImportError: " + "x " * 60})
@@ -67,7 +67,7 @@ def test_clock_and_room_are_told_in_a_table_of_80_columns(own: dict[str, Any]) -
     assert "are free in /tmp" in joined and "is left out: student cannot be imported" in joined
 
 
-def test_large_files_are_told_apart_by_pieces(
+def test_large_files_are_reported_apart_by_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy that broke off and was filled with zeros, a file of the same size."""
@@ -108,12 +108,12 @@ def test_packages_and_own_run_are_shipped() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pip: [torch", "is no YAML"),
-        ("- pip", "holds no mapping"),
+        ("pip: [torch", "is not YAML"),
+        ("- pip", "contains no mapping"),
         (None, "No such file or directory"),
     ],
 )
-def test_a_bad_runtime_env_is_told(
+def test_a_bad_runtime_env_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, message: str
 ) -> None:
     file = tmp_path / "env.yaml"
@@ -121,8 +121,8 @@ def test_a_bad_runtime_env_is_told(
         file.write_text(text)
     options = ["run", "distill", "--runtime-env", str(file)]
     assert run([*options, "--address", "127.0.0.1:1"]) == 2
-    said = capsys.readouterr().err
-    assert message in said and str(file) in said
+    sentence = capsys.readouterr().err
+    assert message in sentence and str(file) in sentence
     assert run(options) == 2
     assert "--address" in capsys.readouterr().err
 

@@ -57,7 +57,7 @@ def test_who_asks_for_a_training_that_is_going_on_waits(
     assert trained == [1, 2, 3]
 
 
-def test_training_that_diverges_at_once_is_told(
+def test_training_that_diverges_at_once_is_reported(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is no checkpoint to return; the caller must not get a path that does not exist."""
@@ -102,14 +102,14 @@ def test_a_worker_that_dies_is_replaced_twice(tmp_path: Path, times: int) -> Non
         store.train([TOY], [0])
 
 
-def test_epochs_are_told_where_a_label_is_given(tmp_path: Path) -> None:
+def test_epochs_are_reported_where_a_label_is_given(tmp_path: Path) -> None:
     """The lines of a teacher, and of `confirm`: every fifth epoch, with the best so far."""
-    told: list[str] = []
+    output: list[str] = []
     store = RunStore(
         tmp_path,
         None,
         data=None,
-        talk=Talk(told.append, lambda: False),
+        talk=Talk(output.append, lambda: False),
         label=lambda run: run.name,
     )
     arm = Arm("best", {"max_epochs": 9}, "student")
@@ -117,10 +117,10 @@ def test_epochs_are_told_where_a_label_is_given(tmp_path: Path) -> None:
     for epoch in range(1, 8):
         stage.report([{"val/wer": 90.0 - number} for number in range(epoch)])
         store._watch(stage)
-    assert told == ["best, seed 1000: epoch 5 of 9, dev WER 86.00"]
+    assert output == ["best, seed 1000: epoch 5 of 9, dev WER 86.00"]
 
 
-def test_runs_that_told_of_other_utterances_are_not_compared() -> None:
+def test_runs_that_reported_of_other_utterances_are_not_compared() -> None:
     # Broken if a script that leaves out a sentence it cannot recognise were called better.
     spoken = {"a": ("X",), "b": ("Y",)}
     check_same_utterances(("one", spoken), ("two", dict(spoken)))

@@ -115,7 +115,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["nowhere", "10.0.0.1:port", "127.0.0.1:99999"])
 def test_no_address(address: str) -> None:
     """It is told what an address looks like."""
-    with pytest.raises(RunFailed, match="is no address of a Ray cluster"):
+    with pytest.raises(RunFailed, match="is not the address of a Ray cluster"):
         check_cluster(address)
 
 
@@ -128,8 +128,8 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.2)
     with answers(None) as address, pytest.raises(RunFailed, match=r"no answer within 0\.2 s"):
         check_cluster(address)
-    said = b"HTTP/1.1 400 Bad Request\r\n"
-    with answers(said) as address, pytest.raises(RunFailed, match="is not Ray"):
+    message = b"HTTP/1.1 400 Bad Request\r\n"
+    with answers(message) as address, pytest.raises(RunFailed, match="is not Ray"):
         check_cluster(address)
 
 
@@ -140,7 +140,7 @@ def test_a_wrong_token_is_called_what_it_is() -> None:
 
     address = str(ray.get_runtime_context().gcs_address)
     refused = python(JOINS, address, RAY_AUTH_TOKEN="wrong" * 8)
-    assert "refuses our token" in refused.stdout and "RAY_AUTH_TOKEN" in refused.stdout
+    assert "rejects the token" in refused.stdout and "RAY_AUTH_TOKEN" in refused.stdout
     assert refused.stderr == ""
     assert python(JOINS, address).stdout == ""
 
@@ -149,12 +149,12 @@ def test_a_start_that_times_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) 
     """A busy machine: Ray raises a bare Exception, maybe without a word."""
     import ray
 
-    said = [Exception(), Exception("The current node timed out during startup.\nAdvice")]
+    text = [Exception(), Exception("The current node timed out during startup.\nAdvice")]
     tries: list[dict[str, object]] = []
 
     def too_slow(**options: object) -> None:
         tries.append(options)
-        raise said[len(tries) - 1]
+        raise text[len(tries) - 1]
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: None)

@@ -81,7 +81,7 @@ def started_with(variable: str) -> Iterator[int]:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_job_that_is_requeued_goes_on_to_its_end(tmp_path: Path, slurm: Path) -> None:
+def test_a_job_that_is_requeued_resumes_to_its_end(tmp_path: Path, slurm: Path) -> None:
     """SIGTERM before the time limit, and the same script again, on fewer nodes."""
     journal, log = tmp_path / "journal", tmp_path / "log"
     fixed = {"journal": journal, "milliseconds": 100}

@@ -23,18 +23,18 @@ def test_signers_decide_what_is_chance() -> None:
     student = counts([2] * 120)
     teacher = counts([5] * 40 + [4] * 40 + [2] * 40)
     signers = ["a"] * 40 + ["b"] * 40 + ["c"] * 40
-    told: list[str] = []
-    _gate(teacher, student, signers, tell=told.append, allow_weak=False)
-    assert "Warning" in told[-1] and "signers (3 here)" in told[-1]
+    output: list[str] = []
+    _gate(teacher, student, signers, tell=output.append, allow_weak=False)
+    assert "Warning" in output[-1] and "signers (3 here)" in output[-1]
     with pytest.raises(RunFailed, match="over other utterances") as caught:
-        _gate(teacher, student, None, tell=told.append, allow_weak=False)
+        _gate(teacher, student, None, tell=output.append, allow_weak=False)
     assert "--allow-weak-teacher" in caught.value.hint
-    _gate(teacher, student, None, tell=told.append, allow_weak=True)
-    assert "Warning" in told[-1]
+    _gate(teacher, student, None, tell=output.append, allow_weak=True)
+    assert "Warning" in output[-1]
 
 
 def test_one_utterance_does_not_refuse() -> None:
     # Broken if a dev set that tells nothing ended in a traceback, or refused.
-    told: list[str] = []
-    _gate(counts([5]), counts([1]), None, tell=told.append, allow_weak=False)
-    assert "does not tell" in told[-1]
+    output: list[str] = []
+    _gate(counts([5]), counts([1]), None, tell=output.append, allow_weak=False)
+    assert "does not tell" in output[-1]

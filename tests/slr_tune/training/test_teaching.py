@@ -35,15 +35,15 @@ def test_outputs_are_kept_before_the_first_trial(
     )
     model = load_model(path)
     teacher = Teacher(path, model.content_hash, 100.0, model.parameters, None)
-    told: list[str] = []
-    talk = Talk(told.append, lambda: False)
+    output: list[str] = []
+    talk = Talk(output.append, lambda: False)
     pool = LocalPool(data=data.folder, cache=cache_root())
     kept = compute_outputs(spec, data, teacher, pool=pool, talk=talk)
     assert kept == (not fixed)
     found = list((cache_root() / "teacher-outputs").glob("*/index.json"))
     assert len(found) == kept
     if kept:
-        assert told[0] == "Computing the teacher's outputs on 18 utterances"
+        assert output[0] == "Computing the teacher's outputs on 18 utterances"
         assert not compute_outputs(spec, data, teacher, pool=pool, talk=talk)
         # A run of the search finds them where it looks.
         small_run(data, "distill", teacher=path)

@@ -140,10 +140,10 @@ def test_data_and_teacher_are_compared_by_content(node: SecondNode, tmp_path: Pa
     assert asked.nodes.workers == 3
     with node.replaced(teacher, tmp_path / "older"):
         asked.nodes.need("teacher", teacher)
-    assert f"the teacher {teacher} is another there" in asked.text
+    assert f"the teacher {teacher} differs there" in asked.text
     assert asked.nodes.workers == 2
     with node.replaced(data / "features.f32", tmp_path / "older"):
-        assert f"the data {data} is another there" in Asked(node, needs).text
+        assert f"the data {data} differs there" in Asked(node, needs).text
     with node.hidden(data):
         assert f"it cannot read the data {data}: No such file" in Asked(node, needs).text
 

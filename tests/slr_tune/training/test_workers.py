@@ -60,7 +60,7 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(counting.gpus_here() > 0, reason="there is a GPU")
 @pytest.mark.usefixtures("database")
-def test_a_missing_gpu_is_told_by_all_before_ray_starts(
+def test_a_missing_gpu_is_reported_by_all_before_ray_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Broken if verify passed what run refuses, or run started Ray and made a study first.
@@ -73,7 +73,7 @@ def test_a_missing_gpu_is_told_by_all_before_ray_starts(
     spec = load_spec(path, overrides=["resources.gpus_per_trial=1"])
     (failed,) = [check for check in verify(spec, storage=None, quick=True) if check.failed]
     assert failed.name == "modules" and "needs 1 GPU, this machine has 0" in failed.found
-    assert "modules" in quick_check(spec, storage=None, cluster=True), "of a cluster not known here"
+    assert "modules" in quick_check(spec, storage=None, cluster=True), "of a cluster not known"
     with (
         pytest.raises(SlrTuneError, match="needs 1 GPU"),
         workers_session(spec.resources, address=None),

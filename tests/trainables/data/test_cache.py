@@ -71,7 +71,7 @@ def test_damaged_data_is_made_again(
     again = prepare(SMALL, tmp_path)
     assert again.hash == first.hash
     assert (again.folder / "train" / "features.f32").read_bytes() == expected
-    assert ("made again" in caplog.text) == (damage in ("missing", "truncated", "index"))
+    assert ("it is rebuilt" in caplog.text) == (damage in ("missing", "truncated", "index"))
 
 
 def test_processes_at_once_make_one_data_set(tmp_path: Path) -> None:

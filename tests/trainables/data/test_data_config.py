@@ -19,7 +19,7 @@ def test_phoenix_defaults_to_the_multisigner_subset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "message"),
     [
         ({"name": "libra"}, "Did you mean libras?"),
         ({"name": "Phoenix"}, "Did you mean phoenix?"),
@@ -40,14 +40,14 @@ def test_phoenix_defaults_to_the_multisigner_subset() -> None:
         ),
     ],
 )
-def test_a_wrong_section_says_what_and_how_to_mend_it(section: object, said: str) -> None:
+def test_a_wrong_section_says_what_and_how_to_mend_it(section: object, message: str) -> None:
     """A person must see the key, the value and the rule."""
     with pytest.raises(ConfigError) as error:
         parse_data_spec(section)  # type: ignore[arg-type]
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """Mending one problem to meet the next is what the design forbids."""
     spec, problems = check_data_spec({"name": "libras", "train": 0, "dev": "x", "tset": 3})
     assert spec is None

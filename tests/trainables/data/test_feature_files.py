@@ -58,7 +58,7 @@ def with_value(value: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (with_value(np.nan), "has NaN at frame 2, feature 1, which is not finite, and 1 more"),
         (with_value(np.inf), "has Inf at frame 2, feature 1"),
@@ -73,11 +73,11 @@ def with_value(value: float) -> np.ndarray:
         (np.array(["a"]), "values of type <U1"),
     ],
 )
-def test_wrong_content_is_described(tmp_path: Path, array: np.ndarray, said: str) -> None:
+def test_wrong_content_is_described(tmp_path: Path, array: np.ndarray, message: str) -> None:
     np.savez(tmp_path / "a.npz", features=array)
     with pytest.raises(BadFeatures) as error:
         read_features(tmp_path / "a.npz")
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_two_arrays_without_features(tmp_path: Path) -> None:

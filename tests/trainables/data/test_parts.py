@@ -73,7 +73,7 @@ def test_a_part_whose_whole_is_gone_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"subset": 0.0}, "data.subset: 0.0: should be a share of the utterances, above 0"),
         ({"subset": 1.5}, "data.subset: 1.5: should be a share"),
@@ -82,7 +82,7 @@ def test_a_part_whose_whole_is_gone_says_so(tmp_path: Path) -> None:
         ({"max_utterances": 2.5}, "should be a number of utterances, at least 1, or {train: .."),
     ],
 )
-def test_a_wrong_part_is_refused_with_the_rule(settings: dict[str, object], said: str) -> None:
+def test_a_wrong_part_is_refused_with_the_rule(settings: dict[str, object], message: str) -> None:
     with pytest.raises(Exception, match=r"data\.") as error:
         parse_data_spec({**SMALL, **settings})
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -115,7 +115,7 @@ def missing(layout: Layout) -> str:
 def wrong_width(layout: Layout) -> str:
     # The first one: most others must win over whoever comes first.
     resave(layout, "train", 0, np.zeros((30, 6), dtype=np.float32))
-    return f"train/{layout.clips['train'][0].id}: has 6 features a frame, must have 5"
+    return f"train/{layout.clips['train'][0].id}: has 6 features per frame, must have 5"
 
 
 def unreadable(layout: Layout) -> str:
@@ -215,7 +215,9 @@ def not_utf8_of_test(layout: Layout) -> str:
 
 def no_folder(layout: Layout) -> str:
     shutil.rmtree(layout.npz("dev", 0).parent)
-    return f"the features of all 3 utterances are missing, from {layout.clips['dev'][0].id} on"
+    return (
+        f"the features of all 3 utterances are missing, starting with {layout.clips['dev'][0].id}"
+    )
 
 
 DEFECTS = (nan, inf, missing, wrong_width, unreadable, objects, all_too_long, duplicate)
@@ -245,15 +247,15 @@ def test_every_defect_names_its_place(
     assert not list((cache / "data").glob("[0-9a-f]*"))
 
 
-def test_all_defects_are_told_at_once(layout: Layout, cache: Path) -> None:
+def test_all_defects_are_reported_at_once(layout: Layout, cache: Path) -> None:
     """Packing takes minutes; one problem a time would take days."""
     expected = [
         defect(layout)
         for defect in (nan, wrong_width, missing, unreadable, not_utf8_of_test, short_row)
     ]
-    said = message(layout, cache)
-    assert all(text in said for text in expected)
-    assert "phoenix data: 6 problems" in said
+    sentence = message(layout, cache)
+    assert all(text in sentence for text in expected)
+    assert "phoenix data: 6 problems" in sentence
 
 
 def test_a_long_list_is_cut_and_written_out(tmp_path: Path, cache: Path) -> None:
@@ -261,12 +263,12 @@ def test_a_long_list_is_cut_and_written_out(tmp_path: Path, cache: Path) -> None
     layout = write_phoenix(tmp_path / "phoenix", sizes=(30, 3, 3))
     for number in range(30):
         layout.npz("train", number).unlink()
-    said = message(layout, cache)
-    assert "phoenix data: 30 problems" in said
-    assert said.count("is missing") == 20
-    assert "and 10 more; all are listed in " in said
+    text = message(layout, cache)
+    assert "phoenix data: 30 problems" in text
+    assert text.count("is missing") == 20
+    assert "and 10 more; all are listed in " in text
     (full,) = (cache / "data").glob("*.problems.txt")
-    assert str(full) in said
+    assert str(full) in text
     assert len(full.read_text().splitlines()) == 30
 
 
@@ -341,24 +343,24 @@ def test_warnings_are_kept_with_the_data(
 
 def test_an_utterance_too_short_for_ctc_is_left_out_and_named(layout: Layout, cache: Path) -> None:
     """PHOENIX-2014's own train has one; refused, the official files had to be edited by hand."""
-    said = too_long(layout)
+    text = too_long(layout)
     dataset = prepare(layout.section, cache)
     clip = layout.clips["train"].pop(3)
     assert_same(dataset, layout)
     (warning,) = dataset.warnings
-    assert warning == f"1 utterance too short for CTC, left out of training: {said}"
+    assert warning == f"1 utterance too short for CTC, left out of training: {text}"
     assert clip.id not in dataset.train.ids
     assert dataset.statistics[0].sentences == 5
-    assert prepare(layout.section, cache).facts["too_short"] == [said]
+    assert prepare(layout.section, cache).facts["too_short"] == [text]
 
 
 def test_a_short_utterance_of_dev_is_measured_and_named(layout: Layout, cache: Path) -> None:
     """Left out of dev, it would make the rate better than the truth."""
-    said = too_long(layout, split="dev", number=1)
+    text = too_long(layout, split="dev", number=1)
     dataset = prepare(layout.section, cache)
     assert len(dataset.dev) == 3
     assert (
-        said in dataset.warnings[0] and "not all glosses can be recognised" in dataset.warnings[0]
+        text in dataset.warnings[0] and "not all glosses can be recognised" in dataset.warnings[0]
     )
 
 
@@ -374,7 +376,7 @@ def test_named_utterances_are_left_out(layout: Layout, cache: Path) -> None:
     assert warning == (
         f"2 utterances left out, as data.exclude says: train/{names[0]}; dev/{names[1]}"
     )
-    with pytest.raises(DataError, match="data.exclude: 'nobody' is in no corpus file"):
+    with pytest.raises(DataError, match="data.exclude: 'nobody' is not in any corpus file"):
         prepare({**section, "exclude": [*names, "nobody"]}, cache)
 
 

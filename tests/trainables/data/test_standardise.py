@@ -66,6 +66,6 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
     try:
         prepare({**layout.section, "vocabulary": str(path)}, tmp_path / "cache")
     except Exception as error:
-        assert "WIND stands there twice" in str(error) and "TWO WORDS" in str(error)
+        assert "WIND is listed twice" in str(error) and "TWO WORDS" in str(error)
     else:
         raise AssertionError("a wrong vocabulary was taken")

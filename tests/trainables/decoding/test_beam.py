@@ -102,7 +102,7 @@ def test_fast_and_reference_agree_on_glosses_that_the_model_does_not_know(order:
     # of falling back, were not found under their own numbers, or if they shared a place in the
     # beam: they are not the same gloss.
     rng = np.random.default_rng([6, order])
-    told = 0
+    output = 0
     for _ in range(40):
         model = with_unknown(rng, random_model(rng, classes=4, order=order), "G2")
         log_probs = random_log_probs(rng, 10, 7, sharpness=1.0)
@@ -113,8 +113,8 @@ def test_fast_and_reference_agree_on_glosses_that_the_model_does_not_know(order:
         ]
         fast, reference = (decoder.hypotheses(log_probs) for decoder in decoders)
         assert_same(fast, reference)
-        told += len({"G2", "G6"} & {names(7)[gloss] for gloss in fast[0].classes})
-    assert told > 3
+        output += len({"G2", "G6"} & {names(7)[gloss] for gloss in fast[0].classes})
+    assert output > 3
 
 
 def test_fast_and_reference_agree_on_a_thousand_glosses() -> None:
@@ -251,8 +251,8 @@ def test_no_frame_and_half_precision_are_decoded() -> None:
     [
         (np.zeros((3, 4)), r"\(T, 5\), got \(3, 4\)"),
         (np.zeros(5), r"\(T, 5\), got \(5,\)"),
-        (np.full((2, 5), 0.2), "frame 0 holds no log-probabilities"),
-        (np.log(np.full((2, 5), 0.2)) * [[1.0], [np.nan]], "frame 1 holds no log-probabilities"),
+        (np.full((2, 5), 0.2), "frame 0 contains no log-probabilities"),
+        (np.log(np.full((2, 5), 0.2)) * [[1.0], [np.nan]], "frame 1 contains no log-probabilities"),
         (np.full((2, 5), -np.inf), "largest value is -inf"),
         (np.full((2, 5), -900.0), "largest value is -900"),
     ],
@@ -269,7 +269,7 @@ def test_what_holds_no_log_probabilities_is_refused(frames: LogProbs, message: s
         ({"width": 0}, "beam width=0 must be at least 1"),
         ({"lm_weight": -0.1}, "lm_weight=-0.1 must be"),
         ({"lm_weight": math.nan}, "lm_weight=nan must be"),
-        ({"gloss_bonus": 101.0}, "gloss_bonus=101.0 must lie between -100 and 100"),
+        ({"gloss_bonus": 101.0}, "gloss_bonus=101.0 must be between -100 and 100"),
         ({"token_min_log_prob": 0.5}, "token_min_log_prob=0.5 must be at most 0"),
     ],
 )

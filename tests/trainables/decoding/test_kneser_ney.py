@@ -141,9 +141,9 @@ def test_a_longer_memory_helps_on_held_out_text(texts: Texts) -> None:
     [
         ([], 3, "at least one sentence"),
         ([["A"]], 0, "order must be at least 1, got 0"),
-        ([["A B"]], 2, "cannot hold the gloss 'A B'"),
-        ([[""]], 2, "cannot hold the gloss ''"),
-        ([["<s>"]], 2, "cannot hold the gloss '<s>'"),
+        ([["A B"]], 2, "cannot contain the gloss 'A B'"),
+        ([[""]], 2, "cannot contain the gloss ''"),
+        ([["<s>"]], 2, "cannot contain the gloss '<s>'"),
     ],
 )
 def test_what_makes_no_model_is_refused(

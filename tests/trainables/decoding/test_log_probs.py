@@ -97,7 +97,7 @@ def test_another_model_is_refused(stored: StoredModel, libras: Dataset, tmp_path
     swapped = (*stored.vocabulary[:-2], stored.vocabulary[-1], stored.vocabulary[-2])
     with pytest.raises(CheckpointError, match="trained on other glosses: its vocabulary has"):
         opened(replace(stored, vocabulary=swapped), libras, tmp_path)
-    with pytest.raises(CheckpointError, match="takes 7 features a frame, the data has"):
+    with pytest.raises(CheckpointError, match="takes 7 features per frame, the data has"):
         opened(replace(stored, feature_size=7), libras, tmp_path)
     assert not (tmp_path / "log-probs").exists()
 
@@ -111,7 +111,7 @@ def test_a_cache_that_cannot_be_written(
         opened(stored, libras, tmp_path / "file")
 
 
-def test_full_disk_is_told(
+def test_full_disk_is_reported(
     stored: StoredModel, libras: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Written through a map of the file, it would end the process with SIGBUS and without a word.

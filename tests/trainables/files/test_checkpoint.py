@@ -70,13 +70,13 @@ def test_truncated_file_is_called_damaged(tmp_path: Path, keep: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
-    [({"model": 1}, "no checkpoint of slr-tune"), ({"format_version": 99}, "format 99"), (7, "no")],
+    ("content", "message"),
+    [({"model": 1}, "not a slr-tune checkpoint"), ({"format_version": 99}, "format 99"), (7, "no")],
 )
-def test_files_of_others_are_refused(tmp_path: Path, content: Any, said: str) -> None:
+def test_files_of_others_are_refused(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         load_checkpoint(path)
 
 

@@ -46,7 +46,7 @@ def test_a_second_training_into_one_folder_is_refused(tmp_path: Path) -> None:
     )
     assert first.stdout is not None and first.stdout.readline() == "held\n"
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(ConfigError, match=f"another command trains .*process {first.pid} of"):
+    with pytest.raises(ConfigError, match=f"another command is training .*process {first.pid} of"):
         next(train(toy(folder), folder))
     assert {path: path.read_bytes() for path in before} == before
     first.kill()

@@ -42,7 +42,10 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "tensor": (lambda path: torch.save(torch.ones(2), path), "with a single tensor"),
     "list": (lambda path: torch.save([1, 2], path), "with a list"),
     "old": (lambda path: old(STATE, path), "a state_dict alone: 0.weight"),
-    "old with numpy": (lambda path: old({"wer": np.float64(51.2)}, path), "format of before 1.6"),
+    "old with numpy": (
+        lambda path: old({"wer": np.float64(51.2)}, path),
+        "format from before version 1.6",
+    ),
     "numpy scalar": (
         lambda path: torch.save({"model": STATE, "best_wer": np.float64(51.2)}, path),
         "of another program with numpy values in it",
@@ -58,14 +61,14 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_sound_file_of_another_program_is_called_so(tmp_path: Path, kind: str) -> None:
     """Told "is damaged, train it again", people trained again what was whole."""
     path = tmp_path / "model.pt"
-    write, said = FOREIGN[kind]
+    write, message = FOREIGN[kind]
     write(path)
     with pytest.raises(CheckpointError) as refusal:
         load_checkpoint(path)
-    told = str(refusal.value)
-    assert said in told and "is no checkpoint of slr-tune, but" in told
-    assert "format_version (1), model (the state_dict), config" in told
-    assert "damaged" not in told and "run code" not in told
+    output = str(refusal.value)
+    assert message in output and "is not a slr-tune checkpoint but" in output
+    assert "format_version (1), model (the state_dict), config" in output
+    assert "damaged" not in output and "run code" not in output
 
 
 def test_a_whole_model_is_refused_with_its_classes(tmp_path: Path) -> None:

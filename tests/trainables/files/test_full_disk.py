@@ -19,7 +19,7 @@ from trainables.errors import CheckpointError, DataError
 from trainables.files.atomic import partial_file
 from trainables.files.checkpoint import CheckpointFolder, load_checkpoint
 from trainables.files.curve import CurveFile, EventFile
-from trainables.files.full_disk import full_disk_told
+from trainables.files.full_disk import full_disk_reported
 from trainables.protocol import RunInputs
 from trainables.ray_adapter import _failure
 from trainables.registry import run_class
@@ -105,8 +105,8 @@ def test_a_library_of_another_language(disk: SmallDisk) -> None:
 
 def test_other_errors_stay_what_they_are(disk: SmallDisk) -> None:
     """A defect of the code must not be told as a full disk, nor the other way round."""
-    with pytest.raises(RuntimeError, match="unexpected pos"), full_disk_told(disk.folder / "x"):
+    with pytest.raises(RuntimeError, match="unexpected pos"), full_disk_reported(disk.folder / "x"):
         raise RuntimeError("unexpected pos 5 vs 7")
     disk.fill()
-    with pytest.raises(OSError, match="No space left"), full_disk_told(disk.folder / "x"):
+    with pytest.raises(OSError, match="No space left"), full_disk_reported(disk.folder / "x"):
         raise RuntimeError("unexpected pos 5 vs 7")

@@ -38,7 +38,7 @@ def test_a_file_that_lacks_its_end_cannot_be_opened(tmp_path: Path) -> None:
         np.load(tmp_path / "rows.npy", mmap_mode="r")
 
 
-def test_a_file_that_is_said_to_be_complete_may_lack_rows(tmp_path: Path) -> None:
+def test_a_file_that_is_reported_to_be_complete_may_lack_rows(tmp_path: Path) -> None:
     # The last utterance of the data may be one that cannot be learned, and has no answers.
     with RowFile(tmp_path / "rows.npy", dtype=np.float32, shape=(4, 2)) as file:
         file.write(1, np.ones((1, 2)))

@@ -12,7 +12,7 @@ from trainables.files.stored_model import load_model, vocabulary_difference
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours", "said"),
+    ("theirs", "ours", "message"),
     [
         (("-", "A", "B"), ("-", "A", "B"), ""),
         (("-", "A", "B"), ("-", "A", "C"), "its vocabulary has 'B' at 2, the data 'C'"),
@@ -20,10 +20,10 @@ from trainables.files.stored_model import load_model, vocabulary_difference
         (("-", "A", "B"), ("-", "A"), "3 entries, the data's 2: it has 'B' besides"),
     ],
 )
-def test_first_difference_is_named(theirs: Any, ours: Any, said: str) -> None:
+def test_first_difference_is_named(theirs: Any, ours: Any, message: str) -> None:
     # 1,231 glosses side by side help nobody; the first that differs does.
     found = vocabulary_difference(theirs, ours)
-    assert found == said or (said and said in found)
+    assert found == message or (message and message in found)
 
 
 def test_stored_model_recognises_as_the_run_did(make_run: Any, libras: Any, tmp_path: Path) -> None:

@@ -242,7 +242,9 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
         make_run().run_epoch()
 
 
-def test_mixed_precision_on_a_cpu_is_ignored_and_said(make_run: Any, assert_same_bits: Any) -> None:
+def test_mixed_precision_on_a_cpu_is_ignored_and_reported(
+    make_run: Any, assert_same_bits: Any
+) -> None:
     mixed, plain = make_run(mixed_precision=True), make_run()
     assert_same_bits(mixed.run_epoch(), plain.run_epoch())
     assert mixed.facts()["warnings"] == ["mixed_precision is ignored: it needs a GPU"]
@@ -250,7 +252,7 @@ def test_mixed_precision_on_a_cpu_is_ignored_and_said(make_run: Any, assert_same
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_missing_gpu_is_told(make_run: Any) -> None:
+def test_missing_gpu_is_reported(make_run: Any) -> None:
     with pytest.raises(ConfigError, match="no GPU"):
         make_run(device="cuda")
     assert make_run(device="auto").facts()["device"] == "cpu"

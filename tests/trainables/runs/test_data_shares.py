@@ -47,7 +47,7 @@ def test_rows_tell_the_share_and_others_have_no_such_column(
 
 
 @pytest.mark.parametrize("name", ["student", "distill"])
-def test_promoted_run_goes_on_with_the_same_bits(
+def test_promoted_run_continues_with_the_same_bits(
     name: str,
     build: Callable[..., Any],
     teacher_file: Path,

@@ -173,8 +173,8 @@ def test_broken_teachers_are_refused(make_run: Any, teacher_file: Path, tmp_path
             teacher_file, tmp_path / "zero.pt", config={**state["config"], "hidden": 0}
         ),
     }
-    for said, path in broken.items():
-        with pytest.raises(CheckpointError, match=said):
+    for message, path in broken.items():
+        with pytest.raises(CheckpointError, match=message):
             make_run("distill", teacher=path)
     save_checkpoint(tmp_path / "empty.pt", {"epoch": 1})
     with pytest.raises(CheckpointError, match="lacks model, config, vocabulary"):

@@ -42,7 +42,7 @@ def test_max_epochs_comes_before_patience() -> None:
     assert ended([50.0, 51.0, 51.0, 51.0], max_epochs=4) == "max_epochs"
 
 
-def test_a_longer_curve_tells_where_a_shorter_patience_would_have_ended() -> None:
+def test_a_longer_curve_shows_where_a_shorter_patience_would_have_ended() -> None:
     # The stopping factors of an ablation are read off one long curve by this.
     wers = [50.0, 45.0, 46.0, 44.0, 44.5, 44.5, 44.5, 30.0]
     first = next(n for n in range(len(wers) + 1) if ended(wers[:n], patience=2) is not None)

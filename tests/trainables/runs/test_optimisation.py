@@ -81,7 +81,7 @@ def test_learning_rate_follows_the_position() -> None:
         (ValueError("out of memory"), False),
     ],
 )
-def test_lack_of_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
+def test_lack_of_memory_is_reported_from_other_errors(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
 
 

@@ -242,7 +242,7 @@ def test_constant_ignores_the_rest() -> None:
     end=st.floats(0.1, 20),
     max_epochs=st.integers(1, 60),
 )
-def test_temperature_goes_one_way_and_stays_between_its_ends(
+def test_temperature_moves_one_way_and_stays_between_its_ends(
     schedule: TemperatureName, start: float, end: float, max_epochs: int
 ) -> None:
     # Broken if it overshot, or came back.

@@ -122,7 +122,7 @@ def test_settings_that_change_no_result_may_change(make_run: Any, tmp_path: Path
     assert len(list(train(make_run(checkpoint_every=1), tmp_path))) == 3
 
 
-def test_folder_that_cannot_be_written_is_told_before_training(
+def test_folder_that_cannot_be_written_is_reported_before_training(
     make_run: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -143,14 +143,14 @@ def test_best_checkpoint_is_of_the_best_epoch_and_knows_its_wer(
     # A teacher is compared with a student by the dev WER in its checkpoint.
     config = StudentConfig(layers=1, hidden=12, batch_size=3, max_epochs=6, device="cpu")
     inputs = RunInputs(data=libras, seed=0, teacher=None, cache=tmp_path)
-    told: list[float] = []
+    output: list[float] = []
     for row in train(StudentRun(config, inputs), tmp_path / "run"):
-        told.append(row["val/wer"])
+        output.append(row["val/wer"])
     state = load_checkpoint(checkpoints(tmp_path / "run").best)
-    assert state["best_wer"] == min(told)
-    assert state["epoch"] == told.index(min(told)) + 1
+    assert state["best_wer"] == min(output)
+    assert state["epoch"] == output.index(min(output)) + 1
     assert list(train(StudentRun(config, inputs), tmp_path / "run")) == []
-    assert len(told) == 6
+    assert len(output) == 6
 
 
 class Settings(BaseModel):

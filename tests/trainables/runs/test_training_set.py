@@ -92,7 +92,7 @@ def test_truncation_cuts_where_the_glosses_still_fit_and_leaves_out_the_rest(
     assert trained == set(fewer.indices.tolist())
 
 
-def test_no_utterance_left_is_told(libras: Dataset) -> None:
+def test_no_utterance_left_is_reported(libras: Dataset) -> None:
     with pytest.raises(ConfigError, match="no training utterance"):
         training_set(libras, truncate_frames=1)
 

@@ -71,12 +71,12 @@ def test_the_objective_gives_it_to_every_trial_and_old_studies_stay_the_same(
 
 
 @pytest.mark.parametrize(
-    ("scoring", "trainable", "said"),
+    ("scoring", "trainable", "message"),
     [("phonix", "student", "objective.scoring"), ("phoenix", "toy_runs:ToyRun", "own errors")],
 )
 def test_what_cannot_be_counted_so_is_refused(
-    tmp_path: Path, scoring: str, trainable: str, said: str
+    tmp_path: Path, scoring: str, trainable: str, message: str
 ) -> None:
     with pytest.raises(SpecError) as error:
         load_spec(write(tmp_path, scoring, trainable))
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -139,12 +139,15 @@ def test_what_looks_equal_is_equal(tmp_path: Path, written: bytes) -> None:
 @pytest.mark.parametrize(
     ("hyp", "message"),
     [
-        ('{"u1": "A", "u1": "B"}', "the id 'u1' stands twice"),
-        ('{"u1": 5}', "u1: 5 is no text of glosses"),
+        ('{"u1": "A", "u1": "B"}', "the id 'u1' occurs twice"),
+        ('{"u1": 5}', "u1: 5 is not text with glosses"),
         ('{"u1": ["A B"]}', "'A B' in a list of glosses is not one gloss"),
-        ('[{"id": "u1", "text": "A", "gloss": "B"}]', "text and gloss may both hold the glosses"),
-        ('[{"id": "u1", "text": "A"}, 3]', "record 2: is no record"),
-        ("A (u1)\nB (u1)\n", ":2: the id 'u1' stands twice"),
+        (
+            '[{"id": "u1", "text": "A", "gloss": "B"}]',
+            "text and gloss may both contain the glosses",
+        ),
+        ('[{"id": "u1", "text": "A"}, 3]', "record 2: is not a record"),
+        ("A (u1)\nB (u1)\n", ":2: the id 'u1' occurs twice"),
         ("{ A / B } (u1)\nB (u2)\n", ":1: alternatives"),
     ],
 )

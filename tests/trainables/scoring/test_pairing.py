@@ -80,7 +80,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
         ("hyp.csv", "u1,A\nu2,D\nu3,E\n", "ref.csv", "hyp.csv: no reference in "),
         ("hyp.ctm", "u3 1 0 1 A\n", "ref.stm", "for u3 (channel 1)"),
         ("hyp.csv", "u1,A\nu2\n", "ref.csv", "hyp.csv:2: expected 2 fields, found 1"),
-        ("hyp.csv", "u1,A\nu1,B\n", "ref.csv", "hyp.csv:2: the id 'u1' stands twice"),
+        ("hyp.csv", "u1,A\nu1,B\n", "ref.csv", "hyp.csv:2: the id 'u1' occurs twice"),
         ("hyp.csv", "id,words\nu1,A\n", "ref.csv", "hyp.csv:1: no column of glosses"),
         ("hyp.csv", 'u1,"A\nu2,B\n', "ref.csv", "hyp.csv:2: no CSV: unexpected end of data"),
         (
@@ -89,10 +89,10 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
             "ref.stm",
             "hyp.ctm:2: expected 5 or 6 fields, found 4",
         ),
-        ("hyp.ctm", "u1 1 zero 1 A\n", "ref.stm", "hyp.ctm:1: 'zero' is no number of seconds"),
+        ("hyp.ctm", "u1 1 zero 1 A\n", "ref.stm", "hyp.ctm:1: 'zero' is not a number of seconds"),
         ("hyp.ctm", "u1 1 * * <ALT_BEGIN>\n", "ref.stm", "hyp.ctm:1: alternatives"),
         ("hyp.ctm", "u1 1 0 1 A\nu1 2 0 1 A\n", "ref.csv", "has several channels of one"),
-        ("hyp.ctm", ";; nothing\n", "ref.stm", "hyp.ctm: the file has no line but comments"),
+        ("hyp.ctm", ";; nothing\n", "ref.stm", "hyp.ctm: the file contains only comments"),
         ("hyp.ctm", "", "ref.stm", "hyp.ctm: the file is empty"),
         ("hyp.txt", "", "ref.txt", "hyp.txt: the file is empty"),
         ("hyp.txt", "A\n", "ref.txt", "ref.txt differ in their number of lines: 1 and 2"),
@@ -100,7 +100,7 @@ def test_phoenix_cleans_hypotheses_by_token_and_annotations_as_sentences(files: 
         ("hyp.csv", b"u1,\xc4\n", "ref.csv", "hyp.csv: not UTF-8 text (byte 3)"),
         ("ref.stm", "u1 1 s 0\n", "ref.csv", "ref.stm:1: expected 5 fields or more, found 4"),
         ("ref.stm", "u1 1 s 0 1 { A / B }\n", "ref.csv", "ref.stm:1: alternatives"),
-        ("ref.stm", "u1 1 s 0 end A\n", "ref.csv", "ref.stm:1: 'end' is no number of seconds"),
+        ("ref.stm", "u1 1 s 0 end A\n", "ref.csv", "ref.stm:1: 'end' is not a number of seconds"),
     ],
 )
 def test_bad_input_gives_one_message_with_its_place(
@@ -127,5 +127,5 @@ def test_what_cannot_be_read_is_named_before_its_format(files: Path) -> None:
 def test_references_without_a_gloss_are_refused(files: Path) -> None:
     # Broken if a WER of nothing were 0, or a division by zero.
     (files / "ref.txt").write_text("\n\n")
-    with pytest.raises(DataError, match="no reference holds a gloss"):
+    with pytest.raises(DataError, match="no reference contains a gloss"):
         score(pairs(files, "hyp.txt", "ref.txt"), like_sclite=False)

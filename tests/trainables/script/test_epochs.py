@@ -12,7 +12,7 @@ W = {"wer": 1.0}
 
 
 def rows(
-    told: Sequence[tuple[float | None, Mapping[str, float]]],
+    output: Sequence[tuple[float | None, Mapping[str, float]]],
     *,
     max_epochs: int = 9,
     declared: frozenset[str] = frozenset(),
@@ -20,7 +20,7 @@ def rows(
 ) -> list[float | None]:
     """The metric of each row."""
     table = EpochTable(1, metric="wer", declared=declared, max_epochs=max_epochs)
-    for place, (label, values) in enumerate(told):
+    for place, (label, values) in enumerate(output):
         table.add(0, Record(values, label, place))
     found = []
     while (row := table.take(ended=ended)) is not None:
@@ -33,7 +33,7 @@ def w(value: float) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("output", "wanted"),
     [
         ([(1, w(3)), (2, w(2)), (3, w(1))], [3, 2, 1]),
         ([(0, w(3)), (1, w(2)), (2, w(1))], [3, 2, 1]),
@@ -50,10 +50,10 @@ def w(value: float) -> dict[str, float]:
          "losses of steps", "two lines"],
 )  # fmt: skip
 def test_epochs_are_counted_by_us(
-    told: Sequence[tuple[float | None, Mapping[str, float]]], wanted: list[float | None]
+    output: Sequence[tuple[float | None, Mapping[str, float]]], wanted: list[float | None]
 ) -> None:
     # Broken if a script's way to count moved its figures to other epochs.
-    assert rows(told) == wanted
+    assert rows(output) == wanted
 
 
 def test_a_row_waits_for_what_is_declared() -> None:
@@ -65,7 +65,7 @@ def test_a_row_waits_for_what_is_declared() -> None:
     assert table.take() == {"wer": 3, "loss": 5}
 
 
-def test_a_source_that_was_not_told_yet_is_waited_for() -> None:
+def test_a_source_that_was_not_reported_yet_is_waited_for() -> None:
     """The output may be at epoch 3 when TensorBoard's file is flushed with epoch 1."""
     table = EpochTable(2, metric="wer", declared=frozenset(), max_epochs=9)
     for label in (1, 2, 3):

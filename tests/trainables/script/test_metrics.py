@@ -30,7 +30,7 @@ def test_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
     assert told(source, ended=True) == [(3, {"val/wer": 29})]
 
 
-def test_a_csv_file_is_added_to_or_written_anew(tmp_path: Path) -> None:
+def test_a_csv_file_is_added_to_or_written_again(tmp_path: Path) -> None:
     """Writers of CSV do both; rows are told once, and cells without a number left out."""
     path = tmp_path / "m.csv"
     source = CsvRows(path)
@@ -44,7 +44,7 @@ def test_a_csv_file_is_added_to_or_written_anew(tmp_path: Path) -> None:
 
 
 def test_json_lines_with_groups(tmp_path: Path) -> None:
-    """Groups are joined by a slash; a line that is no JSON is passed over."""
+    """Groups are joined by a slash; a line that is not JSON is passed over."""
     path = tmp_path / "m.jsonl"
     path.write_text('{"epoch": 0, "val": {"wer": 31.5, "best": true}, "tag": "a"}\nINFO\n[1]\n')
     assert told(JsonLines(path)) == [(0, {"val/wer": 31.5})]
@@ -71,7 +71,7 @@ def test_numbers_in_text(text: str, number: float | None) -> None:
     assert found == number or (text == "nan" and found != found)
 
 
-def test_predictions_are_told_with_their_line_where_they_are_wrong(tmp_path: Path) -> None:
+def test_predictions_are_reported_with_their_line_where_they_are_wrong(tmp_path: Path) -> None:
     """A file of 540 lines is not looked through by hand."""
     path = tmp_path / "dev.jsonl"
     path.write_text(

@@ -41,7 +41,7 @@ def script(folder: Path, code: str, metrics: str, more: str = "") -> StudySpec:
 
 
 @pytest.mark.parametrize("name", ["teacher", "distill", "click"])
-def test_cut_off_it_goes_on_where_it_was(tmp_path: Path, name: str) -> None:
+def test_cut_off_it_resumes_where_it_was(tmp_path: Path, name: str) -> None:
     """No epoch is lost, told twice, or told as another: stdout, TensorBoard, CSV from epoch 0."""
     spec = script_spec(tmp_path, name)
     metric = spec.objective.metric
@@ -54,7 +54,7 @@ def test_cut_off_it_goes_on_where_it_was(tmp_path: Path, name: str) -> None:
     with closing(script_run(spec, tmp_path / "cut")) as second:
         second.load(state)
         rest = values(second, metric)
-        assert second.facts()["starts"][-1].startswith("goes on after epoch 3")
+        assert second.facts()["starts"][-1].startswith("resumes after epoch 3")
     assert len(whole) == 9
     for one, other in zip(begun + rest, whole, strict=True):
         assert one == other or (math.isnan(one) and math.isnan(other))
@@ -82,7 +82,7 @@ def test_what_the_script_got_is_written_down(tmp_path: Path) -> None:
     assert "seed: 7" in text and "epochs: 9" in text and "batch_size: 24" in text
 
 
-def test_without_resume_it_begins_anew_and_says_so(tmp_path: Path) -> None:
+def test_without_resume_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """What is stored stays as it is; the epochs before are trained again and not told."""
     code = "import sys\nfor e in range(4): print('epoch', e, 'loss', 1 / (e + 1))\n"
     metrics = "{stdout: 'epoch (?P<epoch>.) loss (?P<loss>.*)'}\nobjective: {metric: loss}"
@@ -96,8 +96,9 @@ def test_without_resume_it_begins_anew_and_says_so(tmp_path: Path) -> None:
         while second.catch_up():
             pass
         assert values(second, "loss") == [pytest.approx(1 / 3), 0.25]
-        assert second.notice == "s.py begins anew after epoch 2, as its trainable section has no " \
-            "resume"  # fmt: skip
+        assert second.notice == (
+            "s.py starts from scratch after epoch 2, because its trainable section has no resume"
+        )
     assert (tmp_path / "run" / "output.1" / "old").exists()
     assert not (tmp_path / "run" / "output" / "old").exists()
 
@@ -123,19 +124,19 @@ def test_a_script_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
     spec = script(tmp_path, PREEMPTED, TWO_LINES, "  resume: --go-on {folder}/last\n")
     with closing(script_run(spec, tmp_path / "run")) as run:
         assert values(run, "val/wer") == [10, 5, pytest.approx(10 / 3), 2.5]
-        assert run.notice is not None and "SIGKILL; it goes on after epoch 2" in run.notice
+        assert run.notice is not None and "SIGKILL; it resumes after epoch 2" in run.notice
 
 
-def test_an_error_is_told_with_its_last_lines(tmp_path: Path) -> None:
+def test_an_error_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     """Exit code and the end of the traceback are what the user needs, in the study."""
     spec = script_spec(tmp_path, "teacher")
     with closing(script_run(spec, tmp_path / "run", crash_at=2)) as run:
         assert run.run_epoch() is not None
         with pytest.raises(ScriptFailed) as caught:
             run.run_epoch()
-    said = str(caught.value)
-    assert "train_teacher.py ended with exit code 1 after epoch 1" in said
-    assert "RuntimeError: CTC loss is inf for 3 utterances" in said and "output.log" in said
+    message = str(caught.value)
+    assert "train_teacher.py ended with exit code 1 after epoch 1" in message
+    assert "RuntimeError: CTC loss is inf for 3 utterances" in message and "output.log" in message
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_an_error_is_told_with_its_last_lines(tmp_path: Path) -> None:
     ],
     ids=["of a GPU", "by the kernel"],
 )
-def test_want_of_memory_is_told_from_other_errors(tmp_path: Path, code: str) -> None:
+def test_want_of_memory_is_reported_from_other_errors(tmp_path: Path, code: str) -> None:
     """It is not the configuration's fault alone: the search tries it again elsewhere."""
     spec = script(tmp_path, code, "{jsonl: '{folder}/m.jsonl'}")
     with closing(script_run(spec, tmp_path / "run")) as run:
@@ -245,6 +246,6 @@ def test_predictions_are_read_when_it_has_ended(tmp_path: Path) -> None:
     spec = script_spec(tmp_path, "click")
     with closing(script_run(spec, tmp_path / "run")) as run:
         values(run, "val/wer")
-        told = run.predictions()
-    assert told is not None and len(told) == 30
-    assert told[3].id == "dev_003" and len(told[3].reference) == 5 and told[3].signer == "3"
+        output = run.predictions()
+    assert output is not None and len(output) == 30
+    assert output[3].id == "dev_003" and len(output[3].reference) == 5 and output[3].signer == "3"

@@ -106,7 +106,7 @@ def test_files_of_bounded_size_hold_all_utterances(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "output"),
     [
         ({"loss_weights": {"alpha": 0.7, "beta": 0.2, "gamma": 0.1}}, "gamma is 0.1.*hidden"),
         ({"temperature": {"schedule": "constant", "start": 3.0}}, "softened at temperature 4"),
@@ -117,10 +117,10 @@ def test_files_of_bounded_size_hold_all_utterances(
     ],
 )
 def test_what_files_cannot_answer_is_refused(
-    make_run: Any, targets: Path, settings: dict[str, Any], told: str
+    make_run: Any, targets: Path, settings: dict[str, Any], output: str
 ) -> None:
     # Broken if a student silently learnt from targets of another temperature or other frames.
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=output) as caught:
         make_run("distill", teacher=targets, **{**AT_FOUR, **settings})
     assert caught.value.hint
 
@@ -130,7 +130,7 @@ def test_targets_of_other_data_are_refused(
 ) -> None:
     # Broken if a student learnt about one utterance from the answers for another.
     other = prepare({"name": "libras", "seed": 3, "train": 30, "dev": 6, "test": 1}, tmp_path)
-    with pytest.raises(ConfigError, match=f"of data {libras.hash}, this run has {other.hash}"):
+    with pytest.raises(ConfigError, match=f"from data {libras.hash}, this run has {other.hash}"):
         make_run("distill", teacher=targets, data=other, **AT_FOUR)
 
 
@@ -165,7 +165,7 @@ def test_a_student_of_the_glosses_alone_reads_nothing(make_run: Any, targets: Pa
     assert math.isfinite(run.run_epoch()["train/loss"])
 
 
-def test_damaged_and_missing_files_are_told(
+def test_damaged_and_missing_files_are_reported(
     make_run: Any, libras: Dataset, targets: Path, tmp_path: Path
 ) -> None:
     # Broken if half a copy ended in a traceback after an hour.

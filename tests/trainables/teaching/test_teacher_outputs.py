@@ -155,19 +155,19 @@ def test_two_processes_at_once_compute_it_once(
         subprocess.Popen([*arguments, name], stdout=subprocess.PIPE, text=True)
         for name in ("one", "two")
     ]
-    told = [worker.communicate(timeout=120)[0].split() for worker in workers]
+    output = [worker.communicate(timeout=120)[0].split() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
-    assert sorted(int(asked) for asked, _ in told) == [0, len(libras.train)]
-    assert told[0][1] == told[1][1] != "0.0"
+    assert sorted(int(asked) for asked, _ in output) == [0, len(libras.train)]
+    assert output[0][1] == output[1][1] != "0.0"
 
 
-def test_unwritable_cache_is_told(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported(live: LiveOutputs, make_run: Any, tmp_path: Path) -> None:
     (tmp_path / "teacher-outputs").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot be stored"):
         open_outputs(live, key=("a",), cache=tmp_path)
 
 
-def test_full_disk_is_told(
+def test_full_disk_is_reported(
     live: LiveOutputs, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Written through a map of the file, it would end the process with SIGBUS and without a word.

@@ -250,16 +250,22 @@ def test_one_seed_and_a_baseline_alone_have_a_report(tmp_path: Path) -> None:
 def test_one_part_more_is_found_in_every_format() -> None:
     """A part is said once: no format has an order or a selection of its own to be kept up."""
     page, title = ablation_page(example_result()), "Told in passing"
-    told = Table(texts("who") + numbers("times"), [("somebody told", "7")], "Who was told.")
+    output = Table(texts("who") + numbers("times"), [("somebody told", "7")], "Who was told.")
     items = Bullets(["one line told"])
-    blocks: list[Block] = ["A paragraph told.", items, Code("slr-tune told"), told]
+    blocks: list[Block] = ["A paragraph told.", items, Code("slr-tune told"), output]
     parts = [*page.parts[:3], Part(title, blocks), *page.parts[3:]]
     more = dataclasses.replace(page, parts=parts)
     html, markdown, terminal = render_html(more), render_markdown(more), on_terminal(more)
-    said = ("A paragraph told.", "one line told", "slr-tune told", "somebody told", "Who was told.")
+    message = (
+        "A paragraph told.",
+        "one line told",
+        "slr-tune told",
+        "somebody told",
+        "Who was told.",
+    )
     assert html.count(title) == 2  # the contents have it too
     assert markdown.count(title) == terminal.count(title) == 1
-    for text in said:
+    for text in message:
         assert html.count(text) == markdown.count(text) == terminal.count(text) == 1, text
     assert f"<h2>{title}</h2>" in html and f"## {title}" in markdown and f"{title}:\n" in terminal
     assert title not in render_html(page) + render_markdown(page) + on_terminal(page)

@@ -74,18 +74,18 @@ def test_caption_says_unit_side_interval_and_family() -> None:
     assert sentences.caption(effect).startswith(
         "The effect of temperature, over 2 levels of kd_blank."
     )
-    assert "less the sum of their effects apart" in sentences.caption(interaction)
+    assert "minus the sum of the separate effects" in sentences.caption(interaction)
 
 
 def test_cost_in_a_sentence() -> None:
     """Singular and plural, and all of it where nothing was shared."""
     shared = Receipt(432, 300, 0, 18, 812.0, (), ())
     assert sentences.cost_text(shared) == (
-        "18 runs of 432 epochs in all were asked for; 300 epochs were trained, 69 % of them, in "
+        "18 runs of 432 epochs in all were requested; 300 epochs were trained, 69 % of them, in "
         "14 min of training."
     )
     assert sentences.cost_text(Receipt(1, 1, 1, 1, 3.0, (), ())) == (
-        "1 run of 1 epoch in all was asked for; all were trained, in 3 s of training."
+        "1 run of 1 epoch in all was requested; all were trained, in 3 s of training."
     )
 
 
@@ -96,23 +96,23 @@ def test_retuning_says_of_each_arm_whether_it_outlives_it() -> None:
     assert len(lines) == 5
     first = table.row("constant 1")
     assert lines[0].startswith(f"constant 1: +{first.difference:.1f} points [")
-    assert lines[0].endswith("No longer clear.")
+    assert lines[0].endswith("No longer clear after re-tuning.")
     base = replace(WER, rows=(ArmRow("b", (1.0,), 1.0), row("better")))
     cases = {
         "better": "Still clear.",
         "worse": "The other way round.",
-        "no clear difference": "No longer clear.",
+        "no clear difference": "No longer clear after re-tuning.",
     }
-    for outcome, said in cases.items():
+    for outcome, message in cases.items():
         other = replace(base, rows=(base.rows[0], row(outcome)))
         assert sentences.retune_sentences(base, other) == [
-            f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {said}"
+            f"a: -0.8 points [-2.9, +1.2]; tuned for itself -0.8 points [-2.9, +1.2]. {message}"
         ]
         back = sentences.retune_sentences(replace(base, rows=(base.rows[0], row())), other)
         expected = (
             "No clear difference either way."
             if outcome == "no clear difference"
-            else "A clear difference only then."
+            else "Clear only after re-tuning."
         )
         assert back[0].endswith(expected)
 
@@ -123,7 +123,7 @@ def test_path_says_what_the_whole_way_brought() -> None:
     start, end = result.main.rows[0].mean, result.steps[-1].mean
     assert sentences.path_sentence(result) == (
         f"From the baseline ({start:.2f}) to the best trial's settings ({end:.2f}): "
-        f"{end - start:+.1f} points in 2 steps. kd_blank brought the most, "
+        f"{end - start:+.1f} points in 2 steps. kd_blank gained the most, "
         f"{result.steps[0].gain:+.1f}."
     )
     worse = replace(result, steps=(replace(result.steps[0], gain=0.4, mean=start + 0.4),))

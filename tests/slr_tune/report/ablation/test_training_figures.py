@@ -27,7 +27,7 @@ def test_any_metric_lies_inside_its_axis(values: tuple[float, ...]) -> None:
     assert "type" not in scale and "tickvals" not in scale
 
 
-def test_small_values_are_told_with_their_digits() -> None:
+def test_small_values_are_reported_with_their_digits() -> None:
     """Two decimals, as of a WER, would make 0.00 of a loss."""
     assert "at last 0.0021" in axis(0.05, 0.0021, wer=False)[1]
     assert "at last 12.35" in axis(50.0, 12.3456, wer=True)[1]

@@ -57,7 +57,7 @@ def test_the_outcomes(made: AblationResult) -> None:
     assert "The same as base within 2 points: alike." in made.main.verdict
 
 
-def test_every_format_tells_them(made: AblationResult) -> None:
+def test_every_format_shows_them(made: AblationResult) -> None:
     """The margin with its number, the collapsed runs marked, counted, and not hidden."""
     page = ablation_page(made)
     texts = {

@@ -49,7 +49,7 @@ def found(metric: str, direction: str) -> StudyImportance:
         ("val/accuracy", "maximize", "effect", ("dropout", "0.004", "0.001 to 0.008", "0.2")),
     ],
 )
-def test_effects_are_told_in_the_direction_and_unit_of_the_metric(
+def test_effects_are_reported_in_the_direction_and_unit_of_the_metric(
     metric: str, direction: str, heading: str, row: tuple[str, ...]
 ) -> None:
     """Of an accuracy the lowest place is the worst, and its unit is no point of the WER."""
@@ -61,6 +61,6 @@ def test_effects_are_told_in_the_direction_and_unit_of_the_metric(
         "best at",
     ]
     assert list(table.rows) == [row]
-    said = interaction_text(found(metric, direction))
-    assert ("0.00 points" in said) == (metric == "val/wer")
-    assert ("0.0041" in said) == (metric != "val/wer")
+    message = interaction_text(found(metric, direction))
+    assert ("0.00 points" in message) == (metric == "val/wer")
+    assert ("0.0041" in message) == (metric != "val/wer")

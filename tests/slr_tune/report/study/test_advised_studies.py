@@ -32,7 +32,7 @@ def test_where_nothing_matters_no_range_is_widened_and_nothing_is_ablated() -> N
 def test_an_optimum_outside_is_widened_to() -> None:
     """And no other range is."""
     text = advised("outside", seed=1)["edge"]
-    assert text.startswith("learning_rate goes on getting better at the upper edge")
+    assert text.startswith("learning_rate keeps improving at the upper edge")
     assert text.count("widen it to") == 1
 
 

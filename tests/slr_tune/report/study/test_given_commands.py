@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from report_studies import SPACE, Told, tell_study
+from report_studies import SPACE, StoredTrial, tell_study
 
 from slr_tune.cli.main import cli
 from slr_tune.cli.main import run as slr_tune
@@ -22,8 +22,8 @@ from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.study.manifest import write_manifest
 from slr_tune.study.view import load_study
 
-FALLING = [Told([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
-FAILED = [Told([], "error", error="ValueError: no") for _ in range(2)]
+FALLING = [StoredTrial([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
+FAILED = [StoredTrial([], "error", error="ValueError: no") for _ in range(2)]
 DRY = {"run", "ablate"}
 
 
@@ -32,7 +32,7 @@ def copied(database: Path, studies: Path, tmp_path: Path, monkeypatch: pytest.Mo
     """A studies folder, copied to another disk; the file of the space stayed behind."""
     there, mine = tmp_path / "there", tmp_path / "my spaces" / "mine.yaml"
     mine.parent.mkdir()
-    view = tell_study([*FALLING, *FAILED, Told([70.0], "running")])
+    view = tell_study([*FALLING, *FAILED, StoredTrial([70.0], "running")])
     mine.write_text(SPACE.read_text())
     typed = {"--set": ["budget.grace_epochs=1"], "--max-epochs": 9, "--no-verify": True}
     write_manifest(
@@ -92,7 +92,7 @@ def test_each_is_taken_in_any_folder(
 
 def test_the_file_is_taken_where_it_still_is(database: Path, studies: Path) -> None:
     """It may have been changed on purpose since; the copy is for who has no other."""
-    view = tell_study([Told([60.0, *[30.0] * 8])])
+    view = tell_study([StoredTrial([60.0, *[30.0] * 8])])
     spec = replace(view.spec, path=SPACE)
     write_manifest(spec, view.folder, data=None, teacher=None, options={})
     assert (view.folder / "space.yaml").read_bytes() == SPACE.read_bytes()
@@ -103,7 +103,7 @@ def test_a_database_that_was_named_is_named_again(
     database: Path, studies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for one with a password."""
-    tell_study([Told([60.0, *[30.0] * 8])])
+    tell_study([StoredTrial([60.0, *[30.0] * 8])])
     url = f"sqlite:///{database}"
     for view in (load_study("told", url), _of_variable(url, monkeypatch)):
         (part,) = [p for p in overview_parts(collect(view)) if p.title == "What to do next"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser import Browser
 from optuna.samplers import RandomSampler
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 from toy_space import toy_spec
 
 from slr_tune.dashboard.notes import study_note
@@ -31,14 +31,14 @@ from slr_tune.study.view import load_study
 pytestmark = pytest.mark.usefixtures("database")
 
 SOME = [
-    Told([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
-    Told([90.0], "asha", {"kd_blank": "drop", "temperature.schedule": "linear"}),
-    Told([55.0, 45.0, 35.0, 25.0, 24.0, 24.5, 24.6], "patience", {"learning_rate": 0.02}),
-    Told([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
-    Told([95.0, 94.0, math.nan], "nan", error="the loss is not a number"),
-    Told([80.0], "asha"),
-    Told([85.0, 60.0, 45.0, 28.0, 27.0, 27.0, 27.0, 27.0, 27.0], spared=1),
-    Told([75.0, 70.0], "running"),
+    StoredTrial([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
+    StoredTrial([90.0], "asha", {"kd_blank": "drop", "temperature.schedule": "linear"}),
+    StoredTrial([55.0, 45.0, 35.0, 25.0, 24.0, 24.5, 24.6], "patience", {"learning_rate": 0.02}),
+    StoredTrial([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
+    StoredTrial([95.0, 94.0, math.nan], "nan", error="the loss is not a number"),
+    StoredTrial([80.0], "asha"),
+    StoredTrial([85.0, 60.0, 45.0, 28.0, 27.0, 27.0, 27.0, 27.0, 27.0], spared=1),
+    StoredTrial([75.0, 70.0], "running"),
 ]
 
 
@@ -47,7 +47,7 @@ def titles(facts: StudyData) -> list[str]:
     return [part.title for part in study_page(facts).parts if part not in own]
 
 
-def facts_of(trials: Sequence[Told], **options: Any) -> StudyData:
+def facts_of(trials: Sequence[StoredTrial], **options: Any) -> StudyData:
     return collect(tell_study(trials, **options))
 
 
@@ -77,9 +77,11 @@ def test_everything_that_a_study_has() -> None:
 def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
     """The sentence that people quote; with new seeds it gives the honest figure instead."""
     view = tell_study(SOME)
-    said = verdict(collect(view))
-    assert said.startswith("Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's ")
-    assert "Optimistic: one seed, picked as the best of" in said
+    message = verdict(collect(view))
+    assert message.startswith(
+        "Trial 3 won: dev WER 19.00 %, 11.00 points better than the baseline's "
+    )
+    assert "Optimistic: one seed, picked as the best of" in message
     rows = [
         {"trial": 0, "name": "baseline", "claimed": 30.0, "wer": {"dev": [31.0, 33.0]}},
         {"trial": 3, "name": "best", "claimed": 19.0, "wer": {"dev": [21.0, 23.0]}},
@@ -96,7 +98,7 @@ def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
     ) in page
 
 
-def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
+def test_a_search_after_the_loss_shows_both_in_their_units() -> None:
     """New seeds and patience are told in dev WER: a loss among them would be taken for one."""
     view = tell_study(SOME, overrides=["objective.metric=val/loss"])
     rows = [
@@ -105,9 +107,9 @@ def test_a_search_after_the_loss_tells_both_in_their_units() -> None:
     ]
     write_confirmed(view.folder, rows)
     facts = collect(view)
-    said = verdict(facts)
-    assert said.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
-    assert "On 2 new seeds its dev WER came to 22.00" in said
+    message = verdict(facts)
+    assert message.startswith("Trial 3 won: dev loss 0.86, 0.44 better than the baseline's 1.3.")
+    assert "On 2 new seeds its dev WER came to 22.00" in message
     assert "the search claimed 19.00, 2 new seeds give 22.00" in render_html(study_page(facts))
     assert facts.patience is not None and facts.patience.wers.min() == 19.0
 
@@ -116,7 +118,7 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
     """Losses, and accuracies below 1, became flat lines at a height that no trial had."""
     ends = [20.0 + place / 40 for place in range(6)]  # losses of 0.9, 0.901 and so on
     facts = facts_of(
-        [Told([60.0, 40.0, *[end] * 7]) for end in ends],
+        [StoredTrial([60.0, 40.0, *[end] * 7]) for end in ends],
         overrides=["objective.metric=val/loss"],
     )
     losses = {round(end / 25 + 0.1, 6) for end in ends}
@@ -145,7 +147,7 @@ def test_figures_and_text_keep_apart_what_two_decimals_would_not() -> None:
     assert {row[1] for row in rows} == {"0.9", "0.901", "0.902", "0.903", "0.904", "0.905"}
 
 
-def test_a_run_of_ones_own_is_told_to_be_confirmed(tmp_path: Path) -> None:
+def test_a_run_of_ones_own_is_reported_to_be_confirmed(tmp_path: Path) -> None:
     """`confirm` compares its metric over new seeds, or what it told that it recognised."""
     store = open_store(toy_spec(tmp_path), open_storage())
     live = store.start_trial(RandomSampler(seed=0))
@@ -195,29 +197,31 @@ def test_torn_curve_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "said"),
+    ("trials", "message"),
     [
         ([], "No trial has a value yet."),
-        ([Told([], "running")], "No trial has a value yet."),
-        ([Told([60.0, 50.0], "running")], "No trial has a value yet."),
+        ([StoredTrial([], "running")], "No trial has a value yet."),
+        ([StoredTrial([60.0, 50.0], "running")], "No trial has a value yet."),
         ([SOME[0]], "Nothing beat the baseline: dev WER 30.00 % (trial 0)."),
         ([SOME[4], SOME[4]], "All 2 trials failed: nothing was found."),
-        ([Told([], "error", error="boom")], "All 1 trials failed"),
+        ([StoredTrial([], "error", error="boom")], "All 1 trials failed"),
     ],
 )
-def test_studies_with_next_to_nothing(trials: list[Told], said: str, tmp_path: Path) -> None:
+def test_studies_with_next_to_nothing(
+    trials: list[StoredTrial], message: str, tmp_path: Path
+) -> None:
     """A report over whatever is there, never a traceback."""
     facts = facts_of(trials)
     report = study_page(facts)
-    assert verdict(facts).startswith(said)
-    assert said in render_markdown(report)
+    assert verdict(facts).startswith(message)
+    assert message in render_markdown(report)
     page, words, *_ = write_report(facts, report)
     assert page.stat().st_size > 1000 and words.stat().st_size > 50
 
 
 def test_only_stopped_trials() -> None:
     """A stopped trial's value is of its epoch, and said so."""
-    facts = facts_of([Told([90.0], "asha"), Told([80.0], "asha")])
+    facts = facts_of([StoredTrial([90.0], "asha"), StoredTrial([80.0], "asha")])
     assert verdict(facts).startswith("No trial has run to its end; of the stopped ones trial 1")
 
 
@@ -237,15 +241,15 @@ def test_running_best_by_hand() -> None:
 
 def test_parts_that_have_only_words_are_in_the_markdown_too() -> None:
     """No red flag, and nobody knows how good the stops were: both are worth reading."""
-    steady = [Told([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
-    text = render_markdown(study_page(facts_of([*steady, Told([90.0], "asha")])))
+    steady = [StoredTrial([60.0 - 2 * e - n for e in range(9)]) for n in range(2)]
+    text = render_markdown(study_page(facts_of([*steady, StoredTrial([90.0], "asha")])))
     assert "## Was stopping right?" in text and "budget: {audit: 0.05}" in text
     assert "## Red flags\n\nNone on the curves of 3 trials." in text
 
 
 def test_trials_without_an_epoch_are_not_counted_among_those_left_out() -> None:
     """The note says which trials a figure leaves out; one without a value is in none."""
-    part = history_part(facts_of([*SOME, Told([], "error", error="boom")]))
+    part = history_part(facts_of([*SOME, StoredTrial([], "error", error="boom")]))
     assert part is not None and not any("are drawn" in text for text in part.text)
 
 

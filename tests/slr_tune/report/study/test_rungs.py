@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 from statsmodels.stats.proportion import proportion_confint
 
 from slr_tune.report.study.audit import audit, audit_part, wilson
@@ -22,7 +22,7 @@ def test_interval_of_a_share(count: int, data: st.DataObject) -> None:
     )
 
 
-def test_no_trial_tells_nothing() -> None:
+def test_no_trial_shows_nothing() -> None:
     """A rate without observations could be anything."""
     assert wilson(0, 0) == (0.0, 1.0)
 
@@ -32,13 +32,13 @@ def test_who_entered_and_left() -> None:
     """Seven trials at the first rung: two stopped, one spared, four go on to the second."""
     end = [30.0] * 6
     trials = [
-        Told([60.0, 50.0, 40.0, *end]),
-        Told([50.0], "asha"),
-        Told([40.0, 30.0, 20.0, *[10.0] * 6]),
-        Told([70.0], "asha"),
-        Told([45.0, 35.0, 25.0], "asha"),
-        Told([80.0, 70.0, 60.0, *end], spared=1),
-        Told([41.0, 31.0, 21.0, *[11.0] * 6]),
+        StoredTrial([60.0, 50.0, 40.0, *end]),
+        StoredTrial([50.0], "asha"),
+        StoredTrial([40.0, 30.0, 20.0, *[10.0] * 6]),
+        StoredTrial([70.0], "asha"),
+        StoredTrial([45.0, 35.0, 25.0], "asha"),
+        StoredTrial([80.0, 70.0, 60.0, *end], spared=1),
+        StoredTrial([41.0, 31.0, 21.0, *[11.0] * 6]),
     ]
     first, second = rung_summaries(collect(tell_study(trials)))
     assert (first.epoch, first.entered, first.stopped, first.spared, first.went_on) == (
@@ -58,10 +58,10 @@ def test_who_entered_and_left() -> None:
 @pytest.mark.usefixtures("database")
 def test_wrong_stops_by_hand() -> None:
     """Let through ended at 20, 30, 40: spared ones at 35 (right), 25 (wrong), 15 (would win)."""
-    through = [Told([50.0, *[float(end)] * 8]) for end in (20, 30, 40)]
-    spared = [Told([90.0, *[float(end)] * 8], spared=1) for end in (35, 25, 15)]
-    unfinished = Told([90.0, 80.0], "running", spared=1)
-    baseline = Told([50.0, *[1.0] * 8])
+    through = [StoredTrial([50.0, *[float(end)] * 8]) for end in (20, 30, 40)]
+    spared = [StoredTrial([90.0, *[float(end)] * 8], spared=1) for end in (35, 25, 15)]
+    unfinished = StoredTrial([90.0, 80.0], "running", spared=1)
+    baseline = StoredTrial([50.0, *[1.0] * 8])
     facts = collect(tell_study([baseline, *through, *spared, unfinished]))
     found = audit(facts)
     assert [t.number for t in found.spared] == [4, 5, 6, 7]
@@ -78,10 +78,10 @@ def test_wrong_stops_by_hand() -> None:
 @pytest.mark.usefixtures("database")
 def test_each_audited_trial_stands_for_its_kind() -> None:
     """One in twenty is audited: the best that was stopped weighs as twenty let through."""
-    through = [Told([50.0, *[float(end)] * 8]) for end in range(20, 30)]
-    spared = [Told([90.0, *[float(end)] * 8], spared=1) for end in (15, 60, 61, 62)]
-    stopped = [Told([90.0], "asha") for _ in range(6)]
-    found = audit(collect(tell_study([Told([50.0] * 9), *through, *spared, *stopped])))
+    through = [StoredTrial([50.0, *[float(end)] * 8]) for end in range(20, 30)]
+    spared = [StoredTrial([90.0, *[float(end)] * 8], spared=1) for end in (15, 60, 61, 62)]
+    stopped = [StoredTrial([90.0], "asha") for _ in range(6)]
+    found = audit(collect(tell_study([StoredTrial([50.0] * 9), *through, *spared, *stopped])))
     # Weights: 10 of 1 and 4 of 20, 90 in all; the best tenth, 9, is the one that ended at 15.
     assert found.best_stopped is not None and found.best_stopped[0] == pytest.approx(1.0)
     assert found.best_stopped[1] < 0.7 and found.stopped == pytest.approx(0.5)
@@ -90,13 +90,15 @@ def test_each_audited_trial_stands_for_its_kind() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_bar_of_nothing_is_a_bar() -> None:
     """Where half of those let through end without an error, a spared one cannot be better."""
-    through = [Told([50.0, *[0.0] * 8]) for _ in range(3)]
-    found = audit(collect(tell_study([Told([50.0] * 9), *through, Told([90.0] * 9, spared=1)])))
+    through = [StoredTrial([50.0, *[0.0] * 8]) for _ in range(3)]
+    found = audit(
+        collect(tell_study([StoredTrial([50.0] * 9), *through, StoredTrial([90.0] * 9, spared=1)]))
+    )
     assert found.bar == 0.0 and found.rate == 0.0
 
 
 @pytest.mark.usefixtures("database")
 def test_nothing_audited_says_so() -> None:
     """No figure where there is none, and the way to get one."""
-    part = audit_part(collect(tell_study([Told([50.0] * 9), Told([60.0], "asha")])))
+    part = audit_part(collect(tell_study([StoredTrial([50.0] * 9), StoredTrial([60.0], "asha")])))
     assert part is not None and "budget: {audit: 0.05}" in part.text[0]

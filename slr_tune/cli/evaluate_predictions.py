@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from slr_tune.evaluation.checkpoints import Named
 
 
-def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
+def evaluate_predictions(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
     """Prints the WER of a trial that told its predictions.
 
     Args:
@@ -35,26 +35,26 @@ def evaluate_told(named: Named, split: str, *, most: int, as_json: bool) -> int 
     from slr_tune.cli.alignment import alignment_text
     from slr_tune.evaluation.mistakes import find_mistakes
     from slr_tune.statistics.wer_interval import drawn_units, wer_with_interval
-    from trainables.script.told_file import read_told, signers_of, told_counts
+    from trainables.script.stored_predictions import prediction_counts, read_predictions, signers_of
 
-    told = read_told(named.run_folder)
-    if told is None:
+    recognised = read_predictions(named.run_folder)
+    if recognised is None:
         return None
     if split != "dev":
-        raise SlrTuneError(f"{named.name} told what it recognised in dev, not in {split}")
-    signers = signers_of(told)
-    wer = wer_with_interval(told_counts(told), signers)
+        raise SlrTuneError(f"{named.name} stored its predictions for dev, not for {split}")
+    signers = signers_of(recognised)
+    wer = wer_with_interval(prediction_counts(recognised), signers)
     if as_json:
-        echo_json({"run": named.name, "split": split, "utterances": len(told), **asdict(wer)})
+        echo_json({"run": named.name, "split": split, "utterances": len(recognised), **asdict(wer)})
         return 0
-    echo(f"{named.name}: what it recognised itself in {len(told)} utterances of {split}")
+    echo(f"{named.name}: its own predictions for {len(recognised)} utterances of {split}")
     echo(
         f"WER % [95 %]: {wer.text()}; {wer.substitutions} substitutions, {wer.deletions} "
         f"deletions, {wer.insertions} insertions of {wer.words} words"
     )
-    echo(f"The interval is of other {drawn_units(signers)}.")
-    spoken = [one.reference for one in told]
-    mistakes = find_mistakes([one.hypothesis for one in told], spoken, most=max(most, 1))
+    echo(f"The interval covers other {drawn_units(signers)}.")
+    spoken = [one.reference for one in recognised]
+    mistakes = find_mistakes([one.hypothesis for one in recognised], spoken, most=max(most, 1))
     for number, edits in mistakes.worst[:most]:
-        click.echo("\n" + alignment_text(told[number].id, edits))
+        click.echo("\n" + alignment_text(recognised[number].id, edits))
     return 0
