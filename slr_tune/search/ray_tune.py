@@ -60,16 +60,17 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial; None while all workers are busy; FINISHED when no trial is left."""
         # Where no trial runs, Tune asks for one again and again, and does nothing else meanwhile.
+        finished: str = Searcher.FINISHED
         if not self._recorder.store.live:
             if self._recorder.asked_to_end:
-                return Searcher.FINISHED
+                return finished
             if self._recorder.guarded(self._nodes.watch, False):
                 self._recorder.resize(self._nodes.workers)
         live = self._recorder.guarded(self._recorder.next_trial, None)
         if live is None:
             # A trial whose worker dies comes back into the queue, so wait for those in the air.
             in_the_air = bool(self._recorder.store.live) and self._recorder.failure is None
-            return Searcher.FINISHED if self._recorder.drained and not in_the_air else None
+            return finished if self._recorder.drained and not in_the_air else None
         self._numbers[trial_id] = live.number
         return {**self._assign(live).to_ray(), NODES: json.dumps(self._nodes.selector)}
 
