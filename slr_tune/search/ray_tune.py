@@ -62,7 +62,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
         # Where no trial runs, Tune asks for one again and again, and does nothing else meanwhile.
         if not self._recorder.store.live:
             if self._recorder.asked_to_end:
-                return Searcher.FINISHED
+                return str(Searcher.FINISHED)
             if self._recorder.guarded(self._nodes.watch, False):
                 self._recorder.resize(self._nodes.workers)
         live = self._recorder.guarded(self._recorder.next_trial, None)
