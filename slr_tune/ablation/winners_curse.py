@@ -77,7 +77,7 @@ def curse_line(entry: ConfirmedTrial) -> str:
     if curse.low is None or curse.high is None:
         return f"{message}. One seed says nothing about the spread."
     interval = f"[{change(curse.low)}, {change(curse.high)}]"
-    verdict = f"no optimism shown{_power(curse, seeds)}"
+    verdict = f"inconclusive{_power(curse, seeds)}"
     worse, better = curse.low > 0, curse.high < 0
     if worse if entry.minimize else better:
         verdict = "the search was optimistic"
@@ -103,8 +103,8 @@ def _power(curse: Curse, seeds: int) -> str:
     sizes = [error * step / 10 for step in range(1, 400)]
     enough = next((size for size in sizes if seen(size) >= _POWER), sizes[-1])
     return (
-        f" (a true one of {_ONE:.2f} points would be seen in {100 * seen(_ONE):.0f} %, one of "
-        f"{enough:.2f} in 80 %)"
+        f" (an optimism of {_ONE:.2f} points would be detected in {100 * seen(_ONE):.0f} % of "
+        f"cases, one of {enough:.2f} in 80 %)"
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from slr_tune.ablation.design import Design
     from slr_tune.ablation.result import AblationResult
+    from slr_tune.search.progress import Progress
     from slr_tune.training.shipping import Shipping
 
 
@@ -220,12 +221,21 @@ def ablate(
         storage=_storage(study, storage),
     )
     design = make_design(None if space is None else find_space(space), options)
-    with _teller(progress) as tell:
-        return conduct(design, tell)[0]
+    with _shown(progress) as shown:
+        return conduct(design, shown.message, shown.training)[0]
 
 
-def conduct(design: Design, tell: Callable[[str], None]) -> tuple[Ablation, list[Path]]:
+def conduct(
+    design: Design,
+    tell: Callable[[str], None],
+    show: Callable[[int, int], None] | None = None,
+) -> tuple[Ablation, list[Path]]:
     """Trains and compares what a design asks for, and writes its report.
+
+    Args:
+        design: What is asked for.
+        tell: Takes a line for a person.
+        show: As `Talk` has it.
 
     Returns:
         What was found, and the report's files.
@@ -243,7 +253,7 @@ def conduct(design: Design, tell: Callable[[str], None]) -> tuple[Ablation, list
     )
     with interrupt_flag(tell) as asked:
         try:
-            found = Ablation(*run_ablation(design, Talk(tell, asked.is_set)))
+            found = Ablation(*run_ablation(design, Talk(tell, asked.is_set, show)))
         except Interrupted:
             raise Stopped(asked.number) from None
     tell("Writing the report")
@@ -279,10 +289,17 @@ def confirm(
     """
     prepare_environment()
     enough_seeds(seeds)
-    with _teller(progress) as tell:
+    with _shown(progress) as shown:
         stored = load(_name(study), storage=_storage(study, storage))
         return confirmed(
-            stored, tell, top=top, seeds=seeds, test=test, workers=workers, address=address
+            stored,
+            shown.message,
+            show=shown.training,
+            top=top,
+            seeds=seeds,
+            test=test,
+            workers=workers,
+            address=address,
         )
 
 
@@ -296,6 +313,7 @@ def confirmed(
     workers: int | None,
     address: str | None = None,
     shipping: Shipping | None = None,
+    show: Callable[[int, int], None] | None = None,
 ) -> Confirmation:
     """Confirms a stored study, and stores what came out; as `confirm`."""
     from slr_tune.ablation.confirm import confirm as retrain
@@ -306,7 +324,7 @@ def confirmed(
     with interrupt_flag(tell) as asked:
         entries = retrain(
             study.view,
-            Talk(tell, asked.is_set),
+            Talk(tell, asked.is_set, show),
             top=top,
             seeds=seeds,
             with_test=test,
@@ -330,12 +348,12 @@ def _storage(study: Study | str | None, storage: str | None) -> str | None:
 
 
 @contextmanager
-def _teller(show: bool) -> Iterator[Callable[[str], None]]:
+def _shown(show: bool) -> Iterator[Progress]:
     from slr_tune.api.progress import progress_for
 
     with progress_for(show) as progress:
         try:
-            yield progress.message
+            yield progress
         except Stopped:
             progress.message("Interrupted; all finished work is stored. The same call resumes.")
             raise

@@ -20,7 +20,6 @@ from slr_tune.cli.options import (
     runtime_env_option,
     ship_option,
     storage_option,
-    tell,
     tell_interrupted,
     test_option,
 )
@@ -200,9 +199,11 @@ def _ablate(design: Design, *, as_json: bool) -> int:
     from slr_tune.api.ablating import conduct
     from slr_tune.api.running import Stopped
     from slr_tune.report.ablation import ablation_page
+    from slr_tune.search.progress import Progress
 
     try:
-        found, paths = conduct(design, tell)
+        with Progress() as progress:
+            found, paths = conduct(design, progress.message, progress.training)
     except Stopped as stopped:
         tell_interrupted()
         return stopped.exit_code

@@ -75,25 +75,28 @@ def command(
     from slr_tune.api.ablating import confirmed
     from slr_tune.api.running import Stopped
     from slr_tune.api.studies import load
+    from slr_tune.search.progress import Progress
     from slr_tune.training.shipping import read_shipping
 
     shipping = read_shipping(ship=ship, file=runtime_env, address=address)
     stored = load(study, storage=storage)
     try:
-        found = confirmed(
-            stored,
-            tell,
-            top=top,
-            seeds=seeds,
-            test=with_test,
-            workers=workers,
-            address=address,
-            shipping=shipping,
-        )
+        with Progress() as progress:
+            found = confirmed(
+                stored,
+                progress.message,
+                top=top,
+                seeds=seeds,
+                test=with_test,
+                workers=workers,
+                address=address,
+                shipping=shipping,
+                show=progress.training,
+            )
     except Stopped as stopped:
         tell_interrupted()
         return stopped.exit_code
-    tell(f"wrote {found.file}")
+    tell(f"Wrote {found.file}")
     if as_json:
         echo_json({"study": stored.name, "rows": [confirm_row(entry) for entry in found.entries]})
     else:

@@ -266,7 +266,7 @@ def _scheduler_text(spec: StudySpec, plan: dict[str, Any]) -> str:
         return f"ASHA stops trials at epochs {rungs} and lets the best {share} continue"
     if planned is None:
         return f"they pause at epochs {rungs}, and the best {share} continue"
-    more = f", and at most {audit} of the pruning audit" if audit else ""
+    more = f", and at most {audit} more for the pruning audit" if audit else ""
     return (
         f"they pause at epochs {rungs}, and the best {share} continue: {planned} epochs in "
         f"all{more}"

@@ -266,7 +266,7 @@ class _Run:
             tell=self.progress.message,
             shipping=self.options.shipping,
         ) as nodes:
-            talk = Talk(self.progress.message, self._ends)
+            talk = Talk(self.progress.message, self._ends, self.progress.training)
             with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
                 teacher = find_teacher(
                     self.spec,

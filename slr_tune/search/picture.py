@@ -66,6 +66,23 @@ def picture(
     return lines + _running(standing, width, max(1, height - len(lines) - 2))
 
 
+def epochs_picture(
+    done: int, expected: int, seconds: float | None, *, width: int, ascii_only: bool = False
+) -> list[str]:
+    """The lines that a terminal shows while runs train outside of a search.
+
+    Args:
+        done: Epochs trained so far.
+        expected: Epochs in all where no run ends before its time.
+        seconds: That the rest may still take; None where not known.
+        width: Columns of the terminal.
+        ascii_only: Whether the terminal has no block characters.
+    """
+    share = min(1.0, done / expected) if expected else 1.0
+    pieces = [f"{done:,} of at most {counted(expected, 'epoch')}", *_times(Remaining(seconds))]
+    return [bar(share, width, ascii_only=ascii_only), *pack(pieces, width)]
+
+
 def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
     """A bar with its percentage: full only at 100 %."""
     full, empty = (_PLAIN_FULL, _PLAIN_EMPTY) if ascii_only else (_FULL, _EMPTY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from optuna.trial import FrozenTrial
 from rich.console import Console, Group
@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from slr_tune.search.picture import Remaining, done_share, log_line, picture
+from slr_tune.search.picture import Remaining, done_share, epochs_picture, log_line, picture
 from slr_tune.search.standing import (
     SearchStanding,
     confirmed_gain,
@@ -27,6 +27,9 @@ from slr_tune.study.record import ended_by, epochs_run, is_paused
 from slr_tune.study.store import StudyStore
 from slr_tune.text import counted, metric_text
 from slr_tune.wrapping import text_width, wrap_text
+
+Lines = Callable[[int, int], list[str]]
+"""The picture for so many columns and rows."""
 
 _DRAW_SECONDS = 1.0
 _DRAW_SHARE = 0.05
@@ -59,7 +62,8 @@ class Progress:
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._drawn: tuple[int, list[str]] = (0, [])
-        self._last: tuple[SearchStanding, Remaining] | None = None
+        self._picture: Lines | None = None
+        self._training: tuple[float, int] | None = None
         self._store: StudyStore | None = None
         self._ended: set[int] = set()
         self._next_draw = 0.0
@@ -130,22 +134,60 @@ class Progress:
 
     def draw(self, standing: SearchStanding, remaining: Remaining) -> None:
         """Puts the picture into its place."""
-        self._last = standing, remaining
+        self._draw_lines(
+            lambda width, height: picture(
+                standing,
+                remaining,
+                width=width,
+                height=height,
+                confirmed=self.confirmed,
+                ascii_only=self._ascii_only,
+            )
+        )
+
+    @property
+    def training(self) -> Callable[[int, int], None] | None:
+        """Draws how far trainings outside of a search are, at a terminal; see `Talk`."""
+        return None if self._live is None else self._show_epochs
+
+    def _show_epochs(self, done: int, expected: int) -> None:
+        """Draws epochs where the last drawing is old enough.
+
+        Args:
+            done: Epochs trained so far.
+            expected: Epochs in all where no run ends before its time.
+        """
+        now = time.monotonic()
+        if self._live is None or now < self._next_draw:
+            return
+        self._next_draw = now + _DRAW_SECONDS
+        if self._training is None or done < self._training[1]:
+            self._training = now, done
+        since, first = self._training
+        pace = (now - since) / (done - first) if done > first else None
+        seconds = None if pace is None else pace * max(0, expected - done)
+        self._draw_lines(
+            lambda width, height: epochs_picture(
+                done, expected, seconds, width=width, ascii_only=self._ascii_only
+            )
+        )
+
+    @property
+    def _ascii_only(self) -> bool:
+        return not self._console.encoding.lower().startswith("utf")
+
+    def _draw_lines(self, lines: Lines) -> None:
+        self._picture = lines
         self._fit_to_resized()
         self._compose(refresh=True)
 
     def _compose(self, *, refresh: bool) -> None:
         """Makes the picture for the terminal as it is now; rich draws it, at once or next time."""
-        if self._live is None or self._last is None:
+        if self._live is None or self._picture is None:
             return
         size = self._console.size
-        lines = picture(
-            *self._last,
-            width=size.width - 1,  # some terminals break a line that fills them
-            height=size.height,
-            confirmed=self.confirmed,
-            ascii_only=not self._console.encoding.lower().startswith("utf"),
-        )
+        # Some terminals break a line that fills them.
+        lines = self._picture(size.width - 1, size.height)
         self._drawn = size.width, lines
         self._live.update(Group(*map(Text, lines)), refresh=refresh)
 

@@ -13,6 +13,7 @@ from slr_tune.study.forecast import to_come
 from slr_tune.study.record import epochs_run, is_paused
 from slr_tune.study.segments import cost_between, study_segments
 from slr_tune.study.store import StudyStore
+from slr_tune.text import number, points
 
 
 @dataclass(frozen=True)
@@ -156,4 +157,5 @@ def confirmed_gain(rows: Sequence[ConfirmedTrial]) -> str | None:
     gain = baseline.mean("dev") - winner.mean("dev")
     gain = gain if winner.minimize else -gain
     word = "better" if gain >= 0 else "worse"
-    return f"{text}, {winner.value_text(abs(gain))} {word} than the baseline"
+    amount = points(abs(gain)) if winner.measure == "WER" else number(abs(gain), 4)
+    return f"{text}, {amount} {word} than the baseline"

@@ -50,9 +50,8 @@ def find_space(space: str | Path) -> Path:
     shipped = shipped_file(path.as_posix())
     if shipped is None and not path.is_dir():
         known = shipped_names()
-        near = did_you_mean(path.stem, known)
-        names = near or f"The shipped spaces are: {', '.join(known)}."
-        hint = f"{nearest_file(path)} {names}".strip()
+        meant = nearest_file(path) or did_you_mean(path.stem, known)
+        hint = f"{meant} The shipped spaces are: {', '.join(known)}.".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])
     return shipped or path
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from slr_tune.study.commands import command_line
 from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run
 from slr_tune.study.view import StudyView, trial_row
-from slr_tune.text import duration, metric_text, setting_text
+from slr_tune.text import counted, duration, metric_text, setting_text
 
 
 def summarise(view: StudyView) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     if teacher_wer is not None:
         lines.append(_teacher_line(teacher_wer, facts))
     lines.append(
-        f"Trained {facts['epochs']} epochs in {duration(facts['seconds'])}; without early stopping "
-        f"it would have been {facts['epochs_unpruned']}."
+        f"{counted(facts['epochs'], 'epoch')}, {duration(facts['seconds'])} of training; without "
+        f"early stopping it would have been {counted(facts['epochs_unpruned'], 'epoch')}."
     )
     if facts["best"] is not None:
         lines.append(
@@ -140,7 +140,7 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
         if best["number"] == baseline["number"]:
             lines[0] += ": nothing beat the baseline."
         else:
-            lines[0] += f": better by {metric_text(gain, metric)}."
+            lines[0] += f": {metric_text(gain, metric)} better."
     values = searched_values(view, best)
     return lines + [f"  {name}: {setting_text(value)}" for name, value in values.items()]
 

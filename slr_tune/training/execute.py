@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from slr_tune.text import counted
 from slr_tune.training.plan import Plan
 from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import ArmRun
@@ -23,7 +24,13 @@ class Execution:
     """
 
     def __init__(
-        self, plan: Plan, folder: Path, *, teacher: Path | None, tell: Callable[[str], None]
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        teacher: Path | None,
+        tell: Callable[[str], None],
+        show: Callable[[int, int], None] | None = None,
     ) -> None:
         """Prepares; `run` does it.
 
@@ -32,6 +39,7 @@ class Execution:
             folder: Where its stages are kept.
             teacher: The teacher's checkpoint, None without.
             tell: Takes a line after each stage.
+            show: Takes epochs done and epochs expected, often; then no line is told.
         """
         self.trained = 0
         self._found = 0
@@ -40,6 +48,9 @@ class Execution:
         self._folder = folder
         self._teacher = teacher
         self._tell = tell
+        self._show = show
+        self._offered: dict[str, Stage] = {}
+        self._in_air: dict[str, int] = {}
         self._done: dict[str, Stage] = {}
         self._children = plan.by_parent()
         self._waiting: list[Waiting] = []
@@ -59,9 +70,15 @@ class Execution:
             RunFailed: Workers keep dying.
             TrainablesError: A run cannot be trained as it is configured.
         """
+        self._offered = {child.id: child for _, _, child in self._children[None]}
         for child in self._children[None]:
             self._offer(*child)
-        work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=watch)
+
+        def seen(job: Job) -> None:
+            watch(job)
+            self._note(job)
+
+        work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=seen)
         runs, way = self._plan.runs, self._plan.path
         found = [read_off(run, (self._done.get(stage.id) for stage in way(run))) for run in runs]
         return [run for run in found if run is not None]
@@ -77,6 +94,7 @@ class Execution:
         runs = tuple(run for run in planned.runs if parent is None or parent.end(run) is None)
         if not runs:
             self._open -= self._below(planned)
+            self._offered.pop(planned.id, None)
             return
         stage = replace(
             planned,
@@ -93,6 +111,7 @@ class Execution:
             found = stage.found()
             if found is not None or read_stage(stage.folder) is None:
                 break
+        self._offered[planned.id] = stage
         if found is None:
             heapq.heappush(self._waiting, (length, number, stage))
         else:
@@ -102,10 +121,40 @@ class Execution:
     def _finish(self, stage: Stage) -> None:
         self._done[stage.id] = stage
         self._open -= 1
-        done, most = self.trained + self._found, self._plan.epochs_planned
-        self._tell(f"{done} of at most {most} epochs, {self._open} stages left")
+        self._offered.pop(stage.id, None)
+        self._in_air.pop(stage.id, None)
         for child in self._children[stage.id]:
             self._offer(*child)
+        if self._show is not None:
+            self._draw()
+            return
+        done = self.trained + self._found
+        most = done + self._to_come()
+        self._tell(f"{done} of at most {most} epochs done, {counted(self._open, 'stage')} to train")
+
+    def _note(self, job: Job) -> None:
+        """Looks how far a stage in the air is."""
+        if self._show is not None and isinstance(job, Stage):
+            self._in_air[job.id] = max(0, job.progress()[0] - job.first + 1)
+            self._draw()
+
+    def _draw(self) -> None:
+        assert self._show is not None
+        done = self.trained + self._found
+        self._show(done + sum(self._in_air.values()), done + self._to_come())
+
+    def _to_come(self) -> int:
+        """Epochs of the stages that are not done, where no run ends before its time."""
+        return sum(
+            stage.last - stage.first + 1 + self._planned_below(name)
+            for name, stage in self._offered.items()
+        )
+
+    def _planned_below(self, name: str) -> int:
+        return sum(
+            child.last - child.first + 1 + self._planned_below(child.id)
+            for _, _, child in self._children[name]
+        )
 
     def _below(self, stage: Stage) -> int:
         return 1 + sum(self._below(child) for _, _, child in self._children[stage.id])

@@ -57,10 +57,12 @@ class Talk:
     Attributes:
         tell: Takes a line for them.
         stopped: Whether they asked to end.
+        show: Takes epochs done and epochs expected, to draw how far it is; None for lines alone.
     """
 
     tell: Callable[[str], None]
     stopped: Callable[[], bool]
+    show: Callable[[int, int], None] | None = None
 
 
 @contextmanager

@@ -101,6 +101,7 @@ class RunStore:
                 self.folder,
                 teacher=self.teacher,
                 tell=self.talk.tell if self.label is None else lambda line: None,
+                show=self.talk.show,
             )
             trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
             self.trained += execution.trained

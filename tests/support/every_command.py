@@ -144,7 +144,7 @@ def stand_in() -> None:
     found = ablating.Ablation(example_result(), folder)
     verdict = "better by 2.00 points, 95 % interval 0.9 to 3.1, p = 0.01"
 
-    def conduct(design: Any, tell: Any) -> Any:
+    def conduct(design: Any, *talk: Any) -> Any:
         return found, [folder / "report.html"]
 
     def confirmed(study: Any, tell: Any, **options: Any) -> Any:

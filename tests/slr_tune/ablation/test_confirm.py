@@ -58,8 +58,8 @@ def test_interval_is_a_t_interval_over_the_seeds() -> None:
         # The power from 200,000 draws of three seeds whose mean is 1 and deviation 1: 17.8 %.
         (
             (12.0, 13.0, 14.0),
-            "+2.00 points [-0.48, +4.48]: no optimism shown (a true one of 1.00 points would be "
-            "seen in 18 %, one of 3.29 in 80 %).",
+            "+2.00 points [-0.48, +4.48]: inconclusive (an optimism of 1.00 points would be "
+            "detected in 18 % of cases, one of 3.29 in 80 %).",
         ),
         ((13.0, 13.1, 12.9), "+2.00 points [+1.75, +2.25]: the search was optimistic."),
         ((9.0, 9.1, 8.9), "-2.00 points [-2.25, -1.75]: the search was unlucky with it."),

@@ -94,7 +94,7 @@ def test_verdict_says_what_won_and_that_it_is_optimistic() -> None:
     # Two seeds: t(1) at 97.5 % is 12.706, the standard error 1.
     assert (
         "the search claimed 19.00, 2 new seeds give 22.00: +3.00 points [-9.71, +15.71]: "
-        "no optimism shown (a true one of "
+        "inconclusive (an optimism of "
     ) in page
 
 
