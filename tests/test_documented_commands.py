@@ -13,6 +13,7 @@ from slr_tune.errors import SpecError
 DOCUMENTS = (
     "systems.md",
     "models.md",
+    "own-data.md",
     "gpu.md",
     "studies.md",
     "python.md",
