@@ -222,6 +222,7 @@ class Page:
         chart: The one figure beside the answers.
         beside: A second, smaller figure beside the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
+        tone: How the verdict is marked: "better", "worse", or "" for neither.
         links: Where else to go from a page that a server gives, each a text and an address.
     """
 
@@ -233,6 +234,7 @@ class Page:
     chart: Figure | None = None
     beside: Figure | None = None
     lead: str = ""
+    tone: str = ""
     links: Sequence[tuple[str, str]] = ()
 
     def parts_in(self, form: str) -> list[Part]:

@@ -50,6 +50,7 @@ def render_html(page: Page) -> str:
         title=typeset(page.title),
         subtitle=typeset(page.subtitle),
         verdict=_running(page.lead or page.verdict),
+        tone=page.tone,
         parts=[(part, body, part.anchor or f"part-{n}") for n, (part, body) in enumerate(parts)],
         answers=[(a, _answer(a)) for a in page.answers],
         chart=chart,

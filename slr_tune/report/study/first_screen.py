@@ -37,7 +37,19 @@ def headline(study: StudyData) -> str:
         return f"Trial {best.number} is better than the baseline, on {seeds} of both."
     if found.startswith("Worse"):
         return f"Trial {best.number} won the search, but is worse than the baseline on {seeds}."
-    return f"No gain is shown: on {seeds}, trial {best.number} may be no better than the baseline."
+    return (
+        f"No gain is shown: on {seeds}, trial {best.number} is {_size(row, study.confirmed[0])} "
+        "than the baseline, which chance alone can explain."
+    )
+
+
+def tone(study: StudyData) -> str:
+    """How the sentence on top is marked: "better", "worse", or "" where nothing is shown."""
+    row = confirmed_best(study)
+    found = "" if row is None else row.verdicts.get("dev", "")
+    if found.startswith("Worse") or has_not_learnt(study):
+        return "worse"
+    return "better" if _is_better(found) and study.best is not study.baseline else ""
 
 
 def answers(study: StudyData) -> list[Answer]:
@@ -52,10 +64,13 @@ def answers(study: StudyData) -> list[Answer]:
 
 def _not_learnt(study: StudyData) -> list[Answer]:
     """A number with two decimals would pass for a result."""
-    real = "Still at the start: these trials predicted mostly blanks, and their loss still fell."
+    real = "No result yet: they predicted mostly blanks, and their loss was still falling."
     return [
         Answer("What won?", "Nothing: no trial has begun to recognise glosses."),
-        Answer("By how much?", "Differences between such trials say nothing."),
+        Answer(
+            "By how much?",
+            "Too early to compare: the differences between these trials mean nothing.",
+        ),
         Answer("Is it real?", real),
         *_next(study),
     ]
@@ -110,17 +125,23 @@ def _how_much(study: StudyData) -> Answer:
 
 def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
     question, count, baseline = "By how much?", len(row.wer["dev"]), study.confirmed[0]
-    percent, points = (" %", " points") if row.measure == "WER" else ("", "")
-    seeds = f"{row.measure} on dev, mean of {count} new seed{'s' * (count > 1)}"
+    percent = " %" * (row.measure == "WER")
+    mean = "mean ± standard deviation of" if count > 1 else "of"
+    seeds = f"{row.measure} on dev, {mean} {count} new seed{'s' * (count > 1)}"
     if study.baseline is None or baseline.trial != study.baseline.number or baseline is row:
         return Answer(question, f"{seeds}.", f"{row.mean_text('dev')}{percent}")
-    change = row.mean("dev") - baseline.mean("dev")
-    better = (change < 0) == row.minimize
-    size = f"{row.value_text(abs(change))}{points} {'better' if better else 'worse'}"
+    size = _size(row, baseline)
     if row.verdicts.get("dev", "").startswith(("No clear", "Inconclusive", "Identical")):
         size = "None shown"
     pair = f"{row.mean_text('dev')}{percent}, baseline {baseline.mean_text('dev')}{percent}"
-    return Answer(question, f"{seeds}: {pair}.", size)
+    return Answer(question, f"{seeds}: {pair}. The charts show the search's own seeds.", size)
+
+
+def _size(row: ConfirmedTrial, baseline: ConfirmedTrial) -> str:
+    change = row.mean("dev") - baseline.mean("dev")
+    better = (change < 0) == row.minimize
+    unit = " points" * (row.measure == "WER")
+    return f"{row.value_text(abs(change))}{unit} {'better' if better else 'worse'}"
 
 
 def _real(study: StudyData) -> str:
@@ -147,12 +168,14 @@ def _real_on_new_seeds(row: ConfirmedTrial) -> str:
     if interval is None or not (shown or found.startswith("No clear difference")):
         return found
     unit = " points" * (row.measure == "WER")
-    told = f"the 95 % interval of the difference, {interval[1]} to {interval[2]}{unit},"
+    sign = "negative is better" if row.minimize else "positive is better"
+    range_text = f"{interval[1]} to {interval[2]}{unit} ({sign}),"
+    text = f"the 95 % interval of the paired differences, {range_text}"
     if not shown:
-        return f"Not shown: {told} includes zero. Chance alone could explain it."
+        return f"Not shown: {text} includes zero. There may be no gain at all."
     answer = "Yes" if _is_better(found) else "No, it is worse"
     p_text = f" ({p_value[0]})" if p_value else ""
-    return f"{answer}: {told} leaves out zero{p_text}."
+    return f"{answer}: {text} excludes zero{p_text}."
 
 
 def _is_better(sentence: str) -> bool:
@@ -178,7 +201,9 @@ def _after_all(study: StudyData, *, nothing_won: bool) -> tuple[str, str]:
     found = "" if row is None else row.verdicts.get("dev", "")
     if _is_better(found):
         options = {"--study": name, "--path": True}
-        return "Find out which of the changes brings it:", command_line("ablate", options=options)
+        return "Find out which of the changes brings the gain:", command_line(
+            "ablate", options=options
+        )
     more = _MORE.search(found)
     if row is not None and more is not None and int(more[1]) <= _FEW_SEEDS:
         seeds = len(row.wer["dev"]) + int(more[1])
@@ -186,5 +211,5 @@ def _after_all(study: StudyData, *, nothing_won: bool) -> tuple[str, str]:
         return f"Train {more[1]} more seeds: as large as it looks, they would mostly show it.", line
     trials = 2 * len(study.trials)
     lead = "Keep the baseline" if nothing_won or row is not None else "Search further"
-    text = f"{lead}. More trials in the same study may still find something, such as {trials}:"
+    text = f"{lead}. More trials in this study may still find something, such as {trials} in all:"
     return text, study.last_run.command(name, {"--trials": trials})

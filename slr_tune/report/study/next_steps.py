@@ -102,9 +102,15 @@ def _blank_phase(study: StudyData) -> list[Advice]:
     if best is None or best.number not in numbers or len(blank) < len(study.leaders) / 2:
         return []
     wanted = 3 * study.view.spec.budget.max_epochs
+    share = (
+        f"All of the best {len(blank)}"
+        if len(blank) == len(study.leaders)
+        else f"{len(blank)} of the best {len(study.leaders)}"
+    )
     text = (
-        f"{len(blank)} of the best {len(study.leaders)} trials were still in the blank phase "
-        f"with a falling loss: train {wanted} epochs before you judge anything else."
+        f"{share} trials still predicted mostly blanks, as every CTC model does at first, and "
+        f"their loss was falling. Search anew with {wanted} epochs, three times as many, before you "
+        "judge anything else:"
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 

@@ -16,6 +16,7 @@ from slr_tune.text import in_percent, metric_title, points, setting_cell
 from trainables.registry import run_title
 
 _MOST_TRIALS = 100
+_BEST = "The best configuration"
 
 
 def verdict(study: StudyData, *, whole: bool = True) -> str:
@@ -30,7 +31,7 @@ def verdict(study: StudyData, *, whole: bool = True) -> str:
         )
     if has_not_learnt(study):
         return (
-            f"No trial has begun to learn: the best of {len(study.trials)} is at "
+            f"No trial recognises glosses yet: the best of {len(study.trials)} is at "
             f"{_with_unit(study, best.value)}."
         )
     claim = f"Trial {best.number} won: {_with_unit(study, best.value)}"
@@ -188,7 +189,8 @@ def _best_part(study: StudyData, best: TrialData) -> Part:
     )
     differing = {place for place, row in enumerate(rows) if place > 2 and len(set(row[1:])) > 1}
     table = Table(columns, rows, caption, frozenset({0, *differing}))
-    return Part("The best configuration", [table], formats=WRITTEN)
+    title = "The best value so far, no result yet" if has_not_learnt(study) else _BEST
+    return Part(title, [table], formats=WRITTEN)
 
 
 def _with_unit(study: StudyData, value: float) -> str:

@@ -12,7 +12,7 @@ from slr_tune.report.page.files import write_page
 from slr_tune.report.study.audit import audit_part
 from slr_tune.report.study.budget import budget_part
 from slr_tune.report.study.cost import cost_part
-from slr_tune.report.study.first_screen import answers, headline
+from slr_tune.report.study.first_screen import answers, headline, tone
 from slr_tune.report.study.history import best_curve_figure, curves_part, history_part
 from slr_tune.report.study.overview import overview_parts, subtitle, trials_part, verdict
 from slr_tune.report.study.parameters import parallel_part, slices_part
@@ -73,6 +73,7 @@ def study_page(study: StudyData) -> Page:
         parts=[_folded(part) for part in parts if part],
         answers=answers(study),
         lead=headline(study),
+        tone=tone(study),
         chart=None if history is None else history.figures[0],
         beside=best_curve_figure(study),
     )

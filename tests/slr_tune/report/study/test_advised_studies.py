@@ -48,7 +48,9 @@ def test_no_two_pieces_contradict_each_other(scenario: str, search: str) -> None
 def test_a_search_that_never_learnt_tells_no_winner() -> None:
     """Two decimals of a WER of 98.83 would pass for a result, and 0.00 points for a gain."""
     study = searched("blank", "tpe-asha")
-    assert headline(study).startswith("No trial has begun to learn: the best of 60 is at dev WER 9")
+    assert headline(study).startswith(
+        "No trial recognises glosses yet: the best of 60 is at dev WER 9"
+    )
     won, much, real, following = answers(study)
     assert won.text == "Nothing: no trial has begun to recognise glosses."
     assert not much.value and "predicted mostly blanks" in real.text

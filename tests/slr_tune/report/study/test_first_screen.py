@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from reader_reports import READER_STUDIES, reader_study
-from report_studies import Told, tell_study
+from report_studies import StoredTrial, tell_study
 
 from slr_tune.report.study.first_screen import answers, headline
 from slr_tune.report.study.study_data import StudyData, collect
@@ -19,9 +19,9 @@ from slr_tune.study.confirmed import ConfirmedTrial
 pytestmark = pytest.mark.usefixtures("database")
 
 TRIALS = [
-    Told([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
-    Told([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
-    Told([80.0], "asha"),
+    StoredTrial([60.0, 50.0, 40.0, 30.0, 30.0, 30.0, 30.0, 30.0, 30.0]),
+    StoredTrial([70.0, 60.0, 50.0, 45.0, 20.0, 20.0, 20.0, 20.0, 19.0], params={"dropout": 0.1}),
+    StoredTrial([80.0], "asha"),
 ]
 WORDS = np.full(100, 10)
 
