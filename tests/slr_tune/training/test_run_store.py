@@ -125,7 +125,7 @@ def test_runs_that_reported_of_other_utterances_are_not_compared() -> None:
     spoken = {"a": ("X",), "b": ("Y",)}
     check_same_utterances(("one", spoken), ("two", dict(spoken)))
     for theirs in ({"a": ("X",)}, {"a": ("X",), "b": ("Z",)}):
-        with pytest.raises(RunFailed, match="one and two were scored on other utterances.*'b'"):
+        with pytest.raises(RunFailed, match="one and two were scored on different utterances.*'b'"):
             check_same_utterances(("one", spoken), ("two", theirs))
 
 

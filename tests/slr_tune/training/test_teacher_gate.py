@@ -37,4 +37,4 @@ def test_one_utterance_does_not_refuse() -> None:
     # Broken if a dev set that tells nothing ended in a traceback, or refused.
     output: list[str] = []
     _gate(counts([5]), counts([1]), None, tell=output.append, allow_weak=False)
-    assert "does not tell" in output[-1]
+    assert "cannot show whether" in output[-1]
