@@ -179,17 +179,17 @@ class Progress:
     def _draw_lines(self, lines: Lines) -> None:
         self._picture = lines
         self._fit_to_resized()
-        self._compose(refresh=True)
+        self._compose()
 
-    def _compose(self, *, refresh: bool) -> None:
-        """Makes the picture for the terminal as it is now; rich draws it, at once or next time."""
+    def _compose(self) -> None:
+        """Draws the picture for the terminal as it is now."""
         if self._live is None or self._picture is None:
             return
         size = self._console.size
         # Some terminals break a line that fills them.
         lines = self._picture(size.width - 1, size.height)
         self._drawn = size.width, lines
-        self._live.update(Group(*map(Text, lines)), refresh=refresh)
+        self._live.update(Group(*map(Text, lines)), refresh=True)
 
     def _fit_to_resized(self) -> None:
         """Clears what a narrower terminal has broken into more lines than were drawn.
@@ -207,7 +207,7 @@ class Progress:
         )
         # Erases to the end of the screen, and goes to where rich takes the last line to be.
         self._console.file.write("\x1b[J" + "\n" * (len(lines) - 1))
-        self._compose(refresh=False)
+        self._compose()
 
     def _say_news(
         self, spec: StudySpec, trials: Sequence[FrozenTrial], standing: SearchStanding

@@ -50,7 +50,9 @@ def find_space(space: str | Path) -> Path:
     shipped = shipped_file(path.as_posix())
     if shipped is None and not path.is_dir():
         known = shipped_names()
-        meant = nearest_file(path) or did_you_mean(path.stem, known)
+        near = nearest_file(path)
+        # What the folder holds is said where nothing is near; a shipped space may be.
+        meant = near if near.startswith("Did") else did_you_mean(path.stem, known) or near
         hint = f"{meant} The shipped spaces are: {', '.join(known)}.".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])
     return shipped or path

@@ -108,9 +108,9 @@ def _blank_phase(study: StudyData) -> list[Advice]:
         else f"{len(blank)} of the best {len(study.leaders)}"
     )
     text = (
-        f"{share} trials still predicted mostly blanks, as every CTC model does at first, and "
-        f"their loss was falling. Search anew with {wanted} epochs, three times as many, before you "
-        "judge anything else:"
+        f"{share} trials still predicted mostly blanks, as every CTC model does at first, "
+        f"and their loss was falling. Search anew with {wanted} epochs, three times as many, "
+        "before you judge anything else:"
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
 

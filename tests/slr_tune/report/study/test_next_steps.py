@@ -221,7 +221,7 @@ def test_where_nothing_has_left_the_blank_phase_only_longer_runs_are_asked_for()
     best = trials[facts.best.number] if facts.best else None
     (step,) = next_steps(replace(facts, trials=trials, best=best, baseline=trials[0]))
     assert step.rule == "blank phase"
-    assert "train 27 epochs" in step.text and "--max-epochs 27" in step.command
+    assert "with 27 epochs" in step.text and "--max-epochs 27" in step.command
 
 
 def test_runs_that_were_cut_short() -> None:
