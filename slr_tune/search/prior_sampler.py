@@ -176,38 +176,45 @@ class PriorSampler(WholeSampler):
         """
         return _Proposer(
             self._unit,
-            _seen(trials, self._unit, self._rungs, self._sign),
+            self._seen(trials),
             self._prior,
             self._settings,
             np.random.default_rng(self._seed),
             self._last_fit,
         ).propose()
 
+    def _seen(self, trials: Sequence[FrozenTrial]) -> _Seen:
+        """Reads the trials; those that are not of this space are left out."""
+        points, numbers, values, pending = [], [], [], []
+        for trial in trials:
+            encoded = self._encoded(trial)
+            own = _rung_values(trial, self._rungs, self._sign)
+            if encoded is None or own is None:
+                continue
+            if own:
+                points.append(encoded)
+                numbers.append(trial.number)
+                values.append(own)
+            else:
+                pending.append(encoded)
+        empty = np.zeros((0, len(self._unit.axes)))
+        return _Seen(
+            np.array(points) if points else empty,
+            numbers,
+            values,
+            np.array(pending) if pending else empty,
+        )
 
-def _seen(
-    trials: Sequence[FrozenTrial], unit: UnitSpace, rungs: Sequence[int], sign: float
-) -> _Seen:
-    """Reads the trials; those that are not of this space are left out."""
-    points, numbers, values, pending = [], [], [], []
-    for trial in trials:
+    def _encoded(self, trial: FrozenTrial) -> Points | None:
+        """A trial's parameters as a point; None where they are not of this space."""
         params = trial.params or trial.system_attrs.get("fixed_params", {})
-        encoded = unit.encode(params) if params else None
-        own = _rung_values(trial, rungs, sign)
-        if encoded is None or own is None:
-            continue
-        if own:
-            points.append(encoded[0])
-            numbers.append(trial.number)
-            values.append(own)
-        else:
-            pending.append(encoded[0])
-    empty = np.zeros((0, len(unit.axes)))
-    return _Seen(
-        np.array(points) if points else empty,
-        numbers,
-        values,
-        np.array(pending) if pending else empty,
-    )
+        known = self._last_fit.points.get(trial.number)
+        if known is None or known[0] != params:
+            found = self._unit.encode(params) if params else None
+            known = params, None if found is None else found[0]
+            self._last_fit.points[trial.number] = known
+        point: Points | None = known[1]
+        return point
 
 
 _BLAMELESS = ("killed", "aborted", "timeout")

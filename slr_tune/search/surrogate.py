@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,10 +70,15 @@ class LastFit:
     """Keeps the model that was fitted last: the same trials are not fitted twice.
 
     While many workers ask one after the other, only what is pending differs between suggestions.
+
+    Attributes:
+        points: By the number of a trial its parameters, and what they are as a point: a search of
+            thousands of trials would spend most of its time on computing that anew.
     """
 
     def __init__(self) -> None:
         """Keeps none."""
+        self.points: dict[int, tuple[Mapping[str, Any], Any]] = {}
         self._of: tuple[bytes, ...] | None = None
         self._model: GaussianProcess | None = None
 
