@@ -57,7 +57,7 @@ def _answers(found: SystemComparison) -> list[Answer]:
     if difference.shown:
         real = f"Yes, for these weights: {told}, p {p_text(difference.holm_p)}."
     else:
-        real = f"Not shown: {told}. The interval includes zero, or chance explains it too well."
+        real = f"No: {told}. The interval includes zero, or chance explains it too well."
     return [
         Answer("By how much?", pair, f"{abs(difference.points):.2f} points {side}"),
         Answer("Is it real?", f"{real} Another seed may give other weights."),

@@ -19,7 +19,7 @@ def headline(found: StudyImportance) -> str:
     if not main.units or main.named is not None or main.evaluator != DEFAULT:
         return ""
     if any(bar.seen for bar in main.units):
-        return f"{main.trials} trials do not settle which parameter matters most."
+        return f"{main.trials} trials do not show which parameter matters most."
     return f"{main.trials} trials cannot say yet which parameter matters."
 
 
@@ -44,9 +44,9 @@ def _what(found: StudyImportance) -> Answer:
         return Answer(question, text, f"{100 * first.share:.0f} %")
     seen = [bar.name for bar in found.main.units if is_seen(bar) and bar.seen]
     if seen:
-        return Answer(question, f"Not settled. There is an effect of {_listed(seen)}.")
+        return Answer(question, f"Not clear yet. There is an effect of {_listed(seen)}.")
     if found.main.evaluator != DEFAULT:
-        return Answer(question, f"Not settled: {first.name} leads.")
+        return Answer(question, f"Not clear yet: {first.name} leads.")
     return Answer(question, f"{found.main.trials} trials cannot say: no effect stands out yet.")
 
 
@@ -89,7 +89,7 @@ def _next(found: StudyImportance) -> Answer:
         return Answer(question, text, command=command_line("ablate", options=options))
     if found.main.trials < _ENOUGH:
         return Answer(
-            question, f"Run more trials. About {_ENOUGH} mostly settle what matters most."
+            question, f"Run more trials. About {_ENOUGH} are mostly enough to say what matters most."
         )
     return Answer(question, "Compare the settings that you care about in an ablation.")
 

@@ -172,7 +172,7 @@ def _real_on_new_seeds(row: ConfirmedTrial) -> str:
     range_text = f"{interval[1]} to {interval[2]}{unit} ({sign}),"
     text = f"the 95 % interval of the paired differences, {range_text}"
     if not shown:
-        return f"Not shown: {text} includes zero. There may be no gain at all."
+        return f"Not clear: {text} includes zero. There may be no gain at all."
     answer = "Yes" if _is_better(found) else "No, it is worse"
     p_text = f" ({p_value[0]})" if p_value else ""
     return f"{answer}: {text} excludes zero{p_text}."

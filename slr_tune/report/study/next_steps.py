@@ -109,7 +109,7 @@ def _blank_phase(study: StudyData) -> list[Advice]:
     )
     text = (
         f"{share} trials still predicted mostly blanks, as every CTC model does at first, "
-        f"and their loss was falling. Search anew with {wanted} epochs, three times as many, "
+        f"and their loss was falling. Search again with {wanted} epochs, three times as many, "
         "before you judge anything else:"
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]

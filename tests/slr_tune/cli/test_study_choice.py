@@ -118,7 +118,7 @@ def test_ablate_takes_a_study_a_file_or_says_what_is_a_factor(database: Path, ca
         (["run", SPACE, "--set", "gpus=1"], "Did you mean resources.gpus_per_trial?"),
         (["run", SPACE, "--set", "fixed.lr=0.1"],
          "--set 'space.learning_rate={fixed: VALUE}' --set baseline.learning_rate=VALUE"),
-        (["run", SPACE, "--set", "fixed.temperature=4"], "is given as space.temperature too"),
+        (["run", SPACE, "--set", "fixed.temperature=4"], "is also given as space.temperature"),
         (["run", SPACE, "--storage", "mydb", "--dry-run"], "is not a database URL"),
         (["run", "distil"], "Did you mean distill?"),
         (["run"], "For example: slr-tune run search_spaces/distill.yaml"),

@@ -61,7 +61,7 @@ def test_a_gain_on_new_seeds_is_a_yes_with_its_interval() -> None:
     _, much, real, following = answers(study)
     assert much.value.endswith("points better") and "of 5 new seeds" in much.text
     assert real.text.startswith("Yes: the 95 % interval of the difference, -")
-    assert real.text.endswith(("leaves out zero (p < 0.001).",))
+    assert real.text.endswith(("excludes zero (p < 0.001).",))
     assert following.command == "slr-tune ablate --study told --path"
 
 
@@ -71,7 +71,7 @@ def test_what_new_seeds_do_not_show_has_no_winner() -> None:
     assert headline(study).startswith("No gain is shown: on 5 new seeds")
     won, much, real, following = answers(study)
     assert won.text.startswith("Nothing for sure.") and much.value == "None shown"
-    assert real.text.startswith("Not shown:") and "includes zero" in real.text
+    assert real.text.startswith("Not clear:") and "includes zero" in real.text
     assert following.text.startswith("Keep the baseline.") and "--trials 6" in following.command
 
 
