@@ -60,7 +60,7 @@ def test_a_gain_on_new_seeds_is_a_yes_with_its_interval() -> None:
     assert headline(study) == "Trial 1 is better than the baseline, on 5 new seeds of both."
     _, much, real, following = answers(study)
     assert much.value.endswith("points better") and "of 5 new seeds" in much.text
-    assert real.text.startswith("Yes: the 95 % interval of the difference, -")
+    assert real.text.startswith("Yes: the 95 % interval of the paired differences, -")
     assert real.text.endswith(("excludes zero (p < 0.001).",))
     assert following.command == "slr-tune ablate --study told --path"
 
