@@ -55,6 +55,7 @@ def calls(turn: int) -> Mapping[str, list[list[str]]]:
         "best": [[]],
         "importance": [[]],
         "report": [[]],
+        "figures": [["--width", "8.5", "--out", f"figures{again}"]],
         "run": [
             ["distill", "--dry-run"],
             ["distill", "--study", "generated", "--trials", "24", "--no-verify"],

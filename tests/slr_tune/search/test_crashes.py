@@ -61,7 +61,7 @@ def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
     assert command.wait_for_lines(journal, 6)
     code, output = command.end(signal.SIGINT)
     assert code == 130, output
-    assert "Traceback" not in output and "Run the same command again to resume" in output
+    assert "Traceback" not in output and "To resume:\n  slr-tune run " in output
     states = Counter(trial.state for trial in load_study("toy").trials)
     assert states[TrialState.RUNNING] == 0 and states[TrialState.WAITING] >= 1
     assert not any(driver.alive for driver in drivers(open_storage().engine))
