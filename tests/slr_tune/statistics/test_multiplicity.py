@@ -42,7 +42,9 @@ def test_statsmodels_says_the_same() -> None:
         for digits in [*[1] * 5, *[3] * 10, *[12] * 10]
     ]
     command = [sys.executable, "-c", STATSMODELS]
-    done = subprocess.run(command, input=json.dumps(families), capture_output=True, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(families), capture_output=True, text=True, check=True
+    )
     for family, expected in zip(families, json.loads(done.stdout), strict=True):
         np.testing.assert_allclose(holm(family), expected, atol=1e-12)
 
