@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -125,11 +126,17 @@ class Terminal:
         self._rows = rows
         self.resize(columns)
 
-    def resize(self, columns: int) -> None:
-        """As a person drags the window."""
+    def resize(self, columns: int, process: subprocess.Popen[str] | None = None) -> None:
+        """As a person drags the window, with all shown that the program has written so far."""
+        if process is not None:
+            process.send_signal(signal.SIGSTOP)
+            while select.select([self.ours], [], [], 0.2)[0]:
+                self.screen.feed(os.read(self.ours, 65536))
         size = struct.pack("HHHH", self._rows, columns, 0, 0)
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, size)
         self.screen.columns = columns
+        if process is not None:
+            process.send_signal(signal.SIGCONT)
 
     def type(self, keys: bytes) -> None:
         """As a person types."""

@@ -201,7 +201,8 @@ def test_a_terminal_that_is_resized_and_left_by_ctrl_c(tmp_path: Path) -> None:
         # Two trials more each time: the picture is drawn at the width that it now has.
         seen = terminal.screen.text.count("/30] trial ")
         assert terminal.read_until(partial(has_ended, seen + 1), command.process)
-        terminal.resize(columns)
+        terminal.resize(columns, command.process)
+        seen = terminal.screen.text.count("/30] trial ")
         assert terminal.read_until(partial(has_ended, seen + 2), command.process)
         text = terminal.screen.text
         bars = [row for row in terminal.screen.rows if "█" in row or "░" in row]
