@@ -119,7 +119,8 @@ def takes_study(text: str = "", *, required: bool = False) -> Decorator:
         @wraps(function)
         def with_study(study: str | None, study_option: str | None, **given: Any) -> Any:
             if study is not None and "=" in study and "overrides" in given:
-                raise click.UsageError(f"{study!r} is not a study. Give a setting with --set {study}")
+                way_out = f"Give a setting with --set {study}"
+                raise click.UsageError(f"{study!r} is not a study. {way_out}")
             return function(study=one_study(study, study_option, required=required), **given)
 
         return with_study

@@ -88,9 +88,8 @@ def _next(found: StudyImportance) -> Answer:
         text = "An ablation measures it with paired seeds:"
         return Answer(question, text, command=command_line("ablate", options=options))
     if found.main.trials < _ENOUGH:
-        return Answer(
-            question, f"Run more trials. About {_ENOUGH} are mostly enough to say what matters most."
-        )
+        text = f"Run more trials. About {_ENOUGH} are mostly enough to say what matters most."
+        return Answer(question, text)
     return Answer(question, "Compare the settings that you care about in an ablation.")
 
 

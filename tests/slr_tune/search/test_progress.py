@@ -190,8 +190,12 @@ def has_ended(trials: int, screen: Screen) -> bool:
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
-def test_a_terminal_that_is_resized_and_left_by_ctrl_c(tmp_path: Path) -> None:
+def test_a_terminal_that_is_resized_and_left_by_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One picture at any time; afterwards none, but the best so far and the command to resume."""
+    for name in ("COLUMNS", "LINES"):  # where they are set, they are the size, whatever is resized
+        monkeypatch.delenv(name, raising=False)
     space = write_toy_space(tmp_path, trials=30, fixed={"milliseconds": 60})
     terminal = Terminal(80)
     command = Command("run", "toy.yaml", "--no-verify", terminal=terminal.theirs, folder=tmp_path)
