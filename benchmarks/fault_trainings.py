@@ -175,10 +175,10 @@ def relative_teacher(scene: Scene) -> None:
 def ids_in_scores(scene: Scene) -> None:
     """Every format with ids gives the rate of the glosses alone: one of five is wrong."""
     glosses = {"a": "REGEN HEUTE", "b": "SONNE WIND NORD"}
-    message = {"a": "REGEN MORGEN", "b": "SONNE WIND NORD"}
+    recognised = {"a": "REGEN MORGEN", "b": "SONNE WIND NORD"}
     for name, form in {"trn": "{1} ({0})", "kaldi": "{0} {1}", "tsv": "{0}\t{1}"}.items():
         paths = [scene.folder / f"{kind}.{name}" for kind in ("hyp", "ref")]
-        for path, texts in zip(paths, (message, glosses), strict=True):
+        for path, texts in zip(paths, (recognised, glosses), strict=True):
             path.write_text("".join(form.format(*pair) + "\n" for pair in texts.items()))
         more = ("--format", "kaldi") if name == "kaldi" else ()
         output = scene.end(scene.start("score", *paths, *more, ray=False), {0})

@@ -270,10 +270,10 @@ class CheckedRun:
         missing = [name for name in ("epoch", "ended_by") if not hasattr(self._run, name)]
         if missing:
             return [f"the run has no {' and no '.join(missing)}"]
-        message = self._run.epoch
-        if number_or_none(message) == count:
+        epoch = self._run.epoch
+        if number_or_none(epoch) == count:
             return []
-        return [f"the run's epoch is {_short(message)} {when}, and must be {count}"]
+        return [f"the run's epoch is {_short(epoch)} {when}, and must be {count}"]
 
     def _state(self) -> tuple[dict[str, Any], list[str]]:
         with ending_process("state_dict()"):

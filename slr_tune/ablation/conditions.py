@@ -26,8 +26,8 @@ def conditions(
     lines = {} if store.data is None else {"Data": _data(design, store.data)}
     lines["Run"] = _run(design.spec.trainable, config, runs[0].facts.get("parameters"))
     if teachers and design.spec.teacher is not None:
-        message = [_teacher(design.spec.teacher, teacher) for teacher in teachers]
-        lines["Teacher" if len(message) == 1 else "Teachers"] = "; ".join(message)
+        described = [_teacher(design.spec.teacher, teacher) for teacher in teachers]
+        lines["Teacher" if len(described) == 1 else "Teachers"] = "; ".join(described)
     lines["Budget"] = f"at most {config['max_epochs']} epochs"
     lines["Budget"] += f", patience {config['patience']}" if "patience" in config else ""
     seeds = ", ".join(map(str, sorted({run.seed for run in runs})))

@@ -139,8 +139,8 @@ def _identity(trial: FrozenTrial) -> str:
     """What makes two imported trials the same: settings, seed, values and end, not the name."""
     record = record_of(trial)
     assert record is not None
-    message = [trial.params, trial.values, sorted(trial.intermediate_values.items())]
-    return json.dumps([*message, record.config, record.seed, record.ended_by], sort_keys=True)
+    values = [trial.params, trial.values, sorted(trial.intermediate_values.items())]
+    return json.dumps([*values, record.config, record.seed, record.ended_by], sort_keys=True)
 
 
 class _Asked:

@@ -39,7 +39,6 @@ class BestSoFar:
         number: Its trial.
         value: In the metric's unit.
         baseline: Value of the baseline so far; None where the space has none.
-        ended: Whether the baseline has ended.
         gain: How much better than the baseline, in the metric's unit; None where the baseline has
             not ended, or is the best itself.
     """
@@ -47,7 +46,6 @@ class BestSoFar:
     number: int
     value: float
     baseline: float | None = None
-    ended: bool = False
     gain: float | None = None
 
 
@@ -139,9 +137,9 @@ def _best(store: StudyStore, trials: Sequence[FrozenTrial]) -> BestSoFar | None:
     baseline = None if first is None else last_value(first)
     if first is None or baseline is None:
         return BestSoFar(number, sign * worth)
-    ended = first.state.is_finished()
-    gain = sign * baseline - worth if ended and number != 0 else None
-    return BestSoFar(number, sign * worth, baseline, ended, gain)
+    compared = first.state.is_finished() and number != 0
+    gain = sign * baseline - worth if compared else None
+    return BestSoFar(number, sign * worth, baseline, gain)
 
 
 def confirmed_gain(rows: Sequence[ConfirmedTrial]) -> str | None:

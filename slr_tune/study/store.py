@@ -262,13 +262,13 @@ class StudyStore:
             try:
                 values = self.spec.space.suggest(trial)
                 stored = self.storage.get_trial(trial_key(trial))
-                message = self._source(stored) or (None if source is None else source())
+                origin = self._source(stored) or (None if source is None else source())
             except BaseException:
                 if self._buffer is not None:
                     self._buffer.discard(trial_key(trial))
                 raise
             config = self.spec.config_for(values)
-            record = TrialRecord(config=config, seed=self.spec.seed, source=message)
+            record = TrialRecord(config=config, seed=self.spec.seed, source=origin)
         return self._attempt(stored, record)
 
     def start(self, key: int) -> LiveTrial | None:

@@ -184,8 +184,8 @@ class RunStore:
     def count_given(self, model: StoredModel, scoring: Scoring) -> NDArray[np.int64]:
         """Errors on dev, as `counts`, of a checkpoint that was trained elsewhere, greedily."""
         context = self.context(ArmRun(Arm("given", {}, "teacher"), 0))
-        message = "" if scoring == "plain" else f" {scoring}"
-        key = hashlib.sha256(f"{context} {model.content_hash}{message}".encode()).hexdigest()[:24]
+        rules = "" if scoring == "plain" else f" {scoring}"
+        key = hashlib.sha256(f"{context} {model.content_hash}{rules}".encode()).hexdigest()[:24]
         job = CountJob(model.path, self.folder / f"given-{key}.npy", scoring=scoring)
         self._count([job])
         return load_counts(job.file)

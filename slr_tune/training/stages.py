@@ -209,12 +209,12 @@ def latest_file(folder: Path) -> Path:
 def read_stage(folder: Path) -> Stage | None:
     """A stage that is done, without its runs; None where it is not."""
     try:
-        message = json.loads((folder / _DONE).read_text(encoding="utf-8"))
-        first, rows = int(message["first"]), message["rows"]
+        done_file = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        first, rows = int(done_file["first"]), done_file["rows"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     done = Stage(folder.name, None, first, len(rows), (), folder, rows=rows)
-    return replace(done, facts=message["facts"], ended_by=message["ended_by"])
+    return replace(done, facts=done_file["facts"], ended_by=done_file["ended_by"])
 
 
 def read_off(run: ArmRun, stages: Iterable[Stage | None]) -> ArmRun | None:

@@ -60,8 +60,8 @@ class _Spec(_Strict):
     @property
     def part(self) -> tuple[Shares, Counts]:
         """What of train and dev is used: shares, and at most so many. Of dev all unless said."""
-        message, most = self.shares, self.max_utterances
-        shares = message if isinstance(message, Shares) else Shares(train=message)
+        given, most = self.shares, self.max_utterances
+        shares = given if isinstance(given, Shares) else Shares(train=given)
         return shares, most if isinstance(most, Counts) else Counts(train=most)
 
     @property

@@ -52,9 +52,9 @@ def full_disk_number(error: BaseException) -> int | None:
         if isinstance(found, OSError) and found.errno in _NUMBERS:
             return found.errno
         # Libraries in Rust put the number into their text.
-        message = [n for n in _NUMBERS if f"os error {n})" in str(found)]
-        if message:
-            return message[0]
+        numbers = [n for n in _NUMBERS if f"os error {n})" in str(found)]
+        if numbers:
+            return numbers[0]
         found = found.__cause__ or found.__context__
     return None
 

@@ -79,15 +79,15 @@ def with_declared(options: list[ScriptOption], source: str) -> list[ScriptOption
     declared = dict(_declarations(source))
     result = []
     for option in options:
-        message = declared.get(option.name)
-        if message is None:
+        facts = declared.get(option.name)
+        if facts is None:
             result.append(option)
             continue
-        default = message.get("default") if option.default is None else option.default
-        choices = option.choices or tuple(message.get("choices") or ())
+        default = facts.get("default") if option.default is None else option.default
+        choices = option.choices or tuple(facts.get("choices") or ())
         kind = option.kind
         if kind == "text":
-            kind = message.get("type", "") or _kind_of(default)
+            kind = facts.get("type", "") or _kind_of(default)
         if default is not None and kind in ("int", "float") and isinstance(default, int | float):
             default = int(default) if kind == "int" else float(default)
         result.append(replace(option, default=default, choices=choices, kind=kind))
@@ -213,11 +213,11 @@ def _declarations(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         texts = [_literal(argument) for argument in node.args]
         names = [text for text in texts if isinstance(text, str) and text.startswith("--")]
-        message = {word.arg: word.value for word in node.keywords if word.arg}
+        keywords = {word.arg: word.value for word in node.keywords if word.arg}
         facts: dict[str, Any] = {
-            key: _literal(message[key]) for key in ("default", "choices") if key in message
+            key: _literal(keywords[key]) for key in ("default", "choices") if key in keywords
         }
-        kind = message.get("type")
+        kind = keywords.get("type")
         if isinstance(kind, ast.Name) and kind.id in ("int", "float"):
             facts["type"] = kind.id
         for name in names:

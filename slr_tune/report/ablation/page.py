@@ -92,8 +92,8 @@ def _found(result: AblationResult) -> Iterator[Part]:
         yield Part(sentences.section_title(table), _crossed(table, result), formats=WRITTEN)
     lines = [row.sentence for row in main.rows if row.sentence]
     shares = filter(None, [sentences.shares_sentence(main)])
-    message = [*lines, *main.limits, *result.notes, *shares]
-    yield Part("In words", [Bullets(message)], formats=WRITTEN)
+    bullets = [*lines, *main.limits, *result.notes, *shares]
+    yield Part("In words", [Bullets(bullets)], formats=WRITTEN)
     if result.steps:
         drawn, steps = figures.path_figure(result, main), tables.steps_table(result, main)
         blocks = [sentences.path_sentence(result), drawn, steps]
@@ -226,8 +226,10 @@ def main_limits(result: AblationResult) -> list[str]:
 def _for_terminal(result: AblationResult) -> Iterator[Part]:
     """The tables, the path's steps and what it cost."""
     for table in result.tables:
-        message = [f"{table.title}, on {table.split}: {table.verdict}"] * (table is not result.main)
-        yield Part("", ["", *message, tables.printed_table(table)], formats=TERMINAL)
+        sentences_shown = [f"{table.title}, on {table.split}: {table.verdict}"] * (
+            table is not result.main
+        )
+        yield Part("", ["", *sentences_shown, tables.printed_table(table)], formats=TERMINAL)
     if result.steps:
         main = result.main
         lines = [
@@ -237,8 +239,11 @@ def _for_terminal(result: AblationResult) -> Iterator[Part]:
         ]
         lead = f"{sentences.path_sentence(result)} In order, each step the one that gained most:"
         yield Part("", ["", lead, *lines], formats=TERMINAL)
-    message = [*main_limits(result), *filter(None, [sentences.shares_sentence(result.main)])]
-    yield Part("", ["", *message] if message else [], formats=TERMINAL)
+    sentences_shown = [
+        *main_limits(result),
+        *filter(None, [sentences.shares_sentence(result.main)]),
+    ]
+    yield Part("", ["", *sentences_shown] if sentences_shown else [], formats=TERMINAL)
     receipt = result.receipt
     cost = (
         f"{receipt.epochs_run} epochs trained of {receipt.epochs_asked} requested "

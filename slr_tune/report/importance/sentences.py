@@ -52,29 +52,29 @@ def notes(found: StudyImportance) -> list[str]:
     main = found.main
     if not main.units:
         return [too_few(found)]
-    message = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
+    caveats = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
     if main.set_aside:
         listed = ", ".join(map(str, main.set_aside))
         show = command_line("show", options={"--study": found.study, "--trial": main.set_aside[0]})
-        message.append(
+        caveats.append(
             f"Left out as outliers that their configuration does not explain: trial {listed} "
             f"({show})."
         )
     together = [pair for pair in found.pairs if pair.named]
     for one, other in dict.fromkeys(tuple(sorted(pair.units)) for pair in together):
         share = sum(p.share for p in found.pairs if set(p.units) == {one, other})
-        message.append(
+        caveats.append(
             f"{one} and {other} interact: {100 * share:.0f} % of the variance comes from their "
             f"combination. Do not judge or fix one without the other."
         )
-    message += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
+    caveats += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
     unseen = [bar.name for bar in main.units if bar.seen is False and bar.measured]
     if unseen:
-        message.append(
+        caveats.append(
             f"No effect seen: {', '.join(unseen)}. This does not prove that there is none; the "
             f"upper ends of their bands show how large it may be."
         )
-    message += [
+    caveats += [
         f"{bar.name}: fewer than 8 trials ran long enough for it to act, so its effect is not "
         f"estimated."
         for bar in main.units
@@ -82,10 +82,10 @@ def notes(found: StudyImportance) -> list[str]:
     ]
     unstable = [bar.name for bar in main.units if bar.unstable]
     if unstable:
-        message.append(
+        caveats.append(
             f"The ranking of {', '.join(unstable)} changes under resampling; do not rely on it."
         )
-    return message
+    return caveats
 
 
 def _only_fast(bar: Bar) -> bool:

@@ -42,14 +42,14 @@ def render_latex(page: Page, *, label: str = "tab:") -> str:
         LaTeX that needs `\usepackage{booktabs}` and nothing else.
     """
     parts = page.parts_in("latex")
-    message = [page.verdict, *(text for part in parts for text in part.text)]
+    sentences = [page.verdict, *(text for part in parts for text in part.text)]
     lead = f"{page.title}. " if page.title else ""
     tables = [
         latex_table(replace(table, caption=lead + table.caption), label=label + part.anchor)
         for part in parts
         for table in part.tables
     ]
-    return "\n".join(["".join(f"% {line}\n" for line in message if line), *tables]).lstrip("\n")
+    return "\n".join(["".join(f"% {line}\n" for line in sentences if line), *tables]).lstrip("\n")
 
 
 def escape_latex(text: str) -> str:

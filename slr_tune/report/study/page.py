@@ -98,7 +98,7 @@ def importance_parts(study: StudyData) -> list[Part]:
         replace(part, folded=part.folded or part.title not in _OPENED)
         for part in illustrated_parts(found)
     ]
-    message = dict.fromkeys([sentences.verdict(found), *sentences.notes(found)])
-    summary: list[Block] = [Bullets(list(message))]
+    bullets = dict.fromkeys([sentences.verdict(found), *sentences.notes(found)])
+    summary: list[Block] = [Bullets(list(bullets))]
     summary += [sentences.share_table(found)] if found.main.units else []
     return [*parts, Part("Which parameters matter", summary, formats=MARKDOWN)]

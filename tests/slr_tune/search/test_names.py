@@ -22,7 +22,7 @@ def test_names_are_shown_as_written(
     code, output = Command("run", space, "--set", 'baseline.weights."enc.0.drop"=0.25').end()
     assert code == 0, output
     capfdbinary.readouterr()
-    message = {}
+    printed = {}
     for name, *more in (
         ("best",),
         ("best", "--format", "json"),
@@ -32,13 +32,13 @@ def test_names_are_shown_as_written(
         ("show",),
     ):
         assert slr_tune([name, "names", *more]) == 0
-        message[(name, *more)] = capfdbinary.readouterr().out.decode("utf-8")
-    assert message[("best",)].splitlines() == [
+        printed[(name, *more)] = capfdbinary.readouterr().out.decode("utf-8")
+    assert printed[("best",)].splitlines() == [
         *("größe: 8", "weights:", "  enc.0.drop: 0.25", "  loss/ctc: 0.5", "max_epochs: 2")
     ]
-    assert '"größe": 8' in message[("best", "--format", "json")]
-    assert "größe: 8" in message[("show", "--trial", "0")]
-    assert "no features for M\\udcfcnchen.npz" in message[("show", "--trial", "1")]
+    assert '"größe": 8' in printed[("best", "--format", "json")]
+    assert "größe: 8" in printed[("show", "--trial", "0")]
+    assert "no features for M\\udcfcnchen.npz" in printed[("show", "--trial", "1")]
     assert slr_tune(["report"]) == 0
     html = (study_folder("names") / "report.html").read_text(encoding="utf-8")
     assert "größe" in html

@@ -43,7 +43,7 @@ STANDING = SearchStanding(
     ended=2,
     states={"running": 2, "paused": 2, "waiting": 0},
     failed=0,
-    best=BestSoFar(2, 17.95, 20.57, True, 2.62),
+    best=BestSoFar(2, 17.95, 20.57, 2.62),
     running=(RunningTrial(2, 8, 17.95), RunningTrial(15, 3, None)),
 )
 CONFIRMED = "confirmed on 5 new seeds: trial 2 at 18.37 ± 0.40, 2.10 better than the baseline"
@@ -132,9 +132,9 @@ def test_a_bar_is_full_only_at_the_end() -> None:
 
 def test_the_best_is_set_against_the_baseline() -> None:
     """A baseline that still trains is no measure yet, and it gains nothing over itself."""
-    said = log_line(replace(STANDING, best=BestSoFar(2, 17.95, 30.0, False)), Remaining())
+    said = log_line(replace(STANDING, best=BestSoFar(2, 17.95, 30.0)), Remaining())
     assert said.endswith("best 17.95 (trial 2), baseline 30.00 so far")
-    said = log_line(replace(STANDING, best=BestSoFar(0, 17.95, 17.95, True)), Remaining())
+    said = log_line(replace(STANDING, best=BestSoFar(0, 17.95, 17.95)), Remaining())
     assert said.endswith("best 17.95 (trial 0), the baseline itself")
 
 
