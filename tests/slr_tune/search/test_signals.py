@@ -28,6 +28,8 @@ from slr_tune.study.storage import open_storage
 from slr_tune.study.view import load_study
 from trainables.files.checkpoint import CheckpointFolder, load_checkpoint
 
+CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+
 
 def check_end(code: int, output: str, wanted: int) -> None:
     assert code == wanted, output
@@ -36,13 +38,14 @@ def check_end(code: int, output: str, wanted: int) -> None:
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
-def test_a_search_is_stored_and_parked(tmp_path: Path) -> None:
-    """Slurm's and Kubernetes' SIGTERM; SIGHUP and Ctrl-C have terminals of their own elsewhere."""
+@pytest.mark.parametrize("number", CODES)
+def test_a_search_is_stored_and_parked(tmp_path: Path, number: signal.Signals) -> None:
+    """Slurm's and Kubernetes' SIGTERM, and the SIGHUP of a closed connection, as Ctrl-C."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
     command = Command("run", space)
     assert command.wait_for_lines(journal, 4)
-    check_end(*command.end(signal.SIGTERM), 143)
+    check_end(*command.end(number), CODES[number])
     trials = load_study("toy").trials
     states = {trial.state for trial in trials}
     assert TrialState.WAITING in states

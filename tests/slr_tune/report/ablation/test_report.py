@@ -66,12 +66,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(("width", "height"), SCREENS)
 def test_first_screen_has_the_verdict_the_answers_and_the_chart(
-    browser: Browser, folder: Path, width: int, height: int
+    browser: Browser, folder: Path, width: int, height: int, dark: bool
 ) -> None:
     """Who opens it from disk, on a desk or a phone, reads the answer without touching anything."""
-    page = browser.open(folder / "report.html", width=width, height=height)
+    page = browser.open(folder / "report.html", width=width, height=height, dark=dark)
     assert page.errors == []
     assert page.outside_requests == []
     verdict = page.box(".verdict")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_verdict_and_chart_are_seen_at_once_and_nothing_is_cut(
     browser: Browser, pages: dict[str, Path], name: str
 ) -> None:
     """Who opens a page reads what came out without a touch, and finds nothing that is hidden."""
-    for (width, height), dark in zip(SCREENS, (False, True), strict=True):
+    for (width, height), dark in product(SCREENS, (False, True)):
         page = browser.open(pages[name], width=width, height=height, dark=dark)
         verdict, chart = page.box(".verdict"), page.box(".first figure")
         assert 0 < verdict.top and verdict.bottom < height / 3

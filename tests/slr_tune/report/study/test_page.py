@@ -285,11 +285,21 @@ def test_markdown_has_the_tables_and_no_empty_part() -> None:
     assert "| nan | 1 | 4 | 3 | the loss is not a number |" in text
 
 
-def test_a_study_of_every_ending_opens_in_a_browser(browser: Browser) -> None:
-    """No error, no request outside, every figure drawn; its screens: page/test_every_page.py."""
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_study_of_every_ending_opens_in_a_browser(
+    browser: Browser, width: int, dark: bool
+) -> None:
+    """No error, no request outside, nothing wider than the screen, every figure drawn."""
     facts = facts_of(SOME)
     page, *_ = write_report(facts, study_page(facts))
-    shown_page = browser.open(page)
+    shown_page = browser.open(page, width=width, dark=dark)
+    height = 800 if width == 1280 else 844
+    assert shown_page.sideways == 0
+    assert shown_page.box(".verdict").bottom < height / 3
+    assert shown_page.box(".first dl").bottom < height
+    # The axis' title may touch the edge.
+    assert shown_page.box(".first figure").bottom < height + 10
     shown_page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     figures = "return document.querySelectorAll('figure').length"
     drawn = (
