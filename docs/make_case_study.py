@@ -1,4 +1,4 @@
-"""Writes the pages of `studies/case-study` anew: `python docs/make_case_study.py`.
+"""Writes the pages of `studies/case-study` again: `python docs/make_case_study.py`.
 
 Nothing is trained: a report is made of `result.json` alone, in the present look and words.
 """
