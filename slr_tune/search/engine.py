@@ -181,7 +181,6 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
                 lock.stop_asked = partial(_stop, asked, progress)
                 run = _Run(store, lock, presence, options, progress, asked, mirror, clock)
                 outcome = run.execute(data, recovery)
-                clock.write()
                 _send_left(store, outcome, progress)
                 return outcome
 
@@ -253,7 +252,10 @@ class _Run:
         """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
         wait = self.options.wait_for_database
         with self.store.batched(wait_seconds=wait, guard=self.lock.confirm):
-            return self._execute(data, recovery)
+            outcome = self._execute(data, recovery)
+            self.clock.write()
+            self.store.stored(seconds=_LAST_SECONDS)
+            return outcome
 
     def _execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
         resources = self._resources()

@@ -23,6 +23,8 @@ from slr_tune.study.optuna_private import (
     RECORD,
     STEPS,
     STUDIES,
+    STUDY_SYSTEM,
+    STUDY_USER,
     SYSTEM,
     TRIALS,
     USER,
@@ -86,11 +88,19 @@ class TrialChanges:
         )
 
 
+class StudyAttribute(NamedTuple):
+    """The name of an attribute of the study itself, a user attribute or one of a sampler's."""
+
+    name: str
+    system: bool = False
+
+
 @dataclass(frozen=True)
 class Batch:
     """What goes into one transaction.
 
     Attributes:
+        attributes: Of the study itself, by name.
         changes: By the trial's key; a new trial has one of its own, below 0.
         known: The highest key of a trial that the driver knows; -1 without any.
         open: Keys of the trials that are not finished as far as it knows.
@@ -101,6 +111,12 @@ class Batch:
     known: int = -1
     open: frozenset[int] = frozenset()
     asks: bool = False
+    attributes: Mapping[StudyAttribute, Any] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to store."""
+        return bool(self.changes or self.attributes)
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,7 @@ def store_batch(
         keys = {key: made[key][0] if key in made else key for key in mine}
         if mine:
             _write(connection, {keys[key]: one for key, one in mine.items()})
+        _write_attributes(connection, study, batch.attributes)
         found = theirs | (_news(connection, study, batch) if batch.asks else set())
     found -= {key for key, _ in made.values()}
     others = read_trials(engine, study, TRIALS.c.trial_id.in_(found)) if found else ()
@@ -287,21 +304,37 @@ def _set_states(connection: Connection, changes: Mapping[int, TrialChanges]) -> 
             )
 
 
+def _write_attributes(
+    connection: Connection, study: int, attributes: Mapping[StudyAttribute, Any]
+) -> None:
+    for system, table in ((False, STUDY_USER), (True, STUDY_SYSTEM)):
+        rows = [
+            {"study_id": study, "key": key.name, "value_json": json.dumps(value)}
+            for key, value in attributes.items()
+            if key.system == system
+        ]
+        _replace(connection, table, "key", rows, owner="study_id")
+
+
 def _numbers(stored: tuple[Any, Any], name: str, **others: int) -> dict[str, Any]:
     return {**others, name: stored[0], f"{name}_type": stored[1]}
 
 
 def _replace(
-    connection: Connection, table: sa.Table, key: str, rows: Iterable[Mapping[str, Any]]
+    connection: Connection,
+    table: sa.Table,
+    key: str,
+    rows: Iterable[Mapping[str, Any]],
+    owner: str = "trial_id",
 ) -> None:
-    """Stores rows, each in the place of the one with its trial and key."""
+    """Stores rows, each in the place of the one with its trial, or study, and key."""
     found = list(rows)
     if not found:
         return
     columns = table.c
-    same = columns.trial_id == sa.bindparam("of_trial"), columns[key] == sa.bindparam("of_key")
+    same = columns[owner] == sa.bindparam("of_owner"), columns[key] == sa.bindparam("of_key")
     delete = sa.delete(table).where(*same)
-    connection.execute(delete, [{"of_trial": row["trial_id"], "of_key": row[key]} for row in found])
+    connection.execute(delete, [{"of_owner": row[owner], "of_key": row[key]} for row in found])
     connection.execute(sa.insert(table), found)
 
 

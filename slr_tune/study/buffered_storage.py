@@ -28,6 +28,7 @@ from slr_tune.study.batches import (
     Batch,
     Drawn,
     Stored,
+    StudyAttribute,
     TrialChanges,
     as_known,
     merged_changes,
@@ -70,8 +71,12 @@ class BufferedStorage(BaseStorage):
         """
         self.outage = outage
         self._study = study
-        # Of the study itself little is asked, and what is asked hardly changes.
         self._backend = get_storage(database)
+        self._name = self._backend.get_study_name_from_id(study)
+        self._directions = self._backend.get_study_directions(study)
+        self._user_attributes = dict(self._backend.get_study_user_attrs(study))
+        self._system_attributes = dict(self._backend.get_study_system_attrs(study))
+        self._attributes: dict[StudyAttribute, Any] = {}
         self._trials = self._backend.get_all_trials(study, deepcopy=False)
         self._numbers = {trial_key(trial): trial.number for trial in self._trials}
         self._known = max(self._numbers, default=-1)
@@ -89,7 +94,12 @@ class BufferedStorage(BaseStorage):
     @property
     def settled(self) -> bool:
         """Whether all is stored."""
-        return not self._pending and not (self._flying and self._flying.changes)
+        return not self._waiting and not (self._flying and self._flying.writes)
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether anything waits for the next batch."""
+        return bool(self._pending or self._attributes)
 
     def flush(self, seconds: float, *, ask: bool = False) -> bool:
         """Stores what is pending; returns whether all of it is stored within the time.
@@ -104,10 +114,10 @@ class BufferedStorage(BaseStorage):
         end = time.monotonic() + seconds
         asked = not ask
         while True:
-            if self._flying is None and (not asked or self._pending) and self._may_send():
+            if self._flying is None and (not asked or self._waiting) and self._may_send():
                 self._send(ask=not asked)
                 asked = True
-            if self._flying is None and not self._pending and asked:
+            if self._flying is None and not self._waiting and asked:
                 return True
             left = end - time.monotonic()
             if self._flying is None:  # until it is tried again
@@ -126,7 +136,7 @@ class BufferedStorage(BaseStorage):
         if self._flying is not None:
             self._take(0.0)
         now = time.monotonic()
-        due = bool(self._pending) and now - self._since >= BATCH_SECONDS
+        due = self._waiting and now - self._since >= BATCH_SECONDS
         if self._flying is None and (due or now - self._asked >= _ASK_SECONDS) and self._may_send():
             self._send()
 
@@ -156,9 +166,15 @@ class BufferedStorage(BaseStorage):
         now = time.monotonic()
         asks = ask or now - self._asked >= _ASK_SECONDS or any(k < 0 for k in self._pending)
         open_keys = frozenset(self._open) if asks else frozenset()
-        self._flying = Batch(self._pending, known=self._known, open=open_keys, asks=asks)
+        self._flying = Batch(
+            self._pending,
+            known=self._known,
+            open=open_keys,
+            asks=asks,
+            attributes=self._attributes,
+        )
         self._asked = now if asks else self._asked
-        self._pending = {}
+        self._pending, self._attributes = {}, {}
         self._writer.send(self._flying)
 
     def _take(self, seconds: float) -> None:
@@ -171,6 +187,7 @@ class BufferedStorage(BaseStorage):
         assert batch is not None
         if isinstance(outcome, Exception):
             self._pending = merged_changes(batch, self._pending)
+            self._attributes = {**batch.attributes, **self._attributes}
             self._asked = 0.0
             if not is_passing(outcome):
                 raise outcome
@@ -328,12 +345,16 @@ class BufferedStorage(BaseStorage):
         return trial
 
     def _note(self, key: int, changes: TrialChanges) -> None:
-        if not self._pending:
-            self._since = time.monotonic()
+        self._begin_waiting()
         before = self._pending.get(key)
         self._pending[key] = changes if before is None else before.then(changes)
 
-    # The rest of Optuna's interface: the study, from the database.
+    def _begin_waiting(self) -> None:
+        if not self._waiting:
+            self._since = time.monotonic()
+
+    # The rest of Optuna's interface: the study. What others write to its attributes meanwhile is
+    # not seen; each program writes attributes of its own.
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
@@ -346,12 +367,16 @@ class BufferedStorage(BaseStorage):
         raise NotImplementedError
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Stored at once."""
-        self._backend.set_study_user_attr(study_id, key, value)
+        """Notes an attribute of the study."""
+        self._begin_waiting()
+        self._user_attributes = {**self._user_attributes, key: value}
+        self._attributes[StudyAttribute(key)] = value
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Stored at once."""
-        self._backend.set_study_system_attr(study_id, key, value)
+        """Notes an attribute of the study that is a sampler's."""
+        self._begin_waiting()
+        self._system_attributes = {**self._system_attributes, key: value}
+        self._attributes[StudyAttribute(key, system=True)] = value
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """Of the one study."""
@@ -359,19 +384,19 @@ class BufferedStorage(BaseStorage):
 
     def get_study_name_from_id(self, study_id: int) -> str:
         """Of the one study."""
-        return self._backend.get_study_name_from_id(study_id)
+        return self._name
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        """Read once."""
-        return self._backend.get_study_directions(study_id)
+        """Of the one study."""
+        return self._directions
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        """As stored."""
-        return self._backend.get_study_user_attrs(study_id)
+        """As read at the start, with what was noted since."""
+        return self._user_attributes
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """As stored."""
-        return self._backend.get_study_system_attrs(study_id)
+        """As read at the start, with what was noted since."""
+        return self._system_attributes
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """As stored."""

@@ -61,6 +61,7 @@ _values = _tables["trial_values"]
 STUDIES, TRIALS, PARAMS, VALUES = _studies, _trials, _tables["trial_params"], _values
 STEPS = _tables["trial_intermediate_values"]
 USER, SYSTEM = _tables["trial_user_attributes"], _tables["trial_system_attributes"]
+STUDY_USER, STUDY_SYSTEM = _study_attributes, _tables["study_system_attributes"]
 """Optuna's tables, for whoever writes to them in batches."""
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from own_process import Command
 from postgresql_server import Server
 from test_run import check_decisions, check_trials, search
-from toy_space import write_toy_space
+from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.study.lock import drivers
-from slr_tune.study.storage import open_storage
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.study_clock import TIME, StudyClock
+from slr_tune.study.lock import StudyLock, drivers
+from slr_tune.study.optuna_private import study_key
+from slr_tune.study.storage import open_storage, opened_storage
+from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 pytestmark = pytest.mark.usefixtures("ray_two_cores", "postgresql")
@@ -61,6 +67,37 @@ def test_server_that_restarts_under_a_search(tmp_path: Path, postgresql_server: 
     check_trials(trials)
     check_decisions(tmp_path, trials=6, fixed=fixed)
     assert max(Counter(journal.read_text().splitlines()).values()) == 1
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_driver_needs_no_database_to_decide(tmp_path: Path, postgresql_server: Server) -> None:
+    """While the server is away all that Optuna asks is answered, and what it notes is kept."""
+    spec = toy_spec(tmp_path, trials=6, search="{optuna: {sampler: QMCSampler}}")
+    now = [0.0]
+    with opened_storage(create=True) as storage:
+        store = open_store(spec, storage)
+        clock = StudyClock(store, now=lambda: now[0])
+        with store.batched():
+            recorder = Recorder(store, StudyLock(storage.engine, "toy"), target=6, workers=2)
+            assert recorder.next_trial() is not None and store.stored()
+            buffer, key = cast(BaseStorage, store.storage), study_key(store.study)
+            postgresql_server.stop()
+            try:
+                now[0] = 60.0
+                clock.tick()
+                assert recorder.next_trial() is None, "suggested, and not yet stored"
+                names = {name for name in dir(BaseStorage) if name.startswith("get_study_")}
+                for name in names - {"get_study_id_from_name"}:
+                    assert getattr(buffer, name)(key)
+                assert store.away
+            finally:
+                postgresql_server.start()
+            while not store.stored():
+                store.keep_up()
+        (study,) = storage.get_all_studies()
+        assert study.user_attrs[TIME] == {"seconds": 60.0}
+        assert [*study.system_attrs.values()] == [0], "one point of the sequence was taken"
+        assert len(storage.get_all_trials(key)) == 2
 
 
 def test_server_that_dies_under_a_search(tmp_path: Path, postgresql_server: Server) -> None:
