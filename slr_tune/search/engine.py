@@ -208,7 +208,7 @@ def _stop(asked: StopRequest, progress: Progress) -> None:
 def _is_over(store: StudyStore) -> bool:
     """Whether nothing is left to run; trials that wait for a promotion are ended then."""
     target = trials_to_run(store.spec)
-    if store.waiting() or target is None or len(store.own_trials) < target:
+    if store.waiting() or target is None or store.own_count < target:
         return False
     if store.spec.search.scheduler == "promotion":
         promotions = Promotions(store, target=target)

@@ -28,6 +28,7 @@ from slr_tune.search.surrogate import LastFit, normal_scores, rank_places
 from slr_tune.search.unit_space import Points, UnitSpace
 from slr_tune.search.whole_sampler import WholeSampler
 from slr_tune.space import Space
+from slr_tune.study.per_trial import PerTrial
 from slr_tune.study.record import ATTRIBUTE
 
 Confidence = Literal["high", "medium", "low"]
@@ -186,14 +187,15 @@ class PriorSampler(WholeSampler):
     def _seen(self, trials: Sequence[FrozenTrial]) -> _Seen:
         """Reads the trials; those that are not of this space are left out."""
         points, numbers, values, pending = [], [], [], []
-        for trial in trials:
-            encoded = self._encoded(trial)
-            own = _rung_values(trial, self._rungs, self._sign)
-            if encoded is None or own is None:
+        if self._last_fit.told is None:
+            self._last_fit.told = PerTrial(self._told)
+        for told in self._last_fit.told.look(trials):
+            if told is None:
                 continue
+            number, encoded, own = told
             if own:
                 points.append(encoded)
-                numbers.append(trial.number)
+                numbers.append(number)
                 values.append(own)
             else:
                 pending.append(encoded)
@@ -205,16 +207,12 @@ class PriorSampler(WholeSampler):
             np.array(pending) if pending else empty,
         )
 
-    def _encoded(self, trial: FrozenTrial) -> Points | None:
-        """A trial's parameters as a point; None where they are not of this space."""
+    def _told(self, trial: FrozenTrial) -> tuple[int, Points, dict[int, float]] | None:
+        """A trial's number, point and values; None where it tells nothing of this space."""
+        own = _rung_values(trial, self._rungs, self._sign)
         params = trial.params or trial.system_attrs.get("fixed_params", {})
-        known = self._last_fit.points.get(trial.number)
-        if known is None or known[0] != params:
-            found = self._unit.encode(params) if params else None
-            known = params, None if found is None else found[0]
-            self._last_fit.points[trial.number] = known
-        point: Points | None = known[1]
-        return point
+        found = self._unit.encode(params) if params and own is not None else None
+        return None if found is None or own is None else (trial.number, found[0], own)
 
 
 _BLAMELESS = ("killed", "aborted", "timeout")

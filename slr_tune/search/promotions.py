@@ -7,7 +7,6 @@ driver that starts again decides as this one did.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 
@@ -84,7 +83,7 @@ class Promotions:
 
     def due(self) -> int:
         """How many of those that wait may go on at once, all trials being started."""
-        quota, count = deepcopy(self.quota), sum(1 for _ in self._to_audit())
+        quota, count = self.quota.copy(), sum(1 for _ in self._to_audit())
         while (promotion := quota.next(self._is_timely)) is not None:
             quota.promote(promotion)
             count += 1

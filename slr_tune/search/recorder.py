@@ -26,7 +26,7 @@ from slr_tune.search.time_plan import TimePlan
 from slr_tune.study.buffered_storage import BATCH_SECONDS
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
-from slr_tune.study.record import is_queued, record_of
+from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
 from slr_tune.study.store import LiveTrial, StudyStore
@@ -141,7 +141,7 @@ class Recorder:
 
     def ready(self) -> int:
         """How many trials may go to a worker at once, were there enough workers."""
-        new = self._planned() - len(self.store.own_trials)
+        new = self._planned() - self.store.own_count
         due = 0 if self.promotions is None else self.promotions.due()
         return self.store.waiting() + max(0, new) + due
 
@@ -177,10 +177,10 @@ class Recorder:
         Returns:
             What starts the trial, once it is stored that it starts.
         """
-        started = len(self.store.own_trials) >= self._planned()
+        started = self.store.own_count >= self._planned()
         if started and not busy:
             self.store.stored(ask=True)  # somebody may have enqueued another
-        queued, own = self.store.waiting() > 0, len(self.store.own_trials)
+        queued, own = self.store.waiting() > 0, self.store.own_count
         due = self.promotions is not None and started and self.promotions.due() > 0
         done = started and not queued and not due
         at_once = busy == 0 and (done or self._attempts.one_alone)
@@ -212,7 +212,7 @@ class Recorder:
         """Whether the study's time, and nothing else, keeps a trial from being begun."""
         if not self.plan.limited:
             return False
-        if self._most is None or len(self.store.own_trials) < self._most or self.store.waiting():
+        if self._most is None or self.store.own_count < self._most or self.store.waiting():
             return True
         return self.promotions is not None and self.promotions.quota.next() is not None
 
@@ -228,7 +228,7 @@ class Recorder:
         """Whether there is time for the trial that would be started next."""
         if not (queued and self.plan.limited):
             return self.plan.fits_new()
-        first = next(filter(is_queued, self.store.trials), None)
+        first = self.store.first_queued
         return self.plan.fits(None if first is None else record_of(first))
 
     def _new_or_queued(self) -> int:

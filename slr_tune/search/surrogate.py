@@ -22,6 +22,8 @@ from scipy.optimize import minimize
 from scipy.special import ndtr
 from scipy.stats import norm, rankdata
 
+from slr_tune.study.per_trial import PerTrial
+
 Floats = npt.NDArray[np.float64]
 
 _SCALE_MEAN, _SCALE_SD = math.log(2.78), 1.3
@@ -72,13 +74,12 @@ class LastFit:
     While many workers ask one after the other, only what is pending differs between suggestions.
 
     Attributes:
-        points: By the number of a trial its parameters, and what they are as a point: a search of
-            thousands of trials would spend most of its time on computing that anew.
+        told: What the trials of the one study tell its samplers; None before the first look.
     """
 
     def __init__(self) -> None:
         """Keeps none."""
-        self.points: dict[int, tuple[Mapping[str, Any], Any]] = {}
+        self.told: PerTrial[Any] | None = None
         self._of: tuple[bytes, ...] | None = None
         self._model: GaussianProcess | None = None
 

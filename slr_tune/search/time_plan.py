@@ -15,7 +15,8 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.study.pace import MOST_TRIALS, Pace, Schedule
-from slr_tune.study.record import TrialRecord, is_imported, record_of
+from slr_tune.study.per_trial import PerTrial
+from slr_tune.study.record import TrialRecord, is_imported, is_own, record_of
 from slr_tune.study.segments import cost_between, study_segments
 
 _MARGIN = 1.1
@@ -39,6 +40,7 @@ class TimePlan:
         self._since: dict[int, float] = {}
         self._handed_out = 0
         self._busy = self._trained = 0.0
+        self._seconds = PerTrial(_own_seconds)
         for trial in clock.store.trials:
             self._note_earlier(trial)
 
@@ -111,10 +113,10 @@ class TimePlan:
     def _spent(self) -> float:
         """Seconds on workers of all trials so far."""
         store = self._clock.store
-        records = {trial.number: record_of(trial) for trial in store.own_trials}
-        records |= {number: live.record for number, live in store.live.items()}
-        seconds = sum(record.seconds for record in records.values() if record is not None)
-        return seconds * self.pace.overhead
+        seconds = [*self._seconds.look(store.trials)]
+        for number, live in store.live.items():
+            seconds[number] = live.record.seconds
+        return sum(seconds) * self.pace.overhead
 
     def _note_earlier(self, trial: FrozenTrial) -> None:
         record = record_of(trial)
@@ -124,3 +126,9 @@ class TimePlan:
         each = record.seconds / cost_between(segments, 0, record.epochs)
         for epoch in range(1, record.epochs + 1):
             self.pace.note(epoch, each * cost_between(segments, epoch - 1, epoch))
+
+
+def _own_seconds(trial: FrozenTrial) -> float:
+    """Seconds of a trial's epochs; 0 of one that was not asked for."""
+    record = record_of(trial) if is_own(trial) else None
+    return 0.0 if record is None else record.seconds

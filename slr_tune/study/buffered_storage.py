@@ -206,10 +206,11 @@ class BufferedStorage(BaseStorage):
         keys = [key for key, _ in stored.made.values()] + [*map(trial_key, stored.others)]
         self._known = max([self._known, *keys])
         self._pending = as_known(self._pending, stored)
+        moved = bool(stored.others)
         for old, (key, number) in stored.made.items():
-            trial = self._trials[self._numbers[old]]
-            self._trials[trial.number] = with_key(trial, key, number)
-            self._numbers[key] = self._numbers[old]
+            place = self._numbers[key] = self._numbers[old]
+            self._trials[place] = with_key(self._trials[place], key, number)
+            moved = moved or number != place
         for trial in stored.others:
             key = trial_key(trial)
             if key not in self._numbers:
@@ -220,7 +221,7 @@ class BufferedStorage(BaseStorage):
                 self._trials[self._numbers[key]] = trial
                 self._pending.pop(key, None)
                 self._ended_elsewhere.append(trial.number)
-        if stored.made or stored.others:
+        if moved:
             self._renumber()
 
     def _renumber(self) -> None:
@@ -323,7 +324,8 @@ class BufferedStorage(BaseStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """The trials in order of their number."""
-        found = [t for t in self._trials if states is None or t.state in states]
+        found = [*self._trials]
+        found = found if states is None else [trial for trial in found if trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:

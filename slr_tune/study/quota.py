@@ -13,6 +13,7 @@ Efficient Hyper-parameter Tuning at Scale", arXiv:2201.06834, section 4.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -35,17 +36,41 @@ class Promotion(NamedTuple):
 
 @dataclass
 class _Rung:
-    """One rung; the exempt are in none of the three.
+    """One rung; the exempt are in none of it.
 
     Attributes:
-        ranks: Sort keys of all that arrived: value, then number; less is better.
-        waiting: Sort keys of those that may be promoted.
+        ranks: Sort keys of all that arrived, in order: value, then number; less is better.
+        waiting: Sort keys of those that may be promoted, in order.
+        arrived: Sort keys of all that arrived, by the trial's number.
         promoted: How many were.
     """
 
-    ranks: dict[int, tuple[float, int]] = field(default_factory=dict)
-    waiting: dict[int, tuple[float, int]] = field(default_factory=dict)
+    ranks: list[tuple[float, int]] = field(default_factory=list)
+    waiting: list[tuple[float, int]] = field(default_factory=list)
+    arrived: dict[int, tuple[float, int]] = field(default_factory=dict)
     promoted: int = 0
+
+    def enter(self, worth: float, trial: int) -> None:
+        """A trial arrives, and waits; one that began anew takes its own place again."""
+        if trial in self.arrived:
+            self.leave(trial)
+            del self.ranks[bisect_left(self.ranks, self.arrived[trial])]
+        key = self.arrived[trial] = worth, trial
+        insort(self.ranks, key)
+        insort(self.waiting, key)
+
+    def leave(self, trial: int) -> bool:
+        """A trial waits no longer; returns whether it did."""
+        key = self.arrived.get(trial)
+        place = None if key is None else bisect_left(self.waiting, key)
+        if place is None or self.waiting[place : place + 1] != [key]:
+            return False
+        del self.waiting[place]
+        return True
+
+    def copy(self) -> _Rung:
+        """The same, of which nothing changes with this one."""
+        return _Rung([*self.ranks], [*self.waiting], {**self.arrived}, self.promoted)
 
 
 @dataclass
@@ -89,8 +114,7 @@ class Quota:
         rung = self._rung(epoch)
         order = self._next_event()
         if not exempt:
-            worth = math.inf if value is None else value if self.minimizes else -value
-            rung.ranks[trial] = rung.waiting[trial] = (worth, trial)
+            rung.enter(math.inf if value is None else value if self.minimizes else -value, trial)
         return RungEntry(epoch, value, order, stopped=False, exempt=exempt, paused=not exempt)
 
     def next(self, fits: Callable[[Promotion], bool] | None = None) -> Promotion | None:
@@ -109,9 +133,9 @@ class Quota:
             places = len(rung.ranks) // self.reduction_factor
             if rung.promoted >= places or not rung.waiting:
                 continue
-            best = min(rung.waiting.values())
+            best = rung.waiting[0]
             found = Promotion(best[1], epoch)
-            if sum(rank < best for rank in rung.ranks.values()) >= places:
+            if bisect_left(rung.ranks, best) >= places:
                 continue
             if fits is None or fits(found):
                 return found
@@ -141,7 +165,14 @@ class Quota:
     def withdraw(self, trial: int) -> None:
         """Forgets that a trial waits: somebody ended it by hand. It stays an arrival."""
         for rung in self._rungs.values():
-            rung.waiting.pop(trial, None)
+            rung.leave(trial)
+
+    def copy(self) -> Quota:
+        """The same, of which nothing changes with this one."""
+        rungs = {epoch: rung.copy() for epoch, rung in self._rungs.items()}
+        other = Quota(self.epochs, self.reduction_factor, self.minimizes)
+        other._rungs, other._events = rungs, self._events
+        return other
 
     @property
     def waiting(self) -> list[Promotion]:
@@ -149,7 +180,7 @@ class Quota:
         return [
             Promotion(trial, epoch)
             for epoch in self.epochs
-            for _, trial in sorted(self._rungs[epoch].waiting.values())
+            for _, trial in self._rungs[epoch].waiting
         ]
 
     def hopeless(self, arrivals: int) -> list[Promotion]:
@@ -165,7 +196,7 @@ class Quota:
             places = arrivals // self.reduction_factor
             # Whoever is better and waits goes first, and no arrival makes them fewer.
             chances = max(0, places - rung.promoted)
-            found += [Promotion(one, epoch) for _, one in sorted(rung.waiting.values())[chances:]]
+            found += [Promotion(one, epoch) for _, one in rung.waiting[chances:]]
             arrivals = places
         return found
 
@@ -204,7 +235,7 @@ class Quota:
 
     def _leave(self, promotion: Promotion) -> _Rung:
         rung = self._rung(promotion.epoch)
-        if rung.waiting.pop(promotion.trial, None) is None:
+        if not rung.leave(promotion.trial):
             raise ValueError(f"trial {promotion.trial} does not wait at epoch {promotion.epoch}")
         return rung
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count, takewhile
 
 from slr_tune.space.sections import Budget
@@ -45,8 +47,13 @@ def is_audited(number: int, *, seed: int, share: float) -> bool:
         seed: Of the study.
         share: Of the trials, 0..1.
     """
-    start = random.Random(f"pruning audit {seed}").random()
+    start = _audit_start(seed)
     return math.floor((number + 1) * share + start) > math.floor(number * share + start)
+
+
+@cache
+def _audit_start(seed: int) -> float:
+    return random.Random(f"pruning audit {seed}").random()
 
 
 @dataclass
@@ -82,10 +89,11 @@ class Rungs:
         """
         if epoch not in self.epochs:
             raise ValueError(f"epoch {epoch} is not a rung of {self.epochs}")
-        values = self._values.setdefault(epoch, [])
-        values.append(value)
+        values = self._values.setdefault(epoch, [])  # in order, the best first
+        worth = value if self.minimizes else -value
+        insort(values, worth)
         places = max(1, len(values) // self.reduction_factor)
-        better = sum(other < value if self.minimizes else other > value for other in values)
+        better = bisect_left(values, worth)
         beaten = better >= places and not exempt
         stopped, spared = beaten and not audited, beaten and audited
         order, self._arrivals = self._arrivals, self._arrivals + 1

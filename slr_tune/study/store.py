@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from slr_tune.study.optuna_private import (
     trial_key,
 )
 from slr_tune.study.outage import WAIT_SECONDS, Outage
+from slr_tune.study.per_trial import PerTrial
 from slr_tune.study.record import (
     ATTRIBUTE,
     SCHEMA,
@@ -122,6 +124,7 @@ class StudyStore:
         self.live: dict[int, LiveTrial] = {}
         self.replaced = False
         self._buffer: BufferedStorage | None = None
+        self._own, self._queued = PerTrial(is_own), PerTrial(is_queued)
 
     @contextmanager
     def batched(
@@ -200,7 +203,20 @@ class StudyStore:
     @property
     def own_trials(self) -> list[FrozenTrial]:
         """The trials that were asked for: none that was imported, deleted, or is foreign."""
-        return [*filter(is_own, self.trials)]
+        trials = self.trials
+        return [*compress(trials, self._own.look(trials))]
+
+    @property
+    def own_count(self) -> int:
+        """How many these are."""
+        return self._own.look(self.trials).count(True)
+
+    @property
+    def first_queued(self) -> FrozenTrial | None:
+        """The first trial that waits for a worker; None where none does."""
+        trials = self.trials
+        queued = self._queued.look(trials)
+        return trials[queued.index(True)] if True in queued else None
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""
@@ -223,7 +239,7 @@ class StudyStore:
 
     def waiting(self) -> int:
         """Trials that are enqueued or were parked, and so come before any new one."""
-        return sum(map(is_queued, self.trials))
+        return self._queued.look(self.trials).count(True)
 
     def next_number(self) -> int:
         """Number of the trial that `start_trial` starts.
@@ -231,8 +247,8 @@ class StudyStore:
         A trial that was cut off while it was suggested keeps its number, and the random numbers
         that go with it: those of the next one would suggest the same twice.
         """
-        trials = self.trials
-        return next((trial.number for trial in trials if is_queued(trial)), len(trials))
+        first = self.first_queued
+        return len(self.trials) if first is None else first.number
 
     def start_trial(
         self, sampler: optuna.samplers.BaseSampler, source: Callable[[], str] | None = None
@@ -312,7 +328,8 @@ class StudyStore:
 
     def _take_queued(self) -> int | None:
         """The key of the first trial that waits, which is running from now on."""
-        for trial in filter(is_queued, self.trials):
+        trials = self.trials
+        for trial in compress(trials, self._queued.look(trials)):
             with suppress(UpdateFinishedTrialError):
                 if self.storage.set_trial_state_values(trial_key(trial), TrialState.RUNNING):
                     return trial_key(trial)

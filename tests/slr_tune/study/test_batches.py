@@ -61,7 +61,7 @@ def run(
     busy: list[int] = []
     epochs: dict[int, int] = {}
     for turn in range(10_000):
-        if held and (rest(turn) or len(held) == len(busy)):
+        if held and (rest(turn) or held.keys() >= {*busy}):
             settle(store)
             for number in [number for number, ended in held.items() if ended]:
                 busy.remove(number)

@@ -202,3 +202,37 @@ def test_a_promotion_that_the_values_do_not_allow_is_reported() -> None:
     right = RungEntry(1, 0.0, 0, stopped=False, paused=True, resumed=place)
     stored = [(0, right), entries[1], (2, spared)]
     assert Quota((1,), 3).replay(stored) == stored
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.sampled_from([1.0, 2.0, 3.0, None]), st.integers(0, 2)),
+        max_size=40,
+    )
+)
+def test_ranks_kept_in_order_are_those_of_a_look_at_all(
+    events: list[tuple[int, float | None, int]],
+) -> None:
+    """Arrivals, again by who began anew, promotions, trials that somebody ended by hand."""
+    quota = Quota((1,), 2)
+    ranks: dict[int, tuple[float, int]] = {}
+    waiting: dict[int, tuple[float, int]] = {}
+    promoted = 0
+    for trial, value, kind in events:
+        best, places = min(waiting.values(), default=None), len(ranks) // 2
+        due = best is not None and promoted < places
+        due = due and sum(rank < best for rank in ranks.values()) < places
+        assert quota.next() == (Promotion(best[1], 1) if due and best else None)
+        assert [one.trial for one in quota.waiting] == [n for _, n in sorted(waiting.values())]
+        if kind == 0 and due and best is not None:
+            quota.copy().withdraw(best[1])  # changes nothing of its own
+            quota.promote(Promotion(best[1], 1))
+            del waiting[best[1]]
+            promoted += 1
+        elif kind == 1:
+            quota.withdraw(trial)
+            waiting.pop(trial, None)
+        else:
+            quota.arrive(trial, 1, value)
+            worth = float("inf") if value is None else value
+            ranks[trial] = waiting[trial] = (worth, trial)
