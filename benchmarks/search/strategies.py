@@ -152,6 +152,14 @@ class HalfAtLast(Promoting):
         return False
 
 
+class Repeating(Promoting):
+    """Trials of equal values are promoted as if each were another training."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.quota = Quota(self.table.rungs, REDUCTION_FACTOR, distinct=False)
+
+
 SETTINGS = PriorSettings()
 
 VARIANTS: dict[str, Callable[[PriorSettings], PriorSettings]] = {
@@ -161,10 +169,12 @@ VARIANTS: dict[str, Callable[[PriorSettings], PriorSettings]] = {
     "prior-asha-order": lambda settings: replace(settings, by_order=True),
     "prior-asha-few": lambda settings: replace(settings, candidates=20),
     "prior-asha-no-model": lambda settings: replace(settings, model=False),
+    "prior-asha-repeating": lambda settings: replace(settings, least_distance=0.0),
 }
 """The default and what its sampler could have been."""
 
 SCHEDULERS: dict[str, type[Promoting]] = {
+    "prior-asha-repeating": Repeating,
     "prior-asha-bracket": SecondBracket,
     "prior-asha-late-bracket": LateBracket,
     "prior-asha-half": HalfAtLast,

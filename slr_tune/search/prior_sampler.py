@@ -59,6 +59,8 @@ class PriorSettings:
         by_order: Whether they are the first of the order over all rungs, else the best at the
             highest rung that any trial reached.
         model: Whether there is a model; without, the first candidate is taken.
+        least_distance: Share of its range by which at least one number of a candidate must differ
+            from every known trial's, unless a choice does: nearer ones hardly teach anything new.
     """
 
     confidence: Confidence = "medium"
@@ -70,6 +72,7 @@ class PriorSettings:
     incumbents: int = 3
     by_order: bool = False
     model: bool = True
+    least_distance: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -296,7 +299,17 @@ class _Proposer:
                 sources[place] = f"perturbed trial {number}"
         for place in near:
             sources[place] = "perturbed baseline"
-        return points, sources
+        kept = self._new(points)
+        return points[kept], [sources[place] for place in kept]
+
+    def _new(self, points: Points) -> npt.NDArray[np.intp]:
+        """Places of the points that are far enough from every known trial; the farthest else."""
+        known = np.vstack([self.seen.points, self.seen.pending])
+        apart = np.abs(points[:, None, :] - known[None, :, :])
+        apart[:, :, self.unit.choices] = apart[:, :, self.unit.choices] != 0
+        nearest = apart.max(axis=2).min(axis=1)
+        kept = np.flatnonzero(nearest >= self.settings.least_distance)
+        return kept if len(kept) else np.array([np.argmax(nearest)])
 
     def _uniform(self, number: int) -> Points:
         return self.unit.tidied(self.unit.uniform(number, self.rng))

@@ -5,6 +5,9 @@ arrives at a rung waits there, and the best one that waits goes on once the arri
 as many as the promotions after it. So a search that gets slowly better does not have nearly all of
 its trials promoted, and values that tie are promoted no oftener than others.
 
+Of trials with exactly the same value at a rung, one goes on before the others: most of them are the
+same training under two names, such as a patience that did not act, and teach nothing new.
+
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
 algorithm 2, with the condition on the arrivals of D-ASHA, Li et al. 2022, "Hyper-Tune: Towards
 Efficient Hyper-parameter Tuning at Scale", arXiv:2201.06834, section 4.
@@ -43,12 +46,14 @@ class _Rung:
         waiting: Sort keys of those that may be promoted, in order.
         arrived: Sort keys of all that arrived, by the trial's number.
         promoted: How many were.
+        gone_on: Values of those that were promoted.
     """
 
     ranks: list[tuple[float, int]] = field(default_factory=list)
     waiting: list[tuple[float, int]] = field(default_factory=list)
     arrived: dict[int, tuple[float, int]] = field(default_factory=dict)
     promoted: int = 0
+    gone_on: set[float] = field(default_factory=set)
 
     def enter(self, worth: float, trial: int) -> None:
         """A trial arrives, and waits; one that began anew takes its own place again."""
@@ -68,9 +73,47 @@ class _Rung:
         del self.waiting[place]
         return True
 
+    def best(self, places: int, *, distinct: bool) -> int | None:
+        """Who goes on next of those among the best of all that arrived; None if nobody is.
+
+        Args:
+            places: How many are the best.
+            distinct: Whether a value with which nobody went on so far comes first.
+        """
+        end = bisect_left(self.waiting, self.ranks[places]) if places < len(self.ranks) else None
+        among = self.waiting[:end]
+        new = (key for key in among if distinct and key[0] not in self.gone_on)
+        found = next(new, among[0] if among else None)
+        return None if found is None else found[1]
+
+    def hopeless(self, places: int, *, distinct: bool) -> list[int]:
+        """Those that wait and cannot be promoted any more, whoever arrives.
+
+        Args:
+            places: How many are promoted in all.
+            distinct: As of `best`.
+        """
+        found, values = [], set(self.gone_on)
+        chances, ahead = max(0, places - self.promoted), 0
+        for place, (value, trial) in enumerate(self.waiting):
+            is_new = distinct and value not in values
+            # All better ones come before a repeated value, the better new ones before a new one.
+            soon = is_new and ahead < chances
+            if place >= chances and not (soon and self.rank(trial) < places):
+                found.append(trial)
+            ahead += is_new
+            values.add(value)
+        return found
+
+    def rank(self, trial: int) -> int:
+        """How many of all that arrived are better."""
+        return bisect_left(self.ranks, self.arrived[trial])
+
     def copy(self) -> _Rung:
         """The same, of which nothing changes with this one."""
-        return _Rung([*self.ranks], [*self.waiting], {**self.arrived}, self.promoted)
+        return _Rung(
+            [*self.ranks], [*self.waiting], {**self.arrived}, self.promoted, {*self.gone_on}
+        )
 
 
 @dataclass
@@ -84,11 +127,13 @@ class Quota:
         epochs: The rungs, ascending.
         reduction_factor: eta, at least 2.
         minimizes: Whether smaller values are better.
+        distinct: Whether, of equal values at a rung, one goes on before the others.
     """
 
     epochs: tuple[int, ...]
     reduction_factor: int
     minimizes: bool = True
+    distinct: bool = True
     _rungs: dict[int, _Rung] = field(default_factory=dict)
     _events: int = 0
 
@@ -120,9 +165,10 @@ class Quota:
     def next(self, fits: Callable[[Promotion], bool] | None = None) -> Promotion | None:
         """Who is to be promoted to a free worker; None where a new trial is to be started.
 
-        From the highest rung down: the best that waits, the earlier trial among equals, where the
-        arrivals are at least eta times as many as the promotions with it, and where it is among the
-        best 1/eta of all that arrived.
+        From the highest rung down, where the arrivals are at least eta times as many as the
+        promotions with this one: of those that wait and are among the best 1/eta of all that
+        arrived, the best with a value with which nobody went on so far, else the best; the earlier
+        trial among equals.
 
         Args:
             fits: Whether there is time for a promotion; where there is none, the rung has to wait
@@ -133,10 +179,10 @@ class Quota:
             places = len(rung.ranks) // self.reduction_factor
             if rung.promoted >= places or not rung.waiting:
                 continue
-            best = rung.waiting[0]
-            found = Promotion(best[1], epoch)
-            if bisect_left(rung.ranks, best) >= places:
+            trial = rung.best(places, distinct=self.distinct)
+            if trial is None:
                 continue
+            found = Promotion(trial, epoch)
             if fits is None or fits(found):
                 return found
         return None
@@ -149,6 +195,7 @@ class Quota:
         """
         rung = self._leave(promotion)
         rung.promoted += 1
+        rung.gone_on.add(rung.arrived[promotion.trial][0])
         return self._next_event()
 
     def spare(self, promotion: Promotion) -> int:
@@ -170,7 +217,7 @@ class Quota:
     def copy(self) -> Quota:
         """The same, of which nothing changes with this one."""
         rungs = {epoch: rung.copy() for epoch, rung in self._rungs.items()}
-        other = Quota(self.epochs, self.reduction_factor, self.minimizes)
+        other = Quota(self.epochs, self.reduction_factor, self.minimizes, self.distinct)
         other._rungs, other._events = rungs, self._events
         return other
 
@@ -194,9 +241,8 @@ class Quota:
             rung = self._rungs[epoch]
             arrivals = max(arrivals, len(rung.ranks))
             places = arrivals // self.reduction_factor
-            # Whoever is better and waits goes first, and no arrival makes them fewer.
-            chances = max(0, places - rung.promoted)
-            found += [Promotion(one, epoch) for _, one in rung.waiting[chances:]]
+            ended = rung.hopeless(places, distinct=self.distinct)
+            found += [Promotion(one, epoch) for one in ended]
             arrivals = places
         return found
 

@@ -70,6 +70,13 @@ def history(number: int, seed: int = 0) -> optuna.Study:
     return study
 
 
+def point_of(params: dict[str, Any]) -> Any:
+    """In the unit square."""
+    encoded = UnitSpace(SQUARE).encode(params)
+    assert encoded is not None
+    return encoded[0]
+
+
 def suggested(study: optuna.Study, space: Space = SQUARE, **options: Any) -> tuple[Any, Any]:
     """Parameters and source of the next trial; the study forgets it."""
     number = options.pop("number", len(study.trials))
@@ -220,6 +227,31 @@ def test_where_all_values_tie_it_still_proposes() -> None:
     params, source = suggested(study, number=9)
     assert params.keys() == {"x", "y"}
     assert not source.startswith("model")
+
+
+def test_what_is_nearly_known_is_not_proposed_again() -> None:
+    """Late in a search most proposals would be trials of before with another seventh digit."""
+    study = history(15)
+    known = np.array([point_of(t.params) for t in study.trials])
+    nearest: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(100, 140):
+        for new in (True, False):
+            settings = PriorSettings(least_distance=0.1 if new else 0.0)
+            params, source = suggested(study, number=number, settings=settings)
+            if source.startswith("model"):
+                nearest[new].append(np.abs(known - point_of(params)).max(axis=1).min())
+    assert min(nearest[True]) >= 0.1 > np.median(nearest[False])
+
+
+def test_where_all_is_known_it_still_proposes() -> None:
+    """Trials fill a grid so that nothing is far from all of them."""
+    study = optuna.create_study()
+    for x in np.linspace(0, 1, 12):
+        for y in np.linspace(0, 1, 12):
+            params = {"x": x, "y": 10 ** (-4 * (1 - y))}
+            study.add_trial(finished(params, loss(params)))
+    params, _ = suggested(study, number=200)
+    assert params.keys() == {"x", "y"}
 
 
 def test_trials_of_other_parameters_are_left_out() -> None:

@@ -44,6 +44,22 @@ def test_the_best_that_waits_has_to_be_among_the_best_third_of_all() -> None:
     assert quota.next() is None  # there is a place, but trial 1 is fifth of nine
 
 
+def test_equal_values_are_mostly_one_training_and_one_of_them_goes_on() -> None:
+    """With a patience that did not act two trials are the same; both would take both places."""
+    quota = Quota((1,), 3)
+    for trial, value in enumerate([1.0, 1.0, 2.0, 3.0, 3.0, 4.0]):
+        quota.arrive(trial, 1, value)
+    assert quota.next() == Promotion(0, 1)
+    quota.promote(Promotion(0, 1))
+    assert quota.next() == Promotion(1, 1), "a third of six are two: trial 2 is not among them"
+    for trial in (6, 7, 8):
+        quota.arrive(trial, 1, 5.0)
+    assert quota.next() == Promotion(2, 1)
+    assert quota.hopeless(9) == [Promotion(n, 1) for n in (3, 4, 5, 6, 7, 8)]
+    quota.promote(Promotion(2, 1))
+    assert quota.next() == Promotion(1, 1), "it is better than no promotion"
+
+
 def test_higher_rungs_come_first() -> None:
     """A free worker brings the best nearer to its end before it looks at beginners."""
     quota = Quota((1, 3), 2)
@@ -217,18 +233,19 @@ def test_ranks_kept_in_order_are_those_of_a_look_at_all(
     quota = Quota((1,), 2)
     ranks: dict[int, tuple[float, int]] = {}
     waiting: dict[int, tuple[float, int]] = {}
-    promoted = 0
+    promoted: list[float] = []
     for trial, value, kind in events:
-        best, places = min(waiting.values(), default=None), len(ranks) // 2
-        due = best is not None and promoted < places
-        due = due and sum(rank < best for rank in ranks.values()) < places
+        places = len(ranks) // 2
+        among = [k for k in waiting.values() if sum(rank < k for rank in ranks.values()) < places]
+        best = min(among, key=lambda key: (key[0] in promoted, key), default=None)
+        due = best is not None and len(promoted) < places
         assert quota.next() == (Promotion(best[1], 1) if due and best else None)
         assert [one.trial for one in quota.waiting] == [n for _, n in sorted(waiting.values())]
         if kind == 0 and due and best is not None:
             quota.copy().withdraw(best[1])  # changes nothing of its own
             quota.promote(Promotion(best[1], 1))
             del waiting[best[1]]
-            promoted += 1
+            promoted.append(best[0])
         elif kind == 1:
             quota.withdraw(trial)
             waiting.pop(trial, None)
