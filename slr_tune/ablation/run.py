@@ -22,6 +22,7 @@ from slr_tune.ablation.until_decided import Decided, SequentialPlan, decide, kee
 from slr_tune.errors import SlrTuneError, StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
+from slr_tune.study.manifest import keep_space
 from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.node_checks import TEACHER, node_needs
@@ -55,6 +56,8 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
     spec, splits = design.spec, ["dev"] if design.measure.counted else []
     folder = study_folder(spec.study) / "ablations" / design.name
     mark = folder / LOOKING
+    if design.view is None:  # else its search keeps it
+        keep_space(spec, study_folder(spec.study))
     earlier = stored_results(folder.parent)
     with opened_store(
         spec,

@@ -24,7 +24,7 @@ from slr_tune.cli.options import (
     test_option,
 )
 from slr_tune.cli.printing import print_page
-from slr_tune.cli.study_choice import ablated
+from slr_tune.cli.study_choice import ablated, from_study_option
 
 if TYPE_CHECKING:
     from slr_tune.ablation.budget import Budget
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     "slr-tune ablate --path",
 )
 @click.argument("subject", required=False, type=SpaceOrStudy(), metavar="[SPACE|STUDY]")
+@from_study_option
 @click.option(
     "--factor",
     "factors",
@@ -131,6 +132,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     subject: str | None,
+    from_study: str | None,
     factors: tuple[str, ...],
     study: str | None,
     baseline: str | None,
@@ -163,7 +165,7 @@ def command(
     from slr_tune.ablation.options import AblationOptions
     from slr_tune.training.shipping import read_shipping
 
-    space, study = ablated(subject, study, storage)
+    space, study = ablated(subject, study, storage, from_study)
     options = AblationOptions(
         study=study,
         factors=factors,

@@ -9,6 +9,7 @@ from slr_tune.report.ablation import sentences
 from slr_tune.report.page import Answer
 from slr_tune.statistics.verdict import Outcome
 from slr_tune.statistics.wording import p_text
+from slr_tune.study.commands import from_any_folder
 
 _BETTER = (Outcome.BETTER, Outcome.BETTER_WHERE_IT_TRAINS)
 _WORSE = (Outcome.WORSE, Outcome.WORSE_WHERE_IT_TRAINS)
@@ -36,7 +37,7 @@ def answers(result: AblationResult) -> list[Answer]:
     return [
         Answer(f"{what}:", size, difference),
         Answer("Is it real?", _real(row, shown, rows)),
-        Answer("What next?", *_next(result, rows)),
+        _next(result, rows),
     ]
 
 
@@ -54,18 +55,19 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
     return "These runs cannot tell the arms apart. That does not mean that they are equal."
 
 
-def _next(result: AblationResult, rows: list[ArmRow]) -> tuple[str, str, str]:
-    """Text, no figure, and the command."""
+def _next(result: AblationResult, rows: list[ArmRow]) -> Answer:
+    question = "What next?"
     better = [row for row in rows if row.outcome in _BETTER]
     undecided = [row for row in rows if row.outcome in _UNDECIDED]
     if better:
         best = min(better, key=lambda row: -abs(row.difference or 0.0))
         text = f"Use {best.name}: make it the baseline of the search space and search again."
-        return text, "", ""
+        return Answer(question, text)
     command = _with_more_seeds(result.command)
     if undecided and command:
-        return "Add seeds where they can still decide something.", "", command
-    return f"Keep {result.main.baseline}: no arm is shown to be better.", "", ""
+        text = "Add seeds where they can still decide something."
+        return Answer(question, text, command=command, elsewhere=from_any_folder(command))
+    return Answer(question, f"Keep {result.main.baseline}: no arm is shown to be better.")
 
 
 def _with_more_seeds(command: str) -> str:

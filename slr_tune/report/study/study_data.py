@@ -196,7 +196,7 @@ def collect(view: StudyView) -> StudyData:
         tuple(variables_of(spec.space, view.trials)),
         counterfactual(runs),
         recogniser,
-        last_run(view.folder),
+        last_run(view.folder, anywhere=True),
     )
 
 
