@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from slr_tune.errors import RunFailed
 from slr_tune.training.code_version import code_version
 from slr_tune.training.execute import Execution
-from slr_tune.training.interrupt import Talk
+from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.plan import make_plan, state_names
 from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
@@ -67,6 +67,7 @@ class RunStore:
         label: How a run is called in lines that tell of its epochs; None tells of stages.
         runs: All that `train` gave.
         trained: Epochs that were trained for them now.
+        unfinished: Of a `train` that was interrupted, the runs that are trained.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class RunStore:
     label: Callable[[ArmRun], str] | None = None
     runs: list[ArmRun] = field(default_factory=list, init=False)
     trained: int = field(default=0, init=False)
+    unfinished: list[ArmRun] = field(default_factory=list, init=False)
     _printed: dict[str, int] = field(default_factory=dict, init=False)
     _signers: list[str] | None = field(default=None, init=False)
 
@@ -103,7 +105,11 @@ class RunStore:
                 tell=self.talk.tell if self.label is None else lambda line: None,
                 show=self.talk.show,
             )
-            trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+            try:
+                trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+            except Interrupted:
+                self.unfinished = [*found.values(), *execution.finished()]
+                raise
             self.trained += execution.trained
             self._remember(trained)
             found |= {run.name: run for run in trained}
