@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slr_tune.search.standing import BestSoFar, SearchStanding
+from slr_tune.search.standing import BestSoFar, RunStanding, SearchStanding
 from slr_tune.text import counted, duration, metric_text
 from slr_tune.wrapping import pack, wrap_text
 
@@ -81,6 +81,27 @@ def epochs_picture(
     share = min(1.0, done / expected) if expected else 1.0
     pieces = [f"{done:,} of at most {counted(expected, 'epoch')}", *_times(Remaining(seconds))]
     return [bar(share, width, ascii_only=ascii_only), *pack(pieces, width)]
+
+
+def run_picture(
+    run: RunStanding, seconds: float | None, *, width: int, ascii_only: bool = False
+) -> list[str]:
+    """The lines that a terminal shows while a single run trains.
+
+    Args:
+        run: Where the run stands.
+        seconds: That the rest may still take; None where not known.
+        width: Columns of the terminal.
+        ascii_only: Whether the terminal has no block characters.
+    """
+    share = min(1.0, run.epoch / run.max_epochs)
+    pieces = [f"epoch {run.epoch} of at most {run.max_epochs}", *_times(Remaining(seconds))]
+    values = [
+        f"train loss {run.train_loss:.4f}",
+        f"dev WER {run.wer:.2f} %",
+        f"best {run.best_wer:.2f} % (epoch {run.best_epoch})",
+    ]
+    return [bar(share, width, ascii_only=ascii_only), *pack(pieces, width), *pack(values, width)]
 
 
 def bar(share: float, width: int, *, ascii_only: bool = False) -> str:

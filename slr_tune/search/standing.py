@@ -82,6 +82,27 @@ class SearchStanding:
     running: tuple[RunningTrial, ...]
 
 
+@dataclass(frozen=True)
+class RunStanding:
+    """One training at one moment.
+
+    Attributes:
+        epoch: Epochs trained so far.
+        max_epochs: Epochs of a run that nothing stops.
+        train_loss: Training loss of the last epoch.
+        wer: WER on dev after the last epoch, in percent.
+        best_wer: Lowest WER on dev so far, in percent.
+        best_epoch: Epoch of the lowest WER.
+    """
+
+    epoch: int
+    max_epochs: int
+    train_loss: float
+    wer: float
+    best_wer: float
+    best_epoch: int
+
+
 def standing_of(store: StudyStore, trials: Sequence[FrozenTrial]) -> SearchStanding:
     """Reads off where a search stands.
 
