@@ -303,9 +303,10 @@ class AblationResult:
         baseline: What the arms are compared with.
         receipt: What it cost.
         setting: In which this holds: data, split, teacher, budget, seeds, versions.
-        command: That reproduces it.
+        command: Command that reproduces the result.
         steps: Of a measured path; empty otherwise.
         notes: Sentences that a reader must know.
+        place: Start of a command line before the command, which makes it work in any folder.
         schema: Of the file.
     """
 
@@ -323,6 +324,7 @@ class AblationResult:
     command: str
     steps: tuple[PathStep, ...] = ()
     notes: tuple[str, ...] = ()
+    place: str = ""
     schema: int = field(default=SCHEMA)
 
     @property

@@ -9,11 +9,11 @@ from slr_tune.report.ablation import sentences
 from slr_tune.report.page import Answer
 from slr_tune.statistics.verdict import Outcome
 from slr_tune.statistics.wording import p_text
-from slr_tune.study.commands import from_any_folder
 
 _BETTER = (Outcome.BETTER, Outcome.BETTER_WHERE_IT_TRAINS)
 _WORSE = (Outcome.WORSE, Outcome.WORSE_WHERE_IT_TRAINS)
 _FIXED_DESIGNS = ("--factorial", "--path", "--retune", "--until-decided")
+_EQUIVALENT = (Outcome.SAME, Outcome.IDENTICAL)
 _UNDECIDED = (Outcome.NOT_SHOWN, Outcome.ONE_SEED, Outcome.INCONCLUSIVE)
 
 
@@ -41,6 +41,16 @@ def answers(result: AblationResult) -> list[Answer]:
     ]
 
 
+def tone(result: AblationResult) -> str:
+    """How the verdict is marked: "shown", "equivalent", "inconclusive"; "" without an arm."""
+    rows = sentences.compared(result.main)
+    if any(row.outcome in (*_BETTER, *_WORSE) for row in rows):
+        return "shown"
+    if any(row.outcome in _UNDECIDED for row in rows):
+        return "inconclusive"
+    return "equivalent" if any(row.outcome in _EQUIVALENT for row in rows) else ""
+
+
 def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
     if shown:
         others = len(rows) - len(shown)
@@ -50,7 +60,7 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
         return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
     if all(one.outcome == Outcome.IDENTICAL for one in rows):
         return "No: the arms made the same errors in every utterance."
-    if all(one.outcome in (Outcome.SAME, Outcome.IDENTICAL) for one in rows):
+    if all(one.outcome in _EQUIVALENT for one in rows):
         return "The arms are the same within the margin."
     return "These runs cannot tell the arms apart. That does not mean that they are equal."
 
@@ -66,7 +76,7 @@ def _next(result: AblationResult, rows: list[ArmRow]) -> Answer:
     command = _with_more_seeds(result.command)
     if undecided and command:
         text = "Add seeds where they can still decide something."
-        return Answer(question, text, command=command, elsewhere=from_any_folder(command))
+        return Answer(question, text, command=command, elsewhere=f"{result.place}{command}")
     return Answer(question, f"Keep {result.main.baseline}: no arm is shown to be better.")
 
 

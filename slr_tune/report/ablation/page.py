@@ -18,7 +18,7 @@ from slr_tune.ablation.result import (
 )
 from slr_tune.report.ablation import figures, sentences, tables, training_figures
 from slr_tune.report.ablation.curves import BLANKS, TEMPERATURE, bands, measure_column, merged
-from slr_tune.report.ablation.first_screen import answers
+from slr_tune.report.ablation.first_screen import answers, tone
 from slr_tune.report.ablation.print_figure import NAME, print_differences
 from slr_tune.report.page import (
     HTML,
@@ -74,6 +74,7 @@ def ablation_page(result: AblationResult) -> Page:
             *_for_terminal(result),
         ],
         answers=answers(result),
+        tone=tone(result),
         chart=figures.difference_figure(result.main) if compared else None,
     )
 

@@ -209,6 +209,11 @@ class Answer:
     lines: Sequence[str] = ()
 
 
+TONES = ("better", "worse", "shown", "equivalent", "inconclusive")
+"""Marks of a verdict, each with a colour and a sign: a gain, a loss or a warning, a difference in
+either direction, no difference beyond a margin, undecided."""
+
+
 @dataclass(frozen=True)
 class Page:
     """All that a command has to say.
@@ -222,7 +227,7 @@ class Page:
         chart: The one figure beside the answers.
         beside: A second, smaller figure beside the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
-        tone: How the verdict is marked: "better", "worse", or "" for neither.
+        tone: How the verdict is marked: one of `TONES`, or "" for no mark.
         links: Where else to go from a page that a server gives, each a text and an address.
     """
 
