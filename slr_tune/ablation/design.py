@@ -126,7 +126,7 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
         options: What is asked.
 
     Raises:
-        SlrTuneError: Something that was asked for is not there, or contradicts something else.
+        SlrTuneError: Something that was requested is not there, or contradicts something else.
     """
     _check_options(options)
     check_plan_options(options)

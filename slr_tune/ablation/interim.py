@@ -21,7 +21,7 @@ class InterimRow:
     Attributes:
         name: Name of the arm.
         seeds: Seeds that are trained.
-        mean: Mean over these seeds on dev; None without a value, or of an arm that is decoded anew.
+        mean: Mean over these seeds on dev; None without a value, or of an arm decoded again.
         difference: Mean difference to the baseline over the seeds that both have; None without any.
         pairs: Seeds that both have.
     """

@@ -40,7 +40,7 @@ class ArmRow:
         per_seed: Its measure (WER in percent for the built-in runs), in the order of the seeds.
         mean: Their mean, which for a WER is also the pooled one.
         substitutions: The part of the mean that is substitutions, points; None where the measure
-            is no WER.
+            is not a WER.
         deletions: The part that is deletions.
         insertions: The part that is insertions.
         difference: To the baseline, points; None for the baseline itself, as all below.
@@ -112,7 +112,7 @@ class ResultTable:
             none).
         verdict: One sentence on all of them.
         seeds: How many runs each arm has.
-        utterances: That were scored; None where the measure is no WER, as the next two.
+        utterances: That were scored; None where the measure is not a WER, as the next two.
         words: Reference words.
         signers: Signers that were resampled as blocks; None where utterances were.
         resamples: Of the bootstrap; None where there was none.

@@ -127,7 +127,7 @@ def opened_store(
         shipping: What is sent to its nodes, None for nothing.
         share: Whether runs share what they agree in.
         with_test: Whether the test split will be looked at.
-        by_epoch: Whether to tell of each run's epochs, not of stages.
+        by_epoch: Whether to report each run's epochs instead of stages.
         before: Refuses data before anything is trained on them.
 
     Raises:

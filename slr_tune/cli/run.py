@@ -1,4 +1,4 @@
-"""`slr-tune run`: search a space, or go on with a search."""
+"""`slr-tune run`: search a space, or resume a search."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
 
 
 def _tell_time(spec: StudySpec, view: StudyView) -> None:
-    """That the time is up, what waits, and the command that goes on."""
+    """Says that the time is up, what waits, and which command continues."""
     from dataclasses import replace
 
     from slr_tune.study.manifest import last_run

@@ -1,4 +1,4 @@
-"""Notes: what a study is, made from its record; and what a person typed, kept beside the study."""
+"""Notes: what a study is, made from its record; and what a person typed, kept next to the study."""
 
 from __future__ import annotations
 

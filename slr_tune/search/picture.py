@@ -19,7 +19,7 @@ class Remaining:
     """Time that a search may still take.
 
     Attributes:
-        seconds: Until all trials asked for have ended, at this run's pace; None where not known.
+        seconds: Until all trials requested have ended, at this run's pace; None where not known.
         limit: Seconds that the study may take in all; None without a limit.
         left: Seconds of these that are left.
     """
@@ -162,7 +162,7 @@ def _best_pieces(best: BestSoFar | None, metric: str) -> list[str]:
 
 
 def _running(standing: SearchStanding, width: int, most: int) -> list[str]:
-    """A line a trial, in columns; the last line counts those that there is no room for."""
+    """One line per trial, in columns; the last line counts those that do not fit."""
     rows = [
         (
             f"trial {one.number}",

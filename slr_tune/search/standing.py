@@ -60,9 +60,9 @@ class SearchStanding:
         expected: Epochs in all, with what the scheduler stops; None where the time alone says.
         cost: Trained so far, in epochs over all training utterances.
         cost_to_come: Still expected, in the same unit; None where `expected` is.
-        asked: Trials asked for; None where the time alone says.
+        asked: Trials requested; None where the time alone says.
         ended: Trials that ended.
-        states: How many trials beside these are running, paused, and waiting for a worker.
+        states: How many other trials are running, paused, and waiting for a worker.
         failed: How many of the ended ones failed.
         best: The best so far; None before the first value.
         running: What trains now.

@@ -73,7 +73,7 @@ class LastFit:
 
     Attributes:
         points: By the number of a trial its parameters, and what they are as a point: a search of
-            thousands of trials would spend most of its time on computing that anew.
+            thousands of trials would spend most of its time on computing that again.
     """
 
     def __init__(self) -> None:

@@ -123,7 +123,7 @@ def write_manifest(
         folder: The study's folder.
         data: The prepared data, None without.
         teacher: Of the teacher `checkpoint`, `sha256` and `wer` on dev in percent; None without.
-        options: What was typed beside the file, as `LastRun` has it.
+        options: Command-line options, as `LastRun` has them.
 
     Returns:
         The file.

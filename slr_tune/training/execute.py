@@ -39,7 +39,7 @@ class Execution:
             folder: Where its stages are kept.
             teacher: The teacher's checkpoint, None without.
             tell: Takes a line after each stage.
-            show: Takes epochs done and epochs expected, often; then no line is told.
+            show: Takes epochs done and epochs expected, often; then no line is printed.
         """
         self.trained = 0
         self._found = 0

@@ -64,7 +64,7 @@ class RunStore:
         teacher_hash: Of this file.
         share: Whether runs share what they agree in.
         measure: What runs are judged by.
-        label: How a run is called in lines that tell of its epochs; None tells of stages.
+        label: How a run is called in lines that report its epochs; None reports stages.
         runs: All that `train` gave.
         trained: Epochs that were trained for them now.
         unfinished: Of a `train` that was interrupted, the runs that are trained.
@@ -153,7 +153,7 @@ class RunStore:
 
         Raises:
             Interrupted: Before it was done.
-            RunFailed: Two runs of one's own told of other utterances.
+            RunFailed: Two custom runs reported different utterances.
         """
         if self.measure.predicted:
             return self._prediction_counts(runs)
@@ -166,7 +166,7 @@ class RunStore:
         return result
 
     def _prediction_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
-        """Errors in what runs of one's own told, utterance by utterance in one order."""
+        """Errors of the predictions of custom runs, utterance by utterance in one order."""
         result: dict[str, list[NDArray[np.int64]]] = {}
         first: tuple[str, Spoken] | None = None
         for run in runs:
@@ -197,7 +197,7 @@ class RunStore:
         return load_counts(job.file)
 
     def context(self, run: ArmRun) -> str:
-        """What beside its configuration shapes a run."""
+        """What shapes a run in addition to its configuration."""
         trainable = run.arm.trainable
         parts = [
             code_version(trainable),

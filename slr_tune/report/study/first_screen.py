@@ -19,7 +19,7 @@ _MOST_SETTINGS = 4
 _OPTIMISM = "2 to 3 points"
 """By how much the best of a search was better than new seeds: docs/advice.md measures it."""
 _FEW_SEEDS = 10
-"""More seeds that it is worth to train for a gain that is not shown."""
+"""Most additional seeds that are worth training for an inconclusive gain."""
 _PAIRED = " Runs of the same seed are compared in pairs, so the two ± may overlap."
 _INTERVAL = re.compile(r"\[([-+.\d]+), ([-+.\d]+)\]")
 _P = re.compile(r"p [=<] \d+\.\d+")

@@ -43,7 +43,7 @@ def curves_part(study: StudyData) -> Part | None:
 
 
 def best_curve_figure(study: StudyData) -> Figure | None:
-    """The best trial's curve beside the baseline's, for the first screen; None without one."""
+    """The best trial's curve next to the baseline's, for the first screen; None without one."""
     if study.best is None or not curve_of(study.best):
         return None
     traces = _special(study, 2)

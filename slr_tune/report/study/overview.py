@@ -174,7 +174,7 @@ def _seeds(row: ConfirmedTrial, split: str) -> str:
 
 
 def _best_part(study: StudyData, best: TrialData) -> Part:
-    """The best configuration beside the baseline's."""
+    """The best configuration next to the baseline's."""
     pairs = [("best", best)]
     if study.baseline is not None and study.baseline is not best:
         pairs.append(("baseline", study.baseline))

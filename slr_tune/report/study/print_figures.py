@@ -132,7 +132,7 @@ def _curve(
 
 
 def _weights(study: StudyData, folder: Path, width: float) -> list[Path]:
-    """The simplex, and beside it the temperatures where there are some."""
+    """The simplex, and next to it the temperatures where there are some."""
     able = [p for p in simplex_parameters(study) if weighted(study, p)]
     if not able:
         return []
