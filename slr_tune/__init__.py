@@ -4,7 +4,7 @@
 
     study = slr_tune.run("distill", trials=24)   # a file, or the name of a shipped space
     study = slr_tune.load("libras-distill")      # one that is stored; load() is the last one
-    study.trials                                 # DataFrame: a row a trial, the file's own names
+    study.trials                                 # DataFrame: one row per trial, the file's names
     study.best.config, study.best.curve          # dict, DataFrame
     study.importance(epoch=9).plot()             # plotly figure; .frame is its table
     study.plot.history()                         # curves, parallel, rungs, weights, schedules

@@ -8,9 +8,9 @@ TrainablesError (of the runs)         exit code 2
     │   ├── StudyChanged              its stored space differs from the file's
     │   └── StudyLocked               another driver works on it
     ├── StorageError    exit code 1   the database does not answer or cannot be used
-    │   └── StorageUnusable     code 2   what was named is no database, or none for us
+    │   └── StorageUnusable     code 2   what was named is not a database, or none for us
     │       └── StorageMissing        it is a file that is not there yet
-    └── RunFailed       exit code 1   the run could not go on; the study can be resumed
+    └── RunFailed       exit code 1   the run could not continue; the study can be resumed
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class StorageMissing(StorageUnusable):
 
 
 class RunFailed(SlrTuneError):
-    """The run could not go on. What was finished is stored; the same command resumes it."""
+    """The run could not continue. What was finished is stored; the same command resumes it."""
 
     exit_code = 1
 

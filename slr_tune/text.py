@@ -63,7 +63,7 @@ def counted(count: int, noun: str) -> str:
 def printable(text: str) -> str:
     r"""Text that every file and terminal takes: half a character (a lone surrogate) as `\ud800`.
 
-    Names of files that are no UTF-8 have such halves in Python, and errors quote them.
+    Names of files that are not UTF-8 have such halves in Python, and errors quote them.
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -1,4 +1,4 @@
-"""Lines for a terminal: prose breaks between words, a command where a shell lets it go on."""
+"""Lines for a terminal: prose breaks between words, a command where a shell lets it continue."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _parted(piece: str) -> list[str]:
 
 
 def _wrap_command(command: str, indent: str, width: int) -> Iterator[str]:
-    """A shell command over several lines; an option stays beside its value."""
+    """A shell command over several lines; an option stays next to its value."""
     try:
         words = shlex.split(command)
     except ValueError:

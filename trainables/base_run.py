@@ -1,4 +1,4 @@
-"""A base for runs of one's own in PyTorch that leaves three members to write."""
+"""A base for custom runs in PyTorch that leaves three members to write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class BaseRun:
 
     Attributes:
         config: The settings.
-        inputs: What the run is given beside them: data, seed, teacher, folders.
+        inputs: What the run gets in addition: data, seed, teacher, folders.
         epoch: Epochs finished so far.
         ended_by: None while there is more to do; set it to "patience" or "nan" to end earlier.
     """

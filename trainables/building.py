@@ -20,7 +20,7 @@ from trainables.script.spec import is_script
 
 
 def set_up_process(modules: str | None, gpus: float | None = None) -> None:
-    """Stands in the folder of the command, with as many threads as the environment says.
+    """Works in the folder of the command, with as many threads as the environment says.
 
     Relative paths of a custom run mean the same in every process then. One thread is the default.
     The process hears SIGTERM and SIGHUP, whatever the one that started it does.

@@ -55,7 +55,7 @@ def limit_memory() -> None:
 
 
 def room_for_data(device: torch.device) -> int:
-    """Bytes of a GPU that training data may take, beside the model and its activations."""
+    """Bytes of a GPU that training data may take, next to the model and its activations."""
     free, total = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     ours = share() * total - torch.cuda.memory_allocated(device)

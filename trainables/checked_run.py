@@ -101,7 +101,7 @@ class CheckedRun:
 
     @property
     def ended_in_vain(self) -> bool:
-        """Whether it is over and no row has the metric: a mended run can only begin anew."""
+        """Whether it is over and no row has the metric: a fixed run can only start from scratch."""
         known = any(not math.isnan(row[self._metric]) for row in self.rows)
         return bool(self.rows) and not known and bool(self._ending(len(self.rows))[1])
 
@@ -148,7 +148,7 @@ class CheckedRun:
         return dict(row)
 
     def state(self) -> dict[str, Any]:
-        """The state after the last epoch in plain types, with the rows that mend the curve.
+        """The state after the last epoch in plain types, with the rows that fix the curve.
 
         Raises:
             RunRefused: Something in it could not be loaded again, or has a key of the checkpoint.
@@ -159,7 +159,7 @@ class CheckedRun:
         return {**state, "rows": [dict(row) for row in self.rows]}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Takes up what `state` gave.
+        """Loads what `state` gave.
 
         Raises:
             CheckpointError: As the run says.
@@ -175,10 +175,10 @@ class CheckedRun:
             raise RunRefused(problems)
 
     def facts(self) -> dict[str, Any]:
-        """What the run tells of itself, as JSON has it.
+        """What the run reports about itself, as JSON.
 
         Raises:
-            RunRefused: Something in it is no plain value.
+            RunRefused: Something in it is not a plain value.
         """
         facts, problems = self._facts()
         if problems:
@@ -188,7 +188,7 @@ class CheckedRun:
     def catch_up(self) -> bool:
         """Has the run train a part of what it has to train once again; False where there is none.
 
-        A script that cannot go on from where it was left begins anew, for instance.
+        A script that cannot continue from where it stopped starts from scratch, for instance.
         """
         catch_up = getattr(self._run, "catch_up", None)
         if not callable(catch_up):
@@ -200,7 +200,7 @@ class CheckedRun:
         """What the run recognises in each utterance of dev; None where it does not tell.
 
         Raises:
-            DataError: It tells what is none.
+            DataError: Its report is not one.
         """
         method = getattr(self._run, "predictions", None)
         if not callable(method):

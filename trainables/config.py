@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-# Strict: `true` is no integer and "3" is not a number, whatever pydantic would make of them.
+# Strict: `true` is not an integer and "3" is not a number, whatever pydantic would make of them.
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
 Number = Annotated[float, Field(strict=True)]

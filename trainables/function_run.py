@@ -1,7 +1,7 @@
 """A plain training function with a loop behind the protocol of a run.
 
 `train(config, report, resume)` runs in a thread that never works while its holder does: it is
-let go for one epoch, and stands in `report` until the next. So its errors and its memory pass the
+let go for one epoch, and waits in `report` until the next. So its errors and its memory pass the
 same gate as those of any other run.
 """
 
@@ -52,7 +52,7 @@ class ReadSettings(dict[str, Any]):
         return super().get(key, default)
 
     def __iter__(self) -> Iterator[str]:
-        """All names: whoever goes through them reads them all."""
+        """All names: iterating reads them all."""
         self.unread.clear()
         return super().__iter__()
 
@@ -96,8 +96,8 @@ class Reporter:
 
         Args:
             row: Columns of the curve.
-            state: What `resume` will hold where the run is gone on with: tensors and plain
-                containers. Without it such a run begins anew.
+            state: What `resume` will hold where the run is continued: tensors and plain
+                containers. Without it such a run starts from scratch.
             predictions: What was recognised in each utterance of dev.
             columns: More columns.
         """
@@ -141,7 +141,7 @@ class FunctionRun:
         return "max_epochs" if self.epoch >= self._max_epochs else self._ended_by
 
     def run_epoch(self) -> dict[str, float] | None:
-        """Lets the function go on to its next report; None where it returned instead."""
+        """Lets the function continue to its next report; None where it returned instead."""
         while self.catch_up():
             pass
         row = self._step()
@@ -165,7 +165,7 @@ class FunctionRun:
             self.notice = f"{type(error).__name__} after the last epoch: {first_line(error)}"
 
     def catch_up(self) -> bool:
-        """Has a function that began anew train one of its earlier epochs again."""
+        """Has a function that started from scratch train one of its earlier epochs again."""
         if self._to_skip and self._step() is None:
             self._to_skip = 0
         self._to_skip = max(0, self._to_skip - 1)
@@ -191,7 +191,7 @@ class FunctionRun:
         return {"epoch": self.epoch, "reported": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on with the state that was reported; begins anew where there was none."""
+        """Continues with the state that was reported; starts from scratch where there was none."""
         self.epoch, self._state = int(state["epoch"]), state["reported"]
         if self._state is None and self.epoch:
             self._to_skip = self.epoch
@@ -217,7 +217,7 @@ class FunctionRun:
             self._thread.join(_JOIN_SECONDS)
 
     def _step(self) -> dict[str, float] | None:
-        """Lets it go on; what it reported, None where it returned."""
+        """Lets it continue; what it reported, None where it returned."""
         if self._over:
             return None
         self._row = None

@@ -107,7 +107,7 @@ def peak_bytes(device: torch.device | None = None) -> int:
 
 
 def forget_peak() -> None:
-    """Measures anew from here on."""
+    """Restarts the measurement here."""
     _watch().peak = private_bytes()
     if torch.cuda.max_memory_allocated() > 0:  # else there may be no GPU
         torch.cuda.reset_peak_memory_stats()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run is given beside its configuration.
+    """What a run is given in addition to its configuration.
 
     Attributes:
         data: Data set, None for a custom run whose search space names no data.
@@ -26,7 +26,7 @@ class RunInputs:
         teacher: Checkpoint file of the teacher or folder of its soft targets, None where the run
             has none.
         cache: Folder for what runs derive and share, such as a teacher's outputs.
-        folder: The run's own folder, None where it has none. What lies in it beside the run's own
+        folder: The run's own folder, None where it has none. What is in it next to the run's own
             files is the search's.
         metric: Column of the curve that the run is judged by.
         data_shares: (last epoch, share of the training utterances) of each stretch of epochs that a
@@ -43,12 +43,12 @@ class RunInputs:
 
 
 class Run(Protocol):
-    """One training run, driven an epoch at a time by whoever holds it.
+    """One training run, driven one epoch at a time by its holder.
 
     The holder calls `run_epoch` until `ended_by` is set, or stops earlier. It writes the curve
     and the checkpoints; a run itself touches no file.
 
-    Beside these it may offer, all without arguments:
+    In addition to these it may offer, all without arguments:
 
     - `close()`, if it holds something, a process or a server. It is called once, at whatever end.
     - `predictions()`: what it recognises in each utterance of dev after the last finished epoch, as
@@ -88,11 +88,11 @@ class Run(Protocol):
         """The whole state after `epoch` epochs: tensors and plain containers only."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up a state; settings stay those of this run's own configuration.
+        """Loads a state; settings stay those of this run's own configuration.
 
         Raises:
             trainables.errors.CheckpointError: The state is of another model.
         """
 
     def facts(self) -> dict[str, Any]:
-        """What is worth recording beside the curve, JSON only: `parameters`, memory, remedies."""
+        """What is worth recording next to the curve, JSON only: `parameters`, memory, remedies."""

@@ -2,7 +2,7 @@
 
 An actor outlives its trials: torch, the mapped data and the teacher's outputs stay warm, and
 `reset_config` only builds the next run. Checkpoints do not go through Ray: the worker writes them
-into the trial's folder, so that a trial can be taken up by another driver on another day.
+into the trial's folder, so that a trial can be resumed by another driver on another day.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Assignment:
         folder: The trial's folder.
         metric: Column of the curve that the objective looks at.
         minimizes: Whether smaller values are better.
-        rungs: Epochs after which the driver decides whether the trial goes on.
+        rungs: Epochs after which the driver decides whether the trial continues.
         barrier: Folder in which starting workers meet.
         workers: How many of them to wait for.
         modules: Folder in which the command was given; a user's own run may lie there.
@@ -150,7 +150,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
             )
 
     def load_checkpoint(self, checkpoint: str) -> None:
-        """Takes up what `save_checkpoint` wrote."""
+        """Loads what `save_checkpoint` wrote."""
         state = CheckpointFolder(Path(checkpoint)).load_latest()
         if self._run is not None and state is not None:
             self._run.load(state)
@@ -242,7 +242,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     def _store_predictions(self, run: CheckedRun, *, at_end: bool = False) -> None:
         """What the run recognises, if it can tell; of its best epoch where it can tell each time.
 
-        What is wrong with it is told, and is no failure: the trial is judged by its metric.
+        What is wrong with it is reported, and is not a failure: the trial is judged by its metric.
         """
         folder = Path(self._assignment.folder)
         if at_end and (folder / FILE).exists():
@@ -333,14 +333,14 @@ def _bring_checkpoints(remote: RemoteFolder, folder: Path, done: int) -> bool:
         done: Epochs that the checkpoint here holds.
 
     Raises:
-        CheckpointUnreadable: It does not answer: begun anew, epochs would be lost.
+        CheckpointUnreadable: It does not answer; a start from scratch would lose epochs.
     """
     try:
         if remote.epochs(folder) <= done:
             return False
         here = folder / "checkpoints"
         for path in here.glob("checkpoint_*.pt"):
-            path.unlink()  # it is behind, whoever wrote it
+            path.unlink()  # it is behind, whatever wrote it
         remote.pull(folder, lambda name: name.endswith(".pt"))
     except OSError as error:
         raise CheckpointUnreadable(

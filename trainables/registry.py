@@ -40,7 +40,7 @@ UNTAUGHT = ("teacher", "student")
 
 
 class CodeRefused(ConfigError):
-    """Whoever only looks at a study runs none of its code."""
+    """Commands that only look at a study run none of its code."""
 
 
 _looking = 0
@@ -51,7 +51,7 @@ _looking = 0
 def custom_code_refused() -> Iterator[None]:
     """Imports no run of a user's own for the time of a block.
 
-    A database is shared: what stands in it must not choose which module of the reader's folder is
+    A database is shared: what is in it must not choose which module of the reader's folder is
     run. A module that is imported already may be looked at.
     """
     global _looking
@@ -116,7 +116,7 @@ def is_recogniser(name: str) -> bool:
 
 @cache
 def reports_predictions(name: str) -> bool:
-    """Whether a run of one's own tells what it recognised in each utterance.
+    """Whether a custom run reports what it recognised in each utterance.
 
     Raises:
         ConfigError: As `run_class`.

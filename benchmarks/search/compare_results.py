@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.search.cells import POINTS, TRAININGS, Cell, Result
 from slr_tune.report.page.figures import PALETTE
-from slr_tune.report.print_style import LINES, new_figure, save
+from slr_tune.report.print_style import FULL, LINES, new_panels, save, title_axis
 from slr_tune.statistics.multiplicity import holm
 
 DRAWS = 10_000
@@ -144,7 +144,7 @@ def draw(
     folder: Path,
 ) -> Path:
     """Mean regret over the spent budget, one panel a prior, over the blocks that all have."""
-    figure, axes = new_figure(1, 2, size=(7.2, 2.8), sharey=True)
+    figure, axes = new_panels(2, width=FULL, height=7.5, sharey=True)
     at = TRAININGS * np.arange(1, POINTS + 1) / POINTS
     for axis, prior in zip(axes, ("good", "bad"), strict=True):
         curves = {
@@ -164,10 +164,10 @@ def draw(
             colour, dashes = PALETTE[place % len(PALETTE)], LINES[place % len(LINES)]
             width = 2.0 if place == 0 else 1.2
             axis.plot(at, mean, linestyle=dashes, color=colour, label=name, linewidth=width)
-        axis.set_title(f"{prior} baseline", fontsize=9, loc="left")
-        axis.set_xlabel("spent, in full trainings")
         axis.set_ylim(0, 1.0)
+        axis.set_xlim(0, TRAININGS)
+        axis.set_xticks(range(0, int(TRAININGS) + 1, 5))
+        title_axis(axis, f"{prior.capitalize()} baseline", x="spent, in full trainings")
     axes[0].set_ylabel("regret (0: best known, 1: median)")
-    axes[1].legend(fontsize=6, ncols=2)
     picture, _ = save(figure, folder, "strategies")
     return Path(picture)

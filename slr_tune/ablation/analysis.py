@@ -221,7 +221,7 @@ def measured_contrasts(
     """The differences of contrasts on one split, before the family's correction."""
     blocks = None if signers is None else block_index(signers, len(words))
     if blocks is not None and blocks.max() == 0:
-        blocks = None  # one signer cannot be drawn anew
+        blocks = None  # one signer cannot be drawn again
     return alone(contrasts, words, blocks, resamples=RESAMPLES, seed=0)
 
 

@@ -35,6 +35,7 @@ from slr_tune.ablation.result import (
 )
 from slr_tune.ablation.study_family import Earlier, family_note
 from slr_tune.ablation.until_decided import Decided
+from slr_tune.study.commands import from_any_folder
 from slr_tune.study.summary import flat
 from slr_tune.text import points
 from slr_tune.training.run_store import RunStore
@@ -102,6 +103,7 @@ def build_result(
         receipt=make_receipt(store, [arm for found in arms.values() for arm in found]),
         setting=conditions(design, store, teachers, runs[first]),
         command=design.command,
+        place=from_any_folder(""),
         steps=steps,
         notes=(
             *design.notes,

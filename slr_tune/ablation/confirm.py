@@ -1,4 +1,4 @@
-"""Fresh seeds for the best of a search: what its figure is worth.
+"""New seeds for the best of a search: what its figure is worth.
 
 An ablation whose arms are trials: trained by the same code into the same store, and compared alike.
 """
@@ -185,9 +185,9 @@ def _choose(view: StudyView, top: int) -> dict[int, tuple[str, float | None]]:
 
 
 def _claimed(view: StudyView, trial: FrozenTrial) -> float | None:
-    """What fresh seeds give too: the lowest dev WER of a trial, whatever its search was after.
+    """What new seeds give too: the lowest dev WER of a trial, whatever its search was after.
 
-    Of a run that tells nothing but its metric it is that.
+    For a run that reports only its metric, it is that metric.
     """
     trainable = view.spec.trainable
     if not is_recogniser(trainable):

@@ -64,7 +64,7 @@ def crossing_tables(runs: Runs, crossing: Crossing) -> list[ResultTable]:
 
     All that is said of the crossing is one family: levels of both factors and pairs of levels share
     one correction by Holm, and intervals are as wide as the level at which each was decided. They
-    tell of each other's spread over the seeds too: a mean over two levels scatters by half of what
+    show each other's spread over the seeds too: a mean over two levels scatters by half of what
     one arm against another does, an interaction by twice as much.
 
     Args:

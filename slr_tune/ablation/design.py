@@ -126,7 +126,7 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
         options: What is asked.
 
     Raises:
-        SlrTuneError: Something that was asked for is not there, or contradicts something else.
+        SlrTuneError: Something that was requested is not there, or contradicts something else.
     """
     _check_options(options)
     check_plan_options(options)
@@ -166,7 +166,12 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
         storage=options.storage,
         address=options.address,
         resources=spec.resources if workers is None else replace(spec.resources, workers=workers),
-        command=_command(space, options.typed(spec.study, typed), options.storage),
+        command=_command(
+            _file(space, spec, view),
+            options.typed(spec.study, typed),
+            options.storage,
+            searched=view is not None,
+        ),
         notes=tuple(_notes(found, arms, options, tuned)),
         margin=options.margin,
         until_decided=options.until_decided,
@@ -268,9 +273,27 @@ def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
     return measure_of(spec.trainable, objective.metric, minimize=minimize)
 
 
-def _command(space: Path | None, options: Mapping[str, object], storage: str | None) -> str:
-    """The command with those options that are given, the password of the database left out."""
+def _file(space: Path | None, spec: StudySpec, view: StudyView | None) -> Path | None:
+    """The file that the command has to name: what is stored with the study differs from it."""
+    if space is None or view is None or view.spec.factors == spec.factors:
+        return None
+    return space.absolute()
+
+
+def _command(
+    space: Path | None, options: Mapping[str, object], storage: str | None, *, searched: bool = True
+) -> str:
+    """The command with those options that are given, the password of the database left out.
+
+    Args:
+        space: The search-space file; None where the study's own space is the same.
+        options: By their names.
+        storage: Database URL, None for the default.
+        searched: Whether the database has the study; else only its folder has the space.
+    """
     given = {f"--{name}": value for name, value in options.items()}
+    if not searched:
+        given = {"--from-study": given.pop("--study"), **given}
     given["--storage"] = shown_url(storage) if storage else None
     return command_line("ablate", *filter(None, [space]), options=given)
 

@@ -69,7 +69,7 @@ class Factor:
         name: Dotted name of a setting or a group of them.
         kind: How the runs of its levels are had.
         levels: Values, or mappings for a group.
-        given: Whether the levels stand in the search-space file.
+        given: Whether the levels are in the search-space file.
     """
 
     name: str
@@ -138,7 +138,7 @@ def known_factors(config: Mapping[str, Any], trainable: str) -> list[str]:
 
 
 def _factor_hint(name: str, known: Sequence[str]) -> str:
-    """What was meant: two factors in one word, a level beside its factor, or a misspelt one."""
+    """What was meant: two factors in one word, a level next to its factor, or a misspelt one."""
     parts = [full_name(part.strip(), known) for part in name.split(",")]
     if len(parts) > 1 and all(part in known for part in parts):
         return f"One option for each: {' '.join(f'--factor {part}' for part in parts)}"
@@ -206,7 +206,7 @@ def _by_name(factor: str, value: Any, config: Mapping[str, Any]) -> list[Any]:
 def without_terms(weights: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """The loss weights less one term each, the others scaled up to 1, by the term's name.
 
-    Terms that are 0 already, and those without which nothing is left, are no levels.
+    Terms that are 0 already, and those without which nothing is left, are not levels.
     """
     levels = {}
     for name in weights:

@@ -1,4 +1,4 @@
-"""Short names of levels, as they stand in tables and verdicts."""
+"""Short names of levels, for tables and verdicts."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ RETUNED_VALUES = 3
 
 @dataclass(frozen=True)
 class AblationOptions:
-    """What is asked of an ablation, beside the search-space file.
+    """Options of an ablation, in addition to the search-space file.
 
     Attributes:
         study: Name of the study; None for the file's, or the one written last.

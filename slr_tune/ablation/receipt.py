@@ -1,4 +1,4 @@
-"""The receipt: epochs asked for, epochs trained, and what made the difference."""
+"""The receipt: epochs requested, epochs trained, and what made the difference."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def makespan(plan: Plan, workers: int, *, seconds_per_epoch: float) -> float:
 
 
 def tree_lines(plan: Plan, seed: int) -> list[str]:
-    """The tree of one seed, a line a stage, children indented below their parent.
+    """The tree of one seed, one line per stage, children indented below their parent.
 
     Args:
         plan: With the runs of that seed among others.

@@ -40,7 +40,7 @@ class ArmRow:
         per_seed: Its measure (WER in percent for the built-in runs), in the order of the seeds.
         mean: Their mean, which for a WER is also the pooled one.
         substitutions: The part of the mean that is substitutions, points; None where the measure
-            is no WER.
+            is not a WER.
         deletions: The part that is deletions.
         insertions: The part that is insertions.
         difference: To the baseline, points; None for the baseline itself, as all below.
@@ -112,7 +112,7 @@ class ResultTable:
             none).
         verdict: One sentence on all of them.
         seeds: How many runs each arm has.
-        utterances: That were scored; None where the measure is no WER, as the next two.
+        utterances: That were scored; None where the measure is not a WER, as the next two.
         words: Reference words.
         signers: Signers that were resampled as blocks; None where utterances were.
         resamples: Of the bootstrap; None where there was none.
@@ -303,9 +303,10 @@ class AblationResult:
         baseline: What the arms are compared with.
         receipt: What it cost.
         setting: In which this holds: data, split, teacher, budget, seeds, versions.
-        command: That reproduces it.
+        command: Command that reproduces the result.
         steps: Of a measured path; empty otherwise.
         notes: Sentences that a reader must know.
+        place: Start of a command line before the command, which makes it work in any folder.
         schema: Of the file.
     """
 
@@ -323,6 +324,7 @@ class AblationResult:
     command: str
     steps: tuple[PathStep, ...] = ()
     notes: tuple[str, ...] = ()
+    place: str = ""
     schema: int = field(default=SCHEMA)
 
     @property

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.build_result import build_result
 from slr_tune.ablation.design import TUNING_SEED, Design
+from slr_tune.ablation.interim import AblationInterrupted, interim_of
 from slr_tune.ablation.margins import check_margin, stored_results
 from slr_tune.ablation.path import walk
 from slr_tune.ablation.result import FORWARD, MAIN, RETUNED, AblationResult, PathStep
@@ -22,6 +23,7 @@ from slr_tune.ablation.until_decided import Decided, SequentialPlan, decide, kee
 from slr_tune.errors import SlrTuneError, StudyLocked
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
+from slr_tune.study.manifest import keep_space
 from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.node_checks import TEACHER, node_needs
@@ -48,13 +50,15 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         What the files say, and their folder.
 
     Raises:
-        Interrupted: Somebody asked to end; what is trained is kept and found next time.
+        AblationInterrupted: Somebody asked to end; what is trained is kept and found next time.
         StudyLocked: Another ablation of this study is running.
         SlrTuneError: The teacher cannot be had, or a run cannot be trained as it is configured.
     """
     spec, splits = design.spec, ["dev"] if design.measure.counted else []
     folder = study_folder(spec.study) / "ablations" / design.name
     mark = folder / LOOKING
+    if design.view is None:  # else its search keeps it
+        keep_space(spec, study_folder(spec.study))
     earlier = stored_results(folder.parent)
     with opened_store(
         spec,
@@ -68,10 +72,13 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         with_test=design.with_test,
         before=lambda data: _check_margin(design, data, earlier),
     ) as (store, teacher):
-        teachers = _teachers(design, store, teacher, talk)
-        decided = _until_decided(design, store, folder) if design.until_decided else None
-        runs, steps = _train(design, store, teachers, decided)
-        counts = {role: {s: store.counts(found, s) for s in splits} for role, found in runs.items()}
+        try:
+            teachers = _teachers(design, store, teacher, talk)
+            decided = _until_decided(design, store, folder) if design.until_decided else None
+            runs, steps = _train(design, store, teachers, decided)
+            counts = {role: {s: store.counts(f, s) for s in splits} for role, f in runs.items()}
+        except Interrupted as interrupted:
+            raise AblationInterrupted(interim_of(design, store)) from interrupted
         if design.with_test:
             # All that can be refused has been, and all is trained: what is logged is a look.
             look_at_test(study_folder(spec.study), design.command, mark, talk)
@@ -120,7 +127,7 @@ def opened_store(
         shipping: What is sent to its nodes, None for nothing.
         share: Whether runs share what they agree in.
         with_test: Whether the test split will be looked at.
-        by_epoch: Whether to tell of each run's epochs, not of stages.
+        by_epoch: Whether to report each run's epochs instead of stages.
         before: Refuses data before anything is trained on them.
 
     Raises:

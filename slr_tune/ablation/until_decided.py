@@ -2,7 +2,7 @@
 
 The plan (looks, most seeds, margin, arms) is written before the first look, and holds for every
 later call: a plan that is made up after looking controls no error. All else is worked out again
-from the stored runs, so a call that was killed goes on with the same decisions.
+from the stored runs, so a call that was killed continues with the same decisions.
 """
 
 from __future__ import annotations

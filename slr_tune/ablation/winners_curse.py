@@ -19,7 +19,7 @@ from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.text import signed
 
 _ONE = 1.0
-"""An optimism, in points, whose chance to be seen is told."""
+"""An optimism, in points, whose chance of detection is reported."""
 _POWER = 0.8
 
 

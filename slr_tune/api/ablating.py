@@ -254,8 +254,10 @@ def conduct(
     with interrupt_flag(tell) as asked:
         try:
             found = Ablation(*run_ablation(design, Talk(tell, asked.is_set, show)))
-        except Interrupted:
-            raise Stopped(asked.number) from None
+        except Interrupted as interrupted:
+            stopped = Stopped(asked.number)
+            stopped.interim = getattr(interrupted, "interim", None)
+            raise stopped from None
     tell("Writing the report")
     return found, found.report()
 

@@ -17,6 +17,7 @@ from slr_tune.training.interrupt import Terminated
 from slr_tune.training.ray_private import prepare_environment
 
 if TYPE_CHECKING:
+    from slr_tune.ablation.interim import Interim
     from slr_tune.search.engine import RunOptions, SearchOutcome
     from slr_tune.search.progress import Progress
     from slr_tune.training.card_use import CardUse
@@ -29,7 +30,10 @@ class Stopped(Terminated):
 
     Attributes:
         exit_code: Exit code of the command: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        interim: What an ablation had finished; None for a search. Its class is private.
     """
+
+    interim: Interim | None = None
 
 
 def run(

@@ -18,7 +18,7 @@ from trainables.errors import TrainablesError
 
 _BATCHES = 12
 _OF_CUDA = 512 * 2**20
-"""What CUDA itself takes of a card in each process, beside torch's tensors: a rough figure."""
+"""What CUDA itself takes of a card in each process, in addition to tensors: a rough figure."""
 
 
 def measure_card_use(spec: StudySpec, storage: str | None) -> CardUse | None:

@@ -41,7 +41,7 @@ def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
     """Counts the epochs of the quota, or plays a search that stops trials several times.
 
     It is played with trials of random worth, all epochs equally long. The baseline runs to its end,
-    audited trials are spared, and the first to arrive at a rung goes on, as in a search. Early
+    audited trials are spared, and the first to arrive at a rung continues, as in a search. Early
     stopping by patience is left out either way: it makes fewer epochs.
 
     Args:
@@ -63,7 +63,7 @@ def expected_epochs(spec: StudySpec, workers: int) -> ExpectedEpochs:
 
 
 def _mean_share(spec: StudySpec) -> float:
-    """Of the data, that an epoch sees on average where the quota says who goes on."""
+    """Of the data, that an epoch sees on average where the quota says who continues."""
     segments = study_segments(spec)
     counts = trials_in_segments(
         segments,

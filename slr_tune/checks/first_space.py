@@ -58,7 +58,7 @@ class _Draft:
         ranges: What is searched, by dotted name.
         config: Its configuration file, where it has one.
         set: Keys of that file that get what is ours.
-        resume: Arguments to go on with, `FILE` where the file's name goes.
+        resume: Arguments to continue with, `FILE` where the file's name goes.
         epochs: Of its default.
         left: Options that stay as they are.
         source: Its lines.
@@ -82,7 +82,7 @@ class FirstSpace:
 
     Attributes:
         name: Of the study.
-        text: What stands in the file.
+        text: What is in the file.
         notes: What a person should know.
     """
 

@@ -16,7 +16,7 @@ from trainables.memory import forget_peak, peak_bytes, private_bytes
 
 _MIB = 2**20
 _OF_CUDA = 512 * _MIB
-"""What CUDA itself takes of a card in each process, beside torch's tensors: a rough figure."""
+"""What CUDA itself takes of a card in each process, in addition to tensors: a rough figure."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -73,7 +73,7 @@ def _side_by_side(
 def _free_memory() -> int | None:
     """Memory that new processes can have, in bytes; None where the system does not say.
 
-    Of a container what its limit leaves: /proc/meminfo tells of the whole machine.
+    Of a container what its limit leaves: /proc/meminfo describes the whole machine.
     """
     found = [left for left in (_available(), _left_in_cgroup()) if left is not None]
     return min(found, default=None)

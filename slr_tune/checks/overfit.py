@@ -42,9 +42,9 @@ class Overfit:
         utterances: How many were to be learnt.
         epochs: Epochs that it took, or that were tried.
         wer: At the end, percent.
-        loss: CTC at the end, nats a gloss.
+        loss: CTC at the end, nats per gloss.
         seconds: It took.
-        obstacles: What stands in the way; empty where the WER is 0.
+        obstacles: What prevents it; empty where the WER is 0.
         wrong: Utterances that are not right: id, signed glosses, recognised ones.
     """
 
@@ -153,7 +153,7 @@ def _wrong(run: CtcRun, few: Dataset) -> list[tuple[str, tuple[str, ...], tuple[
 
 
 def _obstacles(run: CtcRun, few: Dataset) -> list[str]:
-    """What may stand in the way, the surest first."""
+    """Possible causes, the most certain first."""
     found = [*_of_the_data(few.train)]
     if run.ended_by == "nan":
         return [*found, "the loss became NaN or infinite: lower --learning-rate, or set clip_norm"]

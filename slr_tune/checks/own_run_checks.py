@@ -1,4 +1,4 @@
-"""Checks of a run of one's own: driven for two epochs, stopped in between, and gone on with."""
+"""Checks of a custom run: driven for two epochs, stopped in between, and continued."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class TriedRun:
         size: Of its state with us, bytes; of what it keeps itself.
         own_size: Of what it wrote into its own folder.
         predictions: Utterances of which it told what it recognised; None where it tells none.
-        notice: What the run said of how it went on; None where it said nothing.
-        failure: Why it could not go on; None where it could.
+        notice: Message of the run about how it continued; None without one.
+        failure: Why it could not continue; None where it could.
     """
 
     rows: tuple[Row, ...]
@@ -61,7 +61,7 @@ class TriedRun:
 
 
 class OwnRunCheck:
-    """A run of one's own, tried when it is first asked for, and once."""
+    """A custom run, tried once, when it is first needed."""
 
     def __init__(self, inputs: CheckInputs) -> None:
         """Tries nothing yet."""
@@ -168,7 +168,7 @@ def first_epoch(own: OwnRunCheck) -> Finding:
 
 
 def state(own: OwnRunCheck) -> Finding:
-    """Stopped after its first epoch, it goes on with its second."""
+    """Stopped after its first epoch, it continues with its second."""
     tried = own.tried
     if tried.failure is not None:
         return "FAIL", tried.failure.message, tried.failure.hint

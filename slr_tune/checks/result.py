@@ -20,7 +20,7 @@ class Check:
         status: PASS; FAIL; NOTE for what a person should know and that stops nothing; SKIP where
             the check does not apply, or an earlier failure left nothing to check.
         found: What was found.
-        remedy: The way out, empty where there is nothing to mend.
+        remedy: The way out, empty where there is nothing to fix.
     """
 
     name: str
@@ -47,7 +47,7 @@ Finding = tuple[Status, str, str]
 def run_checks(checks: Sequence[tuple[str, Callable[[], Finding]]]) -> list[Check]:
     """Runs checks in order; what a user caused becomes a failure, not an exception.
 
-    One cause is told once: checks that fail by the same error as an earlier one are left out.
+    One cause is reported once: checks that fail by the same error as an earlier one are left out.
     """
     done: list[Check] = []
     for name, check in checks:

@@ -54,7 +54,7 @@ def figures_in(folder: Path, output: Path) -> ScriptFigures:
 
 
 def worth(name: str) -> float:
-    """How well a figure suits to go by, from its name; 0 for one that tells nothing."""
+    """How well a figure suits to go by, from its name; 0 for a name without meaning."""
     value = 4.0 if _ERRORS.search(name) else 0.0
     value = value or (3.0 if _MORE_IS_BETTER.search(name) else 0.0)
     value = value or (1.0 if _LOSS.search(name) else 0.0)

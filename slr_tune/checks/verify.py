@@ -45,7 +45,7 @@ _OWN: tuple[tuple[str, Callable[[own_run_checks.OwnRunCheck], Finding]], ...] = 
     ("resume", own_run_checks.state),
     ("cost", own_run_checks.cost),
 )
-"""Of a run of one's own, in place of what looks inside of a built-in one."""
+"""Of a custom run, in place of what looks inside of a built-in one."""
 _INSIDE = ("architectures", "forward pass", "loss", "memory", "teacher against baseline", "cost")
 
 
@@ -59,7 +59,7 @@ def verify(
         storage: Database URL, None for the default.
         quick: Leave out what takes long: every value of the data, a step of the largest
             configuration, the comparison of teacher and student, the cost. No GPU is touched. A
-            run of one's own is not started.
+            custom run is not started.
         cluster: The search is to run elsewhere: this machine's CPUs and GPUs do not count.
     """
     device = "cpu" if quick else None

@@ -23,12 +23,13 @@ from slr_tune.cli.options import (
     tell_interrupted,
     test_option,
 )
-from slr_tune.cli.printing import print_page
-from slr_tune.cli.study_choice import ablated
+from slr_tune.cli.printing import print_page, print_table
+from slr_tune.cli.study_choice import ablated, from_study_option
 
 if TYPE_CHECKING:
     from slr_tune.ablation.budget import Budget
     from slr_tune.ablation.design import Design
+    from slr_tune.ablation.interim import Interim
 
 
 @command_named(
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     "slr-tune ablate --path",
 )
 @click.argument("subject", required=False, type=SpaceOrStudy(), metavar="[SPACE|STUDY]")
+@from_study_option
 @click.option(
     "--factor",
     "factors",
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     subject: str | None,
+    from_study: str | None,
     factors: tuple[str, ...],
     study: str | None,
     baseline: str | None,
@@ -163,7 +166,7 @@ def command(
     from slr_tune.ablation.options import AblationOptions
     from slr_tune.training.shipping import read_shipping
 
-    space, study = ablated(subject, study, storage)
+    space, study = ablated(subject, study, storage, from_study)
     options = AblationOptions(
         study=study,
         factors=factors,
@@ -205,6 +208,8 @@ def _ablate(design: Design, *, as_json: bool) -> int:
         with Progress() as progress:
             found, paths = conduct(design, progress.message, progress.training)
     except Stopped as stopped:
+        if stopped.interim is not None:
+            _show_interim(stopped.interim, as_json=as_json)
         tell_interrupted()
         return stopped.exit_code
     result, folder = found.result, found.folder
@@ -215,3 +220,15 @@ def _ablate(design: Design, *, as_json: bool) -> int:
         print_page(ablation_page(result))
         echo(f"Report: {paths[0]}")
     return 0
+
+
+def _show_interim(interim: Interim, *, as_json: bool) -> None:
+    """What has finished of an ablation that was stopped."""
+    from slr_tune.report.ablation.interim import interim_table, interim_text
+
+    if as_json:
+        echo_json({"interim": True, **asdict(interim)})
+        return
+    if (table := interim_table(interim)) is not None:
+        print_table(table)
+    echo(interim_text(interim))

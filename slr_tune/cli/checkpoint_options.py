@@ -168,7 +168,7 @@ def options_as(
     Args:
         name: Argument of the command that takes it.
         kind: Its class; each field that an option gives is taken from it.
-        options: What click is told.
+        options: Arguments of click's option.
     """
 
     def add_all(command: Callable[..., int]) -> Callable[..., int]:

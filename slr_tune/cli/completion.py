@@ -150,6 +150,7 @@ def factors(ctx: click.Context) -> Iterable[tuple[str, str]]:
 OFFERED: dict[str, Completer] = {
     "study": studies,
     "study_option": studies,
+    "from_study": studies,
     "trial": trials,
     "factors": factors,
     "retune": factors,

@@ -1,4 +1,4 @@
-"""`slr-tune confirm`: retrain the best of a search on fresh seeds."""
+"""`slr-tune confirm`: retrain the best of a search on new seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`slr-tune diagnose`: what is wrong with a run, why, and which setting mends it."""
+"""`slr-tune diagnose`: what is wrong with a run, why, and which setting fixes it."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _beam(
 
 
 def _rows(systems: list[Decoded], split: Split) -> list[dict[str, Any]]:
-    """A row a decoder, as JSON."""
+    """One row per decoder, as JSON."""
     from dataclasses import asdict
 
     from slr_tune.statistics.wer_interval import paired_difference, wer_with_interval

@@ -1,4 +1,4 @@
-"""`slr-tune evaluate` of a run of one's own: what it recognised itself is scored."""
+"""`slr-tune evaluate` of a custom run: what it recognised itself is scored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def evaluate_predictions(named: Named, split: str, *, most: int, as_json: bool) 
 
     Args:
         named: The trial.
-        split: Only "dev" is told.
+        split: Only "dev" is available.
         most: Utterances to show with their alignment.
         as_json: Whether a script reads it.
 

@@ -107,7 +107,7 @@ class GuessingCommand(click.Command):
 
     @property
     def _flat(self) -> bool:
-        """Whether settings stand in no section of a file."""
+        """Whether settings are outside of a section of a file."""
         return self.name in ("train", "enqueue")
 
     def _unknown_option(self, error: click.NoSuchOption) -> str:
@@ -136,7 +136,7 @@ class GuessingCommand(click.Command):
         return error.format_message()
 
     def _extra(self, said: str, given: Sequence[str]) -> str:
-        """Of words that are no argument: a setting without its `--set`, a value apart from it."""
+        """Of words that are not arguments: a setting without its `--set`, a separate value."""
         words = [word for word in given if not word.startswith("-")]
         for option in ("--trial", "--port"):
             if words and words[-1].isdecimal() and option in self._options:

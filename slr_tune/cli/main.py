@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Remembers what was typed: `typed_command` says how to go on."""
+        """Remembers what was typed: `typed_command` says how to continue."""
         ctx.meta[TYPED] = list(args)
         return super().parse_args(ctx, args)
 

@@ -77,7 +77,7 @@ def command_named(name: str, *lines: str) -> Callable[[Callable[..., Any]], clic
 
 
 def looks_only(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that looks at a study: whatever stands in it, no module of a user's is imported."""
+    """A command that looks at a study: it imports no module of a user, whatever the study says."""
 
     @wraps(function)
     def looking(*arguments: Any, **options: Any) -> Any:
@@ -149,7 +149,7 @@ def tell_interrupted() -> None:
 
 
 def tell(text: str) -> None:
-    """A line on stderr: what is being done, while stdout has what was asked for."""
+    """A line on stderr: what is being done, while stdout has what was requested."""
     click.echo(fitted(text, sys.stderr), err=True)
 
 

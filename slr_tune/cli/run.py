@@ -1,4 +1,4 @@
-"""`slr-tune run`: search a space, or go on with a search."""
+"""`slr-tune run`: search a space, or resume a search."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from slr_tune.cli.completion import SpaceFile
 from slr_tune.cli.options import (
     Seconds,
     address_option,
@@ -19,11 +20,11 @@ from slr_tune.cli.options import (
     runtime_env_option,
     set_option,
     ship_option,
-    space_argument,
     storage_option,
     tell,
     tell_interrupted,
 )
+from slr_tune.cli.study_choice import chosen_space, from_study_option
 
 if TYPE_CHECKING:
     from slr_tune.search.engine import RunOptions
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     "slr-tune run distill --trials 60",
     "slr-tune run search_spaces/distill.yaml --set fixed.batch_size=8 --study batch8",
     "slr-tune run search_spaces/distill.yaml --study wider --from libras-distill",
+    "slr-tune run --from-study libras-distill --trials 60",
 )
-@space_argument
+@click.argument("space", type=SpaceFile(), required=False)
+@from_study_option
 @click.option(
     "--trials",
     type=int,
@@ -97,7 +100,8 @@ if TYPE_CHECKING:
 )
 @json_option
 def command(
-    space: Path,
+    space: Path | None,
+    from_study: str | None,
     trials: int | None,
     max_epochs: int | None,
     study: str | None,
@@ -119,7 +123,9 @@ def command(
 ) -> int:
     """Search SPACE until its study has the requested number of trials.
 
-    SPACE is a YAML file, or the name of a shipped space (slr-tune init lists them).
+    SPACE is a YAML file, or the name of a shipped space (slr-tune init lists them). --from-study
+    takes it from a study instead, with the options of its last run: this works from any folder and
+    for a copied study. Without --study, it resumes that study.
 
     To resume after a stop, a crash or a power cut, run the same command again. Ctrl-C, SIGTERM and
     SIGHUP save all finished work and stop; press Ctrl-C twice to stop at once.
@@ -129,10 +135,11 @@ def command(
     from slr_tune.training.shipping import read_shipping
 
     shipping = read_shipping(ship=ship, file=runtime_env, address=address)
+    chosen = chosen_space(space, from_study, storage)
     spec = load_spec(
-        space,
-        overrides=overrides,
-        study=study,
+        chosen.path,
+        overrides=chosen.sets(overrides),
+        study=study or from_study,
         trials=trials,
         max_epochs=max_epochs,
         workers=workers,
@@ -161,7 +168,7 @@ def command(
         allow_weak_teacher=allow_weak_teacher,
         verify=verify,
         retry_failed=retry_failed,
-        typed=_typed(),
+        typed=chosen.all_options(_typed()),
         history=history,
         started=started,
         wait_for_database=wait_for_database,
@@ -169,7 +176,16 @@ def command(
     return _search(spec, options, as_json=as_json, on_end=on_end)
 
 
-_NOT_KEPT = ("space", "study", "storage", "as_json", "dry_run", "retry_failed", "on_end")
+_NOT_KEPT = (
+    "space",
+    "from_study",
+    "study",
+    "storage",
+    "as_json",
+    "dry_run",
+    "retry_failed",
+    "on_end",
+)
 
 
 def _typed() -> dict[str, Any]:
@@ -305,7 +321,7 @@ def _search(spec: StudySpec, options: RunOptions, *, as_json: bool, on_end: str 
 
 
 def _tell_time(spec: StudySpec, view: StudyView) -> None:
-    """That the time is up, what waits, and the command that goes on."""
+    """Says that the time is up, what waits, and which command continues."""
     from dataclasses import replace
 
     from slr_tune.study.manifest import last_run
@@ -320,5 +336,5 @@ def _tell_time(spec: StudySpec, view: StudyView) -> None:
         f"{waiting - paused} not finished; nothing is lost. For twice the time:"
     )
     last = last_run(view.folder)
-    known = last if last.options else replace(last, space_file=str(spec.path))
+    known = last if last.options or last.from_study else replace(last, space_file=str(spec.path))
     tell("  " + known.with_hours(spec.study, 2 * hours))

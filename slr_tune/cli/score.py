@@ -23,7 +23,7 @@ _NAMES: dict[Format, str] = {
     "ctm": "CTM",
     "stm": "STM",
 }
-"""How the formats are told where the suffix says another."""
+"""Options that give the formats where the suffix says another."""
 
 
 @command_named(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,8 +24,12 @@ from slr_tune.cli.options import (
 
 if TYPE_CHECKING:
     from slr_tune.cli.train_settings import TrainSettings
+    from slr_tune.search.standing import RunStanding
     from slr_tune.training.interrupt import StopRequest
     from trainables.runs.ctc_run import CtcRun
+
+_RECENT = 5
+"""Epochs whose median time is taken for those to come."""
 
 
 @command_named(
@@ -153,23 +158,45 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
 
 def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | None:
     """Trains to the end; returns who asked to stop before it, None where nobody did."""
+    from slr_tune.search.progress import Progress
     from slr_tune.training.hang import HangWatch
     from slr_tune.training.interrupt import interrupt_flag
     from trainables.runs.training import train as drive
 
-    printed = 0
-    with interrupt_flag(tell) as asked, HangWatch(folder, timeout) as watch:
+    seconds: list[float] = []
+    with (
+        Progress() as progress,
+        interrupt_flag(progress.message) as asked,
+        HangWatch(folder, timeout) as watch,
+    ):
         for row in drive(run, folder, checkpoint_every=run.config.checkpoint_every):
             watch.brought()
-            if printed == 0 and run.epoch > 1:
-                tell(f"Resuming after epoch {run.epoch - 1} of {folder}")
-            printed += 1
-            tell(_line(row, run.config.max_epochs))
+            if not seconds and run.epoch > 1:
+                progress.message(f"Resuming after epoch {run.epoch - 1} of {folder}")
+            seconds.append(row["seconds"])
+            progress.message(_line(row, run.config.max_epochs))
+            left = run.config.max_epochs - run.epoch
+            progress.show_run(_standing(run), left * statistics.median(seconds[-_RECENT:]))
             if asked.is_set():
                 return asked if run.ended_by is None else None
-    if printed == 0:
+    if not seconds:
         tell(f"The run in {folder} has ended already; nothing to do.")
     return None
+
+
+def _standing(run: CtcRun) -> RunStanding:
+    """Where the run stands after its last epoch."""
+    from slr_tune.search.standing import RunStanding
+
+    wers = [row["val/wer"] for row in run.rows]
+    return RunStanding(
+        epoch=run.epoch,
+        max_epochs=run.config.max_epochs,
+        train_loss=run.rows[-1]["train/loss"],
+        wer=wers[-1],
+        best_wer=min(wers),
+        best_epoch=wers.index(min(wers)) + 1,
+    )
 
 
 def _line(row: Mapping[str, float], max_epochs: int) -> str:

@@ -17,7 +17,7 @@ from trainables.data.config import as_written, check_data_spec
 from trainables.registry import config_class
 
 _BESIDE = ("data", "teacher", "seed")
-"""Keys of the file that are no settings of the run."""
+"""Keys of the file that are not settings of the run."""
 
 _LAST = 1_000_000
 """Sorts a problem of no file behind those of files."""
@@ -56,7 +56,7 @@ def read_train_settings(
 
     Args:
         trainable: What to train.
-        path: Flat YAML of the run's settings, with `data`, `teacher` and `seed` beside them.
+        path: Flat YAML of the run's settings, with `data`, `teacher` and `seed` next to them.
         overrides: `key=value` over the file.
         data: Name of a data set, or its mapping as YAML, over the file's.
         teacher: Checkpoint, over the file's.

@@ -158,7 +158,7 @@ def _latencies(
     for number in range(_ROUNDS + 1):  # the first round warms up
         for turn, batch in enumerate(batches if number else batches[:1]):
             for offset in range(len(models)):
-                # Whoever comes first finds the caches cold: each does in its turn.
+                # The first finds the caches cold: each model is first in turn.
                 place = (turn + offset) % len(models)
                 model = models[place]
                 started = time.perf_counter()

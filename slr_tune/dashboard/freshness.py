@@ -47,7 +47,7 @@ class Freshness:
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="slr-tune-dashboard")
 
     def refresh(self, study_id: int) -> None:
-        """Brings a study up to date where it is due; waits some seconds, then lets it go on."""
+        """Brings a study up to date where it is due; waits some seconds, then lets it continue."""
         with self._lock:
             made = self._made.setdefault(study_id, _Made())
             busy = made.work is not None and not made.work.done()

@@ -1,4 +1,4 @@
-"""Notes: what a study is, made from its record; and what a person typed, kept beside the study."""
+"""Notes: what a study is, made from its record; and what a person typed, kept next to the study."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _listed(values: Mapping[str, Any]) -> str:
 _WORDS = {
     "max_epochs": "ran to the last epoch",
     "patience": "ended by patience",
-    "asha": "stopped by ASHA",
+    "asha": "stopped early (ASHA)",
     "cut_short": "imported, with fewer epochs",
     "running": "running",
     "waiting": "waiting",

@@ -1,4 +1,4 @@
-"""All that this project uses of Optuna Dashboard beside its public interface.
+"""All that this project uses of Optuna Dashboard in addition to its public interface.
 
 - The names of the system attributes in which it looks for notes, plots, artifacts and the names of
   objectives. Its public functions would write them into the study, which is only read here. Under

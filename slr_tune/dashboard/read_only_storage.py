@@ -150,7 +150,7 @@ class ReadOnlyStorage(BaseStorage):
             self._studies[study_id] = _Study(spec, translation, KeptNotes(folder))
         return self._studies[study_id]
 
-    # Writing: notes are kept beside the study, all else is refused
+    # Writing: notes are kept next to the study, all else is refused
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         """Keeps a note in the study's folder.

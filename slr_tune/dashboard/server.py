@@ -55,7 +55,7 @@ class _Server6(_Server):
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a line a request would drown the address."""
+        """Says nothing: one line per request would drown the address."""
 
 
 def serve(storage: RDBStorage, *, host: str, port: int, announce: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""From signs to a likely cause, and to the settings that have mended it elsewhere."""
+"""From signs to a likely cause, and to the settings that have fixed it elsewhere."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cause:
         name: In a word or two.
         text: What happened, a sentence.
         advice: What to do, a sentence.
-        settings: Settings by dotted name that do it; empty where it is no setting.
+        settings: Settings by dotted name that do it; empty where it is not a setting.
     """
 
     name: str
@@ -97,7 +97,7 @@ def _waiting(cause: Cause) -> Cause:
 
 
 def too_early(evidence: Evidence) -> bool:
-    """Whether a run is so young that blanks are no sign: all CTC models begin with them."""
+    """Whether a run is so young that blanks are not a sign: all CTC models begin with them."""
     length = int(evidence.config.get("max_epochs", 100))
     names = {item.name for item in evidence.diagnostics if item.bad}
     young = evidence.epoch <= blank_grace(length)

@@ -186,7 +186,7 @@ def _gap(row: Row) -> float:
 
 
 def _overfitting(rows: Sequence[Row]) -> RedFlag | None:
-    """The dev loss well above its lowest, while the training loss went on falling."""
+    """The dev loss well above its lowest, while the training loss kept falling."""
     known = [
         row
         for row in rows

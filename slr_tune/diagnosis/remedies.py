@@ -26,8 +26,8 @@ class RemedyStep:
     """A part of a remedy.
 
     Attributes:
-        text: What to do, as it stands in a sentence.
-        settings: What does it, by dotted name; empty where the run stands there already.
+        text: What to do, as a part of a sentence.
+        settings: What does it, by dotted name; empty where the run already has them.
     """
 
     text: str

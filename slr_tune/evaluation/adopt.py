@@ -79,7 +79,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """A program's settings, flat, from YAML or JSON.
 
     Raises:
-        SlrTuneError: It is no mapping.
+        SlrTuneError: It is not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -189,7 +189,7 @@ def read_data(text: str) -> Mapping[str, Any]:
     """The `data:` mapping that an option gives, as a name or as YAML.
 
     Raises:
-        SlrTuneError: It is no mapping.
+        SlrTuneError: It is not a mapping.
     """
     node, problems = parse_value(text, SourcePlace(0, 0, 0, f"--data {text}"))
     plain = None if node is None else node.plain()

@@ -75,7 +75,7 @@ class Acting:
     def _stops_from(self, config: Mapping[str, Any]) -> float:
         """A run that has not got better since epoch 1 ends after `patience` more.
 
-        At the last epoch every patience has acted: one that is longer let the run go on.
+        At the last epoch every patience has acted: one that is longer let the run continue.
         """
         own = config.get("early_stopping") or config
         if not isinstance(own.get("patience"), int):

@@ -70,7 +70,7 @@ class Importance:
         trials: Trials that it was found from.
         units: Single parameters and whole groups, the most important first; shares sum to 1.
         parts: Members of groups, in the order of the file.
-        named: The unit that may be called the first; None where the trials do not settle it.
+        named: The unit that may be called the first; None where the trials do not decide it.
         explained: Share of the variance at the first rung that the model predicts of trials that
             it has not seen; None of other evaluators.
         chance_of_first: Share of the draws in which the first unit is the largest.

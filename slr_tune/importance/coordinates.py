@@ -1,7 +1,7 @@
 """A study's searched values as coordinates of a model: numbers on 0..1, options by their number.
 
-Beside the columns that a reader sees, a simplex of K weights is K - 1 free numbers here, which are
-independent and uniform where the weights are drawn evenly.
+A reader sees K weights of a simplex; here they are K - 1 free numbers, which are independent and
+uniform where the weights are drawn evenly.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Coordinates:
         chances: (D, D) how often two apply together in an even draw of the space; the diagonal
             how often one does.
         branches: Of an axis under a choice, the choice's axis and the options that have it.
-        never: Pairs of a choice and what exactly one of its branches has: the pair is no other
-            thing than the second by itself.
+        never: Pairs of a choice and what exactly one of its branches has: the pair is the
+            same as the second by itself.
     """
 
     axes: tuple[Coordinate, ...]
@@ -205,7 +205,7 @@ def _spread(part: SearchedRange) -> Floats:
 
 
 def _column_name(parameter: Parameter, columns: Mapping[str, Variable]) -> str:
-    """Columns of one place in the configuration are one, but for a choice beside a number."""
+    """Columns of one place in the configuration are one, but for a choice next to a number."""
     name = ".".join(parameter.path)
     column = columns.get(name)
     if column is not None and bool(column.options) == isinstance(parameter, ChoiceParameter):

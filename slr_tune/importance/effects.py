@@ -112,7 +112,7 @@ class LocalEffect:
 
 @dataclass(frozen=True)
 class EdgeReading:
-    """A number whose values go on getting better at an end of its range, around the best trial.
+    """A number whose values keep getting better at an end of its range, around the best trial.
 
     Attributes:
         name: Name of the parameter in the study.

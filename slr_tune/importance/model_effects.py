@@ -216,9 +216,9 @@ def _at_least_nothing(point: float, drawn: Floats) -> tuple[float, float, float]
 
 
 def edge_readings(probes: Sequence[Probe], answers: Answers) -> tuple[EdgeReading, ...]:
-    """Slices through the best trial that go on falling at an end; `benchmarks/advice.py` rates it.
+    """Slices through the best trial that keep falling at an end; `benchmarks/advice.py` rates it.
 
-    An end is told where in 80 % of the draws the lowest of 13 places lies in the outer tenth, and
+    An end is reported where in 80 % of the draws the lowest of 13 places is in the outer tenth, and
     in 90 % it is lower there than anywhere in the inner 80 %.
     """
     found = []

@@ -36,7 +36,7 @@ class ModelImportance:
         marginals: Mean over the space along each parameter.
         pairs: Pairs of parameters by their share, the largest first.
         local: What each parameter does around the best trial and around the baseline.
-        edges: Numbers whose slice through the best goes on falling at an end of the range.
+        edges: Numbers whose slice through the best keeps falling at an end of the range.
         level: Mean over the space at the epoch, metric's unit; None with too few trials.
     """
 

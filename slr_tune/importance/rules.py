@@ -63,7 +63,7 @@ def least_cost(trials: int) -> float:
 
 
 def effect_costs(model: GaussianProcess) -> Floats:
-    """(U,) what the log likelihood loses without each unit, the rest fitted anew in ten steps."""
+    """(U,) what the log likelihood loses without each unit, the rest fitted again in ten steps."""
     space, least = model.space, least_cost(len(np.unique(model.rows.trial)))
     full = model.solve(model.theta).log_likelihood
     costs = []
@@ -72,7 +72,7 @@ def effect_costs(model: GaussianProcess) -> Floats:
         held = model.theta.copy()
         held[off] = OFF
         most = full - model.solve(held).log_likelihood
-        if most <= least:  # fitting the rest anew makes it less
+        if most <= least:  # fitting the rest again makes it less
             costs.append(most)
             continue
         without = model.fit(start=model.theta, steps=_OTHERS_STEPS, off=off)

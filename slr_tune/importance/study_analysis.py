@@ -42,10 +42,10 @@ class StudyImportance:
         marginals: Mean over the space along each parameter; empty with few trials.
         pairs: Pairs of parameters, the strongest first; empty with few trials.
         local: What each parameter does around the best trial and the baseline.
-        edges: Numbers that go on getting better at an end of their range around the best trial.
+        edges: Numbers that keep getting better at an end of their range around the best trial.
         regions: Where the best trials are.
         best: Numbers of the best trials, the best first.
-        running: Whether a driver was at work on the study.
+        running: Whether a driver was running the study.
         imported: Number of the study's trials that were run elsewhere.
     """
 

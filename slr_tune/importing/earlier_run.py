@@ -26,9 +26,9 @@ class EarlierRun:
 
     Attributes:
         name: Where it was read: "runs.csv, line 3".
-        fields: Settings, last values and all else that is told of it, by dotted names.
+        fields: Settings, last values and all else that is reported of it, by dotted names.
         curve: Rows in order, the step of each under "epoch" as the source counts it; empty where
-            only last values are told.
+            only last values are reported.
         state: One of `STATES`.
         value: Value of the objective where the source itself has one; None where it is a field.
         ended_by: Reason of our own record; None from other programs.
@@ -55,7 +55,7 @@ class Source:
         notes: What a person should know of how it was read.
         direction: "minimize" or "maximize" where the source says it.
         own: Whether it is a study of slr-tune: its fields are nested settings by our names.
-        ignored: Names of fields that describe a run and are no settings.
+        ignored: Names of fields that describe a run and are not settings.
         about: Of a study of ours: its metric, trainable, data and teacher.
         study_id: Of a study of ours that has one.
     """

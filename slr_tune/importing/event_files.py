@@ -1,4 +1,4 @@
-"""Runs from TensorBoard logs: a folder with event files is a run, its settings lie in or beside."""
+"""Runs from TensorBoard logs: a folder with event files is a run; its settings are there too."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _CLOSE = 1e-9
 
 
 class Misfit(Exception):
-    """A run is no point of the space; the text says why, values left out."""
+    """A run is not a point of the space; the text says why, values left out."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Fitted:
     """A run's place in a space.
 
     Attributes:
-        values: Nested values that lie in the space.
+        values: Nested values that are in the space.
         moved: Old and new value of each parameter that had to be moved into it.
     """
 

@@ -13,7 +13,7 @@ from slr_tune.text import counted
 
 
 def take_history(store: StudyStore, places: Sequence[str], storage: str | None) -> list[str]:
-    """Adds earlier runs to a study before its search goes on; what already exists stays.
+    """Adds earlier runs to a study before its search continues; what already exists stays.
 
     Args:
         store: The study, whose lock the caller holds.

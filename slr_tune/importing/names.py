@@ -23,7 +23,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "seed": ("random_seed", "manual_seed", "random_state"),
     "val/wer": ("wer", "dev_wer", "valid_wer", "val_wer", "best_wer", "best_val_wer"),
 }
-"""Customary names of settings; each use of one is told."""
+"""Customary names of settings; each use of one is reported."""
 
 _PREFIX = re.compile(
     r"^(config|params?|hparams?|hyper_?parameters?|args|settings|user_attrs|summary|metrics)[./_]"

@@ -31,7 +31,7 @@ class ImportOptions:
         metric: The source's name of the objective; None to find it.
         names: Our names by the source's.
         assumed: Nested settings that the runs had and do not tell.
-        ignored: Names of the source that are no matter.
+        ignored: Names of the source that do not matter.
         scale: Factor from the source's values to ours; None where it is 1 and looks it.
         steps_per_epoch: Steps of the source's curves in an epoch; None to find it.
     """
@@ -231,7 +231,7 @@ def _settings(
 def _without_clash(
     pairs: Iterable[tuple[tuple[str, ...], Any]],
 ) -> list[tuple[tuple[str, ...], Any]]:
-    """Pairs whose paths are no value and a group of values at once; the group is kept."""
+    """Pairs in which no path is a value and a group of values at once; the group is kept."""
     each = list(pairs)
     groups = {path[:depth] for path, _ in each for depth in range(1, len(path))}
     return [(path, value) for path, value in each if path not in groups]

@@ -17,14 +17,14 @@ _BOOKKEEPING = frozenset(
 
 
 def is_ray_folder(folder: Path) -> bool:
-    """Whether trials of Ray Tune lie in a folder, or below it."""
+    """Whether trials of Ray Tune are in a folder, or below it."""
     return any(_trial_folders(folder))
 
 
 def read_ray_folder(folder: Path) -> Source:
     """Every trial below a folder.
 
-    `done` is True in each trial's last line, whoever ended it: a trial that Ray calls TERMINATED
+    `done` is True in each trial's last line, however it ended: a trial that Ray calls TERMINATED
     with fewer iterations than the longest is taken for one that a scheduler stopped.
 
     Raises:

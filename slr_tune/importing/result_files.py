@@ -17,7 +17,7 @@ CONFIG_FILES = (
     "config.yaml", "config.yml", "config.json", "hparams.yaml", "params.json", "args.json",
     "hyperparameters.json", "training_config.json", "training_config.yaml",
 )  # fmt: skip
-"""Where a run's settings lie beside its results."""
+"""Where a run's settings are, next to its results."""
 RESULT_FILES = ("training_results.json", "results.json", "training_history.json", "history.json")
 
 
@@ -25,7 +25,7 @@ def read_result_file(path: Path) -> Source:
     """A run, or a list of runs, from a JSON file.
 
     A curve is a list of rows, a mapping of lists, or lists of one length at the top, such as
-    `val_wers`. Settings stand in the file, or in a config file beside it.
+    `val_wers`. Settings are in the file, or in a config file next to it.
 
     Raises:
         SlrTuneError: It is not JSON of that kind.

@@ -33,10 +33,10 @@ _WANDB_SERIES = re.compile(r"(.+) - (.+?)(__MIN|__MAX)?$")
 
 
 def read_csv(path: Path) -> Source:
-    """A run a line, or an epoch a line where a run's name and its epoch stand in each.
+    """One run per line, or one epoch per line where each has a run's name and its epoch.
 
     Raises:
-        SlrTuneError: It is no table, or a line has more cells than the header.
+        SlrTuneError: It is not a table, or a line has more cells than the header.
     """
     rows = _csv_rows(path)
     columns = list(rows[0]) if rows else []
@@ -107,14 +107,14 @@ def rows_of(history: Any) -> tuple[Mapping[str, float], ...]:
 
 
 def with_wandb_curves(source: Source, path: Path) -> Source:
-    """The runs of a W&B export with the curves of one of its charts, exported beside it.
+    """The runs of a W&B export with the curves of one of its charts, exported next to it.
 
     Args:
         source: The runs, each with its `Name`.
         path: CSV of a chart: `Step`, then a column `NAME - METRIC` a run.
 
     Raises:
-        SlrTuneError: It is no such file, or names no run of the table.
+        SlrTuneError: The file is of another kind, or names no run of the table.
     """
     series: dict[str, dict[str, dict[int, float]]] = {}
     for row in _csv_rows(path):

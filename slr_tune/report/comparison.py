@@ -19,7 +19,7 @@ _FORMATS = MARKDOWN + LATEX + TERMINAL
 
 
 def comparison_page(found: SystemComparison) -> Page:
-    """The two tables, without a heading: they stand in a thesis or a message."""
+    """The two tables, without a heading: they are in a thesis or a message."""
     tables = comparison_tables(found).items()
     return Page("", "", "", [Part("", [t], anchor=name, formats=_FORMATS) for name, t in tables])
 
@@ -30,7 +30,7 @@ def comparison_tables(found: SystemComparison) -> dict[str, Table]:
 
 
 def _systems_table(found: SystemComparison) -> Table:
-    """A row a system: size, speed, cost and WER."""
+    """One row per system: size, speed, cost and WER."""
     wers = [f"{split} WER, {name}" for split in found.splits for name in DECODERS]
     times = [f"{name}, ms" for name in DECODERS]
     split, decoder = last_cell(found)
@@ -47,7 +47,7 @@ def _systems_table(found: SystemComparison) -> Table:
 
 
 def last_cell(found: SystemComparison) -> tuple[str, str]:
-    """Split and decoder by which improvement and winner are told: test by beam where there is."""
+    """Split and decoder of the reported improvement and winner: test by beam if available."""
     return found.splits[-1], DECODERS[-1]
 
 

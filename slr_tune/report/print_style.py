@@ -131,7 +131,7 @@ def title_axis(axis: Axes, title: str, *, x: str = "", y: str = "", legend: bool
 def note(
     axis: Axes, text: str, place: tuple[float, float], offset: tuple[float, float], **look: Any
 ) -> None:
-    """A text beside a place of a panel, so many points away."""
+    """A text next to a place of a panel, so many points away."""
     axis.annotate(text, place, xytext=offset, textcoords="offset points", **look)
 
 

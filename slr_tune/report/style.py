@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slr_tune.report.page.figures import axis
-from slr_tune.text import metric_title, number
+from slr_tune.text import in_percent, metric_title, number
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Ending:
 ENDINGS = {
     "max_epochs": Ending("ran to the last epoch", "#0072B2", "solid", "circle", "o"),
     "patience": Ending("ended by patience", "#009E73", "solid", "diamond", "D"),
-    "asha": Ending("stopped by ASHA", "#8A929C", "dot", "x-thin-open", "x"),
+    "asha": Ending("stopped early (ASHA)", "#8A929C", "dot", "x-thin-open", "x"),
     "running": Ending("still running", "#E69F00", "dash", "triangle-up", "^"),
     "imported": Ending("imported", "#56B4E9", "longdash", "square", "s"),
     "failed": Ending("failed", "#D55E00", "dashdot", "cross", "P"),
@@ -59,6 +59,10 @@ LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "
 """plotly's legend above the figure: below it, a narrow screen lays it over the axis title."""
 
 
+_UNLEARNT = 90.0
+"""WER in percent above which nothing is recognised."""
+
+
 def plotted(value: float) -> float:
     """A value for a figure: six significant digits, as decimals would flatten a small metric."""
     return float(f"{value:.6g}")
@@ -67,10 +71,25 @@ def plotted(value: float) -> float:
 def value_axis(metric: str, values: Iterable[float]) -> dict[str, Any]:
     """Plotly's axis of a metric: logarithmic where the values spread over more than a factor of 4.
 
-    Otherwise the good values, which are the ones to compare, would lie on top of each other.
+    Otherwise the good values, which are the ones to compare, would be drawn on top of each other.
     """
-    ticks = log_ticks([value for value in values if math.isfinite(value)])
+    finite = [value for value in values if math.isfinite(value)]
+    ticks, unlearnt = log_ticks(finite), unlearnt_range(metric, finite)
+    if unlearnt is not None:
+        return axis(metric_title(metric), range=unlearnt)
     return axis(metric_title(metric), **(_logarithmic(ticks) if ticks else {}))
+
+
+def unlearnt_range(metric: str, values: Sequence[float]) -> list[float] | None:
+    """Axis for WERs that all are near 100 %: enlarged, noise would look like progress; else None.
+
+    Args:
+        metric: Name of the metric.
+        values: Finite values, a WER in percent.
+    """
+    if not in_percent(metric) or not values or min(values) < _UNLEARNT:
+        return None
+    return [0.0, 1.03 * max(100.0, *values)]
 
 
 def log_ticks(values: Sequence[float]) -> list[float]:

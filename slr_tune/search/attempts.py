@@ -1,4 +1,4 @@
-"""Whose fault it is that a trial brings no epoch: its configuration's, or its worker's.
+"""Whose fault it is that a trial finishes no epoch: its configuration's, or its worker's.
 
 A trial that never reached its first epoch, for want of memory, a folder or a living process, is not
 charged with it: it is tried again once another trial has brought something new. Three such in a row
@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from slr_tune.study.recovery import LONG_ENOUGH, epoch_seconds
 
 _TOGETHER = 2
-"""Times that a trial may run out of memory beside others, before it is tried alone."""
+"""Times that a trial may run out of memory next to others, before it is tried alone."""
 
 LIMIT = 3
 """Failures before the first epoch, in a row or of one trial, before somebody is blamed."""
@@ -63,7 +63,7 @@ class Attempts:
         return bool(self._alone)
 
     def is_alone(self, number: int) -> bool:
-        """Whether a trial is tried with no other beside it."""
+        """Whether a trial is tried with no other next to it."""
         return number in self._alone
 
     def busy(self, live: Mapping[int, object]) -> int:

@@ -17,7 +17,7 @@ from slr_tune.study.store import StudyStore
 from slr_tune.text import counted
 
 HEADROOM = 2
-"""A paused trial keeps its checkpoint where so many times the trials asked for could promote it."""
+"""A paused trial keeps its checkpoint if this many times the requested trials could promote it."""
 
 
 class CheckpointRoom:
@@ -97,7 +97,7 @@ class CheckpointRoom:
         order = [number for number in waiting if number in hopeless]
         order += [t.number for t in ended if t.state != TrialState.COMPLETE and not is_paused(t)]
         order += [trial.number for trial in reversed(complete) if trial.number not in kept]
-        # One of these begins anew where it is promoted all the same.
+        # One of these starts from scratch where it is promoted all the same.
         order += [number for number in waiting if number not in hopeless]
         for number in order:
             if self._sizes.get(number):

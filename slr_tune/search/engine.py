@@ -66,7 +66,7 @@ class RunOptions:
         storage: Database URL, None for the default.
         address: Ray cluster, None for this machine.
         shipping: What is sent to its nodes, None for nothing.
-        allow_weak_teacher: Go on with a teacher that is worse than the baseline student.
+        allow_weak_teacher: Continue with a teacher that is worse than the baseline student.
         check: Checks of the space to begin with, None for none. Takes the space and the database,
             returns a line to show, raises what refuses the space.
         retry_failed: Put the failed trials back into the queue first.
@@ -76,7 +76,7 @@ class RunOptions:
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
         started: When the command began, as `time.monotonic` gives it: `budget: {hours: ...}` counts
             from there. None for when the search begins.
-        typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
+        typed: Command-line options, for `study.yaml`: see `LastRun`.
     """
 
     storage: str | None = None
@@ -102,7 +102,7 @@ class SearchOutcome:
         stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
-        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was asked for.
+        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was requested.
     """
 
     started: int
@@ -119,7 +119,7 @@ class SearchOutcome:
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
-    """Runs a search until the study has the trials asked for, its time is up, or somebody stops it.
+    """Runs a search until the study has the trials requested, its time is up, or somebody stops it.
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
@@ -148,7 +148,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
         if options.retry_failed:
             _retry_failed(spec.study, storage, progress)
         if not known:
-            # Before the study is made: a space that has to be mended would be another study's.
+            # Before the study is made: a space that has to be fixed would be another study's.
             _check(spec, options, progress)
         data_hash = None if data is None else data.hash
         presence.watch_folder()

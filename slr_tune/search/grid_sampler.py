@@ -29,7 +29,7 @@ class GridPoints(WholeSampler):
 
         Args:
             space: What is searched.
-            place: Of the trial among those of the grid, from 0; beyond the grid it begins anew.
+            place: Of the trial among those of the grid, from 0; beyond it starts from scratch.
             seed: Moves the first point.
             points: Values of a number.
         """

@@ -17,12 +17,12 @@ from slr_tune.study.view import StudyView
 from slr_tune.text import metric_text, printable
 
 FIELDS = ("study", "status", "metric", "best", "trial", "trials", "folder", "error")
-"""What may stand in braces: all of it text, empty where it is not known."""
+"""What may be in braces: all of it text, empty where it is not known."""
 
 _COMMAND_SECONDS = 60.0
 _WEB_SECONDS = 15.0
 _STDERR = 2
-"""What a command prints is no part of what a script reads of a search."""
+"""What a command prints is not part of what a script reads of a search."""
 
 
 def check_on_end(template: str) -> None:
@@ -72,7 +72,7 @@ def end_fields(
 
 
 def announce_end(template: str, values: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Runs the command, or sends the JSON; what goes wrong is told and ends nothing.
+    """Runs the command, or sends the JSON; what goes wrong is reported and ends nothing.
 
     Args:
         template: A command, of which no shell sees a word, or an address that begins with

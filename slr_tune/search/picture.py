@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slr_tune.search.standing import BestSoFar, SearchStanding
+from slr_tune.search.standing import BestSoFar, RunStanding, SearchStanding
 from slr_tune.text import counted, duration, metric_text
 from slr_tune.wrapping import pack, wrap_text
 
@@ -19,7 +19,7 @@ class Remaining:
     """Time that a search may still take.
 
     Attributes:
-        seconds: Until all trials asked for have ended, at this run's pace; None where not known.
+        seconds: Until all trials requested have ended, at this run's pace; None where not known.
         limit: Seconds that the study may take in all; None without a limit.
         left: Seconds of these that are left.
     """
@@ -83,6 +83,27 @@ def epochs_picture(
     return [bar(share, width, ascii_only=ascii_only), *pack(pieces, width)]
 
 
+def run_picture(
+    run: RunStanding, seconds: float | None, *, width: int, ascii_only: bool = False
+) -> list[str]:
+    """The lines that a terminal shows while a single run trains.
+
+    Args:
+        run: Where the run stands.
+        seconds: That the rest may still take; None where not known.
+        width: Columns of the terminal.
+        ascii_only: Whether the terminal has no block characters.
+    """
+    share = min(1.0, run.epoch / run.max_epochs)
+    pieces = [f"epoch {run.epoch} of at most {run.max_epochs}", *_times(Remaining(seconds))]
+    values = [
+        f"train loss {run.train_loss:.4f}",
+        f"dev WER {run.wer:.2f} %",
+        f"best {run.best_wer:.2f} % (epoch {run.best_epoch})",
+    ]
+    return [bar(share, width, ascii_only=ascii_only), *pack(pieces, width), *pack(values, width)]
+
+
 def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
     """A bar with its percentage: full only at 100 %."""
     full, empty = (_PLAIN_FULL, _PLAIN_EMPTY) if ascii_only else (_FULL, _EMPTY)
@@ -141,7 +162,7 @@ def _best_pieces(best: BestSoFar | None, metric: str) -> list[str]:
 
 
 def _running(standing: SearchStanding, width: int, most: int) -> list[str]:
-    """A line a trial, in columns; the last line counts those that there is no room for."""
+    """One line per trial, in columns; the last line counts those that do not fit."""
     rows = [
         (
             f"trial {one.number}",

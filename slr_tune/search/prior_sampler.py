@@ -223,7 +223,7 @@ _BLAMELESS = ("killed", "aborted", "timeout")
 
 
 def _rung_values(trial: FrozenTrial, rungs: Sequence[int], sign: float) -> dict[int, float] | None:
-    """Best value up to each rung that the trial reached; None where it tells nothing.
+    """Best value up to each rung that the trial reached; None where it reports nothing.
 
     A trial that failed by its own configuration is worse than any at the first rung. One that
     ended by itself has its last value at all later rungs.

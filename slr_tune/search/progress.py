@@ -13,8 +13,16 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from slr_tune.search.picture import Remaining, done_share, epochs_picture, log_line, picture
+from slr_tune.search.picture import (
+    Remaining,
+    done_share,
+    epochs_picture,
+    log_line,
+    picture,
+    run_picture,
+)
 from slr_tune.search.standing import (
+    RunStanding,
     SearchStanding,
     confirmed_gain,
     last_value,
@@ -169,6 +177,19 @@ class Progress:
         self._draw_lines(
             lambda width, height: epochs_picture(
                 done, expected, seconds, width=width, ascii_only=self._ascii_only
+            )
+        )
+
+    def show_run(self, run: RunStanding, seconds: float | None) -> None:
+        """Draws how far a single training is, at a terminal; elsewhere nothing.
+
+        Args:
+            run: Where it stands.
+            seconds: That the rest may still take; None where not known.
+        """
+        self._draw_lines(
+            lambda width, height: run_picture(
+                run, seconds, width=width, ascii_only=self._ascii_only
             )
         )
 

@@ -1,6 +1,6 @@
-"""Trials that pause at their rungs, and go on where the quota promotes them.
+"""Trials that pause at their rungs, and continue where the quota promotes them.
 
-What the quota decides stands in the trials' records before anything follows from it, so that a
+What the quota decides is in the trials' records before anything follows from it, so that a
 driver that starts again decides as this one did.
 """
 
@@ -19,7 +19,7 @@ from slr_tune.study.store import LiveTrial, StudyStore
 
 
 class Promotions:
-    """Pauses trials and lets them go on.
+    """Pauses trials and lets them continue.
 
     Attributes:
         quota: Rebuilt from the study.
@@ -49,7 +49,7 @@ class Promotions:
     def pause(self, live: LiveTrial) -> bool:
         """Enters a trial at the rungs that it reached; returns whether it has to wait there.
 
-        Where it is the next to be promoted, its worker goes on with it.
+        Where it is the next to be promoted, its worker continues with it.
         """
         waits = False
         for epoch in self._reached(live):
@@ -65,10 +65,10 @@ class Promotions:
         return waits
 
     def choose(self, *, started: bool) -> int | None:
-        """The key of the trial that a free worker is to go on with; None where it starts a new one.
+        """The key of the trial that a free worker continues; None where it starts a new one.
 
         Args:
-            started: Whether all trials asked for are: then the audit lets some run on whom no
+            started: Whether all trials requested are: then the audit lets some run on whom no
                 promotion can reach.
         """
         while (promotion := self.quota.next(self._is_timely)) is not None:
@@ -82,7 +82,7 @@ class Promotions:
         return None
 
     def due(self) -> int:
-        """How many of those that wait may go on at once, all trials being started."""
+        """How many of those that wait may continue at once, all trials being started."""
         quota, count = self.quota.copy(), sum(1 for _ in self._to_audit())
         while (promotion := quota.next(self._is_timely)) is not None:
             quota.promote(promotion)
@@ -96,7 +96,7 @@ class Promotions:
             self._store.prune(trials[promotion.trial])
 
     def hopeless(self, *, trials: int) -> list[int]:
-        """Numbers of those that wait and could not be promoted if so many trials were asked for."""
+        """Numbers of those that wait and could not be promoted if so many trials were requested."""
         arrivals = trials - (self._store.spec.baseline is not None)
         return [promotion.trial for promotion in self.quota.hopeless(arrivals)]
 
@@ -115,7 +115,7 @@ class Promotions:
                 yield promotion
 
     def _is_timely_beside(self, live: LiveTrial, promotion: Promotion) -> bool:
-        """The same while a trial's newest epochs stand in no stored record yet."""
+        """The same while a trial's newest epochs are in no stored record yet."""
         if promotion.trial == live.number:
             return self._fits is None or self._fits(live.record)
         return self._is_timely(promotion)

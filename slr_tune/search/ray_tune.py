@@ -127,7 +127,7 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
 
 
 class StopOnRequest(_NotStored, Stopper):  # type: ignore[misc]  # Ray ships no types
-    """Ends the Tune run when a person asks for it or the book-keeping cannot go on."""
+    """Ends the Tune run when a person asks for it or the book-keeping cannot continue."""
 
     def __init__(self, recorder: Recorder, asked: Callable[[], bool]) -> None:
         """Takes the two reasons."""

@@ -52,12 +52,12 @@ class Report:
         rows: The newest rows of the curve; all of them from epoch 1 where `history` is set.
         history: Whether this is a run's account of itself after a restart, nothing trained.
         ended_by: The run's own reason to end, or "error", "oom", "disk_full", "unreadable",
-            "missing_folder"; None to go on.
+            "missing_folder"; None to continue.
         error: Text of the error.
-        facts: What the run tells of itself: parameters, memory, remedies.
+        facts: What the run reports about itself: parameters, memory, remedies.
         checkpoint: Best checkpoint, relative to the trial's folder.
         notice: What a person should know meanwhile.
-        refused: Whether the run's own code breaks the protocol, which no configuration mends.
+        refused: Whether the run's own code breaks the protocol, which no configuration fixes.
     """
 
     rows: Sequence[Mapping[str, float]]
@@ -82,7 +82,7 @@ class Recorder:
         promotions: Of a strategy that pauses them there; None of others.
         plan: What still fits into the study's time.
         begun: Numbers of the trials that went to a worker.
-        failure: Why the run cannot go on; None while it can.
+        failure: Why the run cannot continue; None while it can.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Recorder:
         Args:
             store: The study.
             lock: Held by this driver.
-            target: Trials asked for; None for as many as the study's time allows.
+            target: Trials requested; None for as many as the study's time allows.
             workers: Trials that may run side by side.
             stopped: Whether somebody asked to end: a worker that dies then is nobody's fault.
             gpus: GPUs of a trial; below 1 trials share a card.
@@ -136,7 +136,7 @@ class Recorder:
 
     @property
     def rung_epochs(self) -> tuple[int, ...]:
-        """Epochs after which it is decided whether a trial goes on."""
+        """Epochs after which it is decided whether a trial continues."""
         return () if self.store.spec.search.scheduler == "none" else self.rungs.epochs
 
     def ready(self) -> int:
@@ -146,7 +146,7 @@ class Recorder:
         return self.store.waiting() + max(0, new) + due
 
     def next_trial(self) -> LiveTrial | None:
-        """Starts a trial or lets a paused one go on; None where no worker is free or none is left.
+        """Starts a trial or continues a paused one; None where no worker is free or none is left.
 
         Ray asks after every result, so the database is read only where a worker waits for the
         answer and something has happened since the last one: reading the unfinished trials each
@@ -373,7 +373,7 @@ class Recorder:
         self._idle = False
 
     def time_out(self) -> list[int]:
-        """Ends the trials that brought no epoch in time; their workers are to be replaced."""
+        """Ends the trials that finished no epoch in time; their workers are to be replaced."""
         numbers = self._attempts.overdue()
         for number in numbers:
             self._idle = False
@@ -404,7 +404,7 @@ class Recorder:
         self._blame_machine(number, error)
 
     def _blame_machine(self, number: int, error: str) -> None:
-        """Ends the run after some failures in a row, or goes on with the workers that get on."""
+        """Ends the run after some failures in a row, or continues with the workers that get on."""
         if self._attempts.in_a_row < LIMIT:
             return
         busy = self._attempts.busy(self.store.live)
@@ -523,7 +523,7 @@ class Recorder:
 
 
 def _is_blameless(report: Report, *, epochs: int) -> bool:
-    """Whether an end says nothing of the configuration: there was no room, or no folder."""
+    """Whether an end shows nothing about the configuration: there was no room, or no folder."""
     begun = bool(report.rows or epochs)
     return report.ended_by == "missing_folder" or (report.ended_by == "oom" and not begun)
 

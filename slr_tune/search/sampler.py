@@ -1,4 +1,4 @@
-"""Which configuration next: the sampler of each strategy, made anew for each trial."""
+"""Which configuration next: the sampler of each strategy, a new one for each trial."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sampler_for(spec: StudySpec, number: int, last_fit: LastFit | None = None) -
 
     Everything it knows of earlier trials is in the study, for a sampler keeps no state between
     trials but its random generator. Seeded by the trial's number, a driver that was started again
-    goes on where the last one was and repeats no suggestion.
+    continues where the last one was and repeats no suggestion.
 
     Args:
         spec: The search.

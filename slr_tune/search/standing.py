@@ -60,9 +60,9 @@ class SearchStanding:
         expected: Epochs in all, with what the scheduler stops; None where the time alone says.
         cost: Trained so far, in epochs over all training utterances.
         cost_to_come: Still expected, in the same unit; None where `expected` is.
-        asked: Trials asked for; None where the time alone says.
+        asked: Trials requested; None where the time alone says.
         ended: Trials that ended.
-        states: How many trials beside these are running, paused, and waiting for a worker.
+        states: How many other trials are running, paused, and waiting for a worker.
         failed: How many of the ended ones failed.
         best: The best so far; None before the first value.
         running: What trains now.
@@ -80,6 +80,27 @@ class SearchStanding:
     failed: int
     best: BestSoFar | None
     running: tuple[RunningTrial, ...]
+
+
+@dataclass(frozen=True)
+class RunStanding:
+    """One training at one moment.
+
+    Attributes:
+        epoch: Epochs trained so far.
+        max_epochs: Epochs of a run that nothing stops.
+        train_loss: Training loss of the last epoch.
+        wer: WER on dev after the last epoch, in percent.
+        best_wer: Lowest WER on dev so far, in percent.
+        best_epoch: Epoch of the lowest WER.
+    """
+
+    epoch: int
+    max_epochs: int
+    train_loss: float
+    wer: float
+    best_wer: float
+    best_epoch: int
 
 
 def standing_of(store: StudyStore, trials: Sequence[FrozenTrial]) -> SearchStanding:

@@ -1,7 +1,7 @@
 """The time that a study has taken, and what is left of `budget: {hours: ...}`.
 
 It counts from the start of each run of the search: preparing the data, the teacher and its gate,
-caches and trials. What was used stands in the study, so that a run that goes on has what the
+caches and trials. The time used is in the study, so that a run that continues has what the
 earlier ones left.
 """
 

@@ -1,4 +1,4 @@
-"""What still fits into the time of a search: which trials are begun, which go on.
+"""What still fits into the time of a search: which trials are begun, which continue.
 
 A trial is started where its first rung fits into the time that is left, and one that waits is
 promoted where its next rung does. How long that takes is measured: seconds of an epoch, by its

@@ -31,7 +31,7 @@ _CORNERS = 64
 def known_space(root: FileSection, parsed: ParsedSpace, model: type[BaseModel]) -> Space:
     """Notes parameters that the trainable has no setting for; the space without them."""
     known = []
-    places = dict(parsed.paths)  # a setting that several branches misspell is told once
+    places = dict(parsed.paths)  # a setting that several branches misspell is reported once
     section = FileSection(root.node, "space", root.problems)
     for parameter in parsed.space.parameters:
         entry = parsed.entries[parameter.name]
@@ -58,7 +58,7 @@ class SpaceCheck:
         parsed: Places of the parameters.
         space: The parameters that the trainable knows.
         model: The trainable's class of settings.
-        fixed: Every setting beside the values of a trial.
+        fixed: Every setting in addition to the values of a trial.
         start: The baseline's parameters, empty without one.
     """
 
@@ -124,7 +124,7 @@ class SpaceCheck:
         self.root.refuse(text, hint, path=("space", parameter.name), at=place)
 
     def _place_of_probe(self, parameter: Parameter, index: int) -> SourcePlace:
-        """The bound or option itself where it stands in the file."""
+        """The bound or option itself where it is in the file."""
         node = self.parsed.entries[parameter.name].node
         range_node = node.child(parameter.kind)
         if isinstance(parameter, ChoiceParameter) and range_node and range_node.entries:

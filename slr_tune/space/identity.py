@@ -14,7 +14,7 @@ SCHEMA = 1
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs between two identities, a line each: `space.dropout.high: 0.5 -> 0.4`.
 
-    Numbers are compared by value, and the order of parameters is no difference.
+    Numbers are compared by value, and the order of parameters is not a difference.
     """
     return list(_lines("", old, new))
 
@@ -23,7 +23,7 @@ def _lines(path: str, old: Any, new: Any) -> Iterator[str]:
     old, new = _by_name(old), _by_name(new)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         if old.get("strategy") != new.get("strategy"):
-            # What is set of the one says nothing of the other.
+            # A setting of the one shows nothing about the other.
             yield f"{path}.strategy: {old.get('strategy')} -> {new.get('strategy')}"
             return
         if old.get("kind") == new.get("kind"):

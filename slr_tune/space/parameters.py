@@ -98,7 +98,7 @@ class Parameter(ABC):
 
     @abstractmethod
     def misfit(self, value: Any) -> str:
-        """What is wrong with a value, empty where it lies in the parameter's range."""
+        """What is wrong with a value, empty where it is in the parameter's range."""
 
     @abstractmethod
     def probes(self) -> tuple[tuple[str, Any], ...]:
@@ -308,7 +308,7 @@ class SimplexParameter(Parameter):
 
 @dataclass(frozen=True, kw_only=True)
 class FixedParameter(Parameter):
-    """One value, not searched: what a branch of a choice needs beside its parameters."""
+    """One value, not searched: what a branch of a choice needs in addition to its parameters."""
 
     kind: ClassVar[str] = "fixed"
     value: Any
@@ -373,7 +373,7 @@ def _number_misfit(value: Any, low: float, high: float, *, whole: bool = False) 
 
 
 def _rounded(weights: list[float]) -> list[float]:
-    """Weights on the 1e-12 grid; the largest takes up what rounding left over."""
+    """Weights on the 1e-12 grid; the largest takes what rounding left over."""
     rounded = [round(weight, SIMPLEX_DECIMALS) for weight in weights]
     largest = rounded.index(max(rounded))
     rest = math.fsum(rounded[:largest] + rounded[largest + 1 :])

@@ -23,7 +23,7 @@ _BESIDE = {
     "choice": ("prior",),
     "simplex": ("prior",),
 }
-"""Keys that may stand beside a kind."""
+"""Keys that may be next to a kind."""
 
 _EXAMPLE = "For example {float: [0.0, 0.5]}; a value that is not searched is {fixed: %s}."
 
@@ -134,7 +134,7 @@ class ParsedSpace:
             self._branches(name, value, section, scope)
 
     def _believed(self, parameter: Parameter, section: FileSection) -> Parameter:
-        """The parameter with the prior that stands beside its kind."""
+        """The parameter with the prior that is next to its kind."""
         node = section.node.child("prior")
         if node is None or parameter.kind == "fixed":
             return parameter
@@ -144,7 +144,7 @@ class ParsedSpace:
         return replace(parameter, prior=node.plain())
 
     def _branches(self, name: str, value: Node, section: FileSection, scope: _Scope) -> None:
-        """Reads the parameters under each option; they sit beside the choice, not below it."""
+        """Reads the parameters under each option; they are next to the choice, not below it."""
         path, prefix = scope.path[:-1], scope.prefix[:-1] or scope.path
         for branch, entry in value.entries.items():
             text = key_text(branch)
@@ -291,7 +291,7 @@ _READERS: dict[str, Callable[[str, FileSection, Node], dict[str, Any] | None]] =
 
 
 def _list_text(node: Node) -> str:
-    """A list as it stands in the file, or what there is instead of one."""
+    """A list as it is in the file, or what there is instead of one."""
     return show(node.plain()) if node.items else kind_of(node)
 
 

@@ -1,4 +1,4 @@
-"""Problems of a file, collected so that all are told at once; and the parts that are checked."""
+"""Problems of a file, collected to report all at once; and the parts that are checked."""
 
 from __future__ import annotations
 

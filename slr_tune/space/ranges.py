@@ -29,7 +29,7 @@ class FirstRange:
     """What is searched of a setting at first.
 
     Attributes:
-        text: As it stands in a search-space file.
+        text: As it is in a search-space file.
         default: The baseline's value.
     """
 

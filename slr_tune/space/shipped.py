@@ -59,7 +59,7 @@ def find_space(space: str | Path) -> Path:
 
 
 def space_text(name: str, file: str) -> str:
-    """A shipped space as it is written into a folder of one's own.
+    """A shipped space as it is written into your own folder.
 
     Args:
         name: Of the space.

@@ -16,7 +16,7 @@ SHORT_NAMES: Mapping[str, str] = {
     "wd": "weight_decay",
     "T": "temperature",
 }
-"""Short name -> setting of a recogniser. A run of one's own with a setting `lr` means its own."""
+"""Short name -> setting of a recogniser. A custom run with a setting `lr` means its own."""
 
 _PLACES = ("fixed", "space", "baseline")
 """Sections of a search-space file that hold settings by their names."""
@@ -73,11 +73,11 @@ def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
 
 
 def set_advice(name: str, *, flat: bool, value: str = "VALUE") -> str:
-    """How a setting is given that somebody typed as an option; empty where it is no setting.
+    """How a setting is given that somebody typed as an option; empty where it is not a setting.
 
     Args:
         name: The option without its dashes, or the setting's name.
-        flat: Whether settings stand in no section, as for a single training.
+        flat: Whether settings are in no section, as for a single training.
         value: That it is to have.
     """
     full = SHORT_NAMES.get(name, name)
@@ -101,7 +101,7 @@ _OTHER_WORDS: Mapping[str, str] = {
 
 
 def _sections_with(name: str) -> list[str]:
-    """Where a name stands in a section that does not hold settings: `budget.trials`."""
+    """Where a name is in a section that does not hold settings: `budget.trials`."""
     from slr_tune.space.sections import Budget, ObjectiveSpec, Resources
 
     name = _OTHER_WORDS.get(name, name)

@@ -74,7 +74,7 @@ class Space:
         within 2e-6 otherwise; a stepped float to 12 digits; every other value as it is.
 
         Raises:
-            SpecError: The values do not lie in the space; all misfits are listed.
+            SpecError: The values are not in the space; all misfits are listed.
         """
         if misfits := self.misfits(values):
             raise SpecError([Problem(".".join(m.path), m.message, m.hint) for m in misfits])
@@ -84,7 +84,7 @@ class Space:
         return params
 
     def misfits(self, values: Mapping[str, Any]) -> list[Fault]:
-        """Every reason why values do not lie in the space; empty where they do.
+        """Every reason why values are not in the space; empty where they are.
 
         A fixed parameter may be left out. Every other one that applies must be there.
         """

@@ -150,7 +150,7 @@ class StudySpec:
 
         Args:
             identity: What `identity` gave, read back from JSON.
-            trials: Trials asked for; the identity does not say.
+            trials: Trials requested; the identity does not say.
             latest: What `latest` gave in the study's last run; None where that is not known.
 
         Raises:

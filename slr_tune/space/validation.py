@@ -65,7 +65,7 @@ def faults_of(kind: Any, plain: Any) -> list[Fault]:
 
 
 _COERCED = ("int_type", "int_from_float", "float_type", "bool_type", "string_type")
-"""Errors of the strict check that count beside those of the lax one.
+"""Errors of the strict check that count in addition to those of the lax one.
 
 The strict check alone would refuse a list for a tuple inside a model that has validators of its
 own: pydantic then forgets that the value came from JSON, which has no tuples.
@@ -221,7 +221,7 @@ def _fault(details: ErrorDetails, plain: Any) -> Fault:
 
 
 def _path(details: ErrorDetails, plain: Any) -> KeyPath:
-    """The error's location without the names of union members, which are no keys."""
+    """The error's location without the names of union members, which are not keys."""
     path: list[str] = []
     here = plain
     for item in details["loc"]:

@@ -1,4 +1,4 @@
-"""The `fixed:`, `baseline:` and `factors:` sections: settings and values beside the space."""
+"""The `fixed:`, `baseline:` and `factors:` sections: settings and values next to the space."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def read_baseline(root: FileSection, parsed: ParsedSpace, known: Space) -> dict[
 
 
 def _has_own_problem(path: KeyPath, parsed: ParsedSpace, known: Space) -> bool:
-    """Whether the file's space has something not in `known` at a path, or misspelt beside it."""
+    """Whether the file's space has something not in `known` at a path, or misspelt next to it."""
     good = {parameter.path for parameter in known.parameters}
     bad = [given for given in parsed.paths if not any(related(given, other) for other in good)]
     return any(

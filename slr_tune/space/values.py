@@ -15,7 +15,7 @@ MISSING = object()
 
 
 def show(value: Any) -> str:
-    """A value as it would stand in the file."""
+    """A value as it would be in the file."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -64,7 +64,7 @@ def nested(flat: Iterable[tuple[KeyPath, Any]]) -> dict[str, Any]:
 
 
 def leaves(plain: Mapping[str, Any]) -> list[KeyPath]:
-    """Paths of everything in a nested mapping that is no mapping itself, or an empty one."""
+    """Paths of everything in a nested mapping that is not a mapping itself, or an empty one."""
     paths: list[KeyPath] = []
     for key, value in plain.items():
         below = leaves(value) if isinstance(value, Mapping) and value else [()]
@@ -114,5 +114,5 @@ def with_level(values: Mapping[str, Any], name: str, level: Any) -> dict[str, An
 
 
 def setting_names(plain: Mapping[str, Any]) -> list[str]:
-    """Dotted names of everything in a nested mapping that is no mapping itself."""
+    """Dotted names of everything in a nested mapping that is not a mapping itself."""
     return [".".join(map(str, path)) for path in leaves(plain)]

@@ -15,7 +15,7 @@ class SourcePlace:
 
     Attributes:
         order: Files before overrides, for sorting.
-        line: From 1; 0 where the source is no file.
+        line: From 1; 0 where the source is not a file.
         column: From 1, in characters.
         source: File as the user named it, or an option such as `--set a.b=1`.
     """

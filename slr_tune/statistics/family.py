@@ -230,7 +230,7 @@ def with_family(
     corrected_intervals: bool = False,
     same: Mapping[Key, float] | None = None,
 ) -> dict[Key, Difference]:
-    """Adds what depends on the other arms. An identical arm is no test, and costs them nothing.
+    """Adds what depends on the other arms. An identical arm is not a test, and costs them nothing.
 
     Args:
         differences: Of one family, each alone.

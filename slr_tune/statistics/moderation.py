@@ -1,4 +1,4 @@
-"""The arms of a family tell of each other's spread over the seeds.
+"""The arms of a family show each other's spread over the seeds.
 
 Three seeds know their own variance to a factor of about four, so a test on them alone must ask for
 a large difference. The arms of one ablation are alike in this: the same model, data and length.

@@ -22,7 +22,7 @@ POWER = 0.8
 MOST_SEEDS = 1000
 """Where the count of seeds stops: nobody runs more."""
 PRACTICAL = 20
-"""More seeds than these are seldom run: their chance is told instead."""
+"""More seeds than these are seldom run: their chance is reported instead."""
 _SCALES = (np.arange(25) + 0.5) / 25
 """Probabilities at which the unknown variance of the seeds is averaged."""
 _EVEN = (np.arange(200) + 0.5) / 200

@@ -1,7 +1,7 @@
 """Looking at an ablation while its seeds come in, without showing more than there is.
 
-Whoever tests after every seed and stops when something is shown finds what is not there in one
-study of six. Here the looks are planned, and each has a share w of the error budget:
+A test after every seed that stops when something is shown finds what is not there in one study
+of six. Here the looks are planned, and each has a share w of the error budget:
 
     looks at S = 3, 5, 8 and 12 seeds (or those below another maximum M, and M),
     w[j] = (S[j] - 1)^2 / sum (S - 1)^2,      q = min over the looks so far of p[j] / w[j]

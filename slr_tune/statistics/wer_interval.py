@@ -65,14 +65,14 @@ def wer_with_interval(counts: Counts, signers: Sequence[str] | None) -> Wer:
     """
     blocks = None if signers is None else block_index(signers, len(counts))
     if blocks is not None and blocks.max() == 0:
-        blocks = None  # one signer cannot be drawn anew
+        blocks = None  # one signer cannot be drawn again
     errors = unit_totals(counts[:, :3].sum(axis=1), blocks)
     words = unit_totals(counts[:, 3], blocks)
     found = percent(counts)
     substitutions, deletions, insertions, total = (int(value) for value in counts.sum(axis=0))
     kinds = (substitutions, deletions, insertions, total)
     if np.count_nonzero(words) < 2:
-        return Wer(found, found, found, *kinds)  # one alone says nothing of others
+        return Wer(found, found, found, *kinds)  # one alone shows nothing about others
     drawn = resampled_totals(np.column_stack([errors, words]), resamples=_RESAMPLES, seed=0)
     low, high = difference_distribution(
         found,
@@ -95,7 +95,7 @@ def paired_difference(
 ) -> Difference | None:
     """WER of one system minus that of another on the same utterances, with interval and tests.
 
-    None where fewer than two utterances have words: one alone says nothing of others.
+    None where fewer than two utterances have words: one alone shows nothing about others.
     """
     if np.count_nonzero(baseline[:, 3]) < 2:
         return None

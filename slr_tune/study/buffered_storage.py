@@ -5,8 +5,8 @@ there at once, and into the database with the next batch: one transaction for al
 `BATCH_SECONDS`, or sooner where somebody waits for it (`flush`). What other programs do with the
 study is asked with the batches, once a second.
 
-While the database is away the batches are kept and sent again; see `outage`. Whoever acts on a
-decision waits until `flush` says that it is stored.
+While the database is away the batches are kept and sent again; see `outage`. A caller that acts on
+a decision waits until `flush` says that it is stored.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ class BufferedStorage(BaseStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """As Optuna has it: only one that waits can be taken up."""
+        """As Optuna has it: only one that waits can be started."""
         trial = self._trial(trial_id)
         self.check_trial_is_updatable(trial_id, trial.state)
         if state == TrialState.RUNNING and trial.state != TrialState.WAITING:
@@ -338,7 +338,7 @@ class BufferedStorage(BaseStorage):
         return self._trials[self._numbers[trial_id]]
 
     def _changed(self, trial_id: int, changes: TrialChanges) -> FrozenTrial:
-        """A copy in a trial's place: whoever holds the trial holds it as it was."""
+        """A copy in a trial's place: code that holds the trial keeps it as it was."""
         number = self._numbers[trial_id]
         trial = self._trials[number]
         self.check_trial_is_updatable(trial_id, trial.state)

@@ -1,4 +1,4 @@
-"""Command lines for a person to paste: what reproduces a result, or goes on with it."""
+"""Command lines for a person to paste: they reproduce a result or continue from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`confirm.json` in a study's folder: what fresh seeds said of its best trials."""
+"""`confirm.json` in a study's folder: results of its best trials on new seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE = "confirm.json"
 
 @dataclass(frozen=True)
 class ConfirmedTrial:
-    """A trial retrained on fresh seeds.
+    """A trial retrained on new seeds.
 
     Attributes:
         trial: Its number in the search.
@@ -28,7 +28,7 @@ class ConfirmedTrial:
         wer: By split, WER of each seed, percent.
         parameters: Numbers in the model; None where that was not known.
         verdicts: By split, what was shown of it against the first one; empty for that one.
-        measure: What the figures are: "WER", or the name of the metric of a run of one's own.
+        measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
     """
 

@@ -33,7 +33,7 @@ def enqueue(storage: RDBStorage, view: StudyView, values: Mapping[str, Any]) -> 
         The trial's number.
 
     Raises:
-        SpecError: The values do not lie in the space, or the trainable refuses them.
+        SpecError: The values are not in the space, or the trainable refuses them.
         StudyError: A trial of the study has these values already.
     """
     spec = view.spec

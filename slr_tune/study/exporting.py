@@ -16,7 +16,7 @@ from slr_tune.study.view import StudyView, trial_row
 
 
 def export_rows(view: StudyView) -> list[dict[str, Any]]:
-    """A row a trial: number, state, the metric by its name, cost, then what was searched.
+    """One row per trial: number, state, the metric by its name, cost, then what was searched.
 
     `slr-tune import` takes them back.
     """

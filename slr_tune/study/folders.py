@@ -78,7 +78,7 @@ def study_in(study: str, url: str | None) -> Iterator[None]:
 def local_root(url: str) -> Path:
     """The local folder that stands for a remote place; nobody else can look into it.
 
-    It lies in `SLR_TUNE_CACHE`, or in `~/.cache/slr-tune`.
+    It is in `SLR_TUNE_CACHE`, or in `~/.cache/slr-tune`.
     """
     given = os.environ.get(CACHE_VARIABLE) or "~/.cache/slr-tune"
     name = hashlib.sha256(url.encode()).hexdigest()[:16]

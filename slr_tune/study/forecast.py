@@ -78,7 +78,7 @@ def to_come(spec: StudySpec, trials: Sequence[FrozenTrial], *, target: int | Non
     """Epochs that a search is still expected to train, with all that its scheduler stops.
 
     Of trials that pause at their rungs, those are counted that the quota will promote, and those
-    that the pruning audit will let run on. Where a scheduler stops trials at once, as many go on
+    that the pruning audit will let run on. Where a scheduler stops trials at once, as many continue
     from a rung as did so far, 1/eta of them at first. What ended by itself comes no more, so that
     nothing is left to come once a search is over.
 
@@ -102,7 +102,7 @@ def to_come(spec: StudySpec, trials: Sequence[FrozenTrial], *, target: int | Non
 
 
 _FIRST = 4
-"""Trials that go on, in the arrivals that stand for what is usual before a rung has seen many."""
+"""Trials that continue, in the arrivals that stand for the usual before a rung has many."""
 
 
 class _Flow:
@@ -170,7 +170,7 @@ class _Flow:
                 break
             arriving = self._arriving[place] + entrants
             if self._stops:
-                before = _FIRST * eta  # the first to arrive go on whatever they are worth
+                before = _FIRST * eta  # the first to arrive continue whatever they are worth
                 passed = (self._passed[place] + _FIRST) / (self._arrived[place] + before)
                 entrants = arriving * passed
                 continue

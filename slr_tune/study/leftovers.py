@@ -1,4 +1,4 @@
-"""What lies in the studies folder and is needed by nobody, or can be made again.
+"""What is in the studies folder and is needed by nobody, or can be made again.
 
 Nothing is taken for unneeded by its name alone: a partial file is one whose writer is dead, packed
 data and teachers' outputs are those that no `study.yaml` of this folder names.
@@ -61,7 +61,7 @@ class Leftover:
 
 
 def shared_leftovers(root: Path, kinds: Sequence[Kind]) -> list[Leftover]:
-    """What no study needs, in the cache and beside the studies.
+    """What no study needs, in the cache and next to the studies.
 
     Args:
         root: The studies folder.

@@ -83,10 +83,10 @@ class StudyLock:
 
     Attributes:
         lost: Set when another driver took the study over, which happens when this process was
-            suspended for over a minute. Whoever writes must look at it before each write.
+            suspended for over a minute. A caller that writes must look at it before each write.
         stop_asked: Called once when somebody asked this driver to stop; None asks nobody.
-        idle_seconds: Time since the last sign of life of whoever held the study before; 0 where
-            nobody did.
+        idle_seconds: Time since the last sign of life of the process that held the study before; 0
+            without one.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 FILE = "study.yaml"
 SPACE_COPY = "space.yaml"
 """The search-space file as it was at the last run: a study may be copied to where it is not."""
+SPACE_OPTIONS = {
+    "--trials": "budget.trials",
+    "--max-epochs": "budget.max_epochs",
+    "--workers": "resources.workers",
+    "--seed": "seed",
+}
+"""Options of `slr-tune run` that change a value of the space, and the value's key."""
 _HOURS = "budget.hours="
 _PACKAGES = ("slr-tune", "torch", "ray", "optuna", "numpy", "jiwer", "sqlalchemy")
 
@@ -34,43 +41,71 @@ class LastRun:
 
     Attributes:
         space_file: The search-space file; SPACE where it is not known.
-        options: What was typed beside it but the study's name and database: a value, a list of
-            them, or True for a flag, as `{"--seed": 3, "--set": ["a=1"], "--no-verify": True}`.
+        options: Command-line options without the study's name and the database: a value, a list
+            of them, or True for a flag, as `{"--seed": 3, "--set": ["a=1"], "--no-verify": True}`.
+        from_study: Study from which the command takes the space and its options; empty to name
+            the file.
     """
 
     space_file: str
     options: Mapping[str, Any]
+    from_study: str = ""
 
     def command(self, study: str, changes: Mapping[str, Any] | None = None) -> str:
-        """The command that goes on with a study, or runs a changed one under another name.
+        """The command that continues a study, or runs a changed one under another name.
 
         Args:
             study: Its name.
             changes: Options over those of the last run; of `--set`, which adds up, more of them.
         """
         changes = changes or {}
+        if self.from_study:
+            stored = (*SPACE_OPTIONS, "--set")
+            kept = {key: value for key, value in self.options.items() if key not in stored}
+            name = None if study == self.from_study else study
+            options = {"--from-study": self.from_study, "--study": name, **kept, **changes}
+            return command_line("run", options=options)
         sets = [*self.options.get("--set", ()), *changes.get("--set", ())]
         options = {"--study": study, **self.options, **changes, "--set": sets}
         return command_line("run", self.space_file, options=options)
 
+    @property
+    def sets(self) -> list[str]:
+        """All changes of the space as values of `--set`, such as `budget.trials=5`."""
+        changed = [
+            f"{key}={self.options[option]}"
+            for option, key in SPACE_OPTIONS.items()
+            if self.options.get(option) is not None
+        ]
+        return [*self.options.get("--set", ()), *changed]
+
     def with_hours(self, study: str, hours: float) -> str:
-        """The command that goes on with a study for so many hours in all."""
+        """The command that continues a study for so many hours in all."""
+        if self.from_study:
+            return self.command(study, {"--set": [f"{_HOURS}{hours:.6g}"]})
         given = [one for one in self.options.get("--set", ()) if not one.startswith(_HOURS)]
         options = {**self.options, "--set": [*given, f"{_HOURS}{hours:.6g}"]}
-        return LastRun(self.space_file, options).command(study)
+        return replace(self, options=options).command(study)
 
 
-def last_run(folder: Path) -> LastRun:
-    """Reads it from a study's folder; what `study.yaml` does not tell is left out."""
+def last_run(folder: Path, *, anywhere: bool = False) -> LastRun:
+    """Reads the last run from a study's folder; what `study.yaml` lacks is left out.
+
+    Args:
+        folder: The study's folder.
+        anywhere: Whether the command has to work where the search-space file is not. Else the file
+            is named as long as it exists: the user may have changed it since.
+    """
     runs = _read(folder / FILE).get("runs")
     run = runs[-1] if isinstance(runs, list) and runs and isinstance(runs[-1], dict) else {}
     path = Path(str(run.get("space_file", "SPACE")))
-    if not path.is_file() and (folder / SPACE_COPY).is_file():
-        path = (folder / SPACE_COPY).absolute()
+    a_copy = path.name == SPACE_COPY and path.parent.parent == folder.absolute().parent
+    stored = (folder / SPACE_COPY).is_file() and (anywhere or a_copy or not path.is_file())
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     options = run.get("options")
-    return LastRun(str(path), options if isinstance(options, dict) else {})
+    known = options if isinstance(options, dict) else {}
+    return LastRun(str(path), known, folder.name if stored else "")
 
 
 def write_manifest(
@@ -88,7 +123,7 @@ def write_manifest(
         folder: The study's folder.
         data: The prepared data, None without.
         teacher: Of the teacher `checkpoint`, `sha256` and `wer` on dev in percent; None without.
-        options: What was typed beside the file, as `LastRun` has it.
+        options: Command-line options, as `LastRun` has them.
 
     Returns:
         The file.
@@ -102,11 +137,16 @@ def write_manifest(
         "teacher": teacher,
         "runs": [*earlier, _this_run(spec, options)],
     }
+    keep_space(spec, folder)
+    replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+    return path
+
+
+def keep_space(spec: StudySpec, folder: Path) -> None:
+    """Copies the search-space file into the study's folder, which may be moved without the file."""
     with suppress(OSError):  # of a space that was given as a pipe, say
         if spec.path.is_file():
             replace_file(folder / SPACE_COPY, spec.path.read_bytes())
-    replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
-    return path
 
 
 def _read(path: Path) -> dict[str, Any]:

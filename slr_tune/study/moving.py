@@ -43,7 +43,7 @@ class Moved:
 def move_study(
     name: str, source: RDBStorage, target: RDBStorage, tell: Callable[[str], None]
 ) -> Moved:
-    """Moves a study. Cut off anywhere, the same call goes on; until the end the source has all.
+    """Moves a study. Cut off anywhere, the same call continues; until the end the source has all.
 
     Args:
         name: The study.

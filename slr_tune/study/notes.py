@@ -1,4 +1,4 @@
-"""Notes that people write of a study and of its trials: in the database, beside the record.
+"""Notes that people write of a study and of its trials: in the database, next to the record.
 
 A finished trial is frozen, so that all notes stand with the study, under an attribute of their own
 that a driver never writes.

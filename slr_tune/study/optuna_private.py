@@ -1,4 +1,4 @@
-"""All that this project uses of Optuna beside its public interface.
+"""All that this project uses of Optuna in addition to its public interface.
 
 - `RDBStorage._get_trials`, by which Optuna's cache reads what is new; overridden with the faster
   reading. Were it named otherwise, a search with many paused trials would be slow.
@@ -11,9 +11,9 @@
   would be no dashboard.
 - `Study._storage`, `_study_id` and `_thread_local`, with which `ask` makes a trial. `ask` itself
   takes any trial that waits, one that is paused too; without them no trial could be started.
-- `value_to_stored_repr` and its like of the intermediate values, which say how a number stands in
-  the tables, infinite ones and NaN too. A search writes many reports in one transaction, for which
-  Optuna has no word; without them it could not.
+- `value_to_stored_repr` and its like of the intermediate values, which say how a number is
+  stored in the tables, infinite ones and NaN too. A search writes many reports in one
+  transaction, for which Optuna has no call; without them it could not.
 - `get_storage`, which puts Optuna's cache over a database. Without it a search would read all
   trials of the study whenever it starts one.
 
@@ -62,7 +62,7 @@ STUDIES, TRIALS, PARAMS, VALUES = _studies, _trials, _tables["trial_params"], _v
 STEPS = _tables["trial_intermediate_values"]
 USER, SYSTEM = _tables["trial_user_attributes"], _tables["trial_system_attributes"]
 STUDY_USER, STUDY_SYSTEM = _study_attributes, _tables["study_system_attributes"]
-"""Optuna's tables, for whoever writes to them in batches."""
+"""Optuna's tables, for any code that writes to them in batches."""
 
 
 def trial_key(trial: FrozenTrial | Trial) -> int:

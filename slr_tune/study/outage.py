@@ -15,7 +15,7 @@ from slr_tune.errors import StorageError
 from slr_tune.text import duration
 
 WAIT_SECONDS = 600.0
-"""How long a search waits for its database unless it is told otherwise."""
+"""How long a search waits for its database by default."""
 
 UNHEARD_SECONDS = 2.0
 """Silence of a database before it is called away: a busy one answers later than an idle one."""
@@ -62,7 +62,7 @@ def _is_passing(error: DBAPIError) -> bool:
 
 
 class Outage:
-    """How long the database has been away, and what a person is told of it.
+    """How long the database has been away, and the message about it.
 
     Attributes:
         error: What it said last; None where it said nothing.

@@ -68,7 +68,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What the number of trials depends on beside the time.
+    """What determines the number of trials in addition to the time.
 
     Attributes:
         segments: Of a trial.

@@ -154,5 +154,5 @@ def _recommended(wers: Floats, epochs: Floats) -> int | None:
     winner = int(np.argmin(last))
     within = (surely <= TOLERANCE) & (wers[:, winner] - last[winner] <= TOLERANCE)
     good = len(within) - int(np.argmin(within[::-1])) if not within.all() else 0
-    # One that saves nothing is no recommendation but the run's length.
+    # One that saves nothing is not a recommendation but the run's length.
     return good + 1 if epochs[good].mean() < epochs[-1].mean() else None

@@ -1,6 +1,6 @@
 """Whether a study's database and folder are still there: somebody may delete them under a search.
 
-A process goes on writing into a file that was deleted, and what it writes is lost with its end.
+A process keeps writing into a file that was deleted, and what it writes is lost with its end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Presence:
         self._marks[self._folder] = _mark(self._folder)
 
     def check(self, *more: Path) -> None:
-        """Refuses to go on where something is gone.
+        """Refuses to continue where something is gone.
 
         Args:
             more: Files and folders that have to be there too, such as a trial's.

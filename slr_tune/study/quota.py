@@ -1,7 +1,7 @@
-"""Promotion by a quota: who waits at which rung, and who goes on. Knows neither Ray nor Optuna.
+"""Promotion by a quota: who waits at which rung, and who continues. Knows neither Ray nor Optuna.
 
 Asynchronous successive halving in its promoting form, with the promotions delayed: a trial that
-arrives at a rung waits there, and the best one that waits goes on once the arrivals are eta times
+arrives at a rung waits there, and the best one that waits continues once the arrivals are eta times
 as many as the promotions after it. So a search that gets slowly better does not have nearly all of
 its trials promoted, and values that tie are promoted no oftener than others.
 
@@ -26,7 +26,7 @@ from slr_tune.study.record import RungEntry
 
 
 class Promotion(NamedTuple):
-    """A trial that may go on.
+    """A trial that may continue.
 
     Attributes:
         trial: Its number.
@@ -151,7 +151,7 @@ class Quota:
             epoch: One of `epochs`.
             value: Its best value so far, in the metric's unit; None where it has no finite one,
                 which is worse than any.
-            exempt: Whether it goes on in any case and counts for nobody: the baseline.
+            exempt: Whether it continues in any case and does not count: the baseline.
 
         Raises:
             ValueError: There is no rung at this epoch.
@@ -188,7 +188,7 @@ class Quota:
         return None
 
     def promote(self, promotion: Promotion) -> int:
-        """Lets a trial go on; returns the place of this in the sequence.
+        """Lets a trial continue; returns the place of this in the sequence.
 
         Raises:
             ValueError: It does not wait there.

@@ -1,4 +1,4 @@
-"""The record of a trial: what stands in its user attribute `slr`, beside Optuna's own fields."""
+"""The record of a trial: what is in its user attribute `slr`, next to Optuna's own fields."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def is_deleted(trial: FrozenTrial) -> bool:
 
 
 def is_own(trial: FrozenTrial) -> bool:
-    """Whether a trial was asked for: it is not foreign, was not imported, and is not deleted."""
+    """Whether a trial was requested: it is not foreign, was not imported, and is not deleted."""
     stored = trial.user_attrs.get(ATTRIBUTE) or {}
     ended = stored.get("ended_by")
     lost = ended == DELETED or (not ended and trial.state.is_finished())

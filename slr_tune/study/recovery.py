@@ -1,4 +1,4 @@
-"""What a new driver mends before it goes on: trials that the last one left behind."""
+"""What a new driver fixes before it continues: trials that the last one left behind."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Recovery:
     """What was found, by trial number.
 
     Attributes:
-        resumed: Go on from their checkpoint, or from the start where there is none.
+        resumed: Continue from their checkpoint, or from the start where there is none.
         pruned: ASHA had stopped them, the verdict was not stored yet.
-        killed: Given up: several starts brought no new epoch.
+        killed: Given up: several starts finished no new epoch.
         paused: Wait at a rung for their promotion.
     """
 
@@ -87,7 +87,7 @@ def recover(store: StudyStore, *, idle_seconds: float = 0.0) -> Recovery:
 
 
 def reopen_failed(study: str, storage: RDBStorage) -> tuple[int, ...]:
-    """Puts the failed trials of a study back into its queue; they go on where they were.
+    """Puts the failed trials of a study back into its queue; they continue where they were.
 
     Returns:
         Their numbers. Trials of other programs are left alone.
@@ -105,7 +105,7 @@ def reopen_pruned(study: str, storage: RDBStorage, *, trials: int | None) -> tup
     Args:
         study: Its name.
         storage: The database, which nobody else has read this study from so far.
-        trials: Trials asked for; None for as many as the time allows.
+        trials: Trials requested; None for as many as the time allows.
 
     Returns:
         Their numbers; none where the study has its trials and all of them are finished.

@@ -1,8 +1,8 @@
 """The remote place of a study's files: `studies: s3://...`, and what each side does with it.
 
 A worker sends a trial's checkpoints and then its curve, in the background. The driver sends the
-manifest at the start, and at the end what is left. Whoever reads a study brings its small files,
-and a checkpoint when it is asked for. The study's database says where the place is.
+manifest at the start, and at the end what is left. A reader of a study fetches its small files,
+and a checkpoint when it needs one. The study's database says where the place is.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def remote_place(study: str, storage: RDBStorage) -> str | None:
 
 
 def cache_bytes() -> int:
-    """What the checkpoints of a study may take locally, beside those not sent yet.
+    """What the checkpoints of a study may take locally, in addition to those not sent yet.
 
     Raises:
         SlrTuneError: `SLR_TUNE_CACHE_GB` is not a number above 0.

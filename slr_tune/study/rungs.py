@@ -1,6 +1,6 @@
-"""ASHA's rungs: who arrived with which value, and who goes on. Knows neither Ray nor Optuna.
+"""ASHA's rungs: who arrived with which value, and who continues. Knows neither Ray nor Optuna.
 
-Asynchronous successive halving in its stopping form: a trial that arrives at a rung goes on if it
+Asynchronous successive halving in its stopping form: a trial that arrives at a rung continues if it
 is among the best 1/eta of all that have arrived there, itself counted in; the first always does.
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
@@ -80,9 +80,9 @@ class Rungs:
         Args:
             epoch: One of `epochs`.
             value: Its best value so far, in the metric's unit.
-            exempt: Whether it goes on in any case; it still counts for the others.
-            audited: Whether it is spared, should it have to stop. Whoever calls must then enter
-                it at no later rung.
+            exempt: Whether it continues in any case; it still counts for the others.
+            audited: Whether it is spared, should it have to stop. The caller must then
+                enter it at no later rung.
 
         Raises:
             ValueError: There is no rung at this epoch.

@@ -2,8 +2,8 @@
 
 With `budget: {fidelity: subset}` the first segment sees a share of the training utterances, each
 next one twice as much, and the last one all. The smaller share lies inside the larger one, so that
-nobody who goes on has trained on what the next segment leaves out. An epoch costs as much as it has
-utterances: all of them are 1.
+no trial that continues has trained on what the next segment leaves out. An epoch costs as much as
+it has utterances: all of them are 1.
 """
 
 from __future__ import annotations

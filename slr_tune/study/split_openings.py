@@ -9,7 +9,7 @@ from slr_tune.study.lock import username
 
 FILE = "test_openings.log"
 LOOKING = ".looking-at-test"
-"""A mark in the folder of what looks, from the first look at test until its figures are told."""
+"""A mark in the folder, from the first look at the test split until its figures are reported."""
 
 
 def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> int:
@@ -18,8 +18,8 @@ def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> 
     Args:
         folder: The study's folder.
         reason: What the test split is opened for.
-        mark: A file that stands until the figures are told; the caller removes it then. A look for
-            the same reason that was cut off goes on under the line that it has.
+        mark: A file that exists until the figures are reported; the caller removes it then. A
+            look for the same reason that was interrupted continues under its line.
 
     Returns:
         How often it has been opened, this time included.
@@ -38,7 +38,7 @@ def log_test_opening(folder: Path, reason: str, *, mark: Path | None = None) -> 
 
 
 def opening_line(times: int) -> str:
-    """What a person is told when the test split is opened so often."""
+    """Message when the test split is opened this often."""
     endings = {1: "st", 2: "nd", 3: "rd"}
     ending = "th" if times % 100 in (11, 12, 13) else endings.get(times % 10, "th")
     return f"Opening the test split, for the {times}{ending} time in this study"

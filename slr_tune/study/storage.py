@@ -123,7 +123,7 @@ def _fold(engine: sa.Engine) -> None:
         # To open a file that was deleted would make an empty one.
         if engine.dialect.name == "sqlite" and Path(str(engine.url.database)).exists():
             with engine.connect() as connection:
-                # A search that goes on writing folds it in itself: nobody waits long for that.
+                # A search that keeps writing folds it in itself: nobody waits long for that.
                 connection.execute(sa.text(f"PRAGMA busy_timeout={_FOLD_MILLISECONDS}"))
                 connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
     with suppress(*_DATABASE_ERRORS):
@@ -189,7 +189,7 @@ def _way_out(cause: BaseException, text: str) -> str:
 
 
 def check_storage(url: str | None) -> None:
-    """Refuses what is no database URL, before anything is opened.
+    """Refuses what is not a database URL, before anything is opened.
 
     Raises:
         StorageUnusable: It is none.

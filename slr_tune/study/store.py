@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.25
-"""How long to wait for a batch to be stored before going on with other work."""
+"""How long to wait for a batch to be stored before continuing with other work."""
 
 RETRY_LIMIT = 3
 """Starts of a trial that bring no new epoch before it is given up as `killed`."""
@@ -135,7 +135,7 @@ class StudyStore:
     ) -> Iterator[None]:
         """Holds the study in memory for the time of a block, and stores it in batches.
 
-        Whoever acts on what is decided asks `stored` first, and calls `keep_up` often.
+        A caller that acts on a decision asks `stored` first, and calls `keep_up` often.
 
         Args:
             wait_seconds: How long to wait for a database that is away.
@@ -202,7 +202,7 @@ class StudyStore:
 
     @property
     def own_trials(self) -> list[FrozenTrial]:
-        """The trials that were asked for: none that was imported, deleted, or is foreign."""
+        """The trials that were requested: none that was imported, deleted, or is foreign."""
         trials = self.trials
         return [*compress(trials, self._own.look(trials))]
 
@@ -224,7 +224,7 @@ class StudyStore:
         return replace(origin, data=self.data_hash, teacher=self.teacher_hash)
 
     def teach(self, teacher_hash: str | None) -> None:
-        """Says which teacher it is; a trial that another one taught begins anew."""
+        """Says which teacher it is; a trial of another teacher starts from scratch."""
         self.teacher_hash = teacher_hash
         for trial in self.trials:
             record = record_of(trial)
@@ -288,7 +288,7 @@ class StudyStore:
         return self._attempt(stored, record)
 
     def start(self, key: int) -> LiveTrial | None:
-        """Takes up a trial that was chosen; None where somebody ended it by hand."""
+        """Starts a trial that was chosen; None where somebody ended it by hand."""
         trial = self.storage.get_trial(key)
         record = record_of(trial)
         if record is None or trial.state.is_finished():
@@ -303,7 +303,7 @@ class StudyStore:
         return "baseline" if is_baseline else "given"
 
     def resume(self, trial: FrozenTrial, entry: RungEntry) -> LiveTrial | None:
-        """Lets a trial go on that is paused at a rung; None where somebody ended it by hand.
+        """Lets a trial continue that is paused at a rung; None where somebody ended it by hand.
 
         Args:
             trial: As stored.
@@ -382,7 +382,7 @@ class StudyStore:
         """Stores the epoch that a run just finished: curve file first, then the database."""
         epoch, seconds = int(row["epoch"]), _number(row.get("seconds"))
         if epoch == 1:
-            # A trial whose checkpoints are gone begins anew, over the files of its first start.
+            # A trial without checkpoints starts from scratch, over the files of its first start.
             live.curve.repair([row])
             live.events.repair([row])
         else:
@@ -448,7 +448,7 @@ class StudyStore:
         self.live.pop(live.number, None)
 
     def park(self, live: LiveTrial, *, blameless: bool = True) -> None:
-        """Puts an unfinished trial back in the queue; it goes on from its checkpoint next time.
+        """Puts an unfinished trial back in the queue; it continues from its checkpoint next time.
 
         Args:
             live: The trial.

@@ -78,7 +78,7 @@ class StudyView:
 
     @property
     def run_here(self) -> list[FrozenTrial]:
-        """Trials that this study ran itself: what was asked for, and what it cost."""
+        """Trials that this study ran itself: what was requested, and what it cost."""
         return [trial for trial in self.trials if not is_imported(trial)]
 
     @property
@@ -125,7 +125,7 @@ class StudyView:
         return CurveFile(self.own_folder(number) / "curve.csv").rows()
 
     def own_folder(self, number: int) -> Path:
-        """A trial's folder; where another study's stands in its place, the one it was moved to."""
+        """A trial's folder; where another study's is in its place, the one it was moved to."""
         return own_trial_folder(self.folder / "trials", number, self.id)
 
     def best(self) -> FrozenTrial | None:

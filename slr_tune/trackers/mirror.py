@@ -1,7 +1,7 @@
 """Keeps trackers at what the study holds.
 
 The study is the truth and a tracker a copy: what it lacks is found by comparing, so that a search
-that was killed goes on in the same runs, and a tracker named later gets the earlier trials too. A
+that was killed continues in the same runs, and a tracker named later gets the earlier trials too. A
 tracker that is slow, or fails, neither holds the search nor ends it.
 """
 

@@ -1,6 +1,6 @@
 """MLflow: an experiment a study, a run a trial.
 
-Runs go where MLFLOW_TRACKING_URI says, else into `mlflow.db` beside the studies, an SQLite file
+Runs go where MLFLOW_TRACKING_URI says, else into `mlflow.db` next to the studies, an SQLite file
 that `mlflow ui --backend-store-uri sqlite:///studies/mlflow.db` shows.
 """
 
@@ -84,7 +84,7 @@ class MlflowTracker:
         self._begun.discard(run)
 
     def close(self) -> None:
-        """Runs of trials that go on another time are said to wait."""
+        """Runs of trials that continue later are marked as waiting."""
         for run in self._begun:
             self.client.update_run(run, status="SCHEDULED")
 

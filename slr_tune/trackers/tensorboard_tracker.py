@@ -1,4 +1,4 @@
-"""TensorBoard's HParams: a table of all trials with their settings, beside their curves.
+"""TensorBoard's HParams: a table of all trials with their settings, next to their curves.
 
 The curves are in the trials' folders anyway; this adds to each what the tab HParams reads.
 `tensorboard --logdir studies/NAME/trials` shows both.
@@ -27,7 +27,7 @@ class TensorboardTracker:
     """Settings and value of each trial that has ended."""
 
     def begin(self, trial: TrackedTrial, known: str | None) -> str:
-        """Nothing: HParams is told of a trial with its value."""
+        """Nothing: HParams gets a trial with its value."""
         return known or str(trial.folder)
 
     def log(self, run: str, epoch: int, row: Mapping[str, float]) -> None:

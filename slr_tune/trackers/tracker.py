@@ -14,7 +14,7 @@ from trainables.errors import first_line
 
 @dataclass(frozen=True)
 class TrackedTrial:
-    """A trial as trackers are told of it.
+    """A trial as trackers get it.
 
     Attributes:
         number: Its number.
@@ -47,12 +47,12 @@ class TrackedTrial:
 
 @dataclass
 class TrackedRun:
-    """What a tracker has of a trial, kept so that a resumed search goes on in the same run.
+    """What a tracker has of a trial, kept so that a resumed search continues in the same run.
 
     Attributes:
         id: The tracker's name of the run.
         epochs: Epochs that it was sent.
-        ended: Whether it was told the end.
+        ended: Whether it has the end.
     """
 
     id: str
@@ -67,7 +67,7 @@ class TrackedStudy:
     Attributes:
         name: The study's name.
         folder: Its folder.
-        root: Folder of all studies, for what a tracker stores beside them.
+        root: Folder of all studies, for what a tracker stores next to them.
         runs: What the tracker has, by number of the trial.
     """
 
@@ -81,7 +81,7 @@ class Tracker(Protocol):
     """A program that keeps runs. Its methods are called in one thread, in order."""
 
     def begin(self, trial: TrackedTrial, known: str | None) -> str:
-        """Opens the run of a trial, or goes on with the one that it is `known` by; its id."""
+        """Opens the run of a trial, or continues with the one that it is `known` by; its id."""
 
     def log(self, run: str, epoch: int, row: Mapping[str, float]) -> None:
         """Takes the finite values of an epoch."""

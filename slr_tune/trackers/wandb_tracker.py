@@ -1,7 +1,7 @@
 """Weights & Biases: a project a study, a run a trial.
 
-WANDB_PROJECT, WANDB_ENTITY and WANDB_MODE are W&B's own. With WANDB_MODE=offline runs lie in
-`wandb/` beside the studies, and `wandb sync` sends them later.
+WANDB_PROJECT, WANDB_ENTITY and WANDB_MODE are W&B's own. With WANDB_MODE=offline runs are in
+`wandb/` next to the studies, and `wandb sync` sends them later.
 """
 
 from __future__ import annotations
@@ -69,6 +69,6 @@ class WandbTracker:
         self._runs.pop(run).finish(exit_code=int(trial.failed))
 
     def close(self) -> None:
-        """Runs of trials that go on another time are resumed then."""
+        """Runs of trials that continue later are resumed then."""
         for run in list(self._runs):
             self._runs.pop(run).finish()

@@ -77,8 +77,8 @@ def _unreachable(address: str, reason: str) -> RunFailed:
 def only_here(address: str) -> bool:
     """Whether a cluster listens on this machine's loopback and nowhere else, as our sessions do.
 
-    Whoever joins it must be there too: from the machine's outer address Ray would look for a node
-    that does not exist, for ever.
+    A process that joins it must be there too: from the machine's outer address Ray would look for
+    a node that does not exist, for ever.
 
     Args:
         address: As `check_cluster` takes it, and has taken it.

@@ -2,7 +2,7 @@
 
 In it is every module of `trainables` but those of `LEFT_OUT`, so that a new one cannot be
 forgotten, and what drives a stage (`DRIVING`). Of a custom run the modules of its classes are in
-it too, of a script the Python files beside and below it, as they are. Comments, docstrings and
+it too, of a script the Python files next to and below it, as they are. Comments, docstrings and
 layout are not: they change no weights.
 """
 
@@ -40,7 +40,7 @@ LEFT_OUT = {
 """Modules of `trainables` that cannot shape weights, each with the reason."""
 
 DRIVING = ("epoch_keys.py", "worker.py")
-"""Modules beside this one that say which epochs are shared, and train a stage."""
+"""Modules next to this one that say which epochs are shared, and train a stage."""
 
 _COVERED = ("trainables", "torch", "pydantic", "builtins")
 """Packages of which a custom run's classes say nothing new."""

@@ -39,7 +39,7 @@ class Execution:
             folder: Where its stages are kept.
             teacher: The teacher's checkpoint, None without.
             tell: Takes a line after each stage.
-            show: Takes epochs done and epochs expected, often; then no line is told.
+            show: Takes epochs done and epochs expected, often; then no line is printed.
         """
         self.trained = 0
         self._found = 0
@@ -79,6 +79,10 @@ class Execution:
             self._note(job)
 
         work_through(self._waiting, pool, stopped=stopped, done=self._take, watch=seen)
+        return self.finished()
+
+    def finished(self) -> list[ArmRun]:
+        """Runs whose stages are all done, in the order of the plan."""
         runs, way = self._plan.runs, self._plan.path
         found = [read_off(run, (self._done.get(stage.id) for stage in way(run))) for run in runs]
         return [run for run in found if run is not None]

@@ -1,4 +1,4 @@
-"""A training in this process that hangs: a thread beside it ends the command."""
+"""A training in this process that hangs: a thread next to it ends the command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WRITE_SECONDS = 5.0
 
 
 class HangWatch:
-    """Ends a command that brings no epoch in time, for the time of a `with` in the main thread.
+    """Ends a command that finishes no epoch in time, for the time of a `with` in the main thread.
 
     The training is interrupted wherever it is, which lets it clear up; a `RunFailed` comes out of
     the block. Where that does not help, the process ends with the same message and exit code.

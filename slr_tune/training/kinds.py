@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 @cache  # asked for every epoch of every trial
 def stopping_settings() -> frozenset[str]:
-    """Settings that say when a run ends: what the rule takes beside the curve."""
+    """Settings that say when a run ends: what the rule takes in addition to the curve."""
     parameters = inspect.signature(verdict).parameters.values()
     return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY) | {"early_stopping"}
 

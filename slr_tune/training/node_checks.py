@@ -135,7 +135,7 @@ def lacking(answer: Mapping[str, Any], own: Mapping[str, Any], needs: NodeNeeds)
     Args:
         answer: The node's, as `node_probe.probe` gives it.
         own: The driver's.
-        needs: What was asked for.
+        needs: What was requested.
     """
     problems = {what: text for what, text in answer["problems"].items() if what in _TOLD}
     run = run_title(needs.trainable)

@@ -169,7 +169,7 @@ def fingerprint(path: Path) -> str:
 
 
 def exchange(folder: Path, nonce: str, name: str) -> str:
-    """Reads what the driver wrote into a folder, and writes an answer beside it.
+    """Reads what the driver wrote into a folder, and writes an answer next to it.
 
     Returns:
         "shared"; the driver still has to read the answer.

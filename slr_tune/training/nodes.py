@@ -182,7 +182,7 @@ class Nodes:
             self._tell(f"Node {node.name} has left; its runs continue on other nodes")
 
     def close(self) -> None:
-        """Removes what lies in the shared folders."""
+        """Removes what is in the shared folders."""
         for _, nonce in self._pending.values():
             self._tidy(nonce)
         self._pending = {}
@@ -191,7 +191,7 @@ class Nodes:
         return [node for node in self.asked.values() if node.answer is not None and not node.lacks]
 
     def _ask(self, nodes: Iterable[Node], needs: NodeNeeds) -> None:
-        """Sends a task to each node; only what may be one's own is imported there."""
+        """Sends a task to each node; only what may be a custom run is imported there."""
         import ray
         from ray import cloudpickle
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -23,7 +23,7 @@ class Plan:
     """All stages, parents before children.
 
     Attributes:
-        runs: What was asked for.
+        runs: What was requested.
         stages: What is to be trained.
     """
 
@@ -62,7 +62,7 @@ def state_names(run: ArmRun, *, context: Callable[[ArmRun], str], share: bool) -
 
     Args:
         run: The run.
-        context: What beside the configuration shapes a run: seed, data, teacher. Runs share
+        context: What else shapes a run: seed, data, teacher. Runs share
             nothing where it differs.
         share: Whether other runs may come to the same state; False names it after this run alone.
     """

@@ -128,7 +128,7 @@ class RayPool:
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
         """Jobs that ended since the last call, each as it was given and done, or what it raised.
 
-        An actor that died is replaced, and so is one that brings no epoch in time.
+        An actor that died is replaced, and so is one that finishes no epoch in time.
 
         Args:
             timeout: Seconds to wait for the first.

@@ -1,4 +1,4 @@
-"""All that this project uses of Ray beside its public interface.
+"""All that this project uses of Ray in addition to its public interface.
 
 - Environment variables, which Ray names in its source alone. Without `RAY_AUTH_MODE` anyone who
   reaches this machine could run code in a session; without `TUNE_MAX_PENDING_TRIALS_PG` Tune would
@@ -54,7 +54,7 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Ctrl-C is handled by the run itself: it stores before it ends.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    # The newer output engine prints a banner even when it is told to be silent.
+    # The newer output engine prints a banner even when it has to be silent.
     "RAY_AIR_NEW_OUTPUT": "0",
     # Tune's snapshot of the experiment is never read.
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",
@@ -266,7 +266,7 @@ def _being_created(group: Any) -> bool:
 
 
 def let_go(controller: Any, trial: Any, action: str) -> None:
-    """Lets a Tune trial go on or stop whose scheduler had said NOOP."""
+    """Lets a Tune trial continue or stop whose scheduler had said NOOP."""
     if trial.status == "RUNNING":  # its worker may have died meanwhile
         controller._tune_controller._execute_action(trial, action)
 

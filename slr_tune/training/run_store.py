@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from slr_tune.errors import RunFailed
 from slr_tune.training.code_version import code_version
 from slr_tune.training.execute import Execution
-from slr_tune.training.interrupt import Talk
+from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.plan import make_plan, state_names
 from slr_tune.training.pool import Pool, Waiting, work_through
 from slr_tune.training.runs import WER, Arm, ArmRun, Measure, planned_runs
@@ -64,9 +64,10 @@ class RunStore:
         teacher_hash: Of this file.
         share: Whether runs share what they agree in.
         measure: What runs are judged by.
-        label: How a run is called in lines that tell of its epochs; None tells of stages.
+        label: How a run is called in lines that report its epochs; None reports stages.
         runs: All that `train` gave.
         trained: Epochs that were trained for them now.
+        unfinished: Of a `train` that was interrupted, the runs that are trained.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class RunStore:
     label: Callable[[ArmRun], str] | None = None
     runs: list[ArmRun] = field(default_factory=list, init=False)
     trained: int = field(default=0, init=False)
+    unfinished: list[ArmRun] = field(default_factory=list, init=False)
     _printed: dict[str, int] = field(default_factory=dict, init=False)
     _signers: list[str] | None = field(default=None, init=False)
 
@@ -103,7 +105,11 @@ class RunStore:
                 tell=self.talk.tell if self.label is None else lambda line: None,
                 show=self.talk.show,
             )
-            trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+            try:
+                trained = execution.run(self.pool, stopped=self.talk.stopped, watch=self._watch)
+            except Interrupted:
+                self.unfinished = [*found.values(), *execution.finished()]
+                raise
             self.trained += execution.trained
             self._remember(trained)
             found |= {run.name: run for run in trained}
@@ -147,7 +153,7 @@ class RunStore:
 
         Raises:
             Interrupted: Before it was done.
-            RunFailed: Two runs of one's own told of other utterances.
+            RunFailed: Two custom runs reported different utterances.
         """
         if self.measure.predicted:
             return self._prediction_counts(runs)
@@ -160,7 +166,7 @@ class RunStore:
         return result
 
     def _prediction_counts(self, runs: Sequence[ArmRun]) -> dict[str, list[NDArray[np.int64]]]:
-        """Errors in what runs of one's own told, utterance by utterance in one order."""
+        """Errors of the predictions of custom runs, utterance by utterance in one order."""
         result: dict[str, list[NDArray[np.int64]]] = {}
         first: tuple[str, Spoken] | None = None
         for run in runs:
@@ -191,7 +197,7 @@ class RunStore:
         return load_counts(job.file)
 
     def context(self, run: ArmRun) -> str:
-        """What beside its configuration shapes a run."""
+        """What shapes a run in addition to its configuration."""
         trainable = run.arm.trainable
         parts = [
             code_version(trainable),

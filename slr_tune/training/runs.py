@@ -18,7 +18,7 @@ Row = Mapping[str, float]
 FIRST_FRESH_SEED = 1000
 """Far from the seeds that people give a search, which are small numbers."""
 FIRST_CONFIRMED_SEED = 2000
-"""Of `confirm`: what an ablation has looked at is not fresh any more."""
+"""Of `confirm`: what an ablation has looked at is not new any more."""
 FIRST_TEACHER_SEED = 3000
 """Of further teachers."""
 
@@ -32,7 +32,7 @@ class Measure:
         minimize: Whether smaller values are better.
         scored: Whether its errors in each utterance can be counted, as of every recogniser that
             is built in or derived from one. Of any other run only the metric is known.
-        predicted: Whether a run that is not `scored` tells what it recognised in each utterance.
+        predicted: Whether a run that is not `scored` reports what it recognised in each utterance.
     """
 
     metric: str
@@ -46,7 +46,7 @@ class Measure:
         return self.scored or self.predicted
 
     def rank(self, value: float) -> float:
-        """A value so that the smallest is the best; infinity for what is no finite number."""
+        """A value so that the smallest is the best; infinity for what is not a finite number."""
         if not math.isfinite(value):
             return math.inf
         return value if self.minimize else -value
@@ -74,7 +74,7 @@ class Arm:
     """A configuration that is trained and compared.
 
     Attributes:
-        name: As it stands in tables and verdicts.
+        name: Name in tables and verdicts.
         config: Its whole configuration.
         trainable: Run that it trains.
         levels: Level by factor, in words.
@@ -192,7 +192,7 @@ class ArmRun:
         """
         length = self.max_epochs
         if not self.measure.scored:
-            # Such a run ends itself, and a value that is not finite says nothing of how it fares.
+            # Such a run ends itself, and a value that is not finite does not show how it fares.
             return (length, "max_epochs") if len(rows) >= length else None
         for epoch in range(1, len(rows) + 1):
             reason = self.rule.verdict(rows[:epoch])

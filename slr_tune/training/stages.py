@@ -2,8 +2,8 @@
 
 In a stage's folder lie `checkpoint_latest.pt` (where it is, and what its children start from),
 `best_EEE.pt` (weights of an epoch that some run's result comes from), the errors of each utterance
-of dev with these weights, `dev_EEE.npy`, and after the test split was opened `test_EEE.npy`. A run
-of one's own leaves what it recognised itself, `dev_EEE.jsonl`, where it tells that. It is done when
+of dev with these weights, `dev_EEE.npy`, and after the test split was opened `test_EEE.npy`. A
+custom run leaves what it recognised, `dev_EEE.jsonl`, where it reports that. It is done when
 `done.json` is there, which is written last, at once.
 """
 
@@ -86,7 +86,7 @@ class Stage:
 
     @property
     def predicted(self) -> bool:
-        """Whether the run itself tells what it recognised."""
+        """Whether the run itself reports what it recognised."""
         return self.runs[0].measure.predicted
 
     @property
@@ -105,7 +105,7 @@ class Stage:
         return latest_file(self.folder)
 
     def end(self, run: ArmRun) -> tuple[int, str] | None:
-        """The epoch at which a run ends and why; None where it goes on after this stage."""
+        """The epoch at which a run ends and why; None where it continues after this stage."""
         end = run.end(self.rows)
         if end is None and self.ended_by is not None:
             return len(self.rows), self.ended_by
@@ -121,7 +121,7 @@ class Stage:
         return sorted(epoch for epoch in needed if epoch is not None and epoch >= self.first)
 
     def found(self) -> Stage | None:
-        """As it lies in its folder, done and with all that its runs need; else None."""
+        """The stage in its folder, done and with all that its runs need; else None."""
         done = read_stage(self.folder)
         if done is None:
             return None
@@ -266,7 +266,7 @@ def counts_file(
 
 
 def predictions_file(folder: Path, epoch: int) -> Path:
-    """What a run of one's own recognised in each utterance of dev after an epoch."""
+    """What a custom run recognised in each utterance of dev after an epoch."""
     return folder / f"dev_{epoch:03d}.jsonl"
 
 

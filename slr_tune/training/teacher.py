@@ -58,10 +58,10 @@ def find_teacher(
     talk: Talk,
     allow_weak: bool,
 ) -> Teacher | None:
-    """Finds or trains the teacher, and beside it the student that it has to beat.
+    """Finds or trains the teacher, and alongside the student that it has to beat.
 
     Both are kept under everything that shapes them, so a second search finds them. They train side
-    by side, and go on from their last epochs after a stop.
+    by side, and continue from their last epochs after a stop.
 
     Args:
         spec: The search.
@@ -69,7 +69,7 @@ def find_teacher(
         pool: Who trains and measures.
         storage: Database in which `{study: NAME}` is looked up.
         talk: How to speak with a person.
-        allow_weak: Go on with a teacher that is worse than the student.
+        allow_weak: Continue with a teacher that is worse than the student.
 
     Returns:
         The teacher; None where the space needs none, or when stopped: the training then ends at
@@ -224,7 +224,7 @@ def _given_teacher(teacher: TeacherSpec, storage: str | None) -> Path | None:
 
 
 def _soft_teacher(folder: Path, reference: float | None, *, tell: Callable[[str], None]) -> Teacher:
-    """A teacher of which only the soft targets are there, and the WER that they tell of."""
+    """A teacher of which only the soft targets are there, and the WER that they report."""
     from trainables.teaching.soft_targets import SoftTargets
 
     facts = SoftTargets(folder).facts()

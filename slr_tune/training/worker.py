@@ -178,7 +178,7 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
 
 
 def _own_state(stage: Stage) -> dict[str, Any] | None:
-    """Where the stage was left; None where it starts anew.
+    """Where the stage was left; None where it starts from scratch.
 
     That is where nothing can be read, and where weights are gone that its runs need: the stage
     was then made for runs that stop otherwise.
@@ -186,7 +186,7 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
     try:
         state = load_checkpoint(stage.latest)
     except CheckpointUnreadable:
-        raise  # it may be sound; trained anew, its epochs would be lost
+        raise  # it may be sound; trained again, its epochs would be lost
     except CheckpointError:
         return None
     files = [weights_file(stage.folder, epoch) for epoch in stage.needed(state["rows"])]
@@ -205,7 +205,7 @@ def _check_predictions(run: CheckedRun, stage: Stage) -> None:
     """At the end: a script tells only now.
 
     Raises:
-        ConfigError: It tells nothing of its best epoch.
+        ConfigError: It reports nothing about its best epoch.
     """
     best = best_epoch(run.rows, stage.longest.measure)
     if best is None or predictions_file(stage.folder, best).exists():

@@ -77,7 +77,7 @@ def check_fraction(resources: Resources) -> None:
     """Refuses what Ray refuses at the first trial: one and a half GPUs.
 
     Raises:
-        SlrTuneError: GPUs above one are no whole number.
+        SlrTuneError: GPUs above one are not a whole number.
     """
     need = gpus_of(resources)
     if need > 1 and need != int(need):
@@ -94,7 +94,7 @@ def trials_on_card(resources: Resources, workers: int) -> int:
 
 
 def workers_text(resources: Resources, workers: int) -> str:
-    """How many, of what, and what holds them back where more were asked for."""
+    """How many, of what, and what holds them back where more were requested."""
     text = f"{workers} worker{'s' if workers > 1 else ''} of {resources.cpus_per_trial:g} CPU"
     if gpus_of(resources):
         text += f" and {gpus_of(resources):g} GPU"

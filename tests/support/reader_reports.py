@@ -35,7 +35,8 @@ def reader_study(name: str, *, trials: int = 24) -> StudyData:
     scenario = SCENARIOS[READER_STUDIES[name]]
     spec = replace(spec_of(trials=trials), study="my-search")
     view = study_of(scenario, spec, "prior-asha", seed=4)
-    found = replace(collect(view), last_run=LastRun("search_spaces/distill.yaml", {}))
+    last = LastRun("search_spaces/distill.yaml", {}, spec.study)
+    found = replace(collect(view), last_run=last)
     return found if name == "never" else replace(found, confirmed=_confirmed(view, name))
 
 

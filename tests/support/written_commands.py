@@ -9,8 +9,11 @@ from pathlib import Path
 import click
 
 from slr_tune.cli.main import cli
+from slr_tune.cli.study_choice import chosen_space
 from slr_tune.cli.train_settings import read_train_settings
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.study.folders import study_folder
+from slr_tune.study.manifest import SPACE_COPY
 
 ROOT = Path(__file__).parents[2]
 _OF_SPACES = {"run", "verify", "ablate", "overfit"}
@@ -77,6 +80,17 @@ def try_command(text: str) -> StudySpec | None:
             overrides=overrides,
             data=given["data"],
             teacher=given["teacher"],
+            seed=given["seed"],
+        )
+    source = given.get("from_study")
+    if name == "run" and source is not None and (study_folder(source) / SPACE_COPY).is_file():
+        chosen = chosen_space(None, source, None)
+        return load_spec(
+            chosen.path,
+            overrides=chosen.sets(overrides),
+            study=given["study"] or source,
+            trials=given["trials"],
+            max_epochs=given["max_epochs"],
             seed=given["seed"],
         )
     space = given.get("space") or given.get("subject")  # of ablate, it may be a study

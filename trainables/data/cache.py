@@ -84,7 +84,7 @@ def _make(source: Source, store: Path, key: str, progress: Progress | None) -> D
     (store / "keys").mkdir(parents=True, exist_ok=True)
     # One process packs, the others wait for it; the system frees the lock of a dead one.
     with FileLock(store / "keys" / f"{key}.lock"):
-        # Whoever held the lock meanwhile may have made it.
+        # Another process may have made it while it held the lock.
         if (found := _find(store, key, warn=True)) is not None:
             return found
         partial = store / f"{key}.partial"

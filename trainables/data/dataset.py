@@ -6,7 +6,7 @@
 <folder>/<split>/arrays.npz    offsets, targets, target_offsets
 <folder>/<split>/texts.json    ids, signers, references
 ```
-A part of a data set is an index alone, which names the whole beside it and what it takes of it.
+A part of a data set is an index alone, which names the whole next to it and what it takes of it.
 Opening reads the index alone; a split is mapped when it is first asked for.
 """
 
@@ -100,7 +100,7 @@ class Split:
         )
 
     def _place(self, utterance: int) -> int:
-        """Where an utterance stands in the files."""
+        """Where an utterance is in the files."""
         return utterance if self.chosen is None else int(self.chosen[utterance])
 
 

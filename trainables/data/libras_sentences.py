@@ -47,7 +47,7 @@ GLOSS_FRAMES = (10, 20)
 TRIMMED_FRAMES = (0, 4)
 TRANSITION_FRAMES = (2, 6)
 NOISE = 0.01
-"""Standard deviation of the position noise; the recordings lie in the unit square."""
+"""Standard deviation of the position noise; the recordings are in the unit square."""
 
 # Each thing drawn has a stream of its own, so that asking for more sentences of one split
 # changes neither the sentences already there nor those of another split.

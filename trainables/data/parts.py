@@ -1,7 +1,7 @@
 """A part of a data set, as the settings `subset` and `max_utterances` ask for it.
 
 What is taken is the beginning of one order of the utterances, drawn by their names: the smaller
-part lies in the larger one, and every process draws the same. A part is an index beside the whole;
+part is in the larger one, and every process draws the same. A part is an index next to the whole;
 no feature is copied.
 """
 

@@ -119,7 +119,7 @@ class PhoenixSource:
         if problems:
             raise PackingProblems(problems)
         scales = standardise_files(folder, statistics, moments) if self._spec.standardise else {}
-        # The same data elsewhere is the same data: where it lay is no part of what it is.
+        # The same data elsewhere is the same data: where it lay is not a part of what it is.
         settings = self._spec.model_dump(exclude={"root", "vocabulary"})
         words = [] if self._spec.vocabulary is None else [vocabulary]
         digest = digest_of([FORMAT_VERSION, settings, digests, *words])

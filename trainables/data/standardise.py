@@ -36,7 +36,7 @@ class Moments:
             self._shift = values.mean(axis=0)
             self._sum, self._squares = np.zeros_like(self._shift), np.zeros_like(self._shift)
         elif values.shape[1] != len(self._shift):
-            return  # refused by whoever packs, who names all such utterances
+            return  # refused by the packing, which names all such utterances
         values -= self._shift
         self._count += len(values)
         self._sum += values.sum(axis=0)
@@ -68,7 +68,7 @@ def standardise_files(
         moments: Of train.
 
     Returns:
-        `mean` and `std` (D,), as they belong into the data set's facts.
+        `mean` and `std` (D,), as they belong in the data set's facts.
     """
     mean, std = moments.mean_and_std()
     rows = max(1, _CHUNK_BYTES // (4 * len(mean)))

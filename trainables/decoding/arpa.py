@@ -127,7 +127,7 @@ def read_arpa(path: Path) -> NgramModel:
     """Reads an ARPA file, plain or gzip-compressed (`.gz`).
 
     Raises:
-        DataError: The file is missing or is no ARPA file; the line is named.
+        DataError: The file is missing or is not an ARPA file; the line is named.
     """
     opener: Callable[..., Iterable[str]] = gzip.open if path.suffix == ".gz" else open
     try:

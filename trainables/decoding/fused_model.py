@@ -46,7 +46,7 @@ class FusedModel:
     """A language model of which the search asks for one history after the other.
 
     Histories are not kept: thousands of them, alive for long, would cost the garbage collector
-    more time than making them anew.
+    more time than making them again.
 
     Attributes:
         start: The history of an empty prefix.
@@ -102,7 +102,7 @@ class FusedModel:
         """Collects the levels of a history; one shorter than the model sees begins with <s>.
 
         The model sees all glosses that it does not list as one. They stay apart in `glosses`: by
-        them the search tells which prefixes have the same future.
+        them the search knows which prefixes have the same future.
         """
         seen = glosses if len(glosses) == self._length else (_BEGIN, *glosses)
         if self._unlisted:

@@ -1,4 +1,4 @@
-"""A checkpoint's log-probabilities on a split, computed once and mapped by whoever decodes them.
+"""A checkpoint's log-probabilities on a split, computed once and mapped by every decoder.
 
 Decoding is tried out many times on the same scores: with other beams, weights and language
 models. Nothing of that needs the model again. The scores are kept in 16 bits: a beam search over

@@ -35,7 +35,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[Path]:
-    """A name to write to beside a file, whose place is taken at the end; its folder is made.
+    """A name to write to next to a file, whose place is taken at the end; its folder is made.
 
     Raises:
         OSError: The disk is full, whatever the writer raised; what was written is removed.
@@ -71,9 +71,9 @@ def open_or_create(
 
     Args:
         folder: Where it lies, or is to lie.
-        opened: What lies in a folder; raises one of `NOT_WHOLE` where that is damaged or nothing.
+        opened: What is in a folder; raises one of `NOT_WHOLE` where that is damaged or nothing.
         create: Fills an empty folder.
-        what: What lies in it, for the error.
+        what: What is in it, for the error.
         hint: The way out where it cannot be written to.
 
     Raises:

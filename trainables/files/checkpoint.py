@@ -140,7 +140,7 @@ class CheckpointFolder:
             folder: Where the checkpoints lie.
             every: Keep one each that many epochs; 0 for none.
             origin: What they belong to; each carries it, and one that carries another is not
-                taken up. None where nobody asks.
+                resumed. None where nobody asks.
         """
         self._folder = folder
         self._every = every
@@ -176,7 +176,7 @@ class CheckpointFolder:
     def load_latest(self) -> dict[str, Any] | None:
         """Reads the newest checkpoint that can be read; None where there is none.
 
-        A damaged file is moved aside, and the best epoch's is taken instead: going on from an
+        A damaged file is moved aside, and the best epoch's is taken instead: continuing from an
         earlier epoch gives the same run. So is one that belongs to another trial. One that merely
         cannot be read now stays where it is. Half a file of a writer that was killed is removed:
         nobody else writes here.
@@ -203,7 +203,7 @@ class CheckpointFolder:
         return None
 
     def _belongs(self, path: Path, state: dict[str, Any]) -> bool:
-        """Whether a checkpoint may be taken up; one that may not is moved aside."""
+        """Whether a checkpoint may be used; one that may not is moved aside."""
         stored = state.pop(ORIGIN_KEY, None) if self._origin is not None else None
         if self._origin is None or (stored is None and self._origin.adopted):
             return True
@@ -215,7 +215,7 @@ class CheckpointFolder:
         return wrong is None
 
     def _say_origin(self, origin: Origin) -> None:
-        """Where somebody deleted the trial's folder, what is written anew must be known again."""
+        """Where somebody deleted the trial's folder, new files must be registered again."""
         if not (self._folder.parent / ORIGIN_FILE).exists():
             try:
                 write_origin(self._folder.parent, origin)
@@ -226,7 +226,7 @@ class CheckpointFolder:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    """Gives a file a second name, by a link where the file system has links."""
+    """Adds a second name to a file, by a link where the file system has links."""
     try:
         with partial_file(target) as partial:
             partial.unlink(missing_ok=True)
@@ -295,7 +295,7 @@ def _content(path: Path, file: IO[bytes]) -> Any:
         CheckpointError: It is damaged or unsafe.
     """
     try:
-        # torch would try other, older formats on what is no archive; we never wrote those.
+        # torch would try other, older formats on what is not an archive; we never wrote those.
         if file.read(4) != b"PK\3\4":  # zipfile.is_zipfile hides what the disk says
             raise ValueError("it is not an archive of torch")
         if _has_checksum(file) is False:

@@ -1,8 +1,8 @@
 """The curve of a run on disk: a CSV file, and the same values for TensorBoard.
 
 Both are written an epoch at a time. A process may be killed inside a write, so reading stops at
-the first line that is not whole; whoever goes on with a run first rewrites both files from the
-rows that its checkpoint holds. Nothing here imports torch.
+the first line that is not whole; a process that resumes a run first rewrites both files
+from the rows that its checkpoint holds. Nothing here imports torch.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def foreign_checkpoint(path: Path, content: Any = None) -> CheckpointError | Non
     """The error that says which other program's file this is.
 
     Args:
-        path: A file that is no checkpoint of this project, or cannot be loaded.
+        path: A file that is not a checkpoint of this project, or cannot be loaded.
         content: What it holds, where it could be loaded.
 
     Returns:

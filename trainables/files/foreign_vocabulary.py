@@ -15,13 +15,13 @@ NAMES = (
     "vocabulary", "vocab", "glosses", "classes", "labels", "gloss2idx", "gloss_to_idx", "word2idx",
     "idx2gloss", "idx2word", "gloss_dict", "token_to_id", "stoi", "itos", "vocab_dict",
 )  # fmt: skip
-"""Keys under which programs keep it beside their weights."""
+"""Keys under which programs keep it next to their weights."""
 _BLANKS = ("<blank>", "<blk>", "[blank]", "blank", "<ctc_blank>", "<ctc>", "<b>", "-", "_", "<pad>")
 _MOST = 5
 
 
 def stored_vocabulary(beside: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The vocabulary that a file holds beside the weights; None where it holds none."""
+    """The vocabulary that a file holds next to the weights; None where it holds none."""
     for name in NAMES:
         if name in beside and (found := _ordered(beside[name])) is not None:
             return found

@@ -1,8 +1,8 @@
 """Weights that another program saved: a state dict, alone or among other things, loaded safely.
 
-Nothing here runs code from a file. Beside tensors and plain containers it loads what training
-scripts put into checkpoints without thought and what cannot do anything: numbers and arrays of
-numpy, an `argparse.Namespace`, a `defaultdict`.
+Nothing here runs code from a file. It loads tensors, plain containers, and harmless objects that
+training scripts often put into checkpoints: numbers and arrays of numpy, an `argparse.Namespace`, a
+`defaultdict`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read_foreign_weights(path: Path, key: str | None = None) -> ForeignWeights:
         key: Under which key it stands; None where only one is there.
 
     Raises:
-        CheckpointError: It is no such file, is unsafe, or contains no state dict, or several.
+        CheckpointError: It does not exist, is unsafe, or contains no state dict, or several.
     """
     content = _loaded(path)
     if not isinstance(content, Mapping):
@@ -121,7 +121,7 @@ def _harmless() -> list[Any]:
 
 
 def _state_dicts(content: Mapping[Any, Any]) -> list[tuple[str, Mapping[str, torch.Tensor]]]:
-    """The content itself, or what stands in it, as far as it is nothing but named tensors."""
+    """The content itself, or what is in it, as far as it is nothing but named tensors."""
     if _is_state_dict(content):
         return [("", content)]
     return [(str(key), inner) for key, inner in content.items() if _is_state_dict(inner)]

@@ -62,7 +62,7 @@ def full_disk_number(error: BaseException) -> int | None:
 def no_room(folder: Path) -> int | None:
     """ENOSPC or EDQUOT where nothing more can be written to a folder, else None.
 
-    The free space says nothing of a quota, so a small file is written and removed.
+    The free space shows nothing about a quota, so a small file is written and removed.
     """
     probe = folder / f".room.{os.getpid()}.partial"
     try:

@@ -127,7 +127,7 @@ def claim(folder: Path, mine: Origin) -> Path | None:
 
 
 def move_aside(path: Path, what: str) -> Path:
-    """Renames a file or folder to one beside it whose name says what it was; gives that."""
+    """Renames a file or folder to one next to it whose name says what it was; gives that."""
     aside, count = path.with_name(f"{path.name}.{what}"), 1
     while aside.exists():
         count += 1

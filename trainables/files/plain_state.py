@@ -69,7 +69,7 @@ def _plain_mapping(value: Mapping[Any, Any], where: str, problems: list[str], de
         for key, item in value.items()
     ]
     if type(value) is OrderedDict:
-        # A module's state_dict: its versions stand in an attribute, which torch stores.
+        # A module's state_dict: its versions are in an attribute, which torch stores.
         ordered = OrderedDict(items)
         ordered.__dict__.update(_plain(vars(value), f"vars({where})", problems, depth + 1))
         return ordered

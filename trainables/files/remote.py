@@ -1,7 +1,7 @@
 """A folder that has a second place: any file system that pyarrow knows, S3 and GCS among them.
 
-What lies in the local folder was written first and is what a process works on. `push` sends what
-the remote place lacks, `pull` brings what the local folder lacks. `.remote.json` beside the files
+What is in the local folder was written first and is what a process works on. `push` sends what
+the remote place lacks, `pull` brings what the local folder lacks. `.remote.json` next to the files
 remembers what both have, so that nothing is sent twice and no newer local file is overwritten.
 Nothing here imports torch.
 """
@@ -42,7 +42,7 @@ class RemoteError(TrainablesError):
 
 
 class RemoteUnusable(RemoteError):
-    """What was named is no place that files can be sent to."""
+    """What was named is not a place that files can be sent to."""
 
     exit_code = 2
 
@@ -126,7 +126,7 @@ class RemoteFolder:
         """Sends what has changed below a local folder: checkpoints first, its curve last.
 
         A file is there whole or not at all; a crash in between leaves the curve behind its
-        checkpoint, never ahead. Where another machine has gone on with the run meanwhile, what is
+        checkpoint, never ahead. Where another machine has continued the run meanwhile, what is
         here is behind and stays here.
 
         Args:

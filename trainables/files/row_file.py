@@ -14,7 +14,7 @@ class RowFile:
     """A numpy file (`.npy`) of a known shape; its rows may come in any order.
 
     They are written, not put into a map of the file: a page of a map for which a full disk has no
-    room ends the process with SIGBUS, and nobody is told why.
+    room ends the process with SIGBUS, without a message.
     """
 
     def __init__(self, path: Path, *, dtype: DTypeLike, shape: tuple[int, int]) -> None:

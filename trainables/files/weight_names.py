@@ -28,7 +28,7 @@ class WeightMap:
     Attributes:
         theirs: Their names by ours, in our order.
         by_name: Whether all names are the same.
-        lines: What was matched, a line a module.
+        lines: What was matched, one line per module.
     """
 
     theirs: Mapping[str, str]

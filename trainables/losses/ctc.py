@@ -46,7 +46,7 @@ def ctc_loss(
         ValueError: Shapes do not fit, or a length or label_smoothing is out of range.
 
     Source: Graves et al. 2006, "Connectionist temporal classification", section 4; smoothing as a
-    KL term beside CTC, Kim et al. 2018, arXiv:1711.02212, section 3.3.
+    KL term next to CTC, Kim et al. 2018, arXiv:1711.02212, section 3.3.
     """
     check_lengths(log_probs, input_lengths)
     if not 0.0 <= label_smoothing < 1.0:

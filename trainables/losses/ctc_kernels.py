@@ -32,7 +32,7 @@ MeanLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 _MOST_GLOSSES = 255
 _IMPOSSIBLE = -80.0
-"""Log-probability of a gloss past an utterance's end: e^-80 is nothing beside any other."""
+"""Log-probability of a gloss past an utterance's end: e^-80 is nothing next to any other."""
 _TOLERANCE = 1e-3
 
 

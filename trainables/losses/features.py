@@ -45,7 +45,7 @@ class FeatureProjection(nn.Module):
     """Brings the student's hidden states to the teacher's width, to be compared there.
 
     It is trained with the student and thrown away afterwards: give its parameters to the
-    optimiser. It is no part of the student and costs nothing in use. Layers of equal width are
+    optimiser. It is not a part of the student and costs nothing in use. Layers of equal width are
     compared as they are.
 
     Source: the regressor of FitNets, Romero et al. 2015, arXiv:1412.6550, section 2.2.

@@ -42,7 +42,7 @@ class Inception(ResidualModel):
 
 
 class _InceptionBlock(nn.Module):
-    """Four branches beside each other; (N, T, W) to (N, T, W)."""
+    """Four parallel branches; (N, T, W) to (N, T, W)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _InceptionBlock(nn.Module):
         if quarter < 1:
             raise ValueError(f"hidden={width // 2} must be at least 2: a block has four branches")
         inner = width // 2
-        # Where the width is no multiple of 4 the first branch takes the rest.
+        # Where the width is not a multiple of 4 the first branch takes the rest.
         self.one = _point(width, width - 3 * quarter)
         self.three = nn.ModuleList([_point(width, inner), _three(inner, quarter)])
         self.five = nn.ModuleList(

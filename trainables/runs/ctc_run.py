@@ -148,7 +148,7 @@ class CtcRun:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up a state; settings stay those of this run's own configuration.
+        """Loads a state; settings stay those of this run's own configuration.
 
         Raises:
             CheckpointError: The state is of another model or of other data.
@@ -171,7 +171,7 @@ class CtcRun:
             ) from error
 
     def load_weights(self, path: Path) -> None:
-        """Starts from the weights of a checkpoint, at epoch 0 with a fresh optimiser.
+        """Starts from the weights of a checkpoint, at epoch 0 with a new optimiser.
 
         Raises:
             CheckpointError: The file cannot be used, or is of another model.
@@ -183,7 +183,7 @@ class CtcRun:
         self._started_from = stored.content_hash
 
     def facts(self) -> dict[str, Any]:
-        """What is worth recording beside the curve, JSON only."""
+        """What is worth recording next to the curve, JSON only."""
         warnings = [*self.training_set.warnings, *filter(None, [self.notice])]
         if self._precision.ignored:
             warnings.append("mixed_precision is ignored: it needs a GPU")
@@ -208,7 +208,7 @@ class CtcRun:
 
     @property
     def _helper(self) -> nn.Module:
-        """What the loss learns beside the model; a module without parameters if nothing."""
+        """What the loss learns next to the model; a module without parameters if nothing."""
         return self._loss.learned or nn.Identity()
 
     def _train(self) -> dict[str, float] | None:

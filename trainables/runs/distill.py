@@ -129,7 +129,7 @@ class DistillLoss(TrainingLoss):
         return output, found
 
     def answered(self, batch: Batch) -> Batch:
-        """The batch with the answers that lie in files."""
+        """The batch with the answers that are in files."""
         if self._outputs is None or isinstance(self._outputs, LiveOutputs):
             return batch
         return replace(batch, answers=padded(self._outputs, batch.indices.tolist()))

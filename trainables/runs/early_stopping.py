@@ -18,7 +18,7 @@ WER = "val/wer"
 def verdict(
     wers: Sequence[float], *, patience: int, min_delta: float, max_epochs: int
 ) -> str | None:
-    """Says whether a run goes on after the epochs it has done.
+    """Says whether a run continues after the epochs it has done.
 
     Args:
         wers: What is watched after each finished epoch, smaller is better: the dev WER in percent,

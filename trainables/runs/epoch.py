@@ -152,7 +152,7 @@ class _Health:
             self.check()
 
     def check(self) -> None:
-        """Waits for what was computed; raises NotFinite where something was no number."""
+        """Waits for what was computed; raises NotFinite where something was not a number."""
         if float(self.bad) > 0:
             raise NotFinite(f"a loss or a gradient norm is NaN in epoch {self.epoch}")
 

@@ -54,8 +54,8 @@ def evaluate(
 ) -> Evaluation:
     """Recognises every utterance of a split, in eval mode; the model's mode is put back.
 
-    In 32 bits, also for a run that trains in 16: its figures are those of its checkpoint, whoever
-    looks at it.
+    In 32 bits, also for a run that trains in 16: its figures are those of its checkpoint,
+    wherever it is evaluated.
 
     Args:
         model: On `device`.

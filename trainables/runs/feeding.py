@@ -2,7 +2,7 @@
 
 On a CPU they are read from the mapped files when they are needed. A GPU has the features of all
 training utterances where they fit, and gathers each batch by itself; where they do not, or where
-they are drawn anew each epoch, a thread reads ahead into pinned memory. What a batch holds is the
+they are drawn again each epoch, a thread reads ahead into pinned memory. What a batch holds is the
 same bits either way.
 """
 

@@ -177,7 +177,7 @@ class Optimisation:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up running means; rates and decays stay those of this run's settings.
+        """Loads running means; rates and decays stay those of this run's settings.
 
         Raises:
             CheckpointError: The state is of other parameters.

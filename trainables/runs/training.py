@@ -16,13 +16,13 @@ from trainables.files.folder_lock import FolderHeld, folder_lock
 from trainables.protocol import Run
 
 _MAY_CHANGE = {"checkpoint_every", "teacher_cache", "device", "data_on_device"}
-"""Settings that do not change what a run computes, so it may go on with others."""
+"""Settings that do not change what a run computes, so it may continue with others."""
 
 _TRIES = 5
 """Times that an epoch is written into a folder that somebody deletes meanwhile."""
 
 _IDENTITY = ("trainable", "seed", "data_hash", "teacher_hash", "started_from")
-"""What a built-in run's state says of where it comes from, beside its settings."""
+"""What a built-in run's state says of where it comes from, next to its settings."""
 
 
 def train(
@@ -36,7 +36,7 @@ def train(
     """Trains until the run has ended, and yields the row of each epoch that it trained.
 
     In the folder lie `curve.csv`, TensorBoard events and `checkpoints/`. Each epoch is stored
-    before its row is yielded, the latest checkpoint last: stopped anywhere, the same call goes on
+    before its row is yielded, the latest checkpoint last: stopped anywhere, the same call continues
     after the last stored epoch, and ends with the same bits as if it had never been stopped.
 
     Args:
@@ -52,7 +52,7 @@ def train(
     Raises:
         ConfigError: The folder cannot be written to, another process trains into it, or it holds
             a run with other settings, seed, data or teacher.
-        FolderGone: The folder was deleted meanwhile; the same call goes on.
+        FolderGone: The folder was deleted meanwhile; the same call continues.
         CheckpointError: The folder holds a run of another model, or cannot be written to.
         RunRefused: What the run returns cannot be used.
     """
@@ -154,7 +154,7 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _check_same_run(folder: Path, state: Mapping[str, Any], run: Run) -> None:
-    """Refuses to go on with a run that was started otherwise."""
+    """Refuses to continue with a run that was started otherwise."""
     old, new = _identity(state), _identity(run.state_dict())
     differences = [
         f"{name}: {old.get(name)!r} in the folder, {new.get(name)!r} now"

@@ -44,7 +44,7 @@ class TrainingLoss:
     """The loss of a run: CTC on the glosses alone.
 
     Attributes:
-        learned: What the loss itself has to learn beside the model; None if nothing.
+        learned: What the loss itself has to learn next to the model; None if nothing.
     """
 
     learned: nn.Module | None = None

@@ -92,7 +92,7 @@ class TrainingSet:
     def groups(self, *, seed: int, epoch: int, split: int = 1) -> list[Group]:
         """Puts every utterance that the epoch sees into one batch, and batches into groups.
 
-        Both are drawn anew each epoch.
+        Both are drawn again each epoch.
 
         Args:
             seed: Of the run.

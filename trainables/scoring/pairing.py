@@ -1,4 +1,4 @@
-"""Puts each hypothesis beside its reference."""
+"""Puts each hypothesis next to its reference."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Hypotheses beside their references.
+    """Hypotheses next to their references.
 
     Attributes:
         utterances: In the order of the references.
@@ -167,7 +167,7 @@ def _by_id(
 
 
 def _sentences(source: SourceFile, form: Format) -> dict[str, Glosses] | list[Glosses]:
-    """The glosses of each id, or of each line, whatever times the file may hold beside them."""
+    """The glosses of each id, or of each line, whatever times the file may hold next to them."""
     if form == "ctm":
         return _without_times(source, read_ctm(source))
     if form == "stm":

@@ -102,7 +102,7 @@ def read_kaldi(source: SourceFile) -> dict[str, Glosses]:
 
 
 def read_trn(source: SourceFile) -> dict[str, Glosses]:
-    """Glosses of each id, which stands in brackets at the end of its line.
+    """Glosses of each id, which is in brackets at the end of its line.
 
     Raises:
         DataError: A line has no id, or an id occurs twice; with the line.
@@ -122,7 +122,7 @@ def read_ctm(source: SourceFile) -> dict[Recording, list[TimedWord]]:
     """Words of each recording, in the order of their starts.
 
     Raises:
-        DataError: A line is no CTM line.
+        DataError: A line is not a CTM line.
     """
     found: defaultdict[Recording, list[TimedWord]] = defaultdict(list)
     for place, fields in _records(source):
@@ -140,7 +140,7 @@ def read_stm(source: SourceFile) -> dict[Recording, list[Segment]]:
     """Segments of each recording, in the order of their beginnings.
 
     Raises:
-        DataError: A line is no STM line.
+        DataError: A line is not an STM line.
     """
     found: defaultdict[Recording, list[Segment]] = defaultdict(list)
     for place, fields in _records(source):

@@ -31,7 +31,7 @@ class SourceFile:
         return self.text.removesuffix("\n").split("\n")
 
     def records(self) -> Iterator[tuple[str, str]]:
-        """Place and text of each line with something in it that is no comment (`;;`)."""
+        """Place and text of each line with something in it that is not a comment (`;;`)."""
         for number, line in enumerate(self.lines, 1):
             if line.strip() and not line.lstrip().startswith(";;"):
                 yield f"{self.path}:{number}", line

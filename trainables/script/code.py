@@ -44,7 +44,7 @@ def script_folder(script: ScriptSpec, folder: Path) -> Path:
 
 
 def sources_of(script: ScriptSpec, folder: Path) -> Iterator[Path]:
-    """The script's files, and the Python files beside and below the script."""
+    """The script's files, and the Python files next to and below the script."""
     yield from script_files(script, folder)
     if not script_files(script, folder) and "-m" not in script.words:
         return

@@ -58,7 +58,7 @@ class Filling:
         return filled
 
     def text(self, text: str) -> str:
-        """A text; what is no placeholder of this run stays as it is."""
+        """A text; what is not a placeholder of this run stays as it is."""
         return PLACEHOLDER.sub(
             lambda found: shown(self.values[found[1]]) if found[1] in self.values else found[0],
             text,
@@ -92,7 +92,7 @@ def program(word: str) -> str:
 
 
 def resume_arguments(script: ScriptSpec, filling: Filling) -> list[str] | None:
-    """What makes it go on; None where it cannot, or the file to go on from is not there.
+    """What makes it continue; None where it cannot, or the file to continue from is not there.
 
     A `*` in the file's name takes the newest that fits.
     """

@@ -78,7 +78,7 @@ class EpochTable:
             metric: Column that an epoch is judged by.
             declared: Columns that every whole epoch has, the epoch's label among them where
                 it is one.
-            max_epochs: Of the run: a first label beyond is no epoch.
+            max_epochs: Of the run: a first label beyond is not an epoch.
             taken: Epochs of before: rows of them are dropped.
             first_label: The first label of before; None where there was none.
             starts_anew: Whether the script begins at its first epoch again.
@@ -162,7 +162,7 @@ class EpochTable:
         return row if whole or self._passed(number) else None
 
     def _passed(self, number: int) -> bool:
-        """Whether every source that tells the metric has gone on to a later epoch."""
+        """Whether every source that tells the metric has continued to a later epoch."""
         judges = [place for place in self._places if place.has_metric]
         if not judges:
             # Nobody knows yet who will tell it: one that has told nothing may only be slow.

@@ -232,7 +232,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def checkpoint_name(source: str) -> str | None:
-    """The name of the file that a script goes on from, if its lines name one: the latest state."""
+    """The file from which a script continues, if its lines name one: the latest state."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):

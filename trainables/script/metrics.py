@@ -55,7 +55,7 @@ class _Lines(_File):
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, io.SEEK_END) < self.position:
-                    self.position = 0  # written anew
+                    self.position = 0  # it was written again
                 file.seek(self.position)
                 content = file.read()
         except OSError:
@@ -114,7 +114,7 @@ class JsonLines(_Lines):
 
 
 class CsvRows(_File):
-    """A CSV file, read as a whole when it has changed: programs add to it or write it anew."""
+    """A CSV file, read as a whole when it has changed: programs add to it or write it again."""
 
     def __init__(self, path: Path) -> None:
         """Names the file."""
@@ -155,7 +155,7 @@ class CsvRows(_File):
         self._seen = seen
         rows = self._rows(ended=ended)
         if len(rows) < self.position:
-            self.position = 0  # begun anew
+            self.position = 0  # from the start
         for cells in rows[self.position :]:
             start, self.position = self.position, self.position + 1
             numbers = {name: number_in(text) for name, text in cells.items()}

@@ -1,4 +1,4 @@
-"""What a run recognised in each utterance: from a script's file, or from a run of one's own."""
+"""What a run recognised in each utterance: from a script's file, or from a custom run."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from trainables.errors import ConfigError
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _TELL_SECONDS = 0.5
-"""Between a script's end and what the supervisor tells of it."""
+"""Time that the supervisor may take to report a script's end, seconds."""
 _SPARE_SECONDS = 10.0
 """On top of what a script gets to end: to find what it left behind."""
 
@@ -93,7 +93,7 @@ class ScriptProcess:
                 env={**os.environ, **environment},
                 start_new_session=True,
             )
-        self._supervisor.wait()  # it goes on as nobody's child
+        self._supervisor.wait()  # it continues as an orphan
         assert self._supervisor.stdout is not None
         os.set_blocking(self._supervisor.stdout.fileno(), False)
 

@@ -1,4 +1,4 @@
-"""A script behind the protocol of a run: started, read, stopped, and gone on with."""
+"""A script behind the protocol of a run: started, read, stopped, and continued."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class ScriptRun:
                 return None
 
     def catch_up(self) -> bool:
-        """Waits for one epoch more of those that a script that began anew trains once again.
+        """Waits for one more epoch of those that a script trains again from scratch.
 
         Returns:
             Whether there are more of them.
@@ -152,7 +152,7 @@ class ScriptRun:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on after an epoch: see `_start`."""
+        """Continues after an epoch: see `_start`."""
         self._epoch = int(state["epoch"])
         self._state = {key: value for key, value in state.items() if key != "epoch"}
         self._starts = list(state.get("starts", []))
@@ -189,8 +189,8 @@ class ScriptRun:
     def _start(self, *, anew: bool = False) -> None:
         """Starts the script: at its first epoch, or where it was left.
 
-        It goes on by `resume` where the file is there that this names. Else it begins anew: the
-        epochs that are stored are trained once again and not stored twice.
+        It continues by `resume` where the file exists that this names. Else it starts from scratch:
+        the stored epochs are trained again and not stored twice.
         """
         more = None if anew or not self._epoch else resume_arguments(self.script, self._filling)
         goes_on = more is not None
@@ -363,7 +363,7 @@ class ScriptRun:
 
 
 def _move_aside(folder: Path) -> None:
-    """Nothing of an earlier start is taken for this one's; it is kept beside."""
+    """Nothing of an earlier start is taken for this one's; it is kept next to it."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     number = 1

@@ -9,7 +9,7 @@ from trainables.script.epochs import Record
 
 
 class Source(ABC):
-    """One place where figures are told.
+    """One place where figures are reported.
 
     Attributes:
         position: How far it was read.

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 PREFIX = "script:"
 
 BUILT_IN = ("folder", "seed", "max_epochs")
-"""Placeholders that are no settings: the run's own folder for files, its seed, its length."""
+"""Placeholders that are not settings: the run's own folder for files, its seed, its length."""
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*)\}")
 
@@ -176,7 +176,7 @@ def script_of(name: str) -> ScriptSpec:
     """The script that a name stands for.
 
     Raises:
-        ValueError: It is no name of a script.
+        ValueError: It is not a name of a script.
     """
     return script_from_json(json.loads(name.removeprefix(PREFIX)))
 

@@ -172,7 +172,7 @@ def write_foreign_logits(
 
 
 def _each(path: Path, arrays: Mapping[str, Callable[[], NDArray[Any]]]) -> ForeignLogits:
-    """An array an utterance; a length beside it cuts off its padding."""
+    """One array per utterance; a length next to it cuts off its padding."""
     names = {}
     for key in arrays:
         base, _, last = key.rpartition("/")
@@ -249,7 +249,7 @@ def _checked(path: Path, name: str, scores: NDArray[Any]) -> Logits:
     """Scores as float32 (T', C); of probabilities their logarithms.
 
     Raises:
-        DataError: They are no finite scores.
+        DataError: They are not finite scores.
     """
     if scores.ndim != 2 or not len(scores) or scores.dtype.kind not in "fiu":
         raise DataError(f"{path}: {name} is {scores.dtype} {scores.shape}, must be floats (T, C)")

@@ -96,7 +96,7 @@ class Rounding:
 
 
 def _log_mean_rest(logits: NDArray[np.float32], chosen: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Logit (T', 1) that gives the classes beside the chosen ones their share together."""
+    """Logit (T', 1) that gives the classes next to the chosen ones their share together."""
     rest = np.array(logits, dtype=np.float64)
     np.put_along_axis(rest, chosen.astype(np.int64), -np.inf, axis=1)
     others = logits.shape[1] - chosen.shape[1]

@@ -6,7 +6,7 @@
                                     with top-k "<id>" (T', K) and "<id>/classes" int32 (T', K)
                                     with temperature null, format 2: logits float32 (T', C)
 ```
-Whoever has the files needs neither the teacher nor its framework. A distillation reads them in
+With these files, neither the teacher nor its framework is needed. A distillation reads them in
 place of a live teacher, at the temperature that they were softened with; logits, which `slr-tune
 adopt` writes from another program's, at any.
 """

@@ -23,7 +23,7 @@ from slr_tune.report.page.figures import (
 )
 
 _LABEL = 24
-"""Characters of an arm's name beside a figure before it is broken."""
+"""Characters of an arm's name next to a figure before it is broken."""
 
 GROUPS = {
     "better": ("var(--better)", 1),

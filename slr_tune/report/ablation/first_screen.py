@@ -13,6 +13,7 @@ from slr_tune.statistics.wording import p_text
 _BETTER = (Outcome.BETTER, Outcome.BETTER_WHERE_IT_TRAINS)
 _WORSE = (Outcome.WORSE, Outcome.WORSE_WHERE_IT_TRAINS)
 _FIXED_DESIGNS = ("--factorial", "--path", "--retune", "--until-decided")
+_EQUIVALENT = (Outcome.SAME, Outcome.IDENTICAL)
 _UNDECIDED = (Outcome.NOT_SHOWN, Outcome.ONE_SEED, Outcome.INCONCLUSIVE)
 
 
@@ -36,8 +37,18 @@ def answers(result: AblationResult) -> list[Answer]:
     return [
         Answer(f"{what}:", size, difference),
         Answer("Is it real?", _real(row, shown, rows)),
-        Answer("What next?", *_next(result, rows)),
+        _next(result, rows),
     ]
+
+
+def tone(result: AblationResult) -> str:
+    """How the verdict is marked: "shown", "equivalent", "inconclusive"; "" without an arm."""
+    rows = sentences.compared(result.main)
+    if any(row.outcome in (*_BETTER, *_WORSE) for row in rows):
+        return "shown"
+    if any(row.outcome in _UNDECIDED for row in rows):
+        return "inconclusive"
+    return "equivalent" if any(row.outcome in _EQUIVALENT for row in rows) else ""
 
 
 def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
@@ -49,23 +60,24 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
         return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
     if all(one.outcome == Outcome.IDENTICAL for one in rows):
         return "No: the arms made the same errors in every utterance."
-    if all(one.outcome in (Outcome.SAME, Outcome.IDENTICAL) for one in rows):
+    if all(one.outcome in _EQUIVALENT for one in rows):
         return "The arms are the same within the margin."
     return "These runs cannot tell the arms apart. That does not mean that they are equal."
 
 
-def _next(result: AblationResult, rows: list[ArmRow]) -> tuple[str, str, str]:
-    """Text, no figure, and the command."""
+def _next(result: AblationResult, rows: list[ArmRow]) -> Answer:
+    question = "What next?"
     better = [row for row in rows if row.outcome in _BETTER]
     undecided = [row for row in rows if row.outcome in _UNDECIDED]
     if better:
         best = min(better, key=lambda row: -abs(row.difference or 0.0))
         text = f"Use {best.name}: make it the baseline of the search space and search again."
-        return text, "", ""
+        return Answer(question, text)
     command = _with_more_seeds(result.command)
     if undecided and command:
-        return "Add seeds where they can still decide something.", "", command
-    return f"Keep {result.main.baseline}: no arm is shown to be better.", "", ""
+        text = "Add seeds where they can still decide something."
+        return Answer(question, text, command=command, elsewhere=f"{result.place}{command}")
+    return Answer(question, f"Keep {result.main.baseline}: no arm is shown to be better.")
 
 
 def _with_more_seeds(command: str) -> str:

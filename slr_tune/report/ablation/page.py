@@ -18,7 +18,7 @@ from slr_tune.ablation.result import (
 )
 from slr_tune.report.ablation import figures, sentences, tables, training_figures
 from slr_tune.report.ablation.curves import BLANKS, TEMPERATURE, bands, measure_column, merged
-from slr_tune.report.ablation.first_screen import answers
+from slr_tune.report.ablation.first_screen import answers, tone
 from slr_tune.report.ablation.print_figure import NAME, print_differences
 from slr_tune.report.page import (
     HTML,
@@ -42,7 +42,7 @@ COST = "cost"
 
 
 def write_report(result: AblationResult, folder: Path) -> list[Path]:
-    """Writes the report beside `result.json`.
+    """Writes the report next to `result.json`.
 
     The same result gives the same files, to the byte.
 
@@ -74,6 +74,7 @@ def ablation_page(result: AblationResult) -> Page:
             *_for_terminal(result),
         ],
         answers=answers(result),
+        tone=tone(result),
         chart=figures.difference_figure(result.main) if compared else None,
     )
 
@@ -141,7 +142,7 @@ def _compared(table: ResultTable, result: AblationResult, *, picture: bool = Fal
     Args:
         table: The family.
         result: All of it.
-        picture: Whether the figure is a file beside the report too.
+        picture: Whether the figure is a file next to the report too.
     """
     drawn = [figures.difference_figure(table)] if sentences.compared(table) else []
     shown = [] if table is result.main else drawn  # the main figure is on the first screen
@@ -218,7 +219,7 @@ def _for_latex(result: AblationResult) -> Iterator[Part]:
 
 
 def main_limits(result: AblationResult) -> list[str]:
-    """What a reader of the terminal must know beside the verdicts: limits, collapses, notes."""
+    """What the terminal shows in addition to the verdicts: limits, collapses, notes."""
     fallen = [row.sentence for row in result.main.rows if row.all_runs]
     return [*result.main.limits, *fallen, *result.notes]
 

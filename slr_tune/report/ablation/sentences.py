@@ -217,7 +217,7 @@ def shares_sentence(table: ResultTable) -> str:
 
 
 def cost_text(receipt: Receipt) -> str:
-    """What was asked for and what it took, a sentence or two."""
+    """What was requested and what it took, a sentence or two."""
     asked = (
         f"{counted(receipt.runs, 'run')} of {counted(receipt.epochs_asked, 'epoch')} in all "
         f"{'was' if receipt.runs == 1 else 'were'} requested"

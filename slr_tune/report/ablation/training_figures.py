@@ -30,7 +30,7 @@ _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 def curve_figure(
     arm: Band, baseline: Band | None, title: str, limits: tuple[float, float], *, wer: bool = True
 ) -> Figure:
-    """One arm's curve with its band, the baseline's beside it.
+    """One arm's curve with its band, the baseline's next to it.
 
     Args:
         arm: The arm's.
@@ -123,7 +123,7 @@ def errors_figure(table: ResultTable) -> Figure:
 def _line(
     arm: Band, name: str, style: dict[str, Any], *, scale: float = 1.0, digits: str = ".2f"
 ) -> Trace:
-    """The mean; it goes on over epochs without a value, as of a run that seldom looks at dev."""
+    """The mean; it continues over epochs without a value, as of a run that seldom looks at dev."""
     values = [None if value is None else scale * value for value in arm.mean]
     epochs = list(range(1, len(values) + 1))
     hover = f"{name}, epoch %{{x}}: %{{y:{digits}}}"
@@ -138,7 +138,7 @@ def _numbers(limits: tuple[float, float]) -> dict[str, Any]:
 
 
 def _percents(limits: tuple[float, float]) -> dict[str, Any]:
-    """A logarithmic axis, so that the last epochs are not flat beside the first."""
+    """A logarithmic axis, so that the last epochs are not flat next to the first."""
     if limits[0] <= 0:
         return {"range": [0, 1.05 * limits[1]]}
     return {

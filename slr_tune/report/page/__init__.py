@@ -209,6 +209,11 @@ class Answer:
     lines: Sequence[str] = ()
 
 
+TONES = ("better", "worse", "shown", "equivalent", "inconclusive")
+"""Marks of a verdict, each with a colour and a sign: a gain, a loss or a warning, a difference in
+either direction, no difference beyond a margin, undecided."""
+
+
 @dataclass(frozen=True)
 class Page:
     """All that a command has to say.
@@ -219,10 +224,10 @@ class Page:
         verdict: The one sentence a reader came for.
         parts: In order.
         answers: What stands on the first screen below the verdict.
-        chart: The one figure beside the answers.
-        beside: A second, smaller figure beside the chart, which a phone shows below it.
+        chart: The one figure next to the answers.
+        beside: A second, smaller figure next to the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.
-        tone: How the verdict is marked: "better", "worse", or "" for neither.
+        tone: How the verdict is marked: one of `TONES`, or "" for no mark.
         links: Where else to go from a page that a server gives, each a text and an address.
     """
 

@@ -62,7 +62,7 @@ def gapped(
 
 
 def series_style(place: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Line and marker of the series that stands at a place in the legend."""
+    """Line and marker of the series at a place in the legend."""
     line = {"color": PALETTE[place % len(PALETTE)], "dash": DASHES[place % len(DASHES)]}
     return line, {"symbol": SYMBOLS[place % len(SYMBOLS)]}
 

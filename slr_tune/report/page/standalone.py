@@ -42,7 +42,7 @@ def plotly_json(figure: Figure, title: str) -> dict[str, Any]:
 
 
 def side_by_side(figures: Sequence[Figure]) -> Figure:
-    """Figures of one kind in a row, as one; a name stands in the legend once.
+    """Figures of one kind in a row, as one; a name is in the legend once.
 
     Args:
         figures: At least one, each with an `xaxis`, a `yaxis`, and nothing drawn over both.

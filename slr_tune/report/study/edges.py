@@ -56,7 +56,7 @@ class Edge:
 
 
 def edges(study: StudyData) -> list[Edge]:
-    """Numbers that go on getting better at an end of their range that could be moved.
+    """Numbers that keep getting better at an end of their range that could be moved.
 
     Read off the model's slices through the best trial; `benchmarks/advice.py` gives the rates.
     """
@@ -75,7 +75,7 @@ def edges(study: StudyData) -> list[Edge]:
 
 
 def least_gain(study: StudyData, wer_points: float) -> float:
-    """So many points; of a metric that is no percentage, the same share of the best value.
+    """So many points; of a metric that is not a percentage, the same share of the best value.
 
     The share is that of a WER of 25: half a point is a fiftieth.
     """
@@ -166,7 +166,7 @@ def _taken(study: StudyData, parameter: Number, value: float, trial: TrialData) 
         spec.config_for(values)
     except CodeRefused:
         return True  # its code is not run to draw a report; the next search will say
-    except Exception:  # beside SpecError: a user's class may refuse in any way
+    except Exception:  # next to SpecError: a user's class may refuse in any way
         return False
     return True
 

@@ -19,7 +19,8 @@ _MOST_SETTINGS = 4
 _OPTIMISM = "2 to 3 points"
 """By how much the best of a search was better than new seeds: docs/advice.md measures it."""
 _FEW_SEEDS = 10
-"""More seeds that it is worth to train for a gain that is not shown."""
+"""Most additional seeds that are worth training for an inconclusive gain."""
+_PAIRED = " Runs of the same seed are compared in pairs, so the two ± may overlap."
 _INTERVAL = re.compile(r"\[([-+.\d]+), ([-+.\d]+)\]")
 _P = re.compile(r"p [=<] \d+\.\d+")
 _MORE = re.compile(r"(\d+) more seeds? shows? it")
@@ -44,12 +45,14 @@ def headline(study: StudyData) -> str:
 
 
 def tone(study: StudyData) -> str:
-    """How the sentence on top is marked: "better", "worse", or "" where nothing is shown."""
+    """How the sentence on top is marked; "" where no new seeds were trained."""
     row = confirmed_best(study)
     found = "" if row is None else row.verdicts.get("dev", "")
     if found.startswith("Worse") or has_not_learnt(study):
         return "worse"
-    return "better" if _is_better(found) and study.best is not study.baseline else ""
+    if not found or study.best is study.baseline:
+        return ""
+    return "better" if _is_better(found) else "inconclusive"
 
 
 def answers(study: StudyData) -> list[Answer]:
@@ -134,7 +137,10 @@ def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
     if row.verdicts.get("dev", "").startswith(("No clear", "Inconclusive", "Identical")):
         size = "None shown"
     pair = f"{row.mean_text('dev')}{percent}, baseline {baseline.mean_text('dev')}{percent}"
-    return Answer(question, f"{seeds}: {pair}. The charts show the search's own seeds.", size)
+    best, charts = study.best, "The charts show the search: one seed per trial"
+    if best is not None and best.value is not None:
+        charts += f", {study.value_text(best.value)}{percent} for trial {best.number}"
+    return Answer(question, f"{seeds}: {pair}. {charts}.", size)
 
 
 def _size(row: ConfirmedTrial, baseline: ConfirmedTrial) -> str:
@@ -148,7 +154,7 @@ def _real(study: StudyData) -> str:
     best, row = study.best, confirmed_best(study)
     assert best is not None
     if row is not None:
-        return _real_on_new_seeds(row)
+        return _real_on_new_seeds(row, study.confirmed[0])
     if best is study.baseline:
         return "There is no gain to check: one seed of the baseline was the best of all."
     size = f" (in simulated searches by {_OPTIMISM})" * in_percent(study.metric)
@@ -158,8 +164,8 @@ def _real(study: StudyData) -> str:
     )
 
 
-def _real_on_new_seeds(row: ConfirmedTrial) -> str:
-    """Yes or no, with the interval that says so; else the verdict as it is stored."""
+def _real_on_new_seeds(row: ConfirmedTrial, baseline: ConfirmedTrial) -> str:
+    """Yes or no, with the interval that shows it; else the verdict as it is stored."""
     found = row.verdicts.get("dev", "")
     if not found:
         return "Only its mean is known: the baseline has no new seeds to compare with."
@@ -175,7 +181,14 @@ def _real_on_new_seeds(row: ConfirmedTrial) -> str:
         return f"Not clear: {text} includes zero. There may be no gain at all."
     answer = "Yes" if _is_better(found) else "No, it is worse"
     p_text = f" ({p_value[0]})" if p_value else ""
-    return f"{answer}: {text} excludes zero{p_text}."
+    paired = _PAIRED if _overlap(row, baseline) else ""
+    return f"{answer}: {text} excludes zero{p_text}.{paired}"
+
+
+def _overlap(row: ConfirmedTrial, baseline: ConfirmedTrial) -> bool:
+    """Whether a reader sees two ± that overlap."""
+    reach = row.spread("dev") + baseline.spread("dev")
+    return abs(row.mean("dev") - baseline.mean("dev")) < reach
 
 
 def _is_better(sentence: str) -> bool:
@@ -201,15 +214,20 @@ def _after_all(study: StudyData, *, nothing_won: bool) -> tuple[str, str]:
     found = "" if row is None else row.verdicts.get("dev", "")
     if _is_better(found):
         options = {"--study": name, "--path": True}
-        return "Find out which of the changes brings the gain:", command_line(
-            "ablate", options=options
+        text = (
+            "Find out which of the changes brings the gain: with --path, the ablation goes from "
+            "the baseline to the winner one change at a time."
         )
+        return text, command_line("ablate", options=options)
     more = _MORE.search(found)
     if row is not None and more is not None and int(more[1]) <= _FEW_SEEDS:
         seeds = len(row.wer["dev"]) + int(more[1])
         line = command_line("confirm", options={"--study": name, "--seeds": seeds})
         return f"Train {more[1]} more seeds: as large as it looks, they would mostly show it.", line
-    trials = 2 * len(study.trials)
+    more_trials = len(study.trials)
     lead = "Keep the baseline" if nothing_won or row is not None else "Search further"
-    text = f"{lead}. More trials in this study may still find something, such as {trials} in all:"
-    return text, study.last_run.command(name, {"--trials": trials})
+    text = (
+        f"{lead}. More trials may still find something, such as {more_trials} more "
+        f"({2 * more_trials} in all):"
+    )
+    return text, study.last_run.command(name, {"--trials": 2 * more_trials})

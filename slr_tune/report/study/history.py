@@ -8,6 +8,7 @@ from typing import Any
 
 from slr_tune.report.page import HTML, WRITTEN, Figure, Part
 from slr_tune.report.page.figures import INK, SOFT, Trace, axis, gapped, scatter, vertical_line
+from slr_tune.report.study.next_steps import has_not_learnt
 from slr_tune.report.study.sampling import shown, thinning_note
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.report.style import BASELINE, ENDINGS, LEGEND, marker_of, plotted, value_axis
@@ -42,7 +43,7 @@ def curves_part(study: StudyData) -> Part | None:
 
 
 def best_curve_figure(study: StudyData) -> Figure | None:
-    """The best trial's curve beside the baseline's, for the first screen; None without one."""
+    """The best trial's curve next to the baseline's, for the first screen; None without one."""
     if study.best is None or not curve_of(study.best):
         return None
     traces = _special(study, 2)
@@ -52,7 +53,16 @@ def best_curve_figure(study: StudyData) -> Figure | None:
         "yaxis": value_axis(study.metric, values),
         "legend": LEGEND,
     }
-    return Figure(traces, "Lines: the best trial over its epochs, and the baseline.", layout, 440)
+    name = unlearnt_name(study) or "best"
+    message = f"Lines: the {name} trial over its epochs, and the baseline."
+    return Figure(traces, message.replace("so far trial", "trial so far"), layout, 440)
+
+
+def unlearnt_name(study: StudyData) -> str:
+    """What the best value is called where no trial has learnt; empty where one has."""
+    if not has_not_learnt(study):
+        return ""
+    return "lowest so far" if study.sign > 0 else "highest so far"
 
 
 def curve_of(trial: TrialData) -> tuple[float, ...]:
@@ -105,7 +115,7 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     levels: list[tuple[str, list[tuple[int, float]], dict[str, Any]]] = []
     if steps:
         line = {"shape": "hv", "color": INK, "width": 2}
-        levels.append(("best so far", [*steps, (end, steps[-1][1])], line))
+        levels.append((unlearnt_name(study) or "best so far", [*steps, (end, steps[-1][1])], line))
     if study.baseline is not None and study.baseline.value is not None:
         line = {"color": BASELINE, "width": 2, "dash": "dash"}
         levels.append(("baseline", [(x, study.baseline.value) for x in (0, end)], line))
@@ -119,7 +129,8 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
         "legend": LEGEND,
     }
     best = study.value_text(steps[-1][1]) if steps else "none"
-    message = f"Points: {metric_title(study.metric)} of each trial; the best is {best}."
+    name = unlearnt_name(study) or "best"
+    message = f"Points: {metric_title(study.metric)} of each trial; the {name} is {best}."
     return Figure(traces, message, layout, height=440)
 
 
@@ -149,7 +160,8 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
 def _special(study: StudyData, width: float) -> list[Trace]:
     """The curves of the baseline and of the best trial."""
     traces = []
-    chosen = [(study.best, "best", INK, "solid")]
+    best = unlearnt_name(study) or "best"
+    chosen = [(study.best, best, INK, "solid")]
     if study.baseline is not study.best:
         chosen.insert(0, (study.baseline, "baseline", BASELINE, "dash"))
     for trial, name, colour, dash in chosen:

@@ -41,7 +41,7 @@ class Advice:
 def next_steps(study: StudyData) -> list[Advice]:
     """All that the rules say, the most pressing first.
 
-    Where the best were still in the blank phase nothing is told from their order.
+    Where the best were still in the blank phase, their order shows nothing.
     """
     rules = (_go_on, _failures, _blank_phase) if _blank_phase(study) else RULES
     return [advice for rule in rules for advice in rule(study)]
@@ -212,4 +212,4 @@ RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _longer,
     _ablate,
 )
-"""In the order in which they are told."""
+"""In the order in which they are reported."""

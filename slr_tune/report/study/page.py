@@ -80,7 +80,7 @@ def study_page(study: StudyData) -> Page:
 
 
 def history_notes(history: Part) -> Part:
-    """What is said beside the figure of the first screen."""
+    """Text next to the figure of the first screen."""
     return replace(history, blocks=history.text, folded=True, formats=HTML)
 
 

@@ -168,7 +168,7 @@ def _slice(
     for key, ending, members in by_ending(able):
         at = [float(variable.values[trial.row]) for trial in members]
         if variable.options:
-            # Beside each other, or they would hide each other; by number, to be the same always.
+            # Next to each other, or they would hide each other; by number, to be always the same.
             at = [x + ((7 * t.number) % 13 - 6) / 30 for x, t in zip(at, members, strict=True)]
         traces.append(
             scatter(

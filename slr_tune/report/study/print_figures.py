@@ -20,13 +20,13 @@ from slr_tune.report.print_style import (
     save,
     title_axis,
 )
-from slr_tune.report.study.history import curve_of, running_best
+from slr_tune.report.study.history import curve_of, running_best, unlearnt_name
 from slr_tune.report.study.patience import kinks, study_patience
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.report.study.temperature import schedules
-from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks
+from slr_tune.report.style import BASELINE, ENDINGS, SCALE, log_ticks, unlearnt_range
 from slr_tune.space import SimplexParameter
 from slr_tune.study.patience import Patience
 from slr_tune.text import metric_title, number
@@ -77,7 +77,7 @@ def _history(axis: Axes, study: StudyData) -> None:
     steps = running_best(study)
     if steps:
         line = zip(*steps, (len(study.trials) - 1, steps[-1][1]), strict=True)
-        axis.step(*line, where="post", color=DARK, label="best so far")
+        axis.step(*line, where="post", color=DARK, label=unlearnt_name(study) or "best so far")
     if study.baseline is not None and study.baseline.value is not None:
         axis.axhline(study.baseline.value, color=BASELINE, linestyle="--", label="baseline")
     _value_axis(axis, study, [t.best_so_far[max(t.best_so_far)] for t in drawn])
@@ -94,7 +94,14 @@ def _curves(axis: Axes, study: StudyData) -> None:
     if study.baseline is not None and study.baseline is not study.best:
         _curve(axis, study.baseline, BASELINE, "--", 1.7, "baseline")
     if study.best is not None:
-        _curve(axis, study.best, DARK, "-", 1.7, f"best (trial {study.best.number})")
+        _curve(
+            axis,
+            study.best,
+            DARK,
+            "-",
+            1.7,
+            f"{unlearnt_name(study) or 'best'} (trial {study.best.number})",
+        )
     for epoch in study.rungs:
         axis.axvline(epoch, color=GREY, linewidth=0.7, linestyle=":")
         look = {"xycoords": ("data", "axes fraction"), "fontsize": 6.5, "color": "#5b6470"}
@@ -106,8 +113,11 @@ def _curves(axis: Axes, study: StudyData) -> None:
 def _value_axis(axis: Axes, study: StudyData, values: list[float]) -> None:
     """As `style.value_axis`."""
     axis.set_ylabel(metric_title(study.metric))
-    ticks = log_ticks([value for value in values if math.isfinite(value)])
-    if ticks:
+    finite = [value for value in values if math.isfinite(value)]
+    ticks = log_ticks(finite)
+    if (unlearnt := unlearnt_range(study.metric, finite)) is not None:
+        axis.set_ylim(*unlearnt)
+    elif ticks:
         axis.set_yscale("log")
         axis.set_yticks(ticks, [number(tick) for tick in ticks])
         axis.set_yticks([], minor=True)
@@ -122,7 +132,7 @@ def _curve(
 
 
 def _weights(study: StudyData, folder: Path, width: float) -> list[Path]:
-    """The simplex, and beside it the temperatures where there are some."""
+    """The simplex, and next to it the temperatures where there are some."""
     able = [p for p in simplex_parameters(study) if weighted(study, p)]
     if not able:
         return []

@@ -1,4 +1,4 @@
-"""What ASHA did: who came to each rung, who went on, and what the order there foretold."""
+"""What ASHA did: who came to each rung, who continued, and what the order there predicted."""
 
 from __future__ import annotations
 

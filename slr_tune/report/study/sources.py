@@ -25,7 +25,7 @@ class SourceSummary:
         trials: How many.
         chosen: Of them, chosen by the model among other proposals.
         thirds: How many of the first, the second and the last third of the search.
-        went_on: How many went on beyond the first rung.
+        went_on: How many continued beyond the first rung.
         rank: Median place at the first rung, 0 for the best of all trials to 1 for the worst; None
             where none came there.
         best: Best value of one that ended; None without.

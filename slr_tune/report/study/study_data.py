@@ -92,7 +92,7 @@ class StudyData:
         trials: In order of their numbers.
         best: The best, as `slr-tune best` takes it; None without a finished one.
         baseline: The baseline's trial, None without.
-        confirmed: What fresh seeds said, the baseline first.
+        confirmed: Results on new seeds, the baseline first.
         rungs: Epochs of ASHA's rungs.
         importance: None where no trial has an epoch.
         variables: Searched values as columns over `trials`.
@@ -196,7 +196,7 @@ def collect(view: StudyView) -> StudyData:
         tuple(variables_of(spec.space, view.trials)),
         counterfactual(runs),
         recogniser,
-        last_run(view.folder),
+        last_run(view.folder, anywhere=True),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import asdict
@@ -187,6 +188,12 @@ def test_stopped_then_killed_then_started_again_repeats_no_stage(
     code, output = first.end(signal.SIGINT)
     assert code == 130 and "To resume:\n  slr-tune ablate " in output, output
     assert "Traceback" not in output and not (stages.parent / "dropout").exists()
+    # What has finished is shown, and what is missing.
+    found = re.search(
+        r"Interim result of study tiny: (\d) of 9 runs finished, (\d) missing", output
+    )
+    assert found and 1 <= int(found[1]) < 9 and int(found[1]) + int(found[2]) == 9, output
+    assert "mean dev WER, %" in output and re.search(r"\d of 3 ", output), output
     second = Command("ablate", *arguments)
     assert second.wait_until(stages_done(len(list(stages.glob("*/done.json"))) + 2))
     second.end(signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from own_process import Command
+from screen import Screen, Terminal
 
 from slr_tune.cli import train_settings
 from slr_tune.cli.main import run
@@ -183,18 +186,50 @@ def test_another_run_in_the_folder_is_refused(capsys: Any, tmp_path: Path) -> No
     assert code == 2 and "seed: 0 in the folder, 5 now" in err
 
 
-def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
+def test_ctrl_c_stores_and_the_same_command_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Exit code 130 tells a script that the run is unfinished; nothing finished may be lost.
     folder = tmp_path / "run"
     first = interrupted(folder, after="epoch   2/400")
     done = (folder / "curve.csv").read_text().count("\n") - 1
     assert 2 <= done < 400
     assert "To resume:\n  slr-tune train " in first and "Traceback" not in first
-    second = interrupted(folder, after=f"epoch {done + 1:>3}/400")
+    assert "░" not in first  # there is no bar in a log
+    second = interrupted_at_terminal(
+        folder, after=f"epoch {done + 1:>3}/400", monkeypatch=monkeypatch
+    )
     assert f"Resuming after epoch {done}" in second
     epochs = [line.split(",")[0] for line in (folder / "curve.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(1, len(epochs) + 1)]
     assert len(epochs) > done
+
+
+def interrupted_at_terminal(folder: Path, *, after: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same at a terminal of 80 columns, which shows one bar while it trains, and none after."""
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    terminal = Terminal(80)
+    settings = ["--set", "max_epochs=400", "--set", "patience=400", "--out", folder]
+    command = Command("train", "student", *SMALL, *settings, ray=False, terminal=terminal.theirs)
+    os.close(terminal.theirs)
+
+    def shown(screen: Screen) -> bool:
+        return after in screen.text and "left" in screen.text.partition(after)[2]
+
+    assert terminal.read_until(shown, command.process)
+    rows = terminal.screen.rows
+    bars = [row for row in rows if "░" in row]
+    assert len(bars) == 1 and bars[0].endswith(" %"), terminal.screen.text
+    picture = " ".join(rows[rows.index(bars[0]) :])
+    assert re.search(r"epoch \d+ of at most 400, about .* left train loss \d", picture), picture
+    assert re.search(r"dev WER [\d.]+ %, best [\d.]+ % \(epoch \d+\)", picture), picture
+    terminal.type(b"\x03")
+    assert not terminal.read_until(lambda screen: False, command.process)
+    assert command.process.wait(timeout=60) == 130
+    os.close(terminal.ours)
+    assert "░" not in terminal.screen.text and "To resume:" in terminal.screen.text
+    return terminal.screen.text
 
 
 def interrupted(folder: Path, *, after: str) -> str:

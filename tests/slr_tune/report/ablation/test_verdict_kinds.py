@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from slr_tune.ablation.analysis import ErrorRuns
 from slr_tune.ablation.result import MAIN, AblationResult
 from slr_tune.report.ablation import ablation_page, sentences
 from slr_tune.report.ablation.figures import GROUPS, difference_figure
-from slr_tune.report.page import Page
+from slr_tune.report.page import TONES, Page
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.latex import render_latex
 from slr_tune.report.page.markdown import render_markdown
@@ -73,6 +74,23 @@ def test_every_format_shows_them(made: AblationResult) -> None:
     for name in ("html", "markdown", "terminal"):
         assert "2 of 5 runs collapsed" in texts[name], name
         assert "Variance of a difference" in texts[name], name
+
+
+def test_the_banner_is_marked_by_what_was_shown(made: AblationResult) -> None:
+    """Shown in either direction, equivalent, undecided: a colour and a sign for each."""
+    for outcomes, expected in (
+        ((Outcome.WORSE, Outcome.NOT_SHOWN), "shown"),
+        ((Outcome.BETTER, Outcome.SAME), "shown"),
+        ((Outcome.SAME, Outcome.IDENTICAL), "equivalent"),
+        ((Outcome.SAME, Outcome.INCONCLUSIVE), "inconclusive"),
+        ((Outcome.ONE_SEED, Outcome.NOT_SHOWN), "inconclusive"),
+    ):
+        base, *arms = made.main.rows
+        rows = [replace(arm, outcome=one) for arm, one in zip(arms, outcomes, strict=False)]
+        table = replace(made.main, rows=(base, *rows))
+        page = ablation_page(replace(made, tables=(table,)))
+        assert page.tone == expected and expected in TONES
+        assert f'<p class="verdict {expected}">' in render_html(page)
 
 
 def test_the_figure_has_their_colours_and_the_margin(made: AblationResult) -> None:

@@ -34,6 +34,10 @@ _BROKEN = """
 return [...document.querySelectorAll(".whole")]
   .filter(one => one.offsetParent && one.getClientRects().length > 1).map(one => one.textContent);
 """
+_MARK = """
+const verdict = document.querySelector(".verdict"), mark = getComputedStyle(verdict, "::before");
+return [mark.content.replaceAll('"', ""), mark.color === getComputedStyle(verdict).borderLeftColor];
+"""
 _FIGURES = """
 const plots = [...document.querySelectorAll("figure .plot")].filter(one => one.offsetParent);
 const odd = plots.filter(one => !one.querySelector(".main-svg")).map(() => "not drawn");
@@ -70,6 +74,8 @@ def test_verdict_and_chart_are_seen_at_once_and_nothing_is_cut(
         verdict, chart = page.box(".verdict"), page.box(".first figure")
         assert 0 < verdict.top and verdict.bottom < height / 3
         assert page.box(".first dl").bottom <= height
+        if name == "ablation":
+            assert page.evaluate(_MARK) == ["\u2713", True], (width, dark)
         assert chart.bottom <= height and chart.width > width / 4
         _sound(page)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

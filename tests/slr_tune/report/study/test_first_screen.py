@@ -10,8 +10,10 @@ import pytest
 from reader_reports import READER_STUDIES, reader_study
 from report_studies import StoredTrial, tell_study
 
-from slr_tune.report.study.first_screen import answers, headline
+from slr_tune.report.study.first_screen import _overlap, answers, headline
+from slr_tune.report.study.page import study_page
 from slr_tune.report.study.study_data import StudyData, collect
+from slr_tune.report.style import unlearnt_range
 from slr_tune.statistics import compare
 from slr_tune.statistics.verdict import judge
 from slr_tune.study.confirmed import ConfirmedTrial
@@ -61,7 +63,10 @@ def test_a_gain_on_new_seeds_is_a_yes_with_its_interval() -> None:
     _, much, real, following = answers(study)
     assert much.value.endswith("points better") and "of 5 new seeds" in much.text
     assert real.text.startswith("Yes: the 95 % interval of the paired differences, -")
-    assert real.text.endswith(("excludes zero (p < 0.001).",))
+    assert "excludes zero (p < 0.001)." in real.text
+    assert ("may overlap" in real.text) == _overlap(study.confirmed[1], study.confirmed[0])
+    assert "one seed per trial, 19.00 % for trial 1" in much.text
+    assert "--path, the ablation goes" in following.text
     assert following.command == "slr-tune ablate --study told --path"
 
 
@@ -73,6 +78,7 @@ def test_what_new_seeds_do_not_show_has_no_winner() -> None:
     assert won.text.startswith("Nothing for sure.") and much.value == "None shown"
     assert real.text.startswith("Not clear:") and "includes zero" in real.text
     assert following.text.startswith("Keep the baseline.") and "--trials 6" in following.command
+    assert "3 more (6 in all)" in following.text
 
 
 def test_where_the_baseline_is_best_there_is_nothing_to_confirm() -> None:
@@ -87,3 +93,15 @@ def test_the_reports_for_a_reader_answer_the_four_questions(name: str) -> None:
     """`python tests/support/reader_reports.py` photographs them, with more trials."""
     asked = [answer.question for answer in answers(reader_study(name, trials=8))]
     assert asked == ["What won?", "By how much?", "Is it real?", "What next?"]
+
+
+def test_noise_near_100_percent_does_not_look_like_progress() -> None:
+    """Enlarged, a fall from 100 to 98.8 % fills the picture, and its line is called the best."""
+    page = study_page(reader_study("never", trials=8))
+    for figure in (page.chart, page.beside):
+        assert figure is not None and figure.layout["yaxis"]["range"][0] == 0.0
+        names = [trace["name"] for trace in figure.traces]
+        assert not any(name.startswith("best") for name in names), names
+        assert any(name.startswith("lowest so far") for name in names), names
+    assert unlearnt_range("val/wer", [60.0, 99.0]) is None
+    assert unlearnt_range("val/loss", [99.0, 100.0]) is None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from report_studies import SPACE, StoredTrial, tell_study
 
+from slr_tune.ablation.design import make_design
+from slr_tune.ablation.options import AblationOptions
 from slr_tune.cli.main import cli
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.importance import Importance
@@ -19,7 +23,8 @@ from slr_tune.importance.effects import EdgeReading
 from slr_tune.report.study.next_steps import next_steps
 from slr_tune.report.study.overview import overview_parts
 from slr_tune.report.study.study_data import StudyData, collect
-from slr_tune.study.manifest import write_manifest
+from slr_tune.study.folders import study_folder
+from slr_tune.study.manifest import keep_space, last_run, write_manifest
 from slr_tune.study.view import load_study
 
 FALLING = [StoredTrial([90.0 - 5 * e - n for e in range(9)]) for n in range(4)]
@@ -91,12 +96,62 @@ def test_each_is_taken_in_any_folder(
 
 
 def test_the_file_is_taken_where_it_still_is(database: Path, studies: Path) -> None:
-    """It may have been changed on purpose since; the copy is for who has no other."""
+    """At a terminal: it may have been changed since. A report is read where it is not."""
     view = tell_study([StoredTrial([60.0, *[30.0] * 8])])
     spec = replace(view.spec, path=SPACE)
     write_manifest(spec, view.folder, data=None, teacher=None, options={})
     assert (view.folder / "space.yaml").read_bytes() == SPACE.read_bytes()
-    assert SPACE.name in collect(view).last_run.command("told")
+    assert SPACE.name in last_run(view.folder).command("told")
+    assert collect(view).last_run.command("told") == "slr-tune run --from-study told"
+
+
+def test_the_stored_space_keeps_what_was_typed(
+    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the options of the last run, another space would be searched under the same name."""
+    planned = _plan(capsys, "--from-study", "told")
+    assert planned["study"] == "told" and planned["budget"]["max_epochs"] == 9
+    assert planned["budget"]["grace_epochs"] == 1
+    # What is typed wins, whichever way either was written.
+    options = ("--from-study", "told", "--study", "longer", "--set", "budget.max_epochs=18")
+    planned = _plan(capsys, *options)
+    assert planned["study"] == "longer" and planned["budget"]["max_epochs"] == 18
+
+
+def _plan(capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert slr_tune(["run", *options, "--dry-run", "--json"]) == 0, capsys.readouterr()
+    return json.loads(capsys.readouterr().out)  # type: ignore[no-any-return]
+
+
+def test_a_stored_space_that_is_not_there(
+    database: Path, studies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error names the study and says what to give instead."""
+    tell_study([StoredTrial([60.0])])
+    for *options, message in (
+        ("run", "--from-study", "none", "there is no study 'none'"),
+        ("ablate", "--from-study", "none", "--factor", "dropout", "there is no study 'none'"),
+        ("run", "--from-study", "told", "has no copy of its search space"),
+        ("run", str(SPACE), "--from-study", "told", "not both"),
+        ("ablate", "told", "--from-study", "told", "not both"),
+        ("run", "Missing argument 'SPACE'"),
+    ):
+        assert slr_tune(options) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_ablation_before_any_search(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its space is in no database: the command of its report needs the copy in the folder."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(SPACE.read_text())
+    design = make_design(mine, AblationOptions(factors=("dropout",)))
+    assert design.command.startswith("slr-tune ablate --from-study ")
+    keep_space(design.spec, study_folder(design.spec.study))
+    mine.unlink()
+    assert slr_tune([*shlex.split(design.command)[1:], "--dry-run"]) == 0, capsys.readouterr()
 
 
 def test_a_database_that_was_named_is_named_again(
