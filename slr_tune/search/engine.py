@@ -430,6 +430,7 @@ class _Run:
                 progress_reporter=ray_tune.SilentReporter(),
                 stop=ray_tune.StopOnRequest(recorder, self._ends),
                 callbacks=[
+                    ray_tune.SilentTrials(),
                     ray_tune.ProgressTicker(self.progress.tick),
                     ray_tune.ProgressTicker(self.mirror.tick),
                     ray_tune.Watchdog(recorder),
