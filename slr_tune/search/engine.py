@@ -22,15 +22,17 @@ from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, studies_in, study_folder, study_in, trial_folder
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock, locked_folder
 from slr_tune.study.manifest import write_manifest
+from slr_tune.study.open_study import is_known, open_store
 from slr_tune.study.outage import WAIT_SECONDS
 from slr_tune.study.presence import Presence, presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
 from slr_tune.study.remote_files import cache_bytes, remote_place, send_left
 from slr_tune.study.segments import data_shares
 from slr_tune.study.storage import opened_storage, storage_errors, storage_url
-from slr_tune.study.store import LiveTrial, StudyStore, is_known, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.trackers import Mirror, open_mirror
 from slr_tune.training.card_use import CardUse, choose_share
 from slr_tune.training.interrupt import StopRequest, Talk, interrupt_flag

@@ -20,7 +20,7 @@ from ray.tune.search import Searcher
 
 from slr_tune.search.placement import NODES
 from slr_tune.search.recorder import Recorder, Report
-from slr_tune.study.store import LiveTrial
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.training.nodes import Nodes
 from slr_tune.training.ray_private import forget_ended, kill_worker, let_go
 from trainables.ray_adapter import RESULT, Assignment

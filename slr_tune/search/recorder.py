@@ -24,12 +24,13 @@ from slr_tune.search.study_clock import StudyClock
 from slr_tune.search.surrogate import LastFit
 from slr_tune.search.time_plan import TimePlan
 from slr_tune.study.buffered_storage import BATCH_SECONDS
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.presence import Presence
 from slr_tune.study.record import record_of
 from slr_tune.study.rungs import Rungs, budget_rungs, is_audited
 from slr_tune.study.storage import FREE_SPACE
-from slr_tune.study.store import LiveTrial, StudyStore
+from slr_tune.study.store import StudyStore
 from slr_tune.text import duration
 from trainables.registry import run_title
 

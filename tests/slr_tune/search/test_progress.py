@@ -28,8 +28,9 @@ from slr_tune.search.standing import (
 )
 from slr_tune.study.confirmed import read_confirmed, write_confirmed
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.wrapping import wrap_text
 
 STANDING = SearchStanding(

@@ -16,10 +16,11 @@ from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import RETRY_LIMIT, open_store
+from slr_tune.study.store import RETRY_LIMIT
 from trainables.files.curve import CurveFile
 
 Make = Callable[..., Recorder]
