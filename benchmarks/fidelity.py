@@ -23,7 +23,8 @@ import numpy as np
 import torch
 
 from slr_tune.importance.fidelity import fidelity_rungs
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.forecast import forecast_cost

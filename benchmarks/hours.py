@@ -25,9 +25,10 @@ from unittest import mock
 
 import numpy as np
 
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store

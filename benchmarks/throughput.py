@@ -189,7 +189,7 @@ class Driver:
         return True
 
     def report(self, number: int) -> None:
-        from slr_tune.search.recorder import Report
+        from slr_tune.search.worker_report import Report
 
         self.epochs[number] = epoch = self.epochs[number] + 1
         value = 20.0 + (number * 37 % 61) + 40.0 / epoch

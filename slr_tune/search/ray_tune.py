@@ -19,7 +19,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from slr_tune.search.placement import NODES
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.live_trial import LiveTrial
 from slr_tune.training.nodes import Nodes
 from slr_tune.training.ray_private import forget_ended, kill_worker, let_go

@@ -17,8 +17,8 @@ from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import StudyError
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import plan_import
-from slr_tune.search.recorder import rungs_of
 from slr_tune.search.sampler import tpe
+from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.study import lock
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, ask_to_stop

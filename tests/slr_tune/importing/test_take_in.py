@@ -21,8 +21,8 @@ from slr_tune.importing.names import match_names
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import ImportOptions, plan_import
 from slr_tune.importing.step_count import StepCount
-from slr_tune.search.recorder import rungs_of
 from slr_tune.search.sampler import tpe
+from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.space import load_spec
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.open_study import open_store

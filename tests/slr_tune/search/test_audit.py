@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.search.recorder import Recorder, Report, rungs_of
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.stopping_rungs import rungs_of
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store
 from slr_tune.study.record import TrialRecord, record_of

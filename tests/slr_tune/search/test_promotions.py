@@ -14,7 +14,8 @@ from slr_tune.errors import RunFailed, StudyChanged
 from slr_tune.search.engine import RunOptions, run_search
 from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import quota_of
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store
 from slr_tune.study.quota import Quota, planned_epochs

@@ -19,7 +19,8 @@ from sqlalchemy.engine import Connection
 from toy_space import toy_spec
 
 from slr_tune.errors import StudyLocked
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.batches import store_batch
 from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock

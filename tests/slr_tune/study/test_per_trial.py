@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store
