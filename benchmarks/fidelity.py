@@ -23,15 +23,16 @@ import numpy as np
 import torch
 
 from slr_tune.importance.fidelity import fidelity_rungs
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.folders import cache_root
 from slr_tune.study.forecast import forecast_cost
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import epochs_run, record_of
 from slr_tune.study.segments import cost_between, data_shares, study_segments
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from trainables.building import build_run
 from trainables.data import Dataset, prepare
 from trainables.runs.ctc_run import CtcRun

@@ -25,15 +25,16 @@ from unittest import mock
 
 import numpy as np
 
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import epochs_run, is_paused
 from slr_tune.study.recovery import recover, reopen_pruned
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 ROOT = Path(__file__).parent.parent

@@ -97,8 +97,8 @@ def measure(way: str, url: str | None, arguments: argparse.Namespace) -> dict[st
     from slr_tune.space import load_spec
     from slr_tune.space.shipped import find_space
     from slr_tune.study.lock import StudyLock
+    from slr_tune.study.open_study import open_store
     from slr_tune.study.storage import opened_storage
-    from slr_tune.study.store import open_store
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SLR_TUNE_STUDIES"] = folder
@@ -189,7 +189,7 @@ class Driver:
         return True
 
     def report(self, number: int) -> None:
-        from slr_tune.search.recorder import Report
+        from slr_tune.search.worker_report import Report
 
         self.epochs[number] = epoch = self.epochs[number] + 1
         value = 20.0 + (number * 37 % 61) + 40.0 / epoch

@@ -25,8 +25,9 @@ import numpy as np
 from slr_tune.importing.history import take_history
 from slr_tune.search.sampler import tpe
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import close_storage, open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 
 SPACE = """
 study: {name}

@@ -164,8 +164,8 @@ def _take_in(spec: StudySpec, plans: list[ImportPlan], storage: str | None) -> l
     from slr_tune.importing.take_in import take_in
     from slr_tune.study.folders import study_folder
     from slr_tune.study.lock import StudyLock, locked_folder
+    from slr_tune.study.open_study import open_store
     from slr_tune.study.storage import opened_storage, storage_errors, storage_url
-    from slr_tune.study.store import open_store
 
     with (
         storage_errors(storage_url(storage)),

@@ -12,10 +12,11 @@ from functools import partial
 
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.quota import Promotion, Quota
 from slr_tune.study.record import RungEntry, TrialRecord, record_of
 from slr_tune.study.rungs import budget_rungs, is_audited
-from slr_tune.study.store import LiveTrial, StudyStore
+from slr_tune.study.store import StudyStore
 
 
 class Promotions:

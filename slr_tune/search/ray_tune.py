@@ -14,14 +14,16 @@ from typing import Any, Self
 from ray.tune import Callback, ProgressReporter, Stopper
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from slr_tune.search.placement import NODES
-from slr_tune.search.recorder import Recorder, Report
-from slr_tune.study.store import LiveTrial
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.training.nodes import Nodes
-from slr_tune.training.ray_private import kill_worker, let_go
+from slr_tune.training.ray_private import forget_ended, kill_worker, let_go
 from trainables.ray_adapter import RESULT, Assignment
 
 _LOOK_SECONDS = 0.5
@@ -118,11 +120,15 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         return str(TrialScheduler.NOOP)
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
-        """Asked in each turn of Tune's loop: lets those go whose decision is stored by now."""
+        """Asked in each turn of Tune's loop: lets those go whose decision is stored by now.
+
+        The study is the memory of a search, so Tune may forget what has ended.
+        """
         if self._recorder.guarded(self._recorder.keep_up, True):
             while self._held:
                 trial, action = self._held.popitem()[1]
                 let_go(tune_controller, trial, action)
+        forget_ended(tune_controller)
         return super().choose_trial_to_run(tune_controller)
 
 
@@ -179,6 +185,18 @@ class SilentReporter(ProgressReporter):  # type: ignore[misc]  # Ray ships no ty
 
     def report(self, trials: list[Trial], done: bool, *sys_info: str) -> None:
         """Says nothing."""
+
+
+class SilentTrials(TrialProgressCallback):  # type: ignore[misc]  # Ray ships no types
+    """Takes the place of what Ray would say of each trial, and would keep every trial for."""
+
+    def log_result(self, trial: Trial, result: dict[str, Any], error: bool = False) -> None:
+        """Says nothing."""
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Likewise."""
 
 
 class ProgressTicker(_NotStored, Callback):  # type: ignore[misc]  # Ray ships no types

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optuna.trial import FrozenTrial
 
 from slr_tune.space import StudySpec
-from slr_tune.study.quota import planned_epochs
 from slr_tune.study.record import ATTRIBUTE, epochs_run, is_paused
 from slr_tune.study.rungs import budget_rungs, is_audited
-from slr_tune.study.segments import Segment, study_segments, trials_in_segments
+from slr_tune.study.segments import Segment, study_segments
 
 
 def forecast_epochs(spec: StudySpec) -> int | None:
@@ -21,33 +20,21 @@ def forecast_epochs(spec: StudySpec) -> int | None:
     None for a scheduler that stops trials at once: how many it stops depends on their values. None
     too where the time alone says how many trials there will be.
     """
-    budget = spec.budget
-    if spec.search.scheduler == "stopping" or budget.trials is None:
-        return None
-    if spec.search.scheduler == "none":
-        return budget.trials * budget.max_epochs
-    return planned_epochs(
-        budget_rungs(budget),
-        trials=budget.trials,
-        exempt=1 if spec.baseline is not None else 0,
-        reduction_factor=budget.reduction_factor,
-        max_epochs=budget.max_epochs,
-    )
+    coming = _from_the_start(spec)
+    return None if coming is None else round(coming.epochs)
 
 
 def forecast_cost(spec: StudySpec) -> float | None:
     """The same in epochs over all training utterances: less where low rungs train on a part."""
-    budget = spec.budget
-    if forecast_epochs(spec) is None or budget.trials is None:
+    coming = _from_the_start(spec)
+    return None if coming is None else coming.cost
+
+
+def _from_the_start(spec: StudySpec) -> ToCome | None:
+    if spec.search.scheduler == "stopping":
         return None
-    segments = study_segments(spec)
-    counts = trials_in_segments(
-        segments,
-        trials=budget.trials,
-        exempt=1 if spec.baseline is not None else 0,
-        reduction_factor=budget.reduction_factor,
-    )
-    return sum(count * segment.cost for count, segment in zip(counts, segments, strict=True))
+    unaudited = replace(spec, budget=replace(spec.budget, audit=0.0))
+    return to_come(unaudited, (), target=spec.budget.trials)
 
 
 def audit_epochs(spec: StudySpec) -> int:

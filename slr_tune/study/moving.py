@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.errors import RunFailed, StudyError
 from slr_tune.study.lock import StudyLock, forget_driver
+from slr_tune.study.open_study import check_schema, is_known
 from slr_tune.study.optuna_private import read_trials
 from slr_tune.study.record import ATTRIBUTE
 from slr_tune.study.storage import shown_url
-from slr_tune.study.store import check_schema, is_known
 
 _MOVING = "slr_tune_moving"
 """Attribute of a study that is not whole yet; `ATTRIBUTE` comes last, so no command takes it."""

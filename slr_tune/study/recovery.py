@@ -12,6 +12,8 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from slr_tune.study.live_trial import LiveTrial
+from slr_tune.study.open_study import is_known
 from slr_tune.study.optuna_private import reopen_trials, trial_key
 from slr_tune.study.record import (
     ATTRIBUTE,
@@ -21,7 +23,7 @@ from slr_tune.study.record import (
     is_paused,
     record_of,
 )
-from slr_tune.study.store import LiveTrial, StudyStore, is_known
+from slr_tune.study.store import StudyStore
 
 LONG_ENOUGH = 2.0
 """Median epochs that a process must have had for an epoch before a trial is charged with none."""

@@ -7,216 +7,54 @@ earlier: the database from the curve file, both from the checkpoint's own copy o
 
 from __future__ import annotations
 
-import logging
 import math
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from slr_tune.errors import StudyChanged, StudyError
-from slr_tune.space import StudySpec, difference
-from slr_tune.space.strategies import PriorSpec, search_of
-from slr_tune.study.belongings import adopt_folders, sort_out_folders, trial_origin
-from slr_tune.study.buffered_storage import BufferedStorage
-from slr_tune.study.folders import study_folder, trial_folder
-from slr_tune.study.optuna_private import (
-    begin_trial,
-    forget_values,
-    get_storage,
-    study_key,
-    trial_key,
-)
-from slr_tune.study.outage import WAIT_SECONDS, Outage
-from slr_tune.study.per_trial import PerTrial
+from slr_tune.study.belongings import trial_origin
+from slr_tune.study.folders import trial_folder
+from slr_tune.study.live_trial import LiveTrial
+from slr_tune.study.optuna_private import begin_trial, forget_values, trial_key
 from slr_tune.study.record import (
     ATTRIBUTE,
-    SCHEMA,
     RungEntry,
     TrialRecord,
     begun_anew,
     epochs_run,
-    is_imported,
-    is_own,
-    is_queued,
     record_of,
     state_for,
 )
-from slr_tune.study.remote_files import KEY, bring_trial, files_of, remote_place
+from slr_tune.study.remote_files import bring_trial
+from slr_tune.study.study_trials import StudyTrials
 from slr_tune.text import counted, printable
 from trainables.files.curve import CurveFile, EventFile
 from trainables.files.origin import Origin, claim, read_origin
-from trainables.files.remote import RemoteFolder
-from trainables.registry import is_recogniser
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
-
-logger = logging.getLogger(__name__)
-
-PATIENCE_SECONDS = 0.25
-"""How long to wait for a batch to be stored before continuing with other work."""
 
 RETRY_LIMIT = 3
 """Starts of a trial that bring no new epoch before it is given up as `killed`."""
 
 
-@dataclass
-class LiveTrial:
-    """A trial in the hands of a worker.
+class StudyStore(StudyTrials):
+    """Starts the trials of one study and writes what becomes of them.
+
+    Held by the driver that has the study's lock; `open_store` gives it.
 
     Attributes:
-        number: Optuna's number.
-        trial_id: Optuna's key in the database.
-        record: What will be stored; kept up to date here, written at rungs and at the end.
-        origin: What its files belong to.
-        values: Best value so far by epoch, as stored.
-        curve: Its curve file.
-        events: Its TensorBoard events.
-        written: Whether this driver has written its curve, so that the file must be there.
-    """
-
-    number: int
-    trial_id: int
-    record: TrialRecord
-    origin: Origin
-    values: dict[int, float]
-    curve: CurveFile
-    events: EventFile
-    written: bool = False
-
-
-class StudyStore:
-    """Reads and writes one study; held by the driver that has the study's lock.
-
-    Attributes:
-        database: The opened database.
-        id: Made once with the study, and stored in its database.
         data_hash: Of the prepared data, None without.
         teacher_hash: Of the teacher's file; None without, and while it is not known.
-        tell: Takes a line for a person.
-        files: Their remote place; None of files that are on this machine alone.
+        replaced: Whether it took the place of a study that had no epoch.
     """
 
-    def __init__(
-        self, study: Study, storage: BaseStorage, spec: StudySpec, database: RDBStorage
-    ) -> None:
-        """Wraps an opened study; use `open_store`."""
-        self.study = study
-        self.storage = storage
-        self.database = database
-        self.spec = spec
-        self.id: str = study.user_attrs[ATTRIBUTE]["id"]
-        self.data_hash: str | None = None
-        self.teacher_hash: str | None = None
-        self.tell: Callable[[str], None] = logger.warning
-        self.files: RemoteFolder | None = files_of(study.user_attrs[ATTRIBUTE], spec.study)
-        self.folder = study_folder(spec.study)
-        self.live: dict[int, LiveTrial] = {}
-        self.replaced = False
-        self._buffer: BufferedStorage | None = None
-        self._own, self._queued = PerTrial(is_own), PerTrial(is_queued)
-
-    @contextmanager
-    def batched(
-        self,
-        *,
-        wait_seconds: float = WAIT_SECONDS,
-        guard: Callable[[Connection], None] | None = None,
-    ) -> Iterator[None]:
-        """Holds the study in memory for the time of a block, and stores it in batches.
-
-        A caller that acts on a decision asks `stored` first, and calls `keep_up` often.
-
-        Args:
-            wait_seconds: How long to wait for a database that is away.
-            guard: Looks in each transaction whether this process may write; raises if not.
-        """
-        before = self.study, self.storage
-        key, outage = study_key(self.study), Outage(limit=wait_seconds, tell=self.tell)
-        self.storage = self._buffer = BufferedStorage(
-            self.database, key, outage=outage, guard=guard
-        )
-        self.study = optuna.load_study(study_name=self.spec.study, storage=self._buffer)
-        try:
-            yield
-        finally:
-            self._buffer.close()
-            self._buffer = None
-            self.study, self.storage = before
-
-    @property
-    def away(self) -> bool:
-        """Whether the database is away, so that nothing new is to be begun."""
-        return self._buffer is not None and self._buffer.outage.begun
-
-    @property
-    def settled(self) -> bool:
-        """Whether all that was noted is stored."""
-        return self._buffer is None or self._buffer.settled
-
-    def stored(self, *, seconds: float = PATIENCE_SECONDS, ask: bool = False) -> bool:
-        """Stores what was noted; returns whether all of it is stored.
-
-        Args:
-            seconds: To wait at most; nobody waits while the database is away.
-            ask: Whether to ask what other programs did, however little time has passed.
-
-        Raises:
-            Exception: What the database said, where waiting does not help or lasted too long.
-        """
-        if self._buffer is None:
-            return True
-        done = self._buffer.flush(0.0 if self.away else seconds, ask=ask)
-        self._let_go_of_ended(self._buffer)
-        return done
-
-    def keep_up(self) -> None:
-        """Stores what has waited for others long enough.
-
-        Raises:
-            Exception: As of `stored`.
-        """
-        if self._buffer is not None:
-            self._buffer.poll()
-            self._let_go_of_ended(self._buffer)
-
-    def _let_go_of_ended(self, buffer: BufferedStorage) -> None:
-        """Trials that somebody ended by hand. Their word stands."""
-        for number in buffer.ended_elsewhere():
-            self.live.pop(number, None)
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """All trials as stored, in order of their number; not to be changed."""
-        return self.study.get_trials(deepcopy=False)
-
-    @property
-    def own_trials(self) -> list[FrozenTrial]:
-        """The trials that were requested: none that was imported, deleted, or is foreign."""
-        trials = self.trials
-        return [*compress(trials, self._own.look(trials))]
-
-    @property
-    def own_count(self) -> int:
-        """How many these are."""
-        return self._own.look(self.trials).count(True)
-
-    @property
-    def first_queued(self) -> FrozenTrial | None:
-        """The first trial that waits for a worker; None where none does."""
-        trials = self.trials
-        queued = self._queued.look(trials)
-        return trials[queued.index(True)] if True in queued else None
+    data_hash: str | None = None
+    teacher_hash: str | None = None
+    replaced = False
 
     def origin(self, number: int, record: TrialRecord) -> Origin:
         """What the files of a trial belong to."""
@@ -236,19 +74,6 @@ class StudyStore:
         """Makes the space's baseline the first trial of a new study."""
         if self.spec.baseline is not None and not self.trials:
             self.study.enqueue_trial(self.spec.space.encode(self.spec.baseline))
-
-    def waiting(self) -> int:
-        """Trials that are enqueued or were parked, and so come before any new one."""
-        return self._queued.look(self.trials).count(True)
-
-    def next_number(self) -> int:
-        """Number of the trial that `start_trial` starts.
-
-        A trial that was cut off while it was suggested keeps its number, and the random numbers
-        that go with it: those of the next one would suggest the same twice.
-        """
-        first = self.first_queued
-        return len(self.trials) if first is None else first.number
 
     def start_trial(
         self, sampler: optuna.samplers.BaseSampler, source: Callable[[], str] | None = None
@@ -486,122 +311,6 @@ class StudyStore:
         done = max(live.record.epochs, max(live.values, default=0))
         progressed = done > live.record.attempt_epoch
         return live.record.attempts >= RETRY_LIMIT and not progressed
-
-    @property
-    def minimizes(self) -> bool:
-        """Whether smaller values are better."""
-        return self.spec.objective.direction == "minimize"
-
-
-def open_store(
-    spec: StudySpec,
-    storage: RDBStorage,
-    *,
-    data_hash: str | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> StudyStore:
-    """Opens the study of a search-space file, or makes it. The caller holds the study's lock.
-
-    Args:
-        spec: The search.
-        storage: The opened database.
-        data_hash: Of the prepared data, None without.
-        tell: Takes a line for a person, None for the log.
-
-    Raises:
-        StudyChanged: The stored study was made with another space; the differences are listed.
-        StudyError: The study was made by another program, or by another version of this one.
-    """
-    cached = get_storage(storage)
-    study = optuna.create_study(
-        study_name=spec.study,
-        storage=cached,
-        direction=spec.objective.direction,
-        load_if_exists=True,
-    )
-    stored = study.user_attrs.get(ATTRIBUTE)
-    if stored is None:
-        if study.get_trials(deepcopy=False):
-            raise StudyError(
-                f"study {spec.study!r} contains trials that slr-tune did not create",
-                hint="Choose another name with --study.",
-            )
-        stored = {"schema": SCHEMA, "identity": spec.identity()}
-    else:
-        check_schema(spec.study, stored)
-        asked, spec = spec, _with_its_strategy(spec, stored["identity"])
-        lines = difference(_whole(stored["identity"]), spec.identity())
-        if lines and not _has_epochs(study, spec.study):
-            optuna.delete_study(study_name=spec.study, storage=cached)
-            store = open_store(asked, storage, data_hash=data_hash, tell=tell)
-            store.replaced = True
-            return store
-        if lines:
-            raise StudyChanged(
-                f"study {spec.study!r} was made with another space:\n  " + "\n  ".join(lines),
-                hint="Trials of different spaces cannot be compared. Choose another name with "
-                "--study, or undo the change.",
-            )
-    of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
-    stored_text = {
-        "id": uuid.uuid4().hex,
-        **stored,
-        "latest": spec.latest(),
-        "recogniser": is_recogniser(spec.trainable),
-    }
-    if (place := remote_place(spec.study, storage)) is not None:
-        stored_text[KEY] = place
-    if stored != stored_text:
-        study.set_user_attr(ATTRIBUTE, stored_text)
-    store = StudyStore(study, cached, spec, storage)
-    store.data_hash, store.tell = data_hash, tell or logger.warning
-    store.folder.mkdir(parents=True, exist_ok=True)
-    if of_before_ids:
-        adopt_folders(store.folder, store.id, spec.study, store.trials, spec.objective.metric)
-    sort_out_folders(store.folder, store.id, store.tell)
-    store.enqueue_baseline()
-    return store
-
-
-def _with_its_strategy(spec: StudySpec, identity: Mapping[str, Any]) -> StudySpec:
-    """The spec with the strategy that the study was made with, where its file names none."""
-    return spec if spec.search.explicit else replace(spec, search=search_of(identity))
-
-
-def _whole(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity of before there were strategies, with what was the only one."""
-    prior = asdict(PriorSpec())
-    return {"prior": prior, "search": search_of(identity).to_json(), **identity}
-
-
-def _has_epochs(study: Study, name: str) -> bool:
-    """Whether any epoch of a study is stored, in the database or on disk."""
-    trials = study.get_trials(deepcopy=False)
-    return any(
-        trial.intermediate_values
-        or is_imported(trial)
-        or any(trial_folder(name, trial.number).glob("c*/*.pt"))
-        for trial in trials
-    )
-
-
-def is_known(study: str, storage: RDBStorage) -> bool:
-    """Whether a database holds a study of that name, of whatever kind."""
-    return study in optuna.get_all_study_names(storage)
-
-
-def check_schema(study: str, stored: Any) -> None:
-    """Refuses a study whose layout this version does not know.
-
-    Raises:
-        StudyError: With both versions.
-    """
-    schema = stored.get("schema") if isinstance(stored, Mapping) else None
-    if schema != SCHEMA or "identity" not in stored:
-        raise StudyError(
-            f"study {study!r} is of schema {schema!r}, this version of slr-tune reads {SCHEMA}",
-            hint="Use the version that made it, or choose another name with --study.",
-        )
 
 
 def _is_foreign(aside: Path) -> bool:

@@ -21,6 +21,7 @@ from slr_tune.study.belongings import own_trial_folder
 from slr_tune.study.folders import found_elsewhere, study_folder
 from slr_tune.study.lock import Driver, drivers
 from slr_tune.study.notes import read_notes
+from slr_tune.study.open_study import check_schema
 from slr_tune.study.optuna_private import count_studies, read_trials
 from slr_tune.study.record import (
     ATTRIBUTE,
@@ -34,7 +35,6 @@ from slr_tune.study.record import (
 )
 from slr_tune.study.remote_files import bring_study, files_of
 from slr_tune.study.storage import STORAGE_VARIABLE, opened_storage, storage_errors, storage_url
-from slr_tune.study.store import check_schema
 from trainables.files.curve import CurveFile
 from trainables.files.remote import RemoteFolder
 from trainables.registry import BUILT_IN_NAMES

@@ -11,6 +11,8 @@
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
 - `_tune_controller` behind what a scheduler sees of Tune, and its `_execute_action`: a trial that
   waits until its decision is stored could not be told the decision without them.
+- Its lists of trials, and of what its workers are still to do, from which what ended is dropped:
+  Tune looks at all trials in each turn of its loop, and keeps tens of kilobytes of each.
 - `ConsolePopen` of the same module, which starts Ray's processes in the command's group and open to
   its signals: one to the group, or to every process of a job, would end them before what is done is
   stored.
@@ -269,6 +271,22 @@ def let_go(controller: Any, trial: Any, action: str) -> None:
     """Lets a Tune trial continue or stop whose scheduler had said NOOP."""
     if trial.status == "RUNNING":  # its worker may have died meanwhile
         controller._tune_controller._execute_action(trial, action)
+
+
+def forget_ended(controller: Any) -> None:
+    """Drops from Tune's lists the trials that ended and have no worker any more."""
+    tune = controller._tune_controller
+    over = tune._stopped_trials | tune._failed_trials
+    gone = {trial for trial in over if trial not in tune._trial_to_actor}
+    if gone:
+        tune._trials[:] = [trial for trial in tune._trials if trial not in gone]
+        for name in ("_live_trials", "_stopped_trials", "_failed_trials", "_trials_to_cache"):
+            getattr(tune, name).difference_update(gone)
+        manager = tune._actor_manager
+        starting = manager._pending_actors_to_attrs
+        tasks = manager._pending_actors_to_enqueued_actor_tasks
+        for actor in [actor for actor in tasks if actor not in starting]:
+            del tasks[actor]  # to end, of one that never started
 
 
 @contextmanager

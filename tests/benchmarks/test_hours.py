@@ -12,8 +12,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.hours import simulate, study_of  # noqa: E402
 from slr_tune.search.study_clock import used_seconds  # noqa: E402
+from slr_tune.study.open_study import open_store  # noqa: E402
 from slr_tune.study.storage import open_storage  # noqa: E402
-from slr_tune.study.store import open_store  # noqa: E402
 
 SHORT = {"max_epochs": 9, "grace_epochs": 1}
 

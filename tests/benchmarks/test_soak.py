@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
 import sys
@@ -53,11 +54,27 @@ def test_a_search_on_two_nodes_loses_nothing(
 
 
 @pytest.mark.usefixtures("ray_two_cores", "database")
-def test_each_trial_is_measured(scripts: Any, tmp_path: Path) -> None:
+def test_each_trial_is_measured(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of those that ended Ray Tune keeps nothing, so that the last costs what the first did."""
+    from ray.tune.experiment import Trial
+
     scale = scripts[1]
-    marks = scale.run(tmp_path, trials=4, strategy="random")
-    assert len(marks) == 5
+    mark, held = scale.now, []
+
+    def now() -> Any:
+        held.append(0)
+        if len(held) == 9:
+            gc.collect()
+            held[-1] = sum(type(one) is Trial for one in gc.get_objects())
+        return mark()
+
+    monkeypatch.setattr(scale, "now", now)
+    marks = scale.run(tmp_path, trials=9, strategy="random")
+    assert len(marks) == 10
     assert all(a.cpu <= b.cpu and a.seconds <= b.seconds for a, b in pairwise(marks))
+    assert held[8] <= 4, "trials that ended are kept: mend ray_private.forget_ended"
 
 
 @pytest.mark.parametrize(("cpu", "memory", "code"), [(0, 0, 0), (1, 0, 1), (0, 1_000_000, 1)])

@@ -17,10 +17,10 @@ from sqlalchemy import insert
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import ATTRIBUTE, TrialRecord, state_for
 from slr_tune.study.rungs import Rungs, rung_epochs
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from trainables.files.curve import COLUMNS
 
 SPACE = Path(__file__).parents[2] / "search_spaces" / "distill.yaml"

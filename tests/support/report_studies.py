@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 
 from slr_tune.space import Point, load_spec
 from slr_tune.study.folders import trial_folder
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import ATTRIBUTE, RungEntry, TrialRecord, state_for
 from slr_tune.study.rungs import Rungs, rung_epochs
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import StudyView, load_study
 from trainables.files.curve import CurveFile
 

@@ -75,8 +75,8 @@ def test_trials_have_the_names_of_the_file(study: slr_tune.Study, call: Call) ->
 def test_a_setting_called_like_a_column_keeps_its_values(database: Path, tmp_path: Path) -> None:
     # A run of one's own may have a parameter `epochs`; neither may hide the other.
     from slr_tune.space import load_spec
+    from slr_tune.study.open_study import open_store
     from slr_tune.study.storage import opened_storage
-    from slr_tune.study.store import open_store
 
     path = tmp_path / "space.yaml"
     path.write_text(

@@ -20,8 +20,8 @@ from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.checks.verify import quick_check, verify
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from trainables.data import Dataset
 from trainables.data.subset import take
 

@@ -17,14 +17,14 @@ from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import StudyError
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import plan_import
-from slr_tune.search.recorder import rungs_of
 from slr_tune.search.sampler import tpe
+from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.study import lock
 from slr_tune.study.folders import study_folder, trial_folder
 from slr_tune.study.lock import StudyLock, ask_to_stop
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 CURVE = [60.0, 50.0, 40.0, 35.0, 33.0, 32.0, 31.0, 30.0, 29.5]

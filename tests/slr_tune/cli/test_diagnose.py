@@ -10,8 +10,8 @@ import pytest
 from small_runs import saved, small_run, small_spec
 
 from slr_tune.study.folders import cache_root
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from trainables.data import prepare
 from trainables.files.checkpoint import save_checkpoint
 

@@ -17,9 +17,11 @@ from browser import Browser, Page
 from toy_space import toy_spec
 
 from slr_tune.dashboard.optuna_dashboard_private import IMPORTANCE_PANEL, REFUSED_BUTTONS
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import LiveTrial, StudyStore, open_store
+from slr_tune.study.store import StudyStore
 
 _CURVE = """
 return [...document.querySelectorAll(".js-plotly-plot")].flatMap(p => p.data || [])

@@ -21,14 +21,14 @@ from slr_tune.importing.names import match_names
 from slr_tune.importing.open_source import open_source
 from slr_tune.importing.plan import ImportOptions, plan_import
 from slr_tune.importing.step_count import StepCount
-from slr_tune.search.recorder import rungs_of
 from slr_tune.search.sampler import tpe
+from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.space import load_spec
 from slr_tune.study.folders import trial_folder
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover, reopen_failed
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 

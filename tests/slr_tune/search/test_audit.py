@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.search.recorder import Recorder, Report, rungs_of
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.stopping_rungs import rungs_of
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import TrialRecord, record_of
 from slr_tune.study.recovery import recover
 from slr_tune.study.rungs import Rungs, is_audited
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 
 Make = Callable[[], Recorder]
 

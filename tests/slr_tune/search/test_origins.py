@@ -16,9 +16,10 @@ from toy_space import toy_spec
 from slr_tune.search.engine import RunOptions, run_search
 from slr_tune.search.progress import Progress
 from slr_tune.search.sampler import tpe
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import ATTRIBUTE, TrialRecord
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.study.view import StudyView, load_study
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.files.curve import CurveFile

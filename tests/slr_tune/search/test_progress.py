@@ -18,7 +18,7 @@ from toy_space import toy_spec, write_toy_space
 
 from slr_tune.search.picture import Remaining, bar, log_line, picture
 from slr_tune.search.progress import Progress
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
 from slr_tune.search.standing import (
     BestSoFar,
     RunningTrial,
@@ -26,10 +26,12 @@ from slr_tune.search.standing import (
     confirmed_gain,
     standing_of,
 )
+from slr_tune.search.worker_report import Report
 from slr_tune.study.confirmed import read_confirmed, write_confirmed
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.wrapping import wrap_text
 
 STANDING = SearchStanding(

@@ -14,12 +14,14 @@ from toy_space import toy_spec
 
 from slr_tune.errors import RunFailed, StudyLocked
 from slr_tune.search.attempts import LIMIT
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.recovery import recover
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import RETRY_LIMIT, open_store
+from slr_tune.study.store import RETRY_LIMIT
 from trainables.files.curve import CurveFile
 
 Make = Callable[..., Recorder]
@@ -208,7 +210,7 @@ def test_verdict_that_was_decided_but_not_stored(make: Make) -> None:
     first.report(0, Report([row(1, 50.0)]))
     live = first.store.live[1]
     first.store.add_row(live, row(1, 60.0))
-    assert first._stopped_at_rung(live)
+    assert first._stopping.stops(live)
     second = make()
     assert second.store.trials[1].state == TrialState.PRUNED
     assert second.store.trials[1].value == 60.0

@@ -16,11 +16,11 @@ from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed, StudyChanged
 from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
 from slr_tune.search.progress import Progress
-from slr_tune.search.recorder import rungs_of
+from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.study.folders import trial_folder
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 from trainables.files.curve import CurveFile
 

@@ -12,15 +12,16 @@ from toy_space import toy_spec
 
 from slr_tune.errors import StudyChanged
 from slr_tune.search.grid_sampler import grid_point, grid_size
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
 from slr_tune.search.sampler import believed, sampler_for, source_of, trials_to_run
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.optuna_private import begin_trial
 from slr_tune.study.record import ATTRIBUTE, record_of
 from slr_tune.study.recovery import recover
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 
 DISTILL = Path(__file__).parents[3] / "search_spaces" / "distill.yaml"
 

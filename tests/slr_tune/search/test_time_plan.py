@@ -11,13 +11,14 @@ from optuna.trial import TrialState
 from toy_space import toy_spec
 
 from slr_tune.search.picture import Remaining, picture
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
 from slr_tune.search.standing import standing_of
 from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import record_of
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 
 EPOCH = 10.0
 HOUR = 3600.0

@@ -19,14 +19,17 @@ from sqlalchemy.engine import Connection
 from toy_space import toy_spec
 
 from slr_tune.errors import StudyLocked
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.batches import store_batch
+from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.optuna_private import study_key
 from slr_tune.study.outage import is_passing
 from slr_tune.study.record import ATTRIBUTE
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import LiveTrial, StudyStore, open_store
+from slr_tune.study.store import StudyStore
 
 TRIALS, WORKERS = 12, 3
 

@@ -13,11 +13,12 @@ from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed
 from slr_tune.report.study.cost import costs
 from slr_tune.report.study.study_data import collect
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.record import epochs_run
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.summary import summarise
 from slr_tune.study.view import load_study, trial_row
 

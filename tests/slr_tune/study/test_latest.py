@@ -8,8 +8,8 @@ import pytest
 from toy_space import write_toy_space
 
 from slr_tune.space import Resources, load_spec
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 from slr_tune.training.runs import fresh_seeds
 

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from toy_space import toy_spec
 
-from slr_tune.search.recorder import Recorder, Report
+from slr_tune.search.recorder import Recorder
+from slr_tune.search.worker_report import Report
 from slr_tune.space import StudySpec
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.optuna_private import trial_key
 from slr_tune.study.record import is_own, is_queued
 from slr_tune.study.recovery import recover, reopen_failed
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 
 TRIALS = 9
 

@@ -14,9 +14,9 @@ from slr_tune.errors import SpecError, StorageMissing, StorageUnusable, StudyErr
 from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.editing import delete
 from slr_tune.study.folders import remote_studies, studies_in, studies_root, study_folder, study_in
+from slr_tune.study.open_study import open_store
 from slr_tune.study.remote_files import cache_bytes, remote_place
 from slr_tune.study.storage import open_storage, storage_url
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.space import load_spec
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 
 RUN = """
 from pathlib import Path

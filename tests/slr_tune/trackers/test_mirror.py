@@ -15,8 +15,10 @@ from toy_space import toy_spec
 from slr_tune.errors import SlrTuneError, SpecError
 from slr_tune.search.sampler import tpe
 from slr_tune.space import StudySpec
+from slr_tune.study.live_trial import LiveTrial
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import opened_storage
-from slr_tune.study.store import LiveTrial, StudyStore, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.trackers import mirror as mirror_module
 from slr_tune.trackers import open_mirror
 from slr_tune.trackers.tracker import TrackedTrial

@@ -12,8 +12,9 @@ from toy_space import write_toy_space
 from slr_tune.errors import SlrTuneError
 from slr_tune.search.sampler import tpe
 from slr_tune.space import load_spec
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import opened_storage
-from slr_tune.study.store import StudyStore, open_store
+from slr_tune.study.store import StudyStore
 from slr_tune.trackers import open_mirror
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the trackers' own libraries

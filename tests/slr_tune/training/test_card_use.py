@@ -12,7 +12,8 @@ import pytest
 from small_runs import small_spec
 
 from slr_tune.checks.card_trial import use_of_card
-from slr_tune.search.engine import RunOptions, _Run
+from slr_tune.search.run_options import RunOptions
+from slr_tune.search.search_on_ray import SearchOnRay
 from slr_tune.space import Resources
 from slr_tune.training import workers as counting
 from slr_tune.training.card_use import CardUse, card_watch, choose_share, mean_share
@@ -70,7 +71,7 @@ def test_a_search_takes_what_was_measured(
         options=RunOptions(measure=lambda spec, storage: use),
         progress=SimpleNamespace(message=output.append),
     )
-    resources = _Run._resources(run)
+    resources = SearchOnRay._resources(run)
     assert (resources.gpus_per_trial, resources.workers) == (expected, 3)
     if expected == 0.25:
         assert output[-1] == (

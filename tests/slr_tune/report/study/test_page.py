@@ -24,8 +24,8 @@ from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.study_data import StudyData, collect
 from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.lock import StudyLock
+from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 pytestmark = pytest.mark.usefixtures("database")
