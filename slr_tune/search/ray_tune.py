@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from slr_tune.search.placement import NODES
+from slr_tune.search.bundles import NODES
 from slr_tune.search.recorder import Recorder, Report
 from slr_tune.study.store import LiveTrial
 from slr_tune.training.nodes import Nodes
