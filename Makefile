@@ -12,7 +12,7 @@ run: $(VENV)/.installed
 	$(VENV)/bin/slr-tune run search_spaces/distill.yaml
 
 test: lint
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,11 +22,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A second node that is killed is missed after 3 s, not after 15; one that is slow has its 10 s.
 os.environ.setdefault("RAY_health_check_period_ms", "1000")
 os.environ.setdefault("RAY_health_check_failure_threshold", "3")
+# What is imported while tests are collected stays: to go through it again and again for garbage
+# takes a twelfth of the run's time. See `pytest_collection_finish`.
+gc.disable()
 # Ray's workers, and the command in a process of its own, import this checkout and the toy run.
 HERE = Path(__file__).parent
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE / "support"), str(HERE.parent)])
 # Test modules import Ray while they are collected, long before the session begins.
 prepare_environment()
+
+_SLOW = {"ray_session_of_all", "browser", "postgresql_server", "everything", "slurm"}
+"""Fixtures of the longest tests."""
 
 # A run that decides whether a change may go in tries the same cases each time; others look further.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
@@ -118,6 +125,29 @@ def postgresql(postgresql_server: Server, monkeypatch: pytest.MonkeyPatch) -> It
     # A command's connections end with its process, and this process lives on.
     for connection in connections:
         connection.close()
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    """Whether it takes seconds, by what it needs and by a time limit of its own."""
+    needed = set(getattr(item, "fixturenames", ()))
+    return bool(_SLOW & needed) or item.get_closest_marker("timeout") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: one at the end would be waited for, with a core idle.
+
+    The files themselves stay whole, as the distribution by file wants them.
+    """
+    slow = {item.path for item in items if _is_slow(item)}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Looks for garbage again, among what the tests make, and less often than Python does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 def pytest_terminal_summary(

@@ -189,6 +189,8 @@ def test_only_the_adapter_imports_ray_in_trainables() -> None:
         ("import slr_tune.cli.main", ("torch", "ray", "optuna", "pandas", "plotly", "rich")),
         ("import slr_tune.space, trainables.config, trainables.registry", ("torch", "ray")),
         ("import slr_tune.study.view, slr_tune.study.summary", ("torch", "ray", "pandas")),
+        ("import slr_tune.search.bundles", ("torch", "optuna", "scipy")),  # each worker does
+        ("import slr_tune.search.standing", ("torch", "ray", "scipy")),
         ("import trainables.files.curve, trainables.data.config", ("torch", "ray", "pandas")),
     ],
 )

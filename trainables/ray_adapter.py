@@ -20,18 +20,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from ray.tune import Trainable
+from trainables.quick_import import uncollected
 
-from trainables.building import build_run, set_up_process
-from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
-from trainables.errors import CheckpointUnreadable, TrainablesError, first_line
-from trainables.files.checkpoint import CheckpointFolder
-from trainables.files.origin import Origin
-from trainables.files.remote import RemoteFolder
-from trainables.files.uploads import Uploads
-from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
-from trainables.script.stored_predictions import FILE, write_predictions
+with uncollected():  # each worker starts with it
+    import torch
+    from ray.tune import Trainable
+
+    from trainables.building import build_run, set_up_process
+    from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
+    from trainables.errors import CheckpointUnreadable, TrainablesError, first_line
+    from trainables.files.checkpoint import CheckpointFolder
+    from trainables.files.origin import Origin
+    from trainables.files.remote import RemoteFolder
+    from trainables.files.uploads import Uploads
+    from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
+    from trainables.script.stored_predictions import FILE, write_predictions
 
 RESULT = "slr"
 """Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""

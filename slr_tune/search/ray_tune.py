@@ -18,7 +18,7 @@ from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from slr_tune.search.placement import NODES
+from slr_tune.search.bundles import NODES
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.worker_report import Report
 from slr_tune.study.live_trial import LiveTrial

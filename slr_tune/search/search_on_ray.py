@@ -32,7 +32,11 @@ from slr_tune.training.interrupt import StopRequest, Talk
 from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.nodes import Nodes
 from slr_tune.training.pool import RayPool
-from slr_tune.training.ray_private import groups_removed_whole, limit_pending_trials
+from slr_tune.training.ray_private import (
+    callbacks_not_counted,
+    groups_removed_whole,
+    limit_pending_trials,
+)
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.teacher import Teacher, find_teacher
@@ -184,7 +188,8 @@ class SearchOnRay:
         try:
             assign = self._assigner(recorder, barrier, data, teacher)
             log = ray_log(self.store.folder / "ray.log")
-            with scratch_folder() as scratch, log, groups_removed_whole():
+            whole, uncounted = groups_removed_whole(), callbacks_not_counted()
+            with scratch_folder() as scratch, log, whole, uncounted:
                 self._tuner(recorder, nodes, str(scratch), assign).fit()
         except (TuneError, RayError, OSError) as error:
             if not self._ends():  # a signal to all processes ends Ray's too
@@ -244,13 +249,13 @@ class SearchOnRay:
     ) -> Tuner:
         from ray import tune
 
-        from slr_tune.search import placement, ray_tune
+        from slr_tune.search import bundles, placement, ray_tune
         from trainables.ray_adapter import RayRun
 
         limit_pending_trials(recorder.workers)
         resources = replace(self.spec.resources, gpus_per_trial=recorder.gpus)
         return tune.Tuner(
-            tune.with_resources(RayRun, placement.placed(resources)),
+            tune.with_resources(RayRun, bundles.placed(resources)),
             tune_config=tune.TuneConfig(
                 search_alg=ray_tune.StudySearcher(recorder, assign, nodes),
                 scheduler=ray_tune.StudyScheduler(recorder),

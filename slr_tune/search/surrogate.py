@@ -7,6 +7,8 @@ each other, and the maximum of the posterior instead of an average over it.
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, sections 2.7 (profiled
 variance), 4.2 (Matern), 5.4 (marginal likelihood); Jones, Schonlau and Welch 1998, J. Global
 Optimization 13, equation 15 (expected improvement).
+
+SciPy is imported where it is needed: a search that fits no model, and every view, start without.
 """
 
 from __future__ import annotations
@@ -17,10 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
-from scipy.special import ndtr
-from scipy.stats import norm, rankdata
 
 from slr_tune.study.per_trial import PerTrial
 
@@ -46,6 +44,8 @@ def rank_places(values: Sequence[Mapping[int, float]]) -> Floats:
     Returns:
         (N,), from 0 to N - 1.
     """
+    from scipy.stats import rankdata
+
     rungs = sorted({rung for own in values for rung in own})
     if not rungs:
         return np.zeros(len(values))
@@ -64,6 +64,8 @@ def rank_places(values: Sequence[Mapping[int, float]]) -> Floats:
 
 def normal_scores(places: Floats) -> Floats:
     """Places 0..N-1 as quantiles of the normal distribution: Phi^-1((place + .5) / N)."""
+    from scipy.stats import norm
+
     scores: Floats = norm.ppf((places + 0.5) / len(places))
     return scores
 
@@ -113,6 +115,9 @@ class GaussianProcess:
             scores: (N,) of mean about 0; smaller is better.
             choices: (D,) which parameters are choices.
         """
+        from scipy.linalg import cho_solve, cholesky
+        from scipy.optimize import minimize
+
         self._points, self._scores, self._choices = points, scores, choices
         squares = _squares(points, points, choices)  # [D, N, N]
         start = np.append(np.full(points.shape[1], _START_SCALE), _START_NOISE)
@@ -145,6 +150,9 @@ class GaussianProcess:
             pending: (P, D) configurations whose scores are not known yet. They are held for
                 measured at their means, with the fit as it is.
         """
+        from scipy.linalg import cholesky, solve_triangular
+        from scipy.special import ndtr
+
         everything = np.vstack([self._points, pending])
         squares = _squares(everything, everything, self._choices)
         kernel = _matern(np.tensordot(self.theta, squares, 1))
@@ -186,6 +194,8 @@ def _loss(logs: Floats, squares: Floats, scores: Floats) -> tuple[float, Floats]
         squares: (D, N * N).
         scores: (N,).
     """
+    from scipy.linalg import cho_solve, cholesky
+
     many = len(scores)
     theta, noise = np.exp(logs[:-1]), math.exp(logs[-1])
     r = np.sqrt(5.0 * (theta @ squares)).reshape(many, many)

@@ -21,20 +21,23 @@ from slr_tune.training.stages import (
     predictions_file,
     save_counts,
 )
-from trainables.building import build_run, set_up_process, warm_dataset
-from trainables.checked_run import CheckedRun, ending_process
-from trainables.decoding.build import beam_decoder
-from trainables.decoding.settings import BeamSettings
-from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
-from trainables.files.atomic import replace_file
-from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
-from trainables.memory import give_back
-from trainables.runs.evaluation import evaluate
-from trainables.runs.optimisation import choose_device
-from trainables.scoring.cleaning import cleaned
-from trainables.scoring.wer import utterance_errors
-from trainables.script.predictions import to_jsonl
-from trainables.teaching.frozen_teacher import FrozenTeacher
+from trainables.quick_import import uncollected
+
+with uncollected():  # each worker starts with it
+    from trainables.building import build_run, set_up_process, warm_dataset
+    from trainables.checked_run import CheckedRun, ending_process
+    from trainables.decoding.build import beam_decoder
+    from trainables.decoding.settings import BeamSettings
+    from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
+    from trainables.files.atomic import replace_file
+    from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
+    from trainables.memory import give_back
+    from trainables.runs.evaluation import evaluate
+    from trainables.runs.optimisation import choose_device
+    from trainables.scoring.cleaning import cleaned
+    from trainables.scoring.wer import utterance_errors
+    from trainables.script.predictions import to_jsonl
+    from trainables.teaching.frozen_teacher import FrozenTeacher
 
 _NOT_WEIGHTS = ("optimizer", "helper")
 

@@ -13,6 +13,7 @@ from own_process import Command
 from test_run import check_decisions, check_trials
 from toy_space import write_toy_space
 
+from slr_tune.cli.main import run as slr_tune
 from slr_tune.study.lock import drivers
 from slr_tune.study.storage import open_storage
 from slr_tune.study.view import load_study
@@ -42,8 +43,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         command.end(signal.SIGKILL)
         kills += 1
         done = len(journal.read_text().splitlines())
-    code, output = Command("run", space).end()
-    assert code == 0, output
+    assert slr_tune(["run", str(space)]) == 0
     assert kills >= 2, "the search was over before it could be killed: make it longer"
     trials = load_study("toy").trials
     assert len(trials) == TRIALS
@@ -53,7 +53,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert sum(count - 1 for count in trained.values()) <= kills * 2
 
 
-def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
+def test_ctrl_c_stores_and_the_same_command_resumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit code 130, no trial RUNNING, no lock held, and the same trials go on."""
     journal = tmp_path / "journal"
     space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 60})
@@ -65,31 +67,34 @@ def test_ctrl_c_stores_and_the_same_command_resumes(tmp_path: Path) -> None:
     states = Counter(trial.state for trial in load_study("toy").trials)
     assert states[TrialState.RUNNING] == 0 and states[TrialState.WAITING] >= 1
     assert not any(driver.alive for driver in drivers(open_storage().engine))
-    code, output = Command("run", space).end()
-    assert code == 0 and "Resuming trial" in output, output
+    assert slr_tune(["run", str(space)]) == 0
+    assert "Resuming trial" in capsys.readouterr().err
     check_trials(load_study("toy").trials)
     assert max(Counter(journal.read_text().splitlines()).values()) <= 2
 
 
-def test_second_driver_is_refused(tmp_path: Path) -> None:
+def test_second_driver_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two drivers on one study: the second says who the first is, and changes nothing."""
     journal = tmp_path / "journal"
-    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 400})
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 200})
     first = Command("run", space)
     assert first.wait_for_lines(journal, 1)
-    code, output = Command("run", space).end()
+    code, output = slr_tune(["run", str(space)]), capsys.readouterr().err
     assert code == 2 and f"process {first.process.pid}" in output and "Traceback" not in output
     code, output = first.end()
     assert code == 0, output
 
 
-def test_two_databases_with_one_folder_of_trials(tmp_path: Path) -> None:
+def test_two_databases_with_one_folder_of_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The second search is refused, as it would be with one database, and changes nothing."""
     journal = tmp_path / "journal"
-    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 400})
+    space = write_toy_space(tmp_path, trials=4, fixed={"journal": journal, "milliseconds": 200})
     first = Command("run", space)
     assert first.wait_for_lines(journal, 1)
-    code, output = Command("run", space, "--storage", f"sqlite:///{tmp_path}/other.db").end()
+    code = slr_tune(["run", str(space), "--storage", f"sqlite:///{tmp_path}/other.db"])
+    output = capsys.readouterr().err
     assert code == 2 and f"process {first.process.pid}" in output, output
     assert "another database" in output and "Traceback" not in output
     code, output = first.end()

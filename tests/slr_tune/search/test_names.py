@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from named_runs import SPACE
-from own_process import Command
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.study.folders import study_folder
@@ -19,8 +18,7 @@ def test_names_are_shown_as_written(
     """`gr\\xF6\\xDFe` is no name, and one broken file name ended `show` with a traceback."""
     space = tmp_path / "space.yaml"
     space.write_text(SPACE, encoding="utf-8")
-    code, output = Command("run", space, "--set", 'baseline.weights."enc.0.drop"=0.25').end()
-    assert code == 0, output
+    assert slr_tune(["run", str(space), "--set", 'baseline.weights."enc.0.drop"=0.25']) == 0
     capfdbinary.readouterr()
     printed = {}
     for name, *more in (

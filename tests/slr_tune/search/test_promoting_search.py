@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from own_process import Command
 from toy_space import toy_spec, write_toy_space
 
+from slr_tune.cli.main import run as slr_tune
 from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
 from slr_tune.search.progress import Progress
 from slr_tune.study.quota import Quota, planned_epochs
@@ -70,7 +71,9 @@ def test_search_and_more_trials(tmp_path: Path) -> None:
     assert search(tmp_path, trials=24).started == 0
 
 
-def test_killed_with_paused_trials_about_and_then_more_trials(tmp_path: Path) -> None:
+def test_killed_with_paused_trials_about_and_then_more_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """kill -9, then more trials are asked for: no stored epoch again, decisions as stored."""
     journal = tmp_path / "journal"
     fixed = {"journal": journal, "milliseconds": 40}
@@ -84,8 +87,8 @@ def test_killed_with_paused_trials_about_and_then_more_trials(tmp_path: Path) ->
     assert any(map(is_paused, killed.trials))
     stored = sum(len(trial.intermediate_values) for trial in killed.trials)
     trained = len(journal.read_text().splitlines())
-    code, output = Command("run", space, "--trials", "13").end()
-    assert code == 0 and "Paused at a rung" in output, output
+    assert slr_tune(["run", str(space), "--trials", "13"]) == 0
+    assert "Paused at a rung" in capsys.readouterr().err
     view = load_study("toy")
     assert {t.state for t in view.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
     check_decisions(view)

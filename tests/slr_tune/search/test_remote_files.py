@@ -50,7 +50,7 @@ def bucket() -> Iterator[str]:
     server.stop()
 
 
-def resumed_from(url: str, tmp_path: Path, cache: Path) -> None:
+def resumed_from(url: str, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A search into a remote place; its driver is killed and all local copies are lost."""
     journal = tmp_path / "journal"
     fixed = {"journal": journal, "milliseconds": 100}
@@ -69,8 +69,8 @@ def resumed_from(url: str, tmp_path: Path, cache: Path) -> None:
     assert max(sent.values()) > 0
     shutil.rmtree(cache)
     before = Counter(journal.read_text().splitlines())
-    second = Command("run", space, "--no-verify")
-    code, message = second.end()
+    code = slr_tune(["run", str(space), "--no-verify"])
+    message = capsys.readouterr().err
     assert code == 0, message
     assert "Traceback" not in message
     view = load_study("toy")
@@ -107,5 +107,5 @@ def seen_from_elsewhere(cache: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_an_object_store(
     bucket: str, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    resumed_from(bucket, tmp_path, cache)
+    resumed_from(bucket, tmp_path, cache, capsys)
     seen_from_elsewhere(cache, capsys)

@@ -15,6 +15,7 @@ from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     PENDING_TRIALS,
     SESSION_FOLDER,
+    callbacks_not_counted,
     groups_removed_whole,
     patient_start,
     token_file,
@@ -97,6 +98,18 @@ def test_a_trial_has_an_actor_to_kill() -> None:
     from ray.tune.experiment.trial import _TemporaryTrialState
 
     assert _TemporaryTrialState().ray_actor is None, MEND
+
+
+def test_tune_counts_callbacks_by_one_function() -> None:
+    """It imports what is installed of MLflow and Weights & Biases, for a report to nobody."""
+    from ray.air._internal import usage
+    from ray.tune import tune
+
+    assert "air_usage.tag_callbacks(" in inspect.getsource(tune), MEND
+    usual = usage.tag_callbacks
+    with callbacks_not_counted():
+        assert usage.tag_callbacks is not usual
+    assert usage.tag_callbacks is usual
 
 
 def test_a_raylet_can_be_asked_to_end() -> None:
