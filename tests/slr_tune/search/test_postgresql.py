@@ -19,9 +19,9 @@ from slr_tune.cli.main import run as slr_tune
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.study_clock import TIME, StudyClock
 from slr_tune.study.lock import StudyLock, drivers
+from slr_tune.study.open_study import open_store
 from slr_tune.study.optuna_private import study_key
 from slr_tune.study.storage import open_storage, opened_storage
-from slr_tune.study.store import open_store
 from slr_tune.study.view import load_study
 
 pytestmark = pytest.mark.usefixtures("ray_two_cores", "postgresql")
