@@ -96,7 +96,7 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
 
     Args:
         given: The script, or its command line as it is typed.
-        seconds: That it may run to show where it tells its figures; 0 does not run it.
+        seconds: Time that it may run to show where it reports its figures; 0 does not run it.
 
     Raises:
         SlrTuneError: It cannot be started, or shows nothing to search.

@@ -185,7 +185,7 @@ def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | No
 
 
 def _standing(run: CtcRun) -> RunStanding:
-    """Where the run stands after its last epoch."""
+    """Where the run is after its last epoch."""
     from slr_tune.search.standing import RunStanding
 
     wers = [row["val/wer"] for row in run.rows]

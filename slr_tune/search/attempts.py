@@ -1,6 +1,6 @@
 """Whose fault it is that a trial finishes no epoch: its configuration's, or its worker's.
 
-A trial that never reached its first epoch, for want of memory, a folder or a living process, is not
+A trial that never reached its first epoch, for lack of memory, a folder or a living process, is not
 charged with it: it is tried again once another trial has brought something new. Three such in a row
 mean that the machine is at fault. Three of one trial, while others get on, mean that the trial is.
 """

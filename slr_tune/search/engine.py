@@ -97,7 +97,7 @@ class SearchOutcome:
     """What a run did.
 
     Attributes:
-        started: Trials that this run started or took up again.
+        started: Trials that this run started or resumed.
         recovery: What it found of an earlier one.
         stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
@@ -440,7 +440,7 @@ class _Run:
         )
 
     def _sweep(self, recorder: Recorder) -> list[int]:
-        """Tune tells nobody of the trials that it drops when it ends early."""
+        """Tune does not report the trials that it drops when it ends early."""
         try:
             parked = recorder.sweep()
             if not self.store.stored(seconds=_LAST_SECONDS):

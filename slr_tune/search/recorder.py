@@ -217,7 +217,7 @@ class Recorder:
         return self.promotions is not None and self.promotions.quota.next() is not None
 
     def _planned(self) -> int:
-        """Trials that the study is to have as things stand."""
+        """Trials that the study is to have at present."""
         planned = self.plan.trials(self._most)
         self._room.target = planned
         if self.promotions is not None:
@@ -276,7 +276,7 @@ class Recorder:
         try:
             return self._enter(live, report)
         except UpdateFinishedTrialError:
-            # Somebody ended it by hand, in the dashboard for instance. Their word stands.
+            # Somebody ended it by hand, in the dashboard for instance. Their decision counts.
             self.store.live.pop(number, None)
             self._attempts.forget(number)
             return True

@@ -78,7 +78,7 @@ def set_advice(name: str, *, flat: bool, value: str = "VALUE") -> str:
     Args:
         name: The option without its dashes, or the setting's name.
         flat: Whether settings are in no section, as for a single training.
-        value: That it is to have.
+        value: Its new value.
     """
     full = SHORT_NAMES.get(name, name)
     if not flat and (places := _sections_with(full)):

@@ -183,7 +183,7 @@ def _whole_of(folder: Path) -> list[str]:
 
 
 def _key(folder: Path) -> list[str]:
-    """What a teacher's outputs depend on, the teacher's hash first; nothing if it is not said."""
+    """What a teacher's outputs depend on, the teacher's hash first; nothing if unknown."""
     with suppress(OSError, ValueError):
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         return [str(part) for part in index.get("key", [])]

@@ -101,7 +101,7 @@ class StudyStore:
         id: Made once with the study, and stored in its database.
         data_hash: Of the prepared data, None without.
         teacher_hash: Of the teacher's file; None without, and while it is not known.
-        tell: Takes a line for a person.
+        tell: Called with each message.
         files: Their remote place; None of files that are on this machine alone.
     """
 
@@ -169,7 +169,7 @@ class StudyStore:
             ask: Whether to ask what other programs did, however little time has passed.
 
         Raises:
-            Exception: What the database said, where waiting does not help or lasted too long.
+            Exception: Error of the database, where waiting does not help or lasted too long.
         """
         if self._buffer is None:
             return True
@@ -188,7 +188,7 @@ class StudyStore:
             self._let_go_of_ended(self._buffer)
 
     def _let_go_of_ended(self, buffer: BufferedStorage) -> None:
-        """Trials that somebody ended by hand. Their word stands."""
+        """Trials that somebody ended by hand. Their decision counts."""
         for number in buffer.ended_elsewhere():
             self.live.pop(number, None)
 
@@ -410,7 +410,7 @@ class StudyStore:
             live.values[epoch] = best
 
     def write_record(self, live: LiveTrial) -> None:
-        """Stores the trial's record as it stands."""
+        """Stores the trial's record as it is."""
         self.storage.set_trial_user_attr(live.trial_id, ATTRIBUTE, live.record.to_json())
 
     def finish(self, live: LiveTrial, reason: str, *, error: str | None = None) -> None:
@@ -423,7 +423,7 @@ class StudyStore:
             state, reason, error = TrialState.FAIL, "error", error or none
         stored_text = None if error is None else printable(error)
         live.record = replace(live.record, ended_by=reason, best_epoch=best, error=stored_text)
-        # Where somebody ended it by hand, in the dashboard for instance, their word stands.
+        # Where somebody ended it by hand, in the dashboard for instance, their decision counts.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)
             value = live.values[max(live.values)] if state == TrialState.COMPLETE else None
@@ -489,7 +489,7 @@ def open_store(
         spec: The search.
         storage: The opened database.
         data_hash: Of the prepared data, None without.
-        tell: Takes a line for a person, None for the log.
+        tell: Called with each message, None for the log.
 
     Raises:
         StudyChanged: The stored study was made with another space; the differences are listed.

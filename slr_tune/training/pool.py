@@ -111,7 +111,7 @@ class RayPool:
         return self._workers - len(self._busy) - len(self._waiting)
 
     def need(self, what: str, path: Path) -> None:
-        """Has the nodes asked for a file that trainings will read.
+        """Asks the nodes for a file that trainings will read.
 
         Raises:
             RunFailed: None of them reads it.

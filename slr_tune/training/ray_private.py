@@ -10,7 +10,7 @@
 - `get_node` of `ray._private.services`, which gives a start-up 30 s: too few on a busy machine.
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
 - `_tune_controller` behind what a scheduler sees of Tune, and its `_execute_action`: a trial that
-  waits until its decision is stored could not be told the decision without them.
+  waits until its decision is stored could not receive the decision without them.
 - `ConsolePopen` of the same module, which starts Ray's processes in the command's group and open to
   its signals: one to the group, or to every process of a job, would end them before what is done is
   stored.
@@ -84,7 +84,7 @@ def prepare_environment() -> None:
     """Sets what Ray reads at import, where the user has not set it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # gRPC's own: it would tell on the terminal of each connection that is closed under way.
+    # gRPC's own: it would print each connection that is closed under way.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
