@@ -119,7 +119,7 @@ class ResultTable:
         limits: What the intervals do not cover, sentences.
         measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
-        margin: Points within which arms count as the same; None where nobody asked.
+        margin: Points within which arms count as the same; None without one.
         shares: Of the variance of a difference, by source; empty where that is not known.
         family: Comparisons that were corrected for together; None in results of before 0.2.
         teachers: Teachers of the runs, one after another, with as many seeds each; 1 also without.

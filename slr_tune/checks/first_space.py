@@ -1,4 +1,4 @@
-"""A first search-space file for somebody's script: from its `--help` and a short run of it."""
+"""A first search-space file for a script: from its `--help` and a short run of it."""
 
 from __future__ import annotations
 

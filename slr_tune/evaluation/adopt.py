@@ -46,7 +46,7 @@ class ForeignModel:
         vocabulary: Glosses in the order of its outputs; None to take the file's.
         blank: Which output is the blank; None to find it.
         modules: Our modules by theirs.
-        claimed: Its dev WER, percent; None where nobody says one.
+        claimed: Its dev WER, percent; None if unknown.
     """
 
     role: str

@@ -20,7 +20,7 @@ _TOGETHER = 2
 """Times that a trial may run out of memory next to others, before it is tried alone."""
 
 LIMIT = 3
-"""Failures before the first epoch, in a row or of one trial, before somebody is blamed."""
+"""Failures before the first epoch, in a row or of one trial, before its cause is judged."""
 
 _TIMEOUT_EPOCHS = 20
 _TIMEOUT_SECONDS = 600.0

@@ -99,7 +99,7 @@ class SearchOutcome:
     Attributes:
         started: Trials that this run started or resumed.
         recovery: What it found of an earlier one.
-        stop: Who asked to end before it was done, None where nobody did.
+        stop: Request to end before it was done, None without one.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
         time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was requested.
@@ -114,12 +114,12 @@ class SearchOutcome:
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody ended it."""
+        """Whether it was interrupted."""
         return self.stop is not None
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
-    """Runs a search until the study has the trials requested, its time is up, or somebody stops it.
+    """Runs a search until the study has the trials requested, its time is up, or it is stopped.
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does
@@ -250,7 +250,7 @@ class _Run:
         return self.store.spec
 
     def execute(self, data: Dataset | None, recovery: Recovery) -> SearchOutcome:
-        """Makes the teacher ready, then runs trials until there are enough or somebody stops."""
+        """Makes the teacher ready, then runs trials until there are enough or it is stopped."""
         wait = self.options.wait_for_database
         with self.store.batched(wait_seconds=wait, guard=self.lock.confirm):
             return self._execute(data, recovery)
@@ -314,7 +314,7 @@ class _Run:
         return SearchOutcome(len(recorder.begun), recovery, stop, tuple(parked), teacher, up)
 
     def _ends(self) -> bool:
-        """Whether somebody asked to end, or the time is up."""
+        """Whether an end was requested, or the time is up."""
         self.clock.tick()
         return self.asked.is_set() or self.clock.is_up
 

@@ -243,7 +243,7 @@ class Recorder:
 
     @property
     def asked_to_end(self) -> bool:
-        """Whether somebody asked to end, or the time is up."""
+        """Whether an end was requested, or the time is up."""
         return self._stopped()
 
     def report(self, number: int, report: Report) -> bool:

@@ -46,12 +46,12 @@ class Difference:
         more: What would show a difference of this size, at the same level; None where there is none
             to show, or one seed.
         level: Of the interval: 0.95, or more where it is corrected as p is.
-        margin: Points within which arms count as the same; None where nobody asked.
+        margin: Points within which arms count as the same; None without one.
         same_p: For a true difference outside of the margin, p-value of two one-sided tests after
             Holm's correction over the arms; None without a margin.
         seeds_for_same: Seeds in all that would show the margin to hold, were the true difference
             zero; None where none would, or without a margin.
-        collapses: Runs that collapsed and are left out; None where nobody looked.
+        collapses: Runs that collapsed and are left out; None if unchecked.
         all_runs: Difference and 95 % interval with the collapsed runs; None where there is none.
         teachers: Teachers that taught the runs; from two on they are what is replicated.
         stopped: Why no more seeds were run, where they were added until decided; a sentence.

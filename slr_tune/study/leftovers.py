@@ -1,4 +1,4 @@
-"""What is in the studies folder and is needed by nobody, or can be made again.
+"""What is in the studies folder and is not needed, or can be made again.
 
 Nothing is taken for unneeded by its name alone: a partial file is one whose writer is dead, packed
 data and teachers' outputs are those that no `study.yaml` of this folder names.

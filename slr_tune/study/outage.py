@@ -72,7 +72,7 @@ class Outage:
         """It is there.
 
         Args:
-            limit: Seconds after which nobody waits any more.
+            limit: Seconds after which the wait ends.
             tell: Called with each message.
         """
         self.error: Exception | None = None

@@ -62,7 +62,7 @@ class Execution:
 
         Args:
             pool: Who trains.
-            stopped: Whether somebody asked to end.
+            stopped: Whether an end was requested.
             watch: Told each stage in the air, twice a second.
 
         Raises:

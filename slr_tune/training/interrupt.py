@@ -36,7 +36,7 @@ class Terminated(KeyboardInterrupt):
 
 
 class StopRequest(threading.Event):
-    """Set once somebody asked to end.
+    """Set once an end was requested.
 
     Attributes:
         number: The signal that asked.

@@ -28,7 +28,7 @@ _JUST_LEFT_SECONDS = 60.0
 
 
 def _silent(text: str) -> None:
-    """Tells nobody."""
+    """Prints nothing."""
 
 
 class Nodes:

@@ -252,7 +252,7 @@ def work_through(
     Args:
         waiting: A heap of jobs.
         pool: Who does them.
-        stopped: Whether somebody asked to end.
+        stopped: Whether an end was requested.
         done: Told each job with its outcome; may push others that wait.
         watch: Told each job in the air, twice a second.
 
