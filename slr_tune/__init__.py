@@ -53,7 +53,7 @@ _MODULES = {
     "slr_tune.api.studies": ("Study", "Trial", "load", "studies"),
     "slr_tune.errors": ("SlrTuneError",),
 }
-"""Where each name lives: it is imported when it is first asked for."""
+"""Where each name lives: it is imported when it is first needed."""
 
 
 def __getattr__(name: str) -> Any:

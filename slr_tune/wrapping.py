@@ -23,8 +23,8 @@ def wrap_text(text: str, width: int) -> str:
     """Text with no line longer than a terminal is wide, as far as its words allow.
 
     A word that is longer, such as a path, stays whole: so it can still be copied. A command that
-    stands by itself or after a colon gets a backslash at the end of each line but its last, and
-    can be pasted as it stands.
+    is by itself or after a colon gets a backslash at the end of each line but its last, and
+    can be pasted as it is.
 
     Args:
         text: Any number of lines.

@@ -197,7 +197,7 @@ class CheckedRun:
             return bool(catch_up())
 
     def predictions(self) -> list[Prediction] | None:
-        """What the run recognises in each utterance of dev; None where it does not tell.
+        """What the run recognises in each utterance of dev; None where it does not report it.
 
         Raises:
             DataError: Its report is not one.

@@ -158,7 +158,7 @@ class FunctionRun:
         return row
 
     def _finish(self) -> None:
-        """Runs what stands behind its loop; all its epochs count, whatever becomes of that."""
+        """Runs the code after its loop; all its epochs count, whatever happens there."""
         try:
             self._step()
         except Exception as error:
@@ -210,7 +210,7 @@ class FunctionRun:
         return self._predictions
 
     def close(self) -> None:
-        """Ends the function where it stands: its `finally` blocks are run."""
+        """Ends the function where it waits: its `finally` blocks are run."""
         self._closing = True
         if self._thread is not None and not self._over:
             self._go.release()

@@ -60,7 +60,7 @@ class _Watch:
     """Looks at the private memory every few milliseconds, in a thread, and keeps the most.
 
     The system's own high-water mark (VmHWM, ru_maxrss) counts mapped data. A process touches new
-    memory at some gigabytes a second, so what lies between two looks is some ten megabytes.
+    memory at some gigabytes a second, so what is between two looks is some ten megabytes.
     """
 
     def __init__(self) -> None:

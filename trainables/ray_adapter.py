@@ -37,7 +37,7 @@ with uncollected():  # each worker starts with it
     from trainables.script.stored_predictions import FILE, write_predictions
 
 RESULT = "slr"
-"""Key of a result under which the report stands, as JSON: Ray flattens dictionaries."""
+"""Key of a result that has the report, as JSON: Ray flattens dictionaries."""
 
 _REPORT_SECONDS = 0.5
 """Shorter epochs go to the driver several at a time: the way there and back takes 10 ms."""
@@ -243,7 +243,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         return True
 
     def _store_predictions(self, run: CheckedRun, *, at_end: bool = False) -> None:
-        """What the run recognises, if it can tell; of its best epoch where it can tell each time.
+        """What the run recognises, if reported; of its best epoch where it is reported each time.
 
         What is wrong with it is reported, and is not a failure: the trial is judged by its metric.
         """
@@ -363,7 +363,7 @@ def _meet(folder: Path, workers: int) -> None:
     mark = folder / f"{os.uname().nodename}-{os.getpid()}"
     try:
         mark.touch()
-    except OSError:  # told with the first step
+    except OSError:  # reported with the first step
         return
     waiting = threading.Event()
     for _ in range(int(_BARRIER_SECONDS / _BARRIER_POLL_SECONDS)):

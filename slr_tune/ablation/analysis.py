@@ -55,7 +55,7 @@ class ErrorRuns:
         counts: Errors by arm and seed.
         split: Split on which they were counted.
         signers: Signer of each utterance, where known.
-        teachers: That taught the runs, one after another, with as many seeds each.
+        teachers: Teachers of the runs, one after another, with as many seeds each.
         margin: Points within which arms count as the same; None not to ask.
         flags: Runs that collapsed, by arm; None to find them.
         others: p-values of comparisons elsewhere that share the error budget.

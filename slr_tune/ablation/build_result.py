@@ -62,7 +62,7 @@ def build_result(
         design: What was asked.
         runs: By the role of their table, or why they were trained where they have none; the
             baseline's first.
-        counts: Their errors, by role and split; a role has none where its runs tell none.
+        counts: Their errors, by role and split; a role has none where its runs report none.
         store: Where they were trained.
         steps: Of the path.
         teachers: The study's own teacher first; empty without.

@@ -1,4 +1,4 @@
-"""Contrasts of arms, runs that tell nothing but a number, and the rows of a table."""
+"""Contrasts of arms, runs with nothing but a number, and the rows of a table."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SEEDS_ALONE = (
 
 @dataclass(frozen=True)
 class MetricRuns:
-    """Runs of some arms that tell nothing but a number, the same seeds in each arm.
+    """Runs of some arms with nothing but a number, the same seeds in each arm.
 
     Attributes:
         values: The metric on dev by arm and seed.

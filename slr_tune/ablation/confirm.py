@@ -154,7 +154,7 @@ def _table(counts: Counts, split: str, store: RunStore) -> ResultTable:
 
 
 def _metric_table(runs: Sequence[ArmRun], measure: Measure) -> ResultTable:
-    """The same of runs that tell nothing but their metric."""
+    """The same of runs that report only their metric."""
     values: dict[str, list[float]] = {}
     for run in runs:
         values.setdefault(run.arm.name, []).append(run.value)

@@ -62,7 +62,7 @@ def crossing_tables(runs: Runs, crossing: Crossing) -> list[ResultTable]:
     A level's runs over all levels of the other factor are pooled: seed by seed and utterance by
     utterance, all errors over all words. What the other factor does is the same on both sides.
 
-    All that is said of the crossing is one family: levels of both factors and pairs of levels share
+    All sentences on the crossing are one family: levels of both factors and pairs of levels share
     one correction by Holm, and intervals are as wide as the level at which each was decided. They
     show each other's spread over the seeds too: a mean over two levels scatters by half of what
     one arm against another does, an interaction by twice as much.

@@ -262,7 +262,7 @@ def _retuned_setting(name: str, config: Mapping[str, Any], trainable: str) -> st
 
 
 def _measure(spec: StudySpec, *, with_test: bool) -> Measure:
-    """Errors of utterances where the run can tell them, else the objective's metric."""
+    """Errors of utterances where the run reports them, else the objective's metric."""
     objective = spec.objective
     if with_test and not is_recogniser(spec.trainable):
         raise SlrTuneError(
@@ -304,7 +304,7 @@ def _notes(
     """What the figures alone do not say.
 
     Args:
-        factors: That were found.
+        factors: The factors that were found.
         arms: Of them.
         options: What is asked.
         retune: Full name of the setting that each arm tunes.

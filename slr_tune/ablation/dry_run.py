@@ -28,7 +28,7 @@ class DryRun:
         arms: Names, the baseline first.
         tree: Lines of the stages of one seed, children indented; empty for a path.
         decoded: Arms that are another arm's weights, decoded again.
-        runs: Trainings asked for.
+        runs: Trainings requested.
         epochs_asked: Epochs of all runs, each by itself.
         epochs_run: Epochs to be trained; of a path the most there can be.
         seconds: Of the whole, None where nothing is known of an epoch's time.

@@ -82,7 +82,7 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
     """A factor with its levels: the file's where it gives some, else the standard ones.
 
     Args:
-        name: Dotted name as somebody typed it.
+        name: Dotted name, as typed.
         config: The baseline's whole configuration.
         spec: The search.
 
@@ -108,7 +108,7 @@ def full_name(name: str, known: Sequence[str]) -> str:
     """What a short name stands for; a run that has a setting of that name means it.
 
     Args:
-        name: As somebody typed it.
+        name: Name, as typed.
         known: All factors there are.
     """
     return name if name in known else ALIASES.get(name, name)

@@ -23,7 +23,7 @@ def make_receipt(store: RunStore, arms: Sequence[Arm]) -> Receipt:
 
     Args:
         store: After its last round.
-        arms: That are compared, the baseline first.
+        arms: Compared arms, the baseline first.
     """
     runs = list({run.name: run for run in store.runs}.values())
     stages = _stages(store, runs)
@@ -53,7 +53,7 @@ def _stages(store: RunStore, runs: Sequence[ArmRun]) -> list[StageRow]:
 
 
 def _sharing(stages: Sequence[StageRow], runs: Sequence[ArmRun]) -> list[str]:
-    """Which arms share which epochs, told for the first seed."""
+    """Which arms share which epochs, for the first seed."""
     names = {run.name: run.arm.name for run in runs if run.seed == runs[0].seed}
     lines = []
     for stage in stages:

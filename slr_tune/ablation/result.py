@@ -49,7 +49,7 @@ class ArmRow:
         difference_per_seed: To the baseline's run with the same seed.
         p_value: Two-sided.
         holm_p: After Holm's correction.
-        probability_of_improvement: That the arm is truly the better one.
+        probability_of_improvement: Probability that the arm is truly the better one.
         mapsswe_p: p-value of the matched-pairs test of each seed.
         smallest_detectable: Points that such runs show in 80 % of studies.
         more_seeds: More seeds that show it with a chance of 80 %, if the true difference is as
@@ -59,7 +59,7 @@ class ArmRow:
             "no clear interaction"; "" for the baseline.
         sentence: The verdict.
         tried_seeds: A number of more seeds that one may well run.
-        chance: That so many show it, under the same condition.
+        chance: Probability that so many show it, under the same condition.
         level: Of the interval; above 0.95 where it is corrected as p is.
         same_p: p-value, after Holm's correction, that the arm is not the same within the margin.
         collapsed: Places in `per_seed` of the runs that collapsed.
@@ -112,17 +112,17 @@ class ResultTable:
             none).
         verdict: One sentence on all of them.
         seeds: How many runs each arm has.
-        utterances: That were scored; None where the measure is not a WER, as the next two.
+        utterances: Scored utterances; None where the measure is not a WER, as the next two.
         words: Reference words.
         signers: Signers that were resampled as blocks; None where utterances were.
         resamples: Of the bootstrap; None where there was none.
         limits: What the intervals do not cover, sentences.
         measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
-        margin: Points within which arms count as the same; None where nobody asked.
+        margin: Points within which arms count as the same; None without one.
         shares: Of the variance of a difference, by source; empty where that is not known.
         family: Comparisons that were corrected for together; None in results of before 0.2.
-        teachers: That taught the runs, one after another, with as many seeds each; 1 also without.
+        teachers: Teachers of the runs, one after another, with as many seeds each; 1 also without.
     """
 
     role: str
@@ -247,7 +247,7 @@ class Receipt:
         epochs_asked: Epochs of all runs, each to its own end, each trained by itself.
         epochs_run: Epochs of all stages, each counted once.
         epochs_now: Those of them that the last call trained; the others were there.
-        runs: Runs asked for.
+        runs: Runs requested.
         seconds: Of training, summed over the stages.
         reasons: What was shared, replayed, decoded again, or could not be, in words.
         stages: What was trained.
@@ -263,7 +263,7 @@ class Receipt:
 
     @property
     def share(self) -> float:
-        """Epochs run for each epoch asked for."""
+        """Epochs run for each epoch requested."""
         return self.epochs_run / self.epochs_asked if self.epochs_asked else 1.0
 
 

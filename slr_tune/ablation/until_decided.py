@@ -84,7 +84,7 @@ def most_seeds(wanted: int, arms: int, budget: Budget | None, seconds: float | N
         wanted: At most.
         arms: With the baseline.
         budget: None for no limit.
-        seconds: That one seed of all arms takes, where that is known.
+        seconds: Time of one seed of all arms, where known.
 
     Raises:
         SlrTuneError: The budget does not reach the first look.

@@ -233,8 +233,8 @@ def conduct(
     """Trains and compares what a design asks for, and writes its report.
 
     Args:
-        design: What is asked for.
-        tell: Takes a line for a person.
+        design: What is requested.
+        tell: Called with each message.
         show: As `Talk` has it.
 
     Returns:

@@ -22,7 +22,7 @@ def progress_for(show: bool) -> Progress:
     """The progress that suits where it is called.
 
     Args:
-        show: False for one that says nothing.
+        show: False for one that is silent.
     """
     if not show:
         return Progress(Console(file=io.StringIO(), quiet=True))
@@ -59,7 +59,7 @@ class NotebookProgress(Progress):
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Leaves what was said last, without what ran."""
+        """Keeps the last messages, without the picture."""
         self._standing = ""
         self._update()
 

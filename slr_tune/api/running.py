@@ -132,7 +132,7 @@ def run_options(*, verify: bool, address: str | None, **options: Any) -> RunOpti
 def search(
     spec: StudySpec, options: RunOptions, progress: Progress, *, on_end: str | None = None
 ) -> tuple[Study, SearchOutcome]:
-    """Runs a search, and reads the study as it then stands.
+    """Runs a search, and reads the study afterwards.
 
     Args:
         spec: The search.

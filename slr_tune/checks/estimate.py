@@ -1,4 +1,4 @@
-"""What a search will take in time and on disk, part by part: one estimate for all who tell it."""
+"""What a search will take in time and on disk, part by part: one estimate for all callers."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class EstimatePart:
 
     Attributes:
         name: What.
-        seconds: That it takes by the clock; None where it was not measured.
-        most_seconds: That it takes at most.
+        seconds: Wall-clock time; None where it was not measured.
+        most_seconds: Maximum time.
         size: Bytes on disk, at most.
         note: How it was counted.
     """
@@ -63,7 +63,7 @@ class Estimate:
 
     Attributes:
         workers: Trials side by side.
-        trials: That the search will have: those asked for, or as many as fit into its hours.
+        trials: Trials of the search: the requested ones, or as many as fit into its hours.
         epoch_seconds: Of the baseline, measured on a few batches.
         epochs: Of all trials.
         parts: See `EstimatePart`. Teacher and reference student train side by side where there
@@ -116,7 +116,7 @@ def estimate(inputs: CheckInputs) -> Estimate:
 
 
 def trials_in_time(spec: StudySpec, each: float, *, ahead: float, workers: int) -> int:
-    """Trials that a search will have: those asked for, or as many as fit into its hours.
+    """Trials that a search will have: the requested ones, or as many as fit into its hours.
 
     Args:
         spec: The search.
@@ -212,7 +212,7 @@ def _trainings(inputs: CheckInputs) -> Iterator[tuple[EstimatePart, Arm]]:
 
 @contextmanager
 def _threads_of_a_trial(inputs: CheckInputs) -> Iterator[None]:
-    """Computes with as many threads as Ray gives a trial: it tells them by this variable."""
+    """Computes with as many threads as Ray gives a trial: this variable sets them."""
     threads, message = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     of_trial = max(1, int(inputs.spec.resources.cpus_per_trial))
     torch.set_num_threads(of_trial)

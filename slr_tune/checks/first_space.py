@@ -1,4 +1,4 @@
-"""A first search-space file for somebody's script: from its `--help` and a short run of it."""
+"""A first search-space file for a script: from its `--help` and a short run of it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
 
     Args:
         given: The script, or its command line as it is typed.
-        seconds: That it may run to show where it tells its figures; 0 does not run it.
+        seconds: Time that it may run to show where it reports its figures; 0 does not run it.
 
     Raises:
         SlrTuneError: It cannot be started, or shows nothing to search.

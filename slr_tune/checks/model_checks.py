@@ -59,7 +59,7 @@ def configuration(inputs: CheckInputs) -> Finding:
 
 
 def modules(inputs: CheckInputs) -> Finding:
-    """The run and what it stands on can be imported, and the machine holds a trial of it."""
+    """The run and its dependencies can be imported, and the machine holds a trial of it."""
     cls = run_class(inputs.spec.trainable)
     device = inputs.device_of({"device": "auto", **inputs.config})
     name = f"{cls.__module__}.{cls.__name__}"

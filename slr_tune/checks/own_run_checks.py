@@ -36,11 +36,11 @@ class TriedRun:
 
     Attributes:
         rows: Of the first epoch, and of the second after a stop; one where the run ends so early.
-        facts: What the run told of itself, before the stop and after it.
+        facts: What the run reported about itself, before the stop and after it.
         peak: Most memory, bytes.
         size: Of its state with us, bytes; of what it keeps itself.
         own_size: Of what it wrote into its own folder.
-        predictions: Utterances of which it told what it recognised; None where it tells none.
+        predictions: Utterances for which it reported what it recognised; None without any.
         notice: Message of the run about how it continued; None without one.
         failure: Why it could not continue; None where it could.
     """
@@ -73,7 +73,7 @@ class OwnRunCheck:
         """What two epochs of it showed.
 
         Raises:
-            Exception: What the first epoch raised, each time it is asked for.
+            Exception: What the first epoch raised, each time it is requested.
         """
         if self._tried is None:
             try:

@@ -1,4 +1,4 @@
-"""Where a script tells its figures, found by running it for two epochs and looking at what came."""
+"""Where a script reports its figures, found by running it for two epochs."""
 
 from __future__ import annotations
 

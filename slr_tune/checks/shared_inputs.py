@@ -1,4 +1,4 @@
-"""What the checks of a space share, made when it is first asked for."""
+"""What the checks of a space share, made when it is first needed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class CheckInputs:
 
     @cached_property
     def workers(self) -> int:
-        """Trials side by side on this machine; on a cluster those that are asked for, else one.
+        """Trials side by side on this machine; on a cluster those that are requested, else one.
 
         Raises:
             SlrTuneError: Not even one fits.

@@ -25,7 +25,7 @@ _QUICK: tuple[tuple[str, _Checker], ...] = (
     ("loss", model_checks.loss),
     ("disk", environment_checks.disk),
 )
-"""The database is left out: a search opens it next, and tells more of what is wrong."""
+"""The database is left out: a search opens it next, and reports more of what is wrong."""
 
 _FULL: tuple[tuple[str, _Checker], ...] = (
     *_QUICK[:-1],

@@ -1,4 +1,4 @@
-"""`slr-tune clean`: free the disk of what nobody needs."""
+"""`slr-tune clean`: free the disk of what is not needed."""
 
 from __future__ import annotations
 

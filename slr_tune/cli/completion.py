@@ -52,7 +52,7 @@ class SpaceFile(click.ParamType[Path]):
 
 
 def _resume_command(name: str) -> str | None:
-    """What resumes a study of that name, as its folder tells it; None without such a study."""
+    """Command that resumes a study of that name, by its folder; None without such a study."""
     from slr_tune.study.folders import study_folder
     from slr_tune.study.manifest import FILE, last_run
 

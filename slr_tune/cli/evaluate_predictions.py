@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluate_predictions(named: Named, split: str, *, most: int, as_json: bool) -> int | None:
-    """Prints the WER of a trial that told its predictions.
+    """Prints the WER of a trial that reported its predictions.
 
     Args:
         named: The trial.
@@ -27,10 +27,10 @@ def evaluate_predictions(named: Named, split: str, *, most: int, as_json: bool) 
         as_json: Whether a script reads it.
 
     Returns:
-        Exit code; None where the trial told nothing.
+        Exit code; None where the trial reported nothing.
 
     Raises:
-        SlrTuneError: The split is not told.
+        SlrTuneError: The split has no predictions.
     """
     from slr_tune.cli.alignment import alignment_text
     from slr_tune.evaluation.mistakes import find_mistakes

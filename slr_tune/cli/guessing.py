@@ -1,4 +1,4 @@
-"""What was meant by a command line that nobody understands: the place, and the way out."""
+"""Suggestions for a command line that is not understood: the place, and the way out."""
 
 from __future__ import annotations
 

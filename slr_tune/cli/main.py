@@ -167,7 +167,7 @@ def _complain(text: str) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """As `trainables.memory` tells it; torch is not imported to find that it cannot be meant."""
+    """As `trainables.memory` describes it; torch is not imported where it cannot be meant."""
     if "torch" not in sys.modules:
         return isinstance(error, MemoryError)
     from trainables.memory import is_out_of_memory
@@ -176,7 +176,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _memory_error(error: Exception) -> str:
-    """What was said first, and the way out."""
+    """The first message, and the way out."""
     message = str(error).partition("\n")[0]
     if "out of memory" not in message.lower():
         message = f"out of memory: {message}".removesuffix(": ")

@@ -157,7 +157,7 @@ def _build(settings: TrainSettings, resume: Path | None) -> CtcRun:
 
 
 def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | None:
-    """Trains to the end; returns who asked to stop before it, None where nobody did."""
+    """Trains to the end; returns the request to stop before it, None without one."""
     from slr_tune.search.progress import Progress
     from slr_tune.training.hang import HangWatch
     from slr_tune.training.interrupt import interrupt_flag
@@ -185,7 +185,7 @@ def _drive(run: CtcRun, folder: Path, timeout: float | None) -> StopRequest | No
 
 
 def _standing(run: CtcRun) -> RunStanding:
-    """Where the run stands after its last epoch."""
+    """Where the run is after its last epoch."""
     from slr_tune.search.standing import RunStanding
 
     wers = [row["val/wer"] for row in run.rows]

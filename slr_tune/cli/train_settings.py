@@ -61,7 +61,7 @@ def read_train_settings(
         data: Name of a data set, or its mapping as YAML, over the file's.
         teacher: Checkpoint, over the file's.
         seed: Over the file's.
-        resume: Checkpoint whose settings stand where neither file nor override has one.
+        resume: Checkpoint whose settings apply where neither file nor override has one.
 
     Raises:
         SpecError: Anything is wrong; all of it is listed.

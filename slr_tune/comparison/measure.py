@@ -54,7 +54,7 @@ class SystemComparison:
 
     Attributes:
         data: Name of the data set.
-        splits: That were recognised.
+        splits: Splits that were recognised.
         measured: The systems in their order.
         signers: Whether whole signers were resampled, by split.
         limits: What the intervals do not cover, sentences.

@@ -76,7 +76,7 @@ def find_systems(given: Sequence[str], *, storage: str | None) -> list[System]:
 
 
 def _name_and_place(text: str) -> tuple[str, str]:
-    """Takes `NAME=PLACE` apart, unless it is the name of a file as it stands."""
+    """Takes `NAME=PLACE` apart, unless all of it is the name of a file."""
     name, separator, place = text.partition("=")
     if not separator or Path(text).expanduser().exists():
         return "", text

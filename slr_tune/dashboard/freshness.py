@@ -58,7 +58,7 @@ class Freshness:
             wait([work], timeout=_PATIENCE_SECONDS)
 
     def report(self, study_id: int) -> bytes | None:
-        """The report of a study as it stands; empty while it is made, None where it has none."""
+        """The current report of a study; empty while it is made, None where it has none."""
         if not self._is_ours(study_id):
             return None
         self.refresh(study_id)
@@ -95,7 +95,7 @@ class Freshness:
             **note_attributes(study_note(view, links)),
             **objective_attributes([view.spec.objective.metric]),
         }
-        # The plots take longest; until they are there the ones before stand.
+        # The plots take longest; until they are there, the page shows the earlier ones.
         stored = self._storage.get_study_system_attrs(study_id)
         plots = {key: value for key, value in stored.items() if key.startswith(PLOTS)}
         self._storage.add(study_id, {**plots, **attributes})

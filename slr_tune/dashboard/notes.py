@@ -56,7 +56,7 @@ class KeptNotes:
 
 
 def study_note(view: StudyView, links: Mapping[str, str]) -> str:
-    """What a study is, how it stands, its baseline, and where to read on, as Markdown.
+    """What a study is, its state, its baseline, and where to read on, as Markdown.
 
     Args:
         view: The study.

@@ -29,7 +29,7 @@ REFUSED_BUTTONS = (
     '[aria-label="delete artifact"]',
     '[data-testid="UploadFileIcon"]',
 )
-"""What stands on, or in, the buttons that only a writing dashboard can obey."""
+"""Text on, or in, the buttons that only a writing dashboard can obey."""
 STYLE_PATH = "/slr-tune.css"
 STYLE = f"""
 button:has({REFUSED_BUTTONS[0]}), {", ".join(REFUSED_BUTTONS[1:4])},

@@ -60,7 +60,7 @@ def start_page(database: RDBStorage) -> Page:
 
 
 def _stands(view: StudyView) -> str:
-    """How the newest study stands, in a sentence."""
+    """State of the newest study, in a sentence."""
     name, best = view.spec.study, view.best()
     runs = "is running" if view.running else "was written last"
     if best is None:

@@ -56,7 +56,7 @@ class Translation:
             step: _short(value) for step, value in trial.intermediate_values.items()
         }
         if is_foreign(trial):
-            # Optuna's pages would call it the best; its own value stands among the attributes.
+            # Optuna's pages would call it the best; its own value is among the attributes.
             shown.state, shown.values = TrialState.FAIL, None
         shown.system_attrs = {k: v for k, v in trial.system_attrs.items() if k != "fixed_params"}
         return shown

@@ -1,1 +1,1 @@
-"""What is wrong with a run, told from its curve and its checkpoint. `red_flags` needs no torch."""
+"""What is wrong with a run, found from its curve and its checkpoint. `red_flags` needs no torch."""

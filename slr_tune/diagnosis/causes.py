@@ -38,7 +38,7 @@ from slr_tune.text import number
 _ONE_UTTERANCE = "out of memory with one utterance"
 """Of the error of a run that has no room for less; of train unless it names dev."""
 _NEAR_TEACHER = 2.0
-"""WER points within which a student stands where its teacher stands."""
+"""WER points within which a student is as good as its teacher."""
 
 _HARDLY_FALLEN = 0.8
 """Share of its first value at which a training loss has hardly moved."""
@@ -312,7 +312,7 @@ def _may_read_soft_targets(evidence: Evidence) -> bool:
 
 
 def _unexplained(evidence: Evidence) -> Cause | None:
-    """For what no other rule accounts for: told, not guessed at."""
+    """For what no other rule explains: reported without a guess."""
     bad = [item for item in evidence.diagnostics if item.bad]
     if not bad or too_early(evidence) or any(rule(evidence) for rule in _RULES[:-1]):
         return None

@@ -64,7 +64,7 @@ class RedFlag:
 
     Attributes:
         name: One of this module's names, such as "loss gap".
-        epoch: Where it can first be told.
+        epoch: First epoch at which it is visible.
         text: What is seen there, a sentence for a person.
     """
 

@@ -1,4 +1,4 @@
-"""Changes of settings that go the way they are meant to from where a run stands."""
+"""Changes of a run's settings in the intended direction."""
 
 from __future__ import annotations
 

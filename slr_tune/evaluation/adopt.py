@@ -46,7 +46,7 @@ class ForeignModel:
         vocabulary: Glosses in the order of its outputs; None to take the file's.
         blank: Which output is the blank; None to find it.
         modules: Our modules by theirs.
-        claimed: Its dev WER, percent; None where nobody says one.
+        claimed: Its dev WER, percent; None if unknown.
     """
 
     role: str
@@ -181,7 +181,7 @@ def claim_refused(wer: float, claimed: float | None, tolerance: float) -> str:
 
 
 def _config(foreign: ForeignModel, data: Dataset | None) -> tuple[RunConfig, int, list[str]]:
-    """Our settings, the features of a frame, and what was said of which name."""
+    """Our settings, the features of a frame, and notes on the names."""
     known = setting_names(RunConfig().model_dump(mode="json"))
     matched = _matched(foreign, known)
     values = {ours: foreign.settings[theirs] for theirs, ours in matched.taken.items()}

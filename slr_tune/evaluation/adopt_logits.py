@@ -21,7 +21,7 @@ from trainables.teaching.foreign_logits import (
 )
 
 BELIEVABLE = 50.0
-"""Greedy WER on train, percent, up to which an order of classes that nobody told is believed."""
+"""Greedy WER on train, percent, up to which a guessed order of classes is accepted."""
 
 
 @dataclass(frozen=True)

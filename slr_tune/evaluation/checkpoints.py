@@ -42,7 +42,7 @@ class Named:
 
     @property
     def run_folder(self) -> Path:
-        """Folder of the run: its curve lies there."""
+        """Folder of the run: its curve is there."""
         parent = self.path.parent
         return parent.parent if parent.name == "checkpoints" else parent
 

@@ -1,7 +1,7 @@
 """From which epoch on a parameter can have had an effect, in one configuration.
 
 A patience does nothing before that many epochs have passed, the end of a step schedule nothing
-before its first milestone, a temperature nothing where the soft targets weigh 0, and what lies
+before its first milestone, a temperature nothing where the soft targets weigh 0, and what is
 above `max_epochs` nothing at all. Importance, curves, edges and advice ask here.
 
 What a setting of a built-in run does when is known from `training.epoch_keys`, which sharing of

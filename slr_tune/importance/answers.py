@@ -1,4 +1,4 @@
-"""What a model and its draws say at many places, asked for at once."""
+"""Answers of a model and its draws at many places, computed at once."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def _axis(column: Variable, ceiling: float | None) -> Coordinate:
 
 
 def _place(axis: Coordinate, value: float | None) -> float | None:
-    """Where a value in own units lies on 0..1."""
+    """Position on 0..1 of a value in its own units."""
     if value is None or axis.column is None or value >= axis.column.high:
         return None
     return float(axis.column.unit(np.array([max(value, axis.column.low)]))[0])

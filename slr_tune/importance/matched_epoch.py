@@ -18,7 +18,7 @@ _SURE = 1.0 - 1e-9
 _WIDENED = 1.5
 """Resamples of few survivors agree too well; see `benchmarks/advice.py`."""
 _FEW = 5
-"""Below so many finished trials a correlation says nothing."""
+"""With fewer finished trials a correlation shows nothing."""
 
 ENOUGH_TO_RANK = 10
 """An epoch that fewer trials reached is taken only where no epoch has more."""
@@ -93,7 +93,7 @@ def values_at(trials: Sequence[FrozenTrial], epoch: int) -> Floats:
 def choose_epoch(
     trials: Sequence[FrozenTrial], rungs: Sequence[int], max_epochs: int, *, asked: int | None
 ) -> Choice:
-    """The epoch asked for, or the one that keeps the most information.
+    """The epoch requested, or the one that keeps the most information.
 
     Late values say more, early ones are of more trials. A value that correlates with the last one
     by rho is worth rho^2 of it, so an epoch is worth `trials x rho^2`.

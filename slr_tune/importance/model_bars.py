@@ -1,4 +1,4 @@
-"""Shares and points of a fitted model's units and parts, with what may be said of them."""
+"""Shares and points of a fitted model's units and parts, with the sentences that they support."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def marginal(probe: Probe, answers: Answers, *, level: float, sign: float) -> Ma
 
 @dataclass(frozen=True)
 class PairProbe:
-    """A pair of parameters to be asked for.
+    """A pair of parameters to look up.
 
     Attributes:
         parts: The model's parts that make it: several where one is a simplex.

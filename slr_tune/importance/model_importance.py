@@ -31,7 +31,7 @@ class ModelImportance:
     """All that the model says of a study.
 
     Attributes:
-        main: Importance at the last epoch, or the one asked for.
+        main: Importance at the last epoch, or the one requested.
         over_rungs: Shares at each epoch at which trials are compared, ascending.
         marginals: Mean over the space along each parameter.
         pairs: Pairs of parameters by their share, the largest first.

@@ -47,7 +47,7 @@ def top_weights(losses: Floats, weights: Floats, quantile: float) -> Floats:
 
 
 class MarginalGrid:
-    """A parameter's cells on Optuna's grid; made once, asked for every resample."""
+    """A parameter's cells on Optuna's grid; made once, used in every resample."""
 
     def __init__(self, variable: Variable, *, weights: int = 2) -> None:
         """Sorts the trials into cells.

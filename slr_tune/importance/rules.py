@@ -1,4 +1,4 @@
-"""What may be said of a reading: no effect seen, a first place, a failure set aside.
+"""What a reading supports: no effect seen, a first place, a failure set aside.
 
 The limits were found on truths drawn by chance (`benchmarks/known_truth.py --drawn`), other ones
 than those by which they are rated.

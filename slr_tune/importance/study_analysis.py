@@ -1,4 +1,4 @@
-"""All that is said of a study's parameters, put together."""
+"""All statements about a study's parameters, put together."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _RUNG_RESAMPLES = {"ped-anova": 100, "fanova": 8, "mdi": 8}
 
 @dataclass(frozen=True)
 class StudyImportance:
-    """Importance of a study's parameters, and what stands behind it.
+    """Importance of a study's parameters, and its basis.
 
     Attributes:
         study: Its name.
         metric: Its metric.
         direction: "minimize" or "maximize".
         choice: The epoch at which trials are compared by their values, and why.
-        main: Importance, by the evaluator asked for.
+        main: Importance, by the evaluator requested.
         over_rungs: Importance at each epoch with enough trials, ascending.
         marginals: Mean over the space along each parameter; empty with few trials.
         pairs: Pairs of parameters, the strongest first; empty with few trials.
@@ -80,7 +80,7 @@ def study_importance(
     """Analyses a study.
 
     Args:
-        view: The study; one that is running is taken as it stands.
+        view: The study; of one that is running, its present state.
         evaluator: One of `NAMES`.
         epoch: Where it is read; None for the last epoch, or with an evaluator that compares
             trials at one epoch for the one that keeps the most information.

@@ -1,4 +1,4 @@
-"""A run that somebody did before, as its files tell it, and values read from their text."""
+"""An earlier run, as its files describe it, and values read from their text."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def fit(space: Space, fixed: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         settings: Nested settings of the run; what it does not say is taken to be as it is fixed.
 
     Raises:
-        Misfit: A searched parameter that applies is not told or lies outside, or a fixed setting
+        Misfit: A searched parameter that applies is missing or is outside, or a fixed setting
             is another.
     """
     chosen: dict[str, Any] = {}
@@ -85,7 +85,7 @@ def fit(space: Space, fixed: Mapping[str, Any], settings: Mapping[str, Any]) -> 
 
 
 def _placed(parameter: Parameter, given: Any) -> Any:
-    """The value in the parameter's range that a run's value is, or lies next to."""
+    """The value in the parameter's range that equals a run's value, or is nearest to it."""
     name = ".".join(parameter.path)
     if isinstance(parameter, FixedParameter):
         if given is MISSING or _equal(given, parameter.value):

@@ -1,4 +1,4 @@
-"""Which of a space's names another program's name means: certain ones are taken, near ones told."""
+"""Which of a space's names another program's name means: near ones are only reported."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def read_optuna(place: str, study: str | None = None) -> Source:
 
     Args:
         place: An SQLAlchemy URL, an SQLite file, or a journal file; after a `#` the study.
-        study: The study's name; None where it is the only one, or stands after the `#`.
+        study: The study's name; None where it is the only one, or follows the `#`.
 
     Raises:
         SlrTuneError: There is none, or several and none is named.
@@ -139,7 +139,7 @@ def read_own(view: StudyView) -> Source:
 
 
 def about(spec: StudySpec) -> dict[str, Any]:
-    """What two studies have to share for their values to be compared; the teacher, to be told."""
+    """What two studies have to share for their values to be compared, and the teacher."""
     identity = spec.identity()
     parts = {name: identity[name] for name in ("trainable", "data", "teacher")}
     return {**parts, "metric": spec.objective.metric, "fidelity": spec.budget.fidelity}

@@ -30,7 +30,7 @@ class ImportOptions:
     Attributes:
         metric: The source's name of the objective; None to find it.
         names: Our names by the source's.
-        assumed: Nested settings that the runs had and do not tell.
+        assumed: Nested settings that the runs had and do not report.
         ignored: Names of the source that do not matter.
         scale: Factor from the source's values to ours; None where it is 1 and looks it.
         steps_per_epoch: Steps of the source's curves in an epoch; None to find it.

@@ -80,7 +80,7 @@ def _read(top: Path, folder: Path, states: Mapping[str, str]) -> EarlierRun:
 
 
 def _states(folder: Path) -> dict[str, str]:
-    """How each trial stands by its id, as the experiment's newest snapshot has it."""
+    """State of each trial by its id, from the experiment's newest snapshot."""
     found: dict[str, str] = {}
     for path in sorted([*folder.rglob("experiment_state-*.json")]):
         try:

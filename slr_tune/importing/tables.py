@@ -178,7 +178,7 @@ def _long(path: Path, rows: Sequence[Mapping[str, str]], run: str, epoch: str) -
 def _run(
     name: str, fields: Mapping[str, Any], curve: tuple[Mapping[str, float], ...]
 ) -> EarlierRun:
-    """A run whose state and error stand among its fields."""
+    """A run whose state and error are among its fields."""
     state, error = (_column(list(fields), names) for names in (_STATE, _ERROR))
     ended_by = fields.get("ended_by")
     kept = {key: value for key, value in fields.items() if key not in (state, error, "ended_by")}

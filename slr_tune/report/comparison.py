@@ -58,7 +58,7 @@ def _improvement(entry: MeasuredSystem, found: SystemComparison) -> float:
 
 
 def _wins(entry: MeasuredSystem, found: SystemComparison) -> bool:
-    """Whether no other has a lower WER; whether by more than chance, the differences tell."""
+    """Whether no other has a lower WER; whether by more than chance, the differences show."""
     best = max(_improvement(other, found) for other in found.measured)
     return _improvement(entry, found) == best
 

@@ -45,7 +45,7 @@ def diagnosis_json(found: Diagnosis) -> dict[str, Any]:
 
 
 def diagnosis_page(found: Diagnosis) -> Page:
-    """All that is said of a run."""
+    """All findings on a run."""
     return Page(
         title=f"Diagnosis of {found.name}",
         subtitle=f"{len(found.rows)} epochs; dev and train only; test is not used",

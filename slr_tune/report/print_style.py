@@ -29,7 +29,7 @@ COLUMN, FULL = 8.5, 17.4
 
 _CM = 1 / 2.54
 _NARROW = 12.0
-"""Width, cm, below which panels stand below each other."""
+"""Width, cm, below which panels are stacked."""
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -84,7 +84,7 @@ def new_panels(
         count: Of panels.
         width: Of the figure, cm.
         height: Of a panel, cm.
-        ratios: Of the panels' widths where they stand side by side; empty for the same.
+        ratios: Of the panels' widths where they are side by side; empty for the same.
         options: Of matplotlib's `Figure.subplots`.
     """
     narrow = width < _NARROW

@@ -1,6 +1,6 @@
 """Whose fault it is that a trial finishes no epoch: its configuration's, or its worker's.
 
-A trial that never reached its first epoch, for want of memory, a folder or a living process, is not
+A trial that never reached its first epoch, for lack of memory, a folder or a living process, is not
 charged with it: it is tried again once another trial has brought something new. Three such in a row
 mean that the machine is at fault. Three of one trial, while others get on, mean that the trial is.
 """
@@ -20,7 +20,7 @@ _TOGETHER = 2
 """Times that a trial may run out of memory next to others, before it is tried alone."""
 
 LIMIT = 3
-"""Failures before the first epoch, in a row or of one trial, before somebody is blamed."""
+"""Failures before the first epoch, in a row or of one trial, before its cause is judged."""
 
 _TIMEOUT_EPOCHS = 20
 _TIMEOUT_SECONDS = 600.0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> SearchOutcome:
-    """Runs a search until the study has the trials requested, its time is up, or somebody stops it.
+    """Runs a search until the study has the trials requested, its time is up, or it is stopped.
 
     Raises:
         SlrTuneError: Bad input, a study that is locked or of another space, a database that does

@@ -54,7 +54,7 @@ def end_fields(
     Args:
         study: Name of the study.
         status: "done", "stopped" or "failed".
-        view: The study as it stands; None where it cannot be read.
+        view: The study as it is; None where it cannot be read.
         error: What ended it; None where nothing did.
     """
     best = None if view is None else view.best()
@@ -78,7 +78,7 @@ def announce_end(template: str, values: Mapping[str, str], tell: Callable[[str],
         template: A command, of which no shell sees a word, or an address that begins with
             http:// or https://. Fields in braces are filled in.
         values: Of `FIELDS`.
-        tell: Takes a line for a person.
+        tell: Called with each message.
     """
     try:
         if template.startswith(("http://", "https://")):

@@ -50,11 +50,11 @@ def picture(
     """The lines that a terminal shows while a search runs; none is wider than the terminal.
 
     Args:
-        standing: Where the search stands.
+        standing: State of the search.
         remaining: Time that it may still take.
         width: Columns of the terminal.
         height: Its lines.
-        confirmed: What a confirmation of the study said.
+        confirmed: Result of the study's confirmation.
         ascii_only: Whether the terminal has no block characters.
     """
     share = done_share(standing, remaining)
@@ -74,7 +74,7 @@ def epochs_picture(
     Args:
         done: Epochs trained so far.
         expected: Epochs in all where no run ends before its time.
-        seconds: That the rest may still take; None where not known.
+        seconds: Expected time of the rest; None where not known.
         width: Columns of the terminal.
         ascii_only: Whether the terminal has no block characters.
     """
@@ -89,8 +89,8 @@ def run_picture(
     """The lines that a terminal shows while a single run trains.
 
     Args:
-        run: Where the run stands.
-        seconds: That the rest may still take; None where not known.
+        run: State of the run.
+        seconds: Expected time of the rest; None where not known.
         width: Columns of the terminal.
         ascii_only: Whether the terminal has no block characters.
     """

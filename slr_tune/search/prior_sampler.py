@@ -91,7 +91,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the study tells: N trials with a value at the first rung, P without one so far.
+    """What the study shows: N trials with a value at the first rung, P without one so far.
 
     Attributes:
         points: (N, D).
@@ -125,7 +125,7 @@ class PriorSampler(WholeSampler):
         settings: PriorSettings | None = None,
         last_fit: LastFit | None = None,
     ) -> None:
-        """Nothing is read before the first parameter is asked for.
+        """Nothing is read before the first parameter is requested.
 
         Args:
             space: What is searched.
@@ -161,7 +161,7 @@ class PriorSampler(WholeSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """The parameter's value in the proposal, which is made when the first one is asked for."""
+        """The parameter's value in the proposal, made with the first one."""
         if self.proposal is None:
             others = [
                 other for other in study.get_trials(deepcopy=False) if other.number != trial.number

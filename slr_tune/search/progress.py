@@ -62,7 +62,7 @@ class Progress:
     """Shows how far a run is. Use it as a context: it owns the terminal's last lines meanwhile.
 
     Attributes:
-        confirmed: What a confirmation of the study said; None without one.
+        confirmed: Result of the study's confirmation; None without one.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -184,8 +184,8 @@ class Progress:
         """Draws how far a single training is, at a terminal; elsewhere nothing.
 
         Args:
-            run: Where it stands.
-            seconds: That the rest may still take; None where not known.
+            run: Its state.
+            seconds: Expected time of the rest; None where not known.
         """
         self._draw_lines(
             lambda width, height: run_picture(

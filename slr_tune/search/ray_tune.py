@@ -79,7 +79,7 @@ class StudySearcher(_NotStored, Searcher):  # type: ignore[misc]  # Ray ships no
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Of a normal end the scheduler has told already; an error here is a lost worker."""
+        """The scheduler has reported a normal end already; an error here is a lost worker."""
         number = self._numbers.pop(trial_id, None)
         if number is not None and error:
             self._recorder.guarded(lambda: self._lost(number), None)

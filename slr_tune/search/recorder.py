@@ -145,7 +145,7 @@ class Recorder:
 
     @property
     def asked_to_end(self) -> bool:
-        """Whether somebody asked to end, or the time is up."""
+        """Whether an end was requested, or the time is up."""
         return self._stopped()
 
     def report(self, number: int, report: Report) -> bool:
@@ -178,7 +178,7 @@ class Recorder:
         try:
             return self._enter(live, report)
         except UpdateFinishedTrialError:
-            # Somebody ended it by hand, in the dashboard for instance. Their word stands.
+            # Somebody ended it by hand, in the dashboard for instance. Their decision counts.
             self.store.live.pop(number, None)
             self._attempts.forget(number)
             return True

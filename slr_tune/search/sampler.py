@@ -62,7 +62,7 @@ def source_of(spec: StudySpec, sampler: BaseSampler) -> str:
 
 
 def trials_to_run(spec: StudySpec) -> int | None:
-    """Trials that the study is to have: those asked for, or as many as the grid has points.
+    """Trials that the study is to have: the requested ones, or as many as the grid has points.
 
     None where its time alone says how many.
     """

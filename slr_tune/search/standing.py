@@ -1,4 +1,4 @@
-"""Where a search stands: what its progress shows, as plain values."""
+"""State of a search: what its progress shows, as plain values."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class RunStanding:
 
 
 def standing_of(store: StudyStore, trials: Sequence[FrozenTrial]) -> SearchStanding:
-    """Reads off where a search stands.
+    """Reads the state of a search.
 
     Args:
         store: The study.
@@ -164,7 +164,7 @@ def _best(store: StudyStore, trials: Sequence[FrozenTrial]) -> BestSoFar | None:
 
 
 def confirmed_gain(rows: Sequence[ConfirmedTrial]) -> str | None:
-    """What a confirmation said of the best trial on dev, in one line; None without one."""
+    """Result of a confirmation of the best trial on dev, in one line; None without one."""
     winner = next((row for row in rows if row.name == "best"), None)
     if winner is None:
         return None

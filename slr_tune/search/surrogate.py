@@ -1,6 +1,6 @@
 """A Gaussian process over the unit cube of a space, and the targets that it is fitted to.
 
-It screens proposals: it says which of them promise most, seldom where the best lies. So it is kept
+It screens proposals: it says which of them promise most, seldom where the best is. So it is kept
 small: zero mean over normal scores, one length scale a parameter with a prior that holds them near
 each other, and the maximum of the posterior instead of an average over it.
 

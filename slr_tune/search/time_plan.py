@@ -82,7 +82,7 @@ class TimePlan:
         return self._fits(record.epochs, self._next_stop(record), self._own_pace(record))
 
     def trials(self, most: int | None) -> int:
-        """Trials that the study is to have: those asked for, or fewer where time is short."""
+        """Trials that the study is to have: the requested ones, or fewer where time is short."""
         bound = MOST_TRIALS if most is None else most
         left = self._clock.left
         if left is None or not self.pace.known:

@@ -56,7 +56,7 @@ class Axis:
         return 0.0 if self.is_choice else 0.5
 
     def coordinate(self, value: Any) -> float | None:
-        """Where a value lies; None where it is not a value of this axis."""
+        """Where a value is; None where it is not a value of this axis."""
         if self.is_choice:
             return next((float(i) for i, own in enumerate(self.options) if same(own, value)), None)
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:

@@ -1,4 +1,4 @@
-"""What samplers share that choose a whole configuration when its first parameter is asked for."""
+"""What samplers share that choose a whole configuration when its first parameter is requested."""
 
 from __future__ import annotations
 

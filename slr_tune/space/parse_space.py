@@ -58,7 +58,7 @@ class _Scope:
 
 @dataclass
 class ParsedSpace:
-    """A space and where its parts stand.
+    """A space and where its parts are.
 
     Attributes:
         is_group: Whether a path of the configuration leads to a mapping of settings.

@@ -126,7 +126,7 @@ def _working_folder(script: ScriptSpec) -> Path | None:
 
 
 def _check_metrics(section: FileSection, script: ScriptSpec, *, metric: str) -> None:
-    """Something tells the metric: expressions can be read and name what they find."""
+    """Something reports the metric: expressions can be read and name what they find."""
     sources = script.metrics
     if not any((sources.stdout, sources.jsonl, sources.csv, sources.tensorboard)):
         section.refuse("does not say where metrics are read", _EXAMPLE, path=("metrics",))

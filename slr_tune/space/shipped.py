@@ -51,7 +51,7 @@ def find_space(space: str | Path) -> Path:
     if shipped is None and not path.is_dir():
         known = shipped_names()
         near = nearest_file(path)
-        # What the folder holds is said where nothing is near; a shipped space may be.
+        # The folder's content is listed where nothing is near; a shipped space may be.
         meant = near if near.startswith("Did") else did_you_mean(path.stem, known) or near
         hint = f"{meant} The shipped spaces are: {', '.join(known)}.".strip()
         raise SpecError([Problem(str(path), "no such file", hint)])

@@ -73,12 +73,12 @@ def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
 
 
 def set_advice(name: str, *, flat: bool, value: str = "VALUE") -> str:
-    """How a setting is given that somebody typed as an option; empty where it is not a setting.
+    """How to give a setting that was typed as an option; empty where it is not a setting.
 
     Args:
         name: The option without its dashes, or the setting's name.
         flat: Whether settings are in no section, as for a single training.
-        value: That it is to have.
+        value: Its new value.
     """
     full = SHORT_NAMES.get(name, name)
     if not flat and (places := _sections_with(full)):

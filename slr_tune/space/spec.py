@@ -116,7 +116,7 @@ class StudySpec:
         """What must not change under one study name, as JSON. `from_identity` takes it back.
 
         Everything but trials, audit, disk, hours, studies, the file's path and what `latest` gives:
-        more trials may be asked for, on another machine, and other ablations; which trial was
+        more trials may be requested, on another machine, and other ablations; which trial was
         audited its own record says.
         """
         identity: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}

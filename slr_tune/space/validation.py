@@ -1,4 +1,4 @@
-"""Checks of plain values against a pydantic model or a dataclass, told in plain words."""
+"""Checks of plain values against a pydantic model or a dataclass, reported in plain words."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def unknown_keys(
 ) -> Iterator[tuple[KeyPath, list[str]]]:
     """Keys that no model has a field for, each with the fields there are.
 
-    Pydantic tells only where a model forbids extra keys; a user's model often ignores them.
+    Pydantic reports it only where a model forbids extra keys; a user's model often ignores them.
 
     Args:
         kinds: Models that the mapping may be for.

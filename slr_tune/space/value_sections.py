@@ -75,7 +75,7 @@ def _always_set(space: Space, path: KeyPath, when: Condition | None) -> bool:
 def read_baseline(root: FileSection, parsed: ParsedSpace, known: Space) -> dict[str, Any] | None:
     """The baseline with the space's fixed values; None without one or where it is not in the space.
 
-    Nothing is said of parameters that could not be read or are not known to the trainable: their
+    There is no error for parameters that could not be read or are not known to the trainable: their
     own problems come first.
     """
     baseline = root.child("baseline")

@@ -11,7 +11,7 @@ from slr_tune.space.values import KeyPath, Scalar
 
 @dataclass(frozen=True, order=True)
 class SourcePlace:
-    """Where something stands.
+    """Where something is.
 
     Attributes:
         order: Files before overrides, for sorting.

@@ -29,7 +29,7 @@ The p-value and the probability of improvement come from the same distribution: 
 exactly where the 95 % interval leaves out zero.
 
 Limits. Two seeds are covered too (95 to 98.8 %), by an interval so wide that it rarely shows
-anything. One seed says nothing about seeds: its interval holds for that one run on other
+anything. One seed shows nothing about seeds: its interval holds for that one run on other
 utterances. With fewer than about ten signers it covers 94 to 98 %. The seeds' effect is taken as
 normal: a run that diverges in one seed of five is seen as spread, not as an exception.
 

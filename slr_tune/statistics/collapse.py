@@ -1,7 +1,7 @@
 """Runs that collapsed: a training that never got going is an exception, not a wide spread.
 
 One such run in five takes the power of every arm and, where all arms have some, makes intervals
-that hold the truth in half of the studies. A run is flagged where its WER lies above its arm's
+that hold the truth in half of the studies. A run is flagged where its WER is above its arm's
 median by more than the larger of 20 points and six robust standard deviations (1.4826 times the
 median distance of a run from its arm's median, over all arms; with an odd number of seeds the
 distance of each arm's own median, zero, is left out), or where it is 85 or more while the best

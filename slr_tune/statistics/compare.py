@@ -182,7 +182,7 @@ def contrasts_with(
     Args:
         errors: By arm, (seeds, utterances).
         baseline: Name of the arm the others are compared with.
-        flags: Runs that collapsed, by arm; None where nobody looked.
+        flags: Runs that collapsed, by arm; None if unchecked.
         teachers: As in `compare`.
     """
     found = {}

@@ -28,7 +28,7 @@ class Spread(Protocol):
 class Difference:
     """An arm minus the baseline, in points of WER: below 0 the arm is better.
 
-    Of another metric in its unit; what cannot be told from the seeds alone is then NaN.
+    Of another metric in its unit; what the seeds alone do not show is then NaN.
 
     Attributes:
         points: The difference of the mean WERs.
@@ -37,7 +37,7 @@ class Difference:
         per_seed: The difference of each seed.
         p_value: Two-sided, below 0.05 exactly where the interval leaves out zero.
         holm_p: The p-value after Holm's correction over the arms compared together.
-        probability_of_improvement: That the arm's true WER is the lower one.
+        probability_of_improvement: Probability that the arm's true WER is lower.
         components: Where the noise comes from.
         identical: The two arms made the same errors in every utterance and seed.
         mapsswe: The matched-pairs test of each seed.
@@ -46,12 +46,12 @@ class Difference:
         more: What would show a difference of this size, at the same level; None where there is none
             to show, or one seed.
         level: Of the interval: 0.95, or more where it is corrected as p is.
-        margin: Points within which arms count as the same; None where nobody asked.
-        same_p: That the true difference is outside the margin, p-value of two one-sided tests after
+        margin: Points within which arms count as the same; None without one.
+        same_p: For a true difference outside of the margin, p-value of two one-sided tests after
             Holm's correction over the arms; None without a margin.
         seeds_for_same: Seeds in all that would show the margin to hold, were the true difference
             zero; None where none would, or without a margin.
-        collapses: Runs that collapsed and are left out; None where nobody looked.
+        collapses: Runs that collapsed and are left out; None if unchecked.
         all_runs: Difference and 95 % interval with the collapsed runs; None where there is none.
         teachers: Teachers that taught the runs; from two on they are what is replicated.
         stopped: Why no more seeds were run, where they were added until decided; a sentence.
@@ -104,7 +104,7 @@ class Difference:
 
     @property
     def leaves_out_zero(self) -> bool:
-        """Whether zero lies outside the interval."""
+        """Whether zero is outside the interval."""
         return self.low > 0.0 or self.high < 0.0
 
     @property

@@ -39,7 +39,7 @@ class Contrast:
         ours: Errors of the arm, (runs, utterances).
         theirs: Of the baseline, with the same seeds.
         trained: Runs with which neither side collapsed, (runs,); None for all.
-        collapses: How many did; None where nobody looked.
+        collapses: How many did; None if unchecked.
         teachers: Teachers that the runs had, one after another, with as many seeds each.
         weight: Variance, if all runs scatter alike, in that of one arm against another.
     """

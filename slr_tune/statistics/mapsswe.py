@@ -39,7 +39,7 @@ def mapsswe(errors: IntArray | FloatArray, baseline: IntArray | FloatArray) -> M
     NIST's sclite cuts utterances further, where both systems have two words right; it needs the
     alignments and gains little on short utterances.
 
-    It compares two trained models, and says nothing about other seeds: that is the interval's work.
+    It compares two trained models, and shows nothing about other seeds: the interval does.
 
     Args:
         errors: Errors of the arm in each segment, (n,).

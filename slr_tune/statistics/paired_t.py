@@ -1,4 +1,4 @@
-"""Differences of runs that tell nothing but a number: a paired t test over the seeds alone.
+"""Differences of runs with nothing but a number: a paired t test over the seeds alone.
 
 The arms' variances are moderated and the family is corrected as where errors are known.
 """

@@ -41,7 +41,7 @@ class MoreRuns:
         units: Utterances (or signers) needed in all where seeds alone cannot do it: the least
             number, with as many seeds as one likes. None where seeds can do it.
         tried: A number of more seeds that one may well run, at most `PRACTICAL`.
-        chance: That so many show it; None where there is no such number.
+        chance: Probability that so many show it; None where there is no such number.
     """
 
     seeds: int | None
@@ -204,7 +204,7 @@ def smallest_margin(unit: float) -> float:
 
 
 def _shows(components: VarianceComponents, size: float, alpha: float) -> bool:
-    """Whether such runs show a true difference of `size` points with the power asked for."""
+    """Whether such runs show a true difference of `size` points with the power requested."""
     shown = smallest_detectable(components, alpha=alpha)
     return shown is not None and shown <= size
 

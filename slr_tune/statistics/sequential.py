@@ -30,7 +30,7 @@ from slr_tune.statistics.multiplicity import holm
 FIRST = 3
 """Seeds at the first look."""
 MOST = 12
-"""Seeds at the last look, unless another maximum is asked for."""
+"""Seeds at the last look, unless another maximum is requested."""
 _LOOKS = (3, 5, 8, 12)
 _HOPELESS = 0.02
 _EQUAL_POWER = 0.75

@@ -130,7 +130,7 @@ def _outcome(difference: Difference, *, minimize: bool = True) -> Outcome:
 def judge_metric(
     arm: str, baseline: str, difference: Difference, *, metric: str, minimize: bool
 ) -> Verdict:
-    """The verdict on an arm whose runs tell nothing but a number, as `paired_t` compares them.
+    """The verdict on an arm whose runs report only a number, as `paired_t` compares them.
 
     Args:
         arm: The arm as it is called in the report.
@@ -200,7 +200,7 @@ def overall_interaction(shown: Sequence[str]) -> str:
 
 
 def family_verdict(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
-    """What is said of all arms of a table: the sentence on the only one, or `overall`."""
+    """Verdict on all arms of a table: the sentence on the only one, or `overall`."""
     if len(verdicts) == 1:
         return next(iter(verdicts.values())).sentence
     return overall(baseline, verdicts) if verdicts else "There is nothing to compare."

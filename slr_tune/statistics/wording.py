@@ -9,7 +9,7 @@ _IF = "If the true difference is as large as the one seen,"
 
 
 _MOST_UNITS = 100_000
-"""Utterances (or signers) above which the number itself says nothing any more."""
+"""Utterances (or signers) above which the number itself does not matter any more."""
 
 
 def collapse_text(difference: Difference) -> str:

@@ -1,7 +1,7 @@
 """What a study's folder holds, set against what its database says: nothing is trusted by its name.
 
 The same name may be that of a study in another database, or of one whose database was deleted.
-Their folders are moved aside before a search, and told in one line.
+Their folders are moved aside before a search, and reported in one line.
 """
 
 from __future__ import annotations

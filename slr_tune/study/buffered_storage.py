@@ -109,7 +109,7 @@ class BufferedStorage(BaseStorage):
             ask: Whether to ask in any case what other programs did.
 
         Raises:
-            Exception: What the database said, where waiting does not help or lasted too long.
+            Exception: Error of the database, where waiting does not help or lasted too long.
         """
         end = time.monotonic() + seconds
         asked = not ask
@@ -314,7 +314,7 @@ class BufferedStorage(BaseStorage):
         trial.system_attrs = {**trial.system_attrs, key: value}
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """A trial as it stands; not to be changed."""
+        """A trial as it is; not to be changed."""
         return self._trial(trial_id)
 
     def get_all_trials(

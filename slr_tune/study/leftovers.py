@@ -1,4 +1,4 @@
-"""What is in the studies folder and is needed by nobody, or can be made again.
+"""What is in the studies folder and is not needed, or can be made again.
 
 Nothing is taken for unneeded by its name alone: a partial file is one whose writer is dead, packed
 data and teachers' outputs are those that no `study.yaml` of this folder names.
@@ -183,7 +183,7 @@ def _whole_of(folder: Path) -> list[str]:
 
 
 def _key(folder: Path) -> list[str]:
-    """What a teacher's outputs depend on, the teacher's hash first; nothing if it is not said."""
+    """What a teacher's outputs depend on, the teacher's hash first; nothing if unknown."""
     with suppress(OSError, ValueError):
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         return [str(part) for part in index.get("key", [])]

@@ -71,7 +71,7 @@ class Driver:
 
 
 class _HeldElsewhere(StudyLocked):
-    """A driver of another machine holds the study, as far as its last heartbeat tells."""
+    """A driver of another machine holds the study, as far as its last heartbeat shows."""
 
     def __init__(self, message: str, hint: str, heartbeat: datetime) -> None:
         super().__init__(message, hint=hint)
@@ -97,7 +97,7 @@ class StudyLock:
         Args:
             engine: Of the database.
             study: Its name.
-            tell: Takes a line for a person who has to wait; None for nobody.
+            tell: Called with a message for the user who has to wait; None for silence.
         """
         self._tell = tell
         self._engine = engine
@@ -113,8 +113,8 @@ class StudyLock:
     def acquire(self) -> None:
         """Takes the study.
 
-        Of a driver on another machine nothing can be seen but its heartbeat. Where that stands
-        still, this waits until the driver counts as dead, `STALE_SECONDS` after its last one.
+        Of a driver on another machine nothing can be seen but its heartbeat. Where that
+        stops, this waits until the driver counts as dead, `STALE_SECONDS` after its last one.
 
         Raises:
             StudyLocked: Another driver that is alive holds it.
@@ -239,7 +239,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     Raises:
         StudyLocked: Another driver holds it, or it is the folder of a study whose name differs in
-            upper and lower case only, on a disk that does not tell those apart.
+            upper and lower case only, on a disk that does not distinguish them.
     """
     with ExitStack() as stack:
         try:

@@ -1,4 +1,4 @@
-"""On what kind of disk a path lies: SQLite's locks and its log do not work over a network."""
+"""On what kind of disk a path is: SQLite's locks and its log do not work over a network."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def move_study(
         name: The study.
         source: The database that has it.
         target: The database it goes to.
-        tell: Takes a line for a person.
+        tell: Called with each message.
 
     Raises:
         StudyError: It is not this project's, a driver works on it, or the target has another one

@@ -1,6 +1,6 @@
 """Notes that people write of a study and of its trials: in the database, next to the record.
 
-A finished trial is frozen, so that all notes stand with the study, under an attribute of their own
+A finished trial is frozen, so all notes belong to the study, under an attribute of their own
 that a driver never writes.
 """
 

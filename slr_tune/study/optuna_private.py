@@ -48,7 +48,7 @@ _MOST_KEYS = 10_000
 """Keys that fit into one query of any database."""
 
 RECORD = "slr"
-"""Attribute of a study, and of its own trials, under which this project's record stands."""
+"""Attribute of a study, and of its own trials, that has this project's record."""
 
 _tables = models.BaseModel.metadata.tables
 stored_value = models.TrialValueModel.value_to_stored_repr
@@ -309,7 +309,7 @@ def _count_states(
 
 
 def _is_own() -> sa.ColumnElement[bool]:
-    """As `record.is_foreign` tells it, by the database."""
+    """As `record.is_foreign`, from the database."""
     with_record = sa.select(_study_attributes.c.study_id).where(_study_attributes.c.key == RECORD)
     attributes = _tables["trial_user_attributes"]
     ended = sa.exists().where(
@@ -332,7 +332,7 @@ def _record_has(pattern: str) -> sa.ColumnElement[bool]:
 
 
 def _count_imported(connection: Connection) -> dict[int, int]:
-    """As `record.is_imported` tells it, by the database."""
+    """As `record.is_imported`, from the database."""
     query = sa.select(_trials.c.study_id, sa.func.count()).group_by(_trials.c.study_id)
     found = connection.execute(query.where(_record_has('%"imported": "%')))
     return {study: count for study, count in found}

@@ -1,4 +1,4 @@
-"""Whether what a database said passes by waiting, and how long a search has waited.
+"""Whether an error of a database passes by waiting, and how long a search has waited.
 
 A server that restarts and a file that another program has locked come back. A wrong password, a
 missing table and a database that may only be read do not.
@@ -65,15 +65,15 @@ class Outage:
     """How long the database has been away, and the message about it.
 
     Attributes:
-        error: What it said last; None where it said nothing.
+        error: Its last error; None without one.
     """
 
     def __init__(self, *, limit: float, tell: Callable[[str], None]) -> None:
         """It is there.
 
         Args:
-            limit: Seconds after which nobody waits any more.
-            tell: Takes a line for a person.
+            limit: Seconds after which the wait ends.
+            tell: Called with each message.
         """
         self.error: Exception | None = None
         self._limit, self._tell = limit, tell
@@ -90,11 +90,11 @@ class Outage:
 
         Args:
             since: When that was sent, on the monotonic clock.
-            error: What it said; None while it says nothing.
+            error: Its error; None while it is silent.
 
         Raises:
-            StorageError: Nobody waits any longer, and it never said why. What it said is raised
-                as it was.
+            StorageError: The wait is over, and the database gave no error; one that it gave is
+                raised unchanged.
         """
         self._since = since if self._since is None else self._since
         self.error = error or self.error

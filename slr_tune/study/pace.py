@@ -33,7 +33,7 @@ class Pace:
 
         Args:
             epoch: Its number, from 1.
-            seconds: That it took, above 0.
+            seconds: Time that it took, above 0.
         """
         share = self._share(epoch)
         self._sums[share] += seconds

@@ -1,7 +1,7 @@
 """Counterfactual patience: what a smaller patience would have cost and saved, from stored curves.
 
-A run that its own patience, or nothing, ended tells exactly where any smaller patience would have
-ended it: training does not depend on it. One that ran to its last epoch tells it of every patience.
+A run that its own patience, or nothing, ended shows exactly where any smaller patience would have
+ended it: training does not depend on it. One that ran to its last epoch shows it for all.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Patience:
 
     Attributes:
         values: (P,) the patiences, 1 .. P.
-        runs: (R,) numbers of the trials that tell.
+        runs: (R,) numbers of the usable trials.
         epochs: (P, R) epochs until the end.
         wers: (P, R) best dev WER until then, percent.
-        recommended: The smallest that surely costs next to nothing; None where fewer than 20 runs
-            tell, or there is none.
+        recommended: The smallest that surely costs next to nothing; None with fewer than 20 usable
+            runs, or where there is none.
     """
 
     values: tuple[int, ...]
@@ -107,7 +107,7 @@ def end_epochs(run: FinishedRun) -> dict[int, int]:
 
 
 def counterfactual(runs: Sequence[FinishedRun]) -> Patience | None:
-    """What each patience would have given over the runs that tell it.
+    """What each patience would have given over the runs that show it.
 
     All patiences are compared over the same runs: those long enough for the largest one, which is
     as large as half of the runs allow.

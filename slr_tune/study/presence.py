@@ -87,7 +87,7 @@ def presence_of(
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
-    """Which file a name stands for; None where it is gone. Raises where that cannot be told."""
+    """Which file a name stands for; None where it is gone. Raises where that is unknown."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -121,7 +121,7 @@ class Quota:
     """All rungs of a study, and who waits at them.
 
     Trials are known by their numbers. One sequence numbers the arrivals and the promotions, so that
-    both can be told again from the stored entries.
+    both can be found again from the stored entries.
 
     Attributes:
         epochs: The rungs, ascending.
@@ -300,7 +300,7 @@ def arrivals_at(rungs: Sequence[int], *, trials: int, reduction_factor: int) -> 
 
     Args:
         rungs: Epochs, ascending.
-        trials: That are started and are not exempt.
+        trials: Trials that are started and are not exempt.
         reduction_factor: eta.
     """
     counts = []

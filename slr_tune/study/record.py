@@ -78,7 +78,7 @@ class TrialRecord:
         rungs: Arrivals at ASHA's rungs, by epoch.
         source: Where the configuration came from: "baseline", "given", "uniform", or what else the
             sampler says; None of a trial that an older version made.
-        facts: What else the run told: remedies, device.
+        facts: What else the run reported: remedies, device.
         imported: Where a trial was read that this study did not run; None for its own.
         schema: Version of this layout.
     """

@@ -25,7 +25,7 @@ SIZE_VARIABLE = "SLR_TUNE_CACHE_GB"
 _DEFAULT_GB = 20.0
 _GIGABYTE = 1_000_000_000
 KEY = "files"
-"""Key of a study's attribute under which the place of all studies stands."""
+"""Key of a study's attribute that has the place of all studies."""
 
 
 def files_of(stored: Any, study: str) -> RemoteFolder | None:
@@ -43,7 +43,7 @@ def files_of(stored: Any, study: str) -> RemoteFolder | None:
 
 
 def remote_place(study: str, storage: RDBStorage) -> str | None:
-    """The place of a study that is there, or the one that is asked for; None without.
+    """The place of a study that is there, or the one that is requested; None without.
 
     Raises:
         StudyError: They differ, or the study has files in a folder of this machine.
@@ -105,7 +105,7 @@ def bring_trial(files: RemoteFolder, folder: Path) -> None:
 
 
 def bring_study(files: RemoteFolder, tell: Callable[[str], None]) -> None:
-    """Brings a study's small files to who reads it; what cannot be had is said."""
+    """Fetches a study's small files for a reader; reports what is not available."""
     try:
         files.pull(files.local, is_wanted_by_readers)
     except (OSError, RemoteError) as error:
@@ -113,7 +113,7 @@ def bring_study(files: RemoteFolder, tell: Callable[[str], None]) -> None:
 
 
 def is_wanted_by_readers(name: str) -> bool:
-    """Whether a view of a study needs a file: its manifest, curves, what runs told."""
+    """Whether a view of a study needs a file: its manifest, curves, what runs reported."""
     return is_small(name) and "tfevents" not in name
 
 

@@ -1,7 +1,7 @@
 """What a trial trains from rung to rung: how many epochs, on which share of the data.
 
 With `budget: {fidelity: subset}` the first segment sees a share of the training utterances, each
-next one twice as much, and the last one all. The smaller share lies inside the larger one, so that
+next one twice as much, and the last one all. The smaller share is inside the larger one, so that
 no trial that continues has trained on what the next segment leaves out. An epoch costs as much as
 it has utterances: all of them are 1.
 """

@@ -1,4 +1,4 @@
-"""The database behind the studies: any SQLAlchemy URL, SQLite in WAL mode unless told otherwise."""
+"""The database behind the studies: any SQLAlchemy URL, SQLite in WAL mode by default."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def shown_url(url: URL | str) -> str:
 
 
 def storage_error(url: URL | str, error: Exception) -> StorageError:
-    """The `StorageError` that tells a person what the database said."""
+    """The `StorageError` with the error of the database."""
     cause = getattr(error, "orig", None) or error.__cause__ or error
     first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
     full = _full_disk(make_url(url))
@@ -267,7 +267,7 @@ def _check_file(url: URL, *, create: bool) -> None:
 def check_disk(path: Path) -> None:
     """Refuses a file to write a search to where other machines may write too.
 
-    What lies there already can be looked at, and moved away with `slr-tune move`.
+    What is already there can be looked at, and moved away with `slr-tune move`.
 
     Raises:
         StorageUnusable: With the kind of file system.

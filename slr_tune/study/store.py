@@ -252,7 +252,7 @@ class StudyStore(StudyTrials):
             live.values[epoch] = best
 
     def write_record(self, live: LiveTrial) -> None:
-        """Stores the trial's record as it stands."""
+        """Stores the trial's record as it is."""
         self.storage.set_trial_user_attr(live.trial_id, ATTRIBUTE, live.record.to_json())
 
     def finish(self, live: LiveTrial, reason: str, *, error: str | None = None) -> None:
@@ -265,7 +265,7 @@ class StudyStore(StudyTrials):
             state, reason, error = TrialState.FAIL, "error", error or none
         stored_text = None if error is None else printable(error)
         live.record = replace(live.record, ended_by=reason, best_epoch=best, error=stored_text)
-        # Where somebody ended it by hand, in the dashboard for instance, their word stands.
+        # Where somebody ended it by hand, in the dashboard for instance, their decision counts.
         with suppress(UpdateFinishedTrialError):
             self.write_record(live)
             value = live.values[max(live.values)] if state == TrialState.COMPLETE else None

@@ -110,7 +110,7 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
 
 
 def imported_text(view: StudyView) -> str:
-    """What is said of trials that were run elsewhere; empty without."""
+    """Sentence on trials that were run elsewhere; empty without."""
     found = view.imported
     if not found:
         return ""
@@ -120,7 +120,7 @@ def imported_text(view: StudyView) -> str:
 
 
 def foreign_text(view: StudyView) -> str:
-    """What is said of trials that are not the study's own; empty without."""
+    """Sentence on trials that are not the study's own; empty without."""
     if not view.foreign:
         return ""
     numbers = ", ".join(str(trial.number) for trial in view.foreign[:10])

@@ -91,7 +91,7 @@ def open_mirror(store: StudyStore, tell: Callable[[str], None]) -> Iterator[Mirr
 
     Args:
         store: The study.
-        tell: Takes what a person should know.
+        tell: Called with each message.
 
     Raises:
         SlrTuneError: The library of a tracker is not installed.

@@ -14,7 +14,7 @@ _OF_MEMORY = 0.9
 """Share of a card's memory that trials may fill together."""
 _BUSY_ENOUGH = 0.95
 _UNKNOWN_BUSY = 0.5
-"""Taken where nobody says how busy a card is: two trials then."""
+"""Used where it is not known how busy a card is: two trials."""
 _SMI = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
 
 

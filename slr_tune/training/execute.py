@@ -38,7 +38,7 @@ class Execution:
             plan: What to run.
             folder: Where its stages are kept.
             teacher: The teacher's checkpoint, None without.
-            tell: Takes a line after each stage.
+            tell: Called with a message after each stage.
             show: Takes epochs done and epochs expected, often; then no line is printed.
         """
         self.trained = 0
@@ -62,7 +62,7 @@ class Execution:
 
         Args:
             pool: Who trains.
-            stopped: Whether somebody asked to end.
+            stopped: Whether an end was requested.
             watch: Told each stage in the air, twice a second.
 
         Raises:

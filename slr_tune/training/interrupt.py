@@ -36,7 +36,7 @@ class Terminated(KeyboardInterrupt):
 
 
 class StopRequest(threading.Event):
-    """Set once somebody asked to end.
+    """Set once an end was requested.
 
     Attributes:
         number: The signal that asked.
@@ -55,7 +55,7 @@ class Talk:
     """How a long work speaks with a person.
 
     Attributes:
-        tell: Takes a line for them.
+        tell: Called with each message.
         stopped: Whether they asked to end.
         show: Takes epochs done and epochs expected, to draw how far it is; None for lines alone.
     """

@@ -36,7 +36,7 @@ class Kind(StrEnum):
     DECODING = "decoding"
 
 
-@cache  # asked for every epoch of every trial
+@cache  # needed in every epoch of every trial
 def stopping_settings() -> frozenset[str]:
     """Settings that say when a run ends: what the rule takes in addition to the curve."""
     parameters = inspect.signature(verdict).parameters.values()

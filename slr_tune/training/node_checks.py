@@ -82,7 +82,7 @@ class Node:
         cpus: CPU cores that it offers.
         gpus: GPUs that it offers.
         address: Host and port of Ray there.
-        answer: What it said of itself, None before it did.
+        answer: What it reported about itself, None before.
         clock: Seconds by which its clock is ahead of the driver's.
         lacks: Why it cannot train; empty where it can.
         notes: What a person should know of it all the same.

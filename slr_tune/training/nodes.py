@@ -28,7 +28,7 @@ _JUST_LEFT_SECONDS = 60.0
 
 
 def _silent(text: str) -> None:
-    """Tells nobody."""
+    """Prints nothing."""
 
 
 class Nodes:
@@ -51,7 +51,7 @@ class Nodes:
         Args:
             resources: What a training needs, and how many are to go side by side.
             needs: What a node must have; None to ask nobody, where all of them are this machine.
-            tell: Takes the table, and a line where nodes join or leave.
+            tell: Called with the table, and a message where nodes join or leave.
 
         Raises:
             RunFailed: No node may train, or none holds even one training.

@@ -111,7 +111,7 @@ class RayPool:
         return self._workers - len(self._busy) - len(self._waiting)
 
     def need(self, what: str, path: Path) -> None:
-        """Has the nodes asked for a file that trainings will read.
+        """Asks the nodes for a file that trainings will read.
 
         Raises:
             RunFailed: None of them reads it.
@@ -252,7 +252,7 @@ def work_through(
     Args:
         waiting: A heap of jobs.
         pool: Who does them.
-        stopped: Whether somebody asked to end.
+        stopped: Whether an end was requested.
         done: Told each job with its outcome; may push others that wait.
         watch: Told each job in the air, twice a second.
 

@@ -89,7 +89,7 @@ def prepare_environment() -> None:
     """Sets what Ray reads at import, where the user has not set it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # gRPC's own: it would tell on the terminal of each connection that is closed under way.
+    # gRPC's own: it would print each connection that is closed under way.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 

@@ -114,7 +114,7 @@ class ArmRun:
         folder: Of the stage that holds this epoch's weights and errors; of the last where there
             is no such epoch.
         stages: Names of the folders of the stages that it passed through.
-        facts: What the last of them told: parameters, memory, remedies.
+        facts: What the last of them reported: parameters, memory, remedies.
     """
 
     arm: Arm

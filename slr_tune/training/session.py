@@ -115,7 +115,7 @@ def workers_session(
         resources: What a training needs, and how many are to go side by side.
         address: Of a running cluster, None to start Ray on this machine.
         needs: What every node of a cluster must have; not asked of this machine alone.
-        tell: Takes what the nodes of a cluster say of themselves.
+        tell: Called with the messages of a cluster's nodes.
         shipping: What is sent to the nodes of a cluster; None for nothing.
 
     Raises:

@@ -43,7 +43,7 @@ class Stage:
         start: Folder of the parent, None at the start of a run.
         teacher: The teacher's checkpoint, None without.
         rows: The curve from epoch 1 on, its ancestors' part included; empty until it is done.
-        facts: What the run told: parameters, memory, remedies.
+        facts: What the run reported: parameters, memory, remedies.
         ended_by: Why a custom run ended itself; None where the rules say it.
     """
 
@@ -112,7 +112,7 @@ class Stage:
         return end
 
     def needed(self, rows: Sequence[Row]) -> list[int]:
-        """Epochs of it whose weights are to be kept, as far as a curve tells."""
+        """Epochs of it whose weights are to be kept, as far as a curve shows."""
         needed = set()
         for run in self.judged if self.scored else ():
             end = run.end(rows)

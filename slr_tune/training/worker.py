@@ -197,7 +197,7 @@ def _own_state(stage: Stage) -> dict[str, Any] | None:
 
 
 def _store_predictions(run: CheckedRun, stage: Stage) -> None:
-    """What the run recognises after its best epoch so far, if it can tell now."""
+    """What the run recognises after its best epoch so far, if it can report it now."""
     recognised = run.predictions()
     best = best_epoch(run.rows, stage.longest.measure)
     if recognised is not None and best is not None:
@@ -205,7 +205,7 @@ def _store_predictions(run: CheckedRun, stage: Stage) -> None:
 
 
 def _check_predictions(run: CheckedRun, stage: Stage) -> None:
-    """At the end: a script tells only now.
+    """At the end: a script reports it only now.
 
     Raises:
         ConfigError: It reports nothing about its best epoch.

@@ -51,7 +51,7 @@ def _times(offered: float, need: float) -> int:
 def workers_here(resources: Resources) -> int:
     """Trainings side by side on this machine, as `run`, `verify` and the dry runs count them.
 
-    A number that is asked for may be more than there are cores, which they then share; GPUs are
+    A number that is requested may be more than there are cores, which they then share; GPUs are
     not shared but by fractions.
 
     Raises:

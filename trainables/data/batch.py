@@ -28,7 +28,7 @@ class Batch:
         target_lengths: Glosses of each utterance, int64 (N,).
         indices: Which utterances of the split these are, int64 (N,).
         answers: What a teacher says of them, where it was read along: logits (N, T', C), then
-            hidden states (N, T', H) of each layer asked for, zero after an utterance's end.
+            hidden states (N, T', H) of each layer requested, zero after an utterance's end.
     """
 
     features: torch.Tensor

@@ -1,4 +1,4 @@
-"""The `data:` section of a search-space file: which data sets are known and what each can be told.
+"""The `data:` section of a search-space file: which data sets are known and what settings each has.
 
 Reading it opens no file and imports neither torch nor a data set's own code.
 """
@@ -49,7 +49,7 @@ class Counts(_Strict):
 
 
 class _Spec(_Strict):
-    """What all data sets can be told.
+    """Settings of all data sets.
 
     Attributes:
         max_utterances: Utterances of train to use at most, or `{train: N, dev: N}`.
@@ -59,7 +59,7 @@ class _Spec(_Strict):
 
     @property
     def part(self) -> tuple[Shares, Counts]:
-        """What of train and dev is used: shares, and at most so many. Of dev all unless said."""
+        """Used part of train and dev: shares, and a maximum. By default all of dev."""
         given, most = self.shares, self.max_utterances
         shares = given if isinstance(given, Shares) else Shares(train=given)
         return shares, most if isinstance(most, Counts) else Counts(train=most)

@@ -19,7 +19,7 @@ HEADER_T = ["name", "video", "start", "end", "speaker", "orth", "translation"]
 """Of PHOENIX-2014-T."""
 
 _COLUMNS = {tuple(HEADER): (0, 2, 3), tuple(HEADER_T): (0, 4, 5)}
-"""Where id, signer and glosses stand."""
+"""Where id, signer and glosses are."""
 
 OFFICIAL_COUNTS: dict[Subset, dict[str, int]] = {
     "multisigner": {"train": 5672, "dev": 540, "test": 629},

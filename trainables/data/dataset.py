@@ -7,7 +7,7 @@
 <folder>/<split>/texts.json    ids, signers, references
 ```
 A part of a data set is an index alone, which names the whole next to it and what it takes of it.
-Opening reads the index alone; a split is mapped when it is first asked for.
+Opening reads the index alone; a split is mapped when it is first needed.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Dataset:
     """A packed data set. Cheap to open and to pickle: a worker maps the same files by itself.
 
     Attributes:
-        folder: Where it lies.
+        folder: Where it is.
         name: `libras` or `phoenix`.
         hash: Hex digest of what the data is; two data sets with the same hash are the same.
         vocabulary: Glosses of the training split, `<blank>` at index 0.

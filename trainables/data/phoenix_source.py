@@ -188,7 +188,7 @@ class PhoenixSource:
 
 
 def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
-    """Glosses of a file in its order, one a line; `<blank>` in the first line is taken as said.
+    """Glosses of a file in its order, one per line; `<blank>` in the first line is accepted.
 
     Args:
         path: The file.

@@ -70,7 +70,7 @@ def open_or_create(
     One process creates it, the others wait; the system frees the lock of one that dies.
 
     Args:
-        folder: Where it lies, or is to lie.
+        folder: Where it is, or will be.
         opened: What is in a folder; raises one of `NOT_WHOLE` where that is damaged or nothing.
         create: Fills an empty folder.
         what: What is in it, for the error.

@@ -60,7 +60,7 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
 def class_order(
     theirs: Sequence[str], ours: Sequence[str] | None, *, classes: int, blank: int | None
 ) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Where each of our classes stands among theirs.
+    """Place of each of our classes among theirs.
 
     Args:
         theirs: Their glosses in the order of the outputs, with the blank or without.

@@ -48,7 +48,7 @@ def read_foreign_weights(path: Path, key: str | None = None) -> ForeignWeights:
 
     Args:
         path: A file of torch, old or new, or a safetensors file.
-        key: Under which key it stands; None where only one is there.
+        key: Under which key it is; None where only one is there.
 
     Raises:
         CheckpointError: It does not exist, is unsafe, or contains no state dict, or several.

@@ -1,4 +1,4 @@
-"""A full disk, told as one, whatever the library that was writing made of it.
+"""A full disk, reported as one, whatever error the writing library raised.
 
 torch says "unexpected pos", safetensors an error of its own, sqlite "disk I/O error": only the
 system's error number would say it, and libraries swallow that. So the disk itself is asked.

@@ -20,7 +20,7 @@ from trainables.files.atomic import replace_file
 
 FILE = "origin.json"
 KEY = "origin"
-"""Key of a checkpoint under which the same stands."""
+"""Key of a checkpoint that has the same."""
 
 _ASIDE = re.compile(r"(\d+)\.of-.+")
 
@@ -107,7 +107,7 @@ def write_origin(folder: Path, origin: Origin) -> None:
 
 
 def claim(folder: Path, mine: Origin) -> Path | None:
-    """Makes a folder a trial's own; what lies there and is not the trial's is moved aside.
+    """Makes a folder a trial's own; what is there and is not the trial's is moved aside.
 
     Returns:
         Where that was moved, None where nothing had to be.

@@ -36,7 +36,7 @@ def plain_state(value: Any, where: str = "state") -> tuple[Any, list[str]]:
 
 
 def unloadable_keys(state: Mapping[str, Any]) -> list[str]:
-    """Keys under which lies what `weights_only` does not load again, each tried by itself."""
+    """Keys whose values `weights_only` does not load again, each tried by itself."""
     return [key for key, value in state.items() if not _loads_again(value)]
 
 

@@ -132,7 +132,7 @@ class RemoteFolder:
         Args:
             folder: Below `local`.
             curve: Content of its `curve.csv`, of the epochs that the checkpoints hold; None for
-                the file as it lies there.
+                the file as it is there.
 
         Returns:
             How many files were sent.

@@ -51,7 +51,7 @@ class Uploads:
 
         Args:
             folder: Of the run.
-            rows: Its curve up to its latest checkpoint; None for the curve that lies there.
+            rows: Its curve up to its latest checkpoint; None for the curve that is there.
         """
         with self._changed:
             self._due[folder] = None if rows is None else tuple(rows)

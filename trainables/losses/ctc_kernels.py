@@ -9,7 +9,7 @@
 cuDNN's is the fast one, and the one that gives the same bits each time. It takes no utterances
 of different lengths, so frames past an utterance's end are made to say blank with certainty: that
 adds nothing to the likelihood. It is compared with the CPU once in a process and left aside where
-the two differ. With deterministic algorithms asked for, the CPU steps in for it then: exact, and
+the two differ. With deterministic algorithms, the CPU steps in for it then: exact, and
 slower by the way there and back.
 """
 

@@ -48,7 +48,7 @@ class ModelOutput:
         log_probs: Log-probabilities (T', N, C), as `torch.nn.functional.ctc_loss` takes them.
         logits: The same before the softmax (T', N, C), for distillation.
         lengths: Frames of each utterance after subsampling, int64 (N,).
-        hidden: Hidden states (N, T', H) of each layer, first layer first; empty unless asked for.
+        hidden: Hidden states (N, T', H) of each layer, first layer first; empty unless requested.
     """
 
     log_probs: Tensor
@@ -192,7 +192,7 @@ class Recogniser(nn.Module):
         raise NotImplementedError
 
     def _head(self, width: int) -> tuple[nn.Module, int]:
-        """Builds what lies between the last layer and the scores; with its width."""
+        """Builds the part between the last layer and the scores; with its width."""
         return nn.Identity(), width
 
     def _steps(self, x: Tensor, lengths: Tensor) -> Steps:

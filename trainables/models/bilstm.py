@@ -49,7 +49,7 @@ def _packs(device: torch.device) -> bool:
 class _Packed:
     """Runs layers over the real frames of utterances, put once into the order of `PackedSequence`.
 
-    That is frame by frame, the longest utterance first. What lies between the layers looks at one
+    That is frame by frame, the longest utterance first. What is between the layers looks at one
     frame at a time, so nothing has to be unpacked before the last of them.
     """
 

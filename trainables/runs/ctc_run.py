@@ -303,7 +303,7 @@ class CtcRun:
         self._note_remedy("batch halved, accumulation doubled", message)
 
     def _note_remedy(self, remedy: str, message: str) -> None:
-        """Records what was done for want of memory, and what batches are like since."""
+        """Records what was done for lack of memory, and what batches are like since."""
         self._remedies.append(
             {
                 "epoch": self.epoch + 1,

@@ -22,7 +22,7 @@ def choose_device(name: str) -> torch.device:
     """Finds the device that a setting means; auto takes a GPU where there is one.
 
     Raises:
-        ConfigError: cuda is asked for and there is none.
+        ConfigError: cuda is requested and there is none.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -35,7 +35,7 @@ def choose_device(name: str) -> torch.device:
 
 
 class Precision:
-    """16-bit arithmetic where it is asked for and there is a GPU: bfloat16, else float16 scaled."""
+    """16-bit arithmetic where it is requested and there is a GPU: bfloat16, else float16 scaled."""
 
     def __init__(self, device: torch.device, *, mixed: bool) -> None:
         """Chooses the type that the device can do."""
@@ -155,7 +155,7 @@ class Optimisation:
             norm = self._clip()
             if not self.precision.scaled:
                 torch.maximum(bad, (~norm.isfinite()).to(bad), out=bad)
-                # What the scaler tells a fused optimiser, which then changes nothing.
+                # The scaler's message to a fused optimiser, which then changes nothing.
                 setattr(self._optimiser, _SKIPPED, bad)  # noqa: B010
             scaler.step(self._optimiser)
         finally:

@@ -176,7 +176,7 @@ def _share_of_cycle(done: float, *, first: float, growth: float) -> float:
 def _check_range(
     name: str, value: float, *, low: float, high: float = math.inf, open_low: bool = False
 ) -> None:
-    """Refuses NaN and whatever lies outside."""
+    """Refuses NaN and values outside."""
     if not (low < value if open_low else low <= value) or not value <= high:
         rule = f"above {low}" if open_low else f"at least {low}"
         rule += "" if math.isinf(high) else f" and at most {high}"

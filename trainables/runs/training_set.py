@@ -73,7 +73,7 @@ class TrainingSet:
         return next((share for last, share in self._shares if epoch <= last), 1.0)
 
     def seen(self, epoch: int) -> Indices:
-        """Utterances that an epoch sees, ascending; a smaller share lies inside a larger one."""
+        """Utterances that an epoch sees, ascending; a smaller share is inside a larger one."""
         count = max(1, math.ceil(self.share(epoch) * len(self.indices) - 1e-9))
         if count == len(self.indices):
             return self.indices

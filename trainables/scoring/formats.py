@@ -162,7 +162,7 @@ class _Words:
 
 
 def _could_be_ids(words: Sequence[str], others: Collection[str]) -> bool:
-    """Whether each stands once, and nowhere among the glosses."""
+    """Whether each occurs once, and nowhere among the glosses."""
     return len(set(words)) == len(words) > 0 and not set(words) & set(others)
 
 

@@ -215,7 +215,7 @@ def _by_time(hypothesis: SourceFile, reference: SourceFile) -> list[Utterance]:
 def _segmented(
     name: str, words: Sequence[TimedWord], segments: Sequence[Segment]
 ) -> Iterator[Utterance]:
-    """Gives each segment the words whose middle lies before its end, the last one all others."""
+    """Gives each segment the words whose middle is before its end, the last one all others."""
     rest = list(words)
     for index, segment in enumerate(segments):
         taken = 0

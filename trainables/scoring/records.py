@@ -102,7 +102,7 @@ def parse_json(source: SourceFile) -> Any:
 
 
 class _Pairs(tuple[tuple[str, Any], ...]):
-    """An object of JSON with all its keys, those among them that stand twice."""
+    """An object of JSON with all its keys, with those that occur twice."""
 
 
 def _named(place: str, item: _Pairs) -> Iterator[tuple[Any, Glosses]]:

@@ -1,4 +1,4 @@
-"""From figures in the order in which a script tells them to one row an epoch, counted by us.
+"""From figures in the order in which a script reports them to one row per epoch, counted by us.
 
 A figure belongs to the epoch that its source named last. Labels count from 0 or from 1, may leave
 epochs out, be fractions, or not be there; one that cannot be an epoch (the number of a step) only
@@ -17,7 +17,7 @@ EPOCH = "epoch"
 
 @dataclass(frozen=True)
 class Record:
-    """Figures that a source tells at once.
+    """Figures that a source reports at once.
 
     Attributes:
         values: Value by column, without the epoch.
@@ -94,7 +94,7 @@ class EpochTable:
         self._labelled: set[int] = set()
 
     def add(self, source: int, record: Record) -> None:
-        """Takes what a source tells next."""
+        """Takes the next figures of a source."""
         place = self._places[source]
         place.seen = True
         place.has_metric |= self._metric in record.values
@@ -162,10 +162,10 @@ class EpochTable:
         return row if whole or self._passed(number) else None
 
     def _passed(self, number: int) -> bool:
-        """Whether every source that tells the metric has continued to a later epoch."""
+        """Whether every source that reports the metric has continued to a later epoch."""
         judges = [place for place in self._places if place.has_metric]
         if not judges:
-            # Nobody knows yet who will tell it: one that has told nothing may only be slow.
+            # It is not known yet which will report it: a silent one may only be slow.
             judges = self._places if all(place.seen for place in self._places) else []
         return bool(judges) and all(place.epoch > number for place in judges)
 

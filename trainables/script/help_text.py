@@ -95,7 +95,7 @@ def with_declared(options: list[ScriptOption], source: str) -> list[ScriptOption
 
 
 def _entries(help_text: str) -> Iterator[tuple[str, str]]:
-    """What is typed, and what is said of it."""
+    """What is typed, and its explanation."""
     head, message = "", ""
     lines = [_BOX.sub(" ", line).rstrip() for line in help_text.splitlines()]
     for line in lines:

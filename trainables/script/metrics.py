@@ -1,4 +1,4 @@
-"""What a script tells, read while it writes: lines of its output, JSON lines, CSV, event files."""
+"""What a script reports, read while it writes: lines of output, JSON lines, CSV, event files."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class ScriptProcess:
     def peak(self) -> int:
         """Most memory of it so far, bytes; 0 where that is not known.
 
-        The system says nothing more of one that has ended: then the supervisor does, at once.
+        The system does not report one that has ended: then the supervisor does, at once.
         """
         if self._end is None and self.pid is not None and self._supervisor is not None:
             found = _peak_of(self.pid)
@@ -163,7 +163,7 @@ class ScriptProcess:
         return self._end
 
     def _read(self) -> bool:
-        """Takes what the supervisor told; whether it is gone."""
+        """Takes the supervisor's messages; whether it is gone."""
         assert self._supervisor is not None and self._supervisor.stdout is not None
         content = self._supervisor.stdout.read()
         *lines, self._rest = (self._rest + (content or b"")).split(b"\n")

@@ -46,7 +46,7 @@ class ScriptFailed(TrainablesError):
 
 
 class ScriptOutOfMemory(ScriptFailed, MemoryError):
-    """The same for want of memory, of the GPU's or the machine's."""
+    """The same for lack of memory, of the GPU's or the machine's."""
 
 
 class ScriptRun:
@@ -271,7 +271,7 @@ class ScriptRun:
         return ended
 
     def _read(self) -> ProcessEnd | None:
-        """Takes what the sources tell; how the script ended, None while it runs."""
+        """Takes the figures of the sources; how the script ended, None while it runs."""
         assert self._process is not None and self._table is not None
         ended = self._process.end()  # before the sources are read: then all of it is
         for number, source in enumerate(self._sources):

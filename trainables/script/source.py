@@ -1,4 +1,4 @@
-"""What every place where a script tells figures offers."""
+"""Interface of every place where a script reports figures."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class ScriptSpec:
         return self.config is None and not list(self.settings())
 
     def texts(self) -> Iterator[str]:
-        """Every text in which a placeholder may stand, the command's words first."""
+        """Every text that may have a placeholder, the command's words first."""
         yield from self.words
         yield from split_words(self.resume or [])
         yield from (value for value in self.environment.values() if isinstance(value, str))

@@ -5,7 +5,7 @@ session of its own, is nobody's child, and ends all of the command where the wor
 gone, however that came to be: the worker's end of the pipe is closed then. A process that left the
 group is found too, where the system hands orphans to this one (Linux).
 
-Standard input: the pipe of the worker. Standard output: what to tell it, JSON lines. Standard
+Standard input: the pipe of the worker. Standard output: messages to it, JSON lines. Standard
 error: the script's output. Arguments: seconds from SIGTERM to SIGKILL, and the command.
 """
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     _tell({"pid": started.pid, "supervisor": os.getpid()})
     script = _Script(started.pid, wake)
     while script.status is None:
-        if 0 in script.wait(None):  # said to stop, or the worker is gone
+        if 0 in script.wait(None):  # asked to stop, or the worker is gone
             script.end(grace)
     left = script.end_others()
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -65,7 +65,7 @@ class _Script:
         self._wake = wake
 
     def wait(self, seconds: float | None, *, also: tuple[int, ...] = (0,)) -> list[int]:
-        """Sleeps until a process ends, the pipe tells something, or the time is over."""
+        """Sleeps until a process ends, the pipe has a message, or the time is over."""
         ready, _, _ = select.select([self._wake, *also], [], [], seconds)
         if self._wake in ready:
             os.read(self._wake, 4096)

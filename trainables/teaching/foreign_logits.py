@@ -214,7 +214,7 @@ def _folder(path: Path) -> ForeignLogits:
 
 
 def _opened(path: Path) -> tuple[dict[str, Callable[[], NDArray[Any]]], list[str] | None]:
-    """Arrays by name, read when they are asked for; and ids from a safetensors file's metadata."""
+    """Arrays by name, read when they are needed; and ids from a safetensors file's metadata."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

@@ -21,7 +21,7 @@ class TeacherBatch:
 
     Attributes:
         logits: Float (T', N, C), zero after an utterance's end.
-        hidden: Hidden states (N, T', H) of the layers asked for, zero after an utterance's end.
+        hidden: Hidden states (N, T', H) of the layers requested, zero after an utterance's end.
     """
 
     logits: Tensor

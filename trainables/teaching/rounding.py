@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = list[NDArray[np.float32]]
-"""Logits (T', C) of an utterance, then the hidden states (T', H) of each layer asked for."""
+"""Logits (T', C) of an utterance, then the hidden states (T', H) of each layer requested."""
 
 StoredArrays = Sequence[NDArray[Any]]
 """The same as they are kept: one array for the logits, or three of the likeliest classes."""

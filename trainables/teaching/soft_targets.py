@@ -37,7 +37,7 @@ class SoftTargets:
     """The soft targets of a training split, as answers of a teacher that is not there."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads the index; utterances are read when they are asked for.
+        """Reads the index; utterances are read when they are needed.
 
         Raises:
             DataError: There are none for train, or they are not whole.

@@ -74,7 +74,7 @@ class CachedOutputs:
     """Reads the answers from files that all processes map into memory.
 
     Attributes:
-        key: What tells these answers from others.
+        key: What distinguishes these answers from others.
         rounding: How they are kept.
     """
 

@@ -47,7 +47,7 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
     The same result gives the same files, to the byte.
 
     Args:
-        result: All that is said; nothing else is read.
+        result: Source of the whole page; nothing else is read.
         folder: Is made where it does not exist.
 
     Returns:

@@ -22,7 +22,7 @@ def comparison_table(
     Args:
         table: The family.
         seeds: In the order of the rows' `per_seed`.
-        marked: Whether a sign stands before the verdict.
+        marked: Whether a sign precedes the verdict.
         per_seed: Whether the seeds have their columns.
     """
     means = any(row.per_seed for row in table.rows)

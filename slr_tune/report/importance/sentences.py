@@ -43,7 +43,7 @@ def verdict(found: StudyImportance) -> str:
 
 
 def too_few(found: StudyImportance) -> str:
-    """Why nothing is said."""
+    """Why there is no statement."""
     return f"Too few trials: {found.main.trials} have a value, at least {MIN_TRIALS} are needed."
 
 

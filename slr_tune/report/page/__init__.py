@@ -23,7 +23,7 @@ class TableColumn:
     Attributes:
         heading: Its heading, with the unit where there is one.
         numeric: Whether it holds numbers, which are set to the right.
-        secondary: Whether a phone's page may leave it out; it must then stand elsewhere too.
+        secondary: Whether a phone's page may leave it out; it must then be elsewhere too.
         essential: Whether a narrow terminal keeps it whole, and drops other columns for it.
         pinned: Whether it stays in view at the right edge of a page while the others scroll.
     """
@@ -127,7 +127,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Code:
-    """Text as it stands, such as a command."""
+    """Text as it is, such as a command."""
 
     text: str
 
@@ -141,7 +141,7 @@ class Panels:
 
 @dataclass(frozen=True)
 class Part:
-    """A heading with what stands below it.
+    """A heading with its content.
 
     Attributes:
         title: The heading; empty for none.
@@ -223,7 +223,7 @@ class Page:
         subtitle: One line below it: which study, what data.
         verdict: The one sentence a reader came for.
         parts: In order.
-        answers: What stands on the first screen below the verdict.
+        answers: Content of the first screen below the verdict.
         chart: The one figure next to the answers.
         beside: A second, smaller figure next to the chart, which a phone shows below it.
         lead: The verdict as the first screen has it, where the answers say the rest; else empty.

@@ -31,7 +31,7 @@ def scatter(
         x: Where it is.
         y: As many.
         mode: plotly's, such as "lines+markers".
-        hover: What is said under the pointer; empty for nothing, None for plotly's own.
+        hover: Text under the pointer; empty for nothing, None for plotly's own.
         rest: Other keys of the trace.
     """
     told = {"name": name} if name else {"showlegend": False}

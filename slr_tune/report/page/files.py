@@ -18,7 +18,7 @@ def write_page(
     """Writes a page as `name.html` and `name.md`; who reads one meanwhile does not meet half of it.
 
     Args:
-        page: What is said.
+        page: The page.
         folder: Is made where it does not exist.
         name: Of the files, without their ending.
         head: As `render_markdown` takes it.

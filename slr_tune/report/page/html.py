@@ -75,12 +75,12 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def blocks_html(part: Part) -> Markup:
-    """What stands below a part's heading."""
+    """Content below a part's heading."""
     return _joined(block_html(block) for block in part.blocks_in("html"))
 
 
 def block_html(block: Block) -> Markup:
-    """A block; empty for one that says nothing."""
+    """A block; empty for one without content."""
     match block:
         case Bullets():
             lines = Markup("").join(map(_item, block.written()))

@@ -32,10 +32,10 @@ _SPECIAL = str.maketrans(
 def render_latex(page: Page, *, label: str = "tab:") -> str:
     r"""The tables that a page has for a thesis, each a float with its label.
 
-    Its text stands above as comments, to be quoted.
+    Its text is above as comments, to be quoted.
 
     Args:
-        page: What is said.
+        page: The page.
         label: How the tables' labels begin.
 
     Returns:

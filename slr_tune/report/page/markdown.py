@@ -13,8 +13,8 @@ def render_markdown(page: Page, *, head: Collection[str] = HEAD) -> str:
     """The whole text.
 
     Args:
-        page: What is said.
-        head: Which of the page's lines stand above the verdict.
+        page: The page.
+        head: Which of the page's lines are above the verdict.
     """
     lines = [f"# {page.title}"] if "title" in head else []
     lines += [page.subtitle] if "subtitle" in head else []
@@ -33,7 +33,7 @@ def _answer(answer: Answer) -> str:
 
 
 def _part(part: Part, mark: str) -> str:
-    """Empty for a part that says nothing without its figures."""
+    """Empty for a part that needs its figures."""
     blocks = [text for block in part.blocks_in("markdown") if (text := _block(block))]
     heading = [f"{mark} {part.title}"] if part.title and blocks else []
     return "\n\n".join(heading + blocks)

@@ -30,7 +30,7 @@ def plotly_json(figure: Figure, title: str) -> dict[str, Any]:
         **figure.layout,
         "title": {"text": title, "font": {"size": 15}, "x": 0.02, "xanchor": "left"},
     }
-    # The dashboard's own buttons stand above a plot, where its title is.
+    # The dashboard's own buttons are above a plot, where its title is.
     layout["modebar"] = {"orientation": "v", "bgcolor": "rgba(255,255,255,0)"}
     layout["legend"] = {"orientation": "h", "y": -0.2, "yanchor": "top"}
     layout["margin"] = {"l": 60, "b": 50, **layout.get("margin", {}), "t": 55, "r": 45}

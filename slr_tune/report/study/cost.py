@@ -19,7 +19,7 @@ class Cost:
     Attributes:
         ending: Key of `style.ENDINGS`.
         trials: How many.
-        epochs: That they ran.
+        epochs: Epochs that they ran.
         saved: Epochs that they did not run: up to `max_epochs` for each.
         seconds: Of training, all workers together.
     """

@@ -48,7 +48,7 @@ def next_steps(study: StudyData) -> list[Advice]:
 
 
 def has_not_learnt(study: StudyData) -> bool:
-    """Whether the best trials still predicted mostly blanks: their order then says nothing."""
+    """Whether the best trials still predicted mostly blanks: their order then shows nothing."""
     return bool(_blank_phase(study))
 
 
@@ -166,7 +166,7 @@ def _longer(study: StudyData) -> list[Advice]:
 
 
 def _late_gain(study: StudyData, trial: TrialData, length: int) -> float | None:
-    """By how much a trial got better in its last quarter: twice what lies between its halves.
+    """By how much a trial got better in its last quarter: twice the difference between its halves.
 
     Each half's mean is taken, as the best value so far gets better by noise alone.
     """

@@ -70,7 +70,7 @@ def overview_parts(study: StudyData) -> list[Part]:
         ]
         found.append(Part("Notes", [Bullets(notes)]))
     if steps := next_steps(study):
-        # The first step stands among the answers of the first screen, and on a terminal here.
+        # The first step is among the answers of the first screen, and on a terminal here.
         for form, kept in ((TERMINAL, steps), (WRITTEN, steps[1:])):
             lines = Bullets(
                 [(step.text, step.command) for step in kept],

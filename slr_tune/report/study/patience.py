@@ -17,7 +17,7 @@ _MOST_RUNS = 40
 
 
 def patience_part(study: StudyData) -> Part | None:
-    """None where too few runs tell, or the runs have no patience."""
+    """None where too few runs are usable, or the runs have no patience."""
     found = study_patience(study)
     if found is None:
         return None
@@ -82,7 +82,7 @@ def patience_text(found: Patience, *, against: str = "") -> list[str]:
 
 
 def kinks(found: Patience) -> list[int]:
-    """Patiences that differ from the one before: the others stand at the same place."""
+    """Patiences that differ from the one before: the others are at the same place."""
     spent = found.mean_epochs
     return [p for p in found.values if p == 1 or spent[p - 1] != spent[p - 2]]
 

@@ -227,7 +227,7 @@ def _patience(axis: Axes, found: Patience) -> None:
     axis.plot(spent, wers, color=PALETTE[0], marker="o", label="mean, by patience")
     apart, last = 0.05 * (max(spent) - min(spent)), -math.inf
     for index, x, y in zip(shown_at, spent, wers, strict=True):
-        if x - last >= apart:  # others would stand on each other
+        if x - last >= apart:  # others would overlap
             note(axis, str(index + 1), (x, y), (3, 3), fontsize=7)
             last = x
     if found.recommended is not None:

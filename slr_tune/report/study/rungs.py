@@ -20,7 +20,7 @@ from slr_tune.text import metric_title
 WEAK_RANK = 0.3
 """An order that is surely correlated less with the last one is a poor reason to stop trials."""
 FEW = 5
-"""Below so many trials a rank correlation says nothing."""
+"""With fewer trials a rank correlation shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RungSummary:
     Attributes:
         epoch: Where it is.
         entered: Trials that arrived.
-        stopped: Of them, ended by ASHA here, at once or for want of a promotion.
+        stopped: Of them, ended by ASHA here, at once or for lack of a promotion.
         waiting: Of them, paused here and not ended.
         spared: Of them, let run on by the pruning audit.
         best: Best value here.

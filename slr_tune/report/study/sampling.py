@@ -48,7 +48,7 @@ def highlighted(
     Args:
         study: The study.
         lines: x and y of each trial, by number.
-        hover: What is said under the pointer.
+        hover: Text under the pointer.
         faint: Opacity of the others.
         strong: Width of the leaders' lines.
     """

@@ -1,4 +1,4 @@
-"""Where the trials came from, and how each source fared: whether the prior is still asked for."""
+"""Where the trials came from, and how each source fared: whether the prior is still used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slr_tune.report.study.study_data import StudyData, TrialData
 
 _MODEL = "model: "
 _FEW = 3
-"""Trials of a source below which nothing is said of it."""
+"""Trials of a source below which there is no statement on it."""
 _TRIAL = re.compile(r"perturbed trial \d+")
 
 

@@ -96,7 +96,7 @@ class StudyData:
         rungs: Epochs of ASHA's rungs.
         importance: None where no trial has an epoch.
         variables: Searched values as columns over `trials`.
-        patience: What smaller patiences would have given; None where too few runs tell.
+        patience: What smaller patiences would have given; None where too few runs are usable.
         recogniser: Whether it is known what the run recognises and when it stops: `slr-tune
             confirm` takes no other.
         last_run: What was typed when it was last run.
