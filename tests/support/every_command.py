@@ -135,10 +135,11 @@ def give(folder: Path) -> None:
 
 
 def stand_in() -> None:
-    """Results of an ablation and of a confirmation in place of an hour of training."""
+    """Results of an ablation and of a confirmation in place of an hour of training; small grids."""
     from ablation_results import example_result
 
     from slr_tune.api import ablating
+    from slr_tune.evaluation import tuning
     from slr_tune.study.confirmed import ConfirmedTrial
 
     folder = Path("studies/generated/ablations/temperature")
@@ -159,6 +160,7 @@ def stand_in() -> None:
         return ablating.Confirmation(entries, Path("studies/generated/confirm.json"))
 
     ablating.conduct, ablating.confirmed = conduct, confirmed
+    tuning.WEIGHTS, tuning.BONUSES, tuning.WIDTHS = tuning.WEIGHTS[:3], tuning.BONUSES[:3], (5, 10)
 
 
 def main(folder: Path, widths: list[int]) -> None:
