@@ -19,7 +19,7 @@ SETTINGS = {
     "data": {"name": "libras", "train": 24, "dev": 6, "test": 4},
     "budget.grace_epochs": 1,
     "teacher.settings": {"layers": 1, "hidden": 16, "projection": 16, "max_epochs": 1},
-    "resources.workers": 2,
+    "resources.workers": 1,
 }
 """
 

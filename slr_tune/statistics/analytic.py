@@ -47,10 +47,28 @@ def beyond(
         width: Factor on both; see `drawn_in`.
     """
     arrays = np.broadcast_arrays(points, seed, unit, seed_df, unit_df, width)
-    gap, seed_, unit_, df, units, wide = (np.asarray(a, float)[..., None] for a in arrays)
-    noise = np.sqrt(unit_) * stdtrit(units, _EVEN)
-    scale = np.sqrt(np.maximum(seed_, 1e-300))
-    found: FloatArray = stdtr(df, -(gap / wide - noise) / scale).mean(axis=-1)
+    gap, seed_, unit_, df, units, wide = (np.asarray(a, float) for a in arrays)
+    return _above(gap, seed_, _noise(unit_, units), seed_df=df, width=wide)
+
+
+def _noise(unit: FloatArray, unit_df: FloatArray) -> FloatArray:
+    """The utterances' part at the probabilities where it is averaged, (..., 60)."""
+    found: FloatArray = np.sqrt(unit[..., None]) * stdtrit(unit_df[..., None], _EVEN)
+    return found
+
+
+def _above(
+    points: FloatArray,
+    seed: FloatArray,
+    noise: FloatArray,
+    *,
+    seed_df: FloatArray,
+    width: FloatArray,
+) -> FloatArray:
+    """As `beyond`, with the utterances' part as `_noise` gives it."""
+    scale = np.sqrt(np.maximum(seed, 1e-300))[..., None]
+    apart = points[..., None] / width[..., None] - noise
+    found: FloatArray = stdtr(seed_df[..., None], -apart / scale).mean(axis=-1)
     return found
 
 
@@ -58,13 +76,15 @@ def critical_points(
     alpha: float, seed: Values, unit: Values, *, seed_df: Values, unit_df: Values, width: Values
 ) -> FloatArray:
     """Size from which a difference is shown at a two-sided level, points; shapes as `beyond`."""
-    seed, unit, seed_df, unit_df, width = np.broadcast_arrays(seed, unit, seed_df, unit_df, width)
+    arrays = np.broadcast_arrays(seed, unit, seed_df, unit_df, width)
+    seed, unit, seed_df, unit_df, width = (np.asarray(a, float) for a in arrays)
+    noise = _noise(unit, unit_df)
     upper = 1.0 - alpha / 2.0
     high = 2.0 * (np.sqrt(seed) * stdtrit(seed_df, upper) + np.sqrt(unit) * stdtrit(unit_df, upper))
     low = np.zeros_like(high)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2.0
-        p = beyond(middle, seed, unit, seed_df=seed_df, unit_df=unit_df, width=width)
+        p = _above(middle, seed, noise, seed_df=seed_df, width=width)
         low, high = np.where(p > alpha / 2.0, middle, low), np.where(p > alpha / 2.0, high, middle)
     found: FloatArray = (low + high) / 2.0
     return found

@@ -46,12 +46,11 @@ from scipy.special import gammaincinv, stdtr
 
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.counts import FloatArray
-from slr_tune.statistics.power import bisected
 
 _CHUNK = 500
 """Resamples drawn at a time: bounds memory to a few megabytes."""
-_BISECTIONS = 34
-"""Halvings of the bracket of a quantile: to 1e-10 of its width."""
+_TOLERANCE = 1e-10
+"""Of a quantile, as a share of its bracket."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,14 +101,17 @@ class DifferenceDistribution:
         return self.below(0.0)
 
     def _quantile(self, probability: float) -> float:
-        """Bisection on `below`, which rises everywhere."""
+        """Where `below`, which rises everywhere, has a value."""
+        from scipy.optimize import brentq
+
         reach = 4.0 * self.seed_scale + float(self.noise[-1] - self.noise[0])
         low, high = self.center - reach, self.center + reach
         while self.below(low) > probability:
             low -= high - low
         while self.below(high) < probability:
             high += high - low
-        return bisected(lambda x: self.below(x) < probability, low, high, halvings=_BISECTIONS)
+        near = _TOLERANCE * (high - low)
+        return float(brentq(lambda x: self.below(x) - probability, low, high, xtol=near))
 
 
 def resampled_totals(columns: FloatArray, *, resamples: int, seed: int) -> FloatArray:

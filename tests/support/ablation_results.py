@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -122,8 +124,13 @@ def path_result() -> AblationResult:
 
 
 def table(counts: Counts, role: str, baseline: str, *, split: str = "dev") -> ResultTable:
-    """The statistics of drawn errors."""
-    return ErrorRuns(counts, split).table(role=role, baseline=baseline, title="Arms")
+    """The statistics of drawn errors; of the same ones they are worked out once."""
+    return _table(pickle.dumps(counts), role, baseline, split)
+
+
+@cache
+def _table(counts: bytes, role: str, baseline: str, split: str) -> ResultTable:
+    return ErrorRuns(pickle.loads(counts), split).table(role=role, baseline=baseline, title="Arms")
 
 
 def result(

@@ -10,6 +10,7 @@ that is printed is the commands' own. What each command gets to do is in `calls`
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shlex
@@ -135,10 +136,11 @@ def give(folder: Path) -> None:
 
 
 def stand_in() -> None:
-    """Results of an ablation and of a confirmation in place of an hour of training."""
+    """Results of an ablation and of a confirmation in place of an hour of training; small grids."""
     from ablation_results import example_result
 
     from slr_tune.api import ablating
+    from slr_tune.evaluation import tuning
     from slr_tune.study.confirmed import ConfirmedTrial
 
     folder = Path("studies/generated/ablations/temperature")
@@ -159,10 +161,22 @@ def stand_in() -> None:
         return ablating.Confirmation(entries, Path("studies/generated/confirm.json"))
 
     ablating.conduct, ablating.confirmed = conduct, confirmed
+    tuning.WEIGHTS, tuning.BONUSES, tuning.WIDTHS = tuning.WEIGHTS[:3], tuning.BONUSES[:3], (5, 10)
+
+
+def draw_no_more() -> None:
+    """The figures in files are as at the first width, and nothing that is printed shows them."""
+    from matplotlib.figure import Figure
+
+    def savefig(figure: Figure, file: Path, **options: Any) -> None:
+        file.write_bytes(b"")
+
+    Figure.savefig = savefig
 
 
 def main(folder: Path, widths: list[int]) -> None:
     """All commands with what they are given, their help, and an option that none of them has."""
+    gc.set_threshold(20_000, 10, 10)
     os.chdir(folder)
     give(folder)
     stand_in()
@@ -170,6 +184,8 @@ def main(folder: Path, widths: list[int]) -> None:
 
     for number, columns in enumerate(widths):
         resize(columns)
+        if number == 1:
+            draw_no_more()
         given = calls(2 * number)
         lines = [[name, *arguments] for name, several in given.items() for arguments in several]
         if number == 0:

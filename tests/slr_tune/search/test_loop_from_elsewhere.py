@@ -101,7 +101,8 @@ def test_it_is_reported_once_what_to_change_and_then_works(
 
 def test_a_run_that_fails_is_closed(here: Path) -> None:
     change = {"fail_at: int = 0": "fail_at: int = 2"}
-    assert slr_tune(["run", str(write(here, "loop_b", mended=True, **change))]) == 1
+    space = write(here, "loop_b", mended=True, **change)
+    assert slr_tune(["run", str(space), "--workers", "1"]) == 1
     assert names(here / "closed") == names(here / "helpers") and not still_there(here)
 
 

@@ -94,7 +94,7 @@ def test_both_workers_are_busy(tmp_path: Path) -> None:
 def test_failing_trials_do_not_end_the_search(tmp_path: Path) -> None:
     """Each failure is FAIL with its reason, and the next trial runs in the same actor."""
     faults = ("nan", "error", "oom", "patience")
-    search(tmp_path, trials=12, max_epochs=3, baseline=False, faults=faults)
+    search(tmp_path, trials=12, max_epochs=3, workers=1, baseline=False, faults=faults)
     trials = load_study("toy").trials
     seen = set()
     for trial in trials:
@@ -155,7 +155,7 @@ def test_changed_space_is_refused_with_the_difference(tmp_path: Path) -> None:
 
 def test_run_prints_json_for_a_script(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """stdout holds the JSON alone; all else goes to stderr."""
-    space = write_toy_space(tmp_path, trials=3, max_epochs=2)
+    space = write_toy_space(tmp_path, trials=3, max_epochs=2, workers=1)
     assert slr_tune(["run", str(space), "--json"]) == 0
     content = json.loads(capfd.readouterr().out)
     assert content["trials"] == content["started"] == 3

@@ -93,7 +93,7 @@ def test_an_ablation_is_stored(tmp_path: Path) -> None:
 def test_a_confirmation_is_stored(tmp_path: Path, studies: Path) -> None:
     """It has a Ray session of its own; what it trained is not trained again."""
     space = small_space(tmp_path, fixed="patience: 1000")
-    assert slr_tune(["run", str(space), "--trials", "1", "--max-epochs", "150"]) == 0
+    assert slr_tune(["run", str(space), "--trials", "1", "--max-epochs", "90"]) == 0
     given = ("confirm", "--study", "small", "--seeds", "3")
     command = Command(*given, ray=False)
     stages = studies / "small" / "ablations" / ".stages"
