@@ -304,12 +304,17 @@ class _Proposer:
 
     def _new(self, points: Points) -> npt.NDArray[np.intp]:
         """Places of the points that are far enough from every known trial; the farthest else."""
-        known = np.vstack([self.seen.points, self.seen.pending])
-        apart = np.abs(points[:, None, :] - known[None, :, :])
-        apart[:, :, self.unit.choices] = apart[:, :, self.unit.choices] != 0
-        nearest = apart.max(axis=2).min(axis=1)
-        kept = np.flatnonzero(nearest >= self.settings.least_distance)
-        return kept if len(kept) else np.array([np.argmax(nearest)])
+        from scipy.spatial import KDTree
+
+        # Two options of a choice are 1 or more apart, two numbers at most 1.
+        known = KDTree(np.vstack([self.seen.points, self.seen.pending]))
+        near = self.settings.least_distance
+        found, _ = known.query(points, p=np.inf, distance_upper_bound=near)
+        kept = np.flatnonzero(found >= near)
+        if len(kept):
+            return kept
+        found, _ = known.query(points, p=np.inf)
+        return np.array([np.argmax(found)])
 
     def _uniform(self, number: int) -> Points:
         return self.unit.tidied(self.unit.uniform(number, self.rng))
