@@ -23,7 +23,7 @@ from slr_tune.search.recorder import Recorder
 from slr_tune.search.worker_report import Report
 from slr_tune.study.live_trial import LiveTrial
 from slr_tune.training.nodes import Nodes
-from slr_tune.training.ray_private import KeptWorkers, forget_ended, kill_worker, let_go
+from slr_tune.training.ray_private import forget_ended, kill_worker, let_go
 from trainables.ray_adapter import RESULT, Assignment
 
 _LOOK_SECONDS = 0.5
@@ -105,7 +105,6 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         super().__init__()
         self._recorder = recorder
         self._held: dict[str, tuple[Trial, str]] = {}
-        self._kept = KeptWorkers()
 
     def on_trial_result(
         self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]
@@ -116,8 +115,6 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
         ended = self._recorder.guarded(lambda: self._recorder.report(number, report), True)
         action = str(TrialScheduler.STOP if ended else TrialScheduler.CONTINUE)
         if self._recorder.guarded(self._recorder.may_report, True):
-            if ended:
-                self._kept.keep(tune_controller, trial)
             return action
         self._held[trial.trial_id] = trial, action
         return str(TrialScheduler.NOOP)
@@ -127,12 +124,9 @@ class StudyScheduler(_NotStored, FIFOScheduler):  # type: ignore[misc]  # Ray sh
 
         The study is the memory of a search, so Tune may forget what has ended.
         """
-        self._kept.settle(tune_controller)  # by now the searcher has said who is next
         if self._recorder.guarded(self._recorder.keep_up, True):
             while self._held:
                 trial, action = self._held.popitem()[1]
-                if action == TrialScheduler.STOP:
-                    self._kept.keep(tune_controller, trial)
                 let_go(tune_controller, trial, action)
         forget_ended(tune_controller)
         return super().choose_trial_to_run(tune_controller)

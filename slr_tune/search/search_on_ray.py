@@ -276,8 +276,6 @@ class SearchOnRay:
                     placement.NodeWatch(recorder, nodes),
                 ],
                 failure_config=tune.FailureConfig(max_failures=0),
-                # Else each trial's end has its worker write what nobody reads, before the next.
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
 

@@ -11,8 +11,6 @@
 - `temporary_state.ray_actor` of a Tune trial: a worker that hangs could not be killed without it.
 - `_tune_controller` behind what a scheduler sees of Tune, and its `_execute_action`: a trial that
   waits until its decision is stored could not be told the decision without them.
-- Its `_actor_cache`, which keeps one worker for trials to come and ends the others: those that end
-  together, or while one is idle, would have to start anew, for seconds.
 - Its lists of trials, and of what its workers are still to do, from which what ended is dropped:
   Tune looks at all trials in each turn of its loop, and keeps tens of kilobytes of each.
 - `ConsolePopen` of the same module, which starts Ray's processes in the command's group and open to
@@ -41,7 +39,6 @@ import secrets
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -291,36 +288,6 @@ def let_go(controller: Any, trial: Any, action: str) -> None:
     """Lets a Tune trial continue or stop whose scheduler had said NOOP."""
     if trial.status == "RUNNING":  # its worker may have died meanwhile
         controller._tune_controller._execute_action(trial, action)
-
-
-class KeptWorkers:
-    """Has Tune keep the workers of trials that end until it is known who is next.
-
-    Where nobody is, it keeps one of them, as it does anyway.
-    """
-
-    def __init__(self) -> None:
-        """Keeps none."""
-        self._fresh: Counter[Any] = Counter()
-        self._last: set[Any] = set()
-
-    def keep(self, controller: Any, trial: Any) -> None:
-        """To be called before Tune hears that a trial has ended."""
-        cache, key = controller._tune_controller._actor_cache, trial.placement_group_factory
-        more = max(0, len(cache._cached_objects[key]) + 1 - cache._max_num_objects[key])
-        cache.increase_max(key, more)
-        self._fresh[key] += more
-
-    def settle(self, controller: Any) -> None:
-        """To be called in each turn, once Tune has the next trials: who has none leaves."""
-        cache = controller._tune_controller._actor_cache
-        for key in self._last:
-            cache.decrease_max(key)
-        for key, more in self._fresh.items():
-            cache.decrease_max(key, max(0, more - 1))
-        # The last of them a turn later: where none is to be kept, Tune keeps one if it is alone.
-        self._last = {key for key, more in self._fresh.items() if more}
-        self._fresh.clear()
 
 
 def forget_ended(controller: Any) -> None:

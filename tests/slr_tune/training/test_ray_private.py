@@ -6,8 +6,6 @@ import inspect
 import time
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import ray
@@ -17,7 +15,6 @@ from slr_tune.training.ray_private import (
     LOOPBACK_ONLY,
     PENDING_TRIALS,
     SESSION_FOLDER,
-    KeptWorkers,
     callbacks_not_counted,
     groups_removed_whole,
     patient_start,
@@ -123,31 +120,6 @@ def test_a_raylet_can_be_asked_to_end() -> None:
     assert hasattr(node_manager_pb2.ShutdownRayletRequest(graceful=True), "graceful"), MEND
     for name in ("head", "node_ip_address", "node_manager_port"):
         assert hasattr(Node, name) or f"self.{name}" in inspect.getsource(Node), MEND
-
-
-def test_workers_that_end_a_trial_together_are_kept() -> None:
-    """Tune keeps one for trials to come, and sends the others home."""
-    from ray.tune.execution.tune_controller import TuneController
-    from ray.tune.utils.object_cache import _ObjectCache
-
-    assert "self._actor_cache = _ObjectCache(" in inspect.getsource(TuneController), MEND
-    cache: Any = _ObjectCache()
-    controller = SimpleNamespace(_tune_controller=SimpleNamespace(_actor_cache=cache))
-    trial = SimpleNamespace(placement_group_factory="one CPU")
-    assert cache.cache_object("one CPU", "first")
-    assert not cache.cache_object("one CPU", "second")
-    kept = KeptWorkers()
-    for worker in ("second", "third"):
-        kept.keep(controller, trial)
-        assert cache.cache_object("one CPU", worker)
-    assert [*cache.flush_cached_objects()] == []  # before the next trials are known
-    kept.settle(controller)
-    assert cache.pop_cached_object("one CPU") == "first"  # one trial is next
-    assert [*cache.flush_cached_objects()] == ["second"]
-    kept.settle(controller)
-    assert [*cache.flush_cached_objects()] == [] and cache.num_cached_objects == 1
-    kept.settle(controller)
-    assert cache.total_max_objects == 0
 
 
 @pytest.mark.usefixtures("ray_two_cores")
