@@ -171,7 +171,9 @@ def named(config: Mapping[str, Any]) -> str:
 
 def judge(journal: Path, finished: Finished, *, kills: int, trials: int = TRIALS) -> int:
     """Prints what is left; 1 where something is not as it must be."""
-    from slr_tune.study.quota import Quota, planned_epochs
+    from planned_epochs import planned_epochs
+
+    from slr_tune.study.quota import Quota
     from slr_tune.study.record import record_of
     from slr_tune.study.view import load_study
 

@@ -164,8 +164,9 @@ def ours(folder: Path) -> None:
     os.environ["SLR_TUNE_STUDIES"] = str(folder / "studies")
     from busy_run import BusyRun
 
-    from slr_tune.search.engine import RunOptions, run_search
+    from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
+    from slr_tune.search.run_options import RunOptions
     from slr_tune.space import load_spec
 
     assert BusyRun.__module__ == "busy_run"

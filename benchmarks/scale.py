@@ -63,8 +63,9 @@ def run(folder: Path, *, trials: int, strategy: str) -> list[Mark]:
     prepare_environment()
     from toy_space import toy_spec
 
-    from slr_tune.search.engine import RunOptions, run_search
+    from slr_tune.search.engine import run_search
     from slr_tune.search.progress import Progress
+    from slr_tune.search.run_options import RunOptions
     from slr_tune.study.store import StudyStore
 
     marks: list[Mark] = []

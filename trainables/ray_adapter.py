@@ -117,22 +117,31 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
     """
 
     _run: CheckedRun | None = None
+    _starts = False
     _uploads: Uploads | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Waits for the other workers, then builds the first trial's run."""
-        assignment = Assignment.from_ray(config)
+        """Waits for the other workers; the first trial's run is built with its first step.
+
+        Ray Tune may give the trial to another worker while this one starts, see `_meet`: what this
+        one did to the trial's files then, it would do under the other's hands.
+        """
+        self._assignment = Assignment.from_ray(config)
         atexit.register(self._let_go)
-        _meet(Path(assignment.barrier), assignment.workers)
-        self._take_up(assignment)
+        _meet(Path(self._assignment.barrier), self._assignment.workers)
+        self._starts = True
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Builds the next trial's run in the same process."""
+        self._starts = False
         self._take_up(Assignment.from_ray(new_config))
         return True
 
     def step(self) -> dict[str, Any]:
         """Some epochs; after a restart first the account of those that the checkpoint holds."""
+        if self._starts:
+            self._starts = False
+            self._take_up(self._assignment)
         rows: list[Row] = []
         history = self._history_due
         try:

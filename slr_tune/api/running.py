@@ -18,8 +18,8 @@ from slr_tune.training.ray_private import prepare_environment
 
 if TYPE_CHECKING:
     from slr_tune.ablation.interim import Interim
-    from slr_tune.search.engine import RunOptions, SearchOutcome
     from slr_tune.search.progress import Progress
+    from slr_tune.search.run_options import RunOptions, SearchOutcome
     from slr_tune.training.card_use import CardUse
 
 
@@ -123,7 +123,7 @@ def run(
 
 def run_options(*, verify: bool, address: str | None, **options: Any) -> RunOptions:
     """How to run a search: `RunOptions`, with the quick checks of `slr-tune verify` or without."""
-    from slr_tune.search.engine import RunOptions
+    from slr_tune.search.run_options import RunOptions
 
     check = partial(_quick_check, cluster=address is not None) if verify else None
     return RunOptions(address=address, check=check, measure=_measure, **options)

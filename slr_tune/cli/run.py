@@ -27,7 +27,7 @@ from slr_tune.cli.options import (
 from slr_tune.cli.study_choice import chosen_space, from_study_option
 
 if TYPE_CHECKING:
-    from slr_tune.search.engine import RunOptions
+    from slr_tune.search.run_options import RunOptions
     from slr_tune.space import StudySpec
     from slr_tune.study.view import StudyView
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from slr_tune.importing.history import take_history
 from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import Promotions
-from slr_tune.search.run_options import RunOptions as RunOptions
-from slr_tune.search.run_options import SearchOutcome as SearchOutcome
+from slr_tune.search.run_options import RunOptions, SearchOutcome
 from slr_tune.search.sampler import trials_to_run
 from slr_tune.search.search_on_ray import SearchOnRay
 from slr_tune.search.study_clock import StudyClock

@@ -190,12 +190,12 @@ class PriorSampler(WholeSampler):
     def _seen(self, trials: Sequence[FrozenTrial]) -> _Seen:
         """Reads the trials; those that are not of this space are left out."""
         points, numbers, values, pending = [], [], [], []
-        if self._last_fit.told is None:
-            self._last_fit.told = PerTrial(self._told)
-        for told in self._last_fit.told.look(trials):
-            if told is None:
+        if self._last_fit.seen is None:
+            self._last_fit.seen = PerTrial(self._observation)
+        for observation in self._last_fit.seen.look(trials):
+            if observation is None:
                 continue
-            number, encoded, own = told
+            number, encoded, own = observation
             if own:
                 points.append(encoded)
                 numbers.append(number)
@@ -210,8 +210,8 @@ class PriorSampler(WholeSampler):
             np.array(pending) if pending else empty,
         )
 
-    def _told(self, trial: FrozenTrial) -> tuple[int, Points, dict[int, float]] | None:
-        """A trial's number, point and values; None where it tells nothing of this space."""
+    def _observation(self, trial: FrozenTrial) -> tuple[int, Points, dict[int, float]] | None:
+        """A trial's number, point and values; None if it is not of this space or shows nothing."""
         own = _rung_values(trial, self._rungs, self._sign)
         params = trial.params or trial.system_attrs.get("fixed_params", {})
         found = self._unit.encode(params) if params and own is not None else None

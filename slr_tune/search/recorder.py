@@ -96,7 +96,7 @@ class Recorder:
 
     @property
     def rung_epochs(self) -> tuple[int, ...]:
-        """Epochs after which it is decided whether a trial goes on."""
+        """Epochs after which it is decided whether a trial continues."""
         return self._stopping.epochs
 
     def ready(self) -> int:
@@ -152,7 +152,7 @@ class Recorder:
         """Stores what a worker sent.
 
         Returns:
-            Whether the trial has ended. Before a worker hears of it, see `may_tell`.
+            Whether the trial has ended. Before a worker hears of it, see `may_report`.
         """
         live = self.store.live.get(number)
         self._answers.decided = False
@@ -269,7 +269,7 @@ class Recorder:
         return numbers
 
     def _failed_to_start(self, live: LiveTrial, reason: str, error: str) -> None:
-        """A trial did not reach its first epoch: fewer go on where the machine is at fault."""
+        """A trial did not reach its first epoch: fewer run if the machine is at fault."""
         shared = 0 < self.gpus < 1
         able = self._failures.failed_to_start(live, reason, error, shares_card=shared)
         self.workers = able or self.workers

@@ -24,7 +24,7 @@ class StoppingRungs:
 
     @property
     def epochs(self) -> tuple[int, ...]:
-        """Epochs after which it is decided whether a trial goes on."""
+        """Epochs after which it is decided whether a trial continues."""
         return () if self._store.spec.search.scheduler == "none" else self.rungs.epochs
 
     def stops(self, live: LiveTrial) -> bool:
@@ -36,7 +36,7 @@ class StoppingRungs:
                 continue
             if live.record.spared_at is not None:
                 break
-            # Cut short, the baseline would be no figure to compare the best trial with.
+            # Cut short, the baseline could not be compared with the best trial.
             exempt = live.number == 0 and spec.baseline is not None
             audited = is_audited(live.number, seed=spec.seed, share=spec.budget.audit)
             entry = self.rungs.decide(epoch, live.values[epoch], exempt=exempt, audited=audited)

@@ -30,7 +30,7 @@ class StoredAnswers:
     def may_report(self) -> bool:
         """Whether the worker of the last report may hear what was decided: once it is stored.
 
-        Where decisions come thick and fast they wait for each other, and share a transaction.
+        Where many decisions are made at a time, they wait for each other, and share a transaction.
         """
         if not self.decided:
             return True

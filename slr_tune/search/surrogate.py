@@ -76,12 +76,12 @@ class LastFit:
     While many workers ask one after the other, only what is pending differs between suggestions.
 
     Attributes:
-        told: What the trials of the one study tell its samplers; None before the first look.
+        seen: What its samplers know of the trials of the one study; None before the first look.
     """
 
     def __init__(self) -> None:
         """Keeps none."""
-        self.told: PerTrial[Any] | None = None
+        self.seen: PerTrial[Any] | None = None
         self._of: tuple[bytes, ...] | None = None
         self._model: GaussianProcess | None = None
 

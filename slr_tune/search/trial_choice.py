@@ -1,4 +1,4 @@
-"""Who gets a free worker: one that waits, one that is promoted, or somebody new."""
+"""Who gets a free worker: one that waits, one that is promoted, or a new one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrialChoice:
             store: The study.
             attempts: Trials that are to be tried again.
             plan: What still fits into the study's time.
-            target: Trials asked for; None for as many as the study's time allows.
+            target: Trials requested; None for as many as the study's time allows.
             workers: Trials that may run side by side.
         """
         self._store, self._attempts, self.plan, self._most = store, attempts, plan, target
@@ -60,7 +60,7 @@ class TrialChoice:
         return self._store.waiting() + max(0, new) + due
 
     def choose(self, busy: int) -> Callable[[], LiveTrial | None] | None:
-        """First who waits for a worker, then who is promoted, then somebody new.
+        """First who waits for a worker, then who is promoted, then a new one.
 
         Returns:
             What starts the trial, once it is stored that it starts.

@@ -1,4 +1,4 @@
-"""What a worker tells of its trial."""
+"""What a worker reports of its trial."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker sends after some epochs, or when it took a trial up.
+    """What a worker sends after some epochs, or when it resumed a trial.
 
     Attributes:
         rows: The newest rows of the curve; all of them from epoch 1 where `history` is set.
         history: Whether this is a run's account of itself after a restart, nothing trained.
         ended_by: The run's own reason to end, or "error", "oom", "disk_full", "unreadable",
-            "missing_folder"; None to go on.
+            "missing_folder"; None to continue.
         error: Text of the error.
-        facts: What the run tells of itself: parameters, memory, remedies.
+        facts: What the run reports about itself: parameters, memory, remedies.
         checkpoint: Best checkpoint, relative to the trial's folder.
         notice: What a person should know meanwhile.
-        refused: Whether the run's own code breaks the protocol, which no configuration mends.
+        refused: Whether the run's own code breaks the protocol, which no configuration fixes.
     """
 
     rows: Sequence[Mapping[str, float]]
@@ -34,7 +34,7 @@ class Report:
 
 
 def is_blameless(report: Report, *, epochs: int) -> bool:
-    """Whether an end says nothing of the configuration: there was no room, or no folder."""
+    """Whether an end has nothing to do with the configuration: there was no room, or no folder."""
     begun = bool(report.rows or epochs)
     return report.ended_by == "missing_folder" or (report.ended_by == "oom" and not begun)
 

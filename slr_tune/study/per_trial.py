@@ -1,4 +1,4 @@
-"""What is asked of every trial at every decision, worked out again only for trials that changed."""
+"""What each decision needs of every trial, computed again only for trials that changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class PerTrial(Generic[T]):
-    """What a function says of each trial of a study, kept up to date with each change.
+    """A function's value for each trial of a study, kept up to date with each change.
 
     A trial that changed has to be another object, as it is with `BufferedStorage` and with Optuna's
     own storages. Starts with nothing, so that the first look is one at all trials.
@@ -23,22 +23,22 @@ class PerTrial(Generic[T]):
         """Looks at no trial yet.
 
         Args:
-            function: Says something of a trial that depends on this trial alone.
+            function: Computes something that depends on this trial alone.
         """
         self._function = function
         self._trials: Sequence[FrozenTrial] = ()
-        self._said: list[T] = []
+        self._values: list[T] = []
 
     def look(self, trials: Sequence[FrozenTrial]) -> list[T]:
-        """What is said of each of these trials; the list may be changed by the next look.
+        """The values of each of these trials; the list may be changed by the next look.
 
         Args:
             trials: As they are now; the sequence must not be changed from now on.
         """
-        said = self._said
+        values = self._values
         for place in compress(count(), map(is_not, trials, self._trials)):
-            said[place] = self._function(trials[place])
-        del said[len(trials) :]  # a new trial whose suggestion failed
-        said += map(self._function, trials[len(said) :])
+            values[place] = self._function(trials[place])
+        del values[len(trials) :]  # a new trial whose suggestion failed
+        values += map(self._function, trials[len(values) :])
         self._trials = trials
-        return said
+        return values

@@ -19,7 +19,6 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from slr_tune.study.record import RungEntry
@@ -308,21 +307,3 @@ def arrivals_at(rungs: Sequence[int], *, trials: int, reduction_factor: int) -> 
         counts.append(trials)
         trials //= reduction_factor
     return tuple(counts)
-
-
-def planned_epochs(
-    rungs: Sequence[int], *, trials: int, exempt: int, reduction_factor: int, max_epochs: int
-) -> int:
-    """Epochs of a whole search where no trial ends by itself before its time.
-
-    Args:
-        rungs: Epochs, ascending, below `max_epochs`.
-        trials: All that are started, the exempt among them.
-        exempt: Trials that run straight to the end: 1 with a baseline, else 0.
-        reduction_factor: eta.
-        max_epochs: Of a trial that is always promoted.
-    """
-    ends = [0, *rungs, max_epochs]
-    counts = arrivals_at(ends[1:], trials=trials - exempt, reduction_factor=reduction_factor)
-    steps = (later - earlier for earlier, later in pairwise(ends))
-    return exempt * max_epochs + sum(n * step for n, step in zip(counts, steps, strict=True))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.25
-"""How long to wait for a batch to be stored before going on with other work."""
+"""How long to wait for a batch to be stored before other work is done."""
 
 
 class StudyTrials:
@@ -42,7 +42,7 @@ class StudyTrials:
         database: The opened database.
         spec: The search.
         id: Made once with the study, and stored in its database.
-        tell: Takes a line for a person.
+        tell: Called with each message.
         files: Their remote place; None of files that are on this machine alone.
         folder: Of the study.
         live: The trials that a worker holds, by number.
@@ -73,7 +73,7 @@ class StudyTrials:
     ) -> Iterator[None]:
         """Holds the study in memory for the time of a block, and stores it in batches.
 
-        Whoever acts on what is decided asks `stored` first, and calls `keep_up` often.
+        A caller that acts on a decision asks `stored` first, and calls `keep_up` often.
 
         Args:
             wait_seconds: How long to wait for a database that is away.
@@ -129,7 +129,7 @@ class StudyTrials:
             self._let_go_of_ended(self._buffer)
 
     def _let_go_of_ended(self, buffer: BufferedStorage) -> None:
-        """Trials that somebody ended by hand. Their word stands."""
+        """Trials that somebody ended by hand. Their decision counts."""
         for number in buffer.ended_elsewhere():
             self.live.pop(number, None)
 
@@ -140,7 +140,7 @@ class StudyTrials:
 
     @property
     def own_trials(self) -> list[FrozenTrial]:
-        """The trials that were asked for: none that was imported, deleted, or is foreign."""
+        """The trials that were requested: none that was imported, deleted, or is foreign."""
         trials = self.trials
         return [*compress(trials, self._own.look(trials))]
 

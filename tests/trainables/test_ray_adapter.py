@@ -194,6 +194,7 @@ def test_the_peak_of_a_trial_is_its_own(start: Start, monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda *_: gpu["peak"])
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: gpu.update(peak=0))
     worker = start("ToyRun", rungs=[1])
+    worker.reset_config(worker._assignment.to_ray())  # a later trial is built at once
     gpu["peak"] = 5_000_000_000
     assert step(worker)["facts"]["peak_memory_bytes"] == 5_000_000_000
     worker.reset_config(worker._assignment.to_ray())
@@ -212,6 +213,7 @@ def test_without_a_gpu_the_peak_is_the_processs(start: Start) -> None:
 def test_each_epoch_reported_together_has_its_checkpoint(start: Start, tmp_path: Path) -> None:
     """A worker that dies before it told them must not train them again."""
     worker = start("ToyRun", rungs=[], kill_at=0)
+    worker.reset_config(worker._assignment.to_ray())  # a later trial is built at once
     saved: list[int] = []
     save = worker._folder.save
     worker._folder.save = lambda state, **more: (  # type: ignore[method-assign]
@@ -315,6 +317,18 @@ def test_each_trial_is_closed_and_stands_where_the_command_was_given(
     assert held.exists(), "the next trial's own"
     assert step(worker)["ended_by"] == "max_epochs" and not held.exists()
     worker.cleanup()
+
+
+def test_a_worker_that_never_gets_its_first_trial_leaves_its_files_alone(
+    start: Start, tmp_path: Path
+) -> None:
+    """Ray Tune may drop it while it starts, and let another train the trial meanwhile."""
+    step(start("ToyRun", rungs=[1]))
+    half_written = tmp_path / "trial" / "checkpoints" / ".checkpoint_best.pt.1.partial"
+    half_written.touch()
+    dropped = start("ToyRun")
+    assert half_written.exists(), "the other worker is about to give it its name"
+    assert step(dropped)["history"] and not half_written.exists()
 
 
 def test_a_machine_without_the_shared_folder_says_so(start: Start, tmp_path: Path) -> None:

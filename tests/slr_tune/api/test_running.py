@@ -12,7 +12,7 @@ from toy_space import write_toy_space
 
 import slr_tune
 from slr_tune.api import running
-from slr_tune.search.engine import SearchOutcome
+from slr_tune.search.run_options import SearchOutcome
 from slr_tune.study.recovery import Recovery
 from slr_tune.training.interrupt import StopRequest
 

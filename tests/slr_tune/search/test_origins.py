@@ -13,8 +13,9 @@ from optuna.trial import TrialState
 from test_run import check_trials
 from toy_space import toy_spec
 
-from slr_tune.search.engine import RunOptions, run_search
+from slr_tune.search.engine import run_search
 from slr_tune.search.progress import Progress
+from slr_tune.search.run_options import RunOptions
 from slr_tune.search.sampler import tpe
 from slr_tune.study.open_study import open_store
 from slr_tune.study.record import ATTRIBUTE, TrialRecord

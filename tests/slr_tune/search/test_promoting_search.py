@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 from own_process import Command
+from planned_epochs import planned_epochs
 from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
-from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
+from slr_tune.search.engine import run_search
 from slr_tune.search.progress import Progress
-from slr_tune.study.quota import Quota, planned_epochs
+from slr_tune.search.run_options import RunOptions, SearchOutcome
+from slr_tune.study.quota import Quota
 from slr_tune.study.record import is_paused, record_of
 from slr_tune.study.view import StudyView, load_study
 

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
+from planned_epochs import planned_epochs
 from toy_space import toy_spec
 
 from slr_tune.errors import RunFailed, StudyChanged
-from slr_tune.search.engine import RunOptions, run_search
+from slr_tune.search.engine import run_search
 from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import quota_of
 from slr_tune.search.recorder import Recorder
+from slr_tune.search.run_options import RunOptions
 from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store
-from slr_tune.study.quota import Quota, planned_epochs
+from slr_tune.study.quota import Quota
 from slr_tune.study.record import TrialRecord, is_paused, record_of
 from slr_tune.study.recovery import recover, reopen_pruned
 from slr_tune.study.storage import open_storage

@@ -14,8 +14,9 @@ from toy_space import toy_spec, write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import RunFailed, StudyChanged
-from slr_tune.search.engine import RunOptions, SearchOutcome, run_search
+from slr_tune.search.engine import run_search
 from slr_tune.search.progress import Progress
+from slr_tune.search.run_options import RunOptions, SearchOutcome
 from slr_tune.search.stopping_rungs import rungs_of
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.open_study import open_store

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from planned_epochs import planned_epochs
 from toy_space import toy_spec
 
 from slr_tune.study.forecast import forecast_cost, forecast_epochs, to_come
-from slr_tune.study.quota import planned_epochs
 
 
 @pytest.mark.parametrize("baseline", [True, False])

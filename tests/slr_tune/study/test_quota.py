@@ -7,8 +7,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planned_epochs import planned_epochs
 
-from slr_tune.study.quota import Promotion, Quota, planned_epochs
+from slr_tune.study.quota import Promotion, Quota
 from slr_tune.study.record import RungEntry
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from planned_epochs import planned_epochs
 
 from slr_tune.space.sections import Budget
 from slr_tune.study.pace import Pace, Schedule
-from slr_tune.study.quota import planned_epochs
 from slr_tune.study.segments import Segment, cost_between, data_shares, segments_of
 
 BUDGET = Budget(trials=None, max_epochs=27, grace_epochs=3, fidelity=0.25)
