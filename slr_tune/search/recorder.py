@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 
-from slr_tune.errors import RunFailed, StudyLocked
+from slr_tune.errors import RunFailed
 from slr_tune.search.attempts import Attempts
 from slr_tune.search.failures import Failures
 from slr_tune.search.promotions import Promotions
@@ -121,7 +121,7 @@ class Recorder:
                 return None
             if busy and self._attempts.one_alone:
                 return None
-            self._check_lock()
+            self.lock.check()
             self._chosen = self._choice.choose(busy)
             self._idle = self._chosen is None
         if self._chosen is None or not self.store.stored():
@@ -159,7 +159,7 @@ class Recorder:
         if live is None:
             return True
         self._idle = False
-        self._check_lock()
+        self.lock.check()
         self._check_presence(live)
         if report.ended_by in ("disk_full", "unreadable"):
             hint = FREE_SPACE if report.ended_by == "disk_full" else ""
@@ -259,7 +259,7 @@ class Recorder:
         numbers = self._attempts.overdue()
         for number in numbers:
             self._idle = False
-            self._check_lock()
+            self.lock.check()
             live = self.store.live.get(number)
             self._attempts.forget(number)
             if live is not None:
@@ -293,14 +293,6 @@ class Recorder:
             except Exception as error:
                 self.failure = error
         return instead
-
-    def _check_lock(self) -> None:
-        if self.lock.lost.is_set():
-            raise StudyLocked(
-                f"study {self.store.spec.study!r} was taken over by another driver, because this "
-                "one gave no sign of life for a minute",
-                hint="The other driver continues it; see slr-tune list.",
-            )
 
     def _check_presence(self, live: LiveTrial) -> None:
         if self.presence is not None:

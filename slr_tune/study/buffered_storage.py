@@ -18,8 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, RDBStorage
-from optuna.study import StudyDirection
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import Connection
 
@@ -34,8 +33,9 @@ from slr_tune.study.batches import (
     merged_changes,
     store_batch,
 )
-from slr_tune.study.optuna_private import FrozenStudy, get_storage, trial_key, with_key
+from slr_tune.study.optuna_private import get_storage, trial_key, with_key
 from slr_tune.study.outage import Outage, is_passing
+from slr_tune.study.study_in_memory import StudyInMemory
 
 BATCH_SECONDS = 0.05
 """How long a report may wait for others before it is stored."""
@@ -44,7 +44,7 @@ _ASK_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 
 
-class BufferedStorage(BaseStorage):
+class BufferedStorage(StudyInMemory):
     """One study of a database; use `StudyStore.batched`.
 
     Not for several threads: the thread that stores is handed what it needs.
@@ -69,15 +69,11 @@ class BufferedStorage(BaseStorage):
             outage: Told when a batch could not be stored.
             guard: Looks in each transaction whether this process may write; raises if not.
         """
+        stored = get_storage(database)
+        super().__init__(stored, study)
         self.outage = outage
-        self._study = study
-        self._backend = get_storage(database)
-        self._name = self._backend.get_study_name_from_id(study)
-        self._directions = self._backend.get_study_directions(study)
-        self._user_attributes = dict(self._backend.get_study_user_attrs(study))
-        self._system_attributes = dict(self._backend.get_study_system_attrs(study))
         self._attributes: dict[StudyAttribute, Any] = {}
-        self._trials = self._backend.get_all_trials(study, deepcopy=False)
+        self._trials = stored.get_all_trials(study, deepcopy=False)
         self._numbers = {trial_key(trial): trial.number for trial in self._trials}
         self._known = max(self._numbers, default=-1)
         self._open = {trial_key(t) for t in self._trials if not t.state.is_finished()}
@@ -351,55 +347,10 @@ class BufferedStorage(BaseStorage):
         before = self._pending.get(key)
         self._pending[key] = changes if before is None else before.then(changes)
 
+    def _note_attribute(self, attribute: StudyAttribute, value: Any) -> None:
+        self._begin_waiting()
+        self._attributes[attribute] = value
+
     def _begin_waiting(self) -> None:
         if not self._waiting:
             self._since = time.monotonic()
-
-    # The rest of Optuna's interface: the study. What others write to its attributes meanwhile is
-    # not seen; each program writes attributes of its own.
-
-    def create_new_study(
-        self, directions: Sequence[StudyDirection], study_name: str | None = None
-    ) -> int:
-        """Optuna asks for it only where a study is made."""
-        raise NotImplementedError
-
-    def delete_study(self, study_id: int) -> None:
-        """Optuna asks for it only where a study is deleted."""
-        raise NotImplementedError
-
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Notes an attribute of the study."""
-        self._begin_waiting()
-        self._user_attributes = {**self._user_attributes, key: value}
-        self._attributes[StudyAttribute(key)] = value
-
-    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Notes an attribute of the study that is a sampler's."""
-        self._begin_waiting()
-        self._system_attributes = {**self._system_attributes, key: value}
-        self._attributes[StudyAttribute(key, system=True)] = value
-
-    def get_study_id_from_name(self, study_name: str) -> int:
-        """Of the one study."""
-        return self._study
-
-    def get_study_name_from_id(self, study_id: int) -> str:
-        """Of the one study."""
-        return self._name
-
-    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        """Of the one study."""
-        return self._directions
-
-    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        """As read at the start, with what was noted since."""
-        return self._user_attributes
-
-    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """As read at the start, with what was noted since."""
-        return self._system_attributes
-
-    def get_all_studies(self) -> list[FrozenStudy]:
-        """As stored."""
-        return self._backend.get_all_studies()

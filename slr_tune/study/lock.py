@@ -194,6 +194,19 @@ class StudyLock:
         with self._engine.begin() as connection:
             return connection.execute(query).rowcount == 1
 
+    def check(self) -> None:
+        """Looks whether the study is still this driver's, as far as is known without asking.
+
+        Raises:
+            StudyLocked: Another driver took it over.
+        """
+        if self.lost.is_set():
+            raise StudyLocked(
+                f"study {self._study!r} was taken over by another driver, because this one gave no "
+                "sign of life for a minute",
+                hint="The other driver continues it; see slr-tune list.",
+            )
+
     def confirm(self, connection: sa.Connection) -> None:
         """Looks in a transaction whether the study is still this driver's, after a long silence.
 
@@ -206,11 +219,7 @@ class StudyLock:
         query = sa.update(_drivers).where(*mine).values(heartbeat=_now(self._engine))
         if connection.execute(query).rowcount != 1:
             self.lost.set()
-            raise StudyLocked(
-                f"study {self._study!r} was taken over by another driver, because this one gave no "
-                "sign of life for a minute",
-                hint="The other driver continues it; see slr-tune list.",
-            )
+            self.check()
         self._beaten = time.monotonic()
 
     def _is_asked(self) -> bool:
