@@ -45,6 +45,11 @@ class ConfirmedTrial:
         """A figure: a WER with two digits after the point, else four significant ones."""
         return points(value) if self.measure == "WER" else number(value, 4)
 
+    @property
+    def is_better(self) -> bool:
+        """Whether it is shown on dev to be better than the first one."""
+        return self.verdicts.get("dev", "").startswith("Better")
+
     def mean(self, split: str) -> float:
         """Mean over the seeds."""
         return statistics.mean(self.wer[split])

@@ -166,7 +166,7 @@ def _taken(study: StudyData, parameter: Number, value: float, trial: TrialData) 
         spec.config_for(values)
     except CodeRefused:
         return True  # its code is not run to draw a report; the next search will say
-    except Exception:  # next to SpecError: a user's class may refuse in any way
+    except Exception:  # not only SpecError: a user's class may refuse in any way
         return False
     return True
 

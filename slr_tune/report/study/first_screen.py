@@ -34,7 +34,7 @@ def headline(study: StudyData) -> str:
     if best is None or row is None or not found or best is study.baseline:
         return verdict(study, whole=False)
     seeds = f"{len(row.wer['dev'])} new seeds"
-    if _is_better(found):
+    if row is not None and row.is_better:
         return f"Trial {best.number} is better than the baseline, on {seeds} of both."
     if found.startswith("Worse"):
         return f"Trial {best.number} won the search, but is worse than the baseline on {seeds}."
@@ -52,7 +52,7 @@ def tone(study: StudyData) -> str:
         return "worse"
     if not found or study.best is study.baseline:
         return ""
-    return "better" if _is_better(found) else "inconclusive"
+    return "better" if row is not None and row.is_better else "inconclusive"
 
 
 def answers(study: StudyData) -> list[Answer]:
@@ -105,7 +105,7 @@ def _winner(study: StudyData) -> Answer:
     lines += [f"and {more} more, see the table below"] if more else []
     row = confirmed_best(study)
     who = f"Trial {best.number}{stopped}. From baseline to winner:"
-    if row is not None and row.verdicts.get("dev") and not _is_better(row.verdicts["dev"]):
+    if row is not None and row.verdicts.get("dev") and not row.is_better:
         who = f"Nothing for sure. Best in the search: trial {best.number}. From baseline to it:"
     return Answer(question, who, lines=lines)
 
@@ -179,7 +179,7 @@ def _real_on_new_seeds(row: ConfirmedTrial, baseline: ConfirmedTrial) -> str:
     text = f"the 95 % interval of the paired differences, {range_text}"
     if not shown:
         return f"Not clear: {text} includes zero. There may be no gain at all."
-    answer = "Yes" if _is_better(found) else "No, it is worse"
+    answer = "Yes" if row.is_better else "No, it is worse"
     p_text = f" ({p_value[0]})" if p_value else ""
     paired = _PAIRED if _overlap(row, baseline) else ""
     return f"{answer}: {text} excludes zero{p_text}.{paired}"
@@ -189,10 +189,6 @@ def _overlap(row: ConfirmedTrial, baseline: ConfirmedTrial) -> bool:
     """Whether a reader sees two ± that overlap."""
     reach = row.spread("dev") + baseline.spread("dev")
     return abs(row.mean("dev") - baseline.mean("dev")) < reach
-
-
-def _is_better(sentence: str) -> bool:
-    return sentence.startswith("Better")
 
 
 def _next(study: StudyData) -> list[Answer]:
@@ -212,7 +208,7 @@ def _after_all(study: StudyData, *, nothing_won: bool) -> tuple[str, str]:
     """What there is to do where no rule asks for anything more pressing."""
     row, name = confirmed_best(study), study.view.spec.study
     found = "" if row is None else row.verdicts.get("dev", "")
-    if _is_better(found):
+    if row is not None and row.is_better:
         options = {"--study": name, "--path": True}
         text = (
             "Find out which of the changes brings the gain: with --path, the ablation goes from "

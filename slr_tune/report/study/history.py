@@ -53,16 +53,23 @@ def best_curve_figure(study: StudyData) -> Figure | None:
         "yaxis": value_axis(study.metric, values),
         "legend": LEGEND,
     }
-    name = unlearnt_name(study) or "best"
-    message = f"Lines: the {name} trial over its epochs, and the baseline."
-    return Figure(traces, message.replace("so far trial", "trial so far"), layout, 440)
+    best = best_word(study)
+    chosen = f"{best} trial" if best == "best" else f"{best} trial so far"
+    message = f"Lines: the {chosen} over its epochs, and the baseline."
+    return Figure(traces, message, layout, 440)
 
 
-def unlearnt_name(study: StudyData) -> str:
-    """What the best value is called where no trial has learnt; empty where one has."""
+def best_word(study: StudyData) -> str:
+    """What the best value is called: no trial is the best where none has learnt."""
     if not has_not_learnt(study):
-        return ""
-    return "lowest so far" if study.sign > 0 else "highest so far"
+        return "best"
+    return "lowest" if study.sign > 0 else "highest"
+
+
+def best_name(study: StudyData) -> str:
+    """The same for the trial that has it, in a legend."""
+    best = best_word(study)
+    return best if best == "best" else f"{best} so far"
 
 
 def curve_of(trial: TrialData) -> tuple[float, ...]:
@@ -115,7 +122,7 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
     levels: list[tuple[str, list[tuple[int, float]], dict[str, Any]]] = []
     if steps:
         line = {"shape": "hv", "color": INK, "width": 2}
-        levels.append((unlearnt_name(study) or "best so far", [*steps, (end, steps[-1][1])], line))
+        levels.append((f"{best_word(study)} so far", [*steps, (end, steps[-1][1])], line))
     if study.baseline is not None and study.baseline.value is not None:
         line = {"color": BASELINE, "width": 2, "dash": "dash"}
         levels.append(("baseline", [(x, study.baseline.value) for x in (0, end)], line))
@@ -129,7 +136,7 @@ def _history(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
         "legend": LEGEND,
     }
     best = study.value_text(steps[-1][1]) if steps else "none"
-    name = unlearnt_name(study) or "best"
+    name = best_name(study)
     message = f"Points: {metric_title(study.metric)} of each trial; the {name} is {best}."
     return Figure(traces, message, layout, height=440)
 
@@ -160,7 +167,7 @@ def _curves(study: StudyData, drawn: Sequence[TrialData]) -> Figure:
 def _special(study: StudyData, width: float) -> list[Trace]:
     """The curves of the baseline and of the best trial."""
     traces = []
-    best = unlearnt_name(study) or "best"
+    best = best_name(study)
     chosen = [(study.best, best, INK, "solid")]
     if study.baseline is not study.best:
         chosen.insert(0, (study.baseline, "baseline", BASELINE, "dash"))

@@ -163,8 +163,7 @@ def _confirmed_part(study: StudyData) -> Part:
         # The search did not choose the baseline.
         text = [f"On {split}: {message}" for split, message in best.verdicts.items()]
         if best.name != "baseline":
-            shown = best.verdicts.get("dev", "").startswith("Better")
-            text.append(_CURSE * shown + curse_line(best))
+            text.append(_CURSE * best.is_better + curse_line(best))
     return Part("On new seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 

@@ -20,7 +20,7 @@ from slr_tune.report.print_style import (
     save,
     title_axis,
 )
-from slr_tune.report.study.history import curve_of, running_best, unlearnt_name
+from slr_tune.report.study.history import best_name, best_word, curve_of, running_best
 from slr_tune.report.study.patience import kinks, study_patience
 from slr_tune.report.study.sampling import shown
 from slr_tune.report.study.simplex import colour_limits, simplex_parameters, weighted
@@ -77,7 +77,7 @@ def _history(axis: Axes, study: StudyData) -> None:
     steps = running_best(study)
     if steps:
         line = zip(*steps, (len(study.trials) - 1, steps[-1][1]), strict=True)
-        axis.step(*line, where="post", color=DARK, label=unlearnt_name(study) or "best so far")
+        axis.step(*line, where="post", color=DARK, label=f"{best_word(study)} so far")
     if study.baseline is not None and study.baseline.value is not None:
         axis.axhline(study.baseline.value, color=BASELINE, linestyle="--", label="baseline")
     _value_axis(axis, study, [t.best_so_far[max(t.best_so_far)] for t in drawn])
@@ -100,7 +100,7 @@ def _curves(axis: Axes, study: StudyData) -> None:
             DARK,
             "-",
             1.7,
-            f"{unlearnt_name(study) or 'best'} (trial {study.best.number})",
+            f"{best_name(study)} (trial {study.best.number})",
         )
     for epoch in study.rungs:
         axis.axvline(epoch, color=GREY, linewidth=0.7, linestyle=":")
