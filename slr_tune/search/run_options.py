@@ -36,7 +36,7 @@ class RunOptions:
         history: Where earlier runs are that the study begins with, see `importing.open_source`.
         started: When the command began, as `time.monotonic` gives it: `budget: {hours: ...}` counts
             from there. None for when the search begins.
-        typed: What a person typed beside the space file, for `study.yaml`: see `LastRun`.
+        typed: Command-line options, for `study.yaml`: see `LastRun`.
     """
 
     storage: str | None = None
@@ -62,7 +62,7 @@ class SearchOutcome:
         stop: Who asked to end before it was done, None where nobody did.
         parked: Trials that wait for the next start.
         teacher: The teacher, None where there is none or nothing had to be run.
-        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was asked for.
+        time_is_up: Whether `budget: {hours: ...}` ended it before all was done that was requested.
     """
 
     started: int

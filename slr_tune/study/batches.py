@@ -54,7 +54,7 @@ class TrialChanges:
         started: When it went to a worker, local time; None where that stays.
         ended: When it ended, local time; None where it did not.
         values: Of the objectives; None where they stay.
-        anew: Whether the intermediate values that are stored go first.
+        starts_over: Whether the intermediate values that are stored go first.
         params: By name.
         steps: Intermediate values by epoch.
         user: User attributes.
@@ -66,7 +66,7 @@ class TrialChanges:
     started: datetime | None = None
     ended: datetime | None = None
     values: Sequence[float] | None = None
-    anew: bool = False
+    starts_over: bool = False
     params: Mapping[str, Drawn] = field(default_factory=dict)
     steps: Mapping[int, float] = field(default_factory=dict)
     user: Mapping[str, Any] = field(default_factory=dict)
@@ -80,9 +80,9 @@ class TrialChanges:
             started=later.started or self.started,
             ended=later.ended or self.ended,
             values=self.values if later.values is None else later.values,
-            anew=self.anew or later.anew,
+            starts_over=self.starts_over or later.starts_over,
             params={**self.params, **later.params},
-            steps=later.steps if later.anew else {**self.steps, **later.steps},
+            steps=later.steps if later.starts_over else {**self.steps, **later.steps},
             user={**self.user, **later.user},
             system={**self.system, **later.system},
         )
@@ -188,7 +188,7 @@ def _news(connection: Connection, study: int, batch: Batch) -> set[int]:
     ours = {key for key, one in batch.changes.items() if one.ended is not None}
     expected = batch.open - ours
     known = of_study, key <= batch.known, TRIALS.c.state.in_(_OPEN)
-    # Of hundreds of paused trials the database tells how many, which is told sooner than which.
+    # Of hundreds of paused trials the database counts how many, which is faster than listing them.
     open_count = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(key), 0)).where(*known)
     number, total = connection.execute(open_count).one()
     if (number, int(total)) == (len(expected), sum(expected)):
@@ -241,9 +241,9 @@ def _made_before(connection: Connection, study: int, known: int) -> list[tuple[i
 
 
 def _write(connection: Connection, changes: Mapping[int, TrialChanges]) -> None:
-    anew = [key for key, one in changes.items() if one.anew]
-    if anew:
-        connection.execute(sa.delete(STEPS).where(STEPS.c.trial_id.in_(anew)))
+    over = [key for key, one in changes.items() if one.starts_over]
+    if over:
+        connection.execute(sa.delete(STEPS).where(STEPS.c.trial_id.in_(over)))
     _replace(
         connection,
         PARAMS,

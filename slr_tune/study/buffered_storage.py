@@ -148,7 +148,7 @@ class BufferedStorage(StudyInMemory):
 
     def forget_values(self, trial_id: int) -> None:
         """Deletes the intermediate values of a trial that has not ended."""
-        trial = self._changed(trial_id, TrialChanges(anew=True))
+        trial = self._changed(trial_id, TrialChanges(starts_over=True))
         trial.intermediate_values = {}
 
     def close(self) -> None:

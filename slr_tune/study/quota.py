@@ -5,7 +5,7 @@ arrives at a rung waits there, and the best one that waits continues once the ar
 as many as the promotions after it. So a search that gets slowly better does not have nearly all of
 its trials promoted, and values that tie are promoted no oftener than others.
 
-Of trials with exactly the same value at a rung, one goes on before the others: most of them are the
+Of trials with exactly the same value at a rung, one continues before the others: most of them are the
 same training under two names, such as a patience that did not act, and teach nothing new.
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
@@ -55,7 +55,7 @@ class _Rung:
     gone_on: set[float] = field(default_factory=set)
 
     def enter(self, worth: float, trial: int) -> None:
-        """A trial arrives, and waits; one that began anew takes its own place again."""
+        """A trial arrives, and waits; one that started from scratch takes its own place again."""
         if trial in self.arrived:
             self.leave(trial)
             del self.ranks[bisect_left(self.ranks, self.arrived[trial])]
@@ -73,7 +73,7 @@ class _Rung:
         return True
 
     def best(self, places: int, *, distinct: bool) -> int | None:
-        """Who goes on next of those among the best of all that arrived; None if nobody is.
+        """Who continues next of those among the best of all that arrived; None if nobody is.
 
         Args:
             places: How many are the best.
@@ -86,7 +86,7 @@ class _Rung:
         return None if found is None else found[1]
 
     def hopeless(self, places: int, *, distinct: bool) -> list[int]:
-        """Those that wait and cannot be promoted any more, whoever arrives.
+        """Those that wait and cannot be promoted any more, whatever still arrives.
 
         Args:
             places: How many are promoted in all.
@@ -126,7 +126,7 @@ class Quota:
         epochs: The rungs, ascending.
         reduction_factor: eta, at least 2.
         minimizes: Whether smaller values are better.
-        distinct: Whether, of equal values at a rung, one goes on before the others.
+        distinct: Whether, of equal values at a rung, one continues before the others.
     """
 
     epochs: tuple[int, ...]
