@@ -5,8 +5,8 @@ arrives at a rung waits there, and the best one that waits continues once the ar
 as many as the promotions after it. So a search that gets slowly better does not have nearly all of
 its trials promoted, and values that tie are promoted no oftener than others.
 
-Of trials with exactly the same value at a rung, one continues before the others: most of them are the
-same training under two names, such as a patience that did not act, and teach nothing new.
+Of trials with exactly the same value at a rung, one continues before the others: most of them are
+the same training under two names, such as a patience that did not act, and teach nothing new.
 
 Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", arXiv:1810.05934,
 algorithm 2, with the condition on the arrivals of D-ASHA, Li et al. 2022, "Hyper-Tune: Towards
