@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,14 @@ _SLOW = {"ray_session_of_all", "browser", "postgresql_server", "everything", "sl
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("SLR_TUNE_NO_SKIPS"):
     hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def commands_end() -> Iterator[None]:
+    """No command of a test outlives it."""
+    yield
+    if (module := sys.modules.get("own_process")) is not None:
+        module.Command.end_all()
 
 
 @pytest.fixture(autouse=True)

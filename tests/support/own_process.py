@@ -23,6 +23,7 @@ class Command:
     """
 
     patience: ClassVar[float] = 180.0
+    _started: ClassVar[list[subprocess.Popen[str]]] = []
 
     def __init__(
         self,
@@ -54,6 +55,17 @@ class Command:
             cwd=folder,
             preexec_fn=None if terminal is None else _take_terminal,
         )
+
+        self._started.append(self.process)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Kills those that a test which failed left running: the next would be blamed for them."""
+        while cls._started:
+            process = cls._started.pop()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def wait_until(self, seen: Callable[[], bool]) -> bool:
         """Whether that came true before the command ended."""

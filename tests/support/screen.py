@@ -127,16 +127,24 @@ class Terminal:
         self.resize(columns)
 
     def resize(self, columns: int, process: subprocess.Popen[str] | None = None) -> None:
-        """As a person drags the window, with all shown that the program has written so far."""
+        """As a person drags the window, with all shown that the program has written so far.
+
+        A moment after it wrote: between asking for the width and writing it could not know better.
+        """
         if process is not None:
+            self._show_written(0.1)
             process.send_signal(signal.SIGSTOP)
-            while select.select([self.ours], [], [], 0.2)[0]:
-                self.screen.feed(os.read(self.ours, 65536))
+            self._show_written(0.2)
         size = struct.pack("HHHH", self._rows, columns, 0, 0)
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, size)
         self.screen.columns = columns
         if process is not None:
             process.send_signal(signal.SIGCONT)
+
+    def _show_written(self, seconds: float) -> None:
+        """Shows what the program writes, until it has been silent for some seconds."""
+        while select.select([self.ours], [], [], seconds)[0]:
+            self.screen.feed(os.read(self.ours, 65536))
 
     def type(self, keys: bytes) -> None:
         """As a person types."""
