@@ -239,6 +239,7 @@ LATER_DEFAULTS = (
     ("data_on_device", "auto"),
     ("feature_bits", 16),
     ("train_wer_every", 1),
+    ("data_seed", None),
 )
 """Settings that came later, each with the value that stored configurations do without."""
 
@@ -308,6 +309,8 @@ class RunConfig(Settings):
     """Bits of training features sent to a GPU, if 16 are enough; on a CPU always 32."""
     train_wer_every: NonNegativeInt = 1
     """Count the WER of the training utterances every that many epochs; 0 for never."""
+    data_seed: NonNegativeInt | None = None
+    """Seed of the order of the training data; None: the run's own seed."""
     truncate_frames: PositiveInt | None = None
     """Cut longer training utterances if their glosses still fit, else leave them out."""
 

@@ -56,6 +56,7 @@ class ErrorRuns:
         split: Split on which they were counted.
         signers: Signer of each utterance, where known.
         teachers: Teachers of the runs, one after another, with as many seeds each.
+        orders: Orders of the training data of each seed, one after another.
         margin: Points within which arms count as the same; None not to ask.
         flags: Runs that collapsed, by arm; None to find them.
         others: p-values of comparisons elsewhere that share the error budget.
@@ -65,6 +66,7 @@ class ErrorRuns:
     split: str = "dev"
     signers: Sequence[str] | None = None
     teachers: int = 1
+    orders: int = 1
     margin: float | None = None
     flags: Mapping[str, Sequence[bool]] | None = None
     others: Sequence[float] = ()
@@ -90,7 +92,13 @@ class ErrorRuns:
     def alone(self, baseline: str) -> dict[str, Difference]:
         """Every arm against the baseline, before the family's correction."""
         errors = {name: ErrorCounts.of_runs(runs).errors for name, runs in self.counts.items()}
-        found = contrasts_with(errors, baseline, flags=self.collapsed, teachers=self.teachers)
+        found = contrasts_with(
+            errors,
+            baseline,
+            flags=self.collapsed,
+            teachers=self.teachers,
+            orders=self.orders,
+        )
         return measured_contrasts(found, self.words, self.signers)
 
     def contrasts(self, sides: Mapping[Key, Sides]) -> dict[Key, Difference]:
@@ -111,6 +119,7 @@ class ErrorRuns:
                 counted,
                 self.teachers,
                 pair.weight,
+                self.orders,
             )
         return measured_contrasts(found, self.words, self.signers)
 
@@ -160,6 +169,7 @@ class ErrorRuns:
             margin=self.margin,
             collapses=flags,
             teachers=self.teachers,
+            orders=self.orders,
             unequal=True,
             judged=judged,
             family=family,
@@ -190,6 +200,7 @@ class ErrorRuns:
             shares=found.shares,
             family=found.family,
             teachers=self.teachers,
+            orders=self.orders,
         )
 
     def pooled(self, groups: Mapping[str, Sequence[str]], *, mean: bool) -> ErrorRuns:

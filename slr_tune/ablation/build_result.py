@@ -131,8 +131,11 @@ def _with_teachers(table: ResultTable, design: Design, teachers: Sequence[Teache
 
 
 def _arms(runs: Sequence[ArmRun]) -> list[Arm]:
-    """Each once, in order."""
-    return list({run.arm.name: run.arm for run in runs}.values())
+    """Each once, in order, as its first run had it: that has the seed's own order of the data."""
+    found: dict[str, Arm] = {}
+    for run in runs:
+        found.setdefault(run.arm.name, run.arm)
+    return list(found.values())
 
 
 def _tables(
@@ -156,7 +159,9 @@ def _tables(
     for one in _compared_runs(runs, arms, counts, store):
         compared: Runs = one
         if isinstance(compared, ErrorRuns):
-            compared = replace(compared, margin=design.margin, teachers=design.teachers)
+            compared = replace(
+                compared, margin=design.margin, teachers=design.teachers, orders=design.orders
+            )
         if compared.split == "dev" and role in (MAIN, FORWARD):
             compared = replace(compared, others=others)
         table = compared.table(
@@ -256,6 +261,7 @@ def _runs(role: str, runs: Sequence[ArmRun], counts: Mapping[str, Counts]) -> It
             part=role,
             arm=run.arm.name,
             seed=run.seed,
+            data_seed=run.data_seed,
             epochs=len(run.rows),
             best_epoch=run.best_epoch,
             ended_by=str(run.ended_by),

@@ -36,6 +36,8 @@ def conditions(
         lines["Seeds"] = f"{seeds}, added until decided; the search used none of them"
     if design.teachers > 1:
         lines["Seeds"] += f"; {len(design.seeds) // design.teachers} for each teacher"
+    if design.orders > 1:
+        lines["Seeds"] += f"; {design.orders} orders of the training data for each seed"
     if measure.scored:
         decoded = any(run.arm.decoding is not None for run in runs)
         how = "decoded as the table says" if decoded else _decoder(config)

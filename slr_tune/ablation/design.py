@@ -10,6 +10,7 @@ from typing import Any
 from slr_tune.ablation.arms import make_arms
 from slr_tune.ablation.baseline import best_config, find_baseline, find_study
 from slr_tune.ablation.budget import Budget
+from slr_tune.ablation.data_orders import check_orders
 from slr_tune.ablation.factors import (
     ALIASES,
     Factor,
@@ -67,6 +68,7 @@ class Design:
         until_decided: Whether seeds are added until every arm is decided; `seeds` is then the most.
         spend: Runs or time that may be spent until then; None for no limit.
         teachers: Teachers that are crossed with the arms; each has its own part of `seeds`.
+        orders: Orders of the training data for each seed; `seeds` names a seed once for each.
         one_budget: Whether all ablations of the study share one error budget.
     """
 
@@ -93,6 +95,7 @@ class Design:
     until_decided: bool = False
     spend: Budget | None = None
     teachers: int = 1
+    orders: int = 1
     one_budget: bool = False
     shipping: Shipping | None = None
 
@@ -105,9 +108,16 @@ class Design:
         name = "+".join(filter(None, (factors, "controls" if self.controls else "")))
         if self.teachers > 1:
             name += f"-{self.teachers}-teachers"
+        if self.orders > 1:
+            name += f"-{self.orders}-orders"
         if self.until_decided:
             name += "-until-decided"
         return name if self.retune is None else f"{name}-retune-{self.retune}"
+
+    @property
+    def distinct_seeds(self) -> tuple[int, ...]:
+        """Seeds in their order, each once."""
+        return tuple(dict.fromkeys(self.seeds))
 
     @property
     def title(self) -> str:
@@ -134,6 +144,8 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
     if options.teachers > 1:
         check_teachers(spec)
     start = find_baseline(options.baseline, spec, view)
+    if options.orders > 1:
+        check_orders(options.orders, spec, start.config)
     found = tuple(find_factor(name, start.config, spec) for name in options.factors)
     goal = best_config(spec, view)[1] if options.path else None
     arms = make_arms(
@@ -155,7 +167,11 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
         goal=goal,
         factors=found,
         arms=tuple(arms),
-        seeds=fresh_seeds(_seeds(options, arms, view), search_seed=spec.seed),
+        seeds=tuple(
+            seed
+            for seed in fresh_seeds(_seeds(options, arms, view), search_seed=spec.seed)
+            for _ in range(options.orders)
+        ),
         crossed=options.factorial,
         controls=options.controls,
         retune=tuned,
@@ -177,6 +193,7 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
         until_decided=options.until_decided,
         spend=options.spend,
         teachers=options.teachers,
+        orders=options.orders,
         one_budget=options.one_budget,
         shipping=options.shipping,
     )

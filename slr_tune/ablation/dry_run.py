@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slr_tune.ablation.arms import BASELINE
+from slr_tune.ablation.data_orders import ordered_runs
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.path import changed_parameters, runs_at_most
 from slr_tune.ablation.receipt import makespan, tree_lines
@@ -51,7 +52,7 @@ def dry_run(design: Design) -> DryRun:
     per_epoch = _seconds_per_epoch(design.view)
     if design.goal is not None:
         return _path(design, design.goal, workers, per_epoch)
-    plan = plan_of(design.arms, design.seeds, share=design.share, measure=design.measure)
+    plan = _main_plan(design)
     plans = [plan]
     if design.retune is not None:
         tries = [
@@ -74,6 +75,15 @@ def dry_run(design: Design) -> DryRun:
         seconds=None if per_epoch is None else sum(times),
         workers=workers,
     )
+
+
+def _main_plan(design: Design) -> Plan:
+    """Of the compared arms, each order of the data with trainings of its own."""
+    if design.orders < 2:
+        return plan_of(design.arms, design.seeds, share=design.share, measure=design.measure)
+    seeds, measure = design.distinct_seeds, design.measure
+    runs = ordered_runs(design.arms, seeds, design.orders, measure=measure)
+    return make_plan(runs, context=lambda run: str(run.seed), share=design.share)
 
 
 def _workers(design: Design) -> int:
@@ -114,7 +124,7 @@ def dry_text(plan: DryRun, design: Design) -> str:
     """The same for a person."""
     lines = [f"Study {design.spec.study}. {design.title}. Baseline: {design.baseline.source}."]
     if plan.tree:
-        lines.append(f"Stages of each of {len(design.seeds)} seeds:")
+        lines.append(f"Stages of each of {len(design.distinct_seeds)} seeds:")
         lines += [f"  {line}" for line in plan.tree]
         if plan.decoded:
             lines.append(f"Decoded again without training: {', '.join(plan.decoded)}")

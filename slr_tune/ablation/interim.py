@@ -74,8 +74,13 @@ class AblationInterrupted(Interrupted):
 def interim_of(design: Design, store: RunStore) -> Interim:
     """Reads what has finished off the runs of this call, trained now or found."""
     every = [*store.runs, *store.unfinished]
-    runs = {(run.arm.name, run.arm.note, run.seed): run for run in every}
-    compared = [run for run in runs.values() if design.goal is not None or run.arm in design.arms]
+    runs = {(run.arm.note, run.name): run for run in every}
+    own = {(arm.name, arm.note) for arm in design.arms}
+    compared = [
+        run
+        for run in runs.values()
+        if design.goal is not None or (run.arm.name, run.arm.note) in own
+    ]
     return Interim(
         study=design.spec.study,
         title=design.title,
@@ -89,22 +94,22 @@ def interim_of(design: Design, store: RunStore) -> Interim:
 
 
 def _rows(runs: Iterable[ArmRun], baseline: str) -> list[InterimRow]:
-    by_arm: dict[str, dict[int, ArmRun]] = {}
+    by_arm: dict[str, dict[tuple[int, int | None], ArmRun]] = {}
     for run in runs:
-        by_arm.setdefault(run.arm.name, {})[run.seed] = run
+        by_arm.setdefault(run.arm.name, {})[run.seed, run.data_seed] = run
     names = sorted(by_arm, key=lambda name: name != baseline)  # stable: the others as they came
     under = by_arm.get(baseline, {})
     rows = []
     for name in names:
         found = by_arm[name]
         again = any(run.arm.decoding is not None for run in found.values())
-        pairs = [] if again or name == baseline else sorted(found.keys() & under.keys())
+        pairs = [] if again or name == baseline else [key for key in found if key in under]
         rows.append(
             InterimRow(
                 name,
                 len(found),
                 None if again else _mean(run.value for run in found.values()),
-                _mean(found[seed].value - under[seed].value for seed in pairs),
+                _mean(found[key].value - under[key].value for key in pairs),
                 len(pairs),
             )
         )

@@ -24,6 +24,7 @@ class AblationOptions:
         until_decided: Add seeds until every arm is different, the same, or hopeless.
         margin: Points of WER within which arms count as the same; None not to ask.
         teachers: Teachers, trained with other seeds, to cross with the arms.
+        orders: Orders of the training data for each seed; 1 for the seed's own.
         one_budget: Whether all ablations of the study share one error budget.
         factorial: Cross two factors: every level with every other.
         controls: Add control arms that a reviewer would ask for.
@@ -46,6 +47,7 @@ class AblationOptions:
     until_decided: bool = False
     margin: float | None = None
     teachers: int = 1
+    orders: int = 1
     one_budget: bool = False
     factorial: bool = False
     controls: bool = False
@@ -94,5 +96,6 @@ class AblationOptions:
             "margin": None if self.margin is None else f"{self.margin:g}",
             "until-decided": self.until_decided,
             "teachers": self.teachers if self.teachers > 1 else None,
+            "orders": self.orders if self.orders > 1 else None,
             "family": "study" if self.one_budget else None,
         }

@@ -18,6 +18,7 @@ def check_plan_options(options: AblationOptions) -> None:
         SlrTuneError: It does.
     """
     spend, margin, teachers = options.spend, options.margin, options.teachers
+    orders = options.orders
     until_decided, path, retune = options.until_decided, options.path, options.retune
     other = next(
         (
@@ -28,6 +29,7 @@ def check_plan_options(options: AblationOptions) -> None:
                 ("--retune", retune is not None),
                 ("--test", options.with_test),
                 ("--teachers", teachers > 1),
+                ("--orders", orders > 1),
             )
             if given
         ),
@@ -66,6 +68,11 @@ def check_plan_options(options: AblationOptions) -> None:
             teachers > 1 and taught is not None,
             f"--teachers cannot be combined with {taught}",
             "Cross teachers with the levels of a factor.",
+        ),
+        (
+            orders > 1 and (taught is not None or teachers > 1),
+            f"--orders cannot be combined with {taught or '--teachers'}",
+            "Run one of them first. The runs that both need are trained once.",
         ),
     )
     for wrong, message, hint in faults:

@@ -123,6 +123,7 @@ class ResultTable:
         shares: Of the variance of a difference, by source; empty where that is not known.
         family: Comparisons that were corrected for together; None in results of before 0.2.
         teachers: Teachers of the runs, one after another, with as many seeds each; 1 also without.
+        orders: Orders of the training data of each seed, one after another.
     """
 
     role: str
@@ -143,6 +144,7 @@ class ResultTable:
     shares: Mapping[str, float] = field(default_factory=dict)
     family: int | None = None
     teachers: int = 1
+    orders: int = 1
 
     def row(self, name: str) -> ArmRow:
         """The row of an arm."""
@@ -154,7 +156,7 @@ class RunRow:
     """One run.
 
     Attributes:
-        part: Role of the table it was made for; (part, arm, seed) names a run.
+        part: Role of the table it was made for; (part, arm, seed, data_seed) names a run.
         arm: Its arm.
         seed: Its seed.
         epochs: It trained, its share of what others trained with it included.
@@ -165,6 +167,7 @@ class RunRow:
         value: Its metric on dev at the best epoch; None without one.
         parameters: Numbers in the model; None where the run does not say.
         curve: Columns of its curve by their names, a value an epoch; None where there is none.
+        data_seed: Seed of the order of the training data; None where it is the run's.
     """
 
     part: str
@@ -177,6 +180,7 @@ class RunRow:
     value: float | None
     parameters: int | None
     curve: Mapping[str, tuple[float | None, ...]]
+    data_seed: int | None = None
 
     def wer(self, split: str) -> float:
         """Percent."""

@@ -77,6 +77,8 @@ def runs_csv(result: AblationResult) -> str:
     """One line a run: arm, seed, how it ended, its metric, and its errors on each split."""
     splits = list(dict.fromkeys(split for run in result.runs for split in run.errors))
     columns = ["part", "arm", "seed", "epochs", "best_epoch", "ended_by", "value"]
+    if any(run.data_seed is not None for run in result.runs):
+        columns.insert(3, "data_seed")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, *(f"{s}_{kind}" for s in splits for kind in _ERROR_COLUMNS)])

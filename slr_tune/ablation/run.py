@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from slr_tune.ablation.analysis import check_comparable
 from slr_tune.ablation.build_result import build_result
+from slr_tune.ablation.data_orders import by_arm, ordered_runs
 from slr_tune.ablation.design import TUNING_SEED, Design
 from slr_tune.ablation.interim import AblationInterrupted, interim_of
 from slr_tune.ablation.margins import check_margin, stored_results
@@ -192,6 +193,11 @@ def _train(
         return {MAIN: decided.runs}, ()
     if design.goal is not None:
         return walk(store, design.baseline.config, design.goal, trainable=trainable, seeds=seeds)
+    if design.orders > 1:
+        wanted = ordered_runs(
+            design.arms, design.distinct_seeds, design.orders, measure=store.measure
+        )
+        return {MAIN: by_arm(store.train_runs(wanted))}, ()
     if len(teachers) > 1:
         return {MAIN: _taught(design, store, teachers)}, ()
     runs = {MAIN: store.train(design.arms, seeds)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from slr_tune.api.asked import budget_of, enough_seeds, some_teachers, whole_study
+from slr_tune.api.asked import budget_of, enough_seeds, some_orders, some_teachers, whole_study
 from slr_tune.api.running import Stopped
 from slr_tune.api.studies import Study, load
 from slr_tune.errors import SlrTuneError
@@ -149,6 +149,7 @@ def ablate(
     until_decided: bool = False,
     margin: float | None = None,
     teachers: int = 1,
+    orders: int = 1,
     family: Literal["ablation", "study"] = "ablation",
     baseline: str | Path | None = None,
     space: str | Path | None = None,
@@ -176,6 +177,7 @@ def ablate(
         until_decided: Add seeds until every arm is different, the same, or hopeless.
         margin: Also test which arms are the same within so many WER points.
         teachers: Run every arm with so many teachers, trained with different seeds.
+        orders: Run every arm with each seed in so many orders of the training data.
         family: "study" controls one error rate over all ablations of the study.
         baseline: "best", "space", or a file; None for the space's, else the best trial.
         space: Search-space file or name of a shipped one; None for the stored study's.
@@ -208,6 +210,7 @@ def ablate(
         until_decided=until_decided,
         margin=margin,
         teachers=some_teachers(teachers),
+        orders=some_orders(orders),
         one_budget=whole_study(family),
         factorial=factorial,
         controls=controls,
@@ -247,8 +250,10 @@ def conduct(
     from slr_tune.ablation.run import run_ablation
 
     most = "at most " * design.until_decided
+    orders = f" with {design.orders} orders of the data each" if design.orders > 1 else ""
     tell(
-        f"Study {design.spec.study}. {design.title}; seeds: {most}{len(design.seeds)}; "
+        f"Study {design.spec.study}. {design.title}; "
+        f"seeds: {most}{len(design.distinct_seeds)}{orders}; "
         f"baseline: {design.baseline.source}."
     )
     with interrupt_flag(tell) as asked:

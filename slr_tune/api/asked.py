@@ -35,6 +35,17 @@ def some_teachers(teachers: int) -> int:
     return teachers
 
 
+def some_orders(orders: int) -> int:
+    """The number of orders of the training data.
+
+    Raises:
+        SlrTuneError: There is none.
+    """
+    if orders < 1:
+        raise SlrTuneError(f"orders={orders}: at least one is needed", hint="Leave it out.")
+    return orders
+
+
 def whole_study(family: str) -> bool:
     """Whether all ablations of the study share one error budget.
 

@@ -86,6 +86,14 @@ if TYPE_CHECKING:
     help="Train this many teachers with different seeds and run every arm with each.",
 )
 @click.option(
+    "--orders",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Run every arm with each seed in this many orders of the training data, and print how "
+    "much of the variance is due to the order.",
+)
+@click.option(
     "--family",
     type=click.Choice(["ablation", "study"]),
     default="ablation",
@@ -141,6 +149,7 @@ def command(
     until_decided: bool,
     margin: float | None,
     teachers: int,
+    orders: int,
     family: str,
     factorial: bool,
     controls: bool,
@@ -175,6 +184,7 @@ def command(
         until_decided=until_decided,
         margin=margin,
         teachers=teachers,
+        orders=orders,
         one_budget=family == "study",
         factorial=factorial,
         controls=controls,

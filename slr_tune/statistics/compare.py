@@ -84,6 +84,7 @@ def compare(
     margin: float | None = None,
     collapses: bool | Mapping[str, Sequence[bool]] = False,
     teachers: int = 1,
+    orders: int = 1,
     unequal: bool = False,
     judged: Mapping[str, Difference] | None = None,
     family: int | None = None,
@@ -104,6 +105,8 @@ def compare(
         collapses: Whether runs that collapsed are set aside, see `collapse`; or which did, by arm.
         teachers: Teachers that taught the runs, one after another with as many seeds each; then
             teachers are what is replicated.
+        orders: Orders of the training data of each seed, one after another; the mean over them is
+            what a seed says.
         unequal: Whether arms may have only the first of the baseline's seeds.
         judged: Differences of these arms that were corrected already, as part of another family.
         family: Comparisons of that family.
@@ -124,14 +127,15 @@ def compare(
     if np.count_nonzero(lengths) < 2:
         raise ValueError("a comparison needs at least two utterances with reference words")
     blocks, number = _blocks(signers, shape[1])
-    limits = [*_limits(shape[0] if teachers == 1 else teachers, number), *_scatter(errors, lengths)]
+    replicates = shape[0] // orders if teachers == 1 else teachers
+    limits = [*_limits(replicates, number), *_scatter(errors, lengths)]
     if number == 1:
         number = None
     differences = judged
     if differences is None:
         flags = collapses if isinstance(collapses, Mapping) else None
         flags = collapsed_runs(_wer(errors, lengths)) if collapses is True else flags
-        contrasts = contrasts_with(errors, baseline, flags=flags, teachers=teachers)
+        contrasts = contrasts_with(errors, baseline, flags=flags, teachers=teachers, orders=orders)
         found = alone(contrasts, lengths, blocks, resamples=resamples, seed=seed)
         differences = with_family(found, others=others, margin=margin)
     if family is None:
@@ -176,6 +180,7 @@ def contrasts_with(
     *,
     flags: Mapping[str, Sequence[bool]] | None = None,
     teachers: int = 1,
+    orders: int = 1,
 ) -> dict[str, Contrast]:
     """Every arm against the baseline, on the seeds that both have.
 
@@ -184,6 +189,7 @@ def contrasts_with(
         baseline: Name of the arm the others are compared with.
         flags: Runs that collapsed, by arm; None if unchecked.
         teachers: As in `compare`.
+        orders: As in `compare`.
     """
     found = {}
     for name in errors:
@@ -196,7 +202,7 @@ def contrasts_with(
             fallen = int(first.sum()), int(second.sum())
             gone = Collapses(*fallen, len(ours), fisher(*fallen, len(ours)))
             trained = ~(first | second)
-        found[name] = Contrast(ours, theirs, trained, gone, teachers)
+        found[name] = Contrast(ours, theirs, trained, gone, teachers, orders=orders)
     return found
 
 

@@ -54,6 +54,7 @@ class Difference:
         collapses: Runs that collapsed and are left out; None if unchecked.
         all_runs: Difference and 95 % interval with the collapsed runs; None where there is none.
         teachers: Teachers that taught the runs; from two on they are what is replicated.
+        orders: Orders of the training data of each seed; the mean over them is what it says.
         stopped: Why no more seeds were run, where they were added until decided; a sentence.
         spread: Where the true difference may lie; None where there are too few seeds to say.
         estimate: What its own runs say of the noise, before other arms did.
@@ -78,6 +79,7 @@ class Difference:
     collapses: Collapses | None = None
     all_runs: tuple[float, float, float] | None = None
     teachers: int = 1
+    orders: int = 1
     stopped: str = ""
     spread: Spread | None = field(default=None, repr=False, compare=False)
     estimate: Estimate | None = field(default=None, repr=False, compare=False)

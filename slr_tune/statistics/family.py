@@ -42,6 +42,7 @@ class Contrast:
         collapses: How many did; None if unchecked.
         teachers: Teachers that the runs had, one after another, with as many seeds each.
         weight: Variance, if all runs scatter alike, in that of one arm against another.
+        orders: Orders of the training data that each seed had, one after another.
     """
 
     ours: IntArray | FloatArray
@@ -50,6 +51,7 @@ class Contrast:
     collapses: Collapses | None = None
     teachers: int = 1
     weight: float = 1.0
+    orders: int = 1
 
     @property
     def values(self) -> IntArray | FloatArray:
@@ -67,29 +69,42 @@ class Contrast:
         """Whether collapses leave enough for a verdict: two seeds, or two teachers."""
         if self.trained is None or self.trained.all():
             return True
-        return len(set(self._teacher[self.trained].tolist())) > 1
+        return self.trained_replicates > 1
 
     @property
-    def _teacher(self) -> IntArray:
+    def trained_replicates(self) -> int:
+        """Seeds, or teachers, with a run that trained on both sides."""
+        kept = slice(None) if self.trained is None else self.trained
+        return len(set(self._replicate[kept].tolist()))
+
+    @property
+    def _replicate(self) -> IntArray:
         """Number of each run's teacher; of its seed where there is one teacher."""
         count = len(self.ours)
-        return np.arange(count) * (self.teachers if self.teachers > 1 else count) // count
+        several = self.teachers if self.teachers > 1 else count // self.orders
+        return np.arange(count) * several // count
 
-    def replicates(self, blocks: IntArray | None) -> tuple[FloatArray, float, int]:
+    def replicates(
+        self, blocks: IntArray | None, *, every: bool = False
+    ) -> tuple[FloatArray, float, int]:
         """What the t distribution counts: seeds, or teachers with the mean of their seeds.
+
+        A seed with several orders of the data counts by their mean.
 
         Args:
             blocks: Signer of each utterance as a number; None for utterances.
+            every: Whether to take the collapsed runs too.
 
         Returns:
             Errors (replicates, units); the mean variance of the errors in all over the seeds of
-            one teacher, 0 where each has one; seeds of each teacher.
+            one teacher, or the orders of one seed, 0 where each has one; how many each has.
         """
-        values = unit_totals(self.values[self.kept], blocks)
-        if self.teachers < 2:
+        kept = np.ones(len(self.ours), dtype=bool) if every else self.kept
+        values = unit_totals(self.values[kept], blocks)
+        if self.teachers < 2 and self.orders < 2:
             return values, 0.0, 1
-        teacher = self._teacher[self.kept]
-        groups = [values[teacher == one] for one in dict.fromkeys(teacher.tolist())]
+        member = self._replicate[kept]
+        groups = [values[member == one] for one in dict.fromkeys(member.tolist())]
         several = [group.sum(axis=1).var(ddof=1) for group in groups if len(group) > 1]
         within = float(np.mean(several)) if several else 0.0
         return np.stack([g.mean(axis=0) for g in groups]), within, min(map(len, groups))
@@ -145,7 +160,7 @@ def alone(
             nested_seeds=each,
         )
     collapsed = [n for n, one in contrasts.items() if one.collapses and one.collapses.any]
-    every = {name: unit_totals(contrasts[name].values, blocks) for name in collapsed}
+    every = {name: contrasts[name].replicates(blocks, every=True)[0] for name in collapsed}
     columns = [array.mean(axis=0) for array in (*rows.values(), *every.values())]
     drawn = resampled_totals(
         np.column_stack([*columns, unit_words]), resamples=resamples, seed=seed
@@ -191,8 +206,8 @@ def _difference(
     spread = draws.spread(points, components, draws.totals[name])
     low, high = spread.interval()
     p_value = spread.p_value() if contrast.decided else 1.0
-    if not contrast.decided and contrast.trained is not None:
-        components = replace(components, seeds=int(np.count_nonzero(contrast.trained)))
+    if not contrast.decided:
+        components = replace(components, seeds=contrast.trained_replicates)
     pairs = zip(contrast.ours, contrast.theirs, strict=True)
     return Difference(
         points=points,
@@ -207,6 +222,7 @@ def _difference(
         identical=not contrast.values.any(),
         collapses=contrast.collapses,
         teachers=contrast.teachers,
+        orders=contrast.orders,
         all_runs=_all_runs(draws, name),
         spread=spread if contrast.decided else None,
     )

@@ -1,4 +1,4 @@
-"""Which part of the noise of a difference is whose: seeds, teachers, utterances."""
+"""Which part of the noise of a difference is whose: seeds, orders, teachers, utterances."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from slr_tune.statistics.difference import Difference
 
 TEACHERS = "teachers"
 SEEDS = "seeds"
+INITIAL = "initial weights and dropout"
+ORDERS = "order of the data"
 BOTH = "a seed's luck on single utterances"
 UTTERANCES = "utterances"
 
@@ -19,7 +21,8 @@ def variance_shares(
 
     Estimates of the parts, not the held and moderated ones that the intervals take: each from what
     is left after the parts inside it are subtracted, at least 0. A seed stands for all that it
-    draws: the first weights, the order of the data, dropout and augmentation.
+    draws: the first weights, the order of the data, dropout and augmentation; the order has a
+    share of its own where each seed had several.
 
     Args:
         differences: Of the arms; identical ones, and those of one seed, say nothing.
@@ -44,6 +47,10 @@ def variance_shares(
             found = {TEACHERS: max(replicate - nested, 0.0), **found}
             found[SEEDS] = max(nested - own.interaction, 0.0)
             found[BOTH] = min(own.interaction, nested)
+        elif one.orders > 1:
+            del found[SEEDS]
+            found = {INITIAL: max(replicate - max(nested, own.interaction), 0.0), **found}
+            found[ORDERS] = max(nested - own.interaction, 0.0)
         for name, value in found.items():
             parts[name] = parts.get(name, 0.0) + value
     total = sum(parts.values())

@@ -297,9 +297,8 @@ def _runs(difference: Difference, unit: str) -> str:
     what = "seed" if difference.teachers < 2 else "teacher"
     seeds = f"1 {what}" if number == 1 else f"{number} {what}s"
     if gone is not None and gone.any:
-        seeds = f"of the runs that trained ({seeds} of {gone.seeds})"
-        if difference.teachers > 1:
-            seeds = f"of the runs that trained ({number} teachers)"
+        several = difference.teachers > 1 or difference.orders > 1
+        seeds = f"of the runs that trained ({seeds if several else f'{seeds} of {gone.seeds}'})"
     return seeds if unit == "utterances" else f"{seeds}, {difference.components.units} {unit}"
 
 

@@ -129,8 +129,15 @@ class ArmRun:
 
     @property
     def name(self) -> str:
-        """Name of the arm with the seed."""
-        return f"{self.arm.name}, seed {self.seed}"
+        """Name of the arm with the seed, and that of the data's order where it has its own."""
+        order = "" if self.data_seed is None else f", data_seed {self.data_seed}"
+        return f"{self.arm.name}, seed {self.seed}{order}"
+
+    @property
+    def data_seed(self) -> int | None:
+        """Seed of the order of the training data; None where it is the run's."""
+        found = self.arm.config.get("data_seed")
+        return found if isinstance(found, int) else None
 
     @property
     def max_epochs(self) -> int:

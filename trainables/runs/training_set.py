@@ -95,11 +95,12 @@ class TrainingSet:
         Both are drawn again each epoch.
 
         Args:
-            seed: Of the run.
+            seed: Of the run; `data_seed` replaces it where it is given.
             epoch: From 1.
             split: Parts that each batch is cut into, to save memory; groups stay the same.
         """
-        rng = generator(seed, epoch, "batches")
+        given = self._config.data_seed
+        rng = generator(seed if given is None else given, epoch, "batches")
         seen = self.seen(epoch)
         chosen = epoch_batches(self.lengths[seen], self._config.batch_size, rng=rng)
         size = self._config.accumulation

@@ -61,7 +61,10 @@ def write_report(result: AblationResult, folder: Path) -> list[Path]:
 
 def ablation_page(result: AblationResult) -> Page:
     """The whole report."""
-    seeds, scored = counted(len(result.seeds), "seed"), sentences.scored_on(result.main)
+    seeds = counted(len(set(result.seeds)), "seed")
+    if result.main.orders > 1:
+        seeds += f" with {result.main.orders} orders of the data each"
+    scored = sentences.scored_on(result.main)
     compared = bool(sentences.compared(result.main))
     return Page(
         title=result.title,

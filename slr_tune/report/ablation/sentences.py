@@ -145,6 +145,8 @@ def caption(table: ResultTable) -> str:
     scored = f"{lead}{table.measure} on {scored_on(table)}"
     if table.teachers > 1:
         over = over.replace("seeds", f"{table.teachers} teachers with their seeds", 1)
+    if table.orders > 1:
+        over = over.replace("seeds", f"seeds with {table.orders} orders of the data each", 1)
     interval = "95 % interval"
     if any(row.level > 0.95 for row in table.rows):
         interval = "interval corrected as p is,"
@@ -210,9 +212,12 @@ def shares_sentence(table: ResultTable) -> str:
     """Whose noise the differences of a table have; empty where that is not known."""
     if not table.shares:
         return ""
+    what = "the initial weights, the order of the data and dropout"
+    if table.orders > 1:
+        what = "the initial weights and dropout; --orders varied the order of the data within it"
     return (
         f"Variance of a difference, means over the arms: {shares_text(table.shares)}. A seed "
-        f"determines the initial weights, the order of the data and dropout."
+        f"determines {what}."
     )
 
 

@@ -112,7 +112,7 @@ def statistics_table(table: ResultTable) -> Table:
 
 def seeds_table(table: ResultTable, seeds: Sequence[int]) -> Table:
     """The measure of every run."""
-    heads = texts("arm") + numbers(*(f"seed {seed}" for seed in seeds), "mean")
+    heads = texts("arm") + numbers(*_seed_names(seeds), "mean")
     rows = [
         (
             row.name,
@@ -228,7 +228,7 @@ def setting_table(result: AblationResult) -> Table:
     """In which setting the result holds."""
     rows = [("Baseline", result.baseline.source), *result.setting.items()]
     if "seeds" not in (name.lower() for name in result.setting):
-        rows.append(("Seeds", ", ".join(map(str, result.seeds))))
+        rows.append(("Seeds", ", ".join(map(str, dict.fromkeys(result.seeds)))))
     return Table(texts("what", "which"), rows)
 
 
@@ -244,10 +244,21 @@ def _outcome(row: ArmRow) -> str:
     return row.outcome or "baseline"
 
 
+def _seed_names(seeds: Sequence[int]) -> list[str]:
+    """`seed 1000`; `seed 1000, order 2` where a seed has several orders of the data."""
+    names = []
+    for place, seed in enumerate(seeds):
+        several = list(seeds).count(seed) > 1
+        order = f", order {1 + list(seeds[:place]).count(seed)}" if several else ""
+        names.append(f"seed {seed}{order}")
+    return names
+
+
 def _seed_columns(seeds: Sequence[int]) -> list[TableColumn]:
     if len(seeds) > _MOST_SEEDS:
-        return numbers(f"{len(seeds)} seeds", secondary=True)
-    return numbers(*(f"seed {seed}" for seed in seeds), secondary=True)
+        what = "seeds" if len(set(seeds)) == len(seeds) else "runs"
+        return numbers(f"{len(seeds)} {what}", secondary=True)
+    return numbers(*_seed_names(seeds), secondary=True)
 
 
 def _seed_cells(row: ArmRow, table: ResultTable, seeds: Sequence[int]) -> list[str]:

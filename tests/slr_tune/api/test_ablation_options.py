@@ -60,6 +60,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
             },
         ),
         (
+            "--factor kd_blank --orders 2",
+            {"factors": ["kd_blank"], "orders": 2},
+        ),
+        (
             "--factor kd_blank --retune lr --budget 4 --controls --baseline best --workers 2",
             {
                 "factors": ["kd_blank"],
@@ -105,6 +109,7 @@ def test_what_the_command_line_refuses_is_refused_here(asked: Asked) -> None:
     wrong: dict[str, Callable[[], object]] = {
         "seeds=2 is too few": lambda: slr_tune.ablate(factors=["dropout"], seeds=2),
         "teachers=0": lambda: slr_tune.ablate(factors=["dropout"], teachers=0),
+        "orders=0": lambda: slr_tune.ablate(factors=["dropout"], orders=0),
         "family='all' must be": lambda: slr_tune.ablate(factors=["dropout"], family="all"),  # type: ignore[arg-type]
         "is not a budget": lambda: slr_tune.ablate(factors=["dropout"], budget="much"),
     }

@@ -151,6 +151,7 @@ def test_a_dry_run_trains_nothing_and_needs_no_study(
         (("--factor", "dropout", "--until-decided", "--test"), "cannot be combined with --test"),
         (("--path", "--until-decided"), "cannot be combined with --path"),
         (("--path", "--teachers", "3"), "cannot be combined with --path"),
+        (("--path", "--orders", "2"), "cannot be combined with --path"),
         (("--factor", "dropout", "--margin", "-1"), "a margin must be above 0"),
         ((), "nothing to ablate"),
     ],

@@ -60,3 +60,13 @@ def test_plans_are_kept_and_ablations_counted(tmp_path: Path, studies: Path, cal
     assert "3 teachers, trained with other seeds" in out and "Teachers" in second.setting
     assert "2 ablations of this study exist, with 2 comparisons in all" in out
     assert second.main.family == 2 and "--family study" in second.command
+
+    code, out, err = call(*given, "--orders", "2", "--seeds", "3")
+    assert code == 0, err
+    third = read_result(folder / "learning_rate-2-orders")
+    assert len(third.runs) == 2 * 6 and third.main.orders == 2 and "order of the data" in out
+    assert third.seeds == (1000, 1000, 1001, 1001, 1002, 1002)
+    assert {run.data_seed is None for run in third.runs} == {True, False}
+    assert third.receipt.epochs_now < third.receipt.epochs_asked  # each seed's own order was there
+    assert "data_seed" in (folder / third.name / "runs.csv").read_text()
+    assert "3 seeds with 2 orders" in (folder / third.name / "report.html").read_text()

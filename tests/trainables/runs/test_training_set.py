@@ -110,3 +110,13 @@ def test_jitter_never_makes_a_sentence_impossible(libras: Dataset, subsampling: 
     (batch,) = chosen.load([chosen.indices], seed=0, epoch=1)
     output = -(-batch.lengths.numpy() // subsampling)
     assert (output >= split.frames_needed[chosen.indices]).all()
+
+
+def test_a_seed_of_the_data_sets_the_order_alone(libras: Dataset) -> None:
+    # The same order with another seed of the run, and another with another seed of the data.
+    def order(seed: int, data_seed: int | None) -> list[list[int]]:
+        chosen = training_set(libras, batch_size=4, data_seed=data_seed)
+        return [part.tolist() for group in chosen.groups(seed=seed, epoch=2) for part in group]
+
+    assert order(0, 5) == order(1, 5) != order(0, 6)
+    assert order(5, None) == order(0, 5) != order(0, None)
