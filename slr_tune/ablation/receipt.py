@@ -117,7 +117,11 @@ def tree_lines(plan: Plan, seed: int) -> list[str]:
     lines = []
     for stage in plan.stages:
         depth[stage.id] = depth[stage.parent] + 1
-        members = [run.arm.name for run in stage.runs if run.seed == seed]
+        members = [
+            run.arm.name + (", another order" if run.data_seed is not None else "")
+            for run in stage.runs
+            if run.seed == seed
+        ]
         if members:
             span = f"epochs {stage.first}-{stage.last}"
             span = span if stage.epochs > 1 else f"epoch {stage.first}"
