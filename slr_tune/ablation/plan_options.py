@@ -11,6 +11,10 @@ DEFAULT_SEEDS = 5
 """With five the test holds in every setting that was simulated."""
 
 
+NOT_UNTIL_DECIDED = ("--factorial", "--path", "--retune", "--test", "--teachers", "--orders")
+"""Options that cannot be combined with `--until-decided`."""
+
+
 def check_plan_options(options: AblationOptions) -> None:
     """Refuses what contradicts itself.
 
@@ -20,21 +24,10 @@ def check_plan_options(options: AblationOptions) -> None:
     spend, margin, teachers = options.spend, options.margin, options.teachers
     orders = options.orders
     until_decided, path, retune = options.until_decided, options.path, options.retune
-    other = next(
-        (
-            name
-            for name, given in (
-                ("--factorial", options.factorial),
-                ("--path", path),
-                ("--retune", retune is not None),
-                ("--test", options.with_test),
-                ("--teachers", teachers > 1),
-                ("--orders", orders > 1),
-            )
-            if given
-        ),
-        None,
-    )
+    given = (
+        options.factorial, path, retune is not None, options.with_test, teachers > 1, orders > 1,
+    )  # fmt: skip
+    other = next((name for name, one in zip(NOT_UNTIL_DECIDED, given, strict=True) if one), None)
     taught = "--path" if path else "--retune" if retune is not None else None
     faults = (
         (

@@ -57,7 +57,9 @@ def difference_figure(table: ResultTable) -> Figure:
     rows = sentences.compared(table)
     names = [row.name for row in rows][::-1]
     places = {name: place for place, name in enumerate(names)}
-    traces = [_seed_marks(rows, places)] if any(row.difference_per_seed for row in rows) else []
+    each = "run" if table.orders > 1 else "seed"
+    differ = any(row.difference_per_seed for row in rows)
+    traces = [_seed_marks(rows, places, each)] if differ else []
     for group in GROUPS:
         members = [
             row
@@ -91,11 +93,12 @@ def _text(row: ArmRow, table: ResultTable) -> str:
     return " ".join(sentences.difference_texts(row, table))
 
 
-def _seed_marks(rows: Sequence[ArmRow], places: dict[str, int]) -> Trace:
+def _seed_marks(rows: Sequence[ArmRow], places: dict[str, int], each: str) -> Trace:
     points = [(value, places[row.name] - 0.24) for row in rows for value in row.difference_per_seed]
     x, y = zip(*points, strict=True)
     marker = {"symbol": "line-ns-open", "size": 7, "color": SOFT, "line": {"width": 1.5}}
-    return scatter("each seed", x, y, "markers", hover="one seed: %{x:+.2f}", marker=marker)
+    hover = f"one {each}: %{{x:+.2f}}"
+    return scatter(f"each {each}", x, y, "markers", hover=hover, marker=marker)
 
 
 def _intervals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from slr_tune.ablation.plan_options import NOT_UNTIL_DECIDED
 from slr_tune.ablation.result import AblationResult, ArmRow
 from slr_tune.report.ablation import sentences
 from slr_tune.report.page import Answer
@@ -12,7 +13,6 @@ from slr_tune.statistics.wording import p_text
 
 _BETTER = (Outcome.BETTER, Outcome.BETTER_WHERE_IT_TRAINS)
 _WORSE = (Outcome.WORSE, Outcome.WORSE_WHERE_IT_TRAINS)
-_FIXED_DESIGNS = ("--factorial", "--path", "--retune", "--until-decided")
 _EQUIVALENT = (Outcome.SAME, Outcome.IDENTICAL)
 _UNDECIDED = (Outcome.NOT_SHOWN, Outcome.ONE_SEED, Outcome.INCONCLUSIVE)
 
@@ -82,6 +82,6 @@ def _next(result: AblationResult, rows: list[ArmRow]) -> Answer:
 
 def _with_more_seeds(command: str) -> str:
     """The ablation's command with seeds until decided; empty where that cannot be had."""
-    if any(option in command for option in _FIXED_DESIGNS):
+    if any(option in command.split() for option in (*NOT_UNTIL_DECIDED, "--until-decided")):
         return ""
     return f"{re.sub(r' --seeds [0-9]+', '', command)} --until-decided --budget 40runs"

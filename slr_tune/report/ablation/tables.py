@@ -51,7 +51,8 @@ def comparison_table(
 def printed_table(table: ResultTable) -> Table:
     """The same for a terminal: all seeds in one column, a WER's differences to two decimals."""
     means = any(row.per_seed for row in table.rows)
-    runs = [f"{table.measure}, each seed", "mean"] * means
+    each = "run" if table.orders > 1 else "seed"
+    runs = [f"{table.measure}, each {each}", "mean"] * means
     heads = [
         *texts("arm", essential=True),
         *numbers(*runs),

@@ -69,4 +69,6 @@ def test_plans_are_kept_and_ablations_counted(tmp_path: Path, studies: Path, cal
     assert {run.data_seed is None for run in third.runs} == {True, False}
     assert third.receipt.epochs_now < third.receipt.epochs_asked  # each seed's own order was there
     assert "data_seed" in (folder / third.name / "runs.csv").read_text()
-    assert "3 seeds with 2 orders" in (folder / third.name / "report.html").read_text()
+    page = (folder / third.name / "report.html").read_text()
+    assert "3 seeds with 2 orders" in page and "each run" in page
+    assert "--orders 2 --until-decided" not in page  # it would be refused

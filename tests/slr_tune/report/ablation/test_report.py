@@ -24,9 +24,11 @@ from browser import Browser
 from latex import tables_of
 from rich.console import Console
 
+from slr_tune.ablation.plan_options import NOT_UNTIL_DECIDED
 from slr_tune.ablation.result import MAIN, AblationResult
 from slr_tune.ablation.result_files import read_result, write_result
 from slr_tune.report.ablation import ablation_page, write_report
+from slr_tune.report.ablation.first_screen import _with_more_seeds
 from slr_tune.report.ablation.page import COST
 from slr_tune.report.page import MARKDOWN, Block, Bullets, Code, Page, Part, Table, numbers, texts
 from slr_tune.report.page.html import render_html
@@ -280,3 +282,11 @@ def on_terminal(page: Page) -> str:
     for item in render_terminal(page):
         console.print(item if isinstance(item, str) else rich_table(item))
     return cast(io.StringIO, console.file).getvalue()
+
+
+@pytest.mark.parametrize("option", NOT_UNTIL_DECIDED)
+def test_no_command_is_given_that_would_be_refused(option: str) -> None:
+    """Seeds are added to single arms only."""
+    command = "slr-tune ablate --from-study s --factor dropout --seeds 5"
+    assert _with_more_seeds(command).endswith("--factor dropout --until-decided --budget 40runs")
+    assert _with_more_seeds(f"{command} {option} 3") == ""
