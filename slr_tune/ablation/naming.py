@@ -11,6 +11,8 @@ from slr_tune.text import number
 def level_text(factor: str, level: Any) -> str:
     """Names a level: `step 4 -> 3.5 -> 3`, `0.7 / 0.2 / 0.1`, `dropout 0.3`, `drop`.
 
+    A group that is chosen by name has its own in front: `learning_rate_schedule constant`.
+
     Args:
         factor: Dotted name of the factor.
         level: Its value, or a mapping of values.
@@ -20,6 +22,9 @@ def level_text(factor: str, level: Any) -> str:
             return _temperature(level)
         if set(level) == {"alpha", "beta", "gamma"}:
             return "weights " + " / ".join(map(_value, level.values()))
+        if "name" in level:
+            rest = {key: item for key, item in level.items() if key != "name"}
+            return ", ".join(filter(None, [f"{factor} {level['name']}", _value(rest)]))
         return _value(level)
     return f"{factor} {_value(level)}"
 
