@@ -236,6 +236,9 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
     data = prepare(spec.data, cache_root()).folder
     manifest = load_study(f"live-prior-asha-{seed}").folder / "study.yaml"
     teacher = teacher_of(manifest)
+    # Which trial reports first is chance: two start at once.
+    points = [spec.space.encode(spec.baseline)] if spec.baseline is not None else None
+    baseline = points and json.loads(json.dumps(spec.config_for(spec.space.decode(points[0]))))
     timeline: list[tuple[int, float]] = []
     curves: dict[str, list[float]] = {}
     configs: dict[str, dict[str, Any]] = {}
@@ -245,7 +248,7 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
             configs.setdefault(trial_id, json.loads(result["settings"]))
             curves.setdefault(trial_id, []).append(result["wer"])
             done = sum(map(len, curves.values()))
-            others = [min(curve) for curve in list(curves.values())[1:]]
+            others = [min(curve) for name, curve in curves.items() if configs[name] != baseline]
             timeline.append((done, min(others, default=math.inf)))
             return bool(result["over"])
 
@@ -272,7 +275,6 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
             pass
 
     budget = spec.budget
-    points = [spec.space.encode(spec.baseline)] if spec.baseline is not None else None
     searcher = OptunaSearch(
         DefinedSpace(spec.space), metric="wer", mode="min", seed=seed, points_to_evaluate=points
     )
@@ -295,8 +297,8 @@ def ray_tune_search(seed: int, folder: Path, arguments: argparse.Namespace) -> F
         ).fit()  # fmt: skip
     # As stock Ray Tune chooses: the best value that any trial reported.
     best = min(curves, key=lambda name: min(curves[name]))
-    first = next(iter(curves))
-    reached = first_at(timeline, min(curves[first]))
+    first = next((name for name in curves if configs[name] == baseline), None)
+    reached = None if first is None else first_at(timeline, min(curves[first]))
     return Found("ray tune", seed, configs[best], min(curves[best]), timeline[-1][0], reached)
 
 
