@@ -1,7 +1,8 @@
 """Data of PHOENIX-2014's size on this machine: what preparing, checking and searching it take.
 
     python benchmarks/real_size.py /tmp/real --keep     # about 12 GB of disk
-    python benchmarks/real_size.py /tmp/real --scale 0.02 --trials 4 --epochs 10 --grace 10
+    python benchmarks/real_size.py /tmp/real --scale 0.02 --no-verify --trials 4 --epochs 6 \
+        --grace 6
 
 Writes 5672/540/629 utterances of 140 frames on average, 1540 numbers a frame, 1,230 glosses, in
 PHOENIX-2014's layout (about 6 GB, uncompressed); then runs `slr-tune prepare`, `verify` and the
@@ -171,7 +172,9 @@ def _is_trainer(words: str) -> bool:
     return words.startswith("ray::") and "Trainable" in words
 
 
-def measure(folder: Path, *, scale: float, utterances: int, budget: str) -> list[Step]:
+def measure(
+    folder: Path, *, scale: float, utterances: int, budget: str, verify: bool
+) -> list[Step]:
     """All steps in order."""
     data, studies = folder / "data", folder / "studies"
     studies.mkdir(parents=True)
@@ -187,9 +190,10 @@ def measure(folder: Path, *, scale: float, utterances: int, budget: str) -> list
     part = f"data.max_utterances={{train: {utterances}, dev: {max(2, utterances // 8)}}}"
     steps.append(run("prepare", "prepare", data, "--features", "frames", folder=folder))
     print(table(steps), flush=True)
-    steps.append(run("verify, all data", "verify", SPACE, *shared, folder=folder))
-    steps.append(run("verify, a part", "verify", SPACE, *shared, "--set", part, folder=folder))
-    print(table(steps), flush=True)
+    if verify:
+        steps.append(run("verify, all data", "verify", SPACE, *shared, folder=folder))
+        steps.append(run("verify, a part", "verify", SPACE, *shared, "--set", part, folder=folder))
+        print(table(steps), flush=True)
     search = ("run", SPACE, "--no-verify", *shared, "--set", part)
     steps.append(run("first trials on the part", *search, folder=folder, worker=_is_trainer))
     return steps
@@ -234,6 +238,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=5, help="of the search")
     parser.add_argument("--epochs", type=int, default=3, help="of a trial that is promoted")
     parser.add_argument("--grace", type=int, default=1, help="epochs of each trial")
+    parser.add_argument("--no-verify", action="store_true", help="leave out the two checks")
     parser.add_argument("--keep", action="store_true", help="do not remove the folder")
     arguments = parser.parse_args()
     if arguments.folder.exists():
@@ -242,7 +247,10 @@ def main() -> None:
         epochs = f"max_epochs: {arguments.epochs}, grace_epochs: {arguments.grace}"
         budget = f"{{trials: {arguments.trials}, {epochs}}}"
         scale, utterances = arguments.scale, arguments.utterances
-        steps = measure(arguments.folder, scale=scale, utterances=utterances, budget=budget)
+        verify = not arguments.no_verify
+        steps = measure(
+            arguments.folder, scale=scale, utterances=utterances, budget=budget, verify=verify
+        )
         print(table(steps))
     finally:
         if not arguments.keep:
