@@ -86,7 +86,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
                 outcome = SearchOutcome(0, recovery)
                 _send_left(store, outcome, progress)
                 return outcome
-            if clock.is_up:
+            if clock.is_too_late:
                 return SearchOutcome(0, recovery, time_is_up=True)
             if known:
                 _check(store.spec, options, progress)
