@@ -1,16 +1,16 @@
 """Data of PHOENIX-2014's size on this machine: what preparing, checking and searching it take.
 
     python benchmarks/real_size.py /tmp/real --keep     # about 12 GB of disk
-    python benchmarks/real_size.py /tmp/real --scale 0.02 --no-verify --trials 4 --epochs 6 \
-        --grace 6
+    python benchmarks/real_size.py /tmp/real --scale 0.02 --no-verify --bilstm --trials 4 \
+        --epochs 4 --grace 4
 
 Writes 5672/540/629 utterances of 140 frames on average, 1540 numbers a frame, 1,230 glosses, in
 PHOENIX-2014's layout (about 6 GB, uncompressed); then runs `slr-tune prepare`, `verify` and the
 first trials of a search over a part of it (`max_utterances`), two workers side by side. Their
 private memory is read from /proc every two seconds; the packed data that they map is shared and
 does not count. The table compares the first half of the time in which they train with the second:
-with `--grace` equal to `--epochs` no trial is stopped, and there is more of it. The folder is
-removed at the end.
+with `--grace` equal to `--epochs` no trial is stopped, with `--bilstm` all are of one size. The
+folder is removed at the end.
 """
 
 from __future__ import annotations
@@ -172,8 +172,17 @@ def _is_trainer(words: str) -> bool:
     return words.startswith("ray::") and "Trainable" in words
 
 
+_BILSTM = (
+    "space.architecture={fixed: bilstm}",
+    "baseline.architecture=bilstm",
+    "fixed.layers=4",
+    "fixed.hidden=256",
+)
+"""Values of the space: trials of one size."""
+
+
 def measure(
-    folder: Path, *, scale: float, utterances: int, budget: str, verify: bool
+    folder: Path, *, scale: float, utterances: int, budget: str, verify: bool, bilstm: bool
 ) -> list[Step]:
     """All steps in order."""
     data, studies = folder / "data", folder / "studies"
@@ -186,6 +195,7 @@ def measure(
         *("--set", f"data.root={data}"),
         *("--set", "resources={workers: 2, cpus_per_trial: 1, gpus_per_trial: 0}"),
         *("--set", f"budget={budget}"),
+        *(word for value in (_BILSTM if bilstm else ()) for word in ("--set", value)),
     ]
     part = f"data.max_utterances={{train: {utterances}, dev: {max(2, utterances // 8)}}}"
     steps.append(run("prepare", "prepare", data, "--features", "frames", folder=folder))
@@ -239,6 +249,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="of a trial that is promoted")
     parser.add_argument("--grace", type=int, default=1, help="epochs of each trial")
     parser.add_argument("--no-verify", action="store_true", help="leave out the two checks")
+    parser.add_argument("--bilstm", action="store_true", help="trials with this model alone")
     parser.add_argument("--keep", action="store_true", help="do not remove the folder")
     arguments = parser.parse_args()
     if arguments.folder.exists():
@@ -247,9 +258,9 @@ def main() -> None:
         epochs = f"max_epochs: {arguments.epochs}, grace_epochs: {arguments.grace}"
         budget = f"{{trials: {arguments.trials}, {epochs}}}"
         scale, utterances = arguments.scale, arguments.utterances
-        verify = not arguments.no_verify
+        chosen = {"verify": not arguments.no_verify, "bilstm": arguments.bilstm}
         steps = measure(
-            arguments.folder, scale=scale, utterances=utterances, budget=budget, verify=verify
+            arguments.folder, scale=scale, utterances=utterances, budget=budget, **chosen
         )
         print(table(steps))
     finally:
