@@ -1,13 +1,16 @@
 """Data of PHOENIX-2014's size on this machine: what preparing, checking and searching it take.
 
     python benchmarks/real_size.py /tmp/real --keep     # about 12 GB of disk
-    python benchmarks/real_size.py /tmp/real --scale 0.01
+    python benchmarks/real_size.py /tmp/real --scale 0.02 --no-verify --bilstm --trials 4 \
+        --epochs 4 --grace 4
 
 Writes 5672/540/629 utterances of 140 frames on average, 1540 numbers a frame, 1,230 glosses, in
 PHOENIX-2014's layout (about 6 GB, uncompressed); then runs `slr-tune prepare`, `verify` and the
 first trials of a search over a part of it (`max_utterances`), two workers side by side. Their
 private memory is read from /proc every two seconds; the packed data that they map is shared and
-does not count. The folder is removed at the end.
+does not count. The table compares the first half of the time in which they train with the second:
+with `--grace` equal to `--epochs` no trial is stopped, with `--bilstm` all are of one size. The
+folder is removed at the end.
 """
 
 from __future__ import annotations
@@ -169,7 +172,18 @@ def _is_trainer(words: str) -> bool:
     return words.startswith("ray::") and "Trainable" in words
 
 
-def measure(folder: Path, *, scale: float, utterances: int, epochs: int) -> list[Step]:
+_BILSTM = (
+    "space.architecture={fixed: bilstm}",
+    "baseline.architecture=bilstm",
+    "fixed.layers=4",
+    "fixed.hidden=256",
+)
+"""Values of the space: trials of one size."""
+
+
+def measure(
+    folder: Path, *, scale: float, utterances: int, budget: str, verify: bool, bilstm: bool
+) -> list[Step]:
     """All steps in order."""
     data, studies = folder / "data", folder / "studies"
     studies.mkdir(parents=True)
@@ -180,17 +194,25 @@ def measure(folder: Path, *, scale: float, utterances: int, epochs: int) -> list
     shared = [
         *("--set", f"data.root={data}"),
         *("--set", "resources={workers: 2, cpus_per_trial: 1, gpus_per_trial: 0}"),
-        *("--set", f"budget={{trials: 5, max_epochs: {epochs}, grace_epochs: 1}}"),
+        *("--set", f"budget={budget}"),
+        *(word for value in (_BILSTM if bilstm else ()) for word in ("--set", value)),
     ]
     part = f"data.max_utterances={{train: {utterances}, dev: {max(2, utterances // 8)}}}"
     steps.append(run("prepare", "prepare", data, "--features", "frames", folder=folder))
     print(table(steps), flush=True)
-    steps.append(run("verify, all data", "verify", SPACE, *shared, folder=folder))
-    steps.append(run("verify, a part", "verify", SPACE, *shared, "--set", part, folder=folder))
-    print(table(steps), flush=True)
+    if verify:
+        steps.append(run("verify, all data", "verify", SPACE, *shared, folder=folder))
+        steps.append(run("verify, a part", "verify", SPACE, *shared, "--set", part, folder=folder))
+        print(table(steps), flush=True)
     search = ("run", SPACE, "--no-verify", *shared, "--set", part)
     steps.append(run("first trials on the part", *search, folder=folder, worker=_is_trainer))
     return steps
+
+
+def _while_training(values: list[int]) -> list[int]:
+    """From where a worker first has half of what it comes to have: before, it starts."""
+    first = next((i for i, value in enumerate(values) if value >= max(values) / 2), 0)
+    return values[first:]
 
 
 def table(steps: list[Step]) -> str:
@@ -199,15 +221,15 @@ def table(steps: list[Step]) -> str:
     for step in steps:
         peak = f"{step.peak / 2**20:,.0f} MiB" if step.peak else "-"
         lines.append(f"{step.name:28}{step.seconds:>9.1f}{step.cpu_seconds:>9.1f}{peak:>15}")
+    lines += ["", f"{'private MiB while training':28}{'mean':>9}{'mean':>9}{'most':>9}{'most':>9}"]
+    lines.append(f"{'':28}" + f"{'1st half':>9}{'2nd half':>9}" * 2)
     for number, values in enumerate(steps[-1].private.values(), start=1):
-        if len(values) < 4:
+        trained = _while_training(values)
+        if len(trained) < 4:
             continue
-        at = [values[int(place * (len(values) - 1))] for place in (0.25, 0.5, 0.75, 1.0)]
-        message = ", ".join(f"{one / 2**20:,.0f}" for one in at)
-        lines.append(
-            f"worker {number}: private MiB after a quarter, half, three quarters, all of its time: "
-            f"{message}; at most {max(values) / 2**20:,.0f}"
-        )
+        halves = trained[: len(trained) // 2], trained[len(trained) // 2 :]
+        cells = [sum(half) / len(half) for half in halves] + [max(half) for half in halves]
+        lines.append(f"{f'worker {number}':28}" + "".join(f"{c / 2**20:>9,.0f}" for c in cells))
     for step in steps:
         lines += [
             f"{step.name}: {line.strip()}"
@@ -223,14 +245,24 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="to make and to remove")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of utterances")
     parser.add_argument("--utterances", type=int, default=64, help="of train, in the trials")
+    parser.add_argument("--trials", type=int, default=5, help="of the search")
     parser.add_argument("--epochs", type=int, default=3, help="of a trial that is promoted")
+    parser.add_argument("--grace", type=int, default=1, help="epochs of each trial")
+    parser.add_argument("--no-verify", action="store_true", help="leave out the two checks")
+    parser.add_argument("--bilstm", action="store_true", help="trials with this model alone")
     parser.add_argument("--keep", action="store_true", help="do not remove the folder")
     arguments = parser.parse_args()
     if arguments.folder.exists():
         parser.error(f"{arguments.folder} already exists")
     try:
-        chosen = {"utterances": arguments.utterances, "epochs": arguments.epochs}
-        print(table(measure(arguments.folder, scale=arguments.scale, **chosen)))
+        epochs = f"max_epochs: {arguments.epochs}, grace_epochs: {arguments.grace}"
+        budget = f"{{trials: {arguments.trials}, {epochs}}}"
+        scale, utterances = arguments.scale, arguments.utterances
+        chosen = {"verify": not arguments.no_verify, "bilstm": arguments.bilstm}
+        steps = measure(
+            arguments.folder, scale=scale, utterances=utterances, budget=budget, **chosen
+        )
+        print(table(steps))
     finally:
         if not arguments.keep:
             shutil.rmtree(arguments.folder, ignore_errors=True)

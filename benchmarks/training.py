@@ -15,6 +15,12 @@ processor, all threads of the process together, so that other work on the machin
     slr-tune        both, as a search runs it
 
 The last column compares pairwise within each round against `plain`.
+
+    python benchmarks/training.py --data-path
+
+measures what is between the mapped files and a step on a CPU: the way of the batches that a GPU
+needs too (`trainables.runs.feeding`) against reading the same batches directly, pairwise within
+each round, as a share of an epoch.
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +60,14 @@ TRAINED_UTTERANCES = 600
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--data-path", action="store_true", help="measure the way of the batches")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     torch.set_num_threads(1)
+    if arguments.data_path:
+        with tempfile.TemporaryDirectory() as folder:
+            print(data_path(runs(Path(folder))[0](), rounds))
+        return
     with tempfile.TemporaryDirectory() as folder:
         contestants = prepare_contestants(Path(folder))
         seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -77,8 +90,8 @@ def spread(values: list[float], digits: int) -> str:
     return f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def prepare_contestants(folder: Path) -> dict[str, Callable[[], object]]:
-    """Builds a run for each contestant, all from the same start."""
+def runs(folder: Path) -> tuple[Callable[..., DistillRun], Dataset, Path]:
+    """What makes the baseline's run at epoch 0, with other settings where given; data, teacher."""
     data = prepare({"name": "libras"}, folder)
     assert len(data.train) == TRAINED_UTTERANCES
     checkpoint = folder / "teacher.pt"
@@ -93,6 +106,46 @@ def prepare_contestants(folder: Path) -> dict[str, Callable[[], object]]:
     def run(**changes: object) -> DistillRun:
         return DistillRun(DistillConfig.model_validate({**settings, **changes}), inputs)
 
+    return run, data, checkpoint
+
+
+def data_path(run: DistillRun, rounds: int, *, passes: int = 10) -> str:
+    """Processor seconds of the ways to the same batches, and of an epoch, as text."""
+    run.run_epoch()  # opens what stays open
+    feed, training_set = run._placement.feed, run.training_set
+    groups = training_set.groups(seed=0, epoch=2)
+
+    def read() -> None:
+        for group in groups:
+            training_set.load(group, seed=0, epoch=2)
+
+    def fed() -> None:
+        with closing(feed.batches(groups, seed=0, epoch=2)) as given:
+            for _ in given:
+                pass
+
+    ways = {"read": read, "fed": fed, "epoch": run.run_epoch}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in list(ways) if number % 2 else list(ways)[::-1]:
+            count = 1 if name == "epoch" else passes
+            start = time.process_time()
+            for _ in range(count):
+                ways[name]()
+            seconds[name].append((time.process_time() - start) / count)
+    more = [(f - r) / e for r, f, e in zip(*seconds.values(), strict=True)]
+    shares = [f / e for f, e in zip(seconds["fed"], seconds["epoch"], strict=True)]
+    return (
+        f"{rounds} rounds, one thread, median (least to most)\n"
+        f"an epoch                          {spread(seconds['epoch'], 3)} s\n"
+        f"its batches, in % of the epoch    {spread([100 * share for share in shares], 2)}\n"
+        f"more than reading them directly   {spread([100 * share for share in more], 2)}"
+    )
+
+
+def prepare_contestants(folder: Path) -> dict[str, Callable[[], object]]:
+    """Builds a run for each contestant, all from the same start."""
+    run, data, checkpoint = runs(folder)
     live = FrozenTeacher(checkpoint, device=torch.device("cpu"), half=False)
     cached = run()
     cached.run_epoch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
@@ -28,6 +29,10 @@ _OUT_OF_MEMORY = (
 _STATM = Path("/proc/self/statm")
 _PAGE = resource.getpagesize()
 _SECONDS_BETWEEN_LOOKS = 0.01
+_MMAP_THRESHOLD = -3
+"""Number of the setting M_MMAP_THRESHOLD in glibc's `malloc.h`."""
+_LARGE_BLOCK = 8 * 2**20
+"""Blocks of so many bytes go back to the system as soon as they are freed."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -113,11 +118,30 @@ def forget_peak() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
+def keep_heap_small() -> None:
+    """Has large blocks returned to the system at once, for the life of this process.
+
+    glibc comes to keep freed blocks of up to 32 MiB in the heap. Those of batches of different
+    lengths do not fit together there, so that it grows for hundreds of steps.
+    """
+    set_option = _glibc("mallopt")
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
 def give_back() -> None:
-    """Returns what this process holds of a GPU and needs no more; nothing where it used none."""
+    """Returns memory that this process needs no more to the system, and to a GPU it has used."""
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        gc.collect()  # a run's parts refer to each other
+        gc.collect()  # a run's parts may refer to each other
         torch.cuda.empty_cache()
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _glibc(name: str) -> Callable[..., int] | None:
+    """A function of glibc's; None where the C library is another one."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
 
 
 def retry_with_less(attempt: Callable[[], Result], use_less: Callable[[str], None]) -> Result:

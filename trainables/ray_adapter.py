@@ -33,7 +33,13 @@ with uncollected():  # each worker starts with it
     from trainables.files.origin import Origin
     from trainables.files.remote import RemoteFolder
     from trainables.files.uploads import Uploads
-    from trainables.memory import forget_peak, give_back, is_out_of_memory, peak_bytes
+    from trainables.memory import (
+        forget_peak,
+        give_back,
+        is_out_of_memory,
+        keep_heap_small,
+        peak_bytes,
+    )
     from trainables.script.stored_predictions import FILE, write_predictions
 
 RESULT = "slr"
@@ -126,6 +132,7 @@ class RayRun(Trainable):  # type: ignore[misc]  # Ray ships no types
         Ray Tune may give the trial to another worker while this one starts, see `_meet`: what this
         one did to the trial's files then, it would do under the other's hands.
         """
+        keep_heap_small()
         self._assignment = Assignment.from_ray(config)
         atexit.register(self._let_go)
         _meet(Path(self._assignment.barrier), self._assignment.workers)

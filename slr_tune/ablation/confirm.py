@@ -22,6 +22,7 @@ from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.record import record_of
 from slr_tune.study.split_openings import LOOKING
 from slr_tune.study.summary import baseline_trial
+from slr_tune.study.unfinished import mark_finished, mark_unfinished
 from slr_tune.study.view import StudyView
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.run_store import RunStore
@@ -81,6 +82,7 @@ def confirm(
     needs = spec.resources if workers is None else replace(spec.resources, workers=workers)
     chosen = _choose(view, top)
     arms = [_arm(view, number, name) for number, (name, _) in chosen.items()]
+    folder = view.folder / "ablations" / ".confirm"
     try:
         with opened_store(
             spec,
@@ -93,6 +95,7 @@ def confirm(
             by_epoch=True,
             measure=measure,
         ) as (store, _):
+            mark_unfinished(folder, f"slr-tune confirm {spec.study} --top {top} --seeds {seeds}")
             fresh = fresh_seeds(seeds, search_seed=spec.seed, first=FIRST_CONFIRMED_SEED)
             runs = store.train(arms, fresh)
             for run in runs:
@@ -105,6 +108,7 @@ def confirm(
                 counts["test"] = _counts_on_test(view.folder, reason, runs, store, talk)
     except Interrupted:
         return None
+    mark_finished(folder)
     tables = {split: _table(found, split, store) for split, found in counts.items()}
     if not measure.counted:
         tables = {"dev": _metric_table(runs, measure)}

@@ -28,6 +28,7 @@ from slr_tune.errors import SlrTuneError
 from slr_tune.space import Resources, StudySpec, look_up
 from slr_tune.statistics.sequential import MOST
 from slr_tune.study.commands import command_line
+from slr_tune.study.data_notes import data_notes
 from slr_tune.study.record import record_of
 from slr_tune.study.storage import shown_url
 from slr_tune.study.view import StudyView
@@ -188,7 +189,7 @@ def make_design(space: Path | None, options: AblationOptions) -> Design:
             options.storage,
             searched=view is not None,
         ),
-        notes=tuple(_notes(found, arms, options, tuned)),
+        notes=(*data_notes(spec), *_notes(found, arms, options, tuned)),
         margin=options.margin,
         until_decided=options.until_decided,
         spend=options.spend,

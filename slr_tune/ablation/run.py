@@ -26,6 +26,7 @@ from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, study_folder
 from slr_tune.study.manifest import keep_space
 from slr_tune.study.split_openings import LOOKING, log_test_opening, opening_line
+from slr_tune.study.unfinished import LOCK, mark_finished, mark_unfinished
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.pool import training_pool
@@ -73,6 +74,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         with_test=design.with_test,
         before=lambda data: _check_margin(design, data, earlier),
     ) as (store, teacher):
+        mark_unfinished(folder, design.command)
         try:
             teachers = _teachers(design, store, teacher, talk)
             decided = _until_decided(design, store, folder) if design.until_decided else None
@@ -97,6 +99,7 @@ def run_ablation(design: Design, talk: Talk) -> tuple[AblationResult, Path]:
         earlier=Earlier.of(earlier, but=design.name),
     )
     write_result(folder, result)
+    mark_finished(folder)
     mark.unlink(missing_ok=True)
     return read_result(folder), folder
 
@@ -258,7 +261,7 @@ def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[Ablati
 
 def _locked(study: str) -> AbstractContextManager[object]:
     """One ablation of a study at a time; the system frees the lock of one that dies."""
-    path = study_folder(study) / "ablations" / ".lock"
+    path = study_folder(study) / "ablations" / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return FileLock(path, timeout=0).acquire()

@@ -18,6 +18,7 @@ from slr_tune.errors import StudyMissing
 from slr_tune.evaluation.decode import scored_split
 from slr_tune.space import difference
 from slr_tune.statistics.wer_interval import Counts, paired_difference, percent
+from slr_tune.study.data_notes import data_notes
 from slr_tune.study.folders import studies_root
 from slr_tune.study.storage import check_disk, storage_url
 from slr_tune.study.view import load_study
@@ -52,6 +53,7 @@ def data(inputs: CheckInputs) -> Finding:
     sizes = ", ".join(f"{item.name} {item.sentences}" for item in found.statistics)
     text = f"{found.name}: {sizes} utterances, {len(found.vocabulary) - 1} glosses, "
     text += f"{found.feature_size} features; dev is not in train"
+    text += "".join(f"; {line[:-1]}" for line in data_notes(inputs.spec))
     notes = list(found.warnings)
     short = len(train) - len(inputs.alignable) if inputs.built_in else 0
     if short:

@@ -18,9 +18,14 @@ from slr_tune.cli.options import (
 from slr_tune.cli.printing import print_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slr_tune.study.leftovers import Leftover
 
-_NAMES = ("partial", "data", "teacher-outputs", "scores", "aside", "stages", "checkpoints")
+_NAMES = (
+    *("partial", "data", "teacher-outputs", "scores"),
+    *("aside", "stages", "checkpoints", "unfinished"),
+)
 
 
 @command_named(
@@ -34,8 +39,8 @@ _NAMES = ("partial", "data", "teacher-outputs", "scores", "aside", "stages", "ch
     "--what",
     multiple=True,
     type=click.Choice(_NAMES),
-    help="What to remove; repeat the option for several. aside, stages and checkpoints need STUDY. "
-    "[default: partial, data and teacher-outputs]",
+    help="What to remove; repeat the option for several. aside, stages, checkpoints and unfinished "
+    "need STUDY. [default: partial, data and teacher-outputs]",
 )
 @click.option(
     "--keep",
@@ -63,11 +68,12 @@ def command(
     study in this folder uses. All of it except trial checkpoints can be made again.
     """
     from slr_tune.study.folders import studies_root
-    from slr_tune.study.leftovers import UNASKED, shared_leftovers, study_leftovers
+    from slr_tune.study.leftovers import OF_STUDY, UNASKED, shared_leftovers, study_leftovers
+    from slr_tune.study.unfinished import is_ablating
     from slr_tune.study.view import load_study
 
     kinds: Any = what or UNASKED
-    of_study = [kind for kind in what if kind in ("aside", "stages", "checkpoints")]
+    of_study = [kind for kind in what if kind in OF_STUDY]
     if of_study and study is None:
         raise click.UsageError(f"--what {of_study[0]} needs the name of a study.")
     found = shared_leftovers(studies_root(), kinds)
@@ -75,12 +81,26 @@ def command(
         view = load_study(study, storage)
         if view.running and of_study:
             raise click.UsageError(f"study {study!r} is running: its files are in use.")
+        if is_ablating(view.folder) and of_study:
+            message = f"an ablation of study {study!r} is running: its files are in use."
+            raise click.UsageError(message)
         found += study_leftovers(view, kinds, keep=keep)
+        if "stages" in what and "unfinished" not in what:
+            _tell_unfinished(view.folder)
     gone = [] if dry_run else _remove(found, yes=yes, quiet=as_json)
     if as_json:
         echo_json([_as_json(item, removed=item in gone) for item in found])
     elif dry_run:
         _print(found)
+
+
+def _tell_unfinished(folder: Path) -> None:
+    """Says which ablations keep the stages from going."""
+    from slr_tune.study.unfinished import unfinished_ablations
+
+    for name, line in unfinished_ablations(folder).items():
+        tell(f"Stages are kept: {name.lstrip('.')} was interrupted. To continue: {line}")
+        tell("  To give up what it has trained: --what unfinished")
 
 
 def _remove(found: list[Leftover], *, yes: bool, quiet: bool) -> list[Leftover]:

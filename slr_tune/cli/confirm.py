@@ -76,6 +76,7 @@ def command(
     from slr_tune.api.running import Stopped
     from slr_tune.api.studies import load
     from slr_tune.search.progress import Progress
+    from slr_tune.study.data_notes import data_notes
     from slr_tune.training.shipping import read_shipping
 
     shipping = read_shipping(ship=ship, file=runtime_env, address=address)
@@ -101,6 +102,8 @@ def command(
         echo_json({"study": stored.name, "rows": [confirm_row(entry) for entry in found.entries]})
     else:
         _print(list(found.entries), stored.name)
+        for note in data_notes(stored.view.spec):
+            echo(note)
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from trainables.data import Dataset, open_dataset, prepare
 from trainables.data.config import as_written
 from trainables.errors import CheckpointError, DataError
 from trainables.files.remote import remote_errors
+
+logger = logging.getLogger(__name__)
 
 _BEST = Path("checkpoints") / "checkpoint_best.pt"
 
@@ -169,7 +173,9 @@ def find_data(data_hash: str, named: Named, given: str | None) -> Dataset:
         data = prepare(as_written(section), cache_root())
         # Features may have been packed as they came when this checkpoint was trained.
         other = data if data.hash == data_hash else prepare(section, cache_root())
-        return other if other.hash == data_hash else data
+        data = other if other.hash == data_hash else data
+        _warn_of_scale(data_hash, named, data)
+        return data
     folder = cache_root() / "data" / data_hash
     if data_hash and folder.is_dir():
         return open_dataset(folder)
@@ -183,6 +189,27 @@ def find_data(data_hash: str, named: Named, given: str | None) -> Dataset:
         hint="Name it with --data, as in the space: --data '{name: phoenix, root: ..., "
         "features: ...}'.",
     )
+
+
+def _warn_of_scale(data_hash: str, named: Named, data: Dataset) -> None:
+    """Says that a model sees features of another scale than those it was trained on."""
+    if data.hash == data_hash or data.name != "phoenix":
+        return
+    trained = manifest_section(named.path, "data")
+    if not trained and data_hash:
+        with suppress(DataError):
+            trained = open_dataset(cache_root() / "data" / data_hash).spec
+    scaled = [bool(one.get("standardise")) for one in (trained, data.spec)]
+    if trained.get("name") == data.name and scaled[0] != scaled[1]:
+        words = ["as they are in the files", "standardised"]
+        logger.warning(
+            "%s was trained on features %s, and gets them %s: its WER says little. Add standardise:"
+            " %s to --data",
+            named.path,
+            words[scaled[0]],
+            words[scaled[1]],
+            str(scaled[0]).lower(),
+        )
 
 
 def read_data(text: str) -> Mapping[str, Any]:

@@ -49,6 +49,8 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
     url = storage_url(options.storage)
     progress.message("Preparing the data") if spec.data else None
     data = prepare(spec.data, cache_root()) if spec.data else None
+    for warning in () if data is None else data.warnings:
+        progress.message(f"Warning: {warning}")
     with (
         opened_storage(options.storage, create=True) as storage,
         storage_errors(url),
@@ -86,7 +88,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
                 outcome = SearchOutcome(0, recovery)
                 _send_left(store, outcome, progress)
                 return outcome
-            if clock.is_up:
+            if clock.is_too_late:
                 return SearchOutcome(0, recovery, time_is_up=True)
             if known:
                 _check(store.spec, options, progress)

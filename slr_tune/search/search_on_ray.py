@@ -97,6 +97,7 @@ class SearchOnRay:
         resources = self._resources()
         gpus = gpus_of(resources)
         self.progress.message("Starting Ray")
+        began = self.clock.now()
         with workers_session(
             resources,
             address=self.options.address,
@@ -104,6 +105,7 @@ class SearchOnRay:
             tell=self.progress.message,
             shipping=self.options.shipping,
         ) as nodes:
+            self.clock.started(self.clock.now() - began)
             talk = Talk(self.progress.message, self._ends, self.progress.training)
             with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
                 teacher = find_teacher(

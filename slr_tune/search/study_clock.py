@@ -2,7 +2,8 @@
 
 It counts from the start of each run of the search: preparing the data, the teacher and its gate,
 caches and trials. The time used is in the study, so that a run that continues has what the
-earlier ones left.
+earlier ones left. What ending takes is kept free: Ray and its workers take about as long to end as
+to start, which is measured in each run.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Any
 from slr_tune.study.store import StudyStore
 
 TIME = "slr_time"
-"""Attribute of a study: {"seconds": used by all its runs}."""
+"""Attribute of a study: {"seconds": used by all its runs, "starting": of Ray in the last one}."""
 
 _WRITE_SECONDS = 10.0
 """As much of a run's time is forgotten at most when its driver is killed."""
+
+_MOST_FOR_ENDING = 0.04
+"""Share of the limit that is kept free for ending at most."""
 
 
 class StudyClock:
@@ -48,6 +52,8 @@ class StudyClock:
         self._now = now
         self._started = now() if started is None else started
         self._before = used_seconds(store.study.user_attrs)
+        self._starting = _stored_seconds(store.study.user_attrs, "starting")
+        self._ending = 0.0
         self._written = self.used
 
     @property
@@ -57,13 +63,28 @@ class StudyClock:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the time is up; None without a limit."""
-        return None if self.limit is None else self.limit - self.used
+        """Seconds until the run has to end, what ending takes left out; None without a limit."""
+        return None if self.limit is None else self.limit - self.used - self._ending
 
     @property
     def is_up(self) -> bool:
         """Whether there is a limit and it is reached."""
         return self.left is not None and self.left <= 0
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether what is left would go into starting and ending, by what they last took."""
+        return self.left is not None and self.left <= 2 * self._starting
+
+    def started(self, seconds: float) -> None:
+        """Keeps time for the end.
+
+        Args:
+            seconds: That starting Ray took.
+        """
+        self._starting = seconds
+        if self.limit is not None:
+            self._ending = min(seconds, _MOST_FOR_ENDING * self.limit)
 
     def now(self) -> float:
         """Seconds of the clock that this one counts by."""
@@ -77,11 +98,16 @@ class StudyClock:
     def write(self) -> None:
         """Writes down what was used."""
         self._written = self.used
-        self.store.study.set_user_attr(TIME, {"seconds": round(self._written, 1)})
+        seconds = {"seconds": round(self._written, 1), "starting": round(self._starting, 1)}
+        self.store.study.set_user_attr(TIME, seconds)
 
 
 def used_seconds(attributes: Mapping[str, Any]) -> float:
     """Seconds that all runs of a study took, from its attributes; 0 of studies of before."""
+    return _stored_seconds(attributes, "seconds")
+
+
+def _stored_seconds(attributes: Mapping[str, Any], name: str) -> float:
     stored = attributes.get(TIME)
-    seconds = stored.get("seconds") if isinstance(stored, Mapping) else None
+    seconds = stored.get(name) if isinstance(stored, Mapping) else None
     return float(seconds) if isinstance(seconds, int | float) else 0.0

@@ -1,7 +1,8 @@
 """What is in the studies folder and is not needed, or can be made again.
 
 Nothing is taken for unneeded by its name alone: a partial file is one whose writer is dead, packed
-data and teachers' outputs are those that no `study.yaml` of this folder names.
+data and teachers' outputs are those that no `study.yaml` of this folder names and no process has
+mapped: a search writes that file when its teacher is trained.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +22,15 @@ import yaml
 from filelock import FileLock, Timeout
 from optuna.trial import TrialState
 
+from slr_tune.study.in_use import mapped_below
 from slr_tune.study.manifest import FILE as MANIFEST
+from slr_tune.study.mounts import network_mount
+from slr_tune.study.unfinished import unfinished_ablations
 from slr_tune.study.view import StudyView
 
-Kind = Literal["partial", "data", "teacher-outputs", "scores", "aside", "stages", "checkpoints"]
+Kind = Literal[
+    "partial", "data", "teacher-outputs", "scores", "aside", "stages", "checkpoints", "unfinished"
+]
 
 KINDS: dict[Kind, str] = {
     "partial": "partial files of processes that have died",
@@ -33,14 +40,21 @@ KINDS: dict[Kind, str] = {
     "aside": "folders of trials that were moved aside because they belong to another study",
     "stages": "stages of ablations that are done; more seeds or arms train them again",
     "checkpoints": "checkpoints of trials that were pruned or failed",
+    "unfinished": "stages where an ablation was interrupted; it would continue with them",
 }
 """What can be removed, in the order in which it is missed least."""
+
+OF_STUDY: tuple[Kind, ...] = ("aside", "stages", "checkpoints", "unfinished")
+"""Those of one study, which has to be named."""
 
 UNASKED: tuple[Kind, ...] = ("partial", "data", "teacher-outputs")
 """Removed where no kind is named: nobody needs them."""
 
 _PARTIAL = re.compile(r"\.(\d+)\.partial$")
 _ASIDE = re.compile(r"\d+\.of-")
+
+_QUIET_SECONDS = 24 * 3600.0
+"""On a shared disk a partial file may be of another machine, whose processes are not seen here."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +90,16 @@ def shared_leftovers(root: Path, kinds: Sequence[Kind]) -> list[Leftover]:
         used = {str(content.get("data_hash")) for content in manifests}
         folders = [path for path in (cache / "data").glob("*") if (path / "index.json").is_file()]
         used |= {part for path in folders if path.name in used for part in _whole_of(path)}
+        mapped = _parts_below(cache / "data")
+        used |= mapped | {path.name for path in folders if mapped & {*_whole_of(path)}}
         found += [_leftover("data", path) for path in folders if path.name not in used]
     if "teacher-outputs" in kinds:
         teachers = {str((content.get("teacher") or {}).get("sha256")) for content in manifests}
         folders = [path for path in (cache / "teacher-outputs").glob("*") if path.is_dir()]
         asked = {path: _key(path) for path in folders if path.suffix != ".partial"}
+        used = _parts_below(cache / "teacher-outputs")
         gone = [path for path, key in asked.items() if key and key[0] not in teachers]
+        gone = [path for path in gone if path.name not in used]
         found += [_leftover("teacher-outputs", path) for path in gone]
     if "scores" in kinds:
         folders = [path for path in (cache / "log-probs").glob("*") if path.is_dir()]
@@ -102,9 +120,10 @@ def study_leftovers(view: StudyView, kinds: Sequence[Kind], *, keep: int) -> lis
     if "aside" in kinds:
         paths = [path for path in (folder / "trials").glob("*") if _ASIDE.match(path.name)]
         found += [_leftover("aside", path, name) for path in paths]
-    if "stages" in kinds:
+    of_stages: Kind = "unfinished" if unfinished_ablations(folder) else "stages"
+    if of_stages in kinds:
         paths = [*(folder / "ablations").glob(".stages")]
-        found += [_leftover("stages", path, name) for path in paths]
+        found += [_leftover(of_stages, path, name) for path in paths]
     if "checkpoints" in kinds:
         sign = 1 if view.minimizes else -1
         valued = [trial for trial in view.trials if trial.state.is_finished() and trial.values]
@@ -141,14 +160,28 @@ def _manifests(root: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _parts_below(folder: Path) -> set[str]:
+    """Names of what lies in a folder and is mapped by a process."""
+    return {path.relative_to(folder).parts[0] for path in mapped_below(folder)}
+
+
 def _partials(root: Path) -> Iterator[Path]:
+    shared = network_mount(root) is not None
     for path in root.rglob("*.partial"):
         named = _PARTIAL.search(path.name)
         if named is not None:
-            if not _alive(int(named[1])):
+            if not (_alive(int(named[1])) or (shared and _is_fresh(path))):
                 yield path
         elif path.is_dir() and _unlocked(path):
             yield path
+
+
+def _is_fresh(path: Path) -> bool:
+    """Whether a file was written to lately."""
+    try:
+        return time.time() - path.stat().st_mtime < _QUIET_SECONDS
+    except OSError:
+        return True
 
 
 def _alive(pid: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from slr_tune.study.commands import command_line
+from slr_tune.study.data_notes import data_notes
 from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run
 from slr_tune.study.view import StudyView, trial_row
 from slr_tune.text import counted, duration, metric_text, setting_text
@@ -68,7 +69,7 @@ def baseline_trial(view: StudyView) -> FrozenTrial | None:
 def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     """The summary in words: what won, by how much, what it cost, what to do next."""
     facts = summarise(view)
-    lines = [_headline(view, facts)]
+    lines = [_headline(view, facts), *data_notes(view.spec)]
     if facts["best"] is not None:
         lines += _best_lines(view, facts)
     if teacher_wer is not None:

@@ -31,7 +31,7 @@ with uncollected():  # each worker starts with it
     from trainables.errors import CheckpointError, CheckpointUnreadable, ConfigError
     from trainables.files.atomic import replace_file
     from trainables.files.checkpoint import load_checkpoint, prove_checkpoint, save_checkpoint
-    from trainables.memory import give_back
+    from trainables.memory import give_back, keep_heap_small
     from trainables.runs.evaluation import evaluate
     from trainables.runs.optimisation import choose_device
     from trainables.scoring.cleaning import cleaned
@@ -61,6 +61,7 @@ class Worker:
             gpus: GPUs of a training, see `set_up_process`.
         """
         set_up_process(modules, gpus)
+        keep_heap_small()
         self._data = data
         self._cache = cache
 

@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from trainables.memory import (
     forget_peak,
     give_back,
     is_out_of_memory,
+    keep_heap_small,
     peak_bytes,
     private_bytes,
 )
@@ -106,3 +108,33 @@ def test_other_failures_of_libraries_are_none(text: str) -> None:
 def test_giving_back_touches_no_gpu() -> None:
     give_back()
     assert not torch.cuda.is_initialized()
+
+
+def _grown(prepare: Callable[[], None]) -> tuple[int, int]:
+    """MiB of a new process after batches of different lengths, and after `give_back`."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        prepare()
+        before, behind = private_bytes(), []
+        for size in (*range(9, 30), *range(29, 8, -1)):
+            block = np.ones(size * MIB, dtype=np.uint8)
+            behind.append(np.ones(100_000, dtype=np.uint8))  # is still needed
+            del block
+        grown = private_bytes() - before
+        give_back()
+        os.write(writer, f"{grown // MIB} {(private_bytes() - before) // MIB}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    grown, left = os.read(reader, 100).split()
+    os.close(reader)
+    os.close(writer)
+    return int(grown), int(left)
+
+
+def test_freed_batches_do_not_stay_in_the_heap() -> None:
+    # Broken if a worker grew for hundreds of steps, because freed blocks of different sizes lie
+    # in the heap between small ones that are still needed.
+    assert _grown(keep_heap_small)[0] < 12
+    grown, left = _grown(lambda: None)
+    assert grown > 25 and left < 12, "what did stay goes back between two trials"

@@ -168,7 +168,8 @@ class PhoenixSpec(_Spec):
         if value in ("multisigner", "si5"):
             return value
         if isinstance(value, str):
-            raise PydanticCustomError("subset", "should be 'multisigner' or 'si5'")
+            rule = f"should be 'multisigner' or 'si5', or {_SHARE_RULE}, such as 0.25"
+            raise PydanticCustomError("subset", "{rule}", {"rule": rule})
         return _one_or_each(value, Shares, _SHARE_RULE)
 
 
@@ -181,6 +182,9 @@ def _one_or_each(value: Any, model: type[Shares | Counts], rule: str) -> Any:
         found = model.model_validate({str(key): item for key, item in each.items()})
     except ValidationError as error:
         message = f"{rule}, or {{train: .., dev: ..}} with one for each"
+        unknown = [str(key) for key in each if key not in model.model_fields]
+        if unknown:
+            message += f"; {', '.join(unknown)} is neither"
         raise PydanticCustomError("part", "should be {rule}", {"rule": message}) from error
     return found if isinstance(value, Mapping) else value
 
@@ -255,6 +259,15 @@ def check_data_spec(section: Mapping[str, Any]) -> tuple[DataSpec | None, list[D
         return None, [_problem(details, model) for details in error.errors()]
 
 
+_PLAIN = {
+    "bool_type": "should be true or false",
+    "string_type": "should be a text",
+    "list_type": "should be a list",
+    "string_too_short": "should not be empty",
+}
+"""Pydantic's error types in our words."""
+
+
 def _suggestion(word: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1)
     near = f"Did you mean {close[0]}? " if close else ""
@@ -268,5 +281,6 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> DataProblem:
         return DataProblem(key, message, _suggestion(key, tuple(model.model_fields)))
     if details["type"] == "missing":
         return DataProblem(key, "is missing")
-    message = details["msg"].removeprefix("Input ").removeprefix("String ")
+    plain = _PLAIN.get(details["type"])
+    message = plain or details["msg"].removeprefix("Input ").removeprefix("String ")
     return DataProblem(key, f"{details['input']!r}: {message}")

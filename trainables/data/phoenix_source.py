@@ -28,8 +28,9 @@ from trainables.data.dataset import (
 from trainables.data.feature_files import BadFeatures, read_features
 from trainables.data.packing import PackingProblems, Progress, SplitWriter, digest_of, write_index
 from trainables.data.standardise import Moments, standardise_files
+from trainables.data.vocabulary_file import lacking_glosses, read_vocabulary
 from trainables.errors import DataError
-from trainables.files.plain_text import decode_text, normalised
+from trainables.files.plain_text import normalised
 
 _READING = 2
 """Version of how corpus files are read: what was packed by another is packed again."""
@@ -88,6 +89,10 @@ class PhoenixSource:
             self._root, self._spec.corpus, self._spec.exclude
         )
         vocabulary = self._vocabulary(corpora["train"], problems)
+        lacking: list[str] = []
+        if self._spec.vocabulary is not None and len(vocabulary) > 1:
+            signed = Counter(g for utterance in corpora["train"] for g in utterance.glosses)
+            lacking = lacking_glosses(self._spec.vocabulary, vocabulary, signed, problems)
         done, total = 0, sum(map(len, corpora.values()))
         digests, statistics = [], []
         widths: list[tuple[str, int]] = []
@@ -133,6 +138,7 @@ class PhoenixSource:
                 spec=self._spec.model_dump(),
                 warnings=(
                     *subset_warnings(corpora, self._spec.corpus),
+                    *lacking,
                     *_notes("left out, as data.exclude says", excluded),
                     *_notes(
                         "too short for CTC, left out of training",
@@ -185,35 +191,6 @@ class PhoenixSource:
             return file
         found = (one for one in file.parent.glob("*.npz") if normalised(one.name) == file.name)
         return next(found, file)
-
-
-def read_vocabulary(path: Path, problems: list[str]) -> list[str]:
-    """Glosses of a file in its order, one per line; `<blank>` in the first line is accepted.
-
-    Args:
-        path: The file.
-        problems: Takes what is wrong with it.
-    """
-    try:
-        lines = decode_text(path.expanduser().read_bytes()).splitlines()
-    except OSError as error:
-        problems.append(f"data.vocabulary: {path}: {error.strerror}")
-        return []
-    except ValueError as error:
-        problems.append(f"data.vocabulary: {path}: {error}")
-        return []
-    words = [normalised(line.strip()) for line in lines if line.strip()]
-    if words[:1] == [BLANK_NAME]:
-        words = words[1:]
-    bad = [word for word in words if len(word.split()) > 1 or word == BLANK_NAME]
-    twice = [word for word, times in Counter(words).items() if times > 1]
-    problems += [
-        f"data.vocabulary: {path}: {word!r} is not a single gloss" for word in bad[:_SHOWN]
-    ]
-    problems += [f"data.vocabulary: {path}: {word} is listed twice" for word in twice[:_SHOWN]]
-    if not words:
-        problems.append(f"data.vocabulary: {path} contains no gloss")
-    return words
 
 
 def _digest_of_file(name: str) -> str:

@@ -10,6 +10,7 @@ from slr_tune.report.study.next_steps import has_not_learnt, next_steps
 from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
+from slr_tune.study.data_notes import data_notes
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
@@ -47,14 +48,15 @@ def verdict(study: StudyData, *, whole: bool = True) -> str:
 
 
 def subtitle(study: StudyData) -> str:
-    """One line: how much was run, and whether it still runs."""
+    """One line: how much was run, whether it still runs, and on what data."""
     parts = [f"{len(members):,} {way.label}" for _, way, members in by_ending(study.trials)]
     data = study.view.spec.data.get("name", "")
     message = f"{len(study.trials):,} trials: {', '.join(parts) or 'none yet'}"
     lead = f"{run_title(study.view.spec.trainable)}{f' on {data}' if data else ''}, "
     if study.view.running and study.view.driver is not None:
         message += f". It is running ({study.view.driver.description}): this is its state so far"
-    return f"{lead}{message}. {foreign_text(study.view)}".rstrip()
+    more = " ".join([*data_notes(study.view.spec), foreign_text(study.view)])
+    return f"{lead}{message}. {more}".rstrip()
 
 
 def overview_parts(study: StudyData) -> list[Part]:

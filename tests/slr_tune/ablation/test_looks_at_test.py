@@ -14,6 +14,7 @@ from slr_tune.ablation import run as module
 from slr_tune.ablation.run import run_ablation
 from slr_tune.space import Resources
 from slr_tune.study.split_openings import log_test_opening, opening_line
+from slr_tune.study.unfinished import unfinished_ablations
 from slr_tune.training.interrupt import Interrupted, Talk
 from slr_tune.training.pool import LocalPool
 from trainables.data import Dataset
@@ -49,10 +50,13 @@ def test_an_ablation_logs_its_look_when_it_looks_and_once(
     assert not log.exists()
     with pytest.raises(Interrupted):
         ablate(log.exists)
+    # Else `slr-tune clean` would take what it has trained for that of an ablation that is done.
+    assert unfinished_ablations(log.parent) == {design.name: design.command}
     assert len(log.read_text().splitlines()) == 1
     result = ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 1 and design.command in log.read_text()
     assert "test" in result.runs[0].errors
+    assert unfinished_ablations(log.parent) == {}
     assert "Opening the test split, for the 1st time in this study" in output
     ablate(lambda: False)
     assert len(log.read_text().splitlines()) == 2

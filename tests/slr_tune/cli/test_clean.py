@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
 from generated_study import generate_study
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.study import mounts
+from slr_tune.study.unfinished import LOCK, mark_unfinished
 from slr_tune.study.view import load_study
 from trainables.data import prepare
 
@@ -57,8 +60,8 @@ def test_only_partials_of_dead_writers_go(
 def test_data_and_outputs_that_a_study_names_stay(
     studies: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    used, unused = prepare({**SMALL, "subset": 0.5}, studies / ".cache"), None
-    unused = prepare({**SMALL, "seed": 5}, studies / ".cache")
+    used = prepare({**SMALL, "subset": 0.5}, studies / ".cache")
+    unused = prepare({**SMALL, "seed": 5}, studies / ".cache").folder  # and closed again
     for name, teacher in (("kept", "aa"), ("lost", "bb")):
         folder = studies / ".cache" / "teacher-outputs" / name
         folder.mkdir(parents=True)
@@ -66,8 +69,8 @@ def test_data_and_outputs_that_a_study_names_stay(
     (studies / "mine").mkdir()
     manifest = {"data_hash": used.hash, "teacher": {"sha256": "aa"}}
     (studies / "mine" / "study.yaml").write_text(yaml.safe_dump(manifest))
-    assert set(listed(capsys, "--yes")) == {unused.hash, "lost"}
-    assert used.train.ids and not unused.folder.exists()
+    assert set(listed(capsys, "--yes")) == {unused.name, "lost"}
+    assert used.train.ids and not unused.exists()
 
 
 def test_checkpoints_of_pruned_trials_go_but_the_best_keep_theirs(
@@ -96,6 +99,53 @@ def test_checkpoints_of_pruned_trials_go_but_the_best_keep_theirs(
     assert best.number in left
     assert left.isdisjoint({trial.number for trial in pruned} - {best.number})
     assert len(left) == len(view.trials) - len({trial.number for trial in pruned} - {best.number})
+
+
+def test_what_a_process_has_mapped_stays(studies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A first search trains its teacher for hours before there is a `study.yaml`."""
+    part = prepare({**SMALL, "subset": 0.5}, studies / ".cache")
+    other = prepare({**SMALL, "seed": 5}, studies / ".cache").hash
+    outputs = studies / ".cache" / "teacher-outputs" / "new"
+    outputs.mkdir(parents=True)
+    (outputs / "index.json").write_text(json.dumps({"key": ["aa", "cpu-float32"]}))
+    np.save(outputs / "0.npy", np.ones(5000))
+    assert len(listed(capsys, "--dry-run")) == 4
+    mapped = [part.train.features, np.load(outputs / "0.npy", mmap_mode="r")]
+    assert set(listed(capsys, "--dry-run")) == {other} and len(mapped) == 2
+
+
+def test_partials_on_a_shared_disk_may_be_of_another_machine(
+    studies: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studies.mkdir(exist_ok=True)
+    fresh, old = (studies / f".{name}.pt.{dead_pid()}.partial" for name in ("fresh", "old"))
+    for path in (fresh, old):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    table = studies / "mountinfo"
+    table.write_text(f"36 35 98:0 / {studies.resolve()} rw,noatime - nfs4 lab:/studies rw\n")
+    monkeypatch.setattr(mounts, "MOUNTS", table)
+    assert set(listed(capsys, "--dry-run")) == {old.name}
+
+
+def test_stages_of_a_running_or_unfinished_ablation_stay(
+    database: Path, studies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generate_study(2, curves=False)
+    ablations = load_study("generated").folder / "ablations"
+    (ablations / ".stages" / "abc").mkdir(parents=True)
+    options = ["generated", "--what", "stages"]
+    with FileLock(ablations / LOCK):
+        assert slr_tune(["clean", *options, "--yes"]) == 2
+        assert "an ablation of study 'generated' is running" in capsys.readouterr().err
+    assert set(listed(capsys, *options, "--dry-run")) == {".stages"}
+    mark_unfinished(ablations / "dropout", "slr-tune ablate generated --factor dropout")
+    assert slr_tune(["clean", *options, "--yes"]) == 0
+    message = capsys.readouterr().err
+    assert "dropout was interrupted" in message and "ablate generated --factor dropout" in message
+    given_up = ["generated", "--what", "unfinished", "--yes"]
+    assert set(listed(capsys, *given_up)) == {".stages"}
+    assert not (ablations / ".stages").exists()
 
 
 def test_nothing_goes_without_an_answer(

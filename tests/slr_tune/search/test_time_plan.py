@@ -13,7 +13,7 @@ from toy_space import toy_spec
 from slr_tune.search.picture import Remaining, picture
 from slr_tune.search.recorder import Recorder
 from slr_tune.search.standing import standing_of
-from slr_tune.search.study_clock import StudyClock
+from slr_tune.search.study_clock import TIME, StudyClock
 from slr_tune.search.worker_report import Report
 from slr_tune.study.lock import StudyLock
 from slr_tune.study.open_study import open_store
@@ -128,3 +128,20 @@ def test_time_left_is_shown(make: Make) -> None:
     lines = picture(standing, Remaining(None, HOUR, HOUR - now[0]), width=80, height=24)
     assert lines[0].endswith("░  25 %")  # without a number of trials the bar is of the time
     assert lines[1] == "1 epoch, 0 trials ended, 1 paused, 45 min of its 60 min left"
+
+
+def test_time_is_kept_for_the_end_and_for_starting_again(make: Make) -> None:
+    """Broken if a search ended late by what ending Ray takes, each time it is started again."""
+    recorder, now = make()
+    spec, clock = recorder.store.spec, StudyClock(recorder.store, now=lambda: now[0])
+    clock.started(20.0)
+    now[0] = HOUR - 19.0
+    assert clock.is_up and clock.left == -1.0
+    clock.write()
+    for used, too_late in ((HOUR - 41.0, False), (HOUR - 39.0, True), (HOUR + 1.0, True)):
+        recorder.store.study.set_user_attr(TIME, {"seconds": used, "starting": 20.0})
+        again = StudyClock(open_store(spec, open_storage()), now=lambda: now[0])
+        assert again.is_too_late == too_late, used
+    clock.started(1000.0)  # a start that hung says nothing about the end
+    now[0] = 0.95 * HOUR
+    assert not clock.is_up

@@ -77,7 +77,7 @@ def test_a_part_whose_whole_is_gone_says_so(tmp_path: Path) -> None:
     [
         ({"subset": 0.0}, "data.subset: 0.0: should be a share of the utterances, above 0"),
         ({"subset": 1.5}, "data.subset: 1.5: should be a share"),
-        ({"subset": {"trian": 0.5}}, "should be a share"),
+        ({"subset": {"trian": 0.5}}, "with one for each; trian is neither"),
         ({"max_utterances": 0}, "data.max_utterances: 0: should be a number of utterances"),
         ({"max_utterances": 2.5}, "should be a number of utterances, at least 1, or {train: .."),
     ],

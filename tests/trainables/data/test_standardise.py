@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from phoenix_layout import write_phoenix
 
 from trainables.data import prepare
 from trainables.data.config import as_written
 from trainables.data.standardise import Moments
+from trainables.errors import DataError
 
 
 def test_train_has_mean_0_and_variance_1_and_the_rest_follows_it(tmp_path: Path) -> None:
@@ -62,6 +64,11 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
     data = prepare({**layout.section, "vocabulary": str(path)}, tmp_path / "cache")
     assert data.vocabulary == ("<blank>", "WIND", "SONNE", "REGEN", "NORD", "HEUTE")
     assert data.statistics[0].unknown_glosses.keys() == {"ABEND"}
+    lacking = [line for line in data.warnings if "data.vocabulary lacks 1 gloss of train" in line]
+    assert len(lacking) == 1 and lacking[0].endswith("counts as an error: ABEND")
+    path.write_text("wind\nsonne\n", encoding="utf-8")  # as another program writes them
+    with pytest.raises(DataError, match="contains no gloss of train"):
+        prepare({**layout.section, "vocabulary": str(path)}, tmp_path / "cache")
     path.write_text("WIND\nWIND\n\nTWO WORDS\n", encoding="utf-8")
     try:
         prepare({**layout.section, "vocabulary": str(path)}, tmp_path / "cache")
