@@ -42,6 +42,8 @@ class Bar:
         measured: Whether enough trials got to where it acts.
         first_rung: Its share at the first rung; None where the evaluator has no such figure.
         covered: Share of its range that the trials which got to the epoch cover.
+        early: Whether the trials show an effect at the first epochs only: not seen at the epoch,
+            which too few of its values may have reached.
         unstable: Whether it changes places with a neighbour in rank in more than one resample in
             five.
     """
@@ -57,6 +59,7 @@ class Bar:
     measured: bool = True
     first_rung: float | None = None
     covered: float | None = None
+    early: bool = False
     unstable: bool = False
 
 
@@ -161,9 +164,10 @@ def _ped_anova(groups: Groups, quantile: float) -> Scores:
 
     def scores(losses: Floats, weights: Floats) -> dict[str, Floats]:
         top = top_weights(losses, weights, quantile)
+        differ = float(np.ptp(losses) > 0)  # none is best where all are equal
         found: dict[str, Floats] = {}
         for name, members in columns.items():
-            parts = {member: column.divergences(top, weights) for member, column in members}
+            parts = {member: differ * column.divergences(top, weights) for member, column in members}
             found |= parts
             if len(members) > 1:
                 found[f"{name}/*"] = np.max(list(parts.values()), axis=0)

@@ -76,6 +76,8 @@ def model_bars(
     early = {bar.name: bar.share for bar in rung_shares(fit, 0).units}
     # Where no effect is seen, none at all is within the band.
     seen = costs > rules.least_cost(len(np.unique(rows.trial)))
+    unseen = [unit for unit, effect in zip(model.space.units, seen, strict=True) if not effect]
+    only_early = _only_early(model, unseen)
     ends = tuple(
         np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)
     )
@@ -91,6 +93,7 @@ def model_bars(
             measured=_measured(fit, unit),
             first_rung=early[unit],
             covered=_covered(fit, unit),
+            early=unit in only_early,
         )
         for place, unit in enumerate(model.space.units)
     ]
@@ -98,6 +101,7 @@ def model_bars(
     explained = rules.explained(reading.solved, rows)
     chance = rules.chance_of_first(draws, lead)
     settled = explained >= rules.LEAST_EXPLAINED and chance >= rules.LEAST_FIRST
+    settled = settled and bool(seen[lead])  # else it may have changed only the first epochs
     return Importance(
         rows.epochs[fit.rung],
         "gp",
@@ -112,6 +116,13 @@ def model_bars(
     )
 
 
+def _only_early(model: GaussianProcess, unseen: Sequence[str]) -> set[str]:
+    """Of the units without an effect that lasts, those whose effect on the first epochs is real."""
+    costs = rules.effect_costs(model, units=unseen, at_any_epoch=True)
+    least = rules.least_cost(len(np.unique(model.rows.trial)))
+    return {unit for unit, cost in zip(unseen, costs, strict=True) if cost > least}
+
+
 def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[Floats, ...]]:
     """(U,) shares and standard deviations, and the ends of their bands."""
 
@@ -122,7 +133,9 @@ def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[F
     shares, sizes = both(reading, reading.mean[None])[0]
     drawn = over_draws(draws, both)
     low, high = positive_band(drawn[:, 0], shares)
-    return shares, sizes, (low, np.minimum(high, 1.0), *positive_band(drawn[:, 1], sizes))
+    # A share is read in whole percents, and so is its band, outwards.
+    low, high = np.floor(100 * low) / 100, np.minimum(np.ceil(100 * high) / 100, 1.0)
+    return shares, sizes, (low, high, *positive_band(drawn[:, 1], sizes))
 
 
 def _beyond(fit: FittedModel, unit: str) -> int:

@@ -16,6 +16,8 @@ MOST_ROWS = 300
 """Of longer studies an even part is taken; the work grows with the cube."""
 LEAST_AT_THE_END = 4
 _LEAST_AT_A_RUNG = 2
+_FLAT = 0.1
+"""Spread of a rung, as a share of a later one's, below which its trials are taken as tied."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def trial_rows(
 
     Returns:
         None without any value. The last epoch is the last one that at least four trials reached.
+        A rung at which no trial has begun to learn yet is left out: all tie there.
     """
     values = {epoch: sign * values_at(trials, epoch) for epoch in epochs}
     counts = {epoch: int(np.isfinite(column).sum()) for epoch, column in values.items()}
@@ -91,6 +94,7 @@ def trial_rows(
     if not ends:
         return None
     used = [e for e in epochs if e <= ends[-1] and counts[e] >= _LEAST_AT_A_RUNG]
+    used = _after_the_start(used, [float(np.nanstd(values[epoch])) for epoch in used])
     table = np.column_stack([values[epoch] for epoch in used])  # [N, R]
     table[_left_out(np.isfinite(table), seed)] = np.nan
     trial, rung = np.nonzero(np.isfinite(table))
@@ -100,6 +104,20 @@ def trial_rows(
     scores = (table[trial, rung] - centres[rung]) / scale
     acting = np.array([acts(int(t), used[r]) for t, r in zip(trial, rung, strict=True)], dtype=bool)
     return TrialRows(tuple(used), trial, rung, scores, centres, float(scale), acting)
+
+
+def _after_the_start(epochs: Sequence[int], spreads: Sequence[float]) -> list[int]:
+    """Epochs without those at which trials differ far less than later, though all are there.
+
+    Trials that survive differ less from each other, so a larger spread later means that the
+    earlier values are from before the runs began to learn.
+    """
+    last = len(epochs) - 1
+    return [
+        epoch
+        for place, epoch in enumerate(epochs)
+        if place == last or spreads[place] >= _FLAT * max(spreads[place:])
+    ]
 
 
 def _left_out(there: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+from held_out_truths import HELD_OUT
 from simulated_search import MAX_EPOCHS, RUNGS, simulate
 from truths import TRUTHS, Truth
 
@@ -16,7 +17,7 @@ EPOCHS = (*RUNGS, MAX_EPOCHS)
 
 @cache
 def found(name: str, trials: int = 60, search: str = "tpe-asha", seed: int = 3) -> ModelImportance:
-    return read(TRUTHS[name], trials, search, seed)
+    return read({**TRUTHS, **HELD_OUT}[name], trials, search, seed)
 
 
 def read(truth: Truth, trials: int, search: str, seed: int) -> ModelImportance:
@@ -49,6 +50,30 @@ def test_what_only_changes_the_speed_is_no_effect_at_the_end() -> None:
     bars = {bar.name: bar for bar in main.units}
     assert main.units[0].name == "x" and not bars["speed"].seen
     assert (bars["speed"].first_rung or 0) > 0.3 > bars["speed"].share
+    assert bars["speed"].early and not bars["dead"].early
+
+
+def test_a_start_at_which_all_tie_says_nothing_of_the_parameters() -> None:
+    """Its hundred equal values once made nine in ten dead parameters real."""
+    main = found("flat", 60, "prior-asha").main
+    assert main.units[0].name == "learning_rate" and main.units[0].seen
+    assert not any(bar.seen for bar in main.units if bar.name in ("dead", "none"))
+    assert (main.explained or 0.0) > 0.5
+
+
+def test_runs_that_collapse_often_are_set_aside_and_named() -> None:
+    """One in eight hid the learning rate, because each made the others look usual."""
+    reading = found("collapsing", 60)
+    bars = {bar.name: bar for bar in reading.main.units}
+    assert len(reading.main.set_aside) > 3 and reading.main.units[0].name == "learning_rate"
+    assert bars["learning_rate"].seen and not bars["dead"].seen and not bars["none"].seen
+
+
+def test_what_only_the_first_epochs_show_is_not_called_the_first() -> None:
+    """Of an option that no survivor has, nobody knows whether its effect lasts."""
+    main = found("two values", 60, seed=51).main
+    assert main.units[0].name == "layers" and main.named is None
+    assert main.units[0].early and not main.units[0].seen
 
 
 def test_parameters_that_matter_only_together_are_seen_and_named() -> None:
