@@ -8,8 +8,9 @@
     python benchmarks/known_truth.py --held-out            other kinds of truths, a row for each
 
 The searches are the project's own: its sampler, its rungs and its audit, over made-up curves
-(`tests/support/truths.py`, with `--held-out` those of `held_out_truths.py`); nothing is trained. Each truth is searched once for each seed, and the
-first 24, 100 and 200 trials of a search are read. Printed for each search and number of trials:
+(`tests/support/truths.py`, or `held_out_truths.py`); nothing is trained. Each truth is searched
+once for each seed, and the first 24, 100 and 200 trials of a search are read. Printed for each
+search and number of trials:
 
 first      the strongest parameter is put first (one within a tenth of it counts), % of studies
 Spearman   rank correlation of the standard deviations with the true ones, mean
@@ -37,9 +38,9 @@ import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from curve_tables import table_truths  # noqa: E402
 from drawn_truths import drawn_truth  # noqa: E402
+from held_out_truths import HELD_OUT  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
 from simulated_search import MAX_EPOCHS, RUNGS, SEARCHES, simulate  # noqa: E402
-from held_out_truths import HELD_OUT  # noqa: E402
 from truths import TRUTHS, Truth  # noqa: E402
 
 from slr_tune.importance.analysis import DEFAULT, NAMES, Importance, analyse  # noqa: E402
@@ -225,7 +226,9 @@ def truth_text(truth: Truth, main: Importance) -> str:
         for unit in main.units
     ]
     r = "" if main.explained is None else f", R2 {main.explained:.2f}"
-    return f"{', '.join(parts)}; named {main.named}{r}, early {[u.name for u in main.units if u.early]}, aside {list(main.set_aside)}"
+    early = [unit.name for unit in main.units if unit.early]
+    aside = list(main.set_aside)
+    return f"{', '.join(parts)}; named {main.named}{r}, early {early}, aside {aside}"
 
 
 if __name__ == "__main__":

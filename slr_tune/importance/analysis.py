@@ -78,6 +78,7 @@ class Importance:
             it has not seen; None of other evaluators.
         chance_of_first: Share of the draws in which the first unit is the largest.
         set_aside: Numbers of the trials that failed in a way no configuration explains.
+        bounded: Number of trials whose value exploded and counts as a bound.
         reached: Trials that have a value at the epoch.
         resamples: Resamples behind the intervals; 0 where they are not from resamples.
     """
@@ -91,6 +92,7 @@ class Importance:
     explained: float | None = None
     chance_of_first: float | None = None
     set_aside: tuple[int, ...] = ()
+    bounded: int = 0
     reached: int = 0
     resamples: int = 0
 
@@ -167,7 +169,9 @@ def _ped_anova(groups: Groups, quantile: float) -> Scores:
         differ = float(np.ptp(losses) > 0)  # none is best where all are equal
         found: dict[str, Floats] = {}
         for name, members in columns.items():
-            parts = {member: differ * column.divergences(top, weights) for member, column in members}
+            parts = {
+                member: differ * column.divergences(top, weights) for member, column in members
+            }
             found |= parts
             if len(members) > 1:
                 found[f"{name}/*"] = np.max(list(parts.values()), axis=0)

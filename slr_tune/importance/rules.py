@@ -125,6 +125,19 @@ def effect_costs(
     return np.array(costs)
 
 
+def acting_too_late(space: Coordinates, rows: TrialRows) -> dict[str, int]:
+    """Units that act only later and where fewer than eight trials got, with how many did."""
+    found = {}
+    for unit in space.units:
+        places = space.of_unit(unit)
+        applies = np.isfinite(space.values[rows.trial][:, places])
+        observed = (applies & rows.acts[:, places]).any(axis=1)
+        there = len(np.unique(rows.trial[observed]))
+        if there < LEAST_BEYOND and bool((applies.any(axis=1) & ~observed).any()):
+            found[unit] = there
+    return found
+
+
 def explained(solved: Solved, rows: TrialRows) -> float:
     """R^2 of the first rung's values, each predicted without its trial."""
     first = rows.rung == 0

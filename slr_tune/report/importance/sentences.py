@@ -62,6 +62,11 @@ def notes(found: StudyImportance) -> list[str]:
             f"Left out as outliers that their configuration does not explain: trial {outliers} "
             f"({show})."
         )
+    if main.bounded:
+        caveats.append(
+            f"Values of {main.bounded} trial{'s' * (main.bounded > 1)} are off by more than ten "
+            f"times the distance between the median and the best tenth. How far does not count."
+        )
     if found.diverged:
         caveats.append(
             f"Not counted: {found.diverged} that became NaN and have no value to compare. The "
@@ -162,7 +167,8 @@ def share_table(found: StudyImportance) -> Table:
     rows = []
     for bar in ordered_bars(found):
         name = f"- {bar.name}" if bar.group else bar.name
-        cells = [name, f"{100 * bar.share:.0f}", f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"]
+        band = f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"
+        cells = [name, f"{100 * bar.share:.0f}", band] if bar.measured else [name, "", ""]
         if model:
             cells += _model_cells(found, bar)
         message = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
@@ -333,4 +339,5 @@ def _where(region: Region) -> str:
         return ", ".join(f"{name} {100 * share:.0f} %" for name, share in kept if share > 0)
     if region.low is None:
         return "none has it"
-    return f"{number(region.low)} to {number(region.high)}"
+    low, high = number(region.low), number(region.high)
+    return low if low == high else f"{low} to {high}"
