@@ -106,6 +106,7 @@ def main() -> None:
         f"{'evaluator':10} {'search':12} {'trials':>6}  {'first':>5} {'Spearman':>8} "
         f"{'named, right':>13} {'bands':>9} {'dead':>5} {'found':>5}"
     )
+    all_scores: dict[tuple[str, str, int], list[Score]] = defaultdict(list)
     for group, search in product(groups, arguments.searches):
         label = f"  {group[0]}" if arguments.held_out else ""
         scores: dict[tuple[str, int], list[Score]] = defaultdict(list)
@@ -122,6 +123,10 @@ def main() -> None:
                 scores[key].append(found)
         for (evaluator, size), all_found in sorted(scores.items()):
             print(f"{evaluator:10} {search:12} {size:6d}  {row(all_found)}{label}", flush=True)
+            all_scores[evaluator, search, size] += all_found
+    if arguments.held_out:
+        for (evaluator, search, size), all_found in all_scores.items():
+            print(f"{evaluator:10} {search:12} {size:6d}  {row(all_found)}  all")
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 
