@@ -5,10 +5,12 @@
     python benchmarks/known_truth.py --curves DIRECTORY    real tables of learning curves as truths
     python benchmarks/known_truth.py --drawn --seeds 60    a truth drawn by chance for each seed: on
                                                            such the limits and bands were set
+    python benchmarks/known_truth.py --held-out            other kinds of truths, a row for each
 
 The searches are the project's own: its sampler, its rungs and its audit, over made-up curves
-(`tests/support/truths.py`); nothing is trained. Each truth is searched once for each seed, and the
-first 24, 100 and 200 trials of a search are read. Printed for each search and number of trials:
+(`tests/support/truths.py`, or `held_out_truths.py`); nothing is trained. Each truth is searched
+once for each seed, and the first 24, 100 and 200 trials of a search are read. Printed for each
+search and number of trials:
 
 first      the strongest parameter is put first (one within a tenth of it counts), % of studies
 Spearman   rank correlation of the standard deviations with the true ones, mean
@@ -24,8 +26,9 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +38,7 @@ import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from curve_tables import table_truths  # noqa: E402
 from drawn_truths import drawn_truth  # noqa: E402
+from held_out_truths import HELD_OUT  # noqa: E402
 from optuna.trial import FrozenTrial  # noqa: E402
 from simulated_search import MAX_EPOCHS, RUNGS, SEARCHES, simulate  # noqa: E402
 from truths import TRUTHS, Truth  # noqa: E402
@@ -83,6 +87,7 @@ def main() -> None:
     parser.add_argument("--truths", nargs="+", default=None, help="[default: all]")
     parser.add_argument("--curves", type=Path, help="folder with tables of learning curves")
     parser.add_argument("--drawn", action="store_true", help="truths drawn by chance")
+    parser.add_argument("--held-out", action="store_true", help="truths of other kinds, by kind")
     parser.add_argument("--seeds", type=int, default=3, help="searches of each truth")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", nargs="+", type=int, default=list(SIZES))
@@ -90,31 +95,45 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="print every study's reading")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    truths = TRUTHS if arguments.curves is None else table_truths(arguments.curves)
+    truths = _truths(arguments)
     names = ["drawn"] if arguments.drawn else arguments.truths or list(truths)
+    groups = [[name] for name in names] if arguments.held_out else [names]
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     began = time.perf_counter()
-    print(f"{len(names) * len(seeds)} studies a row: {', '.join(names)}, {len(seeds)} seeds each\n")
+    studies = len(groups[0]) * len(seeds)
+    print(f"{studies} studies a row: {', '.join(names)}, {len(seeds)} seeds each\n")
     print(
         f"{'evaluator':10} {'search':12} {'trials':>6}  {'first':>5} {'Spearman':>8} "
         f"{'named, right':>13} {'bands':>9} {'dead':>5} {'found':>5}"
     )
-    for search in arguments.searches:
+    all_scores: dict[tuple[str, str, int], list[Score]] = defaultdict(list)
+    for group, search in product(groups, arguments.searches):
+        label = f"  {group[0]}" if arguments.held_out else ""
         scores: dict[tuple[str, int], list[Score]] = defaultdict(list)
-        for name in names:
-            for seed in seeds:
-                for (evaluator, size), score in readings(
-                    drawn_truth(seed) if arguments.drawn else truths[name],
-                    search,
-                    seed,
-                    arguments.trials,
-                    arguments.evaluators,
-                    each=arguments.each,
-                ):
-                    scores[evaluator, size].append(score)
-        for (evaluator, size), found in sorted(scores.items()):
-            print(f"{evaluator:10} {search:12} {size:6d}  {row(found)}", flush=True)
+        for name, seed in product(group, seeds):
+            truth = drawn_truth(seed) if arguments.drawn else truths[name]
+            for key, found in readings(
+                truth,
+                search,
+                seed,
+                arguments.trials,
+                arguments.evaluators,
+                each=arguments.each,
+            ):
+                scores[key].append(found)
+        for (evaluator, size), all_found in sorted(scores.items()):
+            print(f"{evaluator:10} {search:12} {size:6d}  {row(all_found)}{label}", flush=True)
+            all_scores[evaluator, search, size] += all_found
+    if arguments.held_out:
+        for (evaluator, search, size), all_found in all_scores.items():
+            print(f"{evaluator:10} {search:12} {size:6d}  {row(all_found)}  all")
     print(f"\n{time.perf_counter() - began:.0f} s")
+
+
+def _truths(arguments: argparse.Namespace) -> Mapping[str, Truth]:
+    if arguments.curves is not None:
+        return table_truths(arguments.curves)
+    return HELD_OUT if arguments.held_out else TRUTHS
 
 
 def readings(
@@ -212,7 +231,9 @@ def truth_text(truth: Truth, main: Importance) -> str:
         for unit in main.units
     ]
     r = "" if main.explained is None else f", R2 {main.explained:.2f}"
-    return f"{', '.join(parts)}; named {main.named}{r}, aside {list(main.set_aside)}"
+    early = [unit.name for unit in main.units if unit.early]
+    aside = list(main.set_aside)
+    return f"{', '.join(parts)}; named {main.named}{r}, early {early}, aside {aside}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,11 +17,13 @@ from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.power import critical_value
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
-from slr_tune.text import signed
+from slr_tune.text import number, signed
 
 _ONE = 1.0
 """An optimism, in points, whose chance of detection is reported."""
 _POWER = 0.8
+_COMPARED = re.compile(r"best against baseline: [^\[\]]*\[[^\]]*\]")
+"""What the sentence of a comparison says of the difference and its interval."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def curse_line(entry: ConfirmedTrial) -> str:
     if curse.low is None or curse.high is None:
         return f"{message}. One seed says nothing about the spread."
     interval = f"[{change(curse.low)}, {change(curse.high)}]"
-    verdict = f"inconclusive{_power(curse, seeds)}"
+    verdict = f"inconclusive{_power(curse, seeds, entry)}"
     worse, better = curse.low > 0, curse.high < 0
     if worse if entry.minimize else better:
         verdict = "the search was optimistic"
@@ -86,7 +89,7 @@ def curse_line(entry: ConfirmedTrial) -> str:
     return f"{message} {interval}: {verdict}."
 
 
-def _power(curse: Curse, seeds: int) -> str:
+def _power(curse: Curse, seeds: int, entry: ConfirmedTrial) -> str:
     """What so few seeds could have shown: the chance to see a point, and what is seen in 80 %.
 
     Source: the noncentral t distribution, Cohen 1988, Statistical Power Analysis, section 2.5.
@@ -102,6 +105,8 @@ def _power(curse: Curse, seeds: int) -> str:
 
     sizes = [error * step / 10 for step in range(1, 400)]
     enough = next((size for size in sizes if seen(size) >= _POWER), sizes[-1])
+    if entry.measure != "WER":  # a point means nothing of it
+        return f" (an optimism of {number(enough, 3)} would be detected in 80 % of cases)"
     return (
         f" (an optimism of {_ONE:.2f} points would be detected in {100 * seen(_ONE):.0f} % of "
         f"cases, one of {enough:.2f} in 80 %)"
@@ -110,6 +115,9 @@ def _power(curse: Curse, seeds: int) -> str:
 
 def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
     """By how much the best is better than the baseline, both on new seeds, with a 95 % interval.
+
+    Where the two were compared seed by seed, the interval is that of the comparison: one difference
+    has one interval.
 
     Source: Probst et al. 2019, JMLR 20(53), for the name; Welch 1947 for the interval.
     """
@@ -121,11 +129,15 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
             "Tunability (the best against the baseline, both on new seeds) is not known yet: the "
             f"difference in the search is optimistic. {confirm} measures it."
         )
+    compared = _COMPARED.search(best.verdicts.get("dev", ""))
+    if compared is not None:
+        return f"Tunability, on new seeds: {compared[0]}."
     one, other = (list(row.wer["dev"]) for row in (baseline, best))
     gain = statistics.mean(one) - statistics.mean(other)
-    message = (
-        f"Tunability: on new seeds the best is {signed_points(gain, 2)} points better than the"
-    )
+    if not best.minimize:
+        gain, one, other = -gain, other, one
+    unit = " points" if best.measure == "WER" else ""
+    message = f"Tunability: on new seeds the best is {signed_points(gain, 2)}{unit} better than the"
     if min(len(one), len(other)) < 2:
         return f"{message} baseline; one seed says nothing about the spread."
     found = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)

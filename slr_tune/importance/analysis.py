@@ -42,6 +42,8 @@ class Bar:
         measured: Whether enough trials got to where it acts.
         first_rung: Its share at the first rung; None where the evaluator has no such figure.
         covered: Share of its range that the trials which got to the epoch cover.
+        early: Whether the trials show an effect at the first epochs only: not seen at the epoch,
+            which too few of its values may have reached.
         unstable: Whether it changes places with a neighbour in rank in more than one resample in
             five.
     """
@@ -57,6 +59,7 @@ class Bar:
     measured: bool = True
     first_rung: float | None = None
     covered: float | None = None
+    early: bool = False
     unstable: bool = False
 
 
@@ -75,6 +78,7 @@ class Importance:
             it has not seen; None of other evaluators.
         chance_of_first: Share of the draws in which the first unit is the largest.
         set_aside: Numbers of the trials that failed in a way no configuration explains.
+        bounded: Number of trials whose value exploded and counts as a bound.
         reached: Trials that have a value at the epoch.
         resamples: Resamples behind the intervals; 0 where they are not from resamples.
     """
@@ -88,6 +92,7 @@ class Importance:
     explained: float | None = None
     chance_of_first: float | None = None
     set_aside: tuple[int, ...] = ()
+    bounded: int = 0
     reached: int = 0
     resamples: int = 0
 
@@ -161,9 +166,12 @@ def _ped_anova(groups: Groups, quantile: float) -> Scores:
 
     def scores(losses: Floats, weights: Floats) -> dict[str, Floats]:
         top = top_weights(losses, weights, quantile)
+        differ = float(np.ptp(losses) > 0)  # none is best where all are equal
         found: dict[str, Floats] = {}
         for name, members in columns.items():
-            parts = {member: column.divergences(top, weights) for member, column in members}
+            parts = {
+                member: differ * column.divergences(top, weights) for member, column in members
+            }
             found |= parts
             if len(members) > 1:
                 found[f"{name}/*"] = np.max(list(parts.values()), axis=0)

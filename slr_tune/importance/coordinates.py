@@ -6,7 +6,7 @@ uniform where the weights are drawn evenly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +110,11 @@ class Coordinates:
 
 
 def coordinates(
-    space: Space, trials: Sequence[FrozenTrial], *, ceilings: Mapping[str, float] | None = None
+    space: Space,
+    trials: Sequence[FrozenTrial],
+    *,
+    ceilings: Mapping[str, float] | None = None,
+    without: Collection[str] = (),
 ) -> Coordinates:
     """The axes of a study's space; one that cannot vary is left out.
 
@@ -118,8 +122,13 @@ def coordinates(
         space: The space.
         trials: N trials.
         ceilings: By dotted name, the value above which a number changes nothing.
+        without: Units whose axes are left out too.
     """
-    axes = [axis for axis in _axes(space, trials, ceilings or {}) if len(np.unique(axis.grid)) > 1]
+    axes = [
+        axis
+        for axis in _axes(space, trials, ceilings or {})
+        if len(np.unique(axis.grid)) > 1 and axis.unit not in without
+    ]
     presence = _presence(space, np.random.default_rng(0))
     by_axis = [presence[axis.name] for axis in axes]
     stacked = np.array(by_axis, dtype=float).reshape(len(axes), -1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class FittedModel:
         aside: Places of the trials that were set aside.
         columns: The searched values as a reader sees them.
         rung: Place of the epoch at which it is read.
+        late: Units that are not in the model, because too few trials got to where they act, with
+            how many did.
     """
 
     model: GaussianProcess
@@ -37,6 +39,7 @@ class FittedModel:
     aside: tuple[int, ...]
     columns: Sequence[Variable]
     rung: int
+    late: Mapping[str, int] = field(default_factory=dict)
 
 
 def rung_shares(fit: FittedModel, rung: int) -> Importance:
@@ -76,6 +79,8 @@ def model_bars(
     early = {bar.name: bar.share for bar in rung_shares(fit, 0).units}
     # Where no effect is seen, none at all is within the band.
     seen = costs > rules.least_cost(len(np.unique(rows.trial)))
+    unseen = [unit for unit, effect in zip(model.space.units, seen, strict=True) if not effect]
+    only_early = _only_early(model, unseen)
     ends = tuple(
         np.where(seen, end, 0.0) if low else end for end, low in zip(ends, _LOW, strict=True)
     )
@@ -88,16 +93,18 @@ def model_bars(
             _beyond(fit, unit),
             points=(float(sizes[place]), float(ends[2][place]), float(ends[3][place])),
             seen=bool(seen[place]),
-            measured=_measured(fit, unit),
             first_rung=early[unit],
             covered=_covered(fit, unit),
+            early=unit in only_early,
         )
         for place, unit in enumerate(model.space.units)
     ]
+    units += [Bar(u, 0.0, 0.0, 1.0, n, seen=False, measured=False) for u, n in fit.late.items()]
     lead = int(shares.argmax())
     explained = rules.explained(reading.solved, rows)
     chance = rules.chance_of_first(draws, lead)
     settled = explained >= rules.LEAST_EXPLAINED and chance >= rules.LEAST_FIRST
+    settled = settled and bool(seen[lead])  # else it may have changed only the first epochs
     return Importance(
         rows.epochs[fit.rung],
         "gp",
@@ -108,8 +115,16 @@ def model_bars(
         explained=explained,
         chance_of_first=chance,
         set_aside=tuple(fit.numbers[place] for place in fit.aside),
+        bounded=len(rows.bounded),
         reached=int((rows.rung == fit.rung).sum()),
     )
+
+
+def _only_early(model: GaussianProcess, unseen: Sequence[str]) -> set[str]:
+    """Of the units without an effect that lasts, those whose effect on the first epochs is real."""
+    costs = rules.effect_costs(model, units=unseen, at_any_epoch=True)
+    least = rules.least_cost(len(np.unique(model.rows.trial)))
+    return {unit for unit, cost in zip(unseen, costs, strict=True) if cost > least}
 
 
 def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[Floats, ...]]:
@@ -122,7 +137,9 @@ def _sizes(reading: Reading, draws: list[Draw]) -> tuple[Floats, Floats, tuple[F
     shares, sizes = both(reading, reading.mean[None])[0]
     drawn = over_draws(draws, both)
     low, high = positive_band(drawn[:, 0], shares)
-    return shares, sizes, (low, np.minimum(high, 1.0), *positive_band(drawn[:, 1], sizes))
+    # A share is read in whole percents, and so is its band, outwards.
+    low, high = np.floor(100 * low) / 100, np.minimum(np.ceil(100 * high) / 100, 1.0)
+    return shares, sizes, (low, high, *positive_band(drawn[:, 1], sizes))
 
 
 def _beyond(fit: FittedModel, unit: str) -> int:
@@ -132,22 +149,18 @@ def _beyond(fit: FittedModel, unit: str) -> int:
     return len(np.unique(rows.trial[observed & (rows.rung <= fit.rung)]))
 
 
-def _measured(fit: FittedModel, unit: str) -> bool:
-    """Whether enough trials got to where a unit acts that acts only later."""
-    model, rows = fit.model, fit.model.rows
-    places = model.space.of_unit(unit)
-    applies = np.isfinite(model.space.values[rows.trial][:, places]).any(axis=1)
-    observed = np.isfinite(model.values[:, places]).any(axis=1)
-    few = len(np.unique(rows.trial[observed])) < rules.LEAST_BEYOND
-    return not (few and bool((applies & ~observed).any()))
-
-
 def _covered(fit: FittedModel, unit: str) -> float:
-    """Share of a unit's range, the least of its axes', that trials which got there cover."""
+    """Share of a unit's range that trials which got there cover: the least of its axes'.
+
+    What depends on a choice counts only where the choice is not in the unit itself.
+    """
     model, rows = fit.model, fit.model.rows
     there = rows.trial[rows.rung == fit.rung]
     found = []
-    for place in model.space.of_unit(unit):
+    places = model.space.of_unit(unit)
+    for place in places:
+        if place in model.space.branches and model.space.branches[place][0] in places:
+            continue
         axis = model.space.axes[place]
         values = axis.values[there]
         values = values[np.isfinite(values)]

@@ -25,7 +25,9 @@ _OUTER, _EDGE_SURE, _GAIN_SURE = 0.1, 0.8, 0.9
 _LEAST_PLACES = 5
 
 
-def marginal(probe: Probe, answers: Answers, *, level: float, sign: float) -> Marginal:
+def marginal(
+    probe: Probe, answers: Answers, *, level: float, sign: float, seen: bool = True
+) -> Marginal:
     """The mean over the space along a parameter.
 
     Args:
@@ -33,6 +35,7 @@ def marginal(probe: Probe, answers: Answers, *, level: float, sign: float) -> Ma
         answers: What the model says.
         level: Mean over the space, metric's unit.
         sign: 1 where smaller is better, else -1.
+        seen: Whether an effect of its unit is seen; else the band of the swing holds none at all.
     """
     point, drawn = answers.point(probe), answers.drawn(probe)
     low, high = (level + sign * end for end in band(drawn, point))
@@ -45,7 +48,7 @@ def marginal(probe: Probe, answers: Answers, *, level: float, sign: float) -> Ma
         _plain(np.minimum(low, high)),
         _plain(np.maximum(low, high)),
         probe.log,
-        (float(swing[0]), float(swing[1])),
+        (float(swing[0]) if seen else 0.0, float(swing[1])),
     )
 
 
@@ -177,7 +180,14 @@ def slices_through(
 
 
 def local_effect(
-    probe: Probe, here: Probe, answers: Answers, *, around: str, number: int, sign: float
+    probe: Probe,
+    here: Probe,
+    answers: Answers,
+    *,
+    around: str,
+    number: int,
+    sign: float,
+    seen: bool = True,
 ) -> LocalEffect:
     """What a parameter does around a configuration.
 
@@ -188,6 +198,7 @@ def local_effect(
         around: "best" or "baseline".
         number: Of its trial.
         sign: As for `marginal`.
+        seen: Likewise, for both bands.
     """
     point = answers.point(probe) - answers.point(here)
     drawn = answers.drawn(probe) - answers.drawn(here)
@@ -203,16 +214,16 @@ def local_effect(
         _plain(sign * point),
         _plain(np.minimum(low, high)),
         _plain(np.maximum(low, high)),
-        _at_least_nothing(-point.min(), -drawn.min(axis=1)),
-        _at_least_nothing(point.max(), drawn.max(axis=1)),
+        _at_least_nothing(-point.min(), -drawn.min(axis=1), seen=seen),
+        _at_least_nothing(point.max(), drawn.max(axis=1), seen=seen),
         probe.labels[int(probe.at[to])] if probe.labels else float(probe.at[to]),
         probe.log,
     )
 
 
-def _at_least_nothing(point: float, drawn: Floats) -> tuple[float, float, float]:
+def _at_least_nothing(point: float, drawn: Floats, *, seen: bool) -> tuple[float, float, float]:
     low, high = band(drawn, np.array(point))
-    return max(0.0, float(point)), max(0.0, float(low)), max(0.0, float(high))
+    return max(0.0, float(point)), max(0.0, float(low)) * seen, max(0.0, float(high))
 
 
 def edge_readings(probes: Sequence[Probe], answers: Answers) -> tuple[EdgeReading, ...]:

@@ -19,7 +19,7 @@ from slr_tune.importance.model_bars import FittedModel, model_bars, rung_shares
 from slr_tune.importance.parameter_columns import Variable
 from slr_tune.importance.probes import Probe, curve_probes
 from slr_tune.importance.reading import Reading
-from slr_tune.importance.trial_rows import trial_rows
+from slr_tune.importance.trial_rows import TrialRows, trial_rows
 from slr_tune.space import Space
 
 ActsFrom = Callable[[FrozenTrial, str], float]
@@ -76,8 +76,10 @@ def model_importance(
         epoch: Where to read it, one of `epochs`; None for the last.
         seed: Of the draws.
     """
-    axes = coordinates(space, trials, ceilings=ceilings)
-    rows = trial_rows(trials, epochs, sign=sign, acts=_acting(axes, trials, acts_from), seed=seed)
+    axes, rows = _data(space, trials, epochs, sign, acts_from, ceilings, (), seed)
+    late = {} if rows is None else rules.acting_too_late(axes, rows)
+    if late and len(late) < len(axes.units):
+        axes, rows = _data(space, trials, epochs, sign, acts_from, ceilings, tuple(late), seed)
     count = 0 if rows is None else len(np.unique(rows.trial))
     if rows is None or count < MIN_TRIALS or not axes.axes:
         last = epochs[-1] if rows is None else rows.epochs[-1]
@@ -86,8 +88,23 @@ def model_importance(
     used = model.rows.epochs
     rung = len(used) - 1 if epoch is None else sum(one <= epoch for one in used) - 1
     numbers = tuple(trial.number for trial in trials)
-    fit = FittedModel(model, numbers, aside, columns, max(rung, 0))
+    fit = FittedModel(model, numbers, aside, columns, max(rung, 0), late)
     return _read(fit, space, trials, sign, around or {}, seed)
+
+
+def _data(
+    space: Space,
+    trials: Sequence[FrozenTrial],
+    epochs: Sequence[int],
+    sign: float,
+    acts_from: ActsFrom | None,
+    ceilings: Mapping[str, float] | None,
+    without: Sequence[str],
+    seed: int,
+) -> tuple[Coordinates, TrialRows | None]:
+    axes = coordinates(space, trials, ceilings=ceilings, without=without)
+    acts = _acting(axes, trials, acts_from)
+    return axes, trial_rows(trials, epochs, sign=sign, acts=acts, seed=seed)
 
 
 def _acting(
@@ -127,9 +144,16 @@ def _read(
     answers = Answers(reading, draws, probes, [pair.joint for pair in strongest])
     main = model_bars(fit, reading, draws, curves, answers)
     level = sign * _level(fit, reading)
+    unseen = {bar.name for bar in main.units if not bar.seen}
     local = tuple(
         model_effects.local_effect(
-            probe, here, answers, around=name, number=fit.numbers[around[name]], sign=sign
+            probe,
+            here,
+            answers,
+            around=name,
+            number=fit.numbers[around[name]],
+            sign=sign,
+            seen=probe.unit not in unseen,
         )
         for name, (here, through) in slices.items()
         for probe in through
@@ -141,7 +165,10 @@ def _read(
             main if rung == fit.rung else rung_shares(fit, rung)
             for rung in range(len(model.rows.epochs))
         ),
-        tuple(model_effects.marginal(p, answers, level=level, sign=sign) for p in curves),
+        tuple(
+            model_effects.marginal(p, answers, level=level, sign=sign, seen=p.unit not in unseen)
+            for p in curves
+        ),
         model_effects.pairs(strongest, reading, draws, answers, level=level, sign=sign),
         local,
         model_effects.edge_readings(best, answers),

@@ -104,7 +104,7 @@ def _weight_probes(space: Space, axes: Coordinates, column: Variable) -> list[Pr
         if not column.name.startswith(f"{name}."):
             continue
         weight = column.name[len(name) + 1 :]
-        if weight in parameter.weights:
+        if weight in parameter.weights and axes.place(parameter.keys[0]) is not None:
             found.append(_weight_probe(axes, parameter, weight, column))
     return found[:1] if len(found) <= 1 else [_mean_probe(found)]
 
@@ -209,6 +209,8 @@ def slice_probes(
         if not parameter.keys or not all(key in params for key in parameter.keys):
             continue
         if isinstance(parameter, SimplexParameter):
+            if axes.place(parameter.keys[0]) is None:
+                continue
             found += [_weight_slice(axes, parameter, w, params, point) for w in parameter.weights]
         elif (place := _axis_of(axes, parameter)) is not None:
             found.append(_slice(axes, parameter, place, point))

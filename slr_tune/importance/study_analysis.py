@@ -21,6 +21,7 @@ from slr_tune.importance.matched_epoch import Choice, choose_epoch, values_at
 from slr_tune.importance.model_importance import ModelImportance, model_importance
 from slr_tune.importance.parameter_columns import variables_of
 from slr_tune.study.best_trials import best_trials
+from slr_tune.study.record import record_of
 from slr_tune.study.rungs import budget_rungs
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
@@ -47,6 +48,7 @@ class StudyImportance:
         best: Numbers of the best trials, the best first.
         running: Whether a driver was running the study.
         imported: Number of the study's trials that were run elsewhere.
+        diverged: Number of trials that became NaN before they had a value to compare.
     """
 
     study: str
@@ -63,6 +65,7 @@ class StudyImportance:
     best: tuple[int, ...]
     running: bool
     imported: int = 0
+    diverged: int = 0
 
     @property
     def evaluator(self) -> str:
@@ -115,6 +118,17 @@ def study_importance(
         tuple(view.trials[place].number for place in best),
         view.running,
         len(view.imported),
+        _diverged(view, main.epoch if not over else min(one.epoch for one in over)),
+    )
+
+
+def _diverged(view: StudyView, first: int) -> int:
+    """Trials that became NaN without a value at the first epoch that is compared."""
+    values = values_at(view.trials, first)
+    records = [record_of(trial) for trial in view.trials]
+    return sum(
+        record is not None and record.ended_by == "nan" and not np.isfinite(value)
+        for record, value in zip(records, values, strict=True)
     )
 
 

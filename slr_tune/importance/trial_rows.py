@@ -16,6 +16,9 @@ MOST_ROWS = 300
 """Of longer studies an even part is taken; the work grows with the cube."""
 LEAST_AT_THE_END = 4
 _LEAST_AT_A_RUNG = 2
+_REACH, _EXPLODED = 10.0, 100.0
+_FLAT = 0.1
+"""Spread of a rung, as a share of a later one's, below which its trials are taken as tied."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class TrialRows:
         centres: (R,) mean of each rung, in the metric's unit, smaller is better.
         scale: Standard deviation of the first rung that has one, in the metric's unit.
         acts: (M, D) whether each coordinate can have acted by then.
+        bounded: Places of the trials with a value that exploded, and counts as a bound.
     """
 
     epochs: tuple[int, ...]
@@ -39,6 +43,7 @@ class TrialRows:
     centres: Floats
     scale: float
     acts: NDArray[np.bool_]
+    bounded: tuple[int, ...] = ()
 
     @property
     def at_the_end(self) -> NDArray[np.bool_]:
@@ -84,6 +89,7 @@ def trial_rows(
 
     Returns:
         None without any value. The last epoch is the last one that at least four trials reached.
+        A rung at which no trial has begun to learn yet is left out: all tie there.
     """
     values = {epoch: sign * values_at(trials, epoch) for epoch in epochs}
     counts = {epoch: int(np.isfinite(column).sum()) for epoch, column in values.items()}
@@ -91,7 +97,11 @@ def trial_rows(
     if not ends:
         return None
     used = [e for e in epochs if e <= ends[-1] and counts[e] >= _LEAST_AT_A_RUNG]
+    used = _after_the_start(used, [float(np.nanstd(values[epoch])) for epoch in used])
     table = np.column_stack([values[epoch] for epoch in used])  # [N, R]
+    reach = _within_reach(table)
+    bounded = tuple(map(int, np.flatnonzero((table > reach).any(axis=1))))
+    table = reach
     table[_left_out(np.isfinite(table), seed)] = np.nan
     trial, rung = np.nonzero(np.isfinite(table))
     centres = np.nanmean(table, axis=0)
@@ -99,7 +109,34 @@ def trial_rows(
     scale = next((s for s in spreads if s > 0.02 * spreads.max()), 0.0) or 1.0
     scores = (table[trial, rung] - centres[rung]) / scale
     acting = np.array([acts(int(t), used[r]) for t, r in zip(trial, rung, strict=True)], dtype=bool)
-    return TrialRows(tuple(used), trial, rung, scores, centres, float(scale), acting)
+    return TrialRows(tuple(used), trial, rung, scores, centres, float(scale), acting, bounded)
+
+
+def _within_reach(table: Floats) -> Floats:
+    """(N, R) with values that exploded set to a bound: how far they went says nothing more.
+
+    The bound of a rung is its median plus ten times the largest distance, over the rungs, between
+    the median and the best tenth. It is used only where some value is off by a hundred times that
+    distance: an error rate cannot explode.
+    """
+    middle, good = np.nanquantile(table, [0.5, 0.1], axis=0)
+    reach = float((middle - good).max())
+    exploded = reach > 0 and float(np.nanmax(table - middle)) > _EXPLODED * reach
+    return np.minimum(table, middle + _REACH * reach) if exploded else table
+
+
+def _after_the_start(epochs: Sequence[int], spreads: Sequence[float]) -> list[int]:
+    """Epochs without those at which trials differ far less than later, though all are there.
+
+    Trials that survive differ less from each other, so a larger spread later means that the
+    earlier values are from before the runs began to learn.
+    """
+    last = len(epochs) - 1
+    return [
+        epoch
+        for place, epoch in enumerate(epochs)
+        if place == last or spreads[place] >= _FLAT * max(spreads[place:])
+    ]
 
 
 def _left_out(there: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optuna.trial import TrialState
 
 from slr_tune.statistics.expected_best import LEAST_TRIALS, ExpectedBest, expected_best
 from slr_tune.study.summary import baseline_trial
 from slr_tune.study.view import StudyView
-from slr_tune.text import metric_text
+from slr_tune.text import in_percent, metric_text
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def budget_value(view: StudyView) -> BudgetValue | None:
         return None
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
+    if view.minimizes and in_percent(view.spec.objective.metric):  # an error rate ends at 0
+        curve = [replace(one, value=max(one.value, 0.0), low=max(one.low, 0.0)) for one in curve]
     early = [v for v, state in finished[: count // 2] if state == TrialState.COMPLETE]
     return BudgetValue(
         count,

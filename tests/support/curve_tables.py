@@ -119,6 +119,10 @@ class TableTruth(Truth):
 
         return told
 
+    def prepare(self, drawn: list[dict[str, Any]]) -> None:
+        """Foretells them at once, which is a thousand times faster than one by one."""
+        self.table.curves(drawn)
+
     @cached_property
     def last(self) -> Callable[[Mapping[str, Any]], float]:
         """The table's last value."""

@@ -93,17 +93,25 @@ class Truth:
         """
         rng = np.random.default_rng(1)
         one, other = (draw(self.space, rng, _DRAWS) for _ in range(2))
+        self.prepare([*one, *other])
         values, others = (np.array([self.last(p) for p in drawn]) for drawn in (one, other))
         centred = values - values.mean()
         found = {}
         for unit, names in unit_names(self.space).items():
-            anew = [self.last(_mixed(a, b, names)) for a, b in zip(one, other, strict=True)]
-            kept = [self.last(_mixed(b, a, names)) for a, b in zip(one, other, strict=True)]
+            mixed = [
+                [_mixed(a, b, names) for a, b in zip(left, right, strict=True)]
+                for left, right in ((one, other), (other, one))
+            ]
+            self.prepare([*mixed[0], *mixed[1]])
+            anew, kept = ([self.last(params) for params in some] for some in mixed)
             total = float(np.mean((values - anew) ** 2)) / 2
             first = float(np.mean(centred * (kept - others)))
             found[unit] = ((total + max(first, 0.0)) / 2, math.sqrt(total))
         whole = sum(share for share, _ in found.values())
         return {unit: (share / whole, points) for unit, (share, points) in found.items()}
+
+    def prepare(self, drawn: list[dict[str, Any]]) -> None:
+        """Called with the configurations of which the last value is asked next."""
 
     def baseline(self, seed: int) -> dict[str, Any]:
         """The best of ten drawn at random: what an expert would run."""

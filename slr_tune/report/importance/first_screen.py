@@ -47,6 +47,9 @@ def _what(found: StudyImportance) -> Answer:
         return Answer(question, f"Not clear yet. There is an effect of {_listed(seen)}.")
     if found.main.evaluator != DEFAULT:
         return Answer(question, f"Not clear yet: {first.name} leads.")
+    if early := [bar.name for bar in found.main.units if bar.early]:
+        text = f"Not clear yet. Only at the first epochs is there an effect of {_listed(early)}."
+        return Answer(question, text)
     return Answer(question, f"{found.main.trials} trials cannot say: no effect stands out yet.")
 
 

@@ -35,6 +35,8 @@ def verdict(found: StudyImportance) -> str:
         end = "" if main.evaluator == DEFAULT else "; its rank is stable"
         return f"{first.name} matters most: {measured}{end}."
     if first.share == 0.0 or not any(bar.seen in (True, None) for bar in main.units):
+        if early := [bar.name for bar in main.units if bar.early]:
+            return f"These trials show an effect of {', '.join(early)} only at the first epochs."
         return "These trials show no effect of any parameter."
     return (
         f"Not enough trials to say which parameter matters most: {first.name} leads with "
@@ -54,11 +56,21 @@ def notes(found: StudyImportance) -> list[str]:
         return [too_few(found)]
     caveats = [] if main.evaluator == DEFAULT else [_WEAKNESS[main.evaluator]]
     if main.set_aside:
-        listed = ", ".join(map(str, main.set_aside))
+        outliers = ", ".join(map(str, main.set_aside))
         show = command_line("show", options={"--study": found.study, "--trial": main.set_aside[0]})
         caveats.append(
-            f"Left out as outliers that their configuration does not explain: trial {listed} "
+            f"Left out as outliers that their configuration does not explain: trial {outliers} "
             f"({show})."
+        )
+    if main.bounded:
+        caveats.append(
+            f"Values of {main.bounded} trial{'s' * (main.bounded > 1)} are off by more than ten "
+            f"times the distance between the median and the best tenth. How far does not count."
+        )
+    if found.diverged:
+        caveats.append(
+            f"Not counted: {found.diverged} that became NaN and have no value to compare. The "
+            f"shares do not say what makes a run diverge."
         )
     together = [pair for pair in found.pairs if pair.named]
     for one, other in dict.fromkeys(tuple(sorted(pair.units)) for pair in together):
@@ -68,7 +80,7 @@ def notes(found: StudyImportance) -> list[str]:
             f"combination. Do not judge or fix one without the other."
         )
     caveats += [_fast(bar, main.epoch) for bar in main.units if _only_fast(bar)]
-    unseen = [bar.name for bar in main.units if bar.seen is False and bar.measured]
+    unseen = [b.name for b in main.units if b.seen is False and b.measured and not b.early]
     if unseen:
         caveats.append(
             f"No effect seen: {', '.join(unseen)}. This does not prove that there is none; the "
@@ -89,12 +101,17 @@ def notes(found: StudyImportance) -> list[str]:
 
 
 def _only_fast(bar: Bar) -> bool:
-    if bar.first_rung is None or bar.covered is None or bar.seen is not True:
+    if bar.first_rung is None or bar.covered is None or bar.seen is None or not bar.measured:
         return False
-    return bar.first_rung >= _FAST and bar.covered < _COVERED
+    return bar.early or (bar.seen and bar.first_rung >= _FAST and bar.covered < _COVERED)
 
 
 def _fast(bar: Bar, epoch: int) -> str:
+    if bar.early:
+        return (
+            f"{bar.name} has an effect at the first epochs. Whether it lasts until epoch {epoch}, "
+            f"where trials cover {100 * (bar.covered or 0):.0f} % of its range, is not seen."
+        )
     return (
         f"{bar.name} has {100 * (bar.first_rung or 0):.0f} % at the first rung and "
         f"{100 * bar.share:.0f} % at epoch {epoch}, where trials cover "
@@ -150,7 +167,8 @@ def share_table(found: StudyImportance) -> Table:
     rows = []
     for bar in ordered_bars(found):
         name = f"- {bar.name}" if bar.group else bar.name
-        cells = [name, f"{100 * bar.share:.0f}", f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"]
+        band = f"{100 * bar.low:.0f} to {100 * bar.high:.0f}"
+        cells = [name, f"{100 * bar.share:.0f}", band] if bar.measured else [name, "", ""]
         if model:
             cells += _model_cells(found, bar)
         message = ("" if bar.group else _seen(bar)) if model else "unstable" * bar.unstable
@@ -179,6 +197,8 @@ def _model_cells(found: StudyImportance, bar: Bar) -> list[str]:
 def _seen(bar: Bar) -> str:
     if not bar.measured:
         return "acts too late to estimate"
+    if bar.early:
+        return "early effect only"
     return "effect" if bar.seen else "no effect seen"
 
 
@@ -319,4 +339,5 @@ def _where(region: Region) -> str:
         return ", ".join(f"{name} {100 * share:.0f} %" for name, share in kept if share > 0)
     if region.low is None:
         return "none has it"
-    return f"{number(region.low)} to {number(region.high)}"
+    low, high = number(region.low), number(region.high)
+    return low if low == high else f"{low} to {high}"

@@ -122,7 +122,8 @@ def _how_much(study: StudyData) -> Answer:
     if baseline is None or best is baseline or study.gain is None:
         return Answer(question, f"{title}, one seed.", value)
     size = f"{study.value_text(study.gain)}{' points' * in_percent(study.metric)} better"
-    text = f"{title} {value}, baseline {study.value_text(baseline.value)}{percent}; one seed each."
+    theirs = f"{study.value_text(baseline.value)}{percent}"
+    text = f"in {title}: {value}, baseline {theirs}; one seed each."
     return Answer(question, text, size)
 
 

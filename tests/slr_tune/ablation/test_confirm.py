@@ -84,6 +84,21 @@ def test_tunability_is_the_best_against_the_baseline_on_fresh_seeds_of_both() ->
     assert "slr-tune confirm --study toy measures it" in tunability_line([baseline], "toy")
 
 
+def test_one_difference_has_one_interval_and_the_sign_and_unit_of_its_metric() -> None:
+    """A second interval of the same difference, unpaired and the other way round, confuses."""
+    verdict = "No clear difference: best against baseline: -8.7 points [-20.5, +3.1], 5 seeds."
+    baseline = ConfirmedTrial(0, "baseline", 9.0, {"dev": (15, 16, 17)})
+    best = replace(entry(12.0, 13.0, 14.0), name="best", verdicts={"dev": verdict})
+    line = tunability_line([baseline, best], "toy")
+    assert line == "Tunability, on new seeds: best against baseline: -8.7 points [-20.5, +3.1]."
+    other = ConfirmedTrial(
+        7, "best", 0.8, {"dev": (0.7, 0.8, 0.9)}, measure="val/r2", minimize=False
+    )
+    line = tunability_line([replace(baseline, wer={"dev": (0.5, 0.6, 0.7)}), other], "toy")
+    assert "+0.20 better" in line and "points" not in line
+    assert "points" not in curse_line(other) and "would be detected" in curse_line(other)
+
+
 LOSS = "objective.metric=val/loss"
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
+from held_out_truths import HELD_OUT
+from optuna.trial import FrozenTrial
 from simulated_search import MAX_EPOCHS, RUNGS, simulate
 from truths import TRUTHS, Truth
 
+from slr_tune.importance.analysis import analyse
 from slr_tune.importance.model_importance import ModelImportance, model_importance
 from slr_tune.importance.parameter_columns import variables_of
 
@@ -16,7 +20,7 @@ EPOCHS = (*RUNGS, MAX_EPOCHS)
 
 @cache
 def found(name: str, trials: int = 60, search: str = "tpe-asha", seed: int = 3) -> ModelImportance:
-    return read(TRUTHS[name], trials, search, seed)
+    return read({**TRUTHS, **HELD_OUT}[name], trials, search, seed)
 
 
 def read(truth: Truth, trials: int, search: str, seed: int) -> ModelImportance:
@@ -49,6 +53,30 @@ def test_what_only_changes_the_speed_is_no_effect_at_the_end() -> None:
     bars = {bar.name: bar for bar in main.units}
     assert main.units[0].name == "x" and not bars["speed"].seen
     assert (bars["speed"].first_rung or 0) > 0.3 > bars["speed"].share
+    assert bars["speed"].early and not bars["dead"].early
+
+
+def test_a_start_at_which_all_tie_says_nothing_of_the_parameters() -> None:
+    """Its hundred equal values once made nine in ten dead parameters real."""
+    main = found("flat", 60, "prior-asha").main
+    assert main.units[0].name == "learning_rate" and main.units[0].seen
+    assert not any(bar.seen for bar in main.units if bar.name in ("dead", "none"))
+    assert (main.explained or 0.0) > 0.5
+
+
+def test_runs_that_collapse_often_are_set_aside_and_named() -> None:
+    """One in eight hid the learning rate, because each made the others look usual."""
+    reading = found("collapsing", 60)
+    bars = {bar.name: bar for bar in reading.main.units}
+    assert len(reading.main.set_aside) > 3 and reading.main.units[0].name == "learning_rate"
+    assert bars["learning_rate"].seen and not bars["dead"].seen and not bars["none"].seen
+
+
+def test_what_only_the_first_epochs_show_is_not_called_the_first() -> None:
+    """Of an option that no survivor has, nobody knows whether its effect lasts."""
+    main = found("two values", 60, seed=51).main
+    assert main.units[0].name == "layers" and main.named is None
+    assert main.units[0].early and not main.units[0].seen
 
 
 def test_parameters_that_matter_only_together_are_seen_and_named() -> None:
@@ -104,3 +132,46 @@ def test_too_few_trials_say_nothing() -> None:
     """Bars over a handful of trials would be believed."""
     few = found("additive", 8)
     assert few.main.units == () and few.marginals == () and few.main.trials == 8
+
+
+def test_a_parameter_that_acts_too_late_has_no_share_no_curve_and_takes_none() -> None:
+    """Its share was once the prior's, beside the sentence that it is not estimated."""
+    truth = TRUTHS["additive"]
+    history = simulate(truth.space, truth.curve(3), "tpe-asha", trials=30, seed=3)
+    columns = variables_of(truth.space, history)
+
+    def acts_from(trial: FrozenTrial, name: str) -> float:
+        return 26.0 if name == "dropout" else 0.0
+
+    found = model_importance(truth.space, history, EPOCHS, columns=columns, acts_from=acts_from)
+    (late,) = (bar for bar in found.main.units if not bar.measured)
+    assert late.name == "dropout" and late.share == 0.0 and late.trials < 8
+    assert sum(bar.share for bar in found.main.units) == pytest.approx(1.0)
+    assert "dropout" not in {curve.name for curve in found.marginals}
+    assert not any("dropout" in pair.units for pair in found.pairs)
+
+
+def test_values_that_explode_hide_nothing() -> None:
+    """Of a metric without bounds one run of -10,000 once hid what all others showed."""
+    truth = TRUTHS["additive"]
+    history = simulate(truth.space, truth.curve(3), "random", trials=40, seed=3)
+    places = [n for n, trial in enumerate(history) if trial.params["learning_rate"] > 0.02]
+    assert len(places) > 2
+    for place in places:
+        trial = history[place]
+        values = {epoch: 10.0 ** (2 + place % 4) for epoch in trial.intermediate_values}
+        trial.intermediate_values = values
+    columns = variables_of(truth.space, history)
+    main = model_importance(truth.space, history, EPOCHS, columns=columns).main
+    assert main.bounded and main.units[0].name == "learning_rate" and main.units[0].seen
+
+
+def test_where_all_values_are_equal_nothing_is_first() -> None:
+    """PED-ANOVA once named the parameter that the sampler had drawn the least evenly."""
+    truth = TRUTHS["pair"]
+    history = simulate(truth.space, lambda params, trial: [50.0] * 27, "tpe", trials=20, seed=1)
+    columns = variables_of(truth.space, history)
+    main = model_importance(truth.space, history, EPOCHS, columns=columns).main
+    other = analyse(columns, np.full(20, 50.0), epoch=27, evaluator="ped-anova", resamples=20)
+    assert main.named is None and not any(bar.seen for bar in main.units)
+    assert other.named is None and other.units[0].share == 0.0

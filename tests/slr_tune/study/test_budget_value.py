@@ -36,6 +36,16 @@ def test_the_sentence_gives_what_was_half_and_twice() -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_an_error_rate_is_never_expected_below_zero() -> None:
+    """Of few values that differ much, the band once went on to -6.55 % WER."""
+    ends = [90.0, 88.0, 80.0, 75.0, 60.0, 50.0, 30.0, 5.0]
+    found = budget_value(tell_study([StoredTrial([50.0] * 9), *(StoredTrial([e]) for e in ends)]))
+    assert found is not None
+    twice = found.at(16)
+    assert twice.low == 0.0 <= twice.value < 5.0
+
+
+@pytest.mark.usefixtures("database")
 def test_few_trials_say_nothing() -> None:
     """Seven values are no distribution."""
     assert budget_value(tell_study([StoredTrial([50.0] * 9) for _ in range(8)])) is None
