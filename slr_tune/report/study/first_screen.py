@@ -141,7 +141,7 @@ def _on_new_seeds(study: StudyData, row: ConfirmedTrial) -> Answer:
     best, charts = study.best, "The charts show the search: one seed per trial"
     if best is not None and best.value is not None:
         charts += f", {study.value_text(best.value)}{percent} for trial {best.number}"
-    return Answer(question, f"{seeds}: {pair}. {charts}.", size)
+    return Answer(question, f"in {seeds}: {pair}. {charts}.", size)
 
 
 def _size(row: ConfirmedTrial, baseline: ConfirmedTrial) -> str:
