@@ -29,7 +29,7 @@ from slr_tune.search.unit_space import Points, UnitSpace
 from slr_tune.search.whole_sampler import WholeSampler
 from slr_tune.space import Space
 from slr_tune.study.per_trial import PerTrial
-from slr_tune.study.record import ATTRIBUTE
+from slr_tune.study.record import failed_by_configuration
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -218,20 +218,14 @@ class PriorSampler(WholeSampler):
         return None if found is None or own is None else (trial.number, found[0], own)
 
 
-_BLAMELESS = ("killed", "aborted", "timeout")
-"""Ends by failure that say nothing of the configuration."""
-
-
 def _rung_values(trial: FrozenTrial, rungs: Sequence[int], sign: float) -> dict[int, float] | None:
     """Best value up to each rung that the trial reached; None where it reports nothing.
 
     A trial that failed by its own configuration is worse than any at the first rung. One that
     ended by itself has its last value at all later rungs.
     """
-    failed = trial.state == TrialState.FAIL
-    if failed:
-        ended_by = (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by")
-        return None if ended_by in _BLAMELESS else {rungs[0]: math.inf}
+    if trial.state == TrialState.FAIL:
+        return {rungs[0]: math.inf} if failed_by_configuration(trial) else None
     known = {epoch: sign * v for epoch, v in trial.intermediate_values.items() if v == v}
     if trial.state.is_finished() and not known:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from slr_tune.search.failed_as_worst import FailedAsWorst
 from slr_tune.search.grid_sampler import GridPoints, grid_size
 from slr_tune.search.prior_sampler import PriorSampler, PriorSettings
 from slr_tune.search.surrogate import LastFit
@@ -97,7 +98,7 @@ def tpe(
     Optuna's multivariate TPE with constant liar lost to random sampling under ASHA at this size of
     search (70 to 100 trials) on tables of learning curves.
     """
-    return TPESampler(
+    made = TPESampler(
         seed=_mixed(seed, number),
         n_startup_trials=n_startup_trials,
         n_ei_candidates=n_ei_candidates,
@@ -105,6 +106,7 @@ def tpe(
         group=group,
         constant_liar=constant_liar,
     )
+    return made if constant_liar else FailedAsWorst(made)
 
 
 def _of_optuna(*, sampler: str, seed: int, number: int, **settings: Any) -> BaseSampler:

@@ -10,6 +10,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 ATTRIBUTE = "slr"
 SCHEMA = 1
+BLAMELESS = ("killed", "aborted", "timeout")
+"""Ends by failure that say nothing of the configuration."""
+
 DELETED = "deleted"
 """How a trial ended of which only the number is kept, so that no other takes it."""
 
@@ -169,6 +172,12 @@ def is_foreign(trial: FrozenTrial) -> bool:
 def is_imported(trial: FrozenTrial) -> bool:
     """Whether a trial is an earlier run that this study took over; `count_studies` counts alike."""
     return bool((trial.user_attrs.get(ATTRIBUTE) or {}).get("imported"))
+
+
+def failed_by_configuration(trial: FrozenTrial) -> bool:
+    """Whether a trial failed, and not by what says nothing of its configuration."""
+    ended = (trial.user_attrs.get(ATTRIBUTE) or {}).get("ended_by")
+    return trial.state == TrialState.FAIL and ended not in (*BLAMELESS, DELETED)
 
 
 def is_deleted(trial: FrozenTrial) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from own_process import Command
 
-from slr_tune.ablation.result_files import read_result
+from slr_tune.ablation.result_files import RESULT_FILE, read_result
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -188,7 +188,7 @@ def test_stopped_then_killed_then_started_again_repeats_no_stage(
     assert first.wait_until(stages_done(1)), first.end()
     code, output = first.end(signal.SIGINT)
     assert code == 130 and "To resume:\n  slr-tune ablate " in output, output
-    assert "Traceback" not in output and not (stages.parent / "dropout").exists()
+    assert "Traceback" not in output and not (stages.parent / "dropout" / RESULT_FILE).exists()
     # What has finished is shown, and what is missing.
     found = re.search(
         r"Interim result of study tiny: (\d) of 9 runs finished, (\d) missing", output
