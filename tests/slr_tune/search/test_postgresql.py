@@ -95,7 +95,7 @@ def test_driver_needs_no_database_to_decide(tmp_path: Path, postgresql_server: S
             while not store.stored():
                 store.keep_up()
         (study,) = storage.get_all_studies()
-        assert study.user_attrs[TIME] == {"seconds": 60.0}
+        assert study.user_attrs[TIME]["seconds"] == 60.0
         assert [*study.system_attrs.values()] == [0], "one point of the sequence was taken"
         assert len(storage.get_all_trials(key)) == 2
 
