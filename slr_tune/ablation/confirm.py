@@ -18,6 +18,7 @@ from slr_tune.ablation.compared import MetricRuns
 from slr_tune.ablation.result import MAIN, ResultTable
 from slr_tune.ablation.run import look_at_test, opened_store
 from slr_tune.errors import StudyError
+from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.record import record_of
 from slr_tune.study.split_openings import LOOKING
@@ -95,7 +96,8 @@ def confirm(
             by_epoch=True,
             measure=measure,
         ) as (store, _):
-            mark_unfinished(folder, f"slr-tune confirm {spec.study} --top {top} --seeds {seeds}")
+            asked = {"--study": spec.study, "--top": top, "--seeds": seeds}
+            mark_unfinished(folder, command_line("confirm", options=asked))
             fresh = fresh_seeds(seeds, search_seed=spec.seed, first=FIRST_CONFIRMED_SEED)
             runs = store.train(arms, fresh)
             for run in runs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
@@ -15,7 +16,7 @@ _FIRST_DATA_SEED = 4_000_000
 """Far from the seeds of runs, so that no order is another seed's own."""
 
 
-def check_orders(orders: int, spec: StudySpec, config: object) -> None:
+def check_orders(orders: int, spec: StudySpec, config: Mapping[str, Any]) -> None:
     """Refuses several orders where the order is not known, or given.
 
     Args:
@@ -36,7 +37,7 @@ def check_orders(orders: int, spec: StudySpec, config: object) -> None:
             f"--orders: the run {run_title(spec.trainable)} draws the order of its data itself",
             hint="Leave out --orders.",
         )
-    given = config.get("data_seed") if isinstance(config, dict) else None
+    given = config.get("data_seed")
     if given is not None:
         raise SlrTuneError(
             f"--orders: data_seed is {given} in the baseline, so all seeds have the same order",

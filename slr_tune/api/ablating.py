@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from slr_tune.api.asked import budget_of, enough_seeds, some_orders, some_teachers, whole_study
+from slr_tune.api.asked import at_least_one, budget_of, enough_seeds, whole_study
 from slr_tune.api.running import Stopped
 from slr_tune.api.studies import Study, load
 from slr_tune.errors import SlrTuneError
@@ -209,8 +209,8 @@ def ablate(
         seeds=enough_seeds(seeds),
         until_decided=until_decided,
         margin=margin,
-        teachers=some_teachers(teachers),
-        orders=some_orders(orders),
+        teachers=at_least_one("teachers", teachers),
+        orders=at_least_one("orders", orders),
         one_budget=whole_study(family),
         factorial=factorial,
         controls=controls,

@@ -24,26 +24,19 @@ def enough_seeds(seeds: int | None) -> int | None:
     return seeds
 
 
-def some_teachers(teachers: int) -> int:
-    """The number of teachers.
+def at_least_one(name: str, number: int) -> int:
+    """A number of teachers, or of orders of the training data.
+
+    Args:
+        name: As the caller gives it.
+        number: How many.
 
     Raises:
         SlrTuneError: There is none.
     """
-    if teachers < 1:
-        raise SlrTuneError(f"teachers={teachers}: at least one is needed", hint="Leave it out.")
-    return teachers
-
-
-def some_orders(orders: int) -> int:
-    """The number of orders of the training data.
-
-    Raises:
-        SlrTuneError: There is none.
-    """
-    if orders < 1:
-        raise SlrTuneError(f"orders={orders}: at least one is needed", hint="Leave it out.")
-    return orders
+    if number < 1:
+        raise SlrTuneError(f"{name}={number}: at least one is needed", hint="Leave it out.")
+    return number
 
 
 def whole_study(family: str) -> bool:

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from slr_tune.study.in_use import mapped_below
 from slr_tune.study.manifest import FILE as MANIFEST
 from slr_tune.study.mounts import network_mount
-from slr_tune.study.unfinished import unfinished_ablations
+from slr_tune.study.unfinished import give_up_unfinished, unfinished_ablations
 from slr_tune.study.view import StudyView
 
 Kind = Literal[
@@ -147,6 +147,8 @@ def remove(leftover: Leftover) -> int:
         shutil.rmtree(leftover.path)
     else:
         leftover.path.unlink(missing_ok=True)
+    if leftover.kind == "unfinished":
+        give_up_unfinished(leftover.path.parents[1])
     return leftover.size
 
 

@@ -37,6 +37,12 @@ def unfinished_ablations(study: Path) -> dict[str, str]:
     return {path.parent.name: path.read_text(encoding="utf-8") for path in paths}
 
 
+def give_up_unfinished(study: Path) -> None:
+    """Forgets the unfinished ablations of a study's folder: what they had trained is removed."""
+    for path in (study / "ablations").glob(f"*/{_FILE}"):
+        path.unlink(missing_ok=True)
+
+
 def is_ablating(study: Path) -> bool:
     """Whether an ablation of a study's folder is running."""
     lock = study / "ablations" / LOCK

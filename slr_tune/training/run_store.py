@@ -93,20 +93,24 @@ class RunStore:
             TrainablesError: A run cannot be trained as it is configured.
             RunFailed: Workers keep dying.
         """
-        found = self.train_runs(planned_runs(arms, seeds, measure=self.measure))
-        by_name = {run.name: run for run in found}
-        runs = [by_name[ArmRun(arm, seed).name] for arm in arms for seed in seeds]
-        self.runs[len(self.runs) - len(found) :] = runs
+        found = self._trained(planned_runs(arms, seeds, measure=self.measure))
+        runs = [found[ArmRun(arm, seed).name] for arm in arms for seed in seeds]
+        self.runs += runs
         return runs
 
     def train_runs(self, wanted: Sequence[ArmRun]) -> list[ArmRun]:
-        """Trains what is missing of some runs, and gives all of them in their order.
+        """Trains some runs, and gives them in their order.
 
         Raises:
-            Interrupted: Before it was done.
-            TrainablesError: A run cannot be trained as it is configured.
-            RunFailed: Workers keep dying.
+            Interrupted: As `train`, and the others.
         """
+        found = self._trained(wanted)
+        runs = [found[run.name] for run in wanted]
+        self.runs += runs
+        return runs
+
+    def _trained(self, wanted: Sequence[ArmRun]) -> dict[str, ArmRun]:
+        """Trains what is missing of some runs; gives all of them by name."""
         found = self.find(wanted)
         missing = [run for run in wanted if run.name not in found]
         if missing:
@@ -126,9 +130,7 @@ class RunStore:
             self.trained += execution.trained
             self._remember(trained)
             found |= {run.name: run for run in trained}
-        runs = [found[run.name] for run in wanted]
-        self.runs += runs
-        return runs
+        return found
 
     @contextmanager
     def taught_by(self, checkpoint: Path, content_hash: str) -> Iterator[None]:

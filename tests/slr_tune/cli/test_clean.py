@@ -146,6 +146,9 @@ def test_stages_of_a_running_or_unfinished_ablation_stay(
     given_up = ["generated", "--what", "unfinished", "--yes"]
     assert set(listed(capsys, *given_up)) == {".stages"}
     assert not (ablations / ".stages").exists()
+    # What is trained from now on belongs to no interrupted ablation.
+    (ablations / ".stages").mkdir()
+    assert set(listed(capsys, *options, "--dry-run")) == {".stages"}
 
 
 def test_nothing_goes_without_an_answer(
