@@ -214,16 +214,18 @@ def interrupted_at_terminal(folder: Path, *, after: str, monkeypatch: pytest.Mon
     command = Command("train", "student", *SMALL, *settings, ray=False, terminal=terminal.theirs)
     os.close(terminal.theirs)
 
-    def shown(screen: Screen) -> bool:
-        return after in screen.text and "left" in screen.text.partition(after)[2]
+    parts = [
+        r"░ +\d+ % epoch \d+ of at most 400, about .* left train loss \d",
+        r"dev WER [\d.]+ %, best [\d.]+ % \(epoch \d+\)",
+    ]
 
-    assert terminal.read_until(shown, command.process)
-    rows = terminal.screen.rows
-    bars = [row for row in rows if "░" in row]
-    assert len(bars) == 1 and bars[0].endswith(" %"), terminal.screen.text
-    picture = " ".join(rows[rows.index(bars[0]) :])
-    assert re.search(r"epoch \d+ of at most 400, about .* left train loss \d", picture), picture
-    assert re.search(r"dev WER [\d.]+ %, best [\d.]+ % \(epoch \d+\)", picture), picture
+    def whole(screen: Screen) -> bool:
+        # A drawing may arrive in pieces: what is asked for must all be there.
+        bars = [number for number, row in enumerate(screen.rows) if "░" in row]
+        picture = " ".join(screen.rows[bars[0] :]) if len(bars) == 1 else ""
+        return after in screen.text and all(re.search(part, picture) for part in parts)
+
+    assert terminal.read_until(whole, command.process), terminal.screen.text
     terminal.type(b"\x03")
     assert not terminal.read_until(lambda screen: False, command.process)
     assert command.process.wait(timeout=60) == 130
