@@ -6,7 +6,7 @@ An ablation whose arms are trials: trained by the same code into the same store,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,11 +127,26 @@ def confirm(
                 for split, table in tables.items()
                 if (message := table.row(name).sentence)
             },
+            _differences(tables, name),
             measure="WER" if measure.counted else measure.metric,
             minimize=measure.minimize or measure.counted,
         )
         for number, (name, claimed) in chosen.items()
     ]
+
+
+def _differences(
+    tables: Mapping[str, ResultTable], name: str
+) -> dict[str, tuple[float, float, float]]:
+    """By split, a configuration's difference to the first one, with its interval."""
+    rows = {split: table.row(name) for split, table in tables.items()}
+    found = {split: (row.difference, row.low, row.high) for split, row in rows.items()}
+    return {
+        split: (difference, low, high)
+        for split, (difference, low, high) in found.items()
+        if difference is not None and low is not None and high is not None
+        if math.isfinite(low) and math.isfinite(high)
+    }
 
 
 def _arm(view: StudyView, number: int, name: str) -> Arm:

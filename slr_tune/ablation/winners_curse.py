@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from scipy.stats import ttest_ind
 from slr_tune.statistics import signed_points
 from slr_tune.statistics.components import VarianceComponents
 from slr_tune.statistics.power import critical_value
+from slr_tune.statistics.wording import measured
 from slr_tune.study.commands import command_line
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.text import number, signed
@@ -22,8 +22,6 @@ from slr_tune.text import number, signed
 _ONE = 1.0
 """An optimism, in points, whose chance of detection is reported."""
 _POWER = 0.8
-_COMPARED = re.compile(r"best against baseline: [^\[\]]*\[[^\]]*\]")
-"""What the sentence of a comparison says of the difference and its interval."""
 
 
 @dataclass(frozen=True)
@@ -121,17 +119,24 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
 
     Source: Probst et al. 2019, JMLR 20(53), for the name; Welch 1947 for the interval.
     """
-    baseline = next((row for row in rows if row.name == "baseline"), None)
-    best = next((row for row in rows if row.name == "best"), None)
+    baseline = next((row for row in rows if row.is_baseline), None)
+    best = next((row for row in rows if row.is_best), None)
+    if baseline is not None and baseline is best:
+        return "Tunability: none was found, because the best of the search is the baseline itself."
     if baseline is None or best is None:
         confirm = command_line("confirm", options={"--study": study})
         return (
             "Tunability (the best against the baseline, both on new seeds) is not known yet: the "
             f"difference in the search is optimistic. {confirm} measures it."
         )
-    compared = _COMPARED.search(best.verdicts.get("dev", ""))
-    if compared is not None:
-        return f"Tunability, on new seeds: {compared[0]}."
+    if "dev" in best.differences:
+        difference = best.differences["dev"]
+        points, interval = measured(*difference)
+        seen = f"{points} points {interval}"
+        if best.measure != "WER":
+            size, *ends = (f"{value:+.3g}" for value in difference)
+            seen = f"{size} in {best.measure} [{', '.join(ends)}]"
+        return f"Tunability, on new seeds: best against baseline: {seen}."
     one, other = (list(row.wer["dev"]) for row in (baseline, best))
     gain = statistics.mean(one) - statistics.mean(other)
     if not best.minimize:
@@ -160,6 +165,7 @@ def confirm_row(entry: ConfirmedTrial) -> dict[str, Any]:
         "parameters": entry.parameters,
         "winners_curse": None if curse is None else asdict(curse),
         "verdicts": dict(entry.verdicts),
+        "differences": {split: list(values) for split, values in entry.differences.items()},
         "measure": entry.measure,
         "minimize": entry.minimize,
     }

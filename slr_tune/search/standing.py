@@ -165,13 +165,13 @@ def _best(store: StudyStore, trials: Sequence[FrozenTrial]) -> BestSoFar | None:
 
 def confirmed_gain(rows: Sequence[ConfirmedTrial]) -> str | None:
     """Result of a confirmation of the best trial on dev, in one line; None without one."""
-    winner = next((row for row in rows if row.name == "best"), None)
+    winner = next((row for row in rows if row.is_best), None)
     if winner is None:
         return None
     seeds = len(winner.wer["dev"])
     text = f"confirmed on {seeds} new seeds: trial {winner.trial} at {winner.mean_text('dev')}"
-    baseline = next((row for row in rows if row.name == "baseline"), None)
-    if baseline is None:
+    baseline = next((row for row in rows if row.is_baseline), None)
+    if baseline is None or baseline is winner:
         return text
     gain = baseline.mean("dev") - winner.mean("dev")
     gain = gain if winner.minimize else -gain

@@ -23,11 +23,14 @@ class ConfirmedTrial:
 
     Attributes:
         trial: Its number in the search.
-        name: "baseline", "best", "best 2" ...
+        name: "baseline", "best", "best 2" ..., or "baseline, best 2 of the search" for one that
+            is both.
         claimed: Its dev WER in the search, percent; None where that was not known.
         wer: By split, WER of each seed, percent.
         parameters: Numbers in the model; None where that was not known.
         verdicts: By split, what was shown of it against the first one; empty for that one.
+        differences: By split, its difference to the first one and the two ends of the interval,
+            as the verdict has them; empty for that one, and with one seed.
         measure: What the figures are: "WER", or the name of the metric of a custom run.
         minimize: Whether a smaller figure is the better one.
     """
@@ -38,12 +41,23 @@ class ConfirmedTrial:
     wer: Mapping[str, tuple[float, ...]]
     parameters: int | None = None
     verdicts: Mapping[str, str] = field(default_factory=dict)
+    differences: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     measure: str = "WER"
     minimize: bool = True
 
     def value_text(self, value: float | None) -> str:
         """A figure: a WER with two digits after the point, else four significant ones."""
         return points(value) if self.measure == "WER" else number(value, 4)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the baseline, whatever place it has in the search."""
+        return self.name.partition(",")[0] == "baseline"
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it is the best of the search, be it the baseline or not."""
+        return self.name in ("best", "baseline, best of the search")
 
     @property
     def is_better(self) -> bool:

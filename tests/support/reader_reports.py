@@ -62,6 +62,7 @@ def _confirmed(view: SimulatedView, name: str) -> tuple[ConfirmedTrial, ...]:
     difference = compare(errors, words, baseline="baseline")["best"].difference
     assert isinstance(difference, Difference)
     verdict = judge("best", "baseline", difference, family=1).sentence
+    interval = (difference.points, difference.low, difference.high)
     return tuple(
         ConfirmedTrial(
             trial.number,
@@ -69,6 +70,7 @@ def _confirmed(view: SimulatedView, name: str) -> tuple[ConfirmedTrial, ...]:
             trial.value,
             {"dev": tuple(100 * errors[label].sum(axis=1) / words.sum())},
             verdicts={"dev": verdict} if label == "best" else {},
+            differences={"dev": interval} if label == "best" else {},
         )
         for label, trial in claims.items()
         if trial.value is not None and math.isfinite(trial.value)

@@ -82,13 +82,23 @@ def test_tunability_is_the_best_against_the_baseline_on_fresh_seeds_of_both() ->
     line = tunability_line([baseline, replace(best, name="best")], "toy")
     assert "the best is +3.00 points better than the baseline [+0.73, +5.27]" in line
     assert "slr-tune confirm --study toy measures it" in tunability_line([baseline], "toy")
+    both = replace(baseline, name="baseline, best 2 of the search")
+    assert tunability_line([both, replace(best, name="best")], "toy") == line
+    both = replace(baseline, name="baseline, best of the search")
+    line = tunability_line([both, replace(best, name="best 2")], "toy")
+    assert line.endswith("none was found, because the best of the search is the baseline itself.")
 
 
 def test_one_difference_has_one_interval_and_the_sign_and_unit_of_its_metric() -> None:
     """A second interval of the same difference, unpaired and the other way round, confuses."""
     verdict = "No clear difference: best against baseline: -8.7 points [-20.5, +3.1], 5 seeds."
     baseline = ConfirmedTrial(0, "baseline", 9.0, {"dev": (15, 16, 17)})
-    best = replace(entry(12.0, 13.0, 14.0), name="best", verdicts={"dev": verdict})
+    best = replace(
+        entry(12.0, 13.0, 14.0),
+        name="best",
+        verdicts={"dev": verdict},
+        differences={"dev": (-8.7, -20.5, 3.1)},
+    )
     line = tunability_line([baseline, best], "toy")
     assert line == "Tunability, on new seeds: best against baseline: -8.7 points [-20.5, +3.1]."
     other = ConfirmedTrial(
@@ -96,6 +106,9 @@ def test_one_difference_has_one_interval_and_the_sign_and_unit_of_its_metric() -
     )
     line = tunability_line([replace(baseline, wer={"dev": (0.5, 0.6, 0.7)}), other], "toy")
     assert "+0.20 better" in line and "points" not in line
+    compared = replace(other, differences={"dev": (0.2, -0.0271, 0.427)})
+    line = tunability_line([replace(baseline, wer={"dev": (0.5, 0.6, 0.7)}), compared], "toy")
+    assert line.endswith("best against baseline: +0.2 in val/r2 [-0.0271, +0.427].")
     assert "points" not in curse_line(other) and "would be detected" in curse_line(other)
 
 
