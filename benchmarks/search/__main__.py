@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=[DEFAULT, "tpe-asha", "random-asha",
                         "random"], choices=STRATEGIES)  # fmt: skip
     parser.add_argument("--noise", type=float, default=0.0, help="sd of a factor on each curve")
+    parser.add_argument("--distinct", action="store_true", help="a row of a table is given to one "
+                        "trial of a search; the next gets the nearest that is left")  # fmt: skip
     parser.add_argument("--peers", nargs="*", choices=PEERS, help="these peers, or all")
     parser.add_argument("--figure", type=Path, help="folder for strategies.png and its PDF")
     parser.add_argument("--report-only", action="store_true", help="run nothing")
@@ -61,6 +63,7 @@ def main() -> None:
         "seeds": seeds,
         "workers": arguments.workers,
         "noise": arguments.noise,
+        "repeats": not arguments.distinct,
     }
     if not arguments.report_only:
         cells = all_cells(arguments.strategies, tables, **asked)
@@ -80,13 +83,13 @@ def main() -> None:
                 print(
                     report(
                         results, ours=DEFAULT, others=others, tables=names, workers=workers,
-                        budgets=(8, 20), noise=arguments.noise,
+                        budgets=(8, 20), noise=arguments.noise, repeats=not arguments.distinct,
                     )
                 )  # fmt: skip
     if arguments.figure:
         workers = arguments.workers[0]
         print(draw(results, [DEFAULT, *others], tables=list(tables), workers=workers,
-                   folder=arguments.figure))  # fmt: skip
+                   folder=arguments.figure, repeats=not arguments.distinct))  # fmt: skip
 
 
 def read_tables(folder: Path | None, *, grace: int = 3) -> dict[str, CurveTable]:

@@ -39,6 +39,7 @@ class Cell:
         seed: Of the search, and of the draw of a bad prior.
         workers: Trials side by side.
         noise: Standard deviation of a factor on each trial's curve.
+        repeats: Whether two trials may get the same row of the table; see `simulate`.
     """
 
     strategy: str
@@ -47,6 +48,7 @@ class Cell:
     seed: int
     workers: int
     noise: float = 0.0
+    repeats: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def run_cell(cell: Cell, table: CurveTable, make: MakeStrategy) -> Result:
         trainings=TRAININGS,
         noise=cell.noise,
         seed=cell.seed,
+        repeats=cell.repeats,
     )
     seconds = time.process_time() - began
     places = np.ceil(len(history.best) * np.arange(1, POINTS + 1) / POINTS).astype(int) - 1
@@ -136,6 +139,7 @@ def all_cells(
     seeds: Iterable[int],
     workers: Iterable[int],
     noise: float = 0.0,
+    repeats: bool = True,
 ) -> Iterator[Cell]:
     """Every combination, all of one seed before the next, so that a part is of use."""
     strategies, tables, priors, workers = map(list, (strategies, tables, priors, workers))
@@ -144,4 +148,4 @@ def all_cells(
             for prior in priors:
                 for table in tables:
                     for strategy in strategies:
-                        yield Cell(strategy, table, prior, seed, many, noise)
+                        yield Cell(strategy, table, prior, seed, many, noise, repeats)

@@ -50,13 +50,14 @@ def regrets(
     trainings: float,
     tables: Sequence[str],
     noise: float = 0.0,
+    repeats: bool = True,
 ) -> dict[Block, float]:
     """Regret of a strategy in every block that it has; where noise is added, the true one."""
     return {
         (cell.table, cell.seed): result.true_regret if noise else result.at(trainings)
         for cell, result in results.items()
-        if (cell.strategy, cell.prior, cell.workers, cell.noise)
-        == (strategy, prior, workers, noise)
+        if (cell.strategy, cell.prior, cell.workers, cell.noise, cell.repeats)
+        == (strategy, prior, workers, noise, repeats)
         and cell.table in tables
     }  # fmt: skip
 
@@ -88,6 +89,7 @@ def report(
     workers: int,
     budgets: Sequence[float],
     noise: float = 0.0,
+    repeats: bool = True,
 ) -> str:
     """Means and paired differences at some budgets, as text; Holm over all lines of it."""  # noqa: D401
     rows: list[tuple[str, float, str, float, float, Difference | None]] = []
@@ -101,6 +103,7 @@ def report(
                 trainings=budget,
                 tables=tables,
                 noise=noise,
+                repeats=repeats,
             )
             for other in (ours, *others):
                 theirs = regrets(
@@ -111,6 +114,7 @@ def report(
                     trainings=budget,
                     tables=tables,
                     noise=noise,
+                    repeats=repeats,
                 )
                 if not theirs:
                     continue
@@ -142,6 +146,7 @@ def draw(
     tables: Sequence[str],
     workers: int,
     folder: Path,
+    repeats: bool = True,
 ) -> Path:
     """Mean regret over the spent budget, one panel a prior, over the blocks that all have."""
     figure, axes = new_panels(2, width=FULL, height=7.5, sharey=True)
@@ -151,8 +156,8 @@ def draw(
             name: {
                 (cell.table, cell.seed): result.regret
                 for cell, result in results.items()
-                if (cell.strategy, cell.prior, cell.workers, cell.noise)
-                == (name, prior, workers, 0.0)
+                if (cell.strategy, cell.prior, cell.workers, cell.noise, cell.repeats)
+                == (name, prior, workers, 0.0, repeats)
                 and cell.table in tables
             }
             for name in strategies

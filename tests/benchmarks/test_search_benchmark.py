@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.search.cells import Cell, Result, all_cells, read_results, run_missing  # noqa: E402
-from benchmarks.search.compare_results import difference, report  # noqa: E402
+from benchmarks.search.compare_results import difference, regrets, report  # noqa: E402
 from benchmarks.search.curve_table import CurveAxis, CurveTable, best_so_far  # noqa: E402
 from benchmarks.search.flat_start import allowed, flat_table, ran_in_full  # noqa: E402
 from benchmarks.search.simulate import Work, simulate  # noqa: E402
@@ -154,6 +154,23 @@ def test_what_was_simulated_is_not_simulated_again(tmp_path: Path) -> None:
     run_missing(cells, {table.key: table}, make_strategy, file, output.append)
     assert output == ["1 searches to run"]
     assert set(read_results(file)) == set(cells)
+
+
+def test_searches_with_distinct_rows_are_cells_of_their_own(tmp_path: Path) -> None:
+    """Broken if they were taken for those in which near proposals get the same curve."""
+    table = flat_table(0)
+    file = tmp_path / "results.jsonl"
+    repeated, distinct = (
+        Cell("random", table.key, "good", 0, 4, repeats=repeats) for repeats in (True, False)
+    )
+    cells = [repeated, distinct]
+    run_missing(cells, {table.key: table}, make_strategy, file, lambda line: None)
+    results = read_results(file)
+    assert list(results) == cells
+    budget = {"tables": [table.key], "prior": "good", "workers": 4, "trainings": 20}
+    for cell in cells:
+        (seen,) = regrets(results, "random", repeats=cell.repeats, **budget).values()
+        assert seen == results[cell].at(20)
 
 
 def test_differences_are_paired_by_table_and_seed() -> None:
