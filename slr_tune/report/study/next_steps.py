@@ -14,6 +14,7 @@ from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
+from slr_tune.study.no_effect import settings_note
 from slr_tune.text import counted, in_percent, number
 
 FAILED_SHARE = 0.1
@@ -41,9 +42,12 @@ class Advice:
 def next_steps(study: StudyData) -> list[Advice]:
     """All that the rules say, the most pressing first.
 
-    Where the best were still in the blank phase, their order shows nothing.
+    Where the best were still in the blank phase, or no setting has an effect, the order of the
+    trials shows nothing.
     """
     rules = (_go_on, _failures, _blank_phase) if _blank_phase(study) else RULES
+    if _no_effect(study):
+        rules = (_go_on, _failures, _no_effect)
     return [advice for rule in rules for advice in rule(study)]
 
 
@@ -113,6 +117,12 @@ def _blank_phase(study: StudyData) -> list[Advice]:
         "before you judge anything else:"
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
+
+
+def _no_effect(study: StudyData) -> list[Advice]:
+    """Every trial has the curve of every other: the run ignores its settings."""
+    note = settings_note(study.view)
+    return [Advice("no effect", note)] if note else []
 
 
 def _confirm(study: StudyData) -> list[Advice]:
