@@ -80,6 +80,8 @@ def open_store(
                 hint="Trials of different spaces cannot be compared. Choose another name with "
                 "--study, or undo the change.",
             )
+        identity = {**stored["identity"], "trainable": spec.identity()["trainable"]}
+        stored = {**stored, "identity": identity}  # a script may be resumed otherwise now
     of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
     stored_text = {
         "id": uuid.uuid4().hex,

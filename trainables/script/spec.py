@@ -89,7 +89,8 @@ class ScriptSpec:
     Attributes:
         command: The command line; `{name}` stands for a setting.
         metrics: Where its figures are read.
-        resume: Arguments that are added where the file that they name exists.
+        resume: Arguments that are added where the file that they name exists; empty for a script
+            that resumes by itself from what is in its folder.
         config: Configuration file that is written for each run.
         environment: Variables over those of this process.
         working_folder: Where it is started; None for the folder in which slr-tune is.
@@ -100,7 +101,7 @@ class ScriptSpec:
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
     command: Words
     metrics: MetricSources
-    resume: Words | None = None
+    resume: str | list[Text] | None = None
     config: ConfigTemplate | None = None
     environment: dict[str, Scalar] = field(default_factory=dict)
     working_folder: Text | None = None

@@ -11,6 +11,9 @@ from slr_tune.space import StudySpec, load_spec
 from slr_tune.study.folders import trial_folder
 from slr_tune.study.open_study import open_store
 from slr_tune.study.storage import open_storage
+from slr_tune.study.store import StudyStore
+from slr_tune.study.view import load_study
+from trainables.script.spec import script_of
 
 SPACE = """
 study: mine
@@ -62,3 +65,34 @@ def test_an_epoch_with_a_value_is_kept(tmp_path: Path) -> None:
     store.study.ask().report(1.0, 1)
     with pytest.raises(StudyChanged, match=r"objective.metric"):
         open_store(spec_of(tmp_path), open_storage())
+
+
+SCRIPT = """
+study: script
+trainable:
+  command: python3 -c pass --level {{level}}
+  metrics: {{stdout: 'loss (?P<loss>.*)'}}
+  {more}
+objective: {{metric: loss}}
+budget: {{trials: 4, max_epochs: 6}}
+space:
+  level: {{float: [1.0, 5.0]}}
+"""
+
+
+@pytest.mark.usefixtures("database")
+def test_a_script_learns_to_resume_within_its_study(tmp_path: Path) -> None:
+    """The search says that it starts from scratch for want of `resume`: adding it loses nothing."""
+
+    def opened(more: str) -> StudyStore:
+        path = tmp_path / "script.yaml"
+        path.write_text(SCRIPT.format(more=more))
+        return open_store(load_spec(path), open_storage(create=True))
+
+    opened("stop_seconds: 5").study.ask().report(1.0, 1)
+    store = opened("resume: --resume {folder}/last.pt")
+    assert not store.replaced and store.trials[0].intermediate_values == {1: 1.0}
+    stored = script_of(load_study("script").spec.trainable)
+    assert stored.resume == "--resume {folder}/last.pt" and stored.stop_seconds == 10
+    with pytest.raises(StudyChanged, match=r"trainable.environment"):
+        opened("environment: {A: 1}")

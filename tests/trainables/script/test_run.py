@@ -82,6 +82,31 @@ def test_what_the_script_got_is_written_down(tmp_path: Path) -> None:
     assert "seed: 7" in text and "epochs: 9" in text and "batch_size: 24" in text
 
 
+_BY_ITSELF = """
+import pathlib, sys
+state = pathlib.Path(sys.argv[2]) / "last"
+first = int(state.read_text()) if state.exists() else 0
+for epoch in range(first, 4):
+    print(f"epoch {epoch} wer {50 - epoch}", flush=True)
+    state.write_text(str(epoch + 1))
+    sys.stdin.read() if epoch == 1 and not first else None
+"""
+
+
+def test_a_script_that_resumes_by_itself_keeps_its_folder(tmp_path: Path) -> None:
+    """`resume: ''`: without it the folder is moved away, and all epochs are trained again."""
+    metrics = r"{stdout: 'epoch (?P<epoch>\d+) wer (?P<wer>\d+)'}"
+    spec = script(tmp_path, _BY_ITSELF, metrics, "  resume: ''\nobjective: {metric: wer}\n")
+    with closing(script_run(spec, tmp_path / "run")) as first:
+        assert values(first, "wer", 2) == [50, 49]
+        state = first.state()
+    with closing(script_run(spec, tmp_path / "run")) as second:
+        second.load(state)
+        assert values(second, "wer", 4) == [48, 47]
+        assert second.facts()["starts"][-1] == "resumes after epoch 2 by itself"
+    assert not (tmp_path / "run" / "output.1").exists()
+
+
 def test_without_resume_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """What is stored stays as it is; the epochs before are trained again and not told."""
     code = "import sys\nfor e in range(4): print('epoch', e, 'loss', 1 / (e + 1))\n"
