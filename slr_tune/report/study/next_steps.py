@@ -12,10 +12,9 @@ from typing import Any
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
 from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least_gain
 from slr_tune.report.study.study_data import StudyData, TrialData
-from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
 from slr_tune.study.no_effect import settings_note
-from slr_tune.text import counted, in_percent, number
+from slr_tune.text import counted, error_summary, in_percent, number
 
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
@@ -79,7 +78,7 @@ def _failures(study: StudyData) -> list[Advice]:
         "nan": _nan_advice(study),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
-    }.get(reason, f"the first error: {last_word(first.record.error) or 'nothing'}.")
+    }.get(reason, f"the first error: {error_summary(first.record.error) or 'nothing'}.")
     show = command_line("show", study.view.spec.study, options={"--trial": first.number})
     return [Advice("failures", f"{share}: {advice}", show)]
 

@@ -14,6 +14,7 @@ import pytest
 from foreign_scripts import script_run, script_spec
 
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.text import error_summary
 from trainables.checked_run import CheckedRun, RunRefused
 from trainables.errors import ConfigError
 from trainables.memory import is_out_of_memory
@@ -162,6 +163,20 @@ def test_an_error_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     message = str(caught.value)
     assert "train_teacher.py ended with exit code 1 after epoch 1" in message
     assert "RuntimeError: CTC loss is inf for 3 utterances" in message and "output.log" in message
+    short = error_summary(message)  # the first line alone would end with "its last lines:"
+    assert short.startswith("exit code 1: RuntimeError: CTC loss is inf for 3 utterances")
+
+
+def test_the_short_form_of_an_error() -> None:
+    """A table has one line for it: what happened, not where."""
+    assert error_summary(None) == error_summary(" ") == ""
+    assert error_summary("Traceback:\n  File x\nValueError: no") == "ValueError: no"
+    assert error_summary("no room\n  Take fewer.") == "no room"
+    silent = (
+        "x.sh ended with SIGSEGV after epoch 3; its last lines:\n    [slr-tune] begins"
+    )
+    assert error_summary(silent) == "SIGSEGV"
+    assert len(error_summary("x" * 500)) == 160
 
 
 @pytest.mark.parametrize(
