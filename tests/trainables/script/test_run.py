@@ -172,9 +172,7 @@ def test_the_short_form_of_an_error() -> None:
     assert error_summary(None) == error_summary(" ") == ""
     assert error_summary("Traceback:\n  File x\nValueError: no") == "ValueError: no"
     assert error_summary("no room\n  Take fewer.") == "no room"
-    silent = (
-        "x.sh ended with SIGSEGV after epoch 3; its last lines:\n    [slr-tune] begins"
-    )
+    silent = "x.sh ended with SIGSEGV after epoch 3; its last lines:\n    [slr-tune] begins"
     assert error_summary(silent) == "SIGSEGV"
     assert len(error_summary("x" * 500)) == 160
 
