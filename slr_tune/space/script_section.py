@@ -24,6 +24,7 @@ from trainables.script.metrics import group_columns
 from trainables.script.spec import (
     BUILT_IN,
     PLACEHOLDER,
+    SCRIPT_SUFFIXES,
     ConfigTemplate,
     MetricSources,
     PredictionFile,
@@ -109,14 +110,24 @@ def _check_words(section: FileSection, script: ScriptSpec) -> None:
     if "/" not in first and not PLACEHOLDER.search(first) and not shutil.which(first):
         hint = f"This Python is {sys.executable}."
         section.refuse(f"there is no program {first!r} in PATH", hint, path=("command",))
-    if folder is None:
-        return
+    elif "/" in first and not PLACEHOLDER.search(first):
+        _check_script(section, Path(first).expanduser(), folder)
     for word in words[1:]:
-        if Path(word).suffix == ".py" and not PLACEHOLDER.search(word):
-            if not (folder / Path(word).expanduser()).is_file():
-                hint = f"A relative path starts at the working directory, {folder.absolute()}."
-                section.refuse(f"there is no file {word}", hint, path=("command",))
+        if Path(word).suffix in SCRIPT_SUFFIXES and not PLACEHOLDER.search(word):
+            _check_script(section, Path(word).expanduser(), folder)
             break
+
+
+def _check_script(section: FileSection, script: Path, folder: Path | None) -> None:
+    """The script is there, in the folder in which it is started; None for one of each run."""
+    if folder is None:
+        if not script.is_absolute():
+            hint = f"Give its whole path: {script.absolute()}."
+            text = f"{script} would be looked for in working_folder, which each run has for itself"
+            section.refuse(text, hint, path=("command",))
+    elif not (folder / script).is_file():
+        hint = f"A relative path starts at the working directory, {folder.absolute()}."
+        section.refuse(f"there is no file {script}", hint, path=("command",))
 
 
 def _working_folder(script: ScriptSpec) -> Path | None:

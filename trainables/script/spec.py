@@ -23,6 +23,9 @@ BUILT_IN = ("folder", "seed", "max_epochs")
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*)\}")
 
+SCRIPT_SUFFIXES = (".py", ".sh", ".pl", ".jl")
+"""Ends of the names of scripts, in the command line of the program that runs them."""
+
 Scalar = None | bool | int | float | str
 Text = Annotated[str, Field(min_length=1)]
 Words = Text | list[Text]
@@ -121,7 +124,7 @@ class ScriptSpec:
     def title(self) -> str:
         """What a person calls it: the script's file, else the program."""
         words = self.words
-        scripts = [word for word in words if Path(word).suffix in (".py", ".sh", ".pl", ".jl")]
+        scripts = [word for word in words if Path(word).suffix in SCRIPT_SUFFIXES]
         if "-m" in words[:-1]:
             scripts.append(words[words.index("-m") + 1])
         return Path((scripts or words)[0]).name

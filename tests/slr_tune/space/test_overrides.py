@@ -96,7 +96,8 @@ def test_an_own_setting_called_lr_is_found_in_its_section(tmp_path: Path) -> Non
     path = tmp_path / "own.yaml"
     path.write_text(
         "study: own\ntrainable: sparse_runs:SparseRun\nobjective: {metric: loss}\n"
-        "budget: {trials: 2, max_epochs: 6}\nspace: {lr: {float: [0.1, 1.0]}}\nbaseline: {lr: 0.5}\n"
+        "budget: {trials: 2, max_epochs: 6}\nspace: {lr: {float: [0.1, 1.0]}}\n"
+        "baseline: {lr: 0.5}\n"
     )
     with pytest.raises(SpecError, match=r"lr: is not a section .*\n  Did you mean space.lr or bas"):
         load_spec(path, overrides=["lr=0.3"])
