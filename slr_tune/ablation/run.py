@@ -32,7 +32,6 @@ from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import WER, ArmRun, Measure
-from slr_tune.training.session import ray_log
 from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher, other_teachers
 from slr_tune.training.workers import workers_here
@@ -156,8 +155,8 @@ def opened_store(
                 needs=node_needs(spec.trainable, data),
                 tell=talk.tell,
                 shipping=shipping,
+                log=log,
             ) as pool,
-            ray_log(log),
         ):
             teacher = None
             if spec.trainable not in UNTAUGHT:
