@@ -35,7 +35,7 @@ from slr_tune.training.runs import WER, ArmRun, Measure
 from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher, other_teachers
 from slr_tune.training.workers import workers_here
-from trainables.registry import UNTAUGHT
+from trainables.registry import UNTAUGHT, run_title
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -249,7 +249,8 @@ def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[Ablati
         return
     if data is None or not design.measure.scored:
         raise SlrTuneError(
-            f"--margin is in points of WER, and the run {design.spec.trainable} reports no errors",
+            f"--margin is in points of WER, and the run {run_title(design.spec.trainable)} reports "
+            "no errors",
             hint="Leave out --margin.",
         )
     signers = set(data.dev.signers or ())

@@ -16,6 +16,7 @@ from slr_tune.ablation.dry_run import dry_run, dry_text
 from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.path import TRIED, walk
 from slr_tune.ablation.result import PUT_BACK
+from slr_tune.ablation.until_decided import SequentialPlan, decide
 from slr_tune.errors import RunFailed, SlrTuneError
 from slr_tune.space import load_spec
 from slr_tune.training.interrupt import Talk
@@ -166,6 +167,16 @@ def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
     """It is a word here, which has no terms to leave out."""
     more = "factors: {loss_weights: [even, odd]}\n"
     assert arms_of("loss_weights", more=more) == ["loss_weights even", "loss_weights odd"]
+
+
+def test_differences_that_do_not_vary_are_never_decided_and_never_end_in_a_traceback(
+    store: RunStore,
+) -> None:
+    """Without spread there is no power to work out: it counted seeds up to an overflow."""
+    arms = [Arm(f"level {level:g}", plain(level=level), RUN) for level in (4.0, 2.0, 3.0)]
+    found = decide(store, arms, SequentialPlan.of(arms, range(1000, 1003), None, None))
+    assert set(found.seeds.values()) == {3} and not any(d.shown for d in found.judged.values())
+    assert all("Not decided after 3 seeds" in d.stopped for d in found.judged.values())
 
 
 def walked(store: RunStore, start: dict[str, Any], goal: dict[str, Any]) -> Any:
