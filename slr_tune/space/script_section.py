@@ -43,6 +43,7 @@ _PARTS: dict[str, type[Any]] = {
     "predictions": PredictionFile,
 }
 _READ_BY_US = ("content",)
+_CHECKPOINT = re.compile(r"\.(pt|pth|ckpt|pkl|pickle|bin|h5|npz|safetensors|tar|json)$")
 
 
 def read_script(section: FileSection, *, metric: str) -> str | None:
@@ -65,6 +66,7 @@ def read_script(section: FileSection, *, metric: str) -> str | None:
         partial(_check_metrics, metric=metric),
         _check_paths,
         _check_predictions,
+        _check_resume,
     )
     for check in checks:
         check(section, script)
@@ -174,6 +176,17 @@ def _check_paths(section: FileSection, script: ScriptSpec) -> None:
             if given is not None and "{folder}" not in given:
                 message = f"{given} would be the same file for every trial"
                 section.refuse(message, _OWN_FOLDER, path=("predictions", name))
+
+
+def _check_resume(section: FileSection, script: ScriptSpec) -> None:
+    """A script that is told of no folder of its own does not resume from a checkpoint of all."""
+    own = script.working_folder is not None and "{folder}" in script.working_folder
+    if section.problems or own or any("{folder}" in text for text in script.texts()):
+        return
+    for word in split_words(script.resume or []):
+        if _CHECKPOINT.search(word):
+            message = f"{word} would be the same file for every trial"
+            section.refuse(message, _OWN_FOLDER, path=("resume",))
 
 
 def _check_predictions(section: FileSection, script: ScriptSpec) -> None:

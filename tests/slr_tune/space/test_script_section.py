@@ -56,6 +56,8 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
          "{ctm: PATH, stm: PATH} with the references"),
         ("objective", "  config: {file: '{folder}/c.yaml', template: no.yaml}\nobjective",
          "no.yaml cannot be read: No such file"),
+        ("objective", "  resume: --resume checkpoints/last.pt\nobjective",
+         "trainable.resume: checkpoints/last.pt would be the same file for every trial"),
         ("{metric: val_wer}", "{metric: val_wer, scoring: phoenix}",
          "objective.scoring: train_teacher.py counts its own errors"),
         ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
