@@ -53,5 +53,5 @@ def seeds_note(values: Iterable[Sequence[float]]) -> str:
         return ""
     return (
         "Every seed gave the same value: the run does not seem to use its seed, so these are no "
-        "repetitions and no interval can be had. Pass the seed on: {seed} in a script's command."
+        "repetitions and show no spread. Pass the seed on: {seed} in a script's command."
     )

@@ -28,7 +28,7 @@ from trainables.script.run import ScriptFailed
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3
-_WAY_OUT = "What is trained is kept: run it again without this configuration, or mend it."
+_WAY_OUT = "What is trained is kept. Fix it, or leave this configuration out; then run it again."
 _CLOSE_SECONDS = 5.0
 """For a run to let go of what it holds, before its worker is killed."""
 
