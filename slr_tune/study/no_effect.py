@@ -52,6 +52,6 @@ def seeds_note(values: Iterable[Sequence[float]]) -> str:
     if not found or any(len(one) < 2 or len(set(one)) > 1 for one in found):
         return ""
     return (
-        "Every seed gave the same value: the run does not seem to use its seed, so these are no "
-        "repetitions and show no spread. Pass the seed on: {seed} in a script's command."
+        "Every seed gave the same value: the run does not seem to use its seed, so nothing shows "
+        "how much other seeds would vary. Pass the seed on: {seed} in a script's command."
     )
