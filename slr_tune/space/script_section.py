@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -113,7 +115,12 @@ def _check_words(section: FileSection, script: ScriptSpec) -> None:
         hint = f"This Python is {sys.executable}."
         section.refuse(f"there is no program {first!r} in PATH", hint, path=("command",))
     elif "/" in first and not PLACEHOLDER.search(first):
-        _check_script(section, Path(first).expanduser(), folder)
+        found = Path(first).expanduser()
+        _check_script(section, found, folder)
+        there = folder is not None and (folder / found).is_file()
+        if folder is not None and there and not os.access(folder / found, os.X_OK):
+            text, hint = f"{found} is not executable", f"chmod +x {shlex.quote(str(found))}"
+            section.refuse(text, hint, path=("command",))
     for word in words[1:]:
         if Path(word).suffix in SCRIPT_SUFFIXES and not PLACEHOLDER.search(word):
             _check_script(section, Path(word).expanduser(), folder)

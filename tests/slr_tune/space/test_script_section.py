@@ -56,6 +56,8 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
          "{ctm: PATH, stm: PATH} with the references"),
         ("objective", "  config: {file: '{folder}/c.yaml', template: no.yaml}\nobjective",
          "no.yaml cannot be read: No such file"),
+        (f"{sys.executable} {SCRIPTS}/train_teacher.py", f"{SCRIPTS}/train_teacher.py",
+         f"train_teacher.py is not executable\n  chmod +x {SCRIPTS}/train_teacher.py"),
         ("objective", "  resume: --resume checkpoints/last.pt\nobjective",
          "trainable.resume: checkpoints/last.pt would be the same file for every trial"),
         ("{metric: val_wer}", "{metric: val_wer, scoring: phoenix}",
@@ -71,6 +73,17 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
 def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, output: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
     assert output in error_text(tmp_path, old, new)
+
+
+def test_a_program_of_the_working_directory_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./train.sh` that may be executed, as its owner starts it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.sh").touch(mode=0o755)
+    path = tmp_path / "s.yaml"
+    path.write_text(GOOD.replace(f"{sys.executable} {SCRIPTS}/train_teacher.py", "./train.sh"))
+    assert run_title(load_spec(path).trainable) == "train.sh"
 
 
 def test_a_script_in_the_home_folder_is_found_when_it_is_started(
