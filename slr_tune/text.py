@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 
@@ -66,6 +67,28 @@ def printable(text: str) -> str:
     Names of files that are not UTF-8 have such halves in Python, and errors quote them.
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_MOST_OF_AN_ERROR = 160
+_SCRIPT_ENDED = re.compile(r"ended with (.+?)(?: (?:before|after) .*)?; its last lines:$")
+
+
+def error_summary(error: str | None) -> str:
+    """The line of an error that says what happened; empty without one.
+
+    It is a traceback's last, a message's first. Of a script it is how it ended, and the last line
+    that it printed.
+    """
+    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    if (ended := _SCRIPT_ENDED.search(line)) is not None:
+        printed = [one.strip() for one in lines[1:] if one.startswith("    ")]
+        said = [one for one in printed if not one.startswith("[slr-tune]")]
+        line = ": ".join([ended[1], *said[-1:]])
+    line = line.strip()
+    return line if len(line) <= _MOST_OF_AN_ERROR else line[: _MOST_OF_AN_ERROR - 3] + "..."
 
 
 def span(first: int, last: int) -> str:

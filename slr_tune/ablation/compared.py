@@ -13,6 +13,7 @@ from slr_tune.errors import RunFailed
 from slr_tune.statistics import Difference, Verdict
 from slr_tune.statistics.paired_t import metric_alone, metric_family
 from slr_tune.statistics.verdict import family_verdict, judge_metric
+from slr_tune.study.no_effect import seeds_note
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,9 @@ class MetricRuns:
             split=self.split,
             baseline=baseline,
             rows=tuple(rows),
-            verdict=family_verdict(baseline, verdicts),
+            verdict=family_verdict(baseline, verdicts, compared="values"),
             seeds=len(self.values[baseline]),
-            limits=(_SEEDS_ALONE,),
+            limits=tuple(filter(None, (seeds_note(self.values.values()), _SEEDS_ALONE))),
             measure=self.metric,
             minimize=self.minimize,
             family=family,

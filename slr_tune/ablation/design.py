@@ -229,6 +229,8 @@ def _check_options(options: AblationOptions) -> None:
     tuned = ALIASES.get(retune, retune) if retune is not None else ""
     twice = [name for name in names if names.count(name) > 1]
     changed = [name for name in names if tuned and overlap(name, tuned)]
+    if retune in factors:  # as typed: a custom run may have a setting called `lr`
+        tuned, changed = str(retune), [str(retune)]
     faults = (
         (
             path and (factors or factorial or controls),

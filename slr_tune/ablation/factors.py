@@ -89,10 +89,10 @@ def find_factor(name: str, config: Mapping[str, Any], spec: StudySpec) -> Factor
     Raises:
         SlrTuneError: Nothing is called that, or nothing but the baseline is a level of it.
     """
-    known = known_factors(config, spec.trainable)
+    known, typed = known_factors(config, spec.trainable), name
     name = full_name(name, known)
     if name not in known:
-        raise SlrTuneError(f"there is no factor {name!r}", hint=_factor_hint(name, known))
+        raise SlrTuneError(f"there is no factor {typed!r}", hint=_factor_hint(typed, known))
     listed = {full_name(key, known): levels for key, levels in spec.factors.items()}
     given = name in listed
     levels = listed[name] if given else _possible(name, config, spec)
@@ -149,7 +149,10 @@ def _factor_hint(name: str, known: Sequence[str]) -> str:
 
 
 def _nearest_first(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=_SHOWN, cutoff=0.4)
+    ends = {f".{name}", f".{ALIASES.get(name, name)}"}
+    inside = [other for other in known if any(map(other.endswith, ends))]
+    close = get_close_matches(name, known, n=_SHOWN, cutoff=0.4)
+    near = [*inside, *(other for other in close if other not in inside)]
     rest = [other for other in known if other not in near and "." not in other]
     return f"Known, nearest first: {', '.join([*near, *rest])}."
 
@@ -180,8 +183,10 @@ def standard_levels(factor: str, config: Mapping[str, Any], spec: StudySpec) -> 
     if factor == "max_epochs":
         return sorted({max(1, round(int(value) * share)) for share in (1 / 2, 3 / 4, 1)})
     named = _by_name(factor, value, config) if is_recogniser(spec.trainable) else []
-    found = named or _of_space(factor, spec) or _of_type(factor, value, spec) or _around(value)
-    return found or _of_range(factor, spec)
+    found = named or _of_space(factor, spec) or _of_type(factor, value, spec)
+    searched = _of_range(factor, spec)
+    around = _around(value)
+    return found or (searched if value == 0 else []) or around or searched
 
 
 def _by_name(factor: str, value: Any, config: Mapping[str, Any]) -> list[Any]:
@@ -261,5 +266,6 @@ def _around(value: Any) -> list[Any]:
     if isinstance(value, int):
         return sorted({max(1, value // 2), value, value * 2})
     if isinstance(value, float) and value > 0:
-        return [float(f"{value * factor:.3g}") for factor in (1 / 3, 1, 3)]
+        third, threefold = (float(f"{value * factor:.3g}") for factor in (1 / 3, 3))
+        return [third, value, threefold]  # its own value unrounded: it is no other level
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slr_tune.ablation.options import AblationOptions
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec
-from trainables.registry import UNTAUGHT
+from trainables.registry import UNTAUGHT, run_title
 
 DEFAULT_SEEDS = 5
 """With five the test holds in every setting that was simulated."""
@@ -81,7 +81,7 @@ def check_teachers(spec: StudySpec) -> None:
     """
     if spec.trainable in UNTAUGHT or spec.teacher is None:
         raise SlrTuneError(
-            f"--teachers: the run {spec.trainable} has no teacher",
+            f"--teachers: the run {run_title(spec.trainable)} has no teacher",
             hint="Leave out --teachers.",
         )
     if spec.teacher.kind != "train":

@@ -32,11 +32,10 @@ from slr_tune.training.node_checks import TEACHER, node_needs
 from slr_tune.training.pool import training_pool
 from slr_tune.training.run_store import RunStore
 from slr_tune.training.runs import WER, ArmRun, Measure
-from slr_tune.training.session import ray_log
 from slr_tune.training.shipping import Shipping
 from slr_tune.training.teacher import Teacher, find_teacher, other_teachers
 from slr_tune.training.workers import workers_here
-from trainables.registry import UNTAUGHT
+from trainables.registry import UNTAUGHT, run_title
 
 if TYPE_CHECKING:
     from trainables.data import Dataset
@@ -156,8 +155,8 @@ def opened_store(
                 needs=node_needs(spec.trainable, data),
                 tell=talk.tell,
                 shipping=shipping,
+                log=log,
             ) as pool,
-            ray_log(log),
         ):
             teacher = None
             if spec.trainable not in UNTAUGHT:
@@ -250,7 +249,8 @@ def _check_margin(design: Design, data: Dataset | None, earlier: Sequence[Ablati
         return
     if data is None or not design.measure.scored:
         raise SlrTuneError(
-            f"--margin is in points of WER, and the run {design.spec.trainable} reports no errors",
+            f"--margin is in points of WER, and the run {run_title(design.spec.trainable)} reports "
+            "no errors",
             hint="Leave out --margin.",
         )
     signers = set(data.dev.signers or ())

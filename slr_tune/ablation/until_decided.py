@@ -261,7 +261,7 @@ def _notes(plan: SequentialPlan, got: Mapping[str, int], arms: int) -> tuple[str
     looks, most = LookPlan(plan.looks), len(plan.seeds)
     made = sum(got.values())
     return (
-        "Seeds were added until every arm was decided, with looks planned in advance at "
+        "Seeds were added until every arm was decided or the plan ended, with looks planned at "
         f"{', '.join(map(str, plan.looks))} seeds; p and intervals are corrected for them. An "
         "early stop makes an effect look larger.",
         f"{counted(made, 'run')} were made. A fixed design of {most} seeds would have cost "

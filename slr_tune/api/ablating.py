@@ -204,7 +204,7 @@ def ablate(
 
     options = AblationOptions(
         study=_name(study),
-        factors=tuple(factors),
+        factors=(factors,) if isinstance(factors, str) else tuple(factors),
         baseline=None if baseline is None else str(baseline),
         seeds=enough_seeds(seeds),
         until_decided=until_decided,

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ _CONFIG = re.compile(r"^(config|cfg|conf)(_?(file|path))?$|^hparams$|^yaml$")
 _HELP_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 _EPOCHS_TRIED = 2
+_BY_HAND = "Write the space by hand: docs/own-run.md."
 
 
 @dataclass
@@ -91,12 +92,16 @@ class FirstSpace:
     notes: tuple[str, ...]
 
 
-def first_space(given: str, *, seconds: float) -> FirstSpace:
+def first_space(
+    given: str, *, seconds: float, file: Path | None = None, tell: Callable[[str], None]
+) -> FirstSpace:
     """Makes a search-space file for a script.
 
     Args:
         given: The script, or its command line as it is typed.
         seconds: Time that it may run to show where it reports its figures; 0 does not run it.
+        file: The file that is going to be written, None for one of the study's name.
+        tell: Takes a line before the script is run.
 
     Raises:
         SlrTuneError: It cannot be started, or shows nothing to search.
@@ -105,11 +110,14 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
     if not draft.ranges:
         raise SlrTuneError(
             f"{given}: no option has a name and a default from which a range can be derived",
-            hint="Write the space by hand: docs/own-run.md. If the settings are in a file, give "
-            f"it: --from '{given} --config FILE'.",
+            hint=f"{_BY_HAND} If the settings are in a file, give it: "
+            f"--from '{given} --config FILE'.",
         )
     notes: list[str] = []
-    found = _tried(draft, seconds, notes) if seconds else ScriptFigures({}, None, False, None, None)
+    found = ScriptFigures({}, None, False, None, None)
+    if seconds:
+        tell(f"Running {given} for two epochs, at most {seconds:g} s")
+        found = _tried(draft, seconds, notes)
     if found.metric is None:
         notes.append(
             "metrics: the expression is a guess; change it until slr-tune verify finds the metric"
@@ -118,7 +126,8 @@ def first_space(given: str, *, seconds: float) -> FirstSpace:
         notes.append(
             "no option for the seed was found; you can pass it as environment: {SEED: '{seed}'}"
         )
-    return FirstSpace(draft.title, _text(draft, found, given), tuple(notes))
+    name = str(file or f"{draft.title}.yaml")
+    return FirstSpace(draft.title, _text(draft, found, given, name), tuple(notes))
 
 
 def _read_options(given: str) -> _Draft:
@@ -146,7 +155,7 @@ def _read_options(given: str) -> _Draft:
     draft = _Draft([*base, *own], re.sub(r"[^A-Za-z0-9._-]", "-", title), source=source)
     if not options:
         last = "\n  ".join(help_text.strip().splitlines()[-3:])
-        raise SlrTuneError(f"{' '.join(base)} --help shows no options:\n  {last}")
+        raise SlrTuneError(f"{' '.join(base)} --help shows no options:\n  {last}", hint=_BY_HAND)
     for option in options:
         _sort_in(draft, option, own)
     return draft
@@ -163,10 +172,13 @@ def _help(words: Sequence[str]) -> str:
             errors="replace",
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise SlrTuneError(f"{' '.join(words)} --help: {error}") from error
+        here = words[0] if Path(words[0]).is_file() else ""
+        hint = f"As in a shell: --from './{here}', or --from 'bash {here}'." if here else ""
+        raise SlrTuneError(f"{' '.join(words)} --help: {error}", hint=hint) from error
     if done.returncode and not options_in(done.stdout):
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-        raise SlrTuneError(f"{' '.join(words)} --help ended with {done.returncode}: {last}")
+        message = f"{' '.join(words)} --help ended with {done.returncode}: {last}"
+        raise SlrTuneError(message, hint=_BY_HAND)
     return done.stdout or done.stderr
 
 
@@ -286,12 +298,12 @@ def _script(draft: _Draft) -> ScriptSpec:
     return ScriptSpec([*draft.words, *draft.arguments], MetricSources(stdout="."), config=config)
 
 
-def _text(draft: _Draft, found: ScriptFigures, given: str) -> str:
+def _text(draft: _Draft, found: ScriptFigures, given: str, file: str) -> str:
     """The file."""
     epochs = draft.epochs or 20
     lines = [
         f"# A first space for {given}: check every range before you use it.",
-        f"# slr-tune verify {draft.title}.yaml && slr-tune run {draft.title}.yaml",
+        f"# slr-tune verify {shlex.quote(file)} && slr-tune run {shlex.quote(file)}",
         f"study: {draft.title}",
         "trainable:",
         f"  command: {_quoted(' '.join(_shell(w) for w in (*draft.words, *draft.arguments)))}",

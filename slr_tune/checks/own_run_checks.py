@@ -13,8 +13,10 @@ from typing import Any
 from slr_tune.checks.estimate import trials_in_time
 from slr_tune.checks.expected_epochs import expected_epochs
 from slr_tune.checks.result import Finding, Unavailable
+from slr_tune.checks.shared_files import snapshot, written
 from slr_tune.checks.shared_inputs import CheckInputs
 from slr_tune.errors import nearest_or_all
+from slr_tune.study.folders import studies_root
 from slr_tune.text import counted, duration, number, size_text
 from trainables.building import build_run
 from trainables.checked_run import CheckedRun, Row, RunRefused, ending_process
@@ -43,6 +45,7 @@ class TriedRun:
         predictions: Utterances for which it reported what it recognised; None without any.
         notice: Message of the run about how it continued; None without one.
         failure: Why it could not continue; None where it could.
+        shared: Files of the working folder that changed meanwhile: not in the run's own folder.
     """
 
     rows: tuple[Row, ...]
@@ -53,6 +56,7 @@ class TriedRun:
     predictions: int | None
     notice: str | None = None
     failure: TrainablesError | None = None
+    shared: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -152,6 +156,11 @@ def first_epoch(own: OwnRunCheck) -> Finding:
         if missing:
             return "NOTE", f"{text}; never found: {', '.join(missing)}", "Fix the expression."
         text += _code(tried.facts[-1])
+        if tried.shared and not all(map(math.isnan, values)):
+            names = ", ".join(tried.shared[:3]) + (", ..." if len(tried.shared) > 3 else "")
+            message = f"{text}; written outside of its own folder: {names}"
+            remedy = "Trials side by side share these files: let the script write into {folder}."
+            return "NOTE", message, remedy
     unread = tried.facts[-1].get("settings_not_read")
     if unread and not all(map(math.isnan, values)):
         message = f"{text}; settings that it never reads: {', '.join(unread)}"
@@ -209,6 +218,9 @@ def try_run(inputs: CheckInputs) -> TriedRun:
         TrainablesError: The first epoch fails.
     """
     folder = inputs.scratch / "tried"
+    where, before = _working_folder(inputs), None
+    if where is not None:
+        before = snapshot(where, but=[studies_root(), inputs.scratch])
     places = CheckpointFolder(folder / "checkpoints")
     forget_peak()
     with closing(_built(inputs, folder)) as run:
@@ -244,7 +256,20 @@ def try_run(inputs: CheckInputs) -> TriedRun:
     own = sum(path.stat().st_size for path in (folder / "output").rglob("*") if path.is_file())
     size = sum(path.stat().st_size for path in (folder / "checkpoints").glob("*latest*"))
     count = None if reported is None else len(reported)
-    return TriedRun(tuple(rows), tuple(facts), peak, size, own, count, notice, failure)
+    shared: list[str] = []
+    if where is not None:
+        shared = written(before, snapshot(where, but=[studies_root(), inputs.scratch]), where)
+    return TriedRun(
+        tuple(rows), tuple(facts), peak, size, own, count, notice, failure, tuple(shared)
+    )
+
+
+def _working_folder(inputs: CheckInputs) -> Path | None:
+    """Where a script is started; None for another run, and where each has a folder of its own."""
+    if not is_script(inputs.spec.trainable):
+        return None
+    given = script_of(inputs.spec.trainable).working_folder or "."
+    return None if "{" in given else Path(given).expanduser().absolute()
 
 
 def _built(inputs: CheckInputs, folder: Path) -> CheckedRun:

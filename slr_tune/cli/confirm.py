@@ -110,6 +110,7 @@ def command(
 def _print(entries: list[ConfirmedTrial], study: str) -> None:
     from slr_tune.ablation.winners_curse import curse_line, tunability_line
     from slr_tune.report.page import Table, numbers, texts
+    from slr_tune.study.no_effect import seeds_note
 
     splits = list(entries[0].wer)
     fresh = [f"{split}, new seeds" for split in splits]
@@ -141,3 +142,5 @@ def _print(entries: list[ConfirmedTrial], study: str) -> None:
             echo(f"On {split}: {sentence}")
     if len(entries) > 1:
         echo(tunability_line(entries, study))
+    if note := seeds_note(entry.wer["dev"] for entry in entries):
+        echo(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -61,9 +62,7 @@ def command(
 def _from_script(script: str, *, seconds: float, out: Path | None, force: bool) -> None:
     from slr_tune.checks.first_space import first_space
 
-    if seconds:
-        tell(f"Running {script} for two epochs, at most {seconds:g} s")
-    found = first_space(script, seconds=seconds)
+    found = first_space(script, seconds=seconds, file=out, tell=tell)
     path = out or Path(f"{found.name}.yaml")
     if path.exists() and not force:
         raise SlrTuneError(
@@ -73,4 +72,4 @@ def _from_script(script: str, *, seconds: float, out: Path | None, force: bool) 
     for note in found.notes:
         tell(f"Note: {note}")
     tell(f"wrote {path}")
-    tell(f"Next: slr-tune verify {path}")
+    tell(f"Next: slr-tune verify {shlex.quote(str(path))}")

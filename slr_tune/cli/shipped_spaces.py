@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -37,7 +38,8 @@ def write_shipped(name: str, out: Path | None, *, force: bool) -> None:
             f"cannot write {path}: {error.strerror}", hint="Name another file with --out."
         ) from error
     click.echo(path)
-    tell(f"Next: slr-tune verify {path}, then slr-tune run {path}")
+    file = shlex.quote(str(path))
+    tell(f"Next: slr-tune verify {file}, then slr-tune run {file}")
 
 
 def list_shipped() -> None:

@@ -33,7 +33,7 @@ from slr_tune.diagnosis.remedies import (
     slower,
     waiting,
 )
-from slr_tune.text import number
+from slr_tune.text import error_summary, number
 
 _ONE_UTTERANCE = "out of memory with one utterance"
 """Of the error of a run that has no room for less; of train unless it names dev."""
@@ -268,13 +268,14 @@ def _guessing(evidence: Evidence) -> Cause | None:
 def _ended_badly(evidence: Evidence) -> Cause | None:
     if evidence.ended_by == "oom":
         return _out_of_memory(evidence)
+    said = error_summary(evidence.error) or "no text"
+    text = f"The run ended by {evidence.ended_by}: {said}."
+    if evidence.ended_by == "timeout":
+        advice = "See where it hangs; if an epoch may take so long, raise resources.trial_timeout."
+        return Cause("timeout", text, advice)
     if evidence.ended_by not in ("error", "killed"):
         return None
-    lines = [line for line in evidence.error.strip().splitlines() if line] or ["no text"]
-    last = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return Cause(
-        "error", f"The run ended by {evidence.ended_by}: {last}.", "Fix what the message says."
-    )
+    return Cause("error", text, "Fix what the message says.")
 
 
 def _out_of_memory(evidence: Evidence) -> Cause:

@@ -34,7 +34,7 @@ ENDINGS = {
     "max_epochs": Ending("ran to the last epoch", "#0072B2", "solid", "circle", "o"),
     "patience": Ending("ended by patience", "#009E73", "solid", "diamond", "D"),
     "asha": Ending("stopped early (ASHA)", "#8A929C", "dot", "x-thin-open", "x"),
-    "running": Ending("still running", "#E69F00", "dash", "triangle-up", "^"),
+    "running": Ending("not finished", "#E69F00", "dash", "triangle-up", "^"),
     "imported": Ending("imported", "#56B4E9", "longdash", "square", "s"),
     "failed": Ending("failed", "#D55E00", "dashdot", "cross", "P"),
 }

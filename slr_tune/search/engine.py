@@ -73,7 +73,8 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
             store = open_store(spec, storage, data_hash=data_hash, tell=progress.message)
         if store.replaced:
             progress.message(
-                f"Study {spec.study!r} had no finished epoch; it starts over with the changed space"
+                f"Study {spec.study!r} had no epoch with a value; it starts over with the changed "
+                "space"
             )
         if store.files is not None:
             store.files.check()

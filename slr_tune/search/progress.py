@@ -31,9 +31,9 @@ from slr_tune.search.standing import (
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
 from slr_tune.study.confirmed import read_confirmed
-from slr_tune.study.record import ended_by, epochs_run, is_paused
+from slr_tune.study.record import ended_by, epochs_run, is_paused, record_of
 from slr_tune.study.store import StudyStore
-from slr_tune.text import counted, metric_text
+from slr_tune.text import counted, error_summary, metric_text
 from slr_tune.wrapping import text_width, wrap_text
 
 Lines = Callable[[int, int], list[str]]
@@ -238,7 +238,7 @@ class Progress:
             if trial.state.is_finished() and trial.number not in self._ended:
                 self._ended.add(trial.number)
                 of = "" if standing.asked is None else f"/{standing.asked}"
-                ending = _ENDINGS.get(ended_by(trial), ended_by(trial))
+                ending = _ending_text(trial)
                 self.message(f"[{len(self._ended)}{of}] {_trial_text(spec, trial)}, {ending}")
             elif is_paused(trial) and self._paused.get(trial.number) != epochs_run(trial):
                 self._paused[trial.number] = epochs_run(trial)
@@ -263,6 +263,13 @@ class Progress:
             if standing.cost > cost:
                 seconds = standing.cost_to_come * (now - since) / (standing.cost - cost)
         return Remaining(seconds, limit, left)
+
+
+def _ending_text(trial: FrozenTrial) -> str:
+    ended = ended_by(trial)
+    record = record_of(trial) if ended == "error" else None
+    why = "" if record is None else error_summary(record.error)
+    return f"failed: {why}" if why else _ENDINGS.get(ended, ended)
 
 
 def _trial_text(spec: StudySpec, trial: FrozenTrial) -> str:

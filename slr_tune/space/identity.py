@@ -11,12 +11,16 @@ SCHEMA = 1
 """Version of the identity; a study of another version is refused."""
 
 
+_NO_DIFFERENCE = ("trainable.resume:", "trainable.stop_seconds:")
+
+
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs between two identities, a line each: `space.dropout.high: 0.5 -> 0.4`.
 
-    Numbers are compared by value, and the order of parameters is not a difference.
+    Numbers are compared by value, and the order of parameters is not a difference. Nor is how a
+    script is resumed or stopped: its trials are the same.
     """
-    return list(_lines("", old, new))
+    return [line for line in _lines("", old, new) if not line.startswith(_NO_DIFFERENCE)]
 
 
 def _lines(path: str, old: Any, new: Any) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from trainables.script.metrics import group_columns
 from trainables.script.spec import (
     BUILT_IN,
     PLACEHOLDER,
+    SCRIPT_SUFFIXES,
     ConfigTemplate,
     MetricSources,
     PredictionFile,
@@ -42,6 +45,7 @@ _PARTS: dict[str, type[Any]] = {
     "predictions": PredictionFile,
 }
 _READ_BY_US = ("content",)
+_CHECKPOINT = re.compile(r"\.(pt|pth|ckpt|pkl|pickle|bin|h5|npz|safetensors|tar|json)$")
 
 
 def read_script(section: FileSection, *, metric: str) -> str | None:
@@ -64,6 +68,7 @@ def read_script(section: FileSection, *, metric: str) -> str | None:
         partial(_check_metrics, metric=metric),
         _check_paths,
         _check_predictions,
+        _check_resume,
     )
     for check in checks:
         check(section, script)
@@ -109,14 +114,29 @@ def _check_words(section: FileSection, script: ScriptSpec) -> None:
     if "/" not in first and not PLACEHOLDER.search(first) and not shutil.which(first):
         hint = f"This Python is {sys.executable}."
         section.refuse(f"there is no program {first!r} in PATH", hint, path=("command",))
-    if folder is None:
-        return
+    elif "/" in first and not PLACEHOLDER.search(first):
+        found = Path(first).expanduser()
+        _check_script(section, found, folder)
+        there = folder is not None and (folder / found).is_file()
+        if folder is not None and there and not os.access(folder / found, os.X_OK):
+            text, hint = f"{found} is not executable", f"chmod +x {shlex.quote(str(found))}"
+            section.refuse(text, hint, path=("command",))
     for word in words[1:]:
-        if Path(word).suffix == ".py" and not PLACEHOLDER.search(word):
-            if not (folder / Path(word).expanduser()).is_file():
-                hint = f"A relative path starts at the working directory, {folder.absolute()}."
-                section.refuse(f"there is no file {word}", hint, path=("command",))
+        if Path(word).suffix in SCRIPT_SUFFIXES and not PLACEHOLDER.search(word):
+            _check_script(section, Path(word).expanduser(), folder)
             break
+
+
+def _check_script(section: FileSection, script: Path, folder: Path | None) -> None:
+    """The script is there, in the folder in which it is started; None for one of each run."""
+    if folder is None:
+        if not script.is_absolute():
+            hint = f"Give its whole path: {script.absolute()}."
+            text = f"{script} would be looked for in working_folder, which each run has for itself"
+            section.refuse(text, hint, path=("command",))
+    elif not (folder / script).is_file():
+        hint = f"A relative path starts at the working directory, {folder.absolute()}."
+        section.refuse(f"there is no file {script}", hint, path=("command",))
 
 
 def _working_folder(script: ScriptSpec) -> Path | None:
@@ -163,6 +183,17 @@ def _check_paths(section: FileSection, script: ScriptSpec) -> None:
             if given is not None and "{folder}" not in given:
                 message = f"{given} would be the same file for every trial"
                 section.refuse(message, _OWN_FOLDER, path=("predictions", name))
+
+
+def _check_resume(section: FileSection, script: ScriptSpec) -> None:
+    """A script that is told of no folder of its own does not resume from a checkpoint of all."""
+    own = script.working_folder is not None and "{folder}" in script.working_folder
+    if section.problems or own or any("{folder}" in text for text in script.texts()):
+        return
+    for word in split_words(script.resume or []):
+        if _CHECKPOINT.search(word):
+            message = f"{word} would be the same file for every trial"
+            section.refuse(message, _OWN_FOLDER, path=("resume",))
 
 
 def _check_predictions(section: FileSection, script: ScriptSpec) -> None:

@@ -20,7 +20,7 @@ from trainables.data.config import as_written, check_data_spec
 from trainables.errors import TrainablesError
 from trainables.files.curve import COLUMNS
 from trainables.files.remote import check_url
-from trainables.registry import BUILT_IN_NAMES, config_class
+from trainables.registry import BUILT_IN_NAMES, config_class, run_title
 
 NEEDS_TEACHER = "distill"
 """The built-in run that learns from a teacher; the other two take none."""
@@ -225,9 +225,14 @@ def read_objective(root: FileSection, trainable: str | None) -> ObjectiveSpec | 
         hint = nearest_or_all(objective.metric, columns)
         root.refuse(message, hint, path=("objective", "metric"))
     if objective and trainable not in BUILT_IN_NAMES and objective.scoring != "plain":
-        message = f"{trainable} counts its own errors; scoring is for built-in runs"
+        message = f"{_title(trainable)} counts its own errors; scoring is for built-in runs"
         root.refuse(message, "Remove it.", path=("objective", "scoring"))
     return objective
+
+
+def _title(trainable: str | None) -> str:
+    """What a run is called: a script by its file."""
+    return "your own run" if trainable is None else run_title(trainable)
 
 
 def read_studies(root: FileSection) -> str | None:
@@ -268,7 +273,7 @@ def _check_fidelity(root: FileSection, budget: Budget, trainable: str | None) ->
     """Part of the data is for low rungs, of runs whose data are known."""
     path, message, hint = ("budget", "fidelity"), "", "Remove it."
     if trainable not in BUILT_IN_NAMES:
-        message = f"{trainable} reads its own data; fidelity is for built-in runs"
+        message = f"{_title(trainable)} reads its own data; fidelity is for built-in runs"
     elif budget.grace_epochs == budget.max_epochs:
         message = "there is no rung below max_epochs, so every epoch would see all data"
         hint = "Lower budget.grace_epochs, or remove fidelity."

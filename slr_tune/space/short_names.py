@@ -56,11 +56,11 @@ def section_hint(name: str, root: Node, sections: Collection[str]) -> str:
     Returns:
         Such as "Did you mean fixed.dropout, space.dropout or baseline.dropout?".
     """
-    full = SHORT_NAMES.get(name, name)
-    if places := _sections_with(full):
-        return f"Did you mean {' or '.join(places)}?"
     held = {place: _keys(root.child(place)) for place in _PLACES}
     settings = set().union(*held.values())
+    full = name if name in settings else SHORT_NAMES.get(name, name)
+    if places := _sections_with(full):
+        return f"Did you mean {' or '.join(places)}?"
     if short_names_hold(root):
         trainable = root.child("trainable")
         assert trainable is not None
@@ -85,8 +85,10 @@ def set_advice(name: str, *, flat: bool, value: str = "VALUE") -> str:
         return f"Give a setting with --set: --set {places[0]}={value}"
     if not any(full in config_class(run).model_fields for run in BUILT_IN_NAMES):
         return ""
-    key = full if flat else f"fixed.{full}"
-    return f"Give a setting with --set: --set {key}={value}"
+    if flat:
+        return f"Give a setting with --set: --set {name}={value}"
+    own = f" (fixed.{name} if your own run calls it so)" if name != full else ""
+    return f"Give a setting with --set: --set fixed.{full}={value}{own}"
 
 
 _OTHER_WORDS: Mapping[str, str] = {

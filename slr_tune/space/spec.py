@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ from slr_tune.space.values import merge
 from slr_tune.space.yaml_reader import parse_yaml, read_text
 from slr_tune.space.yaml_tree import key_text, kind_of
 from trainables.registry import config_class
-from trainables.script.spec import is_script, script_from_json, script_of
+from trainables.script.spec import SCRIPT_SUFFIXES, is_script, script_from_json, script_of
 
 _MAPPINGS = ("data", "fixed", "baseline", "factors")
 """Sections that must be mappings where they are there and that no reader of their own checks."""
@@ -210,6 +211,9 @@ def load_spec(
     Raises:
         SpecError: Anything is wrong; `problems` lists all of it, in the order of the file.
     """
+    if path.suffix in SCRIPT_SUFFIXES:
+        hint = f"To write a first one: slr-tune init --from {shlex.quote(str(path))}"
+        raise SpecError([Problem(str(path), "is a script, not a search-space file", hint)])
     root, found = parse_yaml(read_text(path), str(path))
     problems = ProblemList(found)
     if root is not None and not isinstance(root.value, dict):

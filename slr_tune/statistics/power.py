@@ -8,6 +8,7 @@ of several differences was helped by luck.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -89,10 +90,10 @@ def smallest_detectable(components: VarianceComponents, *, alpha: float = 0.05) 
         alpha: Two-sided level.
 
     Returns:
-        Points of WER, above 0 or 0 where the runs have no spread; None with one seed, where the
-        seeds' variance is unknown.
+        Points of WER, above 0 or 0 where the runs have no spread; None where the seeds' variance is
+        not known, as with one seed.
     """
-    if components.seeds < 2:
+    if components.seeds < 2 or math.isnan(components.seed):
         return None
     critical = critical_value(components, alpha=alpha)
     df = _equivalent_df(critical, alpha=alpha)
@@ -115,10 +116,10 @@ def more_runs(
         alpha: Two-sided level at which it must be shown.
 
     Returns:
-        None with one seed, or where there is no difference to show.
+        None where the seeds' variance is not known, or where there is no difference to show.
     """
     size = abs(difference)
-    if components.seeds < 2 or size == 0.0:
+    if components.seeds < 2 or size == 0.0 or math.isnan(components.seed):
         return None
     if size <= critical_value(replace(components, seed=0.0), alpha=alpha) * components.unit**0.5:
         return MoreRuns(None, _units_needed(components, size, alpha))
@@ -182,7 +183,7 @@ def seeds_for_equivalence(
     Returns:
         None where no number up to `MOST_SEEDS` does.
     """
-    if components.seeds < 2:
+    if components.seeds < 2 or math.isnan(components.seed):
         return None
 
     def does(seeds: int) -> bool:

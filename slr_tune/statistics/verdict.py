@@ -199,19 +199,26 @@ def overall_interaction(shown: Sequence[str]) -> str:
     return "No clear interaction: the effect of one factor does not clearly depend on the other."
 
 
-def family_verdict(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
+def family_verdict(
+    baseline: str, verdicts: Mapping[str, Verdict], *, compared: str = "errors"
+) -> str:
     """Verdict on all arms of a table: the sentence on the only one, or `overall`."""
     if len(verdicts) == 1:
         return next(iter(verdicts.values())).sentence
-    return overall(baseline, verdicts) if verdicts else "There is nothing to compare."
+    return (
+        overall(baseline, verdicts, compared=compared)
+        if verdicts
+        else "There is nothing to compare."
+    )
 
 
-def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
+def overall(baseline: str, verdicts: Mapping[str, Verdict], *, compared: str = "errors") -> str:
     """The first sentences of a report: what was shown, and of how many arms nothing was.
 
     Args:
         baseline: The baseline's name.
         verdicts: The verdict on each other arm, by name, at least one.
+        compared: What identical arms have in common.
 
     Returns:
         Such as `Worse than step 4 -> 3: constant 1 (+5.2 points [+3.0, +7.4]). No clear
@@ -246,7 +253,7 @@ def overall(baseline: str, verdicts: Mapping[str, Verdict]) -> str:
         sentences += _nothing_shown(baseline, {name: verdicts[name] for name in still_open})
     if same:
         arms = same[0] if len(same) == 1 else f"{len(same)} arms"
-        sentences.append(f"The same errors as {baseline}: {arms}.")
+        sentences.append(f"The same {compared} as {baseline}: {arms}.")
     return " ".join(sentences)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from slr_tune.study.record import TrialRecord, record_of
+from slr_tune.text import counted
 from trainables.files.curve import CurveFile
 from trainables.files.origin import (
     Origin,
@@ -37,8 +38,8 @@ def sort_out_folders(folder: Path, study_id: str, tell: Callable[[str], None]) -
     moved, back = sort_out(folder / "trials", study_id)
     if moved:
         tell(
-            f"{folder / 'trials'} held {len(moved)} trials of another study of this name, with "
-            f"another database: moved to {_names(moved)}"
+            f"{folder / 'trials'} held {counted(len(moved), 'trial')} of another study of this "
+            f"name, deleted or in another database: moved to {_names(moved)}"
         )
     if back:
         tell(f"Trials {', '.join(path.name for path in back)} were moved aside earlier; restored")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from optuna.trial import TrialState
@@ -54,8 +56,8 @@ def budget_value(view: StudyView) -> BudgetValue | None:
         return None
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
-    if view.minimizes and in_percent(view.spec.objective.metric):  # an error rate ends at 0
-        curve = [replace(one, value=max(one.value, 0.0), low=max(one.low, 0.0)) for one in curve]
+    floor = _floor(view.spec.objective.metric, values)
+    curve = [replace(one, value=max(one.value, floor), low=max(one.low, floor)) for one in curve]
     early = [v for v, state in finished[: count // 2] if state == TrialState.COMPLETE]
     return BudgetValue(
         count,
@@ -63,6 +65,25 @@ def budget_value(view: StudyView) -> BudgetValue | None:
         sign * min(early) if early else None,
         sign * min(ended),
     )
+
+
+_ERRORS = re.compile(r"wer|[ct]er\b|\bper\b|err|loss|perplexity", re.IGNORECASE)
+_SHARES = re.compile(r"acc|f1|precision|recall|bleu", re.IGNORECASE)
+
+
+def _floor(metric: str, values: Sequence[float]) -> float:
+    """What no trial can be better than: an error rate or a loss ends at 0, a share at 1 or 100 %.
+
+    Args:
+        metric: Its name.
+        values: The trials', smaller is better: those of a share are negated.
+    """
+    least, most = min(values), max(values)
+    if least >= 0 and (in_percent(metric) or _ERRORS.search(metric)):
+        return 0.0
+    if most <= 0 and least >= -100 and _SHARES.search(metric):
+        return -1.0 if least >= -1 else -100.0
+    return -math.inf
 
 
 def _signed(one: ExpectedBest, sign: float) -> ExpectedBest:
@@ -85,5 +106,6 @@ def budget_text(view: StudyView, found: BudgetValue) -> str:
     return (
         f"{found.trials} trials gave {metric_text(found.found, metric)}; {half.trials} would have "
         f"given {best_text(half)} in random order{came}; {twice.trials} would be expected to give "
-        f"{best_text(twice)}. Bands cover 90 %."
+        f"{best_text(twice)}. Bands cover 90 %"
+        f"{'' if baseline_trial(view) is None else '; the baseline is left out'}."
     )

@@ -26,6 +26,10 @@ from trainables.registry import is_recogniser
 logger = logging.getLogger(__name__)
 
 
+_GIVES_THE_VALUE = ("objective.", "trainable")
+"""What decides whether an epoch has a value."""
+
+
 def open_store(
     spec: StudySpec,
     storage: RDBStorage,
@@ -64,7 +68,8 @@ def open_store(
         check_schema(spec.study, stored)
         asked, spec = spec, _with_its_strategy(spec, stored["identity"])
         lines = difference(_whole(stored["identity"]), spec.identity())
-        if lines and not _has_epochs(study, spec.study):
+        of_no_value = all(line.startswith(_GIVES_THE_VALUE) for line in lines)
+        if lines and not _has_epochs(study, spec.study, with_value=of_no_value):
             optuna.delete_study(study_name=spec.study, storage=cached)
             store = open_store(asked, storage, data_hash=data_hash, tell=tell)
             store.replaced = True
@@ -75,6 +80,8 @@ def open_store(
                 hint="Trials of different spaces cannot be compared. Choose another name with "
                 "--study, or undo the change.",
             )
+        identity = {**stored["identity"], "trainable": spec.identity()["trainable"]}
+        stored = {**stored, "identity": identity}  # a script may be resumed otherwise now
     of_before_ids = "id" not in stored and bool(study.get_trials(deepcopy=False))
     stored_text = {
         "id": uuid.uuid4().hex,
@@ -107,13 +114,20 @@ def _whole(identity: Mapping[str, Any]) -> dict[str, Any]:
     return {"prior": prior, "search": search_of(identity).to_json(), **identity}
 
 
-def _has_epochs(study: Study, name: str) -> bool:
-    """Whether any epoch of a study is stored, in the database or on disk."""
+def _has_epochs(study: Study, name: str, *, with_value: bool) -> bool:
+    """Whether any epoch of a study is stored, in the database or on disk.
+
+    Args:
+        study: The study.
+        name: Its name.
+        with_value: Whether only those count that have a value of the metric: without one, its name
+            or the place where it is read was wrong, and to correct this must be possible.
+    """
     trials = study.get_trials(deepcopy=False)
     return any(
         trial.intermediate_values
         or is_imported(trial)
-        or any(trial_folder(name, trial.number).glob("c*/*.pt"))
+        or (not with_value and any(trial_folder(name, trial.number).glob("c*/*.pt")))
         for trial in trials
     )
 

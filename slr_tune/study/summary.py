@@ -10,7 +10,9 @@ from optuna.trial import FrozenTrial
 
 from slr_tune.study.commands import command_line
 from slr_tune.study.data_notes import data_notes
+from slr_tune.study.no_effect import settings_note
 from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run
+from slr_tune.study.stopped_better import stopped_note
 from slr_tune.study.view import StudyView, trial_row
 from slr_tune.text import counted, duration, metric_text, setting_text
 
@@ -72,6 +74,7 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     lines = [_headline(view, facts), *data_notes(view.spec)]
     if facts["best"] is not None:
         lines += _best_lines(view, facts)
+    lines += filter(None, [settings_note(view), stopped_note(view)])
     if teacher_wer is not None:
         lines.append(_teacher_line(teacher_wer, facts))
     lines.append(

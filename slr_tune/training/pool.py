@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ from slr_tune.text import duration
 from slr_tune.training.deadlines import Deadlines
 from slr_tune.training.interrupt import Interrupted
 from slr_tune.training.nodes import Nodes
-from slr_tune.training.session import workers_session
+from slr_tune.training.session import ray_log, workers_session
 from slr_tune.training.stages import Job, Stage
 from slr_tune.training.workers import gpus_of
 from trainables.data import Dataset
 from trainables.errors import TrainablesError, first_line
+from trainables.script.run import ScriptFailed
 
 _POLL_SECONDS = 0.5
 _ATTEMPTS = 3
+_WAY_OUT = "What is trained is kept. Fix it, or leave this configuration out; then run it again."
 _CLOSE_SECONDS = 5.0
 """For a run to let go of what it holds, before its worker is killed."""
 
@@ -58,8 +60,12 @@ class LocalPool:
         self._waiting.append(job)
 
     def finished(self, timeout: float) -> list[tuple[Job, Job | Exception]]:
-        """Works on the job now; what it raises is raised here."""
-        return [(job, self._worker.work(job)) for job in (self._waiting.pop(),)]
+        """Works on the job now."""
+        job = self._waiting.pop()
+        try:
+            return [(job, self._worker.work(job))]
+        except TrainablesError as error:
+            return [(job, error)]
 
 
 class RayPool:
@@ -219,7 +225,12 @@ Waiting = tuple[int, int, Job]
 
 @contextmanager
 def training_pool(
-    resources: Resources, *, address: str | None, data: Dataset | None, **cluster: Any
+    resources: Resources,
+    *,
+    address: str | None,
+    data: Dataset | None,
+    log: Path | None = None,
+    **cluster: Any,
 ) -> Iterator[Pool]:
     """Workers in a Ray session of their own, for the time of a block.
 
@@ -227,16 +238,20 @@ def training_pool(
         resources: What a training needs, and how many are to go side by side.
         address: Ray cluster, None for this machine.
         data: The prepared data, None for a custom run without.
+        log: File for what Ray says of lost workers, those that end with the block too.
         cluster: Of a cluster, as `workers_session` takes it.
 
     Raises:
         RunFailed: As `workers_session`.
     """
     with (
+        ExitStack() as last,
         workers_session(resources, address=address, **cluster) as nodes,
-        closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool,
     ):
-        yield pool
+        if log is not None:
+            last.enter_context(ray_log(log))  # Ray has its own log only once it is up
+        with closing(RayPool(resources, nodes.workers, data=data, nodes=nodes)) as pool:
+            yield pool
 
 
 def work_through(
@@ -279,13 +294,22 @@ def work_through(
                     )
                 heapq.heappush(waiting, entry)
             elif isinstance(answer, Exception):
-                raise answer
+                raise _of_job(job, answer)
             else:
                 done(answer)
         if stopped():
             raise Interrupted
         for _, _, job in busy.values():
             watch(job)
+
+
+def _of_job(job: Job, error: Exception) -> Exception:
+    """An error with the name of the run that it ended."""
+    if isinstance(job, Stage) and isinstance(error, TrainablesError):
+        error.message = f"{job.longest.name}: {error.message}"
+        if isinstance(error, ScriptFailed):
+            error.hint = f"{error.hint}\n  {_WAY_OUT}"
+    return error
 
 
 def _ask_to_end(place: tuple[str, int]) -> bool:
@@ -310,6 +334,6 @@ def _answer(reference: Any) -> Job | Exception:
     except RayTaskError as error:
         if isinstance(error.cause, TrainablesError):
             return error.cause
-        return RunFailed(f"a training failed: {error.cause!r}")
+        return RunFailed(f"a training failed: {error.cause!r}", hint=_WAY_OUT)
     except RayError as error:
         return WorkerDied(first_line(error))

@@ -67,6 +67,7 @@ def ray_session(
         yield
         return
     with ExitStack() as stack:
+        stack.enter_context(messages_logged())  # until the session has ended: some come last
         if address in (None, "local"):
             ensure_token()
             folder = stack.enter_context(scratch_folder(session_parent()))
@@ -76,7 +77,6 @@ def ray_session(
             stack.callback(end_session)
             _join(str(address), runtime_env)
         _keep_token_private()
-        stack.enter_context(messages_logged())
         yield
 
 

@@ -23,6 +23,7 @@ class SparseConfig(BaseModel):
     loss_weights: str = "even"
     temperature: float = 1.0
     lr: float = 0.1
+    first: int = 0
     limit: float | None = 5.0
     max_epochs: int = 6
 

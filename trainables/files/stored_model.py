@@ -66,6 +66,12 @@ def load_model(path: Path) -> StoredModel:
     """
     state = load_checkpoint(path)
     missing = [key for key in _NEEDED if key not in state]
+    if missing and "rows" in state:  # a custom run's curve
+        raise CheckpointError(
+            f"checkpoint {path} is of a custom run, whose model slr-tune cannot build",
+            hint="It decodes teacher, student and distill runs. For the WER of your own run, let "
+            "it report predictions: docs/own-run.md. slr-tune ablate compares its metric.",
+        )
     if missing:
         raise CheckpointError(
             f"checkpoint {path} contains no recogniser: it lacks {', '.join(missing)}",

@@ -73,8 +73,8 @@ class Filling:
 
 
 def arguments(script: ScriptSpec, filling: Filling) -> list[str]:
-    """The command line of a run."""
-    words = filling.words(script.words)
+    """The command line of a run; `~/` begins with the home folder, as in a shell."""
+    words = [os.path.expanduser(w) if w[:2] == "~/" else w for w in filling.words(script.words)]
     words[:1] = [program(word) for word in words[:1]]
     if not script.appends:
         return words

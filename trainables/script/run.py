@@ -195,7 +195,8 @@ class ScriptRun:
         more = None if anew or not self._epoch else resume_arguments(self.script, self._filling)
         goes_on = more is not None
         if goes_on:
-            message = f"resumes after epoch {self._epoch} with {' '.join(more or [])}"
+            how = f"with {' '.join(more)}" if more else "by itself"
+            message = f"resumes after epoch {self._epoch} {how}"
         else:
             message = f"starts from scratch after epoch {self._epoch}" if self._epoch else "begins"
             message += self._why_anew(anew) if self._epoch else ""

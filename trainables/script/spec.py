@@ -23,6 +23,9 @@ BUILT_IN = ("folder", "seed", "max_epochs")
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*)\}")
 
+SCRIPT_SUFFIXES = (".py", ".sh", ".pl", ".jl")
+"""Ends of the names of scripts, in the command line of the program that runs them."""
+
 Scalar = None | bool | int | float | str
 Text = Annotated[str, Field(min_length=1)]
 Words = Text | list[Text]
@@ -89,7 +92,8 @@ class ScriptSpec:
     Attributes:
         command: The command line; `{name}` stands for a setting.
         metrics: Where its figures are read.
-        resume: Arguments that are added where the file that they name exists.
+        resume: Arguments that are added where the file that they name exists; empty for a script
+            that resumes by itself from what is in its folder.
         config: Configuration file that is written for each run.
         environment: Variables over those of this process.
         working_folder: Where it is started; None for the folder in which slr-tune is.
@@ -100,7 +104,7 @@ class ScriptSpec:
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
     command: Words
     metrics: MetricSources
-    resume: Words | None = None
+    resume: str | list[Text] | None = None
     config: ConfigTemplate | None = None
     environment: dict[str, Scalar] = field(default_factory=dict)
     working_folder: Text | None = None
@@ -120,7 +124,7 @@ class ScriptSpec:
     def title(self) -> str:
         """What a person calls it: the script's file, else the program."""
         words = self.words
-        scripts = [word for word in words if Path(word).suffix in (".py", ".sh", ".pl", ".jl")]
+        scripts = [word for word in words if Path(word).suffix in SCRIPT_SUFFIXES]
         if "-m" in words[:-1]:
             scripts.append(words[words.index("-m") + 1])
         return Path((scripts or words)[0]).name

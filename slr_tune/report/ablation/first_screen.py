@@ -36,7 +36,7 @@ def answers(result: AblationResult) -> list[Answer]:
     size = f"{against}, 95 % interval {interval}." if interval else f"{against}."
     return [
         Answer(f"{what}:", size, difference),
-        Answer("Is it real?", _real(row, shown, rows)),
+        Answer("Is it real?", _real(row, shown, rows, scored=sentences.is_wer(result.main))),
         _next(result, rows),
     ]
 
@@ -51,7 +51,7 @@ def tone(result: AblationResult) -> str:
     return "equivalent" if any(row.outcome in _EQUIVALENT for row in rows) else ""
 
 
-def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
+def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow], *, scored: bool) -> str:
     if shown:
         others = len(rows) - len(shown)
         p = f"p {p_text(row.holm_p or 0.0)}"
@@ -59,7 +59,8 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow]) -> str:
         rest = f" Of the other arms {others} show no clear difference." if others else ""
         return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
     if all(one.outcome == Outcome.IDENTICAL for one in rows):
-        return "No: the arms made the same errors in every utterance."
+        same = "made the same errors in every utterance" if scored else "have the same values"
+        return f"No: the arms {same}."
     if all(one.outcome in _EQUIVALENT for one in rows):
         return "The arms are the same within the margin."
     return "These runs cannot tell the arms apart. That does not mean that they are equal."

@@ -34,9 +34,10 @@ def curves_part(study: StudyData) -> Part | None:
     if not able:
         return None
     drawn = shown(study, able, _MOST_CURVES)
+    bad, better = ("high", "falling") if study.sign > 0 else ("low", "rising")
     text = (
-        "Each line is a trial. A good search stops lines that stay high early; a line "
-        "that is still falling at its last epoch was cut short."
+        f"Each line is a trial. A good search stops lines that stay {bad} early; a line "
+        f"that is still {better} at its last epoch was cut short."
     )
     note = thinning_note(drawn, able)
     return Part("Learning curves", [text, note, _curves(study, drawn)], formats=HTML)

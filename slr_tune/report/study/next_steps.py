@@ -12,9 +12,10 @@ from typing import Any
 from slr_tune.diagnosis.red_flags import BLANK_PHASE
 from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least_gain
 from slr_tune.report.study.study_data import StudyData, TrialData
-from slr_tune.report.study.troubles import last_word
 from slr_tune.study.commands import command_line
-from slr_tune.text import counted, in_percent, number
+from slr_tune.study.no_effect import settings_note
+from slr_tune.study.stopped_better import stopped_note
+from slr_tune.text import counted, error_summary, in_percent, number
 
 FAILED_SHARE = 0.1
 """Share of failed trials that is more than bad luck."""
@@ -41,9 +42,12 @@ class Advice:
 def next_steps(study: StudyData) -> list[Advice]:
     """All that the rules say, the most pressing first.
 
-    Where the best were still in the blank phase, their order shows nothing.
+    Where the best were still in the blank phase, or no setting has an effect, the order of the
+    trials shows nothing.
     """
     rules = (_go_on, _failures, _blank_phase) if _blank_phase(study) else RULES
+    if _no_effect(study):
+        rules = (_go_on, _failures, _no_effect)
     return [advice for rule in rules for advice in rule(study)]
 
 
@@ -75,7 +79,7 @@ def _failures(study: StudyData) -> list[Advice]:
         "nan": _nan_advice(study),
         "oom": "lower batch_size and raise accumulation by as much.",
         "killed": "see whether the machine ran out of memory; fewer workers need less.",
-    }.get(reason, f"the first error: {last_word(first.record.error) or 'nothing'}.")
+    }.get(reason, f"the first error: {error_summary(first.record.error) or 'nothing'}.")
     show = command_line("show", study.view.spec.study, options={"--trial": first.number})
     return [Advice("failures", f"{share}: {advice}", show)]
 
@@ -113,6 +117,21 @@ def _blank_phase(study: StudyData) -> list[Advice]:
         "before you judge anything else:"
     )
     return [Advice("blank phase", text, _new_study(study, "longer", {"--max-epochs": wanted}))]
+
+
+def _no_effect(study: StudyData) -> list[Advice]:
+    """Every trial has the curve of every other: the run ignores its settings."""
+    note = settings_note(study.view)
+    return [Advice("no effect", note)] if note else []
+
+
+def _stopped(study: StudyData) -> list[Advice]:
+    """A trial that waited in vain was better than the best: more trials let it continue."""
+    note = "" if study.view.running else stopped_note(study.view)
+    if not note or any(trial.ending == "running" for trial in study.trials):
+        return []
+    more = {"--trials": 2 * len(study.trials)}
+    return [Advice("stopped", note, study.last_run.command(study.view.spec.study, more))]
 
 
 def _confirm(study: StudyData) -> list[Advice]:
@@ -207,6 +226,7 @@ def _new_study(study: StudyData, suffix: str, changes: Mapping[str, Any]) -> str
 RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _go_on,
     _failures,
+    _stopped,
     _confirm,
     _edges,
     _longer,

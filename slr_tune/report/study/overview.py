@@ -11,6 +11,7 @@ from slr_tune.report.study.study_data import StudyData, TrialData, by_ending
 from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.data_notes import data_notes
+from slr_tune.study.no_effect import seeds_note
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
@@ -166,6 +167,7 @@ def _confirmed_part(study: StudyData) -> Part:
         text = [f"On {split}: {message}" for split, message in best.verdicts.items()]
         if best.name != "baseline":
             text.append(_CURSE * best.is_better + curse_line(best))
+    text += filter(None, [seeds_note(row.wer["dev"] for row in study.confirmed)])
     return Part("On new seeds", [*text, Table(columns, rows, caption)], formats=WRITTEN)
 
 

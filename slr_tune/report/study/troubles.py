@@ -7,7 +7,7 @@ from collections import defaultdict
 from slr_tune.report.page import WRITTEN, Part, Table, numbers, texts
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.study.commands import command_line
-from slr_tune.text import span
+from slr_tune.text import error_summary, span
 
 _MOST_ROWS = 200
 _MOST_NUMBERS = 8
@@ -29,7 +29,7 @@ def failures_part(study: StudyData) -> Part | None:
         return None
     groups: dict[tuple[str, str], list[TrialData]] = defaultdict(list)
     for trial in failed:
-        groups[trial.reason, last_word(trial.record.error)].append(trial)
+        groups[trial.reason, error_summary(trial.record.error)].append(trial)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     command = command_line("show", study.view.spec.study, options={"--trial": "N"})
     heads = texts("reason") + numbers("trials") + texts("which") + numbers("after epochs")
@@ -93,15 +93,6 @@ def flags_part(study: StudyData) -> Part | None:
         caption += f"; the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else "."
         tables.append(Table(columns, rows[:_MOST_ROWS], caption))
     return Part("Red flags", [text, *tables], formats=WRITTEN)
-
-
-def last_word(error: str | None) -> str:
-    """The line of an error that says what happened: a traceback's last, a message's first."""
-    lines = [line.strip() for line in (error or "").strip().splitlines() if line.strip()]
-    if not lines:
-        return ""
-    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return line if len(line) <= 160 else line[:157] + "..."
 
 
 def trial_numbers(members: list[TrialData]) -> str:

@@ -13,9 +13,12 @@ from ablation_designs import make_design
 from sparse_runs import SparseConfig
 
 from slr_tune.ablation.dry_run import dry_run, dry_text
+from slr_tune.ablation.factors import find_factor
 from slr_tune.ablation.path import TRIED, walk
 from slr_tune.ablation.result import PUT_BACK
-from slr_tune.errors import RunFailed
+from slr_tune.ablation.until_decided import SequentialPlan, decide
+from slr_tune.errors import RunFailed, SlrTuneError
+from slr_tune.space import load_spec
 from slr_tune.training.interrupt import Talk
 from slr_tune.training.pool import LocalPool
 from slr_tune.training.run_store import RunStore
@@ -114,6 +117,42 @@ def test_own_settings_have_levels_of_their_type(
     assert arms_of(factor) == expected
 
 
+def test_the_level_of_the_best_trial_is_no_arm_of_its_own(tmp_path: Path) -> None:
+    """A search finds 0.017940869380789614: rounded it would be trained again and compared."""
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE.replace("level: 4.0", "level: 1.7940869380789614"))
+    design = make_design(path, factors=["level"])
+    assert [arm.config["level"] for arm in design.arms] == [1.7940869380789614, 0.598, 5.38]
+
+
+def test_a_whole_number_of_zero_has_the_levels_of_its_range(tmp_path: Path) -> None:
+    """Half and double of 0 are 0: as the page says, both ends of the range and the middle."""
+    path = tmp_path / "sparse.yaml"
+    space = SPACE.replace("{level: 4.0}", "{level: 4, first: 0}")
+    path.write_text(space.replace("space:\n", "space:\n  first: {int: [0, 8]}\n"))
+    design = make_design(path, factors=["first"])
+    assert [arm.name for arm in design.arms] == ["first 0", "first 4", "first 8"]
+
+
+def test_a_setting_inside_a_group_is_found_by_its_own_name(tmp_path: Path) -> None:
+    """`lr` is `optim.lr` here, and no message speaks of a learning_rate that nobody has."""
+    config = {"optim": {"lr": 0.1, "name": "adam"}, "width": 8, "max_epochs": 6}
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE)
+    with pytest.raises(SlrTuneError) as caught:
+        find_factor("lr", config, load_spec(path))
+    assert caught.value.message == "there is no factor 'lr'"
+    assert caught.value.hint.startswith("Known, nearest first: optim.lr, ")
+
+
+def test_a_factor_that_is_retuned_is_called_as_it_was_typed(tmp_path: Path) -> None:
+    """This run has an `lr` and no learning_rate."""
+    path = tmp_path / "sparse.yaml"
+    path.write_text(SPACE)
+    with pytest.raises(SlrTuneError, match=r"--retune lr: .* of the factor lr\b"):
+        make_design(path, factors=["lr"], retune="lr")
+
+
 def test_an_own_setting_with_a_short_name_can_be_retuned(tmp_path: Path) -> None:
     """`lr` is short for `learning_rate` only where there is one."""
     path = tmp_path / "sparse.yaml"
@@ -128,6 +167,16 @@ def test_an_own_setting_called_loss_weights_has_the_levels_of_the_file(
     """It is a word here, which has no terms to leave out."""
     more = "factors: {loss_weights: [even, odd]}\n"
     assert arms_of("loss_weights", more=more) == ["loss_weights even", "loss_weights odd"]
+
+
+def test_differences_that_do_not_vary_are_never_decided_and_never_end_in_a_traceback(
+    store: RunStore,
+) -> None:
+    """Without spread there is no power to work out: it counted seeds up to an overflow."""
+    arms = [Arm(f"level {level:g}", plain(level=level), RUN) for level in (4.0, 2.0, 3.0)]
+    found = decide(store, arms, SequentialPlan.of(arms, range(1000, 1003), None, None))
+    assert set(found.seeds.values()) == {3} and not any(d.shown for d in found.judged.values())
+    assert all("Not decided after 3 seeds" in d.stopped for d in found.judged.values())
 
 
 def walked(store: RunStore, start: dict[str, Any], goal: dict[str, Any]) -> Any:

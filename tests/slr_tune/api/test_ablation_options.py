@@ -104,6 +104,13 @@ def test_every_option_has_a_name_in_python() -> None:
     assert set(inspect.signature(slr_tune.ablate).parameters) == names | {"space", "progress"}
 
 
+def test_one_factor_may_be_given_by_its_name(asked: Asked) -> None:
+    """`factors="lr"` was the factors "l" and "r"."""
+    with pytest.raises(slr_tune.SlrTuneError, match="enough"):
+        slr_tune.ablate(factors="lr", progress=False)
+    assert asked[0][1].factors == ("lr",)
+
+
 def test_what_the_command_line_refuses_is_refused_here(asked: Asked) -> None:
     """Before anything is looked for."""
     wrong: dict[str, Callable[[], object]] = {

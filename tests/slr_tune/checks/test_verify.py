@@ -230,6 +230,34 @@ def test_a_users_own_run_is_checked_as_far_as_it_can_be(tmp_path: Path) -> None:
     assert "not known" in found["disk"].found
 
 
+def test_what_a_script_writes_for_all_trials_together_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trials side by side overwrite each other's checkpoint, and resume from the other's."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.txt").touch()
+    (tmp_path / "s.py").write_text(
+        "import os, sys\nos.makedirs('ck', exist_ok=True)\n"
+        "for e in (1, 2):\n    open(sys.argv[1] + '/last', 'w').write('x')\n"
+        "    print('epoch', e, 'wer', 9 - e, flush=True)\n"
+    )
+    text = """
+study: s
+trainable:
+  command: python3 s.py FOLDER {x}
+  metrics: {stdout: 'epoch (?P<epoch>.) wer (?P<wer>.)'}
+objective: {metric: wer}
+budget: {trials: 2, max_epochs: 2}
+space: {x: {float: [0.0, 1.0]}}
+"""
+    for folder, status in (("ck", "NOTE"), ("'{folder}'", "PASS")):
+        (tmp_path / "s.yaml").write_text(text.replace("FOLDER", folder))
+        checks = verify(load_spec(tmp_path / "s.yaml"), storage=None)
+        (found,) = [check for check in checks if check.name == "first epoch"]
+        assert found.status == status, found
+        assert ("written outside of its own folder: ck/last" in found.found) == (status == "NOTE")
+
+
 def test_the_quick_checks_refuse_with_all_failures(
     taught: Callable[..., StudySpec], teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,31 @@ def test_keeps_a_file_that_is_there(empty: Path, call: Call) -> None:
     assert (empty / "distill.yaml").read_text() != "mine"
 
 
+def test_a_first_space_names_its_own_file(empty: Path, call: Call) -> None:
+    """The command in it is pasted: it named a file that was not written."""
+    (empty / "my train.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--lr', type=float, default=0.1, help='(default: 0.1)')\np.parse_args()\n"
+    )
+    out = ["--out", "my space.yaml", "--seconds", "0"]
+    code, _, err = call("init", "--from", "'my train.py'", *out)
+    assert code == 0 and "Next: slr-tune verify 'my space.yaml'" in err, err
+    assert "# slr-tune verify 'my space.yaml' && " in (empty / "my space.yaml").read_text()
+
+
+def test_what_cannot_be_asked_for_its_options(empty: Path, call: Call) -> None:
+    """A shell script of this folder is no program in PATH; a script is no search space."""
+    (empty / "train.sh").write_text("echo epoch $1\n")
+    code, _, err = call("init", "--from", "train.sh")
+    assert code == 2 and "--from './train.sh', or --from 'bash train.sh'" in err
+    assert "two epochs" not in err
+    code, _, err = call("init", "--from", "bash train.sh")
+    assert code == 2 and "shows no options" in err and "docs/own-run.md" in err
+    code, _, err = call("run", "train.sh")
+    assert code == 2 and "is a script, not a search-space file" in err
+    assert "slr-tune init --from train.sh" in err
+
+
 def test_names_what_is_shipped(empty: Path, call: Call) -> None:
     code, out, _ = call("init")
     assert code == 0

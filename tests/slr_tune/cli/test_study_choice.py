@@ -129,6 +129,8 @@ def test_ablate_takes_a_study_a_file_or_says_what_is_a_factor(database: Path, ca
         (["help", "run"], "Try: slr-tune --help"),
         (["ablate", "temperature"], "Try: slr-tune ablate --factor temperature"),
         (["enqueue", "dropout=0.3"], "Give a setting with --set dropout=0.3"),
+        (["enqueue", "mine", "lr=0.3"], "Give a setting with --set: --set lr=0.3"),
+        (["run", SPACE, "--lr", "0.1"], "(fixed.lr if your own run calls it so)"),
         (["show", "3"], "there is no database"),
         (["show", "mine", "3"], "Did you mean --trial 3?"),
         (["best", "--trial", "3"], "slr-tune show --trial NUMBER"),

@@ -254,6 +254,10 @@ def test_a_failed_trial_without_checkpoint_names_its_error() -> None:
         "x", diagnostics=[], rows=[], config={"batch_size": 64, "accumulation": 1}, ended_by="oom"
     )
     assert full.causes[0].settings == {"batch_size": 16, "accumulation": 4}
+    late = diagnose(
+        "x", diagnostics=[], rows=[], config={}, ended_by="timeout", error="no epoch within 4 s"
+    )
+    assert late.verdict == "Timeout. The run ended by timeout: no epoch within 4 s."
 
 
 def test_likelihoods_agree_with_a_sum_over_all_paths() -> None:

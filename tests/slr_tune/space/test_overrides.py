@@ -91,6 +91,18 @@ def test_wrong_overrides_are_named(override: str, message: str, write: WriteFile
     assert str(caught.value).startswith(f"--set {override}{message}")
 
 
+def test_an_own_setting_called_lr_is_found_in_its_section(tmp_path: Path) -> None:
+    """Short for learning_rate only where there is one: all sections were listed instead."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "study: own\ntrainable: sparse_runs:SparseRun\nobjective: {metric: loss}\n"
+        "budget: {trials: 2, max_epochs: 6}\nspace: {lr: {float: [0.1, 1.0]}}\n"
+        "baseline: {lr: 0.5}\n"
+    )
+    with pytest.raises(SpecError, match=r"lr: is not a section .*\n  Did you mean space.lr or bas"):
+        load_spec(path, overrides=["lr=0.3"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -11,6 +11,8 @@ from foreign_scripts import SCRIPTS, script_space, script_spec
 from slr_tune.errors import SpecError
 from slr_tune.space import StudySpec, load_spec
 from trainables.registry import run_title
+from trainables.script.command import Filling, arguments
+from trainables.script.spec import script_of
 
 GOOD = f"""study: s
 trainable:
@@ -54,12 +56,49 @@ def error_text(folder: Path, old: str, new: str, text: str = GOOD) -> str:
          "{ctm: PATH, stm: PATH} with the references"),
         ("objective", "  config: {file: '{folder}/c.yaml', template: no.yaml}\nobjective",
          "no.yaml cannot be read: No such file"),
+        (f"{sys.executable} {SCRIPTS}/train_teacher.py", f"{SCRIPTS}/train_teacher.py",
+         f"train_teacher.py is not executable\n  chmod +x {SCRIPTS}/train_teacher.py"),
+        ("objective", "  resume: --resume checkpoints/last.pt\nobjective",
+         "trainable.resume: checkpoints/last.pt would be the same file for every trial"),
+        ("{metric: val_wer}", "{metric: val_wer, scoring: phoenix}",
+         "objective.scoring: train_teacher.py counts its own errors"),
         ("objective", "  resume: --resume 'x\nobjective", "cannot be split into words"),
+        (f"{sys.executable} {SCRIPTS}/", "bash missing.sh ", "there is no file missing.sh"),
+        (f"{sys.executable} {SCRIPTS}/train_teacher.py", "./missing", "there is no file missing"),
+        (f"{sys.executable} {SCRIPTS}/train_teacher.py --learning_rate {{learning_rate}}",
+         "python train.py {learning_rate}\n  working_folder: '{folder}'",
+         "train.py would be looked for in working_folder, which each run has for itself"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported(tmp_path: Path, old: str, new: str, output: str) -> None:
     # Broken if a night were spent on a script that is started wrongly.
     assert output in error_text(tmp_path, old, new)
+
+
+def test_a_program_of_the_working_directory_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./train.sh` that may be executed, as its owner starts it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.sh").touch(mode=0o755)
+    path = tmp_path / "s.yaml"
+    path.write_text(GOOD.replace(f"{sys.executable} {SCRIPTS}/train_teacher.py", "./train.sh"))
+    assert run_title(load_spec(path).trainable) == "train.sh"
+
+
+def test_a_script_in_the_home_folder_is_found_when_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check expanded `~`, and the script was then looked for in a folder of that name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.py").touch()
+    path = tmp_path / "s.yaml"
+    path.write_text(GOOD.replace(f"{SCRIPTS}/train_teacher.py", "~/mine.py"))
+    spec = load_spec(path)
+    words = arguments(
+        script_of(spec.trainable), Filling({"learning_rate": 0.1}, seed=1, folder=tmp_path)
+    )
+    assert words[1] == str(tmp_path / "mine.py")
 
 
 def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:
@@ -75,9 +114,6 @@ def test_keys_of_a_configuration_file_are_known(tmp_path: Path) -> None:
 
 def test_where_options_are_not_named_all_settings_are_passed(tmp_path: Path) -> None:
     """`--name value`, `max_epochs` too."""
-    from trainables.script.command import Filling, arguments
-    from trainables.script.spec import script_of
-
     path = tmp_path / "s.yaml"
     path.write_text(
         GOOD.replace(" --learning_rate {learning_rate}", " --epochs {max_epochs}").replace(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pytest
 from report_studies import StoredTrial, tell_study
 
@@ -9,7 +12,7 @@ from slr_tune.report.page.html import render_html
 from slr_tune.report.page.markdown import render_markdown
 from slr_tune.report.study.page import study_page
 from slr_tune.report.study.study_data import collect
-from slr_tune.study.budget_value import budget_text, budget_value
+from slr_tune.study.budget_value import _floor, budget_text, budget_value
 
 FLAT = [50.0, 40.0, 30.0]
 
@@ -30,6 +33,7 @@ def test_the_sentence_gives_what_was_half_and_twice() -> None:
     text = budget_text(view, found)
     assert text.startswith("12 trials gave 29.00; 6 would have given ")
     assert "(the first 6 gave 31.00); 24 would be expected to give" in text
+    assert text.endswith("Bands cover 90 %; the baseline is left out.")
     page = study_page(collect(view))
     assert "What more trials would give" in render_html(page)
     assert "Tunability (the best against the baseline" in render_markdown(page)
@@ -43,6 +47,24 @@ def test_an_error_rate_is_never_expected_below_zero() -> None:
     assert found is not None
     twice = found.at(16)
     assert twice.low == 0.0 <= twice.value < 5.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "floor"),
+    [
+        ("dev_wer", [24.9, 35.8], 0.0),
+        ("val_loss", [-0.2, 1.5], -math.inf),
+        ("accuracy", [-86.4, -71.0], -100.0),
+        ("val/acc", [-0.79, -0.3], -1.0),
+        ("score", [-0.79, -0.3], -math.inf),
+        ("reward", [3.0, 4.0], -math.inf),
+    ],
+)
+def test_no_value_is_expected_that_cannot_be(
+    metric: str, values: Sequence[float], floor: float
+) -> None:
+    """`16 would be expected to give 35.26 [-15.9, 36.33]` of a WER, and an accuracy of 100.8 %."""
+    assert _floor(metric, values) == floor
 
 
 @pytest.mark.usefixtures("database")

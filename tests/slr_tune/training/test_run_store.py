@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -20,6 +21,8 @@ from slr_tune.training.worker import Worker
 from trainables.config import StudentConfig
 from trainables.data import Dataset, prepare
 from trainables.errors import ConfigError
+from trainables.script.run import ScriptFailed
+from trainables.script.spec import script_from_json
 
 LOSS = Measure("val/wer", minimize=True, scored=False)
 TOY = Arm("toy", ToyConfig(max_epochs=3).model_dump(), "toy_runs:ToyRun")
@@ -73,6 +76,24 @@ def test_training_that_diverges_at_once_is_reported(
     (run,) = store.train([Arm("student", config, "student")], [0])
     with pytest.raises(ConfigError, match="ended by nan in epoch 1"):
         print(run.weights)
+
+
+def test_a_script_that_fails_is_named_with_its_arm_and_seed(tmp_path: Path) -> None:
+    """Of ten arms nobody knew which one to leave out."""
+    (tmp_path / "s.py").write_text("raise RuntimeError('hidden is too large')\n")
+    script = {"command": f"{sys.executable} {tmp_path}/s.py", "metrics": {"stdout": "(?P<wer>.)"}}
+    name = script_from_json(script).name
+    measure = Measure("wer", minimize=True, scored=False)
+    store = RunStore(
+        tmp_path / "a",
+        LocalPool(data=None, cache=tmp_path),
+        data=None,
+        talk=Talk(print, lambda: False),
+        measure=measure,
+    )
+    with pytest.raises(ScriptFailed, match="hidden 240, seed 1000: s.py ended with exit") as caught:
+        store.train([Arm("hidden 240", {"hidden": 240, "max_epochs": 2}, name)], [1000])
+    assert "What is trained is kept" in str(caught.value) and "output.log" in str(caught.value)
 
 
 class DyingPool(LocalPool):

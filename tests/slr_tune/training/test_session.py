@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from slr_tune.errors import RunFailed
-from slr_tune.training import cluster
+from slr_tune.training import cluster, session
 from slr_tune.training.cluster import check_cluster
 from slr_tune.training.scratch import scratch_folder
 from slr_tune.training.session import ray_session
@@ -176,3 +176,23 @@ def test_a_start_that_times_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) 
 def test_first_line(error: Exception, line: str) -> None:
     """An error without a word ended in an IndexError."""
     assert first_line(error) == line
+
+
+def test_nothing_of_ray_is_printed_on_stdout_when_a_session_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After Ctrl-C it said there that a worker had died unexpectedly: we had ended it."""
+    import ray
+    from ray._private import worker
+
+    def end() -> None:
+        data = {"lines": ["A worker died"], "pid": "raylet", "is_err": False}
+        worker.print_to_stdstream(data, ignore_prefix=False)
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(session, "end_session", end)
+    for name in ("_start", "ensure_token", "_keep_token_private"):
+        monkeypatch.setattr(session, name, lambda *_: None)
+    with ray_session(address=None, cpus=1):
+        pass
+    assert capsys.readouterr().out == ""

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from sparse_runs import SparseConfig, SparseRun
 
+from trainables.checked_run import CheckedRun
 from trainables.data.batch import collate
+from trainables.errors import CheckpointError
 from trainables.files.checkpoint import save_checkpoint
 from trainables.files.stored_model import load_model, vocabulary_difference
+from trainables.protocol import RunInputs
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,16 @@ def test_stored_model_recognises_as_the_run_did(make_run: Any, libras: Any, tmp_
     assert (stored.epoch, stored.trainable, stored.wer) == (1, "student", run.best_wer)
     assert stored.vocabulary == libras.vocabulary
     assert stored.parameters == run.facts()["parameters"]
+
+
+def test_a_custom_run_has_no_model_to_decode(tmp_path: Path) -> None:
+    """It was said to lack five keys that nobody who writes a script has heard of."""
+    run = SparseRun(SparseConfig(), RunInputs(None, 0, None, tmp_path))
+    checked = CheckedRun(run, metric="loss", minimizes=True, max_epochs=6)
+    checked.run_epoch()
+    save_checkpoint(tmp_path / "own.pt", checked.state())
+    with pytest.raises(CheckpointError, match="of a custom run, whose model slr-tune cannot build"):
+        load_model(tmp_path / "own.pt")
 
 
 def test_files_of_other_content_have_other_hashes(make_run: Any, tmp_path: Path) -> None:

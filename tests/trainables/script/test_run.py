@@ -14,6 +14,7 @@ import pytest
 from foreign_scripts import script_run, script_spec
 
 from slr_tune.space import StudySpec, load_spec
+from slr_tune.text import error_summary
 from trainables.checked_run import CheckedRun, RunRefused
 from trainables.errors import ConfigError
 from trainables.memory import is_out_of_memory
@@ -82,6 +83,31 @@ def test_what_the_script_got_is_written_down(tmp_path: Path) -> None:
     assert "seed: 7" in text and "epochs: 9" in text and "batch_size: 24" in text
 
 
+_BY_ITSELF = """
+import pathlib, sys
+state = pathlib.Path(sys.argv[2]) / "last"
+first = int(state.read_text()) if state.exists() else 0
+for epoch in range(first, 4):
+    print(f"epoch {epoch} wer {50 - epoch}", flush=True)
+    state.write_text(str(epoch + 1))
+    sys.stdin.read() if epoch == 1 and not first else None
+"""
+
+
+def test_a_script_that_resumes_by_itself_keeps_its_folder(tmp_path: Path) -> None:
+    """`resume: ''`: without it the folder is moved away, and all epochs are trained again."""
+    metrics = r"{stdout: 'epoch (?P<epoch>\d+) wer (?P<wer>\d+)'}"
+    spec = script(tmp_path, _BY_ITSELF, metrics, "  resume: ''\nobjective: {metric: wer}\n")
+    with closing(script_run(spec, tmp_path / "run")) as first:
+        assert values(first, "wer", 2) == [50, 49]
+        state = first.state()
+    with closing(script_run(spec, tmp_path / "run")) as second:
+        second.load(state)
+        assert values(second, "wer", 4) == [48, 47]
+        assert second.facts()["starts"][-1] == "resumes after epoch 2 by itself"
+    assert not (tmp_path / "run" / "output.1").exists()
+
+
 def test_without_resume_it_starts_from_scratch_and_says_so(tmp_path: Path) -> None:
     """What is stored stays as it is; the epochs before are trained again and not told."""
     code = "import sys\nfor e in range(4): print('epoch', e, 'loss', 1 / (e + 1))\n"
@@ -137,6 +163,18 @@ def test_an_error_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     message = str(caught.value)
     assert "train_teacher.py ended with exit code 1 after epoch 1" in message
     assert "RuntimeError: CTC loss is inf for 3 utterances" in message and "output.log" in message
+    short = error_summary(message)  # the first line alone would end with "its last lines:"
+    assert short.startswith("exit code 1: RuntimeError: CTC loss is inf for 3 utterances")
+
+
+def test_the_short_form_of_an_error() -> None:
+    """A table has one line for it: what happened, not where."""
+    assert error_summary(None) == error_summary(" ") == ""
+    assert error_summary("Traceback:\n  File x\nValueError: no") == "ValueError: no"
+    assert error_summary("no room\n  Take fewer.") == "no room"
+    silent = "x.sh ended with SIGSEGV after epoch 3; its last lines:\n    [slr-tune] begins"
+    assert error_summary(silent) == "SIGSEGV"
+    assert len(error_summary("x" * 500)) == 160
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from slr_tune.dashboard.notes import study_note
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.markdown import render_markdown
 from slr_tune.report.study.cost import costs
-from slr_tune.report.study.history import history_part, running_best
+from slr_tune.report.study.history import curves_part, history_part, running_best
 from slr_tune.report.study.overview import verdict
 from slr_tune.report.study.page import importance_parts, study_page, write_report
 from slr_tune.report.study.sampling import shown
@@ -232,6 +232,22 @@ def test_a_running_study_says_that_it_runs() -> None:
         facts = collect(load_study("told"))
         page = render_html(study_page(facts))
     assert "It is running (process" in page and "this is its state so far" in page
+
+
+@pytest.mark.parametrize(
+    ("direction", "words"),
+    [
+        ("minimize", ("stay high early", "still falling")),
+        ("maximize", ("stay low early", "still rising")),
+    ],
+)
+def test_curves_of_an_accuracy_are_read_the_other_way_round(
+    direction: str, words: tuple[str, str]
+) -> None:
+    """Lines that stay high were said to be the bad ones, whatever the direction."""
+    study = facts_of([StoredTrial([60.0, 50.0])], overrides=[f"objective.direction={direction}"])
+    part = curves_part(study)
+    assert part is not None and all(word in str(part.blocks[0]) for word in words)
 
 
 def test_running_best_by_hand() -> None:
