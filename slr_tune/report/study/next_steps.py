@@ -14,7 +14,6 @@ from slr_tune.report.study.edges import are_higher, diverged_rates, edges, least
 from slr_tune.report.study.study_data import StudyData, TrialData
 from slr_tune.study.commands import command_line
 from slr_tune.study.no_effect import settings_note
-from slr_tune.study.stopped_better import stopped_note
 from slr_tune.text import counted, error_summary, in_percent, number
 
 FAILED_SHARE = 0.1
@@ -125,15 +124,6 @@ def _no_effect(study: StudyData) -> list[Advice]:
     return [Advice("no effect", note)] if note else []
 
 
-def _stopped(study: StudyData) -> list[Advice]:
-    """A trial that waited in vain was better than the best: more trials let it continue."""
-    note = "" if study.view.running else stopped_note(study.view)
-    if not note or any(trial.ending == "running" for trial in study.trials):
-        return []
-    more = {"--trials": 2 * len(study.trials)}
-    return [Advice("stopped", note, study.last_run.command(study.view.spec.study, more))]
-
-
 def _confirm(study: StudyData) -> list[Advice]:
     best = study.best
     if best is None or not best.complete or study.view.running:
@@ -226,7 +216,6 @@ def _new_study(study: StudyData, suffix: str, changes: Mapping[str, Any]) -> str
 RULES: tuple[Callable[[StudyData], list[Advice]], ...] = (
     _go_on,
     _failures,
-    _stopped,
     _confirm,
     _edges,
     _longer,

@@ -12,6 +12,7 @@ from slr_tune.study.commands import command_line, from_any_folder
 from slr_tune.study.confirmed import ConfirmedTrial
 from slr_tune.study.data_notes import data_notes
 from slr_tune.study.no_effect import seeds_note
+from slr_tune.study.stopped_better import stopped_note
 from slr_tune.study.summary import foreign_text, searched_values
 from slr_tune.study.view import trial_row
 from slr_tune.text import in_percent, metric_title, points, setting_cell
@@ -196,7 +197,8 @@ def _best_part(study: StudyData, best: TrialData) -> Part:
     differing = {place for place, row in enumerate(rows) if place > 2 and len(set(row[1:])) > 1}
     table = Table(columns, rows, caption, frozenset({0, *differing}))
     title = "The best value so far, no result yet" if has_not_learnt(study) else _BEST
-    return Part(title, [table], formats=WRITTEN)
+    note = "" if study.view.running else stopped_note(study.view)
+    return Part(title, [*filter(None, [note]), table], formats=WRITTEN)
 
 
 def _with_unit(study: StudyData, value: float) -> str:

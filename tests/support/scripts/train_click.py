@@ -41,7 +41,9 @@ def train(lr, dropout, optimizer, num_layers, num_epochs, save_dir, auto_resume,
             writer.writerow([epoch, f'{5 / (epoch + 1):.3f}', lr, 1.5 if validated else '',
                              f'{wer:.3f}' if validated else ''])
             file.flush()
-            state_file.write_text(json.dumps({'epoch': epoch}))
+            begun = save_dir / 'last.json.new'
+            begun.write_text(json.dumps({'epoch': epoch}))
+            begun.replace(state_file)  # a kill must not leave half of it
             write_hypotheses(save_dir, wer, rng)
     sys.stderr.write('finished\n')
 
