@@ -8,7 +8,8 @@
 `intervals`: the whole analysis, bootstrap and all, on errors that are drawn for each utterance.
 The other tables are of `simulated_ablations.py`, thousands of studies at a time: a family's error
 and its power, now and before arms told of each other's spread; `--until-decided`; sameness within
-a margin; runs that collapse; teachers crossed with the arms.
+a margin; runs that collapse; teachers crossed with the arms; an arm among near copies of the
+baseline.
 
 Each simulated study trains an arm and a baseline with a few seeds and scores both on the same
 utterances. The chance of an error is logistic in: how hard the utterance is (shared by the arms),
@@ -470,6 +471,29 @@ def _of_teachers(
     return float(wrong), float(held), float(first)
 
 
+def alike_table(studies: int, rng: np.random.Generator) -> None:
+    """One arm is trained differently; all others are hardly other runs than the baseline."""
+    print(f"\nOne arm, the others next to the baseline's own runs, % of {studies:,}: the arm")
+    print("wrongly shown, and its single interval holds the truth")
+    print(f"{'arms, seeds':12}{'apart, points':>15}{'before':>9}{'holds':>8}{'now':>8}{'holds':>8}")
+    for arms, seeds in ((2, 3), (5, 3), (10, 3), (5, 5), (10, 5)):
+        for apart in (0.1, 0.4):
+            world, cells = World(arms=arms, alike=apart), []
+            for moderated in (False, True):
+
+                def count(
+                    number: int, world: World = world, seeds: int = seeds, m: bool = moderated
+                ) -> npt.NDArray[np.float64]:
+                    counts = np.full((number, world.arms), float(seeds))
+                    found = analysed(world.draw(number, seeds, rng), counts, moderated=m)
+                    holds = found.covers(world.truth)[:, 0].mean()
+                    return np.array([holm_shown(found.p())[:, 0].mean(), holds])
+
+                cells += list(in_chunks(studies, count))
+            message = "".join(f"{100 * cell:8.1f}" for cell in cells)
+            print(f"{f'{arms}, {seeds}':12}{apart:>15g} {message}", flush=True)
+
+
 def intervals_table(studies: int, seed: int) -> None:
     """The whole analysis on errors of utterances."""
     print(f"Coverage of the 95 % interval, percent of {studies:,} studies (+- two standard errors)")
@@ -494,6 +518,7 @@ TABLES = {
     "same": (same_table, 4_000),
     "collapse": (collapse_table, 10_000),
     "teachers": (teachers_table, 4_000),
+    "alike": (alike_table, 4_000),
 }
 """Tables of simulated ablations, and how many studies a figure of each has."""
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import fdtrc, ndtr, ndtri, stdtrit
 
 from slr_tune.statistics.analytic import beyond, drawn_in
 from slr_tune.statistics.sequential import LookPlan
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-LEVEL, HOPELESS, CAP = 0.05, 0.02, 4.0
+LEVEL, HOPELESS, CAP, LIKE = 0.05, 0.02, 4.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class World:
         shared: Correlation of arms with the same seed.
         baseline: How many times as much the baseline scatters.
         first: How many times as much the first arm does.
+        alike: Standard deviation between the baseline's runs and those of all arms but the first,
+            points, where these are hardly other runs; None where they are.
         uneven: Standard deviation of the log variance between arms.
         heavy: Whether seeds are t with 3 degrees of freedom.
         units: Utterances, or signers.
@@ -53,6 +55,7 @@ class World:
     shared: float = 0.0
     baseline: float = 1.0
     first: float = 1.0
+    alike: float | None = None
     uneven: float = 0.0
     heavy: bool = False
     units: int = 150
@@ -85,6 +88,9 @@ class World:
         runs = scale * (self.shared**0.5 * common + (1 - self.shared) ** 0.5 * noise(shape))
         runs += self.luck * rng.normal(size=shape)
         units = self.utterance / 2**0.5 * rng.normal(size=(studies, self.arms + 1, 1))
+        if self.alike is not None:
+            runs[:, 2:] = runs[:, :1] + self.alike * rng.normal(size=runs[:, 2:].shape)
+            units[:, 2:] = units[:, :1]
         wer = 30.0 + units + runs
         if self.teacher:
             taught = self.teacher * rng.normal(size=(studies, self.arms + 1, self.teachers))
@@ -197,6 +203,9 @@ def analysed(
         pooled = (own * v).sum(axis=1, keepdims=True) / np.maximum(total, 1.0)
         tested = (own > 0).sum(axis=1, keepdims=True)
         prior = np.minimum(CAP, CAP * (total - own) / (tested + 3.0)) * (own > 0) * (tested > 1)
+        rest = np.maximum(total - own, 1.0)
+        others = np.maximum((total * pooled - own * v) / rest, 1e-12)
+        prior *= np.minimum(fdtrc(np.maximum(own, 1.0), rest, v / others) / LIKE, 1.0)
         v = (prior * pooled + own * v) / np.maximum(prior + own, 1e-9)
     v = v * scale
     interaction = 2.0 * world.luck**2 * scale / safe

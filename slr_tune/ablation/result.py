@@ -98,6 +98,11 @@ class ArmRow:
     unit_variance: float | None = None
     looks: int | None = None
 
+    @property
+    def too_few_trained(self) -> bool:
+        """Whether collapses leave no verdict, so that the difference is that of all runs."""
+        return bool(self.all_runs) and self.difference == self.all_runs[0]
+
 
 @dataclass(frozen=True)
 class ResultTable:

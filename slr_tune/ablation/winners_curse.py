@@ -22,6 +22,8 @@ from slr_tune.text import number, signed
 _ONE = 1.0
 """An optimism, in points, whose chance of detection is reported."""
 _POWER = 0.8
+_ROUNDING = 1e-9
+"""A spread below this share of the values comes from the last digits of the numbers alone."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,10 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
     message = f"Tunability: on new seeds the best is {signed_points(gain, 2)}{unit} better than the"
     if min(len(one), len(other)) < 2:
         return f"{message} baseline; one seed says nothing about the spread."
+    apart = [a - b for a, b in zip(one, other, strict=False)]
+    alike = len(one) == len(other) and max(apart) - min(apart) <= _ROUNDING * max(map(abs, one))
+    if alike and best.measure != "WER":  # as `judge_metric`, which gives no interval either
+        return f"{message} baseline in each of {len(one)} seeds; they do not vary, so no interval."
     found = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     interval = f"[{signed_points(float(found.low), 2)}, {signed_points(float(found.high), 2)}]"
     return (

@@ -256,9 +256,28 @@ def _plan_text(spec: StudySpec) -> str:
         f"searched: {', '.join(plan['parameters'])}",
         "first trial: " + ("the baseline" if spec.baseline is not None else "suggested"),
     ]
+    needed = budget.reduction_factor ** len(plan["rungs"])
+    if _ends_nowhere(spec, plan):
+        lines.append(
+            f"no trial is promoted to its last epoch: that takes {needed} trials, a larger "
+            "grace_epochs, or a baseline, which always gets there"
+        )
     if spec.teacher is not None:
         lines.append(f"teacher: {spec.teacher.kind} {spec.teacher.value}")
     return "\n".join(lines)
+
+
+def _ends_nowhere(spec: StudySpec, plan: dict[str, Any]) -> bool:
+    """Whether the quota promotes no trial from the last rung, so that at most audited ones end."""
+    from slr_tune.study.quota import arrivals_at
+
+    budget, rungs = spec.budget, plan["rungs"]
+    if spec.search.scheduler != "promotion" or spec.baseline is not None or not rungs:
+        return False
+    if budget.trials is None:
+        return False
+    factor = budget.reduction_factor
+    return arrivals_at(rungs, trials=budget.trials, reduction_factor=factor)[-1] < factor
 
 
 def _trials_text(spec: StudySpec) -> str:

@@ -17,6 +17,7 @@ from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
 from slr_tune.study.folders import cache_root, studies_in, study_folder, study_in
 from slr_tune.study.lock import StudyLock, locked_folder
+from slr_tune.study.manifest import write_manifest
 from slr_tune.study.open_study import is_known, open_store
 from slr_tune.study.presence import presence_of
 from slr_tune.study.recovery import Recovery, recover, reopen_failed, reopen_pruned
@@ -89,6 +90,7 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
                 outcome = SearchOutcome(0, recovery)
                 _send_left(store, outcome, progress)
                 return outcome
+            write_manifest(store.spec, store.folder, data=data, options=options.typed)
             if clock.is_too_late:
                 return SearchOutcome(0, recovery, time_is_up=True)
             if known:

@@ -20,7 +20,7 @@ from slr_tune.space import Resources, StudySpec
 from slr_tune.study.folders import cache_root, trial_folder
 from slr_tune.study.live_trial import LiveTrial
 from slr_tune.study.lock import StudyLock
-from slr_tune.study.manifest import write_manifest
+from slr_tune.study.manifest import FILE, write_teacher
 from slr_tune.study.presence import Presence
 from slr_tune.study.recovery import Recovery
 from slr_tune.study.remote_files import cache_bytes
@@ -124,16 +124,11 @@ class SearchOnRay:
                 nodes.need(TEACHER, teacher.checkpoint)
             if self.clock.is_up:
                 return SearchOutcome(0, recovery, teacher=teacher, time_is_up=True)
-            manifest = write_manifest(
-                self.spec,
-                self.store.folder,
-                data=data,
-                teacher=None if teacher is None else teacher.stored(),
-                options=self.options.typed,
-            )
+            if teacher is not None:
+                write_teacher(self.store.folder, teacher.stored())
             if self.store.files is not None:
                 with remote_errors(self.store.files.url):
-                    self.store.files.send(manifest)
+                    self.store.files.send(self.store.folder / FILE)
             self.store.teach(None if teacher is None else teacher.hash)
             target = trials_to_run(self.spec)
             recorder = Recorder(

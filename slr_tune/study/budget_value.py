@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.statistics.expected_best import LEAST_TRIALS, ExpectedBest, expected_best
 from slr_tune.study.summary import baseline_trial
@@ -38,22 +38,29 @@ class BudgetValue:
 
 
 def budget_value(view: StudyView) -> BudgetValue | None:
-    """From the study's own trials, stopped ones with the value at which they were stopped.
+    """From the study's own trials, stopped ones with the value expected at their end.
+
+    A search trains the best of any number of trials to their end. With the values at which the
+    others were stopped, a small budget would look worse than it is, and the distance between the
+    rungs would pass for a spread of the trials.
 
     Returns:
         None with fewer than 8 trials that have a value, or none that ran to its end.
     """
     sign = 1.0 if view.minimizes else -1.0
     baseline = baseline_trial(view)
-    finished = [
-        (sign * trial.values[0], trial.state)
-        for trial in view.trials
-        if trial is not baseline and trial.values and math.isfinite(trial.values[0])
-    ]
-    values, count = [value for value, _ in finished], len(finished)
+    valued = [t for t in view.trials if t.values and math.isfinite(t.values[0])]
+    whole = [trial for trial in valued if trial.state == TrialState.COMPLETE]
+    finished = [(sign * t.values[0], t.state) for t in valued if t is not baseline]
+    count = len(finished)
     ended = [value for value, state in finished if state == TrialState.COMPLETE]
     if count < LEAST_TRIALS or not ended:
         return None
+    best = min(ended)
+    values = [
+        value if t.state == TrialState.COMPLETE else max(value - _gain(t, whole, sign), best)
+        for t, (value, _) in zip((t for t in valued if t is not baseline), finished, strict=True)
+    ]
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
     floor = _floor(view.spec.objective.metric, values)
@@ -84,6 +91,21 @@ def _floor(metric: str, values: Sequence[float]) -> float:
     if most <= 0 and least >= -100 and _SHARES.search(metric):
         return -1.0 if least >= -1 else -100.0
     return -math.inf
+
+
+def _gain(stopped: FrozenTrial, whole: Sequence[FrozenTrial], sign: float) -> float:
+    """What trials that ran to their end gained, on average, after the epoch of a stop; from 0."""
+    epoch = max(stopped.intermediate_values, default=None)
+    if epoch is None:
+        return 0.0
+    gains = []
+    for trial in whole:
+        until = [step for step in trial.intermediate_values if step <= epoch]
+        if until:
+            then = trial.intermediate_values[max(until)]
+            gains.append(sign * (then - trial.values[0]))
+    known = [gain for gain in gains if math.isfinite(gain)]
+    return max(sum(known) / len(known), 0.0) if known else 0.0
 
 
 def _signed(one: ExpectedBest, sign: float) -> ExpectedBest:

@@ -113,33 +113,46 @@ def write_manifest(
     folder: Path,
     *,
     data: Dataset | None,
-    teacher: Mapping[str, Any] | None,
     options: Mapping[str, Any],
 ) -> Path:
     """Writes `study.yaml` into the study's folder; earlier runs stay listed under `runs`.
+
+    It is there before the teacher is trained, which may take hours: whoever stops that resumes
+    with the options of this run. The teacher of an earlier run stays until `write_teacher`.
 
     Args:
         spec: The search.
         folder: The study's folder.
         data: The prepared data, None without.
-        teacher: Of the teacher `checkpoint`, `sha256` and `wer` on dev in percent; None without.
         options: Command-line options, as `LastRun` has them.
 
     Returns:
         The file.
     """
     path = folder / FILE
-    earlier = _read(path).get("runs", [])
+    earlier = _read(path)
+    runs = earlier.get("runs")
     content = {
         **spec.identity(),
         "trials": spec.budget.trials,
         "data_hash": None if data is None else data.hash,
-        "teacher": teacher,
-        "runs": [*earlier, _this_run(spec, options)],
+        "teacher": earlier.get("teacher") if spec.teacher is not None else None,
+        "runs": [*(runs if isinstance(runs, list) else ()), _this_run(spec, options)],
     }
     keep_space(spec, folder)
-    replace_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
+    _write(path, content)
     return path
+
+
+def write_teacher(folder: Path, teacher: Mapping[str, Any]) -> None:
+    """Puts the teacher into `study.yaml`: its `checkpoint`, `sha256`, and `wer` on dev, percent."""
+    path = folder / FILE
+    _write(path, {**_read(path), "teacher": dict(teacher)})
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
+    replace_file(path, text.encode())
 
 
 def keep_space(spec: StudySpec, folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.study.commands import command_line
 from slr_tune.study.data_notes import data_notes
@@ -82,10 +82,12 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
         f"early stopping it would have been {counted(facts['epochs_unpruned'], 'epoch')}."
     )
     if facts["best"] is not None:
-        lines.append(
-            f"Optimistic: one seed, picked as the best of {facts['trials']} trials. For an "
-            f"unbiased figure: {command_line('confirm', options={'--study': view.spec.study})}"
-        )
+        if _ran_to_its_end(facts["best"]):  # `confirm` takes no other
+            lines.append(
+                f"Optimistic: one seed, picked as the best of {counted(facts['trials'], 'trial')}. "
+                f"For an unbiased figure: "
+                f"{command_line('confirm', options={'--study': view.spec.study})}"
+            )
         lines.append(f"Configuration: {command_line('best', view.spec.study)}")
     return "\n".join(lines)
 
@@ -109,7 +111,8 @@ def _headline(view: StudyView, facts: Mapping[str, Any]) -> str:
         parts.append(f"{paused} paused")
     if open_ones:
         parts.append(f"{open_ones} not finished")
-    message = f"{view.spec.study}: {facts['trials']} trials, {', '.join(parts) or 'none started'}."
+    count = counted(facts["trials"], "trial")
+    message = f"{view.spec.study}: {count}, {', '.join(parts) or 'none started'}."
     return " ".join(filter(None, (message, imported_text(view), foreign_text(view))))
 
 
@@ -138,7 +141,10 @@ def foreign_text(view: StudyView) -> str:
 def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
     best, baseline, metric = facts["best"], facts["baseline"], facts["metric"]
     lines = [f"Best {metric}: {metric_text(best['value'], metric)} (trial {best['number']})."]
-    if baseline is not None and baseline["value"] is not None:
+    if not _ran_to_its_end(best):
+        lines[0] = f"{lines[0][:-2]}, after {counted(best['epochs'], 'epoch')})."
+        lines[0] += " No trial has run to its end."
+    elif baseline is not None and baseline["value"] is not None:
         lines[0] = lines[0][:-1] + f", baseline {metric_text(baseline['value'], metric)} (trial 0)"
         gain = facts["difference"] if not view.minimizes else -facts["difference"]
         if best["number"] == baseline["number"]:
@@ -147,6 +153,10 @@ def _best_lines(view: StudyView, facts: Mapping[str, Any]) -> list[str]:
             lines[0] += f": {metric_text(gain, metric)} better."
     values = searched_values(view, best)
     return lines + [f"  {name}: {setting_text(value)}" for name, value in values.items()]
+
+
+def _ran_to_its_end(row: Mapping[str, Any]) -> bool:
+    return bool(row["state"] == TrialState.COMPLETE.name)
 
 
 def searched_values(view: StudyView, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ into German is not used.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def read_corpora(
         path = corpus_path(root, split, subset)
         corpora[split] = []
         found = len(problems)
-        for line, row in _rows(path, problems):
+        rows = list(_rows(path, problems))
+        problems += _quoted(path, rows)
+        for line, row in rows:
             where = f"{path.name}:{line}"
             if row[0] in excluded:
                 left_out.append(f"{split}/{row[0]}")
@@ -138,6 +141,20 @@ def _rows(path: Path, problems: list[str]) -> Iterator[tuple[int, list[str]]]:
             problems.append(
                 f"{path.name}:{line}: {row[0]}: has {len(row)} fields, must have {len(header)}"
             )
+
+
+def _quoted(path: Path, rows: Sequence[tuple[int, list[str]]]) -> list[str]:
+    """A problem where every annotation is in quotes, as a program that writes CSV puts them.
+
+    They would become part of the first and the last gloss. Single glosses may have quotes: some
+    conventions mark gestures so.
+    """
+    if not rows or not all(re.fullmatch('".*"', row[2]) for _, row in rows):
+        return []
+    return [
+        f"{path.name}:{rows[0][0]}: {rows[0][1][0]}: every annotation is in double quotes, which "
+        "would become part of its first and its last gloss; write them without"
+    ]
 
 
 def _utterance(where: str, row: list[str], problems: list[str]) -> CorpusEntry | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from slr_tune.ablation.plan_options import NOT_UNTIL_DECIDED
-from slr_tune.ablation.result import AblationResult, ArmRow
+from slr_tune.ablation.result import AblationResult, ArmRow, ResultTable
 from slr_tune.report.ablation import sentences
 from slr_tune.report.page import Answer
+from slr_tune.statistics.sequential import MOST
 from slr_tune.statistics.verdict import Outcome
 from slr_tune.statistics.wording import p_text
 
@@ -23,7 +24,8 @@ def answers(result: AblationResult) -> list[Answer]:
     if not rows:
         return []
     shown = [row for row in rows if row.outcome in (*_BETTER, *_WORSE)]
-    row = max(shown or rows, key=lambda row: abs(row.difference or 0.0))
+    judged = [row for row in rows if not row.too_few_trained]
+    row = max(shown or judged or rows, key=lambda row: abs(row.difference or 0.0))
     difference, interval, *_ = sentences.difference_texts(row, result.main)
     unit = " points" if sentences.is_wer(result.main) else f" in {result.main.measure}"
     against = f"{row.name} against {result.main.baseline}"
@@ -36,7 +38,7 @@ def answers(result: AblationResult) -> list[Answer]:
     size = f"{against}, 95 % interval {interval}." if interval else f"{against}."
     return [
         Answer(f"{what}:", size, difference),
-        Answer("Is it real?", _real(row, shown, rows, scored=sentences.is_wer(result.main))),
+        Answer("Is it real?", _real(row, shown, rows, result.main)),
         _next(result, rows),
     ]
 
@@ -51,15 +53,20 @@ def tone(result: AblationResult) -> str:
     return "equivalent" if any(row.outcome in _EQUIVALENT for row in rows) else ""
 
 
-def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow], *, scored: bool) -> str:
+def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow], table: ResultTable) -> str:
     if shown:
-        others = len(rows) - len(shown)
+        family = sentences.family_size(table)
+        others = sum(one.outcome in _UNDECIDED for one in rows)
         p = f"p {p_text(row.holm_p or 0.0)}"
-        several = f", corrected for {len(rows)} comparisons" if len(rows) > 1 else ""
+        several = f", corrected for {family} comparisons" if family > 1 else ""
         rest = f" Of the other arms {others} show no clear difference." if others else ""
         return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
     if all(one.outcome == Outcome.IDENTICAL for one in rows):
-        same = "made the same errors in every utterance" if scored else "have the same values"
+        same = (
+            "made the same errors in every utterance"
+            if sentences.is_wer(table)
+            else "have the same values"
+        )
         return f"No: the arms {same}."
     if all(one.outcome in _EQUIVALENT for one in rows):
         return "The arms are the same within the margin."
@@ -74,15 +81,21 @@ def _next(result: AblationResult, rows: list[ArmRow]) -> Answer:
         best = min(better, key=lambda row: -abs(row.difference or 0.0))
         text = f"Use {best.name}: make it the baseline of the search space and search again."
         return Answer(question, text)
-    command = _with_more_seeds(result.command)
+    command = _with_more_seeds(result)
     if undecided and command:
         text = "Add seeds where they can still decide something."
         return Answer(question, text, command=command, elsewhere=f"{result.place}{command}")
     return Answer(question, f"Keep {result.main.baseline}: no arm is shown to be better.")
 
 
-def _with_more_seeds(command: str) -> str:
-    """The ablation's command with seeds until decided; empty where that cannot be had."""
-    if any(option in command.split() for option in (*NOT_UNTIL_DECIDED, "--until-decided")):
+def _with_more_seeds(result: AblationResult) -> str:
+    """The ablation's command with seeds until decided; empty where that cannot be or adds none.
+
+    The budget lets every arm have the most seeds: with less, many arms would get fewer than they
+    have, or not even the first look.
+    """
+    options = (*NOT_UNTIL_DECIDED, "--until-decided")
+    if any(option in result.command.split() for option in options) or result.main.seeds >= MOST:
         return ""
-    return f"{re.sub(r' --seeds [0-9]+', '', command)} --until-decided --budget 40runs"
+    command = re.sub(r" --seeds [0-9]+", "", result.command)
+    return f"{command} --until-decided --budget {MOST * len(result.main.rows)}runs"

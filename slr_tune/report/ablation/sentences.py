@@ -152,6 +152,8 @@ def caption(table: ResultTable) -> str:
         interval = "interval corrected as p is,"
     if any(row.collapsed for row in table.rows):
         corrected += f"; {COLLAPSED} a run that collapsed, which the difference leaves out"
+        if any(row.too_few_trained for row in table.rows):
+            corrected += ", unless fewer than two seeds would remain"
     return f"{scored}. {what}; {interval} over {over}{corrected}."
 
 

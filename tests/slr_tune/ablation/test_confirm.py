@@ -106,6 +106,8 @@ def test_one_difference_has_one_interval_and_the_sign_and_unit_of_its_metric() -
     )
     line = tunability_line([replace(baseline, wer={"dev": (0.5, 0.6, 0.7)}), other], "toy")
     assert "+0.20 better" in line and "points" not in line
+    # The comparison of the same runs says that they do not vary: it gives no interval either.
+    assert line.endswith("baseline in each of 3 seeds; they do not vary, so no interval.")
     compared = replace(other, differences={"dev": (0.2, -0.0271, 0.427)})
     line = tunability_line([replace(baseline, wer={"dev": (0.5, 0.6, 0.7)}), compared], "toy")
     assert line.endswith("best against baseline: +0.2 in val/r2 [-0.0271, +0.427].")

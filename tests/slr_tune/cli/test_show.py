@@ -27,6 +27,17 @@ def test_the_best_come_first_and_the_rest_is_counted(capsys: pytest.CaptureFixtu
     assert lines[-1] == "2 more trials: --top 4 shows all."
 
 
+def test_without_a_trial_that_ran_to_its_end_nothing_suggests_to_confirm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`confirm` refuses such a study, and its best value is that of a few epochs."""
+    tell_study([StoredTrial([70.0, 60.0], "asha"), StoredTrial([80.0], "asha")])
+    assert slr_tune(["show"]) == 0
+    message = capsys.readouterr().out
+    assert "Best val/wer: 60.00 (trial 0, after 2 epochs). No trial has run to its end." in message
+    assert "confirm" not in message and "Optimistic" not in message
+
+
 def test_json_has_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
     """A script must not lose trials to a limit made for eyes; audited ones are told apart."""
     tell_study([*TRIALS, StoredTrial([90.0] * 9, spared=1)])

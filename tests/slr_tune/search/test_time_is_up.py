@@ -9,6 +9,7 @@ from toy_space import write_toy_space
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.search.study_clock import TIME
+from slr_tune.study.manifest import last_run
 from slr_tune.study.storage import open_storage
 from slr_tune.study.view import load_study
 
@@ -38,3 +39,16 @@ def test_search_ends_when_its_time_is_up(
     assert slr_tune(command) == 0
     assert "The time is up" in capsys.readouterr().err
     assert len(load_study("toy").trials) == len(trials)
+
+
+def test_a_search_that_ends_before_its_first_trial_can_be_resumed_from_the_study(
+    tmp_path: Path,
+) -> None:
+    """As after Ctrl-C while the teacher trains: the report said `slr-tune run SPACE`."""
+    path = write_toy_space(tmp_path)
+    hours = "budget.hours=0.00001"
+    assert slr_tune(["run", str(path), "--no-verify", "--seed", "3", "--set", hours]) == 0
+    view = load_study("toy")
+    assert not any(trial.values for trial in view.trials)
+    path.unlink()
+    assert last_run(view.folder).command("toy") == "slr-tune run --from-study toy --no-verify"

@@ -27,6 +27,21 @@ def test_seeds_of_each_arm_count() -> None:
     assert second.variance == pytest.approx((3.2 * 3 + 7) / 4.2)
 
 
+def test_near_copies_of_the_baseline_say_nothing_of_another_arm() -> None:
+    """Four arms at other beam widths scatter by nothing: the fifth is judged by its own seeds.
+
+    At 3 seeds and 8 degrees of the others F = 5 has p = 0.039: 0.39 of what is lent.
+    """
+    alone, *copies = moderated([2.0, 1e-4, 1e-4, 1e-4, 1e-4], [3] * 5)
+    assert alone.variance == pytest.approx(2.0, rel=1e-3)
+    assert alone.prior == pytest.approx(0.0, abs=1e-3)
+    assert all(one.prior == 4.0 for one in copies)
+    some = moderated([5.0, 1.0, 1.0, 1.0, 1.0], [3] * 5)[0]
+    lent = 4.0 * (1 + 2 * 5 / 8) ** -4 / 0.1  # the F distribution at 2 and 8 degrees
+    assert some.prior == pytest.approx(lent)
+    assert some.variance == pytest.approx((lent * 1.8 + 2 * 5) / (lent + 2))
+
+
 def test_one_arm_keeps_its_own() -> None:
     """There is nobody to lend; an arm with one seed has nothing to give either."""
     assert moderated([2.0], [3]) == [Moderated(2.0, 0.0)]

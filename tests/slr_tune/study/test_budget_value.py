@@ -19,7 +19,7 @@ FLAT = [50.0, 40.0, 30.0]
 
 @pytest.mark.usefixtures("database")
 def test_the_sentence_gives_what_was_half_and_twice() -> None:
-    """The baseline counts in no budget; a stopped trial counts with what it had."""
+    """The baseline counts in no budget; a stopped trial counts with its expected end."""
     ends = [40.0, 38.0, 36.0, 34.0, 32.0, 31.0, 30.5, 30.0, 29.5, 29.0]
     trials = [StoredTrial([60.0, 50.0, end] + [end] * 6) for end in ends]
     view = tell_study(
@@ -37,6 +37,18 @@ def test_the_sentence_gives_what_was_half_and_twice() -> None:
     page = study_page(collect(view))
     assert "What more trials would give" in render_html(page)
     assert "Tunability (the best against the baseline" in render_markdown(page)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_distance_between_rungs_is_no_spread_of_the_trials() -> None:
+    """Stopped at 70 while those that ran on fell by 40: the band of twice as many went to 0."""
+    ends = [StoredTrial([66.0 + n, 40.0, 26.0 + n]) for n in range(3)]
+    stops = [StoredTrial([70.0 + n], "asha") for n in range(9)]
+    found = budget_value(tell_study([StoredTrial([69.0, 44.0, 29.0]), *ends, *stops]))
+    assert found is not None
+    assert found.at(12).value == 26.0
+    assert found.at(1).value == pytest.approx((26 + 27 + 28 + sum(range(30, 39))) / 12)
+    assert found.at(24).low > 15.0
 
 
 @pytest.mark.usefixtures("database")

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from toy_space import write_toy_space
 from written_commands import try_command
 
 from slr_tune.cli.main import run as slr_tune
 from slr_tune.errors import SlrTuneError
 from slr_tune.space import StudySpec, difference, load_spec
-from slr_tune.study.manifest import LastRun, last_run, write_manifest
+from slr_tune.study.manifest import LastRun, last_run, write_manifest, write_teacher
 
 
 def test_what_was_typed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +32,7 @@ def test_what_was_typed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     typed = ["run", str(space), "--study", "mine", *words, *flags, *left_out]
     assert slr_tune(typed) != 0
     ((spec, options),) = seen
-    write_manifest(spec, tmp_path, data=None, teacher=None, options=options.typed)
+    write_manifest(spec, tmp_path, data=None, options=options.typed)
     command = last_run(tmp_path).command("mine")
     assert command == (
         f"slr-tune run {space} --study mine --seed 0 "
@@ -65,8 +66,19 @@ def test_the_file_is_found_from_another_folder(
     """A report is not always made where the search was begun."""
     monkeypatch.chdir(tmp_path)
     write_toy_space(tmp_path)
-    write_manifest(load_spec(Path("toy.yaml")), tmp_path, data=None, teacher=None, options={})
+    write_manifest(load_spec(Path("toy.yaml")), tmp_path, data=None, options={})
     assert last_run(tmp_path).space_file == "toy.yaml"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert last_run(tmp_path).space_file == str(tmp_path / "toy.yaml")
+
+
+def test_the_teacher_of_an_earlier_run_stays_while_the_next_one_looks_for_it(
+    tmp_path: Path,
+) -> None:
+    """`clean` keeps what a study's teacher made, also while the study is being resumed."""
+    spec = load_spec(Path("search_spaces/distill.yaml"))
+    write_manifest(spec, tmp_path, data=None, options={})
+    write_teacher(tmp_path, {"checkpoint": "best.pt", "sha256": "ab", "wer": 9.5})
+    content = yaml.safe_load(write_manifest(spec, tmp_path, data=None, options={}).read_text())
+    assert content["teacher"]["sha256"] == "ab" and len(content["runs"]) == 2

@@ -308,6 +308,16 @@ def test_windows_line_ends_spaces_and_quotes(layout: Layout, cache: Path) -> Non
     assert list(prepare(layout.section, cache).train.references[1]) == ['"NORD', "S+U+D"]
 
 
+def test_annotations_in_quotes_are_refused(layout: Layout, cache: Path) -> None:
+    """R and some CSV writers quote every text: "NORD and NORD would be two glosses."""
+    for clip in layout.clips["dev"]:
+        clip.glosses = ['"' + clip.glosses[0], *clip.glosses[1:-1], clip.glosses[-1] + '"']
+    layout.write_corpus("dev")
+    with pytest.raises(DataError, match=r"dev\.corpus\.csv:2: .* in double quotes") as error:
+        prepare(layout.section, cache)
+    assert error.value.message.startswith("phoenix data: 1 problem")
+
+
 def test_without_signers_they_are_unknown(layout: Layout, cache: Path) -> None:
     """An empty column must not make one signer of all, which would widen every interval."""
     for clip in layout.clips["train"]:

@@ -286,7 +286,9 @@ def on_terminal(page: Page) -> str:
 
 @pytest.mark.parametrize("option", NOT_UNTIL_DECIDED)
 def test_no_command_is_given_that_would_be_refused(option: str) -> None:
-    """Seeds are added to single arms only."""
+    """Seeds are added to single arms only, as many as the plan has: 40 runs of 14 arms are none."""
     command = "slr-tune ablate --from-study s --factor dropout --seeds 5"
-    assert _with_more_seeds(command).endswith("--factor dropout --until-decided --budget 40runs")
-    assert _with_more_seeds(f"{command} {option} 3") == ""
+    made = dataclasses.replace(example_result(), command=command)
+    most = 12 * len(made.main.rows)
+    assert _with_more_seeds(made).endswith(f"--factor dropout --until-decided --budget {most}runs")
+    assert _with_more_seeds(dataclasses.replace(made, command=f"{command} {option} 3")) == ""

@@ -14,6 +14,7 @@ from slr_tune.ablation.analysis import ErrorRuns
 from slr_tune.ablation.result import MAIN, AblationResult
 from slr_tune.report.ablation import ablation_page, sentences
 from slr_tune.report.ablation.figures import GROUPS, difference_figure
+from slr_tune.report.ablation.first_screen import answers
 from slr_tune.report.page import TONES, Page
 from slr_tune.report.page.html import render_html
 from slr_tune.report.page.latex import render_latex
@@ -47,6 +48,24 @@ def printed(page: Page) -> str:
         console.print(block if isinstance(block, str) else rich_table(block))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_an_arm_without_a_verdict_is_no_largest_difference() -> None:
+    """Two of its three runs collapsed: the difference of all runs was shown as the largest."""
+    rng = np.random.default_rng(2)
+    words = np.full(100, 9)
+
+    def runs(shares: tuple[float, ...]) -> list[np.ndarray]:
+        zero = np.zeros(100, dtype=np.int64)
+        return [np.stack([rng.binomial(9, s, 100), zero, zero, words], axis=1) for s in shares]
+
+    dev = {"base": runs((0.3, 0.3, 0.3)), "near": runs((0.3, 0.32, 0.29))}
+    dev["gone"] = runs((0.3, 0.97, 0.98))
+    table = ErrorRuns(dev).table(role=MAIN, baseline="base", title="Arms")
+    assert [row.name for row in table.rows if row.too_few_trained] == ["gone"]
+    made = result([table], {MAIN: (dev, None)})
+    assert "near against base" in answers(made)[0].text
+    assert "leaves out, unless fewer than two seeds would remain" in sentences.caption(table)
 
 
 def test_the_outcomes(made: AblationResult) -> None:

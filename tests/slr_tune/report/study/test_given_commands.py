@@ -40,9 +40,7 @@ def copied(database: Path, studies: Path, tmp_path: Path, monkeypatch: pytest.Mo
     view = tell_study([*FALLING, *FAILED, StoredTrial([70.0], "running")])
     mine.write_text(SPACE.read_text())
     typed = {"--set": ["budget.grace_epochs=1"], "--max-epochs": 9, "--no-verify": True}
-    write_manifest(
-        replace(view.spec, path=mine), view.folder, data=None, teacher=None, options=typed
-    )
+    write_manifest(replace(view.spec, path=mine), view.folder, data=None, options=typed)
     shutil.copytree(studies, there / "of all")
     shutil.rmtree(mine.parent)
     shutil.rmtree(studies)
@@ -99,7 +97,7 @@ def test_the_file_is_taken_where_it_still_is(database: Path, studies: Path) -> N
     """At a terminal: it may have been changed since. A report is read where it is not."""
     view = tell_study([StoredTrial([60.0, *[30.0] * 8])])
     spec = replace(view.spec, path=SPACE)
-    write_manifest(spec, view.folder, data=None, teacher=None, options={})
+    write_manifest(spec, view.folder, data=None, options={})
     assert (view.folder / "space.yaml").read_bytes() == SPACE.read_bytes()
     assert SPACE.name in last_run(view.folder).command("told")
     assert collect(view).last_run.command("told") == "slr-tune run --from-study told"

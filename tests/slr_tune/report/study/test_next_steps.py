@@ -126,7 +126,7 @@ def test_commands_are_about_the_very_study_with_what_was_typed_for_it() -> None:
     )
     typed = {"--set": CHANGED, "--max-epochs": 9, "--trials": 24, "--allow-weak-teacher": True}
     spec = load_spec(SPACE, study="told", overrides=CHANGED)
-    write_manifest(spec, view.folder, data=None, teacher=None, options=typed)
+    write_manifest(spec, view.folder, data=None, options=typed)
     facts = collect(view)
     (step,) = [step for step in next_steps(facts) if step.rule == "unfinished"]
     again = try_command(step.command)
