@@ -145,7 +145,7 @@ def _differences(
         split: (difference, low, high)
         for split, (difference, low, high) in found.items()
         if difference is not None and low is not None and high is not None
-        if math.isfinite(low) and math.isfinite(high)
+        if math.isfinite(low) and math.isfinite(high) and low < high
     }
 
 

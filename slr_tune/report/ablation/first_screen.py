@@ -62,11 +62,8 @@ def _real(row: ArmRow, shown: list[ArmRow], rows: list[ArmRow], table: ResultTab
         rest = f" Of the other arms {others} show no clear difference." if others else ""
         return f"Yes, it is larger than chance explains: {p}{several}.{rest}"
     if all(one.outcome == Outcome.IDENTICAL for one in rows):
-        same = (
-            "made the same errors in every utterance"
-            if sentences.is_wer(table)
-            else "have the same values"
-        )
+        scored = sentences.is_wer(table)
+        same = "made the same errors in every utterance" if scored else "have the same values"
         return f"No: the arms {same}."
     if all(one.outcome in _EQUIVALENT for one in rows):
         return "The arms are the same within the margin."
