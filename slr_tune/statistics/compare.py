@@ -270,7 +270,7 @@ def _scatter(errors: Mapping[str, IntArray], words: IntArray) -> list[str]:
             f"The runs of {name} scatter far more over the seeds than the others (standard "
             f"deviation {variance**0.5:.1f} against {np.mean(others) ** 0.5:.1f} points). "
             + (
-                f"With {len(wer[name])} seeds such a family errs in up to about 7 studies of "
+                f"With {len(wer[name])} seeds such a family errs in up to 8 studies of "
                 f"100, not 5: run {ENOUGH_SEEDS} seeds."
                 if few
                 else "Look at its learning curves; the test holds with so many seeds."
