@@ -244,6 +244,7 @@ def _searched(spec: StudySpec) -> list[str]:
 
 def _plan_text(spec: StudySpec) -> str:
     """The same for a person."""
+    from slr_tune.search.sampler import repeats_note
     from trainables.registry import run_title
 
     plan, budget = _plan(spec), spec.budget
@@ -256,6 +257,7 @@ def _plan_text(spec: StudySpec) -> str:
         f"searched: {', '.join(plan['parameters'])}",
         "first trial: " + ("the baseline" if spec.baseline is not None else "suggested"),
     ]
+    lines += filter(None, [repeats_note(spec)])
     needed = budget.reduction_factor ** len(plan["rungs"])
     if _ends_nowhere(spec, plan):
         lines.append(

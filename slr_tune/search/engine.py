@@ -11,7 +11,7 @@ from slr_tune.importing.history import take_history
 from slr_tune.search.progress import Progress
 from slr_tune.search.promotions import Promotions
 from slr_tune.search.run_options import RunOptions, SearchOutcome
-from slr_tune.search.sampler import trials_to_run
+from slr_tune.search.sampler import repeats_note, trials_to_run
 from slr_tune.search.search_on_ray import SearchOnRay
 from slr_tune.search.study_clock import StudyClock
 from slr_tune.space import StudySpec
@@ -95,6 +95,8 @@ def _run_search(spec: StudySpec, options: RunOptions, progress: Progress) -> Sea
                 return SearchOutcome(0, recovery, time_is_up=True)
             if known:
                 _check(store.spec, options, progress)
+            if note := repeats_note(store.spec):
+                progress.message(f"Note: {note}")
             with interrupt_flag(progress.message) as asked:
                 lock.stop_asked = partial(_stop, asked, progress)
                 run = SearchOnRay(store, lock, presence, options, progress, asked, mirror, clock)

@@ -14,6 +14,7 @@ from slr_tune.search.prior_sampler import PriorSampler, PriorSettings
 from slr_tune.search.surrogate import LastFit
 from slr_tune.space import StudySpec
 from slr_tune.study.rungs import budget_rungs
+from slr_tune.text import counted
 
 _NAMES = {"tpe-asha": "TPE", "grid": "grid"}
 """What a suggestion comes from; `uniform` of the other two."""
@@ -72,6 +73,20 @@ def trials_to_run(spec: StudySpec) -> int | None:
     points = grid_size(spec.space, points=int(spec.search.settings["points"]))
     whole = points + (spec.baseline is not None)
     return whole if spec.budget.trials is None else min(spec.budget.trials, whole)
+
+
+def repeats_note(spec: StudySpec) -> str:
+    """Sentence for a search of more trials than its space has configurations; empty for others."""
+    trials = spec.budget.trials
+    if trials is None or spec.search.strategy == "grid":
+        return ""
+    size = grid_size(spec.space, points=trials + 1)
+    if size >= trials:
+        return ""
+    return (
+        f"the space has {counted(size, 'configuration')}, so some of {trials} trials are repeats; "
+        "search: {strategy: grid} trains each once"
+    )
 
 
 def believed(spec: StudySpec) -> dict[str, Any]:

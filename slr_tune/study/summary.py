@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from slr_tune.study.commands import command_line
+from slr_tune.study.confirmed import read_confirmed
 from slr_tune.study.data_notes import data_notes
 from slr_tune.study.no_effect import settings_note
 from slr_tune.study.record import ATTRIBUTE, ended_by, epochs_run
@@ -83,13 +84,22 @@ def summary_text(view: StudyView, *, teacher_wer: float | None = None) -> str:
     )
     if facts["best"] is not None:
         if _ran_to_its_end(facts["best"]):  # `confirm` takes no other
-            lines.append(
-                f"Optimistic: one seed, picked as the best of {counted(facts['trials'], 'trial')}. "
-                f"For an unbiased figure: "
-                f"{command_line('confirm', options={'--study': view.spec.study})}"
-            )
+            lines.append(_optimistic_line(view, facts))
         lines.append(f"Configuration: {command_line('best', view.spec.study)}")
     return "\n".join(lines)
+
+
+def _optimistic_line(view: StudyView, facts: Mapping[str, Any]) -> str:
+    """What the best value is worth, and what new seeds gave, or would."""
+    line = f"Optimistic: one seed, picked as the best of {counted(facts['trials'], 'trial')}."
+    number = facts["best"]["number"]
+    row = next((row for row in read_confirmed(view.folder) if row.trial == number), None)
+    if row is not None:
+        measure = "dev WER" if row.measure == "WER" else row.measure
+        seeds = counted(len(row.wer["dev"]), "new seed")
+        return f"{line} With {seeds}: {measure} {row.mean_text('dev')}."
+    command = command_line("confirm", options={"--study": view.spec.study})
+    return f"{line} For an unbiased figure: {command}"
 
 
 def _teacher_line(wer: float, facts: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from report_studies import StoredTrial, tell_study
 
 from slr_tune.cli.main import run as slr_tune
+from slr_tune.study.confirmed import write_confirmed
 from slr_tune.study.folders import study_folder
 from slr_tune.study.storage import open_storage
 
@@ -36,6 +37,19 @@ def test_without_a_trial_that_ran_to_its_end_nothing_suggests_to_confirm(
     message = capsys.readouterr().out
     assert "Best val/wer: 60.00 (trial 0, after 2 epochs). No trial has run to its end." in message
     assert "confirm" not in message and "Optimistic" not in message
+
+
+def test_after_a_confirmation_its_figure_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that was run already is no advice."""
+    view = tell_study(TRIALS)
+    assert slr_tune(["show"]) == 0
+    assert "For an unbiased figure: slr-tune confirm" in capsys.readouterr().out
+    rows = [{"trial": 3, "name": "best", "claimed": 57.0, "wer": {"dev": [60.0, 62.0]}}]
+    write_confirmed(view.folder, rows)
+    assert slr_tune(["show"]) == 0
+    message = capsys.readouterr().out
+    assert "picked as the best of 4 trials. With 2 new seeds: dev WER 61.00 ± 1.41." in message
+    assert "confirm" not in message
 
 
 def test_json_has_every_trial(capsys: pytest.CaptureFixture[str]) -> None:
