@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from optuna.trial import FrozenTrial
 from rich.console import Console, Group
@@ -80,6 +82,8 @@ class Progress:
         self._cost_before = 0.0
         self._paused: dict[int, int] = {}
         self._clock: StudyClock | None = None
+        self._writes = False
+        self._late: deque[str] = deque()
         self.confirmed: str | None = None
 
     def __enter__(self) -> Progress:
@@ -92,12 +96,39 @@ class Progress:
     def __exit__(self, *raised: object) -> None:
         """Gives them back, empty."""
         if self._live is not None:
-            self._fit_to_resized()
-            self._live.stop()
-            self._live = None
+            with self._whole():
+                self._fit_to_resized()
+                self._live.stop()
+                self._live = None
 
     def message(self, text: str) -> None:
         """One line that stays; at a terminal, broken between words."""
+        self._late.append(text)
+        while self._late and not self._writes:
+            with self._whole():
+                pass
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """What is written in the block stays together.
+
+        A signal's handler may have a message in the middle of a drawing, which would never be
+        cleared then: the message comes after it.
+        """
+        if self._writes:
+            yield
+            return
+        self._writes = True
+        try:
+            yield
+        finally:
+            try:
+                while self._late:
+                    self._print(self._late.popleft())
+            finally:
+                self._writes = False
+
+    def _print(self, text: str) -> None:
         if self._console.is_terminal:
             text = wrap_text(text, self._console.width)
         self._fit_to_resized()
@@ -199,8 +230,9 @@ class Progress:
 
     def _draw_lines(self, lines: Lines) -> None:
         self._picture = lines
-        self._fit_to_resized()
-        self._compose()
+        with self._whole():
+            self._fit_to_resized()
+            self._compose()
 
     def _compose(self) -> None:
         """Draws the picture for the terminal as it is now."""

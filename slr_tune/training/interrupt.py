@@ -5,9 +5,11 @@ SIGTERM is what Slurm and Kubernetes send, SIGHUP what a closed terminal sends.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -81,6 +83,8 @@ def interrupt_flag(announce: Callable[[str], None]) -> Iterator[StopRequest]:
             raise Terminated(number)
         asked.number = number
         asked.set()
+        if _terminal_is_gone():
+            _leave_terminal()
         try:
             announce("Stopping: saving the state. Interrupt again to end at once.")
         except OSError:
@@ -126,6 +130,17 @@ def signals_kept() -> Iterator[None]:
 def _heeded(*always: signal.Signals) -> list[signal.Signals]:
     """Those to be caught: what `nohup` told the process to ignore stays ignored."""
     return [n for n in ENDING if n in always or signal.getsignal(n) != signal.SIG_IGN]
+
+
+def _terminal_is_gone() -> bool:
+    """Whether one that this process wrote to was closed. What asks may write only later."""
+    for descriptor in (0, 1, 2):
+        try:
+            termios.tcgetattr(descriptor)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                return True
+    return False
 
 
 def _leave_terminal() -> None:

@@ -186,6 +186,38 @@ def test_commands_can_be_pasted_and_paths_copied() -> None:
     assert "\\" not in wrap_text(prose, 30)
 
 
+class WithSignal(StringIO):
+    """A terminal's file; while it takes the n-th text, a signal's handler has a message."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left, self.progress = at, Progress()
+
+    def write(self, text: str) -> int:
+        self.left -= 1
+        if self.left == 0:
+            self.progress.message("Stopping: saving the state.")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_message_in_the_middle_of_a_drawing_comes_after_it(at: int) -> None:
+    """Ctrl-C strikes anywhere. Half of a picture would stay above the message for good."""
+    file = WithSignal(at)
+    console = Console(file=file, force_terminal=True, width=60, color_system=None)
+    file.progress = Progress(console)
+    with file.progress as progress:
+        for epochs in (22, 23, 24):
+            progress.draw(replace(STANDING, epochs=epochs), Remaining(60.0))
+        screen = Screen(60)
+        screen.feed(file.getvalue().replace("\n", "\r\n").encode())
+        assert sum("░" in row for row in screen.rows) == 1, screen.text
+    screen = Screen(60)
+    screen.feed(file.getvalue().replace("\n", "\r\n").encode())
+    assert "░" not in screen.text
+    assert screen.text.count("Stopping: saving the state.") == (file.left <= 0)
+
+
 def has_ended(trials: int, screen: Screen) -> bool:
     """Whether so many trials have, and the picture stands below."""
     return screen.text.count("/30] trial ") >= trials and "best " in screen.text
