@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -51,21 +52,27 @@ def budget_value(view: StudyView) -> BudgetValue | None:
     baseline = baseline_trial(view)
     valued = [t for t in view.trials if t.values and math.isfinite(t.values[0])]
     whole = [trial for trial in valued if trial.state == TrialState.COMPLETE]
-    finished = [(sign * t.values[0], t.state) for t in valued if t is not baseline]
+    finished = [trial for trial in valued if trial is not baseline]
     count = len(finished)
-    ended = [value for value, state in finished if state == TrialState.COMPLETE]
+    ended = [sign * trial.values[0] for trial in whole if trial is not baseline]
     if count < LEAST_TRIALS or not ended:
         return None
-    best = min(ended)
-    values = [
-        value if t.state == TrialState.COMPLETE else max(value - _gain(t, whole, sign), best)
-        for t, (value, _) in zip((t for t in valued if t is not baseline), finished, strict=True)
-    ]
+    gain = cache(partial(_gain, whole, sign))  # of one epoch it is the same for all
+    best, values = min(ended), []
+    for trial in finished:
+        value = sign * trial.values[0]
+        if trial.state != TrialState.COMPLETE and trial.intermediate_values:
+            value = max(value - gain(max(trial.intermediate_values)), best)
+        values.append(value)
     counts = sorted({*(2**p for p in range(20) if 2**p < count), count // 2, count, 2 * count})
     curve = expected_best(values, counts)
     floor = _floor(view.spec.objective.metric, values)
     curve = [replace(one, value=max(one.value, floor), low=max(one.low, floor)) for one in curve]
-    early = [v for v, state in finished[: count // 2] if state == TrialState.COMPLETE]
+    early = [
+        sign * trial.values[0]
+        for trial in finished[: count // 2]
+        if trial.state == TrialState.COMPLETE
+    ]
     return BudgetValue(
         count,
         tuple(_signed(one, sign) for one in curve),
@@ -93,11 +100,8 @@ def _floor(metric: str, values: Sequence[float]) -> float:
     return -math.inf
 
 
-def _gain(stopped: FrozenTrial, whole: Sequence[FrozenTrial], sign: float) -> float:
-    """What trials that ran to their end gained, on average, after the epoch of a stop; from 0."""
-    epoch = max(stopped.intermediate_values, default=None)
-    if epoch is None:
-        return 0.0
+def _gain(whole: Sequence[FrozenTrial], sign: float, epoch: int) -> float:
+    """What trials that ran to their end gained, on average, after an epoch; from 0."""
     gains = []
     for trial in whole:
         until = [step for step in trial.intermediate_values if step <= epoch]
