@@ -13,6 +13,7 @@ from scipy.stats import ttest_ind
 
 from slr_tune.statistics import signed_points
 from slr_tune.statistics.components import VarianceComponents
+from slr_tune.statistics.paired_t import differences_vary
 from slr_tune.statistics.power import critical_value
 from slr_tune.statistics.wording import measured
 from slr_tune.study.commands import command_line
@@ -22,8 +23,6 @@ from slr_tune.text import number, signed
 _ONE = 1.0
 """An optimism, in points, whose chance of detection is reported."""
 _POWER = 0.8
-_ROUNDING = 1e-9
-"""A spread below this share of the values comes from the last digits of the numbers alone."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +146,8 @@ def tunability_line(rows: Sequence[ConfirmedTrial], study: str) -> str:
     message = f"Tunability: on new seeds the best is {signed_points(gain, 2)}{unit} better than the"
     if min(len(one), len(other)) < 2:
         return f"{message} baseline; one seed says nothing about the spread."
-    apart = [a - b for a, b in zip(one, other, strict=False)]
-    alike = len(one) == len(other) and max(apart) - min(apart) <= _ROUNDING * max(map(abs, one))
-    if alike and best.measure != "WER":  # as `judge_metric`, which gives no interval either
+    paired = best.measure != "WER" and len(one) == len(other)
+    if paired and not differences_vary(one, other):  # as `judge_metric` gives no interval either
         return f"{message} baseline in each of {len(one)} seeds; they do not vary, so no interval."
     found = ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
     interval = f"[{signed_points(float(found.low), 2)}, {signed_points(float(found.high), 2)}]"

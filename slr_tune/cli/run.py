@@ -258,8 +258,8 @@ def _plan_text(spec: StudySpec) -> str:
         "first trial: " + ("the baseline" if spec.baseline is not None else "suggested"),
     ]
     lines += filter(None, [repeats_note(spec)])
-    needed = budget.reduction_factor ** len(plan["rungs"])
     if _ends_nowhere(spec, plan):
+        needed = budget.reduction_factor ** len(plan["rungs"])
         lines.append(
             f"no trial is promoted to its last epoch: that takes {needed} trials, a larger "
             "grace_epochs, or a baseline, which always gets there"

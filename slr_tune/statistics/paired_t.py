@@ -71,6 +71,17 @@ class _Seeds:
         return self.mean - reach, self.mean + reach
 
 
+def differences_vary(numbers: Sequence[float], baseline: Sequence[float]) -> bool:
+    """Whether the differences of pairs vary by more than rounding; else no spread is known.
+
+    Args:
+        numbers: One value of each pair.
+        baseline: The other, as many.
+    """
+    apart = [a - b for a, b in zip(numbers, baseline, strict=True)]
+    return max(apart) - min(apart) > _ROUNDING * max(map(abs, (*numbers, *baseline)))
+
+
 def _paired_t(
     numbers: Sequence[float],
     baseline: Sequence[float],
@@ -80,9 +91,8 @@ def _paired_t(
 ) -> Difference:
     per_seed = [a - b for a, b in zip(numbers, baseline, strict=True)]
     count, mean = len(per_seed), statistics.mean(per_seed)
-    largest = max(map(abs, (*numbers, *baseline)))
-    alike = max(per_seed) - min(per_seed) <= _ROUNDING * largest
-    error = math.nan if count == 1 or alike else statistics.stdev(per_seed) / math.sqrt(count)
+    known = count > 1 and differences_vary(numbers, baseline)
+    error = statistics.stdev(per_seed) / math.sqrt(count) if known else math.nan
     lent = 0.0
     if prior is not None:
         error, lent = math.sqrt(prior.variance / count), prior.prior
